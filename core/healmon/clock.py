@@ -1,0 +1,174 @@
+"""The only door to time.
+
+Three clocks, three uses:
+
+* **wall**: seconds since the epoch, UTC. For people, files and other programs' timestamps. It
+  can step.
+* **steady**: seconds on a timeline that never steps and does not count suspend
+  (`CLOCK_MONOTONIC`, anchored to the wall clock of the first run in this boot). For every age,
+  deadline, window and backoff; comparable across healmon's restarts.
+* **boot**: `CLOCK_BOOTTIME`, which counts suspend. Together with the other two it tells a suspend
+  (boot ran ahead of steady) from a clock step (wall ran ahead of boot).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, Protocol
+
+STEP_TOLERANCE: Final = 2.0
+"""Seconds by which clocks may drift apart between two readings before it counts as a change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One look at all clocks, in seconds."""
+
+    wall: float
+    steady: float
+    boot: float
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """What happened to the clocks between two readings, in seconds; 0.0 means nothing."""
+
+    suspended: float
+    stepped: float
+
+    def __bool__(self) -> bool:
+        return self.suspended != 0.0 or self.stepped != 0.0
+
+
+def gap(before: Reading, after: Reading, tolerance: float = STEP_TOLERANCE) -> Gap:
+    """Return how long the host slept and how far the wall clock was set between two readings.
+
+    Args:
+        before: the earlier reading.
+        after: the later reading.
+        tolerance: seconds of drift that count as nothing (NTP slews).
+    """
+    boot = after.boot - before.boot
+    suspended = boot - (after.steady - before.steady)
+    stepped = (after.wall - before.wall) - boot
+    return Gap(
+        suspended=suspended if abs(suspended) > tolerance else 0.0,
+        stepped=stepped if abs(stepped) > tolerance else 0.0,
+    )
+
+
+class Clock(Protocol):
+    """What every part of healmon that needs time is given."""
+
+    def read(self) -> Reading:
+        """Return all clocks at this moment."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many steady seconds; 0 yields to other tasks once."""
+        ...
+
+
+class SystemClock:
+    """The machine's clocks.
+
+    Args:
+        offset: what to add to CLOCK_MONOTONIC to get steady seconds. Default: anchor to the wall
+            clock now. A healer hands in the offset of its last run in the same boot, so that
+            stored steady times stay comparable even when the wall clock was set in between.
+    """
+
+    def __init__(self, offset: float | None = None) -> None:
+        self.offset = time.time() - time.monotonic() if offset is None else offset
+
+    def read(self) -> Reading:
+        """Return all clocks at this moment."""
+        return Reading(
+            wall=time.time(),
+            steady=time.monotonic() + self.offset,
+            boot=time.clock_gettime(time.CLOCK_BOOTTIME),
+        )
+
+    async def sleep(self, seconds: float) -> None:
+        """Return after so many seconds."""
+        await asyncio.sleep(seconds)
+
+
+class ManualClock:
+    """A clock that moves only when told, or when everybody waits for it.
+
+    `sleep()` jumps straight to the sleeper's moment when `autojump` is on, so whole days pass in
+    milliseconds and always in the same order.
+    """
+
+    def __init__(self, wall: float = 1_700_000_000.0, *, autojump: bool = True) -> None:
+        self._reading = Reading(wall=wall, steady=wall, boot=10_000.0)
+        self._autojump = autojump
+
+    def read(self) -> Reading:
+        """Return all clocks at this made-up moment."""
+        return self._reading
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass normally."""
+        now = self._reading
+        self._reading = Reading(now.wall + seconds, now.steady + seconds, now.boot + seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """Let the host sleep: wall and boot pass, steady stands still."""
+        now = self._reading
+        self._reading = Reading(now.wall + seconds, now.steady, now.boot + seconds)
+
+    def step(self, seconds: float) -> None:
+        """Set the wall clock forward (or back) without any time passing."""
+        now = self._reading
+        self._reading = Reading(now.wall + seconds, now.steady, now.boot)
+
+    async def sleep(self, seconds: float) -> None:
+        """Return once `seconds` have passed on this clock."""
+        until = self._reading.steady + seconds
+        await asyncio.sleep(0)
+        if self._autojump and self._reading.steady < until:
+            self.advance(until - self._reading.steady)
+        while self._reading.steady < until:  # noqa: ASYNC110 - others move this clock, not an event
+            await asyncio.sleep(0)
+
+
+def boot_id() -> str:
+    """Return the kernel's random id of this boot (proc(5)), or "unknown" where there is none."""
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:
+        return "unknown"
+
+
+def format_utc(wall: float) -> str:
+    """Return `wall` as the store writes it: UTC, `YYYY-MM-DD HH:MM:SS.mmm`.
+
+    Sorts as text and compares with SQLite's own `datetime('now', …)`.
+    """
+    whole, milli = divmod(round(wall * 1000), 1000)
+    return f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%d %H:%M:%S}.{milli:03d}"
+
+
+def parse_utc(text: str) -> float:
+    """Return the epoch seconds of a time written by `format_utc`.
+
+    Raises:
+        ValueError: the text has another form.
+    """
+    return datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=UTC).timestamp()
+
+
+def local_time(wall: float, form: str = "%H:%M:%S") -> str:
+    """Return `wall` in the operator's own time zone, for screens and reports only."""
+    return datetime.fromtimestamp(wall, UTC).astimezone().strftime(form)
+
+
+def process_seconds() -> float:
+    """Return monotonic seconds for measuring how long something took; no meaning beyond that."""
+    return time.monotonic()

@@ -1,0 +1,1 @@
+"""From `healmon.toml` to frozen settings."""

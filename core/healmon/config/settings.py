@@ -1,0 +1,179 @@
+"""The configuration as the rest of healmon sees it: frozen, complete, resolved.
+
+Durations are seconds, sizes bytes, percentages floats of 0 to 100, paths absolute. Every default
+of the contract stands here and nowhere else.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+MINUTE = 60.0
+HOUR = 3600.0
+DAY = 86400.0
+
+
+class Monitor(msgspec.Struct, frozen=True, kw_only=True):
+    """`[monitor]`: the healer itself. `name` is the host's name in alerts."""
+
+    name: str
+    check_interval: float = 60.0
+    state_dir: str = ""
+    dry_run: bool = False
+
+
+class Ready(msgspec.Struct, frozen=True, kw_only=True):
+    """`ready` and `liveness`: exactly one of log, tcp, http, command, heartbeat is set."""
+
+    log: str = ""
+    tcp: int | None = None
+    http: str = ""
+    command: tuple[str, ...] = ()
+    heartbeat: bool = False
+    every: float = 10.0
+    failures: int = 3
+    timeout: float = 5.0
+
+
+class Worker(msgspec.Struct, frozen=True, kw_only=True):
+    """`[workers.NAME]`: a process that must be up.
+
+    Attributes:
+        argv: what is run: this Python and `script`, or `command`; then `args`.
+        script: absolute path of the script, or empty when `command` is used.
+        forks: True: the started process ends and a daemon stays; False: it is the worker itself;
+            None: found out.
+        min_uptime: seconds a new identity must live to count as alive.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    script: str = ""
+    critical: bool = False
+    restart: Literal["always", "on-failure", "never"] = "always"
+    restart_delay: float = 5.0
+    restart_delay_max: float = 300.0
+    min_uptime: float = 1.0
+    start_timeout: float = 60.0
+    stable_after: float = 600.0
+    max_failures: int = 5
+    failure_window: float = 600.0
+    quarantine: float = 900.0
+    forks: bool | None = None
+    pid_file: str = ""
+    heartbeat_file: str = ""
+    heartbeat_max_age: float = 30.0
+    ready: Ready | None = None
+    liveness: Ready | None = None
+    after: tuple[str, ...] = ()
+    stop_timeout: float = 10.0
+    memory_limit: int | None = None
+    cwd: str = ""
+    env: dict[str, str] = {}
+    user: str = ""
+
+
+class Sessions(msgspec.Struct, frozen=True, kw_only=True):
+    """`[sessions]`: tmux sessions that work on tasks."""
+
+    stuck_after: float = 30 * MINUTE
+    sockets: tuple[str, ...] = ("default",)
+    protect: tuple[str, ...] = ()
+    typing_marker: str = ""
+    interrupt: tuple[str, ...] = ("C-c",)
+    on_stuck: Literal["requeue", "fail", "alert"] = "requeue"
+    verify_within: float = 5.0
+    quiet_client: float = 120.0
+
+
+class Tasks(msgspec.Struct, frozen=True, kw_only=True):
+    """`[tasks.NAME]`: a task database and how its columns are called (default: the assigner's)."""
+
+    name: str
+    path: str
+    table: str = "prompts"
+    id: str = "id"
+    session: str = "assigned_session"
+    status: str = "status"
+    assigned_at: str = "assigned_at"
+    active: tuple[str, ...] = ("assigned", "in_progress")
+    pending: str = "pending"
+    failed: str = "failed"
+    history: str = "assignment_history"
+
+
+class Database(msgspec.Struct, frozen=True, kw_only=True):
+    """`[databases.NAME]`: a SQLite database whose locks are watched."""
+
+    name: str
+    path: str
+    busy_for: float = 10.0
+    act_after: float = 120.0
+    on_stale: Literal["heal", "alert"] = "heal"
+
+
+class Budget(msgspec.Struct, frozen=True, kw_only=True):
+    """`disk.budgets`: a directory with its own ceiling in bytes."""
+
+    path: str
+    limit: int
+
+
+class Rule(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[disk.rules]]`: which files may go, and how."""
+
+    name: str
+    paths: tuple[str, ...]
+    patterns: tuple[str, ...]
+    older_than: float
+    action: Literal["delete", "compress", "trash"] = "delete"
+    exclude: tuple[str, ...] = ()
+    recursive: bool = True
+    backup: str = ""
+
+
+class Disk(msgspec.Struct, frozen=True, kw_only=True):
+    """`[disk]`: file systems and budgets; `hysteresis` is in percentage points."""
+
+    warning: float = 85.0
+    critical: float = 95.0
+    target: float = 80.0
+    hysteresis: float = 2.0
+    log_retention: float = 7 * DAY
+    temp_age: float = 24 * HOUR
+    paths: tuple[str, ...] = ("/",)
+    budgets: tuple[Budget, ...] = ()
+    rules: tuple[Rule, ...] = ()
+
+
+class Alerts(msgspec.Struct, frozen=True, kw_only=True):
+    """`[alerts]`: how long an acknowledgement holds."""
+
+    acknowledge_for: float = 4 * HOUR
+
+
+class Notify(msgspec.Struct, frozen=True, kw_only=True):
+    """`[notify]`: reserved; takes no keys yet."""
+
+
+class Store(msgspec.Struct, frozen=True, kw_only=True):
+    """`[store]`: how long history is kept."""
+
+    retention: float = 30 * DAY
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole configuration; `source` is the file it was read from, or None."""
+
+    monitor: Monitor
+    source: str | None = None
+    workers: tuple[Worker, ...] = ()
+    sessions: Sessions = Sessions()
+    tasks: tuple[Tasks, ...] = ()
+    databases: tuple[Database, ...] = ()
+    disk: Disk = Disk()
+    alerts: Alerts = Alerts()
+    notify: Notify = Notify()
+    store: Store = Store()

@@ -1,0 +1,1 @@
+"""The healer of SQLite locks: names the one holder, loses nothing."""

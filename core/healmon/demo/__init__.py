@@ -1,0 +1,1 @@
+"""A throw-away world with real parts, for newcomers and for tests."""

@@ -1,0 +1,1 @@
+"""The healer of file systems and directory budgets."""

@@ -1,0 +1,97 @@
+"""Every error healmon raises on purpose, one tree, split by who can mend it.
+
+Each class carries the exit code that the command line ends with (`shared contract`: sysexits(3)
+and the Nagios plugin codes). An error that reaches a person says what, where and how to mend it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class HealmonError(Exception):
+    """Root of all errors healmon raises on purpose.
+
+    Attributes:
+        exit_code: what a command line that fails with it returns.
+        remedy: one line telling how to mend it, or empty.
+    """
+
+    exit_code: ClassVar[int] = 70
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        """Return the message, with the remedy on a line of its own."""
+        message = str(self.args[0])
+        return f"{message}\n  {self.remedy}" if self.remedy else message
+
+
+class UsageError(HealmonError):
+    """The command line's words are off (EX_USAGE)."""
+
+    exit_code = 64
+
+
+class DataError(HealmonError):
+    """The command line names something that does not exist (EX_DATAERR)."""
+
+    exit_code = 65
+
+
+class MissingPartError(HealmonError):
+    """A part this needs is not installed or not running (EX_UNAVAILABLE)."""
+
+    exit_code = 69
+
+
+class StateDirError(HealmonError):
+    """The state directory cannot be used: absent, unwritable or somebody else's (EX_CANTCREAT)."""
+
+    exit_code = 73
+
+
+class HolderError(HealmonError):
+    """Another healer holds the state directory, or none runs where one is needed (EX_TEMPFAIL)."""
+
+    exit_code = 75
+
+
+class ConfigError(HealmonError):
+    """The configuration is wrong; `problems` lists every fault found (EX_CONFIG)."""
+
+    exit_code = 78
+
+
+class StoreVersionError(HealmonError):
+    """The health store was written by a newer healmon, or is laid out by another program."""
+
+    exit_code = 78
+
+
+class StoreFaultError(HealmonError):
+    """The health store cannot be read or written right now (locked, full, read-only)."""
+
+    exit_code = 73
+
+
+class ProbeError(HealmonError):
+    """Looking failed; nothing may be concluded from it (the component is unknown)."""
+
+
+class RemedyError(HealmonError):
+    """A remedy's step failed; what was done before it is in the events."""
+
+
+class VetoError(HealmonError):
+    """The last look before acting found the world changed: the plan no longer holds."""
+
+
+class SpawnError(HealmonError):
+    """A process could not be started; `host_fault`: the host lacks something, not the command."""
+
+    def __init__(self, message: str, *, host_fault: bool = False) -> None:
+        super().__init__(message)
+        self.host_fault = host_fault

@@ -1,0 +1,1 @@
+"""The healer of tmux sessions that work on tasks."""

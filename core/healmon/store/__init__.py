@@ -1,0 +1,1 @@
+"""The health store: schema, writer, reader, self-repair."""

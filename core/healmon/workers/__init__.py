@@ -1,0 +1,1 @@
+"""The healer of workers: find, restart, verify, give up in time."""

@@ -1,0 +1,1 @@
+"""The only doors to the machine: each a small Protocol with its real part beside it."""

@@ -1,0 +1,1 @@
+"""The terminal face of healmon: shows what the core does and asks it to act."""

@@ -1,0 +1,1 @@
+"""Parts of screens, drawn line by line."""
