@@ -1,0 +1,68 @@
+"""How a screen is tied to a healer: the same face whether it runs in this process or elsewhere.
+
+The TUI knows this protocol, the events, the snapshot and the plans, and nothing deeper.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from healmon.events import Recorded
+from healmon.plans import Packed, Plan
+from healmon.state import Snapshot
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a request.
+
+    Attributes:
+        ok: it was done (or, for `offer`, the plan is here).
+        text: one line for the person who asked.
+        plan: the plan sheet, for `offer`.
+    """
+
+    ok: bool
+    text: str
+    plan: Plan | None = None
+
+
+class Link(Protocol):
+    """A healer seen from a screen. Every method may be called from any thread.
+
+    Verbs of `ask` (target; arguments):
+        `offer` (component; `{"verb": "restart" | "clear" | "unlock" | "clean"}`): the plan sheet.
+        `apply` (plan id; none): carries out an offered plan; answers when it is under way.
+        `restart` `clear` `unlock` `clean` (component; none): offer and apply in one.
+        `acknowledge` (alert id; `{"note": str, "for": seconds}`), `unacknowledge` (alert id).
+        `pause` (component or `*`; `{"for": seconds}`), `resume` (component or `*`).
+        `check` (empty; none): look now.
+    """
+
+    attached: str
+    """Empty when the healer runs in this process, else who is looked at: `pid 4711`."""
+
+    def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
+        """Begin delivering events to `sink` (from another thread, in order, none lost).
+
+        Returns the snapshot to fold them into.
+        """
+        ...
+
+    def history(self, count: int) -> list[Recorded]:
+        """Return the newest `count` events before those that `sink` gets, oldest first."""
+        ...
+
+    def trouble(self) -> str:
+        """Return what is wrong with the healer behind this link; empty: it runs."""
+        ...
+
+    async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
+        """Ask the healer for something and return its answer. Never raises: a refusal is one."""
+        ...
+
+    async def close(self) -> None:
+        """Let go. Our own healer finishes its current action and ends; another's goes on."""
+        ...
