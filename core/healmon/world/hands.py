@@ -10,6 +10,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Generic, TypeVar
 
 from healmon.clock import process_seconds
@@ -29,9 +30,9 @@ class _Job(Generic[T]):
         try:
             result = self.call()
         except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call
-            self._settle(lambda: self.future.set_exception(error))
+            self._settle(partial(self.future.set_exception, error))
         else:
-            self._settle(lambda: self.future.set_result(result))
+            self._settle(partial(self.future.set_result, result))
 
     def _settle(self, settle: Callable[[], None]) -> None:
         def in_loop() -> None:
