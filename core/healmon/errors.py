@@ -6,6 +6,7 @@ and the Nagios plugin codes). An error that reaches a person says what, where an
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -59,10 +60,51 @@ class HolderError(HealmonError):
     exit_code = 75
 
 
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One fault of the configuration.
+
+    Attributes:
+        file: the file as a person would name it, or `$VARIABLE` when that set the key.
+        line: where in the file, from 1; None when it has no place there.
+        key: the dotted path (`disk.rules[0].older_than`), or empty for the file as a whole.
+        what: what is wrong, when `found` and `allowed` do not say it all.
+        found: the value, as TOML writes it.
+        allowed: what may stand there.
+        nearest: the known key that was probably meant.
+    """
+
+    file: str
+    line: int | None
+    key: str
+    what: str = ""
+    found: str = ""
+    allowed: str = ""
+    nearest: str = ""
+
+    def __str__(self) -> str:
+        """Return it as one line: `healmon.toml:12: disk.warnin: unknown key; did you mean …?`."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        said = (
+            self.what,
+            f"found {self.found}" if self.found else "",
+            f"allowed: {self.allowed}" if self.allowed else "",
+            f'did you mean "{self.nearest}"?' if self.nearest else "",
+        )
+        text = "; ".join(part for part in said if part)
+        return ": ".join(part for part in (place, self.key, text) if part)
+
+
 class ConfigError(HealmonError):
     """The configuration is wrong; `problems` lists every fault found (EX_CONFIG)."""
 
     exit_code = 78
+
+    def __init__(
+        self, message: str = "", *, remedy: str = "", problems: tuple[Problem, ...] = ()
+    ) -> None:
+        super().__init__(message or "\n".join(map(str, problems)), remedy=remedy)
+        self.problems = problems
 
 
 class StoreVersionError(HealmonError):

@@ -1,6 +1,6 @@
 """What a healer is. Four rooms share this floor plan: probe, diagnose, remedy.
 
-A fifth healer is a new folder with a class of this shape and one line in `engine.REGISTRY`.
+A fifth healer is a new folder with a class of this shape and one line in `registry.REGISTRY`.
 """
 
 from __future__ import annotations

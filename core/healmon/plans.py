@@ -69,6 +69,8 @@ class Plan(msgspec.Struct, frozen=True):
         on_failure: what happens if it cannot be proved.
         order: the healer's own typed order, packed.
         delay: seconds to wait before acting (backoff); looked at again afterwards.
+        cooldown: seconds after a failed attempt before healmon tries the same action on the same
+            component again; 0 where the healer has a backoff of its own.
         tier: 0 instantly undoable, 1 disruptive but recoverable, 2 destructive.
         origin: `healmon`, or who asked for it.
     """
@@ -83,6 +85,7 @@ class Plan(msgspec.Struct, frozen=True):
     on_failure: str
     order: Packed
     delay: float = 0.0
+    cooldown: float = 600.0
     tier: Literal[0, 1, 2] = 1
     origin: str = "healmon"
     id: str = ""
@@ -158,6 +161,20 @@ class Proof(msgspec.Struct, frozen=True):
     text: str
     message: str = ""
     details: Packed = {}
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What became of a request.
+
+    Attributes:
+        ok: it was done (or, for an offer, the plan is here).
+        text: one line for the person who asked.
+        plan: the plan sheet, for an offer.
+    """
+
+    ok: bool
+    text: str
+    plan: Plan | None = None
 
 
 def describe(plan: Plan) -> list[str]:

@@ -46,6 +46,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         forks: True: the started process ends and a daemon stays; False: it is the worker itself;
             None: found out.
         min_uptime: seconds a new identity must live to count as alive.
+        cwd: where it is run; without `cwd` in the file, the directory of the file.
     """
 
     name: str

@@ -8,25 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-import msgspec
-
 from healmon.events import Recorded
-from healmon.plans import Packed, Plan
+from healmon.plans import Answer, Packed
 from healmon.state import Snapshot
 
-
-class Answer(msgspec.Struct, frozen=True):
-    """What became of a request.
-
-    Attributes:
-        ok: it was done (or, for `offer`, the plan is here).
-        text: one line for the person who asked.
-        plan: the plan sheet, for `offer`.
-    """
-
-    ok: bool
-    text: str
-    plan: Plan | None = None
+__all__ = ["Answer", "Link"]
 
 
 class Link(Protocol):

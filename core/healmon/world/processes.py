@@ -7,7 +7,7 @@ with the start ticks afterwards, so they cannot reach a stranger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Protocol
 
 import msgspec
@@ -30,6 +30,7 @@ class ProcessFacts(msgspec.Struct, frozen=True):
         cpu_seconds: user and system time so far.
         rss: resident bytes.
         age: seconds since it started, on the boot clock.
+        uid: the effective user; 0 also for a process that may not be dumped.
         tty: device number of its terminal, 0 for none.
         namespace: inode of its pid namespace, 0 when it cannot be read.
     """
@@ -45,6 +46,19 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     uid: int
     tty: int = 0
     namespace: int = 0
+
+
+class Origin(msgspec.Struct, frozen=True):
+    """What a process was started as, for comparing; never for showing, it is not cleaned.
+
+    Attributes:
+        argv: its arguments as they stand there now; bytes that are not UTF-8 are surrogates.
+        directories: what relative arguments may be relative to: where the process is now and
+            where it was started. Empty when neither can be read.
+    """
+
+    argv: tuple[str, ...]
+    directories: tuple[str, ...] = ()
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,18 +90,26 @@ class Ended(msgspec.Struct, frozen=True):
 
 
 class Processes(Protocol):
-    """Everything healmon does with processes. All calls are quick and safe from any thread."""
+    """Everything healmon does with processes. All calls are quick and safe from any thread.
+
+    Those that look raise `ProbeError` when a process is there but /proc does not show it
+    (`hidepid`): nothing may be concluded then.
+    """
 
     def identify(self, pid: int) -> Identity | None:
-        """Return who has this pid now; None when nobody (or only a zombie) has."""
+        """Return who has this pid now; None when nobody (or only a zombie, or a thread) has."""
         ...
 
     def inspect(self, identity: Identity) -> ProcessFacts | None:
         """Return one look at it; None when it is gone (a zombie is returned, state `Z`)."""
         ...
 
-    def everyone(self) -> Iterable[ProcessFacts]:
-        """Return one look at every process that can be read."""
+    def origin(self, identity: Identity) -> Origin | None:
+        """Return what it was started as, for comparing; None when it is gone or a zombie."""
+        ...
+
+    def everyone(self, skip: Container[int] = ()) -> Iterable[ProcessFacts]:
+        """Return one look at every process that can be read, but those with a pid in `skip`."""
         ...
 
     def spawn(self, launch: Launch) -> Identity:

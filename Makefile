@@ -1,0 +1,51 @@
+# One command runs, one tests; the rest is for those who build on it.
+SHELL := /bin/sh
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check format screenshots clean tmux
+
+help: ## say what can be made
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
+
+run: $(STAMP) tmux ## open the demo world in the terminal UI
+	@$(BIN)/healmon-tui --demo
+
+test: $(STAMP) tmux ## set up and run every test
+	$(BIN)/python -m pytest
+
+test-fast: $(STAMP) tmux ## the tests that need no minute
+	$(BIN)/python -m pytest -m "not slow"
+
+check: $(STAMP) ## lint, format, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(STAMP) ## put the code into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+screenshots: $(STAMP) ## draw screenshots/ anew
+	$(BIN)/python screenshots/make.py
+
+clean: ## remove what was built here
+	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "healmon needs Python 3.11 or newer; $(PYTHON) is $$($(PYTHON) --version 2>&1). Say: make PYTHON=python3.11 …" >&2; exit 1; }
+	@sh tools/need python3-venv $(PYTHON) -c 'import ensurepip, venv'
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]' 2>.pip-errors || \
+		{ cat .pip-errors >&2; rm -f .pip-errors; exit 1; }
+	@rm -f .pip-errors
+	@touch $(STAMP)
+
+tmux:
+	@sh tools/need tmux tmux -V

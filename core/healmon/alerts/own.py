@@ -1,0 +1,87 @@
+"""healmon's alerts about itself, as findings of the component `healmon`.
+
+The engine collects them with `engine_findings` and hands the verdict to `judge` like any healer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from healmon.alerts.judge import key_of
+from healmon.clock import Gap
+from healmon.events import AlertNoted
+from healmon.plans import RANK, Finding, Status, Verdict
+
+ENGINE: Final = "healmon"
+"""Component and healer name of the engine itself."""
+
+
+def healer_failed(name: str, reason: str) -> Finding:
+    """A healer crashed or does not answer: what it looks after is unseen."""
+    level = "CRITICAL" if reason.startswith("crashed") else "WARNING"
+    return Finding(f"healer-{name}", level, f"cannot look at {name}: {reason}", {"reason": reason})
+
+
+def store_fault(reason: str) -> Finding:
+    """The health store cannot be written; healing goes on."""
+    message = f"health store cannot be written: {reason}"
+    return Finding("store", "CRITICAL", message, {"reason": reason})
+
+
+def store_repaired(what: str) -> Finding:
+    """The health store was damaged or replaced, and a new file begun."""
+    return Finding("store-repaired", "WARNING", what, {"what": what})
+
+
+def config_rejected(reason: str) -> Finding:
+    """A changed configuration was not taken; the one before stays in force."""
+    message = f"new configuration rejected, the old one stays in force: {reason}"
+    return Finding("config", "WARNING", message, {"reason": reason})
+
+
+def engine_findings(
+    failing: Mapping[str, str],
+    *,
+    store: str = "",
+    repaired: str = "",
+    config: str = "",
+) -> tuple[Finding, ...]:
+    """Return all that is wrong with healmon itself now; empty texts mean nothing is.
+
+    Args:
+        failing: reasons by healer name (`snapshot.failing`).
+        store: why the store cannot be written.
+        repaired: what the store set aside in this run.
+        config: why a reload was refused.
+    """
+    findings = [healer_failed(name, failing[name]) for name in sorted(failing)]
+    if store:
+        findings.append(store_fault(store))
+    if repaired:
+        findings.append(store_repaired(repaired))
+    if config:
+        findings.append(config_rejected(config))
+    return tuple(findings)
+
+
+def engine_verdict(findings: tuple[Finding, ...]) -> Verdict:
+    """Return the judgement on healmon itself; `judge` resolves what is no longer found."""
+    worst = max((RANK[f.severity] for f in findings), default=0)
+    status: Status = ("healthy", "warning", "critical")[worst]
+    summary = findings[0].message if findings else "all healers answer, the store is written"
+    return Verdict(
+        ENGINE, status, summary, "engine", str(len(findings)), {"findings": len(findings)}, findings
+    )
+
+
+def clock_note(host: str, gap: Gap) -> AlertNoted:
+    """A suspend or a clock step, as a note: good to know, nothing to do."""
+    parts: list[str] = []
+    if gap.suspended:
+        parts.append(f"the host slept for {gap.suspended:.0f} s")
+    if gap.stepped:
+        parts.append(f"the wall clock was set by {gap.stepped:+.0f} s")
+    message = " and ".join(parts) or "the clocks are as they were"
+    evidence = {"suspended": gap.suspended, "stepped": gap.stepped}
+    return AlertNoted(key_of(host, ENGINE, ENGINE, "clock"), ENGINE, message, evidence)

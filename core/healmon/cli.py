@@ -1,0 +1,217 @@
+"""The command line: what was asked, who does it, how it ends.
+
+Everything heavy is imported by the command that needs it: `--status` must feel instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn, TypeAlias
+
+from healmon import __version__
+from healmon.errors import HealmonError, UsageError
+
+OVERRIDES: dict[str, tuple[str, str]] = {
+    "restart": ("WORKER", "restart a worker"),
+    "stop-worker": ("WORKER", "stop a worker and keep it down"),
+    "start-worker": ("WORKER", "start a worker that was stopped"),
+    "release": ("WORKER", "end a quarantine"),
+    "clear": ("SESSION", "interrupt a session and hand its tasks back"),
+    "unlock": ("DATABASE", "free a database from a stopped holder"),
+    "clean": ("MOUNT", "clean a file system or budget by its rules"),
+}
+PREFIX = {"clear": "session:", "unlock": "database:", "clean": "disk:"}
+VERB = {"stop-worker": "stop", "start-worker": "start"}
+
+
+OpenScreen: TypeAlias = Callable[..., int]
+"""Opens the terminal UI on a link and returns its exit code; `healmon-tui` hands it in."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{self.prog}: {message}", remedy=f"see: {self.prog} --help")
+
+
+def _common() -> _Parser:
+    common = _Parser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--config", metavar="FILE", help="the configuration to use")
+    common.add_argument("--state-dir", metavar="DIR", help="where the health store and lock live")
+    common.add_argument(
+        "--dry-run", action="store_true", help="decide and report everything, change nothing"
+    )
+    common.add_argument("--json", action="store_true", help="machine output")
+    common.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        help="how much the log says (default: info)",
+    )
+    common.add_argument("--version", action="version", version=f"healmon {__version__}")
+    return common
+
+
+def tui_parser() -> argparse.ArgumentParser:
+    """Return the parser of `healmon-tui`."""
+    parser = _Parser(
+        prog="healmon-tui",
+        parents=[_common()],
+        description="A self-healing health monitor for one host. Without a flag: the terminal UI.",
+        epilog="example: healmon-tui --demo   watch healmon heal real faults within a minute",
+    )
+    ways = parser.add_mutually_exclusive_group()
+    for flag, text in (
+        ("no-ui", "run in the foreground without a screen, one report a cycle"),
+        ("once", "make one full check-and-heal cycle, print its report, end"),
+        ("daemon", "run in the background; returns when it is proven up"),
+        ("status", "tell whether a healer runs and what is wrong now"),
+        ("stop", "let the healer finish its current action and end; workers stay up"),
+    ):
+        ways.add_argument(
+            f"--{flag}", dest="way", action="store_const", const=flag, default="tui", help=text
+        )
+    parser.add_argument(
+        "--demo", action="store_true", help="open a throw-away world with real parts"
+    )
+    parser.add_argument("--read-only", action="store_true", help="show everything, act on nothing")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    return parser
+
+
+def healmon_parser() -> argparse.ArgumentParser:
+    """Return the parser of `healmon`."""
+    parser = _Parser(
+        prog="healmon",
+        parents=[_common()],
+        description="healmon for scripts: everything the screen can do.",
+        epilog="example: healmon restart task_worker",
+    )
+    commands = parser.add_subparsers(dest="way", metavar="COMMAND", required=True)
+
+    def command(name: str, text: str) -> argparse.ArgumentParser:
+        return commands.add_parser(name, help=text, description=text, parents=[_common()])
+
+    command("run", "run in the foreground without a screen, one report a cycle")
+    command("once", "make one full check-and-heal cycle, print its report, end")
+    command("daemon", "run in the background; returns when it is proven up")
+    command("status", "tell whether a healer runs and what is wrong now")
+    command("stop", "let the healer finish its current action and end; workers stay up")
+    command("tui", "open the terminal UI")
+    command("check", "validate the configuration and print it as understood")
+    alerts = command("alerts", "list the alerts that are not resolved")
+    alerts.add_argument("--all", action="store_true", help="the resolved ones too")
+    ack = command("ack", "acknowledge alerts: I know")
+    ack.add_argument("ids", nargs="+", metavar="ID")
+    ack.add_argument("--note", default="", help="why, or who looks after it")
+    ack.add_argument("--for", dest="period", metavar="4h", help="how long (default: 4h)")
+    unack = command("unack", "take acknowledgements back")
+    unack.add_argument("ids", nargs="+", metavar="ID")
+    for name, (what, text) in OVERRIDES.items():
+        command(name, text).add_argument("target", metavar=what)
+    pause = command("pause", "maintenance: look on, do not act")
+    pause.add_argument("target", nargs="?", default="", metavar="COMPONENT")
+    pause.add_argument("--for", dest="period", metavar="1h", required=True, help="how long")
+    resume = command("resume", "end maintenance")
+    resume.add_argument("target", nargs="?", default="", metavar="COMPONENT")
+    events = command("events", "print the event log")
+    events.add_argument("--since", metavar="8h", default="1h", help="how far back (default: 1h)")
+    events.add_argument("--component", metavar="C", help="only this component's")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run `healmon`; returns the exit code of the contract."""
+    return _guarded(lambda: _healmon(healmon_parser().parse_args(argv)))
+
+
+def main_tui(argv: Sequence[str] | None, open_screen: OpenScreen) -> int:
+    """Run `healmon-tui`; `open_screen` is called only when a screen is wanted."""
+    return _guarded(lambda: _healmon_tui(tui_parser().parse_args(argv), open_screen))
+
+
+def _guarded(run: Callable[[], int]) -> int:
+    try:
+        return run()
+    except HealmonError as error:
+        print(f"healmon: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        return error.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # whoever read our output has enough; do not complain when Python flushes at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def state_dir_of(args: argparse.Namespace) -> Path:
+    """Return the state directory that these arguments mean, without reading more than needed."""
+    from healmon.config import locate  # noqa: PLC0415
+
+    config = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    return locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
+
+
+def _status(args: argparse.Namespace) -> int:
+    from healmon.service.status import status  # noqa: PLC0415
+
+    return status(state_dir_of(args), json_wanted=getattr(args, "json", False))
+
+
+def _healmon(args: argparse.Namespace) -> int:
+    way = str(args.way)
+    if way == "status":
+        return _status(args)
+    if way == "tui":
+        words = [w for w in sys.argv[1:] if w != "tui"]
+        os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
+    from healmon.service import commandline  # noqa: PLC0415
+
+    if way in OVERRIDES:
+        target = PREFIX.get(way, "") + args.target.removeprefix(PREFIX.get(way, ""))
+        return commandline.override(state_dir_of(args), VERB.get(way, way), target, {})
+    simple: dict[str, Callable[[], int]] = {
+        "stop": lambda: commandline.stop(state_dir_of(args)),
+        "check": lambda: commandline.check(args),
+        "alerts": lambda: commandline.alerts(state_dir_of(args), args),
+        "ack": lambda: commandline.acknowledge(state_dir_of(args), args),
+        "unack": lambda: commandline.unacknowledge(state_dir_of(args), args),
+        "pause": lambda: commandline.pause(state_dir_of(args), args),
+        "resume": lambda: commandline.override(state_dir_of(args), "resume", args.target, {}),
+        "events": lambda: commandline.events(state_dir_of(args), args),
+    }
+    if way in simple:
+        return simple[way]()
+    return _run_healer({"run": "no-ui"}.get(way, way), args)
+
+
+def _healmon_tui(args: argparse.Namespace, open_screen: OpenScreen) -> int:
+    way = str(args.way)
+    if way == "status":
+        return _status(args)
+    if way == "stop":
+        from healmon.service import commandline  # noqa: PLC0415
+
+        return commandline.stop(state_dir_of(args))
+    if args.demo:
+        from healmon.demo.run import demo  # noqa: PLC0415
+
+        return demo(way, args, open_screen)
+    if way != "tui":
+        return _run_healer(way, args)
+    from healmon.service import foreground  # noqa: PLC0415
+
+    return foreground.screen(args, open_screen)
+
+
+def _run_healer(way: str, args: argparse.Namespace) -> int:
+    from healmon.service import foreground  # noqa: PLC0415
+
+    runs: dict[str, Callable[[argparse.Namespace], int]] = {
+        "once": foreground.once,
+        "no-ui": foreground.no_ui,
+        "daemon": foreground.daemon,
+    }
+    return runs[way](args)

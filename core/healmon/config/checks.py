@@ -1,0 +1,91 @@
+"""What several keys together must keep to, once each of them is right by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
+from typing import Any, Final
+
+import msgspec
+
+from healmon.config import settings as st
+from healmon.config.derive import Context
+from healmon.config.lines import KeyPath
+from healmon.config.nearest import nearest
+from healmon.config.toml import literal
+from healmon.units import duration_text
+
+PROBES: Final = ("log", "tcp", "http", "command", "heartbeat")
+"""The keys of `ready` and `liveness` of which exactly one is given."""
+
+
+def _settings(settings: st.Settings, _path: KeyPath, context: Context) -> None:
+    names = {worker.name for worker in settings.workers}
+    for worker in settings.workers:
+        for index, name in enumerate(worker.after):
+            # a worker that is at fault itself exists nevertheless
+            if name not in names and not context.faults.bad(("workers", name)):
+                path = ("workers", worker.name, "after", index)
+                context.faults.add(
+                    path, "no such worker", found=literal(name), nearest=nearest(name, names)
+                )
+    _check_circles({worker.name: list(worker.after) for worker in settings.workers}, context)
+
+
+def _check_circles(waits_for: dict[str, list[str]], context: Context) -> None:
+    while True:
+        try:
+            TopologicalSorter(waits_for).prepare()
+        except CycleError as error:
+            # graphlib names who is waited for before who waits
+            circle: list[str] = error.args[1][::-1]
+            what = f"goes in a circle: {' waits for '.join(circle)}"
+            context.faults.add(("workers", circle[0], "after"), what)
+            waits_for[circle[0]].remove(circle[1])
+        else:
+            return
+
+
+def _worker(worker: st.Worker, path: KeyPath, context: Context) -> None:
+    if worker.restart_delay > worker.restart_delay_max:
+        first, longest = map(duration_text, (worker.restart_delay, worker.restart_delay_max))
+        what = f"the first delay ({first}) is longer than the longest ({longest})"
+        context.faults.clash(path, ("restart_delay", "restart_delay_max"), what)
+    for key, probe in (("ready", worker.ready), ("liveness", worker.liveness)):
+        if probe is not None and probe.heartbeat and not worker.heartbeat_file:
+            context.faults.clash(path, (key, "heartbeat_file"), "heartbeat needs a heartbeat_file")
+
+
+def _ready(ready: st.Ready, path: KeyPath, context: Context) -> None:
+    given = tuple(probe for probe in PROBES if getattr(ready, probe))
+    if len(given) != 1:
+        what = f"has {' and '.join(given)}" if given else "has no probe"
+        keys = given or PROBES
+        context.faults.clash(path, keys, f"{what}; give exactly one of {', '.join(PROBES)}")
+    elif ready.log and path[-1] == "liveness":
+        what = "a line in the log shows that a worker became ready, not that it still works"
+        context.faults.clash(path, ("log",), what)
+
+
+def _database(database: st.Database, path: KeyPath, context: Context) -> None:
+    if database.act_after < database.busy_for:
+        busy, act = map(duration_text, (database.busy_for, database.act_after))
+        what = f"act_after ({act}) is shorter than busy_for ({busy})"
+        context.faults.clash(path, ("act_after", "busy_for"), what)
+
+
+def _disk(disk: st.Disk, path: KeyPath, context: Context) -> None:
+    for lower, upper in (("target", "warning"), ("warning", "critical")):
+        low, high = getattr(disk, lower), getattr(disk, upper)
+        if low >= high:
+            what = f"{lower} ({literal(low)}) must be below {upper} ({literal(high)})"
+            context.faults.clash(path, (lower, upper), what)
+
+
+CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], None]]] = {
+    st.Settings: _settings,
+    st.Worker: _worker,
+    st.Ready: _ready,
+    st.Database: _database,
+    st.Disk: _disk,
+}

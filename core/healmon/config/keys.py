@@ -1,0 +1,241 @@
+"""Every key of `healmon.toml`, as data: what it is called, what it takes, what it is for.
+
+Reading, environment overrides, `show` and the key reference all walk these tables. Defaults stand
+in `settings` and nowhere else; `schema.default_text` tells them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from healmon.config import kinds as k
+from healmon.config import settings as st
+from healmon.config.schema import Key, Shape, Table
+
+
+def _value(name: str, kind: k.Kind, doc: str, *, required: bool = False, rival: str = "") -> Key:
+    return Key(name=name, kind=kind, doc=doc, required=required, rival=rival)
+
+
+def _list(name: str, kind: k.Kind, doc: str, *, least: int = 0, rival: str = "") -> Key:
+    return Key(name=name, shape="list", kind=kind, doc=doc, least=least, rival=rival)
+
+
+def _set(name: str, kind: k.Kind, doc: str, *, least: int = 0, rival: str = "") -> Key:
+    # whatever names a thing of the world, needed or not: twice is a slip
+    return Key(
+        name=name, shape="list", kind=kind, doc=doc,
+        least=least, required=least > 0, distinct=True, rival=rival,
+    )  # fmt: skip
+
+
+def _table(shape: Shape, table: Table, name: str = "") -> Key:
+    name = name or table.title.removesuffix(".NAME").rpartition(".")[2]
+    return Key(name=name, shape=shape, table=table, doc=table.doc)
+
+
+MONITOR: Final = Table(
+    title="monitor",
+    struct=st.Monitor,
+    doc="the healer itself",
+    keys=(
+        _value("name", k.TEXT, "how this host is called in alerts; default: host name"),
+        _value("check_interval", k.duration(1.0), "how often everything is looked at"),
+        _value("state_dir", k.PATH, "where store, lock and logs are"),
+        _value("dry_run", k.BOOL, "decide and report everything, change nothing"),
+    ),
+)
+
+_PROBE_KEYS: Final = (
+    _value("log", k.TEXT, "ready when its output log shows this text"),
+    _value("tcp", k.PORT, "when this port of the host accepts a connection"),
+    _value("http", k.URL, "when this answers with a status of 200 to 399"),
+    _list("command", k.ARGUMENT, "when this command exits with 0", least=1),
+    _value("heartbeat", k.FLAG, "when heartbeat_file is younger than heartbeat_max_age"),
+    _value("every", k.DURATION, "how often it is tried"),
+    _value("failures", k.COUNT, "how many failures in a row count"),
+    _value("timeout", k.DURATION, "how long one try may take"),
+)
+READY: Final = Table(
+    title="workers.NAME.ready",
+    struct=st.Ready,
+    doc="what shows that a started worker is ready; exactly one sort of probe",
+    keys=_PROBE_KEYS,
+)
+LIVENESS: Final = Table(
+    title="workers.NAME.liveness",
+    struct=st.Ready,
+    doc="what shows that a running worker still works; exactly one sort of probe, but not log",
+    keys=_PROBE_KEYS,
+)
+
+WORKERS: Final = Table(
+    title="workers.NAME",
+    struct=st.Worker,
+    doc="a process that must be up",
+    unique=("pid_file", "heartbeat_file"),
+    keys=(
+        _value("script", k.PATH, "run with this Python", rival="command"),
+        _list("command", k.ARGUMENT, "program and arguments", least=1, rival="script"),
+        _list("args", k.ARGUMENT, "arguments after script or command"),
+        _value("critical", k.BOOL, "CRITICAL when down, else WARNING"),
+        _value("restart", k.choice("always", "on-failure", "never"), "when it is restarted"),
+        _value("restart_delay", k.DURATION, "first backoff step; doubles up to restart_delay_max"),
+        _value("restart_delay_max", k.DURATION, "longest backoff step"),
+        _value("min_uptime", k.DURATION, "how long a new process must live to count as alive"),
+        _value("start_timeout", k.DURATION, "how long a start may take until it is proved"),
+        _value("stable_after", k.DURATION, "uptime that resets the backoff"),
+        _value("max_failures", k.COUNT, "failures within failure_window that mean quarantine"),
+        _value("failure_window", k.DURATION, "how long a failure counts"),
+        _value("quarantine", k.DURATION, "how long a crash-looping worker is left alone"),
+        _value("forks", k.BOOL, "the started process ends and a daemon stays; default: found out"),
+        _value("pid_file", k.PATH, "evidence of its process, never proof"),
+        _value("heartbeat_file", k.PATH, "its age is the sign of life"),
+        _value("heartbeat_max_age", k.DURATION, "an older heartbeat means it hangs"),
+        _table("table", READY),
+        _table("table", LIVENESS),
+        _set("after", k.TEXT, "workers that must be up first"),
+        _value("stop_timeout", k.DURATION, "from SIGTERM to SIGKILL"),
+        _value("memory_limit", k.SIZE, "resident memory above which it is restarted"),
+        _value("cwd", k.PATH, "its working directory; default: the configuration file's"),
+        Key(name="env", shape="mapping", kind=k.ARGUMENT, doc="added to its environment"),
+        _value("user", k.TEXT, "whom it runs as; only when healmon runs as root"),
+    ),
+)
+
+SESSIONS: Final = Table(
+    title="sessions",
+    struct=st.Sessions,
+    doc="tmux sessions that work on tasks",
+    keys=(
+        _value("stuck_after", k.DURATION, "how long a session may stand still with a task"),
+        _value("socket", k.SOCKET, "tmux socket name or path", rival="sockets"),
+        _set("sockets", k.SOCKET, "several of them; empty: watch none", rival="socket"),
+        _set("protect", k.TEXT, "sessions that are never typed into"),
+        _value("typing_marker", k.TEXT_OR_NONE, "nor a pane that shows this"),
+        _list("interrupt", k.TMUX_KEY, "keys, one step at a time, each verified", least=1),
+        _value("on_stuck", k.choice("requeue", "fail", "alert"), "what becomes of the task"),
+        _value("verify_within", k.DURATION, "how long each key has to show an effect"),
+        _value("quiet_client", k.DURATION, "how long a person must not have typed there"),
+    ),
+)
+
+TASKS: Final = Table(
+    title="tasks.NAME",
+    struct=st.Tasks,
+    doc='where "assigned task" comes from; the default mapping is the assigner database',
+    unique=("path",),
+    keys=(
+        _value("path", k.PATH, "the SQLite database", required=True),
+        _value("table", k.TEXT, "the table of tasks"),
+        _value("id", k.TEXT, "its column with the task's id"),
+        _value("session", k.TEXT, "its column with the session's name"),
+        _value("status", k.TEXT, "its column with the task's status"),
+        _value("assigned_at", k.TEXT, "its column with the time of assignment"),
+        _list("active", k.TEXT, "statuses of a task that is worked on", least=1),
+        _value("pending", k.TEXT, "status of a task that waits to be assigned"),
+        _value("failed", k.TEXT, "status of a task that failed"),
+        _value("history", k.TEXT_OR_NONE, "table that keeps assignments; empty: none"),
+    ),
+)
+
+DATABASES: Final = Table(
+    title="databases.NAME",
+    struct=st.Database,
+    doc="a SQLite database whose locks are watched",
+    unique=("path",),
+    keys=(
+        _value("path", k.PATH, "the database file", required=True),
+        _value("busy_for", k.DURATION, "a lock without progress for this long is an incident"),
+        _value("act_after", k.DURATION, "a holder is ended only after this, and 2 checks"),
+        _value("on_stale", k.choice("heal", "alert"), "what is done about a stale lock"),
+    ),
+)
+
+BUDGETS: Final = Table(
+    title="disk.budgets",
+    struct=st.Budget,
+    doc="a directory with a ceiling of its own, same thresholds",
+    unique=("path",),
+    keys=(
+        _value("path", k.PATH, "the directory", required=True),
+        _value("limit", k.SIZE, "what counts as 100 %", required=True),
+    ),
+)
+
+RULES: Final = Table(
+    title="disk.rules",
+    struct=st.Rule,
+    doc="which files may go, and how",
+    unique=("name",),
+    keys=(
+        _value("name", k.NAME, "what it is called", required=True),
+        _set("paths", k.CLEANABLE, "the directories", least=1),
+        _set("patterns", k.PATTERN, "the names of files that may go", least=1),
+        _value(
+            "older_than",
+            k.DURATION,
+            "age; default: disk.log_retention for logs, disk.temp_age for temporary files",
+        ),
+        _value("action", k.choice("delete", "compress", "trash"), "what is done with them"),
+        _set("exclude", k.PATTERN, "the names of files that stay"),
+        _value("recursive", k.BOOL, "also in the directories below"),
+        _value("backup", k.BACKUP, "verified upload before removal"),
+    ),
+)
+
+DISK: Final = Table(
+    title="disk",
+    struct=st.Disk,
+    doc="file systems and budgets",
+    keys=(
+        _value("warning", k.PERCENT, "percentage in use that is a WARNING"),
+        _value("critical", k.PERCENT, "percentage in use that is CRITICAL, and is cleaned"),
+        _value("target", k.PERCENT, "cleaning stops once below"),
+        _value("hysteresis", k.PERCENT, "percentage points below a threshold that end its alert"),
+        _value("log_retention", k.DURATION, "age at which logs may go"),
+        _value("temp_age", k.DURATION, "age at which temporary files may go"),
+        _set("paths", k.PATH, "file systems to watch"),
+        _table("tables", BUDGETS),
+        _table("tables", RULES),
+    ),
+)
+
+ALERTS: Final = Table(
+    title="alerts",
+    struct=st.Alerts,
+    doc="the alert inbox",
+    keys=(_value("acknowledge_for", k.DURATION, "how long an acknowledgement holds"),),
+)
+
+NOTIFY: Final = Table(title="notify", struct=st.Notify, doc="reserved; no keys yet", keys=())
+
+STORE: Final = Table(
+    title="store",
+    struct=st.Store,
+    doc="the health store",
+    keys=(_value("retention", k.DURATION, "how long history is kept; open alerts stay"),),
+)
+
+ROOT: Final = Table(
+    title="",
+    struct=st.Settings,
+    doc="healmon.toml",
+    keys=(
+        _table("table", MONITOR),
+        _table("named", WORKERS),
+        _table("table", SESSIONS),
+        _table("named", TASKS),
+        _table("named", DATABASES),
+        _table("table", DISK),
+        _table("table", ALERTS),
+        _table("table", NOTIFY),
+        _table("table", STORE),
+    ),
+)
+
+TABLES: Final = (
+    *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
+    *(DATABASES, DISK, BUDGETS, RULES, ALERTS, NOTIFY, STORE),
+)
+"""All tables in the order of the key reference."""

@@ -1,0 +1,45 @@
+"""The configuration file in, settings out; or one error that lists everything wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from healmon.config.faults import Faults
+from healmon.config.lines import key_lines
+from healmon.config.overrides import override
+from healmon.config.paths import place_of
+from healmon.config.read import read
+from healmon.config.settings import Settings
+from healmon.config.source import parse, read_text, shown, too_deep
+from healmon.errors import ConfigError
+
+
+def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return the configuration, complete and resolved.
+
+    Without a file these are the settings of a healmon that watches file systems and tmux
+    sessions and acts on nothing.
+
+    Args:
+        path: the file, as `locate.find_config` returns it.
+        environ: the environment, whose `HEALMON_SECTION__KEY` variables override keys.
+
+    Raises:
+        ConfigError: `problems` has every fault found, the message one line for each.
+    """
+    file = "the environment" if path is None else shown(path)
+    text = "" if path is None else read_text(path)
+    document = parse(text, file)
+    try:
+        faults = Faults(file, key_lines(text))
+        override(document, environ, faults)
+        settings = read(document, place_of(path, environ), faults)
+    except RecursionError as error:
+        raise ConfigError(problems=(too_deep(file),)) from error
+    problems = faults.problems()
+    if problems or settings is None:
+        raise ConfigError(problems=problems)
+    return replace(settings, source=None if path is None else str(path.absolute()))

@@ -1,0 +1,92 @@
+"""Where the configuration and the state are.
+
+Standard library only: `healmon-tui --status` comes through here and must be instant.
+"""
+
+from __future__ import annotations
+
+import os.path
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from healmon.config.paths import Place, absolute, home_of, place_of
+from healmon.config.source import parse, read_text, shown
+from healmon.errors import ConfigError, Problem
+from healmon.text import clean
+
+NAME: Final = "healmon.toml"
+STATE_DIR_OVERRIDE: Final = "HEALMON_MONITOR__STATE_DIR"
+"""The variable that overrides `monitor.state_dir`, as any key can be overridden."""
+
+
+def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """Return the configuration file to read, absolute, or None when there is none.
+
+    The first of `--config`, `$HEALMON_CONFIG`, `./healmon.toml`,
+    `$XDG_CONFIG_HOME/healmon/healmon.toml`, `/etc/healmon/healmon.toml`.
+
+    Args:
+        explicit: what `--config` says.
+        environ: the environment.
+        cwd: where `.` is.
+
+    Raises:
+        ConfigError: the one named by `--config` or `$HEALMON_CONFIG` does not exist.
+    """
+    named = explicit if explicit is not None else environ.get("HEALMON_CONFIG") or None
+    if named is not None:
+        path = Path(absolute(named, Place(str(cwd.absolute()), home_of(environ))))
+        if not named or not os.path.lexists(path):
+            origin = "--config" if explicit is not None else "$HEALMON_CONFIG"
+            what = f"does not exist, but {origin} names it"
+            raise ConfigError(problems=(Problem(clean(named) or '""', None, "", what),))
+        return path
+    candidates = (
+        cwd.absolute() / NAME,
+        _xdg(environ, "XDG_CONFIG_HOME", ".config") / "healmon" / NAME,
+        Path("/etc/healmon") / NAME,
+    )
+    # a broken link counts as there: reading it says what is wrong, passing over it would not
+    return next((path for path in candidates if os.path.lexists(path)), None)
+
+
+def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | None) -> Path:
+    """Return the state directory, absolute; it need not exist.
+
+    The first of `--state-dir`, `$HEALMON_STATE_DIR`, `monitor.state_dir` of the configuration,
+    `$XDG_STATE_HOME/healmon`, `~/.local/state/healmon`.
+
+    Args:
+        explicit: what `--state-dir` says.
+        environ: the environment.
+        config: what `find_config` returned.
+
+    Raises:
+        ConfigError: the configuration had to be asked and cannot be read.
+    """
+    named = explicit or environ.get("HEALMON_STATE_DIR")
+    if named:
+        return Path(absolute(named, Place(str(Path.cwd()), home_of(environ))))
+    configured = environ.get(STATE_DIR_OVERRIDE) or (_configured(config) if config else "")
+    if configured:
+        return Path(absolute(configured, place_of(config, environ)))
+    return _xdg(environ, "XDG_STATE_HOME", ".local/state") / "healmon"
+
+
+def _configured(config: Path) -> str:
+    file = shown(config)
+    value: object = parse(read_text(config), file).get("monitor")
+    if isinstance(value, dict):
+        value = cast("dict[str, object]", value).get("state_dir")
+    if value is None:
+        return ""
+    if isinstance(value, str) and "\0" not in value:
+        return value
+    raise ConfigError(problems=(Problem(file, None, "monitor.state_dir", allowed="a path"),))
+
+
+def _xdg(environ: Mapping[str, str], variable: str, default: str) -> Path:
+    named = environ.get(variable, "")
+    # the XDG specification: a relative path here is to be ignored
+    return Path(named) if named.startswith("/") else Path(home_of(environ)) / default

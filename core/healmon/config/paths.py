@@ -1,0 +1,73 @@
+"""Paths as people write them, made absolute; and the ones no cleaning rule may name.
+
+Standard library only. Nothing here asks the file system: what a path leads to may change until
+the moment of acting, and is looked at then.
+"""
+
+from __future__ import annotations
+
+import os.path
+import pwd
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_SYSTEM: Final = (
+    *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32"),
+    *("/proc", "/sbin", "/sys", "/usr"),
+)
+"""Never cleaned, nor anything below."""
+_SHARED: Final = ("/home", "/opt", "/root", "/run", "/var", "/var/lib")
+"""Never cleaned as a whole; a directory further down may be."""
+_PARENTS_OF_OWNERS: Final = ("/home", "/var/lib")
+"""What stands directly in these belongs to one person or one service, as a whole."""
+_JOURNAL: Final = "/var/log/journal"
+"""Nor this; beside it are logs that may be cleaned."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where relative paths begin, and what `~` stands for."""
+
+    directory: str
+    home: str
+
+
+def place_of(config: Path | None, environ: Mapping[str, str]) -> Place:
+    """Return the place of a configuration file; without one, of the current directory."""
+    directory = Path.cwd() if config is None else config.absolute().parent
+    return Place(str(directory), home_of(environ))
+
+
+def home_of(environ: Mapping[str, str]) -> str:
+    """Return `$HOME`, or the home directory that the user database tells."""
+    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path would raise
+
+
+def absolute(text: str, place: Place) -> str:
+    """Return a path absolute, with `~` expanded and `.` and `..` resolved by their letters."""
+    if text == "~" or text.startswith("~/"):
+        text = place.home + text[1:]
+    elif text.startswith("~"):
+        text = os.path.expanduser(text)  # noqa: PTH111 - Path would raise for an unknown user
+    path = os.path.normpath(os.path.join(place.directory, text))  # noqa: PTH118 - text in, text out
+    # normpath keeps two leading slashes, as POSIX allows it to; Linux knows no difference
+    return "/" + path.lstrip("/")
+
+
+def never_cleaned(path: str, place: Place) -> str:
+    """Return why a cleaning rule may not have this absolute path as its root; empty: it may."""
+    if path == "/":
+        return "the root of the file system is never cleaned"
+    for tree in (*_SYSTEM, _JOURNAL):
+        if path == tree or path.startswith(f"{tree}/"):
+            return f"{tree} belongs to the system and is never cleaned"
+    homes = {place.home, *(entry.pw_dir for entry in pwd.getpwall() if entry.pw_uid >= 1000)}
+    if path in homes:
+        return "a whole home directory is never cleaned; name a directory in it"
+    if any(home.startswith(f"{path}/") for home in homes):
+        return "holds a home directory and is never cleaned as a whole; name a directory in it"
+    if path in _SHARED or os.path.dirname(path) in _PARENTS_OF_OWNERS:  # noqa: PTH120 - text in
+        return "is never cleaned as a whole; name a directory in it"
+    return ""

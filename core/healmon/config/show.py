@@ -1,0 +1,77 @@
+"""Settings as TOML: the configuration as it was understood, which reads back to itself."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+
+from healmon.config import settings as st
+from healmon.config.keys import ROOT
+from healmon.config.schema import Key, Table, kind_of, table_of
+from healmon.config.toml import array, inline_table, key_text
+
+
+def show(settings: st.Settings) -> str:
+    """Return the settings as a valid `healmon.toml`: paths resolved, defaults filled in."""
+    return "\n".join("\n".join(block) + "\n" for block in _blocks(settings))
+
+
+def _blocks(settings: st.Settings) -> Iterator[list[str]]:
+    for key in ROOT.keys:
+        value = getattr(settings, key.name)
+        table = table_of(key)
+        if key.shape == "table":
+            yield [f"[{key.name}]", *_lines(table, value)]
+            for inner in table.keys:
+                if inner.shape == "tables":
+                    for each in getattr(value, inner.name):
+                        yield [f"[[{key.name}.{inner.name}]]", *_lines(table_of(inner), each)]
+        else:
+            for each in value:
+                yield [f"[{key.name}.{key_text(each.name)}]", *_lines(table, each)]
+
+
+def _lines(table: Table, struct: msgspec.Struct) -> list[str]:
+    return [f"{name} = {text}" for name, text in _pairs(table, struct).items()]
+
+
+def _pairs(table: Table, struct: msgspec.Struct) -> dict[str, str]:
+    values = _values(struct)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(table.struct)}
+    texts = {
+        key.name: _text(key, values[key.name])
+        for key in table.keys
+        # what is empty by default says nothing; what was emptied does
+        if key.name in values and (_says(values[key.name]) or defaults.get(key.name))
+    }
+    return {name: text for name, text in texts.items() if text}
+
+
+def _says(value: object) -> bool:
+    return value is not None and value not in ("", (), {})
+
+
+def _text(key: Key, value: Any) -> str:  # noqa: ANN401 - what the key's kind reads
+    match key.shape:
+        case "value":
+            return kind_of(key).write(value)
+        case "list":
+            return array(kind_of(key).write(item) for item in value)
+        case "mapping":
+            return inline_table({name: kind_of(key).write(item) for name, item in value.items()})
+        case "table":
+            return inline_table(_pairs(table_of(key), value))
+        case "named" | "tables":
+            return ""  # written as tables of their own
+
+
+def _values(struct: msgspec.Struct) -> dict[str, Any]:
+    """Return what each key would hold: the fields, and what `derive` made into others."""
+    values: dict[str, Any] = {name: getattr(struct, name) for name in struct.__struct_fields__}
+    if isinstance(struct, st.Worker):
+        argv: Sequence[str] = values.pop("argv")
+        # derive puts this Python and the script before the arguments
+        values |= {"args": argv[2:]} if struct.script else {"command": argv}
+    return values

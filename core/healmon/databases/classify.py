@@ -1,0 +1,115 @@
+"""What kind of thing a lock is, from the samples of one look. Pure.
+
+| word | what was seen |
+|---|---|
+| `free` | nobody holds a lock that keeps others from writing |
+| `busy` | somebody does, but holder, lock or commit marker change all the time |
+| `working` | one holder, no commit, yet files grow or it uses CPU time |
+| `stopped` | one holder, nothing moves, and it is stopped (SIGSTOP, Ctrl-Z) or traced |
+| `io-wait` | nothing moves, and it waits in the kernel for a device |
+| `idle-in-transaction` | nothing moves, and nothing keeps it from moving |
+| `other-namespace`, `ofd-lock` | nothing moves, and the holder has no pid that can be named here |
+| `reader-pins-wal` | writers get on, but a reader keeps the -wal from shrinking |
+"""
+
+from __future__ import annotations
+
+from healmon.databases.model import DatabaseSeen, Hold, Pin, Sample, VerdictWord
+from healmon.world.sqlite import DatabaseReading
+
+CPU_TICKS = 0.02
+"""CPU seconds between two samples that count as work: two ticks; one may be chance."""
+PINNED_FRAMES = 1000
+"""Frames behind a reader from which it is worth a line: SQLite's own automatic checkpoint."""
+WAL_LARGE = 64 << 20
+WAL_FACTOR = 4
+"""A -wal is large beyond so many bytes, or so many times its database."""
+
+
+def hold_of(sample: Sample) -> Hold | None:
+    """Return the write lock in this sample and what must stay the same for it to be the same."""
+    reading = sample.reading
+    if reading.writer is None:
+        return None
+    identity = sample.identity
+    return Hold(
+        pid=reading.writer.pid,
+        boot=identity.boot if identity is not None else "",
+        ticks=identity.ticks if identity is not None else 0,
+        device=reading.device,
+        inode=reading.inode,
+        locks=reading.write_locks,
+        marker=reading.marker,
+    )
+
+
+def same_hold(samples: tuple[Sample, ...]) -> bool:
+    """Return whether one writer has held the same lock in all samples without a commit."""
+    if not samples or samples[-1].reading.writer is None:
+        return False
+    return len({hold_of(sample) for sample in samples}) == 1
+
+
+def stands_still(samples: tuple[Sample, ...]) -> bool:
+    """Return whether one writer has held the same lock in all samples and no file has grown."""
+    return same_hold(samples) and len({sample.reading.growth for sample in samples}) == 1
+
+
+def waited_for(samples: tuple[Sample, ...]) -> tuple[int, ...]:
+    """Return the readers that a commit waits for: with PENDING it has all but them behind it.
+
+    Only the kernel's list tells them from the writer, so they must stand in it every time.
+    """
+    writer = samples[-1].reading.writer
+    if writer is None or writer.name != "PENDING":
+        return ()
+    readers = [
+        {lock.pid for lock in sample.reading.locks if lock.name == "SHARED"} for sample in samples
+    ]
+    return tuple(sorted(readers[0].intersection(*readers) - {writer.pid}))
+
+
+def pin_of(reading: DatabaseReading) -> Pin | None:
+    """Return the reader that holds back most frames of the -wal, as F_GETLK named it."""
+    pins = [
+        Pin(lock.pid, reading.frames - (reading.marks[slot] if slot else 0))
+        for lock in reading.locks
+        for slot in range(len(reading.marks))
+        if lock.exact and lock.name == f"WAL_READ{slot}"
+    ]
+    pinned = [pin for pin in pins if pin.frames > 0]
+    return max(pinned, key=lambda pin: pin.frames, default=None)
+
+
+def classify(seen: DatabaseSeen) -> VerdictWord:
+    """Return the word for one look at a database."""
+    if seen.word:
+        return "missing" if seen.word == "missing" else "cannot-look"
+    last = seen.samples[-1]
+    if not same_hold(seen.samples):
+        if seen.pin is not None and _is_worth_a_line(last.reading, seen.pin):
+            return "reader-pins-wal"
+        return "busy" if any(sample.reading.writer for sample in seen.samples) else "free"
+    if not stands_still(seen.samples) or _cpu(seen.samples) >= CPU_TICKS:
+        return "working"
+    return _kind_of_stillness(seen.samples)
+
+
+def _kind_of_stillness(samples: tuple[Sample, ...]) -> VerdictWord:
+    writer = samples[-1].reading.writer
+    if writer is not None and writer.pid <= 0:
+        # -1 is the kernel's word for an OFD lock; other negatives are other hosts' (NFS)
+        return "ofd-lock" if writer.pid == -1 else "other-namespace"
+    states = {sample.state for sample in samples}
+    if states <= {"T", "t"}:
+        return "stopped"
+    return "io-wait" if states == {"D"} else "idle-in-transaction"
+
+
+def _cpu(samples: tuple[Sample, ...]) -> float:
+    return samples[-1].cpu - samples[0].cpu
+
+
+def _is_worth_a_line(reading: DatabaseReading, pin: Pin) -> bool:
+    size = reading.wal.size if reading.wal is not None else 0
+    return pin.frames >= PINNED_FRAMES and (size > WAL_LARGE or size > WAL_FACTOR * reading.db.size)

@@ -1,0 +1,74 @@
+"""`healmon-tui --demo`: make the throw-away world, heal it on screen, leave nothing behind."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+from healmon.config.load import load
+from healmon.demo.sweep import sweep
+from healmon.demo.world import DemoWorld
+from healmon.errors import UsageError
+from healmon.service import foreground
+from healmon.service.host import Host
+from healmon.service.links import EngineLink
+from healmon.service.log import log_to_file
+
+RUNS: dict[str, Callable[..., int]] = {
+    "once": foreground.run_once,
+    "no-ui": foreground.run_reporting,
+}
+
+
+def demo(way: str, args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
+    """Open the demo world on a screen, or run `--once`/`--no-ui` in it; returns the exit code.
+
+    Raises:
+        UsageError: this way of running makes no sense in a throw-away world.
+    """
+    if way not in {"tui", *RUNS}:
+        raise UsageError(f"--demo and --{way} do not go together")
+    for line in sweep(Path(tempfile.gettempdir())):
+        print(f"healmon: {line}", file=sys.stderr)  # noqa: T201 - this is the command line
+    # a hang-up or SIGTERM must unwind the stack, so that the world is taken down with us
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+    world = DemoWorld.create()
+    try:
+        world.start()
+        settings = load(world.config_path, {})
+        host = Host.open(
+            settings, world.state_dir, mode="demo", dry_run=getattr(args, "dry_run", False)
+        )
+        log_to_file(world.state_dir / "healmon.log", args)
+        world.autofaults()
+        if way == "tui":
+            return _on_screen(world, host, args, open_screen)
+        try:
+            return RUNS[way](host, json_wanted=getattr(args, "json", False))
+        finally:
+            host.close()
+    finally:
+        world.close()
+
+
+def _on_screen(
+    world: DemoWorld, host: Host, args: argparse.Namespace, open_screen: Callable[..., Any]
+) -> int:
+    return int(
+        open_screen(
+            EngineLink(host),
+            demo_faults=[(f.name, f.run) for f in world.faults],
+            read_only=getattr(args, "read_only", False),
+            mouse=not getattr(args, "no_mouse", False),
+        )
+    )
+
+
+def _leave(number: int, _frame: object) -> NoReturn:
+    raise SystemExit(128 + number)

@@ -1,0 +1,5 @@
+"""Runs the healers side by side, asks the gate, carries out plans, streams events."""
+
+from healmon.engine.engine import Engine, Run
+
+__all__ = ["Engine", "Run"]

@@ -1,0 +1,185 @@
+"""Carries out plans: one task each, one per component, journaled before every touch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from healmon import events as ev
+from healmon import gate
+from healmon.clock import Clock, process_seconds
+from healmon.engine.room import Room
+from healmon.engine.stream import Stream
+from healmon.errors import RemedyError, VetoError
+from healmon.plans import Plan
+from healmon.text import clean
+
+JOURNAL_PATIENCE = 2.0
+"""Seconds an act waits for its journal row to reach the disk; then it goes on without."""
+
+
+@dataclass(slots=True)
+class _Act:
+    room: Room
+    plan: Plan
+    task: asyncio.Task[str] | None = None
+    acting: bool = False
+
+
+class _Hand:
+    """Journals each touch of the world before it happens."""
+
+    def __init__(self, acts: Acts, act: _Act) -> None:
+        self._acts = acts
+        self._act = act
+
+    async def about_to(self, text: str) -> None:
+        """Record what is about to be done; returns when the record is on disk, or cannot be."""
+        await self._acts.journal(self._act, text)
+
+
+@dataclass(slots=True)
+class Acts:
+    """All plans in flight.
+
+    Attributes:
+        once: act at most once on each component (for `--once`).
+    """
+
+    stream: Stream
+    clock: Clock
+    dry_run: bool
+    once: bool = False
+    on_settled: Callable[[], None] | None = None
+    _acts: dict[str, _Act] = field(default_factory=dict)
+    _done: set[str] = field(default_factory=set)
+    _serial: int = 0
+    _closing: bool = False
+
+    def new_id(self) -> str:
+        """Return a plan id that no other plan of this store has."""
+        self._serial += 1
+        return f"{self.stream.snapshot.engine.pid}.{self.stream.snapshot.last_id}.{self._serial}"
+
+    def propose(self, room: Room, plan: Plan, cause: int) -> None:
+        """Take a plan of a diagnosis: gate it, then pursue it unless one is in flight already."""
+        component = plan.component
+        if self._closing or component in self._acts or (self.once and component in self._done):
+            return
+        snapshot = self.stream.snapshot
+        reason = gate.refusal(plan, snapshot, self.clock.read().wall, dry_run=self.dry_run)
+        if reason:
+            known = snapshot.refusals.get(component)
+            if known is None or (known.action, known.subject, known.reason) != (
+                plan.action,
+                plan.subject,
+                reason,
+            ):
+                self.stream.emit(ev.PlanRefused(replace(plan, id=self.new_id()), reason), cause)
+            return
+        self.pursue(room, replace(plan, id=plan.id or self.new_id()), cause)
+
+    def pursue(self, room: Room, plan: Plan, cause: int | None) -> asyncio.Task[str]:
+        """Begin a plan that the gate let pass; the task returns its outcome in words."""
+        now = self.clock.read()
+        act = _Act(room, plan)
+        self._acts[plan.component] = act
+        made = self.stream.emit(
+            ev.PlanMade(plan, due=now.steady + plan.delay, due_wall=now.wall + plan.delay), cause
+        )
+        act.task = asyncio.create_task(self._run(act, made), name=f"plan {plan.id}")
+        return act.task
+
+    def busy(self, component: str) -> Plan | None:
+        """Return the plan that is being carried out on a component right now."""
+        act = self._acts.get(component)
+        return act.plan if act is not None and act.acting else None
+
+    async def call_off(self, component: str, reason: str) -> None:
+        """End a plan that still waits for its moment; one that acts is left to finish."""
+        act = self._acts.get(component)
+        if act is None or act.acting or act.task is None:
+            return
+        act.task.cancel(reason)
+        await asyncio.wait({act.task})
+
+    async def journal(self, act: _Act, text: str) -> None:
+        """Record a step durably before it is taken."""
+        plan = act.plan
+        if not act.acting:
+            act.acting = True
+            self.stream.emit(ev.ActionStarted(plan.id, plan.component))
+        self.stream.emit(ev.StepTaken(plan.id, plan.component, clean(text)))
+        await self.stream.journal.flush(JOURNAL_PATIENCE)
+
+    async def _run(self, act: _Act, cause: int) -> str:
+        plan = act.plan
+        try:
+            if plan.delay > 0:
+                await self.clock.sleep(plan.delay)
+            outcome, event = await self._attempt(act)
+        except asyncio.CancelledError as error:
+            reason = str(error) or "healmon stopped"
+            outcome, event = reason, ev.PlanAbandoned(plan.id, plan.component, reason)
+        self._acts.pop(plan.component, None)
+        self._done.add(plan.component)
+        self.stream.emit(event, cause)
+        if isinstance(event, ev.ActionVerified) and event.message:
+            self.stream.emit(self._note(event), cause)
+        act.room.wake()
+        if self.on_settled is not None:
+            self.on_settled()
+        return outcome
+
+    def _note(self, event: ev.ActionVerified) -> ev.AlertNoted:
+        host = self.stream.snapshot.engine.host
+        key = f"{host}/{event.component}/{event.action}/recovered"
+        return ev.AlertNoted(key, event.component, event.message, {"proof": event.proof})
+
+    async def _attempt(self, act: _Act) -> tuple[str, ev.Event]:
+        plan = act.plan
+        wall = self.clock.read().wall
+        reason = gate.refusal(plan, self.stream.snapshot, wall, dry_run=self.dry_run)
+        if reason:
+            return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
+        began = process_seconds()
+        failed = ""
+        try:
+            proof = await act.room.healer.carry_out(plan, _Hand(self, act))
+        except VetoError as error:
+            reason = clean(str(error))
+            return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
+        except RemedyError as error:
+            failed = clean(str(error))
+        except Exception as error:  # noqa: BLE001 - a remedy's crash must not end the engine
+            failed = clean(f"crashed: {type(error).__name__}: {error}")
+        seconds = round(process_seconds() - began, 3)
+        if failed:
+            event = ev.ActionFailed(plan.id, plan.component, plan.action, failed, seconds)
+            return f"failed: {failed}", event
+        return proof.text, ev.ActionVerified(
+            plan.id, plan.component, plan.action, proof.text, seconds, proof.message, proof.details
+        )
+
+    @property
+    def in_flight(self) -> list[asyncio.Task[str]]:
+        """The tasks of all plans that wait or act."""
+        return [act.task for act in self._acts.values() if act.task is not None]
+
+    async def drain(self, patience: float) -> bool:
+        """Call off what waits, let what acts finish; False when something did not in time."""
+        self._closing = True
+        for component in list(self._acts):
+            await self.call_off(component, "healmon stopped")
+        tasks = self.in_flight
+        if not tasks:
+            return True
+        _, pending = await asyncio.wait(tasks, timeout=patience)
+        for task in pending:
+            task.cancel("healmon stopped")
+        if pending:
+            await asyncio.wait(pending, timeout=1.0)
+        return not pending

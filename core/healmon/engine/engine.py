@@ -1,0 +1,260 @@
+"""The engine: cycles, the healers' rooms side by side, and an orderly end."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from healmon import __version__, alerts
+from healmon import events as ev
+from healmon.clock import Clock, Reading, boot_id, gap, process_seconds
+from healmon.engine.acts import Acts
+from healmon.engine.desk import Desk
+from healmon.engine.room import Room
+from healmon.engine.stream import Journal, Sink, Stream
+from healmon.healer import Healer
+from healmon.plans import Answer, Packed
+from healmon.state import Snapshot
+
+DRAIN = 30.0
+"""Seconds that actions under way get to finish when the engine ends."""
+SETTLE = 180.0
+"""Seconds that `--once` gives its plans, waits included."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run of the engine is told.
+
+    Attributes:
+        host: this host's name in alerts.
+        interval: seconds between cycle starts.
+        mode: for people: `tui`, `daemon`, `no-ui`, `once`.
+        dry_run: decide and report everything, touch nothing.
+        acknowledge_for: seconds an acknowledgement holds unless said otherwise.
+        steady_offset: the clock's offset, kept for the next run in this boot.
+        repaired: what the journal set aside when it was opened; an alert of this run says so.
+    """
+
+    host: str
+    interval: float = 60.0
+    mode: str = "no-ui"
+    dry_run: bool = False
+    acknowledge_for: float = 4 * 3600.0
+    steady_offset: float = 0.0
+    repaired: str = ""
+
+
+class Engine:
+    """Runs healers against the world until stopped.
+
+    Everything it needs is handed in, so that the same engine runs real and simulated worlds. It
+    belongs to one event loop; `stop`, `check_now`, `subscribe` and `snapshot` are safe from any
+    thread.
+
+    Args:
+        healers: who heals; they run side by side.
+        journal: where events go and where the last run's snapshot comes from.
+        clock: all time.
+        run: what this run is told.
+    """
+
+    def __init__(
+        self, healers: Sequence[Healer[Any]], journal: Journal, clock: Clock, run: Run
+    ) -> None:
+        self._healers = healers
+        self._clock = clock
+        self._run = run
+        self.stream = Stream(journal, clock)
+        self._acts = Acts(self.stream, clock, run.dry_run)
+        self._rooms: list[Room] = []
+        self._desk: Desk | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._check = asyncio.Event()
+        self._stopping = asyncio.Event()
+        self._stop_reason = ""
+        self._last_reading: Reading | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The state at this moment."""
+        return self.stream.snapshot
+
+    def subscribe(self, sink: Sink) -> Snapshot:
+        """Deliver all later events to `sink`; return the snapshot that they continue."""
+        return self.stream.subscribe(sink)
+
+    def stop(self, reason: str = "asked to stop") -> None:
+        """Ask the engine to finish its current action and end."""
+        self._stop_reason = self._stop_reason or reason
+        self._in_loop(self._stopping.set)
+
+    def check_now(self) -> None:
+        """Ask for a cycle at once."""
+        self._in_loop(self._check.set)
+
+    def _in_loop(self, call: Callable[[], object]) -> None:
+        if self._loop is None:
+            call()
+            return
+        try:
+            self._loop.call_soon_threadsafe(call)
+        except RuntimeError:
+            return  # the engine has ended
+
+    async def ask(
+        self, verb: str, target: str, arguments: Packed, *, origin: str, command: int = 0
+    ) -> Answer:
+        """Answer a request (see `service.link.Link.ask` for the verbs). Never raises."""
+        if self._desk is None or self._stopping.is_set():
+            return Answer(ok=False, text="the healer is not running")
+        return await self._desk.ask(verb, target, arguments, origin=origin, command=command)
+
+    def store_fault(self, reason: str) -> None:
+        """Tell that the store cannot be written; healing goes on. Safe from any thread."""
+        self._in_loop(lambda: self._store_faulted(reason))
+
+    def store_recovered(self, dropped: int) -> None:
+        """Tell that the store is written again. Safe from any thread."""
+        self._in_loop(lambda: self._store_is_back(dropped))
+
+    def _store_faulted(self, reason: str) -> None:
+        self.stream.emit(ev.StoreFaulted(reason))
+        self._judge_self()
+
+    def _store_is_back(self, dropped: int) -> None:
+        self.stream.emit(ev.StoreRecovered(dropped))
+        self._judge_self()
+
+    async def run(self) -> None:
+        """Check and heal until stopped, then end in order."""
+        await self._open()
+        attending = [asyncio.create_task(room.attend()) for room in self._rooms]
+        try:
+            while not self._stopping.is_set():
+                began = self._clock.read().steady
+                await self.cycle()
+                await self._rest(began + self._run.interval)
+        finally:
+            for task in attending:
+                task.cancel()
+            await asyncio.gather(*attending, return_exceptions=True)
+            await self._close()
+
+    async def run_once(self) -> Snapshot:
+        """Make one full cycle, wait for its plans, look again; return the state afterwards."""
+        self._acts.once = True
+        await self._open()
+        try:
+            await self.cycle()
+            deadline = process_seconds() + SETTLE
+            while (tasks := self._acts.in_flight) and process_seconds() < deadline:
+                await asyncio.wait(tasks, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.gather(*(room.round() for room in self._rooms))
+            return self.snapshot
+        finally:
+            await self._close()
+
+    async def _open(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        # events belong to one loop, and an engine that failed is run again in a new one
+        self._check = asyncio.Event()
+        self._stopping = asyncio.Event()
+        if self._stop_reason:
+            self._stopping.set()
+        before = self.snapshot
+        self.stream.emit(
+            ev.EngineStarted(
+                self._run.host,
+                __version__,
+                os.getpid(),
+                self._run.mode,
+                self._run.dry_run,
+                self._run.interval,
+                boot_id(),
+                self._run.steady_offset,
+            )
+        )
+        for component, view in before.plans.items():
+            reason = "healmon ended while it was under way; looking again"
+            self.stream.emit(ev.PlanAbandoned(view.plan.id, component, reason))
+        names = [alerts.ENGINE, *(healer.name for healer in self._healers)]
+        for event in alerts.strays(self.snapshot, self._run.host, names):
+            self.stream.emit(event)
+        self._rooms = [
+            Room(healer, self.stream, self._clock, self._acts.propose) for healer in self._healers
+        ]
+        self._desk = Desk(
+            self.stream,
+            self._clock,
+            self._acts,
+            self._rooms,
+            check=self.check_now,
+            acknowledge_for=self._run.acknowledge_for,
+        )
+        for room in self._rooms:
+            room.healer.start(room.wake)
+
+    async def _close(self) -> None:
+        drained = await self._acts.drain(DRAIN)
+        for room in self._rooms:
+            await room.healer.close()
+        reason = self._stop_reason or "done"
+        self.stream.emit(ev.EngineStopped(reason if drained else f"{reason}; an action hung"))
+
+    async def cycle(self) -> None:
+        """Look at everything once; plans go on by themselves."""
+        number = self.snapshot.cycle.number + 1
+        self._check.clear()
+        now = self._note_time()
+        self.stream.emit(ev.CycleStarted(number))
+        began = process_seconds()
+        answers = await asyncio.gather(*(room.round() for room in self._rooms))
+        late = tuple(
+            room.healer.name
+            for room, answered in zip(self._rooms, answers, strict=True)
+            if not answered
+        )
+        self._judge_self()
+        for event in alerts.expire(self.snapshot, now.wall):
+            self.stream.emit(event)
+        for component, until in self.snapshot.maintenance.items():
+            if until <= now.wall:
+                self.stream.emit(ev.MaintenanceEnded(component, "its time is over"))
+        seconds = round(process_seconds() - began, 3)
+        next_in = max(0.0, round(self._run.interval - seconds, 3))
+        self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
+
+    def _note_time(self) -> Reading:
+        now = self._clock.read()
+        if self._last_reading is not None:
+            jump = gap(self._last_reading, now)
+            if jump:
+                self.stream.emit(ev.ClockJumped(round(jump.suspended, 1), round(jump.stepped, 1)))
+        self._last_reading = now
+        return now
+
+    def _judge_self(self) -> None:
+        findings = alerts.engine_findings(
+            self.snapshot.failing,
+            store=self.snapshot.engine.store_fault,
+            repaired=self._run.repaired,
+        )
+        verdict = alerts.engine_verdict(findings)
+        now = self._clock.read().wall
+        for event in alerts.judge(self.snapshot, self._run.host, alerts.ENGINE, verdict, now):
+            self.stream.emit(event)
+
+    async def _rest(self, until: float) -> None:
+        """Wait for the next cycle's time, a request to check, or the end."""
+        pause = asyncio.create_task(self._clock.sleep(max(0.0, until - self._clock.read().steady)))
+        others = [asyncio.create_task(e.wait()) for e in (self._check, self._stopping)]
+        try:
+            await asyncio.wait({pause, *others}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (pause, *others):
+                task.cancel()
+            await asyncio.gather(pause, *others, return_exceptions=True)

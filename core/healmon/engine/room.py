@@ -1,0 +1,146 @@
+"""One healer at work: its rounds of look and diagnose, its failures, its wake-ups."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from healmon import alerts
+from healmon import events as ev
+from healmon.clock import Clock
+from healmon.engine.stream import Stream
+from healmon.errors import ProbeError
+from healmon.healer import Healer
+from healmon.plans import Diagnosis, Plan, Verdict
+from healmon.state import of_healer
+from healmon.text import clean
+
+Propose = Callable[["Room", Plan, int], None]
+
+
+class Room:
+    """Runs one healer's rounds, one at a time, whoever asks for them.
+
+    Args:
+        healer: who works here.
+        stream: where its events go.
+        clock: the engine's clock.
+        propose: called with each plan a diagnosis makes and the id of the observation behind it.
+    """
+
+    def __init__(self, healer: Healer[Any], stream: Stream, clock: Clock, propose: Propose) -> None:
+        self.healer = healer
+        self._stream = stream
+        self._clock = clock
+        self._propose = propose
+        self._round = asyncio.Lock()
+        self._wake = asyncio.Event()
+        self._look_again: float | None = None
+        self._hanging: asyncio.Task[Any] | None = None
+        self._loop = asyncio.get_running_loop()
+
+    def wake(self) -> None:
+        """Ask for a round as soon as possible; safe from any thread, also after the end."""
+        try:
+            self._loop.call_soon_threadsafe(self._wake.set)
+        except RuntimeError:
+            return  # the engine has ended
+
+    @property
+    def restless(self) -> bool:
+        """Whether a round has been asked for and not begun."""
+        return self._wake.is_set()
+
+    async def attend(self) -> None:
+        """Make a round whenever woken or due, until cancelled."""
+        while True:
+            await self._woken()
+            self._wake.clear()
+            await self.round()
+
+    async def _woken(self) -> None:
+        delay = self._look_again
+        try:
+            await asyncio.wait_for(self._wake.wait(), delay)
+        except TimeoutError:
+            return
+
+    async def round(self) -> bool:
+        """Look, judge and tell once; returns False when the healer failed or was late."""
+        async with self._round:
+            self._look_again = None
+            try:
+                seen = await self._look()
+                snapshot = self._stream.snapshot
+                diagnosis = self.healer.diagnose(seen, snapshot, self._clock.read())
+            except ProbeError as error:
+                return self._failed(str(error))
+            except Exception as error:  # noqa: BLE001 - one healer's crash must not end the others
+                return self._failed(f"crashed: {type(error).__name__}: {error}")
+            if self.healer.name in self._stream.snapshot.failing:
+                self._stream.emit(ev.HealerRecovered(self.healer.name))
+            self._tell(diagnosis)
+            self._look_again = diagnosis.look_again
+            return True
+
+    async def _look(self) -> Any:  # noqa: ANN401 - each healer has its own observation
+        if self._hanging is not None and not self._hanging.done():
+            raise ProbeError("the look before this one still hangs")
+        task: asyncio.Task[Any] = asyncio.ensure_future(self.healer.look())
+        self._hanging = task
+        # not wait_for: that waits for the cancelled look, and a look may refuse to end
+        done, _ = await asyncio.wait({task}, timeout=self.healer.deadline)
+        if not done:
+            task.cancel()
+            raise ProbeError(f"no answer within {self.healer.deadline:g} s")
+        return task.result()
+
+    def _failed(self, reason: str) -> bool:
+        name, reason = self.healer.name, clean(reason, limit=500)
+        if self._stream.snapshot.failing.get(name) == reason:
+            return False
+        cause = self._stream.emit(ev.HealerFailed(name, reason))
+        for view in of_healer(self._stream.snapshot, name).values():
+            self._stream.emit(
+                ev.Observed(
+                    name, view.name, "unknown", f"not seen: {reason}", "check_error", "", view.facts
+                ),
+                cause,
+            )
+        return False
+
+    def _tell(self, diagnosis: Diagnosis) -> None:
+        for verdict in diagnosis.verdicts:
+            cause = self._observed(verdict)
+            if verdict.plan is not None:
+                self._propose(self, verdict.plan, cause)
+        for component in diagnosis.gone:
+            if component in self._stream.snapshot.components:
+                for event in alerts.gone(self._stream.snapshot, component):
+                    self._stream.emit(event)
+                self._stream.emit(ev.ComponentGone(component))
+
+    def _observed(self, verdict: Verdict) -> int:
+        stream, name = self._stream, verdict.component
+        known = stream.snapshot.components.get(name)
+        seen = (verdict.status, verdict.summary, verdict.facts)
+        cause = stream.snapshot.last_id
+        if known is None or (known.status, known.summary, known.facts) != seen:
+            cause = stream.emit(
+                ev.Observed(
+                    self.healer.name,
+                    name,
+                    verdict.status,
+                    verdict.summary,
+                    verdict.metric_type,
+                    verdict.metric_value,
+                    verdict.facts,
+                )
+            )
+        if stream.snapshot.memory.get(name, {}) != verdict.memory:
+            stream.emit(ev.Remembered(name, verdict.memory), cause)
+        host, now = stream.snapshot.engine.host, self._clock.read().wall
+        for event in alerts.judge(stream.snapshot, host, self.healer.name, verdict, now):
+            stream.emit(event, cause)
+        return cause

@@ -1,0 +1,70 @@
+"""The one stream of events: numbered, folded, stored and handed to whoever listens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Protocol
+
+from healmon.clock import Clock
+from healmon.events import Event, Recorded
+from healmon.state import Snapshot, apply
+
+Sink = Callable[[Recorded], None]
+
+
+class Journal(Protocol):
+    """Where events are kept; the health store is one."""
+
+    @property
+    def last_id(self) -> int:
+        """The id of the newest event ever kept."""
+        ...
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What all events kept so far fold into."""
+        ...
+
+    def append(self, record: Recorded) -> None:
+        """Keep one more event. Never blocks, never raises."""
+        ...
+
+    async def flush(self, patience: float, /) -> bool:
+        """Return True once all events are on disk; False when they cannot be, or not in time."""
+        ...
+
+
+class Stream:
+    """Gives every event its number, folds it, keeps it and passes it on."""
+
+    def __init__(self, journal: Journal, clock: Clock) -> None:
+        self.journal = journal
+        self.snapshot = journal.snapshot
+        self._clock = clock
+        self._next = max(journal.last_id, self.snapshot.last_id) + 1
+        self._sinks: list[Sink] = []
+        # screens subscribe from other threads; snapshot and stream must not drift apart meanwhile
+        self._lock = threading.Lock()
+
+    def emit(self, event: Event, cause: int | None = None) -> int:
+        """Record an event and return its id."""
+        with self._lock:
+            record = Recorded(self._next, round(self._clock.read().wall, 3), event, cause)
+            self._next += 1
+            self.snapshot = apply(self.snapshot, record)
+            self.journal.append(record)
+            for sink in self._sinks:
+                sink(record)
+        return record.id
+
+    def subscribe(self, sink: Sink) -> Snapshot:
+        """Deliver all later events to `sink`; return the snapshot that they continue."""
+        with self._lock:
+            self._sinks.append(sink)
+            return self.snapshot
+
+    def unsubscribe(self, sink: Sink) -> None:
+        """Deliver nothing more to `sink`."""
+        with self._lock:
+            self._sinks = [s for s in self._sinks if s is not sink]

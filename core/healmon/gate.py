@@ -1,0 +1,35 @@
+"""May this plan run now? Pure; a refusal is an event too."""
+
+from __future__ import annotations
+
+from healmon.plans import Plan
+from healmon.state import Snapshot
+
+EVERYTHING = "*"
+"""The component name that stands for all of them, in maintenance."""
+
+
+def refusal(plan: Plan, snapshot: Snapshot, now_wall: float, *, dry_run: bool) -> str:
+    """Return why the plan may not run now; empty: it may.
+
+    A plan that a person asked for passes the cool-down, and nothing else.
+    """
+    if dry_run:
+        return "dry run"
+    for component in (plan.component, EVERYTHING):
+        until = snapshot.maintenance.get(component)
+        if until is not None and until > now_wall:
+            return "maintenance" if component == EVERYTHING else f"maintenance of {component}"
+    if plan.origin == "healmon":
+        return _cooling(plan, snapshot, now_wall)
+    return ""
+
+
+def _cooling(plan: Plan, snapshot: Snapshot, now_wall: float) -> str:
+    for action in reversed(snapshot.recent):
+        if (action.component, action.action) != (plan.component, plan.action):
+            continue
+        if action.ok or not 0 <= now_wall - action.at < plan.cooldown:
+            return ""
+        return f"cool-down after a failed attempt: {action.outcome}"
+    return ""

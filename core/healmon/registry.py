@@ -1,0 +1,57 @@
+"""The one place where real parts are put together.
+
+A new healer is one new folder and one new line in `REGISTRY`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from healmon.clock import Clock
+from healmon.config.settings import Settings
+from healmon.databases.healer import DatabasesHealer
+from healmon.disks.healer import DisksHealer
+from healmon.healer import Healer
+from healmon.sessions.healer import SessionsHealer
+from healmon.workers.healer import WorkersHealer
+from healmon.world.files import SystemFiles
+from healmon.world.processes import Processes
+from healmon.world.sqlite import SystemLocks
+from healmon.world.system_processes import SystemProcesses
+from healmon.world.taskdb import SystemTaskDatabases
+from healmon.world.tmux import SystemTmux
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a healer may be built from."""
+
+    settings: Settings
+    state_dir: Path
+    clock: Clock
+    processes: Processes
+
+
+REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
+    lambda p: WorkersHealer(p.settings.workers, p.state_dir / "workers", p.processes, p.clock),
+    lambda p: SessionsHealer(
+        p.settings.sessions,
+        p.settings.tasks,
+        SystemTmux(),
+        SystemTaskDatabases(),
+        p.processes,
+        p.clock,
+    ),
+    lambda p: DatabasesHealer(p.settings.databases, SystemLocks(), p.processes, p.clock),
+    lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),
+)
+"""In the order of the report."""
+
+
+def build(settings: Settings, state_dir: Path, clock: Clock) -> list[Healer[Any]]:
+    """Return all healers with the machine's real parts."""
+    parts = Parts(settings, state_dir, clock, SystemProcesses())
+    return [make(parts) for make in REGISTRY]

@@ -1,0 +1,116 @@
+"""Detaching a daemon, and proving that it came up before the terminal is let go.
+
+The starter forks twice, so that the daemon is nobody's child and has no terminal. A pipe tells it
+how the start went: `up PID` once the daemon is proven up, an error otherwise; end of file without
+a word means that it died.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from healmon.errors import HealmonError
+
+UP = "up "
+TAIL = 15
+"""Log lines shown when the daemon did not come up."""
+
+
+class _DaemonError(HealmonError):
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.exit_code = code  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] - the daemon's own code is passed on
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """How a start went: `pid` of the daemon, or None and what it said."""
+
+    pid: int | None
+    said: str
+    code: int
+
+    def error(self, log_file: Path) -> HealmonError:
+        """Return the error to show, with the log's last lines."""
+        try:
+            tail = log_file.read_text("utf-8", "replace").splitlines()[-TAIL:]
+        except OSError:
+            tail = []
+        said = self.said or "the daemon ended without a word"
+        shown = "".join(f"\n  log: {row}" for row in tail)
+        return _DaemonError(f"the daemon did not come up: {said}{shown}", self.code)
+
+
+def detach(serve: Callable[[Callable[[], None]], None]) -> Started:
+    """Run `serve(up)` in a detached process; return when it called `up()` or ended.
+
+    Call it before any thread exists. In the daemon it never returns.
+    """
+    reader, writer = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if child == 0:
+        os.close(reader)
+        _become_daemon(writer, serve)
+    os.close(writer)
+    os.waitpid(child, 0)
+    with os.fdopen(reader, "r", encoding="utf-8", errors="replace") as pipe:
+        said = pipe.read()
+    if said.startswith(UP):
+        return Started(int(said.removeprefix(UP)), "", 0)
+    code, _, text = said.partition(" ")
+    return Started(None, text, int(code) if code.isdigit() else 70)
+
+
+def _become_daemon(writer: int, serve: Callable[[Callable[[], None]], None]) -> None:
+    os.setsid()
+    if os.fork():
+        os._exit(0)
+    os.chdir("/")
+    os.umask(0o077)
+    null = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    if null > 2:
+        os.close(null)
+    told = False
+
+    def tell(text: str) -> None:
+        nonlocal told
+        if told:
+            return
+        told = True
+        os.write(writer, text.encode("utf-8", "replace"))
+        os.close(writer)
+
+    code = 0
+    try:
+        serve(lambda: tell(f"{UP}{os.getpid()}"))
+    except HealmonError as error:
+        code = error.exit_code
+        tell(f"{code} {error}")
+    except BaseException:  # noqa: BLE001 - the starter must hear of whatever ended the daemon
+        code = 70
+        tell(f"70 {traceback.format_exc(limit=-3)}")
+    finally:
+        os._exit(code)
+
+
+def write_pid_file(path: Path) -> None:
+    """Write our pid for tools that want one; nothing of ours ever trusts it."""
+    path.write_text(f"{os.getpid()}\n", "ascii")
+
+
+def remove_pid_file(path: Path) -> None:
+    """Remove the pid file, if it is still ours."""
+    try:
+        if path.read_text("ascii").strip() == str(os.getpid()):
+            path.unlink()
+    except (OSError, UnicodeDecodeError):
+        return

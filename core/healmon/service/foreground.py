@@ -1,0 +1,176 @@
+"""The ways to run a healer: once, in the foreground, in the background, behind a screen."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from healmon.config import locate
+from healmon.config.load import load
+from healmon.config.settings import Settings
+from healmon.events import CycleFinished, Recorded
+from healmon.report import cycle_data, cycle_text, exit_code, to_json
+from healmon.service import background, instance, statedir
+from healmon.service.host import Host
+from healmon.service.links import EngineLink, StoreLink
+from healmon.service.log import log_events, log_to_file, log_to_stderr
+
+log = logging.getLogger("healmon")
+
+HINT = (
+    "no configuration was found: healmon looks and acts on nothing.\n"
+    "  begin with a healmon.toml (see README.md), or watch: healmon-tui --demo"
+)
+
+
+def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
+    """Return the settings and the state directory that these arguments mean.
+
+    Raises:
+        ConfigError: the configuration is wrong; every fault is listed.
+    """
+    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    settings = load(source, os.environ)
+    state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
+    return settings, state_dir
+
+
+def open_host(args: argparse.Namespace, mode: str) -> Host:
+    """Return a host for these arguments, holding its state directory."""
+    settings, state_dir = configured(args)
+    if settings.source is None:
+        print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
+    return Host.open(settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False))
+
+
+def once(args: argparse.Namespace) -> int:
+    """Make one full cycle, print its report, return its exit code."""
+    log_to_stderr(args)
+    host = open_host(args, "once")
+    try:
+        return run_once(host, json_wanted=getattr(args, "json", False))
+    finally:
+        host.close()
+
+
+def run_once(host: Host, *, json_wanted: bool) -> int:
+    """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    happened: list[Recorded] = []
+    host.engine.subscribe(happened.append)
+    snapshot = asyncio.run(host.run_once())
+    if json_wanted:
+        print(to_json(cycle_data(snapshot, happened)))  # noqa: T201 - the report
+    else:
+        print(cycle_text(snapshot, host.healers, happened))  # noqa: T201 - the report
+    return exit_code(snapshot)
+
+
+def no_ui(args: argparse.Namespace) -> int:
+    """Run in the foreground, one report a cycle, until SIGINT or SIGTERM."""
+    log_to_stderr(args)
+    host = open_host(args, "no-ui")
+    try:
+        return run_reporting(host, json_wanted=getattr(args, "json", False))
+    finally:
+        host.close()
+
+
+def run_reporting(host: Host, *, json_wanted: bool) -> int:
+    """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    happened: list[Recorded] = []
+
+    def tell(record: Recorded) -> None:
+        happened.append(record)
+        if not isinstance(record.event, CycleFinished):
+            return
+        # the engine holds its stream while it tells us: print from its loop, a moment later
+        asyncio.get_running_loop().call_soon(print_report)
+
+    def print_report() -> None:
+        records, happened[:] = list(happened), []
+        snapshot = host.engine.snapshot
+        text = (
+            to_json(cycle_data(snapshot, records))
+            if json_wanted
+            else cycle_text(snapshot, host.healers, records)
+        )
+        print(text, flush=True)  # noqa: T201 - the report
+
+    host.engine.subscribe(tell)
+    asyncio.run(run_until_signalled(host))
+    return 0
+
+
+async def run_until_signalled(host: Host, began: Callable[[], None] | None = None) -> None:
+    """Run a host; SIGTERM and SIGINT end it in order, SIGUSR1 and SIGHUP mean look now.
+
+    Args:
+        host: opened, not yet running.
+        began: called once, when the signals are answered and the engine is about to start.
+    """
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, host.engine.stop, signal.Signals(number).name)
+    for number in (signal.SIGUSR1, signal.SIGHUP):
+        loop.add_signal_handler(number, host.engine.check_now)
+    if began is not None:
+        began()
+    await host.run()
+
+
+def daemon(args: argparse.Namespace) -> int:
+    """Detach; return when the daemon is proven up, or say why it is not."""
+    settings, state_dir = configured(args)  # every error is told before the terminal is let go
+    state_dir = statedir.prepare(state_dir)
+    dry_run = getattr(args, "dry_run", False)
+    log_file = state_dir / "healmon.log"
+
+    def serve(up: Callable[[], None]) -> None:
+        log_to_file(log_file, args)
+        host = Host.open(settings, state_dir, mode="daemon", dry_run=dry_run)
+        try:
+            proven = False
+
+            def first_heartbeat(record: Recorded) -> None:
+                nonlocal proven
+                log_events(record)
+                if not proven and isinstance(record.event, CycleFinished):
+                    proven = True
+                    background.write_pid_file(state_dir / "healmon.pid")
+                    up()
+
+            host.engine.subscribe(first_heartbeat)
+            asyncio.run(run_until_signalled(host))
+        finally:
+            background.remove_pid_file(state_dir / "healmon.pid")
+            host.close()
+
+    started = background.detach(serve)
+    if started.pid is None:
+        raise started.error(log_file)
+    print(f"healmon runs: pid {started.pid}, log {log_file}")  # noqa: T201 - this is the command line
+    return 0
+
+
+def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
+    """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    settings, state_dir = configured(args)
+    options: dict[str, Any] = {
+        "read_only": getattr(args, "read_only", False),
+        "mouse": not getattr(args, "no_mouse", False),
+    }
+    state_dir = statedir.prepare(state_dir)
+    if instance.holder(state_dir) is not None:
+        return open_screen(StoreLink(state_dir), **options)
+    log_to_file(state_dir / "healmon.log", args)
+    dry_run = getattr(args, "dry_run", False)
+    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)
+    host.engine.subscribe(log_events)
+    return open_screen(EngineLink(host), **options)

@@ -1,0 +1,204 @@
+"""The two real links: a healer of our own in a thread, and another process's healer."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from healmon.clock import process_seconds
+from healmon.events import Recorded
+from healmon.plans import Answer, Packed, Plan
+from healmon.service import commands, instance
+from healmon.service.host import DATABASE, Host
+from healmon.service.wake import knock
+from healmon.state import Snapshot, apply
+from healmon.store import read, stream
+from healmon.text import clean
+
+ASK_PATIENCE = 60.0
+POLL = 0.25
+RESTART_AFTER = (1.0, 5.0, 30.0)
+"""Seconds before the engine thread is started again after it failed the first, second, … time."""
+
+
+class EngineLink:
+    """Runs a host in a thread with an event loop of its own.
+
+    The healer must go on healing when the terminal stops reading, so it never shares the
+    screen's loop. Should the engine fail, it is started again with growing pauses.
+    """
+
+    attached = ""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+        self._closing = threading.Event()
+
+    def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
+        """Start the healer and deliver its events to `sink`."""
+        snapshot = self._host.engine.subscribe(sink)
+        self._thread = threading.Thread(target=self._work, name="healmon-engine", daemon=True)
+        self._thread.start()
+        return snapshot
+
+    def _work(self) -> None:
+        failures = 0
+        while not self._closing.is_set():
+            try:
+                asyncio.run(self._run())
+            except Exception as error:  # noqa: BLE001 - shown on screen, then started again
+                self._trouble = clean(f"{type(error).__name__}: {error}")
+                pause = RESTART_AFTER[min(failures, len(RESTART_AFTER) - 1)]
+                failures += 1
+                self._closing.wait(pause)
+            else:
+                return
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._trouble = ""
+        await self._host.run()
+
+    def history(self, count: int) -> list[Recorded]:
+        """Return the newest stored events, oldest first."""
+        return _history(self._host.database, count)
+
+    def trouble(self) -> str:
+        """Return why the engine does not run; empty: it does."""
+        if self._trouble:
+            return self._trouble
+        thread = self._thread
+        if thread is not None and not thread.is_alive() and not self._closing.is_set():
+            return "the engine has ended"
+        return ""
+
+    async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
+        """Ask the engine, across the threads."""
+        loop = self._loop
+        if loop is None or self._trouble:
+            return Answer(ok=False, text=f"the engine is down: {self._trouble or 'starting'}")
+        question = self._host.engine.ask(verb, target, arguments, origin=commands.origin())
+        try:
+            future = asyncio.run_coroutine_threadsafe(question, loop)
+            return await asyncio.wait_for(asyncio.wrap_future(future), ASK_PATIENCE)
+        except TimeoutError:
+            return Answer(ok=False, text=f"no answer within {ASK_PATIENCE:g} s")
+        except RuntimeError:
+            question.close()
+            return Answer(ok=False, text="the engine has ended")
+
+    async def close(self) -> None:
+        """Let the current action finish, end the engine, give the state directory back."""
+        self._closing.set()
+        self._host.engine.stop("the screen was closed")
+        thread = self._thread
+        if thread is not None:
+            await asyncio.to_thread(thread.join)
+        await asyncio.to_thread(self._host.close)
+
+
+class StoreLink:
+    """Looks at another process's healer through its store, and asks it through the queue."""
+
+    def __init__(self, state_dir: Path) -> None:
+        self._state_dir = state_dir
+        self._database = state_dir / DATABASE
+        holder = instance.holder(state_dir)
+        self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+
+    def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
+        """Read the state and go on delivering what is stored."""
+        connection = read.open_reader(self._database)
+        try:
+            snapshot = stream.read_snapshot(connection)
+        finally:
+            connection.close()
+        self._thread = threading.Thread(
+            target=self._follow, args=(snapshot, sink), name="healmon-follow", daemon=True
+        )
+        self._thread.start()
+        return snapshot
+
+    def _follow(self, snapshot: Snapshot, sink: Callable[[Recorded], None]) -> None:
+        version = -1
+        connection = read.open_reader(self._database)
+        checked = 0.0
+        try:
+            while not self._ended.wait(POLL):
+                if process_seconds() - checked > 1.0:
+                    checked = process_seconds()
+                    gone = instance.holder(self._state_dir) is None
+                    self._trouble = f"the healer ({self.attached}) has ended" if gone else ""
+                try:
+                    now = read.data_version(connection)
+                    if now == version:
+                        continue
+                    version = now
+                    for record in stream.read_events(connection, snapshot.last_id, 500):
+                        snapshot = apply(snapshot, record)
+                        sink(record)
+                        version = -1  # there may be more than one page: look again
+                except (OSError, msgspec.MsgspecError, read.ReadError) as error:
+                    self._trouble = clean(f"cannot read the store: {error}")
+        finally:
+            connection.close()
+
+    def history(self, count: int) -> list[Recorded]:
+        """Return the newest stored events, oldest first."""
+        return _history(self._database, count)
+
+    def trouble(self) -> str:
+        """Return what is wrong with the healer looked at; empty: it runs."""
+        return self._trouble
+
+    async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
+        """Queue the request durably, wake the healer, wait for its answer."""
+        return await asyncio.to_thread(ask_healer, self._state_dir, verb, target, arguments)
+
+    async def close(self) -> None:
+        """Stop looking; the healer goes on."""
+        self._ended.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+
+def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
+    """Ask the healer that holds `state_dir` for something; returns its answer.
+
+    Never raises: an unreachable healer is an answer too.
+    """
+    if instance.holder(state_dir) is None:
+        return Answer(ok=False, text=f"no healer runs on {state_dir}")
+    database = state_dir / DATABASE
+    try:
+        number = commands.send(database, verb, target, arguments, commands.origin(), ASK_PATIENCE)
+        knock(state_dir)
+        state, outcome = commands.wait(database, number, ASK_PATIENCE)
+    except (OSError, read.ReadError) as error:
+        return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
+    if not outcome:
+        return Answer(ok=False, text=f"the request is {state}")
+    data = msgspec.json.decode(outcome)
+    plan = msgspec.convert(data["plan"], Plan) if data.get("plan") else None
+    return Answer(ok=bool(data["ok"]), text=str(data["text"]), plan=plan)
+
+
+def _history(database: Path, count: int) -> list[Recorded]:
+    try:
+        connection = read.open_reader(database)
+    except (OSError, read.ReadError):
+        return []
+    try:
+        return stream.read_events(connection, read.last_event_id(connection) - count, count)
+    finally:
+        connection.close()

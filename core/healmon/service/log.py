@@ -1,0 +1,68 @@
+"""The log: one line an event worth reading, to a rotated file or to stderr."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from healmon import events as ev
+from healmon.events import Recorded, component_of, kind_of, severity_of
+from healmon.text import clean
+
+log = logging.getLogger("healmon")
+
+FORMAT = "%(asctime)s %(levelname)s %(message)s"
+SIZE = 5_000_000
+KEEP = 5
+LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging.CRITICAL}
+ROUTINE = ev.Observed | ev.Remembered | ev.CycleStarted | ev.CycleFinished
+
+
+def _level(args: argparse.Namespace, default: str) -> int:
+    return logging.getLevelNamesMapping()[str(getattr(args, "log_level", default)).upper()]
+
+
+def _use(handler: logging.Handler, level: int) -> None:
+    handler.setFormatter(logging.Formatter(FORMAT))
+    log.handlers = [handler]
+    log.setLevel(level)
+    log.propagate = False
+    # a log that cannot be written (full disk) must never stop a healer
+    logging.raiseExceptions = False
+
+
+def log_to_file(path: Path, args: argparse.Namespace) -> None:
+    """Send the log to a file, rotated by size."""
+    handler = RotatingFileHandler(
+        path, maxBytes=SIZE, backupCount=KEEP, encoding="utf-8", delay=True
+    )
+    _use(handler, _level(args, "info"))
+
+
+def log_to_stderr(args: argparse.Namespace) -> None:
+    """Send warnings and worse to stderr; stdout is the report's."""
+    _use(logging.StreamHandler(), _level(args, "warning"))
+
+
+def log_events(record: Recorded) -> None:
+    """Log one event; what every cycle says goes to the debug level."""
+    event = record.event
+    level = logging.DEBUG if isinstance(event, ROUTINE) else LEVELS[severity_of(event)]
+    if log.isEnabledFor(level):
+        log.log(level, "#%d %s", record.id, clean(line(event), limit=2000))
+
+
+def line(event: ev.Event) -> str:
+    """Return an event as one line: kind, component, and what it says."""
+    said = {
+        name: value
+        for name in event.__struct_fields__
+        if name not in {"component", "facts", "memory", "evidence", "details"}
+        and (value := getattr(event, name)) not in ("", None, ())
+    }
+    if isinstance(event, ev.PlanMade | ev.PlanRefused):
+        said["plan"] = f"{event.plan.action}: {event.plan.why}"
+    words = " ".join(f"{name}={value}" for name, value in said.items())
+    return f"{kind_of(event)} {component_of(event)} {words}"

@@ -1,0 +1,85 @@
+"""The state directory: ours alone, or not used at all."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from healmon.errors import StateDirError
+from healmon.text import clean
+
+_OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+
+
+def prepare(path: Path) -> Path:
+    """Return the state directory, resolved; made with mode 0700 (parents too) if it is absent.
+
+    Raises:
+        StateDirError: it cannot be made or written, belongs to somebody else, or could be changed
+            by somebody else; what is there is left as it is.
+    """
+    path = path.expanduser().absolute()
+    _must_be_our_link(path)
+    try:
+        _make(path)
+        resolved = path.resolve(strict=True)
+        found = resolved.stat()
+    except OSError as error:
+        raise _refused(
+            path, f"cannot be made: {error.strerror}", "name another one with --state-dir"
+        ) from error
+    if not stat.S_ISDIR(found.st_mode):
+        raise _refused(path, "is not a directory", "move it away, or give another --state-dir")
+    if found.st_uid != os.geteuid():
+        raise _refused(
+            path,
+            f"belongs to uid {found.st_uid}, healmon runs as uid {os.geteuid()}",
+            "run healmon as that user, or give another --state-dir",
+        )
+    if found.st_mode & _OTHERS_WRITE:
+        raise _refused(
+            path, f"can be written by others (mode {found.st_mode & 0o7777:04o})",
+            f"chmod go-w {clean(str(path))}",
+        )  # fmt: skip
+    if not os.access(resolved, os.W_OK | os.X_OK, effective_ids=True):
+        raise _refused(
+            path, "cannot be written", "check its permissions, and that its disk is not read-only"
+        )
+    _must_stay_ours(resolved)
+    return resolved
+
+
+def _make(path: Path) -> None:
+    # each level with 0700 at once: mkdir(parents=True) would give the parents the umask's mode
+    missing = [p for p in (path, *path.parents) if not p.exists()]
+    for directory in reversed(missing):
+        directory.mkdir(mode=0o700, exist_ok=True)
+
+
+def _must_be_our_link(path: Path) -> None:
+    """A link in a shared directory, made by somebody else, would lead us where he likes."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if stat.S_ISLNK(found.st_mode) and found.st_uid not in (0, os.geteuid()):
+        raise _refused(
+            path, f"is a link made by uid {found.st_uid}", "give the real path with --state-dir"
+        )
+
+
+def _must_stay_ours(resolved: Path) -> None:
+    """A parent that anybody may write (and that is not sticky) lets anybody swap the directory."""
+    for parent in resolved.parents:
+        mode = parent.stat().st_mode
+        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+            raise _refused(
+                resolved,
+                f"lies in {clean(str(parent))}, which anybody may write",
+                f"chmod o-w {clean(str(parent))}, or give another --state-dir",
+            )
+
+
+def _refused(path: Path, why: str, remedy: str) -> StateDirError:
+    return StateDirError(f"state directory {clean(str(path))} {why}", remedy=remedy)

@@ -1,0 +1,157 @@
+"""`--status`: whether a healer runs and what is wrong now. Standard library only: it is instant."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from healmon.clock import SystemClock, parse_utc
+from healmon.errors import StoreFaultError
+from healmon.service import instance
+from healmon.store import read
+from healmon.units import format_duration
+
+NO_HEALER = 3
+HUNG_AFTER = 3
+"""Intervals without a finished cycle after which the healer is called hung."""
+ACTIONS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    holder: instance.Holder | None
+    facts: dict[str, dict[str, Any]]
+    unhealthy: list[dict[str, Any]]
+    alerts: list[dict[str, Any]]
+    actions: list[dict[str, Any]]
+    now: float
+
+    def age(self, name: str) -> float | None:
+        fact = self.facts.get(name)
+        return None if fact is None else max(0.0, self.now - parse_utc(fact["timestamp"]))
+
+    @property
+    def cycle_age(self) -> float | None:
+        """Seconds since the running healer's last finished cycle; None before its first."""
+        if self.facts.get("cycle", {}).get("id", 0) < self.facts.get("started", {}).get("id", 0):
+            return None
+        return self.age("cycle")
+
+    @property
+    def hung(self) -> bool:
+        """Whether the healer holds its lock and has not finished a cycle for too long."""
+        interval = float(self.facts.get("started", {}).get("interval", 60.0))
+        last = self.age("started") if self.cycle_age is None else self.cycle_age
+        return last is not None and last > HUNG_AFTER * interval + 60.0
+
+    @property
+    def code(self) -> int:
+        if self.holder is None:
+            return NO_HEALER
+        levels = {row["severity"] for row in self.alerts}
+        if "CRITICAL" in levels or self.hung:
+            return 2
+        return 1 if "WARNING" in levels else 0
+
+
+def status(state_dir: Path, *, json_wanted: bool) -> int:
+    """Print the status of the healer on a state directory; returns the contract's exit code."""
+    seen = _look(state_dir)
+    if json_wanted:
+        print(json.dumps(_data(seen, state_dir)))  # noqa: T201 - this is the command line
+    else:
+        print("\n".join(_lines(seen, state_dir)))  # noqa: T201 - this is the command line
+    return seen.code
+
+
+def _look(state_dir: Path) -> _Seen:
+    holder = instance.holder(state_dir) if state_dir.is_dir() else None
+    now = SystemClock().read().wall
+    try:
+        connection = read.open_reader(state_dir / "healmon.db")
+    except StoreFaultError:
+        return _Seen(holder, {}, [], [], [], now)
+    try:
+        return _Seen(
+            holder,
+            read.engine_facts(connection),
+            read.unhealthy(connection),
+            read.open_alerts(connection),
+            read.recent_actions(connection, ACTIONS),
+            now,
+        )
+    finally:
+        connection.close()
+
+
+def _lines(seen: _Seen, state_dir: Path) -> list[str]:
+    lines = [_headline(seen, state_dir), *_cycle_line(seen)]
+    lines += _section("unhealthy now", seen.unhealthy, _component_line)
+    lines += _section("open alerts", seen.alerts, _alert_line)
+    lines += _section("recent actions", seen.actions, _action_line)
+    if not seen.unhealthy and not seen.alerts and seen.holder is not None:
+        lines.append("nothing is wrong")
+    return lines
+
+
+def _headline(seen: _Seen, state_dir: Path) -> str:
+    holder = seen.holder
+    if holder is None:
+        return f"no healer runs on {state_dir}"
+    uptime = seen.age("started")
+    up = "" if uptime is None else f", up {format_duration(uptime)}"
+    hung = "; IT HANGS: no cycle has finished for too long" if seen.hung else ""
+    return f"healmon {holder.version} runs: pid {holder.pid}, {holder.mode}{up}{hung}"
+
+
+def _cycle_line(seen: _Seen) -> list[str]:
+    if seen.holder is None:
+        return []
+    age, cycle = seen.cycle_age, seen.facts.get("cycle", {})
+    if age is None:
+        return ["last cycle: none has finished yet"]
+    return [
+        f"last cycle: #{cycle['number']}, {format_duration(age)} ago, took {cycle['seconds']} s"
+    ]
+
+
+def _section(
+    title: str, rows: list[dict[str, Any]], line: Callable[[dict[str, Any]], str]
+) -> list[str]:
+    return [f"{title}:", *(f"  {line(row)}" for row in rows)] if rows else []
+
+
+def _component_line(row: dict[str, Any]) -> str:
+    return f"{row['component']}: {row['status']}: {row['summary']}"
+
+
+def _alert_line(row: dict[str, Any]) -> str:
+    known = f" (acknowledged by {row['acknowledged_by']})" if row["acknowledged_by"] else ""
+    return f"{row['id']} {row['severity']} {row['component']}: {row['message']}{known}"
+
+
+def _action_line(row: dict[str, Any]) -> str:
+    return f"{row['timestamp'][:19]} {row['action_taken']} {row['component']}: {row['status']}"
+
+
+def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
+    holder = seen.holder
+    return {
+        "running": holder is not None,
+        "hung": seen.hung if holder is not None else False,
+        "pid": None if holder is None else holder.pid,
+        "version": None if holder is None else holder.version,
+        "mode": None if holder is None else holder.mode,
+        "uptime": seen.age("started") if holder is not None else None,
+        "cycle": seen.facts.get("cycle", {}).get("number"),
+        "cycle_age": seen.cycle_age if holder is not None else None,
+        "state_dir": str(state_dir),
+        "log": str(state_dir / "healmon.log"),
+        "exit_code": seen.code,
+        "unhealthy": seen.unhealthy,
+        "alerts": seen.alerts,
+        "actions": seen.actions,
+    }

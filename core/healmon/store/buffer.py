@@ -1,0 +1,182 @@
+"""What waits for the writer: bounded, in order, and decisions outlive samples.
+
+The engine's thread puts, the writer's thread takes. Putting never blocks longer than it takes to
+move a reference. When the writer falls behind for long (a full disk), the oldest samples go first,
+because the next look makes new ones; a decision is told once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict, deque
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Final, TypeAlias
+
+from healmon import events as ev
+from healmon.state import Snapshot
+
+BATCH: Final = 1_000
+"""Records written in one transaction at most: about 20 ms under the lock."""
+LINGER: Final = 0.02
+"""Seconds that a first record waits for company, unless somebody waits for it."""
+
+_SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A snapshot to keep; `wounds` is how many losses it makes good."""
+
+    snapshot: Snapshot
+    wounds: int
+
+
+Item: TypeAlias = ev.Recorded | Checkpoint
+
+
+@dataclass(slots=True)
+class Work:
+    """What the writer does next: items in order, and a retention limit in wall seconds."""
+
+    items: list[Item] = field(default_factory=list[Item])
+    serial: int = 0
+    prune_before: float | None = None
+
+
+class Buffer:
+    """The queue between the engine and the writer.
+
+    Args:
+        capacity: items kept at most, beside those the writer is busy with.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._wake = threading.Condition()
+        self._items: OrderedDict[int, Item] = OrderedDict()
+        self._samples: deque[int] = deque()
+        self._checkpoint: int | None = None
+        self._prune_before: float | None = None
+        self._serial = 0
+        self._done = 0
+        self._waiters: list[tuple[int, Future[bool]]] = []
+        self.dropped = 0
+        self.closing = False
+
+    def put(self, record: ev.Recorded) -> None:
+        """Add a record; never blocks, never raises."""
+        with self._wake:
+            self._make_room()
+            self._add(record)
+            if isinstance(record.event, _SAMPLES):
+                self._samples.append(self._serial)
+
+    def put_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Add a snapshot in its place among the records; a newer one replaces it."""
+        with self._wake:
+            if self._checkpoint is not None:
+                self._items.pop(self._checkpoint, None)
+            self._add(checkpoint)
+            self._checkpoint = self._serial
+
+    def put_prune(self, before: float) -> None:
+        """Ask for everything older than `before` to be removed."""
+        with self._wake:
+            self._prune_before = max(before, self._prune_before or before)
+            self._wake.notify()
+
+    def _add(self, item: Item) -> None:
+        self._serial += 1
+        self._items[self._serial] = item
+        if len(self._items) == 1:
+            self._wake.notify()
+
+    def _make_room(self) -> None:
+        if len(self._items) < self._capacity:
+            return
+        while self._samples:
+            if self._items.pop(self._samples.popleft(), None) is not None:
+                self.dropped += 1
+                return
+        serial, _ = self._items.popitem(last=False)
+        if serial == self._checkpoint:
+            self._checkpoint = None  # a snapshot can be had again
+        else:
+            self.dropped += 1
+
+    def waiter(self) -> Future[bool] | None:
+        """Return what is settled once everything put so far is; None when it is already."""
+        with self._wake:
+            if self._done >= self._serial:
+                return None
+            future: Future[bool] = Future()
+            self._waiters.append((self._serial, future))
+            self._wake.notify()
+            return future
+
+    def take(self, *, wait: bool) -> Work | None:
+        """Return the next work, waiting for it if asked to; None: closing, and nothing is left.
+
+        Work without items and without a limit means that there was nothing and nobody waited.
+        """
+        with self._wake:
+            if wait:
+                self._wake.wait_for(self._pending)
+                if not self._urgent():
+                    self._wake.wait_for(self._urgent, LINGER)
+            if self.closing and not self._items:
+                return None
+            work = Work(prune_before=self._prune_before)
+            self._prune_before = None
+            while self._items and len(work.items) < BATCH:
+                work.serial, item = self._items.popitem(last=False)
+                work.items.append(item)
+            if self._checkpoint is not None and self._checkpoint <= work.serial:
+                self._checkpoint = None
+            while self._samples and self._samples[0] <= work.serial:
+                self._samples.popleft()
+            return work
+
+    def _pending(self) -> bool:
+        return bool(self._items) or self._prune_before is not None or self.closing
+
+    def _urgent(self) -> bool:
+        return self.closing or bool(self._waiters) or len(self._items) >= BATCH
+
+    def done(self, work: Work) -> None:
+        """Tell whoever waits that this work is on disk."""
+        with self._wake:
+            self._done = max(self._done, work.serial)
+            ready = [f for serial, f in self._waiters if serial <= self._done]
+            self._waiters = [w for w in self._waiters if w[0] > self._done]
+        _settle(ready, answer=True)
+
+    def failed(self) -> None:
+        """Tell whoever waits that it will take longer than anybody should wait."""
+        with self._wake:
+            ready = [future for _, future in self._waiters]
+            self._waiters = []
+        _settle(ready, answer=False)
+
+    def rest(self, seconds: float) -> None:
+        """Return after so many seconds, or at once when closing."""
+        with self._wake:
+            self._wake.wait_for(lambda: self.closing, seconds)
+
+    def close(self) -> None:
+        """Let the writer write what there is and end."""
+        with self._wake:
+            self.closing = True
+            self._wake.notify_all()
+
+    def left(self) -> int:
+        """Return how many items wait."""
+        with self._wake:
+            return len(self._items)
+
+
+def _settle(futures: list[Future[bool]], *, answer: bool) -> None:
+    for future in futures:
+        if future.set_running_or_notify_cancel():
+            future.set_result(answer)

@@ -1,0 +1,131 @@
+"""The database file in the writer's hand, and whether it still is the one that bears the name."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from pathlib import Path
+
+from healmon.clock import format_utc
+from healmon.store import opening
+from healmon.store.ballast import Ballast
+from healmon.store.faults import MovedError
+
+
+class Held:
+    """Opens the file when it is needed, notices when it is gone, begins again when it is damaged.
+
+    Args:
+        path: the database file.
+        born: `meta` rows for a file that must be begun.
+        ballast: the spare megabyte.
+
+    Attributes:
+        repaired: what was set aside and why, or empty.
+        changes: how often another file took the place of the one before; its rows are others.
+        damage: set by the writer: why the file at the path must not be used again.
+    """
+
+    def __init__(self, path: Path, born: dict[str, str], ballast: Ballast) -> None:
+        self._path = path
+        self._wal = Path(f"{path}-wal")
+        self._born = born
+        self._ballast = ballast
+        self._conn: sqlite3.Connection | None = None
+        self._file: opening.FileId | None = None
+        self._wal_file: opening.FileId | None = None
+        self._full_sync = False
+        self.epoch = ""
+        self.repaired = ""
+        self.changes = 0
+        self.damage = ""
+
+    def adopt(self, conn: sqlite3.Connection) -> None:
+        """Go on with a connection that has just been opened."""
+        self._conn = conn
+        self._full_sync = False
+        self.epoch = epoch_of(conn)  # reading also makes sure that there is a -wal to remember
+        self._file = opening.identify(self._path)
+        self._wal_file = opening.identify(self._wal)
+
+    def ready(self, wall: float, first: int | None) -> sqlite3.Connection:
+        """Return the connection, opened again if it had to be closed.
+
+        Args:
+            wall: the time of what is about to be written, for the names of files set aside.
+            first: the lowest event id about to be written.
+
+        Raises:
+            sqlite3.Error, OSError, StoreVersionError: there is nothing to write to now.
+        """
+        if self._conn is None:
+            self._ballast.relieve()
+            self._adopt_new(self._open(stamp(wall), first))
+        assert self._conn is not None
+        return self._conn
+
+    def _open(self, stamp: str, first: int | None) -> opening.Opened:
+        if self.damage:
+            opened = opening.begin_again(self._path, self._born, stamp, self.damage)
+            self.damage = ""
+            return opened
+        opened = opening.open_store(self._path, self._born, stamp)
+        if not self._collides(opened.conn, first):
+            return opened
+        # another store's file was put here: its ids and ours must not mix
+        opened.conn.close()
+        kept = opening.set_aside(self._path, "replaced", stamp)
+        self.repaired = f"{self._path.name} was replaced while healmon ran; kept as {kept.name}"
+        return opening.open_store(self._path, self._born, stamp)
+
+    def _collides(self, conn: sqlite3.Connection, first: int | None) -> bool:
+        if not self.epoch or first is None or epoch_of(conn) == self.epoch:
+            return False
+        (newest,) = conn.execute("SELECT max(id) FROM events").fetchone()
+        return newest is not None and newest >= first
+
+    def _adopt_new(self, opened: opening.Opened) -> None:
+        self.repaired = opened.repaired or self.repaired
+        before = self._file
+        self.adopt(opened.conn)
+        if opened.fresh or before not in (None, self._file):
+            self.changes += 1
+
+    def sync(self, conn: sqlite3.Connection, *, full: bool) -> None:
+        """Have the next commits reach the disk itself (`full`) or only the kernel."""
+        if full != self._full_sync:
+            conn.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
+            self._full_sync = full
+
+    def must_be_ours(self) -> None:
+        """Return if what was just committed is in the files that bear the names.
+
+        Raises:
+            MovedError: it is not; SQLite itself goes on writing into a nameless file, content.
+        """
+        if opening.identify(self._path) != self._file:
+            raise MovedError("it was deleted or replaced while healmon runs")
+        if opening.identify(self._wal) != self._wal_file:
+            # all of it is still in our hands: bring it home into the database itself
+            if self._conn is not None:
+                self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            raise MovedError("its -wal was deleted or replaced while healmon runs")
+
+    def let_go(self) -> None:
+        """Close the connection; `ready` opens it again."""
+        if self._conn is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self._conn.close()
+            self._conn = None
+
+
+def epoch_of(conn: sqlite3.Connection) -> str:
+    """Return the random name a store was born with."""
+    row = conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    return str(row[0]) if row else ""
+
+
+def stamp(wall: float) -> str:
+    """Return a time as it may stand in a file name: `20260206T101530Z`."""
+    text = format_utc(wall)
+    return f"{text[:19].replace('-', '').replace(':', '').replace(' ', 'T')}Z"

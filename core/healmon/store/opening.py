@@ -1,0 +1,295 @@
+"""Opening the health store's file: ours, new, somebody else's, from the future, or damaged.
+
+Before anything is written the file is looked at through a connection that cannot write. What is
+not ours is refused untouched; what is damaged is renamed with its -wal and -shm and a new file
+begun. Only CORRUPT and NOTADB count as damage: a locked, full or failing disk says nothing about
+the data, and calling it damage would be the loss.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+from urllib.parse import quote
+
+from healmon.errors import StoreVersionError
+from healmon.state import Snapshot
+from healmon.store import schema
+from healmon.store.faults import Kind, kind_of
+from healmon.store.project import rebuild
+from healmon.store.stream import encode_snapshot, read_snapshot
+from healmon.store.tx import immediate
+from healmon.store.upkeep import store_checkpoint
+from healmon.text import clean
+
+BUSY_TIMEOUT: Final = 2.0
+"""Seconds a statement waits for another process's lock."""
+_WAL_LIMIT: Final = 4 << 20
+_FAMILY: Final = ("", "-wal", "-shm")
+
+FileId = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A store ready to be written.
+
+    Attributes:
+        conn: autocommit; usable from any one thread at a time.
+        fresh: the file was begun just now.
+        repaired: what was set aside and why, or empty.
+    """
+
+    conn: sqlite3.Connection
+    fresh: bool
+    repaired: str = ""
+
+
+def connect(path: Path, parameters: str) -> sqlite3.Connection:
+    """Return an autocommit connection.
+
+    Args:
+        path: the file.
+        parameters: of the URI: `mode=rwc`, `mode=ro`, `immutable=1`.
+    """
+    uri = f"file:{quote(str(path))}?{parameters}"
+    return sqlite3.connect(
+        uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
+    )
+
+
+def open_store(path: Path, born: dict[str, str], stamp: str) -> Opened:
+    """Open the store for writing, beginning a new file where there is none or a damaged one.
+
+    Args:
+        path: the database file.
+        born: `meta` rows of a file that is begun (epoch, host, created).
+        stamp: the time as text, for the names of files set aside.
+
+    Raises:
+        StoreVersionError: the file is another program's or a newer healmon's; it was not touched.
+        sqlite3.Error: it cannot be opened now (locked, full, read-only, …).
+    """
+    unclean = _size(path, "-wal") > 0
+    if not path.exists() and unclean:
+        set_aside(path, "orphaned", stamp)  # a dead file's -wal must not flow into a new one
+        unclean = False
+    fresh = _size(path) <= 0
+    try:
+        _refuse_others(path)
+        return Opened(_ready(path, born, check=unclean), fresh)
+    except sqlite3.DatabaseError as error:
+        if kind_of(error) is not Kind.DAMAGED:
+            raise
+        return begin_again(path, born, stamp, str(error))
+
+
+def begin_again(path: Path, born: dict[str, str], stamp: str, why: str) -> Opened:
+    """Set a damaged file aside and begin a new one with what could be read of the old.
+
+    Raises:
+        OSError: it cannot be renamed.
+        sqlite3.Error: no new file can be begun.
+    """
+    known = _salvage(path)
+    kept = set_aside(path, "damaged", stamp)
+    conn = _ready(path, born, check=False)
+    if known is not None:
+        keep_snapshot(conn, known)
+    told = "what was known goes on" if known is not None else "what was known is lost"
+    text = f"{path.name} was damaged ({clean(why)}); kept as {kept.name}, a new one begun; {told}"
+    return Opened(conn, fresh=True, repaired=text)
+
+
+def keep_snapshot(conn: sqlite3.Connection, snapshot: Snapshot) -> None:
+    """Write a snapshot into a file that has not seen its events: checkpoint and rows."""
+    with immediate(conn):
+        for sql, values in rebuild(snapshot):
+            conn.execute(sql, values)
+        store_checkpoint(conn, snapshot.last_id, encode_snapshot(snapshot))
+
+
+def set_aside(path: Path, label: str, stamp: str) -> Path:
+    """Rename a database with its -wal and -shm; return the new name of the database.
+
+    The two keep their place beside it, so that SQLite still finds what belongs together.
+    """
+    target = path.with_name(f"{path.name}.{label}-{stamp}")
+    number = 1
+    while any(Path(f"{target}{end}").exists() for end in _FAMILY):
+        number += 1
+        target = path.with_name(f"{path.name}.{label}-{stamp}-{number}")
+    for end in _FAMILY:
+        member = Path(f"{path}{end}")
+        if member.exists():
+            member.rename(f"{target}{end}")
+    return target
+
+
+def identify(path: Path) -> FileId | None:
+    """Return which file bears a name now; None when none does.
+
+    By name on purpose: opening and closing the file by hand would drop this process's locks on it.
+    """
+    try:
+        stat = path.stat()
+    except OSError:
+        return None
+    return stat.st_dev, stat.st_ino
+
+
+@contextlib.contextmanager
+def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
+    """Give a connection that sees everything, the -wal included, and cannot write.
+
+    In a directory that cannot be written SQLite needs to be told that nobody else writes; with
+    nothing in the -wal that is true enough.
+    """
+    conn = connect(path, "mode=ro")
+    try:
+        try:
+            schema.version_of(conn)
+        except sqlite3.OperationalError:
+            if _size(path, "-wal") > 0:
+                raise
+            conn.close()
+            conn = connect(path, "immutable=1")
+        yield conn
+    finally:
+        conn.close()
+
+
+def holds_something(path: Path) -> bool:
+    """Return whether there is anything to read in the file or beside it."""
+    return _size(path) > 0 or _size(path, "-wal") > 0
+
+
+def _size(path: Path, end: str = "") -> int:
+    try:
+        return Path(f"{path}{end}").stat().st_size
+    except FileNotFoundError:
+        return -1
+
+
+def _ready(path: Path, born: dict[str, str], *, check: bool) -> sqlite3.Connection:
+    conn = connect(path, "mode=rwc")
+    try:
+        conn.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of effect only before the first table
+        conn.execute("PRAGMA journal_mode = WAL")
+        conn.execute("PRAGMA synchronous = NORMAL")
+        conn.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+        if check:
+            _must_be_whole(conn)
+        schema.migrate(conn, born)
+    except BaseException:
+        conn.close()
+        raise
+    return conn
+
+
+def _must_be_whole(conn: sqlite3.Connection) -> None:
+    (verdict,) = conn.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        error = sqlite3.DatabaseError(f"quick_check: {verdict}")
+        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
+        error.sqlite_errorname = "SQLITE_CORRUPT"
+        raise error
+
+
+def _refuse_others(path: Path) -> None:
+    """Look at the file without writing a byte or leaving one.
+
+    Raises:
+        StoreVersionError: it is not ours to write.
+        sqlite3.DatabaseError: it is damaged.
+    """
+    if _size(path) <= 0:
+        return
+    # a connection with mode=ro makes -wal and -shm where there are none, and leaves them; with
+    # immutable=1 it does not, but then it sees nothing of a -wal or a journal
+    pending = _size(path, "-wal") > 0 or _size(path, "-journal") > 0
+    if pending:
+        try:
+            _look(path, "mode=ro")
+        except sqlite3.OperationalError:
+            pass  # a full disk or a hot journal; what the file itself says will have to do
+        else:
+            return
+    _look(path, "immutable=1")
+
+
+def _look(path: Path, parameters: str) -> None:
+    conn = connect(path, parameters)
+    try:
+        _refuse_layout(conn, path)
+    finally:
+        conn.close()
+
+
+def _refuse_layout(conn: sqlite3.Connection, path: Path) -> None:
+    version = schema.version_of(conn)
+    (application,) = conn.execute("PRAGMA application_id").fetchone()
+    if application == schema.APPLICATION_ID:
+        if version > schema.VERSION:
+            raise StoreVersionError(
+                f"{path} was written by a newer healmon"
+                f" (layout {version}; this one knows {schema.VERSION})",
+                remedy="update healmon, or give another directory with --state-dir",
+            )
+        if version == schema.VERSION:
+            _require(conn, path)
+        return
+    tables = [
+        str(name)
+        for (name,) in conn.execute(
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall()
+    ]
+    if tables:
+        raise _foreign(conn, path, tables)
+
+
+def _foreign(conn: sqlite3.Connection, path: Path, tables: list[str]) -> StoreVersionError:
+    lines = [f"{path} is not a health store of this healmon; it was left as it is"]
+    for table in tables:
+        if table in schema.PUBLIC:
+            lines.append(f"  table {table}: found {', '.join(_columns(conn, table))}")
+            lines.append(f"  table {table}: needed {', '.join(schema.PUBLIC[table])}")
+    if len(lines) == 1:
+        lines.append(f"  found tables: {clean(', '.join(sorted(tables)))}")
+    remedy = f"`healmon import {path}` reads its history into a new store;"
+    return StoreVersionError(
+        "\n".join(lines), remedy=f"{remedy} move it away, or give another --state-dir"
+    )
+
+
+def _columns(conn: sqlite3.Connection, table: str) -> list[str]:
+    rows = conn.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()
+    return [clean(str(name)) for (name,) in rows]
+
+
+def _require(conn: sqlite3.Connection, path: Path) -> None:
+    for table, needed in schema.PUBLIC.items():
+        found = _columns(conn, table)
+        if not set(needed) <= set(found):
+            raise StoreVersionError(
+                f"{path}: table {table}: found {', '.join(found) or 'no such table'};"
+                f" needed {', '.join(needed)}",
+                remedy="somebody changed the health store; move the file away to begin a new one",
+            )
+
+
+def _salvage(path: Path) -> Snapshot | None:
+    """Return what a damaged file still knows, if that much of it can be read."""
+    if _size(path) <= 0:
+        return None
+    try:
+        with read_only(path) as conn:
+            snapshot = read_snapshot(conn)
+    except sqlite3.Error:
+        return None
+    return snapshot if snapshot.last_id else None

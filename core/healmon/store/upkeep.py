@@ -1,0 +1,97 @@
+"""Retention and free pages, in bites short enough that nobody waits for the lock."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from healmon.store.stream import encode_snapshot, read_snapshot
+from healmon.store.tx import immediate
+
+CHUNK: Final = 1_000
+"""Rows removed in one transaction; a plain DELETE of a month locks for half a second."""
+KEPT_CHECKPOINTS: Final = 3
+_FREE_PAGES: Final = 100
+"""Pages given back in one bite, and the share of the file (1/4) that may lie fallow."""
+
+_DELETES: Final = (
+    # never past the newest checkpoint, so that the fold of what stays is the same snapshot; the
+    # newest start stays for the status of a healer that has run for longer than the retention
+    """DELETE FROM events WHERE id IN (SELECT id FROM events WHERE timestamp < :before
+        AND id <= (SELECT max(event_id) FROM checkpoints)
+        AND id IS NOT (SELECT max(id) FROM events WHERE kind = 'enginestarted')
+        ORDER BY timestamp LIMIT :chunk)""",
+    """DELETE FROM health_metrics WHERE id IN (SELECT id FROM health_metrics
+        WHERE timestamp < :before ORDER BY timestamp LIMIT :chunk)""",
+    """DELETE FROM health_alerts WHERE id IN (SELECT id FROM health_alerts
+        WHERE timestamp < :before AND resolved = 1 AND resolved_at < :before
+        ORDER BY timestamp LIMIT :chunk)""",
+    """DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE created_at < :before
+        AND state NOT IN ('queued', 'taken') ORDER BY id LIMIT :chunk)""",
+)
+
+
+def store_checkpoint(conn: sqlite3.Connection, event_id: int, text: str) -> None:
+    """Keep a snapshot's text, and only the newest few; within the caller's transaction."""
+    conn.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (event_id, text))
+    conn.execute(
+        "DELETE FROM checkpoints WHERE event_id NOT IN"
+        " (SELECT event_id FROM checkpoints ORDER BY event_id DESC LIMIT ?)",
+        (KEPT_CHECKPOINTS,),
+    )
+
+
+class Pruning:
+    """One round of retention.
+
+    Args:
+        before: the store's time text; what is older goes.
+    """
+
+    def __init__(self, before: str) -> None:
+        self._before = before
+        self._table = -1
+
+    def bite(self, conn: sqlite3.Connection) -> bool:
+        """Do a little more; returns whether there is more to do.
+
+        Raises:
+            sqlite3.Error: not now; the same bite can be tried again.
+        """
+        if self._table == len(_DELETES):
+            return _shrink(conn)
+        if self._table == -1:
+            self._fold(conn)
+        elif self._delete(conn) == CHUNK:
+            return True
+        self._table += 1
+        return True
+
+    def _delete(self, conn: sqlite3.Connection) -> int:
+        values = {"before": self._before, "chunk": CHUNK}
+        with immediate(conn):
+            return conn.execute(_DELETES[self._table], values).rowcount
+
+    def _fold(self, conn: sqlite3.Connection) -> None:
+        """Make sure that a checkpoint stands behind every event about to go."""
+        (last,) = conn.execute(
+            "SELECT max(id) FROM events WHERE timestamp < ?", (self._before,)
+        ).fetchone()
+        (kept,) = conn.execute("SELECT max(event_id) FROM checkpoints").fetchone()
+        if last is None or (kept is not None and kept >= last):
+            return
+        with immediate(conn):
+            snapshot = read_snapshot(conn)
+            store_checkpoint(conn, snapshot.last_id, encode_snapshot(snapshot))
+
+
+def _shrink(conn: sqlite3.Connection) -> bool:
+    """Give a few free pages back to the file system; returns whether more should go."""
+    (free,) = conn.execute("PRAGMA freelist_count").fetchone()
+    (pages,) = conn.execute("PRAGMA page_count").fetchone()
+    if free < _FREE_PAGES or free * 4 < pages:
+        return False
+    # executescript steps the statement to its end; execute() would free a single page
+    conn.executescript(f"PRAGMA incremental_vacuum({_FREE_PAGES})")
+    (left,) = conn.execute("PRAGMA freelist_count").fetchone()
+    return bool(left < free)

@@ -1,0 +1,186 @@
+"""The one thread that writes the health store.
+
+It takes what waits, writes it in one transaction and says so; while that fails it keeps what it
+took, in order, and tries again with growing pauses. Nothing it meets ends it: a locked, full,
+read-only or failing disk is waited out, a damaged file is set aside, a deleted one begun again.
+"""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from healmon.clock import format_utc
+from healmon.errors import StoreVersionError
+from healmon.store.ballast import Ballast
+from healmon.store.buffer import Buffer, Work
+from healmon.store.faults import Kind, kind_of, words
+from healmon.store.held import Held
+from healmon.store.pieces import Piece, Preparer
+from healmon.store.upkeep import Pruning
+
+_log = logging.getLogger(__name__)
+
+FIRST_PAUSE: Final = 0.1
+LONGEST_PAUSE: Final = 10.0
+"""Seconds between two tries while the store cannot be written; doubles in between."""
+BALLAST_EVERY: Final = 100
+"""Transactions between two tries to take the ballast aboard again."""
+
+
+class Writer:
+    """Writes what the buffer holds until the buffer is closed.
+
+    Args:
+        path: the database file.
+        buffer: what waits.
+        held: the file.
+        ballast: the spare megabyte.
+
+    Attributes:
+        fault: why the store cannot be written now, or empty.
+        on_fault: called from the writer's thread when it cannot be written any more.
+        on_recover: called likewise once it can, with the number of records dropped meanwhile.
+        losses: grows whenever rows are missing that the engine's snapshot knows of.
+    """
+
+    def __init__(self, path: Path, buffer: Buffer, held: Held, ballast: Ballast) -> None:
+        self._path = path
+        self._buffer = buffer
+        self._held = held
+        self._ballast = ballast
+        self._preparer = Preparer()
+        self._pruning: Pruning | None = None
+        self._pause = 0.0
+        self._relieved = False
+        self._commits = 0
+        self._healed = 0
+        self._dropped = 0
+        self._dropped_told = 0
+        self._wall = 0.0
+        self.fault = ""
+        self.on_fault: Callable[[str], None] | None = None
+        self.on_recover: Callable[[int], None] | None = None
+        self._thread = threading.Thread(target=self._run, name="healmon-store", daemon=True)
+
+    @property
+    def losses(self) -> int:
+        """Grows whenever rows are missing that the engine's snapshot knows of."""
+        return self._held.changes + self._preparer.lost + self._dropped
+
+    def start(self, wall: float) -> None:
+        """Begin writing; `wall` is the time now."""
+        self._wall = wall
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        """Wait for the end after the buffer was closed; True when all was written."""
+        self._thread.join(timeout)
+        return not self._thread.is_alive() and not self.fault
+
+    def _run(self) -> None:
+        if self.fault:
+            _call(self.on_fault, self.fault)
+        while (work := self._buffer.take(wait=self._pruning is None)) is not None:
+            if work.prune_before is not None:
+                self._pruning = Pruning(format_utc(work.prune_before))
+            if work.items:
+                if not self._settle(work):
+                    break
+            elif self._pruning is not None:
+                self._prune(self._pruning)
+        self._held.let_go()
+
+    def _settle(self, work: Work) -> bool:
+        """Write until it is written; False when closing came first."""
+        pieces = self._preparer.prepare(work.items, self._healed)
+        while True:
+            try:
+                pieces = self._write(pieces)
+            except Exception as error:  # noqa: BLE001 - whatever it is, what waits must be kept
+                self._failed(error)
+                if self._buffer.closing and self._pause > 2 * FIRST_PAUSE:
+                    return False
+                self._buffer.rest(self._pause)
+                continue
+            if not pieces:
+                self._recovered()
+                self._buffer.done(work)
+                return True
+
+    def _write(self, pieces: list[Piece]) -> list[Piece]:
+        if not pieces:
+            return []
+        self._wall = pieces[0].wall
+        first = next((p.number for p in pieces if p.number is not None), None)
+        conn = self._held.ready(self._wall, first)
+        # a step is on the disk itself, not only with the kernel, before the world is touched
+        self._held.sync(conn, full=any(piece.durable for piece in pieces))
+        left = self._preparer.write(conn, pieces)
+        if left:
+            return left
+        self._held.must_be_ours()
+        self._healed = max(self._healed, *(piece.wounds for piece in pieces))
+        self._commits += 1
+        if self._commits % BALLAST_EVERY == 0:
+            self._ballast.load()
+        if any(piece.checkpoint for piece in pieces):
+            # with synchronous NORMAL a disk that fails shows in the checkpoint of the WAL only
+            conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        return []
+
+    def _prune(self, pruning: Pruning) -> None:
+        try:
+            more = pruning.bite(self._held.ready(self._wall, None))
+        except (sqlite3.Error, OSError, StoreVersionError) as error:
+            # retention can wait for its next time; whether the store is ill, the next write tells
+            _log.warning("pruning stopped: %s", words(error, self._path))
+            if kind_of(error) is Kind.DAMAGED:
+                self._damaged(error)
+            more = False
+        if not more:
+            self._pruning = None
+
+    def _damaged(self, error: Exception) -> None:
+        self._held.damage = str(error)
+        self._held.let_go()
+
+    def _failed(self, error: Exception) -> None:
+        kind = kind_of(error)
+        if kind is Kind.FULL and not self._relieved:
+            self._relieved = True
+            if self._ballast.release():
+                return
+        if kind is Kind.DAMAGED:
+            self._damaged(error)
+        elif kind is not Kind.LOCKED and kind is not Kind.FULL:
+            self._held.let_go()
+        self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
+        known, self.fault = self.fault, words(error, self._path)
+        self._buffer.failed()
+        if not known:
+            _log.error("the health store cannot be written: %s", self.fault)
+            _call(self.on_fault, self.fault)
+
+    def _recovered(self) -> None:
+        self._pause = 0.0
+        self._relieved = False
+        if not self.fault:
+            return
+        self.fault = ""
+        self._dropped = self._buffer.dropped
+        dropped, self._dropped_told = self._dropped - self._dropped_told, self._dropped
+        _log.warning("the health store is written again; %d records did not fit", dropped)
+        _call(self.on_recover, dropped)
+
+
+def _call(callback: Callable[..., None] | None, argument: str | int) -> None:
+    if callback is not None:
+        try:
+            callback(argument)
+        except Exception:  # noqa: BLE001 - it is theirs; writing goes on
+            _log.exception("whoever listens to the store failed")

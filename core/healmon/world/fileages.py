@@ -1,0 +1,121 @@
+"""Oldest first without a list: a histogram of ages, made finer where the line runs. Pure.
+
+A walk adds every due file; the line is drawn in the bucket in which the sum, from the oldest on,
+reaches what is needed. Only that bucket is looked at again in finer steps. However many files
+there are, memory holds a few thousand sums.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from healmon.world.filedata import FOREVER, Choice, Need, Tally
+
+WIDTHS: Final = (3_600_000_000_000, 1_000_000_000, 1_000_000)
+"""Nanoseconds per bucket: an hour, a second, a millisecond."""
+
+Add = Callable[[int, int], None]
+"""Takes the newest time of a due file, in nanoseconds, and the bytes it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """The bucket in which the sum reaches what is needed; `before` is the sum of all older."""
+
+    low: int
+    high: int
+    before: Tally
+    within: Tally
+
+
+class Histogram:
+    """Sums of files and bytes by age, within a span of time."""
+
+    def __init__(self, width: int, low: int = 0, high: int = FOREVER) -> None:
+        self.total = Tally()
+        self._width = width
+        self._low = low
+        self._high = high
+        self._sums: dict[int, tuple[int, int]] = {}
+
+    def add(self, newest: int, held: int) -> None:
+        """Count one file, if it is within the span."""
+        if not self._low <= newest < self._high:
+            return
+        bucket = (newest - self._low) // self._width
+        files, total = self._sums.get(bucket, (0, 0))
+        self._sums[bucket] = (files + 1, total + held)
+        self.total = self.total.plus(held)
+
+    def line(self, need: Need, before: Tally) -> Line | None:
+        """Return where the sum from the oldest on reaches the need; None: nowhere.
+
+        Args:
+            need: what is needed in all.
+            before: what is older than the span and already counted on.
+        """
+        for bucket in sorted(self._sums):
+            files, held = self._sums[bucket]
+            after = before.plus(held, files)
+            if need.less(after.held, after.files).met:
+                low = self._low + bucket * self._width
+                return Line(low, low + self._width, before, Tally(files, held))
+            before = after
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What is due, what of it is needed, and how to find that again; None: nothing is due."""
+
+    due: Tally
+    chosen: Tally
+    choice: Choice | None
+
+
+def choose(walk: Callable[[Add], None], need: Need | None) -> Chosen:
+    """Return the oldest due files that together meet the need.
+
+    Args:
+        walk: passes over all due files, calling back for each; called up to three times.
+        need: what is to be freed; None: take all that is due.
+    """
+    coarse = Histogram(WIDTHS[0])
+    walk(coarse.add)
+    due = coarse.total
+    if not due.files or (need is not None and need.met):
+        return Chosen(due, Tally(), None)
+    line = coarse.line(need, Tally()) if need is not None else None
+    if need is None or line is None:
+        return Chosen(due, due, Choice())
+    for width in WIDTHS[1:]:
+        if line.within.files == 1:
+            break
+        finer = Histogram(width, line.low, line.high)
+        walk(finer.add)
+        # the tree may have shrunk meanwhile: then all of the bucket is needed
+        line = finer.line(need, line.before) or line
+    left = need.less(line.before.held, line.before.files)
+    chosen = line.before.plus(line.within.held, line.within.files)
+    return Chosen(due, chosen, Choice(line.low, line.high, left.held, left.files))
+
+
+class Allowance:
+    """Says of each file whether it goes, following a choice; counts what went at the line."""
+
+    def __init__(self, choice: Choice) -> None:
+        self._choice = choice
+        self._left = Need(choice.held, choice.files)
+
+    def takes(self, newest: int) -> bool:
+        """Return whether a file whose newest time is this one goes."""
+        if newest < self._choice.sure:
+            return True
+        return newest < self._choice.edge and not self._left.met
+
+    def went(self, newest: int, held: int) -> None:
+        """Count a file that is gone."""
+        if newest >= self._choice.sure:
+            self._left = self._left.less(held, 1)

@@ -1,0 +1,220 @@
+"""What is said of files and file systems: measurements, selections, tallies. Data only."""
+
+from __future__ import annotations
+
+import sys
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+FOREVER: Final = sys.maxsize
+"""Nanoseconds since the epoch that no file will ever reach."""
+BLOCK: Final = 512
+"""Bytes in which `st_blocks` counts (stat(2))."""
+
+Key = tuple[int, int]
+"""Device and inode number: which file it is, whatever its name."""
+
+
+class Inode(NamedTuple):
+    """What one stat said; sizes in bytes, times in nanoseconds since the epoch.
+
+    Attributes:
+        held: bytes that it occupies on the disk (sparse files: less than `size`).
+    """
+
+    device: int
+    number: int
+    mode: int
+    links: int
+    held: int
+    size: int
+    modified: int
+    changed: int
+    accessed: int
+
+    @property
+    def key(self) -> Key:
+        """Which file it is."""
+        return self.device, self.number
+
+    @property
+    def newest(self) -> int:
+        """The latest of its times: a file is as old as the last thing that happened to it."""
+        return max(self.modified, self.changed, self.accessed)
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """How far one walk may go before it stops and says so."""
+
+    entries: int = 200_000
+    seconds: float = 10.0
+
+
+class Need(msgspec.Struct, frozen=True):
+    """What is to be freed: bytes, and inodes."""
+
+    held: int = 0
+    files: int = 0
+
+    @property
+    def met(self) -> bool:
+        """Whether nothing is missing any more."""
+        return self.held <= 0 and self.files <= 0
+
+    def less(self, held: int, files: int) -> Need:
+        """Return what is left to be freed."""
+        return Need(max(0, self.held - held), max(0, self.files - files))
+
+
+class Tally(msgspec.Struct, frozen=True):
+    """So many files, so many bytes on the disk."""
+
+    files: int = 0
+    held: int = 0
+
+    def plus(self, held: int, files: int = 1) -> Tally:
+        """Return the tally with more counted in."""
+        return Tally(self.files + files, self.held + held)
+
+
+class Space(msgspec.Struct, frozen=True, kw_only=True):
+    """One file system as statvfs(3) tells it, in bytes and inodes.
+
+    Attributes:
+        kind: its type (`ext4`), or empty when the kernel does not name it.
+        size: all blocks; `used` and `available` do not add up to it where blocks are reserved.
+        inodes: 0 where there is no such limit (btrfs).
+    """
+
+    device: int
+    fsid: int
+    kind: str = ""
+    readonly: bool = False
+    size: int
+    used: int
+    available: int
+    inodes: int = 0
+    inodes_free: int = 0
+
+
+class Usage(msgspec.Struct, frozen=True, kw_only=True):
+    """What a directory tree occupies, as `du -x` counts it.
+
+    Attributes:
+        partial: why this is only what was seen so far (a lower bound); empty: all was seen.
+        seconds: how long the walk took.
+    """
+
+    device: int
+    held: int
+    entries: int
+    partial: str = ""
+    seconds: float = 0.0
+
+
+class Selection(msgspec.Struct, frozen=True, kw_only=True):
+    """Which files a rule may take from where.
+
+    Attributes:
+        rule: its name.
+        roots: absolute directories; none of their parts may be a symbolic link.
+        patterns: globs over names; with a slash in it, over the path below the root.
+        exclude: globs of what stays, files and whole directories.
+        older_than: seconds since the last thing that happened to a file.
+        device: only files there; None: wherever the roots are.
+        protected: directories that are never entered.
+        trash: the directory to put files aside in, where it is on the same mount as a root.
+    """
+
+    rule: str
+    roots: tuple[str, ...]
+    patterns: tuple[str, ...]
+    older_than: float
+    exclude: tuple[str, ...] = ()
+    recursive: bool = True
+    device: int | None = None
+    protected: tuple[str, ...] = ()
+    trash: str = ""
+
+
+class Choice(msgspec.Struct, frozen=True):
+    """Which of the due files go, oldest first, by the time of the last thing that happened.
+
+    All that happened before `sure` go; of those from `sure` up to `edge` only until `held` bytes
+    and `files` files of them are gone.
+    """
+
+    sure: int = FOREVER
+    edge: int = FOREVER
+    held: int = 0
+    files: int = 0
+
+
+class Survey(msgspec.Struct, frozen=True, kw_only=True):
+    """What a rule would take now; nothing was touched or opened.
+
+    Attributes:
+        due: all files that match and are old enough.
+        chosen: those of them that are needed, oldest first; at most, as some may be in use.
+        choice: how `sweep` finds the chosen ones again; None: nothing is due.
+        kept: matching files that are not due, by reason.
+        troubles: why a root was left out, in words.
+        partial: why not everything was seen; empty: all was.
+        trash: where files would be put aside, by root; empty when it is not known yet.
+    """
+
+    rule: str
+    due: Tally = Tally()
+    chosen: Tally = Tally()
+    choice: Choice | None = None
+    kept: dict[str, int] = {}
+    troubles: tuple[str, ...] = ()
+    partial: str = ""
+
+
+class Swept(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken.
+
+    Attributes:
+        taken: files gone from their places, and the bytes they held.
+        kept: chosen files that stayed, by reason.
+        names: the first of them, cleaned for display.
+        passed: files that stayed; not to be chosen again in this run.
+        troubles: what went wrong, in words.
+        partial: why it stopped before its end; empty: it did not.
+    """
+
+    rule: str
+    taken: Tally = Tally()
+    kept: dict[str, int] = {}
+    names: tuple[str, ...] = ()
+    passed: frozenset[Key] = frozenset()
+    troubles: tuple[str, ...] = ()
+    partial: str = ""
+
+
+class Asides(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in the places where files are put aside.
+
+    Attributes:
+        leftovers: files that a run which was killed had set aside and not finished.
+        trash: files that `trash` rules put aside, where `outside` is False.
+        outside: trash of these rules lies elsewhere than below their roots.
+    """
+
+    leftovers: int = 0
+    trash: Tally = Tally()
+    outside: bool = False
+
+
+class Finished(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the leftovers of a run that was killed."""
+
+    removed: int = 0
+    restored: int = 0
+    troubles: tuple[str, ...] = ()
+
+
+Deed = Literal["delete", "trash"]
+"""What is done to a file: gone for good, or put aside."""

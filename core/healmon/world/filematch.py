@@ -1,0 +1,114 @@
+"""Which files a rule means, and why one of them stays. Pure; the same for real and simulated.
+
+What a name or a stat can tell is told here. What only asking the file itself can tell (is it in
+use, is it still the same) is in `fileuse` and `removal`.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+import stat
+from collections.abc import Iterable
+from typing import Final
+
+from healmon.world.filedata import Inode, Selection
+
+OURS: Final = ".healmon-trash-"
+"""How the names of healmon's own directories of files put aside begin."""
+SHIELDED: Final = (
+    *("*.pid", "*.lock", "*.lck", "*.sock", ".X*-lock", ".X11-unix", ".ICE-unix", ".XIM-unix"),
+    *(".font-unix", ".Test-unix", "systemd-private-*", "snap-private-tmp", "ssh-*", "tmux-*"),
+)
+"""Programs find these again by name without holding them open; a rule must name one to take it."""
+_DATABASE: Final = re.compile(r"(\.db3?|\.sqlite[0-9]?|-wal|-shm|-journal)\Z", re.IGNORECASE)
+"""Databases and their logs: closing any descriptor of one drops locks, losing one loses data."""
+
+
+class Matcher:
+    """Judges names and inodes for one selection.
+
+    Args:
+        selection: the rule.
+        when: wall seconds that count as now.
+    """
+
+    def __init__(self, selection: Selection, when: float) -> None:
+        self._patterns = _Globs(selection.patterns)
+        self._exclude = _Globs(selection.exclude)
+        named = set(selection.patterns)
+        self._shield = _Globs(glob for glob in SHIELDED if glob not in named)
+        self._recursive = selection.recursive
+        self._device = selection.device
+        # no float carries nanoseconds since the epoch exactly: subtract first
+        self._young = int((when - selection.older_than) * 1e6) * 1000
+
+    def wants(self, name: str, path: str) -> bool:
+        """Return whether a rule names this file.
+
+        Args:
+            name: its name; bytes that are no text are surrogates.
+            path: the path below the root.
+        """
+        if name.startswith(OURS) or not self._patterns.match(name, path):
+            return False
+        # as in a shell, a hidden file must be named as one
+        return not name.startswith(".") or self._patterns.match_hidden(name, path)
+
+    def bars(self, name: str, path: str) -> str:
+        """Return why the name alone keeps a file or a directory; empty: it does not."""
+        if self._exclude.match(name, path):
+            return "excluded"
+        if self._shield.match(name, path):
+            return "shielded"
+        return ""
+
+    def enters(self, name: str, path: str) -> str:
+        """Return why a directory is not entered; empty: it is."""
+        if not self._recursive:
+            return "not recursive"
+        return "own" if name.startswith(OURS) else self.bars(name, path)
+
+    def keeps(self, name: str, path: str, inode: Inode) -> str:  # noqa: PLR0911 - one reason each
+        """Return why a file that the rule names stays; empty: it is due."""
+        barred = self.bars(name, path)
+        if barred:
+            return barred
+        if not stat.S_ISREG(inode.mode):
+            return "no regular file"
+        if _DATABASE.search(name):
+            return "database"
+        if inode.mode & stat.S_ISVTX:
+            return "sticky"
+        if inode.links > 1:
+            return "hard link"
+        if self._device is not None and inode.device != self._device:
+            return "mount"
+        return "young" if inode.newest > self._young else ""
+
+
+class _Globs:
+    """Several globs at once; those with a slash are held against the path."""
+
+    def __init__(self, globs: Iterable[str]) -> None:
+        globs = tuple(globs)
+        self._names = _compiled(glob for glob in globs if "/" not in glob)
+        self._paths = _compiled(glob.lstrip("/") for glob in globs if "/" in glob)
+        self._hidden = _Globs(g for g in globs if _last(g).startswith(".")) if globs else None
+
+    def match(self, name: str, path: str) -> bool:
+        if self._names is not None and self._names.match(name):
+            return True
+        return self._paths is not None and bool(self._paths.match(path))
+
+    def match_hidden(self, name: str, path: str) -> bool:
+        return self._hidden is not None and self._hidden.match(name, path)
+
+
+def _last(glob: str) -> str:
+    return glob.rpartition("/")[2]
+
+
+def _compiled(globs: Iterable[str]) -> re.Pattern[str] | None:
+    found = [fnmatch.translate(glob) for glob in globs]
+    return re.compile("|".join(found)) if found else None

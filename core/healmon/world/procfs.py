@@ -1,0 +1,207 @@
+"""Reading /proc by hand (proc(5)): a directory descriptor pins the process, then plain reads.
+
+All files read through one descriptor belong to one process: once that is gone they cannot be
+read any more, whoever has its pid by then.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from healmon.errors import ProbeError
+from healmon.text import clean
+from healmon.world.processes import Identity, Origin, ProcessFacts
+
+TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+PID_MAX = 1 << 22
+"""The kernel's own upper limit of pids (PID_MAX_LIMIT)."""
+ARGV_LIMIT = 1 << 18
+"""Bytes of a command line that are read; a title may be megabytes long."""
+ARGUMENT_SHOWN = 1_000
+"""Characters of one argument that are kept for people."""
+DEAD = frozenset("ZXx")
+
+
+class Stat(NamedTuple):
+    """The fields of /proc/PID/stat that are used here; sizes in the kernel's units."""
+
+    pid: int
+    name: bytes
+    state: str
+    parent: int
+    tty: int
+    cpu_ticks: int
+    start_ticks: int
+    rss_pages: int
+
+
+def parse_stat(raw: bytes) -> Stat:
+    """Return the fields of one `stat` line; the name may hold spaces, parentheses, line ends."""
+    head, _, tail = raw.rpartition(b")")
+    pid, _, name = head.partition(b" (")
+    field = tail.split()  # field[0] is number 3 of proc(5)
+    state = field[0].decode("ascii")
+    if state in DEAD and int(field[17]) > 1:
+        state = "S"  # only its first thread has ended; the process works on
+    return Stat(
+        pid=int(pid),
+        name=name,
+        state=state,
+        parent=int(field[1]),
+        tty=int(field[4]),
+        cpu_ticks=int(field[11]) + int(field[12]),
+        start_ticks=int(field[19]),
+        rss_pages=int(field[21]),
+    )
+
+
+@contextmanager
+def opened(pid: int) -> Generator[int | None]:
+    """Give a descriptor of the directory of a process; None when nobody has the pid.
+
+    Raises:
+        ProbeError: there is such a process and /proc does not show it.
+    """
+    directory = _open(pid)
+    try:
+        yield directory
+    finally:
+        if directory is not None:
+            os.close(directory)
+
+
+def _open(pid: int) -> int | None:
+    if not 0 < pid <= PID_MAX:
+        return None
+    path = f"/proc/{pid}"
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        if _hidden(pid):
+            message = f"process {pid} exists but /proc does not show it"
+            raise ProbeError(message, remedy="mounted with hidepid? run healmon as root") from None
+        return None
+    except OSError as error:
+        raise ProbeError(f"{path}: {error.strerror}") from error
+
+
+def _hidden(pid: int) -> bool:
+    try:
+        pidfd = os.pidfd_open(pid)
+    except OSError:
+        return False
+    try:
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        ended = bool(poll.poll(0))
+    finally:
+        os.close(pidfd)
+    # it may have been born between the two calls
+    return not ended and not os.path.exists(f"/proc/{pid}")  # noqa: PTH110 - a path per pid is dear
+
+
+def read(directory: int, name: str, limit: int = 4096) -> bytes | None:
+    """Return up to `limit` bytes of a file of a process; None when the process has ended.
+
+    Raises:
+        ProbeError: the file may not be read.
+    """
+    try:
+        fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
+        try:
+            return _read_all(fd, limit)
+        finally:
+            os.close(fd)
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except OSError as error:
+        raise ProbeError(f"/proc/…/{name}: {error.strerror}") from error
+
+
+def _read_all(fd: int, limit: int) -> bytes:
+    data = os.read(fd, min(limit, 4096))
+    if len(data) < 4096:
+        return data
+    parts, size = [data], len(data)
+    while size < limit and (data := os.read(fd, min(limit - size, 1 << 16))):
+        parts.append(data)
+        size += len(data)
+    return b"".join(parts)
+
+
+def stat_of(directory: int) -> Stat | None:
+    """Return the `stat` of a process; None when it has ended and was reaped."""
+    raw = read(directory, "stat")
+    return parse_stat(raw) if raw else None
+
+
+def leads(directory: int) -> bool:
+    """Return whether this is a process and not just one of its threads."""
+    status = read(directory, "status")
+    if status is None:
+        return False
+    fields = dict(line.split(b":\t", 1) for line in status.splitlines() if b":\t" in line)
+    return fields.get(b"Tgid") == fields.get(b"Pid")
+
+
+def facts_at(directory: int, boot: str, uptime: float) -> ProcessFacts | None:
+    """Return one look at a process; None when it has ended and was reaped.
+
+    Args:
+        directory: from `opened`.
+        boot: id of this boot.
+        uptime: seconds on the boot clock now.
+    """
+    stat = stat_of(directory)
+    if stat is None:
+        return None
+    return ProcessFacts(
+        identity=Identity(boot, stat.pid, stat.start_ticks),
+        parent=stat.parent,
+        state=stat.state,
+        name=clean(stat.name),
+        command=tuple(clean(part, limit=ARGUMENT_SHOWN) for part in argv_of(directory)),
+        cpu_seconds=stat.cpu_ticks / TICKS_PER_SECOND,
+        rss=stat.rss_pages * PAGE,
+        age=max(0.0, uptime - stat.start_ticks / TICKS_PER_SECOND),
+        uid=os.fstat(directory).st_uid,
+        tty=stat.tty,
+        namespace=_namespace(directory),
+    )
+
+
+def argv_of(directory: int) -> list[bytes]:
+    """Return the arguments of a process as they stand there now; empty when there are none."""
+    raw = read(directory, "cmdline", ARGV_LIMIT)
+    # a process that rewrote its title may have filled the rest with NULs, or left out the last one
+    return raw.rstrip(b"\0").split(b"\0") if raw and raw.strip(b"\0") else []
+
+
+def origin_at(directory: int) -> Origin | None:
+    """Return what a process was started as; None when it has ended."""
+    argv = argv_of(directory)
+    if not argv:
+        return None
+    return Origin(tuple(os.fsdecode(part) for part in argv), tuple(_directories(directory)))
+
+
+def _directories(directory: int) -> Iterator[str]:
+    with suppress(OSError):
+        yield os.readlink("cwd", dir_fd=directory)
+    with suppress(ProbeError):
+        for entry in (read(directory, "environ", ARGV_LIMIT) or b"").split(b"\0"):
+            if entry.startswith(b"PWD=/"):
+                yield os.fsdecode(entry[4:])
+                return
+
+
+def _namespace(directory: int) -> int:
+    try:
+        return os.stat("ns/pid", dir_fd=directory).st_ino
+    except OSError:
+        return 0  # needs the right to trace it

@@ -1,0 +1,80 @@
+"""Runs a short-lived program with a deadline that holds.
+
+Output goes to memory files, not pipes: a tmux client hands its stdout to the server, so a pipe
+would stay open for as long as a wedged server lives, and reading it to its end would never return.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+
+OUTPUT_LIMIT = 1 << 26
+"""Bytes of output that are read; more is a fault of whoever wrote it."""
+REAP = 1.0
+"""Seconds that a killed program may take to be gone before it is left behind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """How a program ended and what it wrote; `code` is negative for a signal."""
+
+    code: int
+    out: bytes
+    err: bytes
+
+
+def run(
+    argv: Sequence[str], *, timeout: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
+) -> Finished:
+    """Return what a program wrote once it has ended.
+
+    Args:
+        argv: the program and its arguments.
+        timeout: seconds after which it is killed.
+        stdin: what it can read.
+        env: its environment; default: ours.
+
+    Raises:
+        TimeoutError: it did not end in time; it was killed, what it did before is unknown.
+        OSError: it could not be started.
+    """
+    with ExitStack() as files:
+        into, out, err = (_memory_file(files) for _ in range(3))
+        written = 0
+        while written < len(stdin):
+            written += os.write(into, stdin[written:])
+        os.lseek(into, 0, os.SEEK_SET)
+        process = subprocess.Popen(
+            list(argv), stdin=into, stdout=out, stderr=err, env=env, cwd="/", start_new_session=True
+        )
+        try:
+            code = process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            _end(process)
+            raise TimeoutError(f"no answer within {timeout:g} s") from None
+        except BaseException:
+            _end(process)
+            raise
+        return Finished(code, _read(out), _read(err))
+
+
+def _memory_file(files: ExitStack) -> int:
+    # not in a temporary directory: disks run full, and then healmon is needed most
+    fd = os.memfd_create("healmon", os.MFD_CLOEXEC)
+    files.callback(os.close, fd)
+    return fd
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(REAP)
+
+
+def _read(fd: int) -> bytes:
+    size = min(os.fstat(fd).st_size, OUTPUT_LIMIT)
+    return os.pread(fd, size, 0)

@@ -1,0 +1,279 @@
+"""A machine's processes in memory: who runs, how each will end, and who was signalled.
+
+Time is the clock's: a program that lives ten seconds is found dead by the first call after them.
+Nothing happens between calls; `settle()` makes due ends happen (and watchers hear of them) now.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections import deque
+from collections.abc import Callable, Container, Iterator
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from healmon.clock import Clock
+from healmon.errors import SpawnError
+from healmon.text import clean
+from healmon.world.processes import Ended, Identity, Launch, Origin, ProcessFacts
+
+HEALER_PID = 100
+"""The pid of the healer itself in this world: the parent of what it spawns."""
+IGNORED = {0, signal.SIGCONT, signal.SIGSTOP, signal.SIGWINCH, signal.SIGCHLD}
+DEADLY = Ended(signal=signal.SIGKILL)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """How something that is started will behave.
+
+    Attributes:
+        lives: seconds until it ends by itself; None: until it is ended.
+        end: how it ends by itself.
+        ignores: signals that it does not mind.
+        leaves: it starts a daemon of the same arguments as it ends, that behaves like this.
+        refuses: it cannot be started at all, and why.
+    """
+
+    lives: float | None = None
+    end: Ended = field(default_factory=lambda: Ended(code=0))
+    ignores: frozenset[int] = frozenset()
+    leaves: Program | None = None
+    refuses: SpawnError | None = None
+
+
+@dataclass(slots=True)
+class _Process:
+    facts: ProcessFacts
+    origin: Origin
+    program: Program
+    born: float
+    zombie_of_stranger: bool = False
+    somebody_elses: bool = False
+    end: Ended | None = None
+    watchers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+
+
+class SimulatedProcesses:
+    """Everything healmon does with processes, against a world that a test writes.
+
+    Args:
+        clock: gives every process its age and its end.
+        boot: id of this boot.
+
+    Attributes:
+        behave: asked for the program behind everything that is spawned.
+        spawned: every start, in order, with the steady time of it.
+        signals: every signal that reached somebody, in order.
+    """
+
+    def __init__(self, clock: Clock, boot: str = "simulated-boot") -> None:
+        self.behave: Callable[[Launch], Program] = lambda _: Program()
+        self.spawned: list[tuple[float, Identity, Launch]] = []
+        self.signals: list[tuple[Identity, int]] = []
+        self._clock = clock
+        self._boot = boot
+        self._world: dict[int, _Process] = {}
+        self._ends: dict[Identity, Ended] = {}
+        self._serial = 1000
+
+    # The writer's side.
+
+    def add(
+        self,
+        argv: tuple[str, ...],
+        *,
+        program: Program | None = None,
+        pid: int | None = None,
+        parent: int = 1,
+        directories: tuple[str, ...] = ("/",),
+        namespace: int = 1,
+        somebody_elses: bool = False,
+        zombie: bool = False,
+    ) -> Identity:
+        """Let a process that healmon did not start appear.
+
+        Args:
+            argv: its arguments.
+            program: how it will behave; default: it stays.
+            pid: its pid; default: the next free one. A pid whose owner has ended may be reused.
+            parent: its parent.
+            directories: what relative arguments may mean.
+            namespace: inode of its pid namespace.
+            somebody_elses: signalling it is not permitted.
+            zombie: nobody will reap it when it ends.
+        """
+        self._serial += 1
+        pid = self._serial if pid is None else pid
+        now = self._clock.read()
+        facts = ProcessFacts(
+            identity=Identity(self._boot, pid, round(now.boot * 100) + self._serial),
+            parent=parent,
+            state="S",
+            name=clean(argv[0].rpartition("/")[2], limit=15) if argv else "",
+            command=tuple(clean(part) for part in argv),
+            cpu_seconds=0.0,
+            rss=10_000_000,
+            age=0.0,
+            uid=1000,
+            namespace=namespace,
+        )
+        self._world[pid] = _Process(
+            facts, Origin(argv, directories), program or Program(), now.steady, zombie,
+            somebody_elses,
+        )  # fmt: skip
+        return facts.identity
+
+    def end(self, identity: Identity, how: Ended = DEADLY) -> None:
+        """Let a process end now, in any way."""
+        process = self._find(identity)
+        if process is None or process.end is not None:
+            return
+        process.end = how
+        child = process.facts.parent == HEALER_PID
+        if child:
+            self._ends[identity] = how
+        elif not process.zombie_of_stranger:
+            del self._world[identity.pid]
+        if process.program.leaves is not None and how.code == 0:
+            leaves = process.program.leaves
+            self.add(process.origin.argv, program=leaves, directories=process.origin.directories)
+        for watcher in process.watchers:
+            watcher()
+        process.watchers.clear()
+
+    def retitle(self, identity: Identity, argv: tuple[str, ...]) -> None:
+        """Let a process change what it is called, as setproctitle does."""
+        process = self._world[identity.pid]
+        process.origin = Origin(argv, process.origin.directories)
+
+    def settle(self) -> None:
+        """Let all ends that are due happen."""
+        now = self._clock.read().steady
+        for process in list(self._world.values()):
+            lives = process.program.lives
+            if process.end is None and lives is not None and now >= process.born + lives:
+                self.end(process.facts.identity, process.program.end)
+
+    def alive(self) -> list[Identity]:
+        """Return everybody who lives."""
+        self.settle()
+        return [p.facts.identity for p in self._world.values() if p.end is None]
+
+    # The healer's side.
+
+    def _find(self, identity: Identity) -> _Process | None:
+        process = self._world.get(identity.pid)
+        return process if process is not None and process.facts.identity == identity else None
+
+    def identify(self, pid: int) -> Identity | None:
+        """Return who has this pid now."""
+        self.settle()
+        process = self._world.get(pid)
+        return process.facts.identity if process is not None and process.end is None else None
+
+    def inspect(self, identity: Identity) -> ProcessFacts | None:
+        """Return one look at it; None when it is gone."""
+        self.settle()
+        process = self._find(identity)
+        return self._look(process) if process is not None else None
+
+    def _look(self, process: _Process) -> ProcessFacts:
+        facts = process.facts
+        age = max(0.0, self._clock.read().steady - process.born)
+        if process.end is not None:
+            return replace(facts, state="Z", command=(), age=age)
+        return replace(facts, command=tuple(map(clean, process.origin.argv)), age=age)
+
+    def origin(self, identity: Identity) -> Origin | None:
+        """Return what it was started as."""
+        self.settle()
+        process = self._find(identity)
+        return process.origin if process is not None and process.end is None else None
+
+    def everyone(self, skip: Container[int] = ()) -> Iterator[ProcessFacts]:
+        """Return one look at every process but those with a pid in `skip`."""
+        self.settle()
+        for pid, process in sorted(self._world.items()):
+            if pid not in skip:
+                yield self._look(process)
+
+    def spawn(self, order: Launch) -> Identity:
+        """Start a process that behaves as `behave` says.
+
+        Raises:
+            SpawnError: `behave` says so.
+        """
+        self.settle()
+        if not order.argv:
+            raise SpawnError("nothing to run: the command is empty")
+        program = self.behave(order)
+        if program.refuses is not None:
+            raise program.refuses
+        directories = (order.cwd,) if order.cwd else ()
+        identity = self.add(order.argv, program=program, parent=HEALER_PID, directories=directories)
+        self.spawned.append((self._clock.read().steady, identity, order))
+        return identity
+
+    def signal(self, identity: Identity, number: int) -> bool:
+        """Send a signal; False when the process is gone.
+
+        Raises:
+            PermissionError: it was added as somebody else's.
+        """
+        self.settle()
+        process = self._find(identity)
+        if process is None or process.end is not None:
+            return False
+        if process.somebody_elses:
+            raise PermissionError(1, "Operation not permitted")
+        self.signals.append((identity, number))
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            state = "T" if number == signal.SIGSTOP else "S"
+            process.facts = replace(process.facts, state=state)
+        if number == signal.SIGKILL or number not in IGNORED | process.program.ignores:
+            self.end(identity, Ended(signal=number))
+        return True
+
+    def ended(self, identity: Identity) -> Ended | None:
+        """Return how it ended; None while it lives."""
+        self.settle()
+        process = self._find(identity)
+        if process is not None and process.end is None:
+            return None
+        if process is not None and process.facts.parent == HEALER_PID:
+            del self._world[identity.pid]
+        return self._ends.get(identity, Ended())
+
+    def watch(self, identity: Identity, on_end: Callable[[], None]) -> Callable[[], None]:
+        """Call `on_end` once, from the running event loop, when it ends; returns a canceller."""
+        self.settle()
+        loop = asyncio.get_running_loop()
+        process = self._find(identity)
+        watch = _Watch(loop, on_end)
+        if process is None or process.end is not None:
+            watch.fire()
+        else:
+            process.watchers.append(watch.fire)
+        return watch.cancel
+
+
+class _Watch:
+    """Passes the end of a process on to an event loop, once, unless cancelled."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_end: Callable[[], None]) -> None:
+        self._loop = loop
+        self._on_end: deque[Callable[[], None]] = deque([on_end])
+
+    def fire(self) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._tell)
+
+    def _tell(self) -> None:
+        if self._on_end:
+            self._on_end.pop()()
+
+    def cancel(self) -> None:
+        self._on_end.clear()

@@ -1,0 +1,234 @@
+"""What is said to tmux, and how its answers are read. Pure.
+
+Names and titles may hold anything, line ends too. So each answer is told apart by a random word
+(the nonce) that closes every field of free text; numbers come first. A last record proves that the
+answer is whole: a client that is ended early may answer with nothing and say that all went well.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
+
+import msgspec
+
+from healmon.errors import ProbeError
+from healmon.text import clean
+from healmon.world.pane import Pane
+
+NAME_LIMIT: Final = 400
+"""Characters of a name or title that are kept for people."""
+SCREEN_LIMIT: Final = 400_000
+_PANE_ID: Final = re.compile(r"%[0-9]{1,9}")
+_KEY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,18}[A-Za-z0-9])?")
+_NUMBERS: Final[tuple[str, ...]] = (
+    "pid", "start_time", "session_created", "session_last_attached", "session_activity",
+    "window_activity", "window_index", "window_active", "pane_index", "pane_active", "pane_pid",
+    "pane_dead", "pane_dead_status", "pane_dead_signal", "pane_in_mode", "pane_input_off",
+    "pane_synchronized", "pane_width", "pane_height",
+)  # fmt: skip
+_IDS: Final = ("session_id", "pane_id")
+_TEXTS: Final = ("session_name", "pane_title", "pane_current_command", "pane_tty")
+_CLIENT: Final = ("client_control_mode", "client_readonly", "client_activity", "session_id")
+_IDENTITY: Final = ".".join(
+    f"#{{{name}}}"
+    for name in ("pid", "start_time", "session_id", "session_created", "pane_id", "pane_pid")
+)
+_OPEN: Final = ".".join(
+    f"#{{{name}}}" for name in ("pane_in_mode", "pane_input_off", "pane_synchronized", "pane_dead")
+)
+
+
+def list_words(nonce: str) -> list[str]:
+    """Return the tmux command line that lists all panes and clients."""
+    pane = f"P{_fields((*_NUMBERS, *_IDS))}{nonce}" + "".join(f"#{{{t}}}{nonce}" for t in _TEXTS)
+    client = f"C{_fields(_CLIENT)}{nonce}"
+    return [
+        *("list-panes", "-a", "-F", pane, ";"),
+        *("list-clients", "-F", client, ";"),
+        *("display-message", "-p", f"E{nonce}"),
+    ]
+
+
+def read_list(answer: bytes, nonce: str, socket: str) -> tuple[Pane, ...]:
+    """Return the panes of an answer to `list_words`, each once, sorted by session and place.
+
+    Raises:
+        ProbeError: the answer is cut off or cannot be understood.
+    """
+    panes: list[Pane] = []
+    clients: dict[str, list[int]] = {}
+    tokens = iter(answer.split(nonce.encode()))
+    whole = False
+    try:
+        for token in tokens:
+            record = token.lstrip(b"\n").decode("ascii")
+            kind, fields = record[:1], record[1:].split(",")
+            if kind == "P":
+                panes.append(_pane(socket, fields, [next(tokens) for _ in _TEXTS]))
+            elif kind == "C":
+                control, readonly, activity, session = fields
+                if _number(control) == 0 and _number(readonly) == 0:
+                    clients.setdefault(session, []).append(_number(activity))
+            elif kind == "E":
+                whole = True
+    except (ValueError, StopIteration) as error:
+        raise ProbeError("tmux answered something that cannot be understood") from error
+    if not whole:
+        raise ProbeError("tmux broke off its answer")
+    return _folded(panes, clients)
+
+
+def _pane(socket: str, fields: list[str], texts: list[bytes]) -> Pane:
+    number: dict[str, int] = dict(zip(_NUMBERS, map(_number, fields), strict=False))
+    session_id, pane_id = fields[len(_NUMBERS) :]
+    if not _PANE_ID.fullmatch(pane_id):
+        raise ValueError(pane_id)
+    name, title, command, tty = texts
+    return Pane(
+        socket=socket,
+        server_pid=number["pid"],
+        server_start=number["start_time"],
+        session_id=session_id,
+        session_created=number["session_created"],
+        id=pane_id,
+        pid=number["pane_pid"],
+        name=name.decode("utf-8", "surrogateescape"),
+        session=clean(name, limit=NAME_LIMIT),
+        window_index=number["window_index"],
+        pane_index=number["pane_index"],
+        active=bool(number["window_active"] and number["pane_active"]),
+        session_activity=number["session_activity"],
+        last_attached=number["session_last_attached"],
+        window_activity=number["window_activity"],
+        dead=bool(number["pane_dead"]),
+        status=_ending(number, fields) if number["pane_dead"] else "",
+        mode=bool(number["pane_in_mode"]),
+        synchronized=bool(number["pane_synchronized"]),
+        input_off=bool(number["pane_input_off"]),
+        width=number["pane_width"],
+        height=number["pane_height"],
+        tty=clean(tty, limit=NAME_LIMIT),
+        command=clean(command, limit=NAME_LIMIT),
+        title=clean(title, limit=NAME_LIMIT),
+    )
+
+
+def _ending(number: Mapping[str, int], fields: list[str]) -> str:
+    if fields[_NUMBERS.index("pane_dead_signal")]:
+        return f"ended by signal {number['pane_dead_signal']}"
+    if fields[_NUMBERS.index("pane_dead_status")]:
+        return f"ended with status {number['pane_dead_status']}"
+    return "ended"
+
+
+def _folded(panes: Iterable[Pane], clients: Mapping[str, list[int]]) -> tuple[Pane, ...]:
+    """Return each pane once, under its oldest session; the other names become aliases."""
+    rows: dict[str, list[Pane]] = {}
+    for pane in panes:
+        rows.setdefault(pane.id, []).append(pane)
+    folded: list[Pane] = []
+    for same in rows.values():
+        first, *others = sorted(same, key=lambda p: _number(p.session_id[1:]))
+        active = [at for p in same for at in clients.get(p.session_id, [])]
+        folded.append(
+            msgspec.structs.replace(
+                first,
+                # a window linked twice into one session gives two rows of that session
+                aliases=tuple(dict.fromkeys(p.name for p in others if p.name != first.name)),
+                active=any(p.active for p in same),
+                attached=len(active),
+                client_activity=max(active, default=0),
+                session_activity=max(p.session_activity for p in same),
+                last_attached=max(p.last_attached for p in same),
+            )
+        )
+    return tuple(sorted(folded, key=lambda p: (p.name, p.window_index, p.pane_index)))
+
+
+def screen_lines(panes: Iterable[Pane], nonce: str) -> str:
+    """Return the commands, one a line, that print what these panes show."""
+    lines: list[str] = []
+    for pane in panes:
+        target = _target(pane)
+        lines.append(f"display-message -p -t '{target}' 'S{_IDENTITY}{nonce}'")
+        lines.append(f"capture-pane -p -J -t '{target}'")
+    lines.append(f"display-message -p '{nonce}E{nonce}'")
+    return "\n".join([*lines, ""])
+
+
+def read_screens(answer: bytes, nonce: str, panes: Iterable[Pane]) -> dict[str, str]:
+    """Return what each pane shows, by id, from an answer to `screen_lines`.
+
+    Raises:
+        ProbeError: the answer is cut off.
+    """
+    wanted = {f"S{p.key}": p.id for p in panes}
+    found: dict[str, str] = {}
+    if not answer.rstrip(b"\n").endswith(f"{nonce}E{nonce}".encode()):
+        raise ProbeError("tmux broke off its answer")
+    for head, body in _headed(answer, nonce.encode()):
+        pane = wanted.get(head)
+        if pane is not None:
+            text = clean(body, lines=True, limit=SCREEN_LIMIT)
+            found[pane] = "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
+    return found
+
+
+def _headed(answer: bytes, nonce: bytes) -> Iterator[tuple[str, bytes]]:
+    """Yield each screen with its head, which stands on the line before it."""
+    before, *rest = answer.split(nonce)
+    for part in rest:
+        head = before.rpartition(b"\n")[2].decode("utf-8", "replace")
+        # what follows a head is its screen, up to the next head's line
+        yield head, part.removeprefix(b"\n").rpartition(b"\n")[0]
+        before = part
+
+
+def press_words(pane: Pane, keys: Iterable[str], nonce: str, deadline: int) -> list[str]:
+    """Return the command line that presses keys if the pane is who it was and can take them.
+
+    Raises:
+        ValueError: one of them is no name of a key.
+    """
+    keys = list(keys)
+    if not keys or not all(map(_KEY.fullmatch, keys)):
+        raise ValueError(f"no keys: {keys}")
+    condition = f"{_IDENTITY}.{_OPEN}", f"{pane.key}.0.0.0.0"
+    send = f"send-keys -t '{_target(pane)}' {' '.join(keys)}"
+    return _guarded(pane, condition, send, nonce, deadline)
+
+
+def leave_words(pane: Pane, nonce: str, deadline: int) -> list[str]:
+    """Return the command line that leaves all modes of a pane if it is who it was."""
+    leave = f"copy-mode -q -t '{_target(pane)}'"
+    return _guarded(pane, (_IDENTITY, pane.key), leave, nonce, deadline)
+
+
+def _guarded(
+    pane: Pane, condition: tuple[str, str], command: str, nonce: str, deadline: int
+) -> list[str]:
+    is_now, must_be = condition
+    # the server's own clock at that moment; an old tmux without e|< takes it as false
+    in_time = f"#{{e|<:#{{T;l:%s}},{deadline}}}"
+    return [
+        *("if-shell", "-F", "-t", _target(pane), f"#{{&&:{in_time},#{{==:{is_now},{must_be}}}}}"),
+        f"{command} ; display-message -p {nonce}done",
+        f"display-message -p {nonce}refused",
+    ]
+
+
+def _target(pane: Pane) -> str:
+    """Return the pane as one of its session's: else tmux answers for another one in a group."""
+    if not _PANE_ID.fullmatch(pane.id) or not re.fullmatch(r"\$[0-9]{1,9}", pane.session_id):
+        raise ValueError(f"no pane: {pane.session_id} {pane.id}")
+    return f"{pane.session_id}:.{pane.id}"
+
+
+def _fields(names: Iterable[str]) -> str:
+    return ",".join(f"#{{{name}}}" for name in names)
+
+
+def _number(text: str) -> int:
+    return int(text) if text else 0

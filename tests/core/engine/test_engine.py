@@ -1,0 +1,446 @@
+"""The engine with made-up healers: what it promises whatever the healers do."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+
+import pytest
+
+from healmon import events as ev
+from healmon.clock import ManualClock
+from healmon.engine import Engine, Run
+from healmon.errors import ProbeError, RemedyError, VetoError
+from healmon.report import exit_code
+from healmon.state import replay
+from tests.helpers.made_up import MemoryJournal, ScriptedHealer
+
+HOUR = 3600.0
+
+
+def build(*healers, dry_run=False, journal=None, clock=None, interval=60.0):
+    journal = journal or MemoryJournal()
+    clock = clock or ManualClock(autojump=False)
+    engine = Engine(healers, journal, clock, Run(host="box", interval=interval, dry_run=dry_run))
+    return engine, journal, clock
+
+
+def once(*healers, **options):
+    engine, journal, _ = build(*healers, **options)
+    snapshot = asyncio.run(engine.run_once())
+    assert replay(journal.records) == engine.snapshot
+    return snapshot, journal
+
+
+async def reach(condition, limit=5.0):
+    async with asyncio.timeout(limit):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+def test_a_fault_is_found_planned_journaled_done_proved_and_told_in_this_order():
+    healer = ScriptedHealer(broken=True)
+    snapshot, journal = once(healer)
+    chain = [
+        k for k in journal.kinds()
+        if k in {"Observed", "AlertOpened", "PlanMade", "ActionStarted", "StepTaken",
+                 "ActionVerified", "AlertNoted", "AlertResolved"}
+    ]  # fmt: skip
+    assert chain == [
+        "Observed", "AlertOpened", "PlanMade", "ActionStarted", "StepTaken",
+        "ActionVerified", "AlertNoted", "Observed", "AlertResolved",
+    ]  # fmt: skip
+    assert snapshot.components["things:one"].status == "healthy"
+    assert snapshot.tallies["mend_thing"] == 1
+    assert not snapshot.alerts
+    assert exit_code(snapshot) == 0
+    assert healer.closed
+
+
+def test_every_effect_names_its_cause():
+    _, journal = once(ScriptedHealer(broken=True))
+    by_id = {r.id: r.event for r in journal.records}
+    for record in journal.records:
+        if isinstance(record.event, ev.ActionVerified):
+            assert isinstance(by_id[record.cause], ev.PlanMade)
+        if isinstance(record.event, ev.PlanMade):
+            assert isinstance(by_id[record.cause], ev.Observed)
+
+
+def test_a_dry_run_says_everything_and_touches_nothing():
+    healer = ScriptedHealer(broken=True)
+    snapshot, journal = once(healer, dry_run=True)
+    assert healer.broken
+    refused = journal.all(ev.PlanRefused)
+    assert [r.reason for r in refused] == ["dry run"]
+    assert not journal.all(ev.StepTaken)
+    assert exit_code(snapshot) == 1
+
+
+def test_a_dry_run_says_the_same_plan_once_however_many_cycles():
+    healer = ScriptedHealer(broken=True)
+    engine, journal, _ = build(healer, dry_run=True)
+
+    async def scenario():
+        await engine._open()
+        for _ in range(20):
+            await engine.cycle()
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert len(journal.all(ev.PlanRefused)) == 1
+    assert len(journal.all(ev.AlertOpened)) == 1
+    assert [e.number for e in journal.all(ev.CycleFinished)] == list(range(1, 21))
+
+
+def test_a_hanging_healer_delays_nobody_and_is_told_of():
+    hanging, working = ScriptedHealer("dead"), ScriptedHealer("alive", broken=True)
+    hanging.deadline = 0.1
+
+    async def stubborn():
+        while True:  # a look that will not be cancelled
+            try:
+                await asyncio.sleep(30)
+            except asyncio.CancelledError:
+                if asyncio.get_running_loop().time() > give_up[0]:
+                    raise
+
+    give_up = [0.0]
+    hanging.look_hook = stubborn
+    engine, journal, _ = build(hanging, working)
+
+    async def scenario():
+        give_up[0] = asyncio.get_running_loop().time() + 1.0
+        await engine._open()
+        async with asyncio.timeout(1.0):
+            await engine.cycle()
+            await engine.cycle()
+        assert engine.snapshot.failing["dead"]
+        assert engine.snapshot.components["alive:one"].status in {"healthy", "unhealthy"}
+        assert [e.late for e in journal.all(ev.CycleFinished)] == [("dead",), ("dead",)]
+        alerts = engine.snapshot.alerts
+        assert [a.component for a in alerts.values() if "healer-dead" in a.key] == ["healmon"]
+        await asyncio.sleep(1.0)
+        for task in asyncio.all_tasks() - {asyncio.current_task()}:
+            task.cancel()
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert hanging.looks == 1, "a look that hangs is not doubled"
+
+
+def test_blindness_is_unknown_and_recovery_lifts_its_alert():
+    healer = ScriptedHealer()
+    engine, journal, _ = build(healer)
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        failing = [ProbeError("the server does not answer")]
+
+        async def fail():
+            if failing:
+                raise failing[0]
+
+        healer.look_hook = fail
+        await engine.cycle()
+        assert engine.snapshot.components["things:one"].status == "unknown"
+        assert exit_code(engine.snapshot) == 3
+        failing.clear()
+        await engine.cycle()
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert engine.snapshot.components["things:one"].status == "healthy"
+    assert not engine.snapshot.alerts
+    assert journal.all(ev.HealerRecovered)
+
+
+def test_a_crash_in_one_healer_is_an_alert_and_the_others_go_on():
+    bad, good = ScriptedHealer("bad"), ScriptedHealer("good", broken=True)
+
+    async def crash():
+        raise ZeroDivisionError("by design")
+
+    bad.look_hook = crash
+    snapshot, _ = once(bad, good)
+    assert "ZeroDivisionError" in snapshot.failing["bad"]
+    assert snapshot.components["good:one"].status == "healthy"
+    (alert,) = snapshot.alerts.values()
+    assert alert.severity == "CRITICAL"
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"), [(VetoError("gone"), ev.PlanVetoed), (RemedyError("no"), ev.ActionFailed),
+                        (OSError("disk"), ev.ActionFailed)]
+)  # fmt: skip
+def test_every_plan_ends_in_exactly_one_outcome(error, kind):
+    healer = ScriptedHealer(broken=True)
+
+    async def fail():
+        raise error
+
+    healer.act_hook = fail
+    snapshot, journal = once(healer)
+    outcomes = [
+        r.event for r in journal.records
+        if isinstance(r.event, ev.ActionVerified | ev.ActionFailed | ev.PlanVetoed | ev.PlanAbandoned)
+    ]  # fmt: skip
+    assert [type(o) for o in outcomes] == [kind]
+    assert not snapshot.plans
+    assert exit_code(snapshot) == 1
+
+
+def test_after_a_failure_the_same_action_cools_down():
+    healer = ScriptedHealer(broken=True)
+
+    async def fail():
+        raise RemedyError("no luck")
+
+    healer.act_hook = fail
+    engine, journal, clock = build(healer)
+
+    async def scenario():
+        await engine._open()
+        for _ in range(5):
+            await engine.cycle()
+            await reach(lambda: not engine.snapshot.plans)
+            clock.advance(60)
+        assert len(journal.all(ev.ActionFailed)) == 1
+        assert "cool-down" in journal.all(ev.PlanRefused)[0].reason
+        clock.advance(600)
+        await engine.cycle()
+        await reach(lambda: not engine.snapshot.plans)
+        assert len(journal.all(ev.ActionFailed)) == 2
+        await engine._close()
+
+    asyncio.run(scenario())
+
+
+def test_one_plan_per_component_and_a_waiting_one_gives_way_to_a_person():
+    healer = ScriptedHealer(broken=True, delay=HOUR)
+    engine, journal, _ = build(healer)
+
+    async def scenario():
+        await engine._open()
+        for _ in range(3):
+            await engine.cycle()
+        assert len(journal.all(ev.PlanMade)) == 1
+        answer = await engine.ask("restart", "things:one", {}, origin="tester")
+        assert answer.ok, answer.text
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert [e.reason for e in journal.all(ev.PlanAbandoned)] == ["tester asked for mend_thing"]
+    assert not healer.broken
+
+
+def test_an_offer_is_a_sheet_and_only_apply_acts():
+    healer = ScriptedHealer(broken=False)
+    engine, journal, clock = build(healer)
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        offer = await engine.ask("offer", "things:one", {"verb": "restart"}, origin="t")
+        assert offer.ok
+        assert offer.plan is not None
+        assert not journal.all(ev.PlanMade)
+        applied = await engine.ask("apply", offer.plan.id, {}, origin="t")
+        assert applied.ok
+        await reach(lambda: journal.all(ev.ActionVerified))
+        again = await engine.ask("apply", offer.plan.id, {}, origin="t")
+        assert not again.ok, "an offer holds once"
+        stale = await engine.ask("offer", "things:one", {"verb": "restart"}, origin="t")
+        clock.advance(HOUR)
+        assert not (await engine.ask("apply", stale.plan.id, {}, origin="t")).ok
+        assert not (await engine.ask("offer", "nobody", {"verb": "restart"}, origin="t")).ok
+        assert not (await engine.ask("dance", "things:one", {}, origin="t")).ok
+        assert not (await engine.ask("offer", "things:one", {}, origin="t")).ok
+        await engine._close()
+
+    asyncio.run(scenario())
+    answers = journal.all(ev.OverrideAnswered)
+    assert len(answers) == len(journal.all(ev.OverrideReceived)) == 8
+
+
+def test_acknowledging_expires_and_can_be_taken_back():
+    healer = ScriptedHealer(broken=True)
+    engine, _, clock = build(healer, dry_run=True)
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        (alert,) = engine.snapshot.alerts.values()
+        ask = engine.ask
+        assert (await ask("acknowledge", str(alert.id), {"note": "mine"}, origin="ann")).ok
+        (alert,) = engine.snapshot.alerts.values()
+        assert (alert.state, alert.acknowledged_by, alert.note) == ("acknowledged", "ann", "mine")
+        assert (await ask("unacknowledge", str(alert.id), {}, origin="ann")).ok
+        assert not (await ask("unacknowledge", str(alert.id), {}, origin="ann")).ok
+        assert (await ask("acknowledge", str(alert.id), {"for": 60}, origin="ann")).ok
+        clock.advance(61)
+        await engine.cycle()
+        (alert,) = engine.snapshot.alerts.values()
+        assert alert.state == "open"
+        assert not (await ask("acknowledge", "12345678", {}, origin="ann")).ok
+        await engine._close()
+
+    asyncio.run(scenario())
+
+
+def test_maintenance_stops_actions_not_detection_and_ends_by_itself():
+    healer = ScriptedHealer()
+    engine, journal, clock = build(healer)
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        assert (await engine.ask("pause", "things:one", {"for": 600}, origin="ann")).ok
+        healer.broken = True
+        await engine.cycle()
+        assert healer.broken
+        assert journal.all(ev.PlanRefused)[0].reason == "maintenance of things:one"
+        assert engine.snapshot.components["things:one"].status == "unhealthy"
+        clock.advance(601)
+        await engine.cycle()
+        await engine.cycle()
+        await reach(lambda: not healer.broken)
+        await engine._close()
+
+    asyncio.run(scenario())
+
+
+def test_a_slow_cycle_never_overlaps_itself_and_a_request_wakes_it():
+    healer = ScriptedHealer()
+    running = [0]
+    most = [0]
+
+    async def slow():
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        await asyncio.sleep(0.05)
+        running[0] -= 1
+
+    healer.look_hook = slow
+    engine, journal, clock = build(healer, clock=ManualClock(autojump=False), interval=HOUR)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run())
+        for count in range(1, 4):
+            await reach(lambda count=count: len(journal.all(ev.CycleFinished)) == count)
+            engine.check_now()
+            healer.wake()
+        await reach(lambda: len(journal.all(ev.CycleFinished)) == 4)
+        clock.advance(HOUR)
+        await reach(lambda: len(journal.all(ev.CycleFinished)) == 5)
+        engine.stop("test over")
+        await asyncio.wait_for(task, 5)
+
+    asyncio.run(scenario())
+    assert most == [1]
+    assert journal.all(ev.EngineStopped)[0].reason == "test over"
+    assert replay(journal.records) == engine.snapshot
+
+
+def test_a_wake_looks_at_once_between_cycles():
+    healer = ScriptedHealer()
+    engine, journal, _ = build(healer, interval=HOUR)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run())
+        await reach(lambda: journal.all(ev.CycleFinished))
+        healer.broken = True
+        healer.wake()
+        await reach(lambda: journal.all(ev.ActionVerified))
+        assert len(journal.all(ev.CycleFinished)) == 1
+        engine.stop()
+        await asyncio.wait_for(task, 5)
+
+    asyncio.run(scenario())
+
+
+def test_stopping_lets_the_current_action_finish_and_calls_off_what_waits():
+    acting, waiting = (
+        ScriptedHealer("acting", broken=True),
+        ScriptedHealer("waiting", broken=True, delay=HOUR),
+    )
+
+    async def work():
+        await asyncio.sleep(0.2)
+
+    acting.act_hook = work
+    engine, journal, _ = build(acting, waiting)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run())
+        await reach(lambda: journal.all(ev.StepTaken))
+        engine.stop("bye")
+        await asyncio.wait_for(task, 5)
+
+    asyncio.run(scenario())
+    assert not acting.broken
+    assert waiting.broken
+    assert [e.component for e in journal.all(ev.PlanAbandoned)] == ["waiting:one"]
+    assert [e.component for e in journal.all(ev.ActionVerified)] == ["acting:one"]
+
+
+def test_a_plan_cut_off_by_a_kill_is_abandoned_and_looked_at_anew():
+    healer = ScriptedHealer(broken=True, delay=HOUR)
+    engine, journal, _ = build(healer)
+
+    async def first():
+        await engine._open()
+        await engine.cycle()
+        return copy.deepcopy(journal)  # as the kill leaves it: nothing closes
+
+    journal = asyncio.run(first())
+    assert journal.snapshot.plans
+    healer.delay = 0.0
+    engine, journal, _ = build(healer, journal=journal)
+    asyncio.run(engine.run_once())
+    assert "looking again" in journal.all(ev.PlanAbandoned)[0].reason
+    assert not healer.broken
+    assert replay(journal.records) == engine.snapshot
+
+
+def test_suspend_and_clock_steps_are_events():
+    engine, journal, clock = build(ScriptedHealer())
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        clock.suspend(8 * HOUR)
+        await engine.cycle()
+        clock.step(-HOUR)
+        await engine.cycle()
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert [(e.suspended, e.stepped) for e in journal.all(ev.ClockJumped)] == [
+        (8 * HOUR, 0.0),
+        (0.0, -HOUR),
+    ]
+
+
+def test_a_store_that_fails_is_one_alert_and_healing_goes_on():
+    healer = ScriptedHealer()
+    engine, journal, _ = build(healer, interval=HOUR)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run())
+        await reach(lambda: journal.all(ev.CycleFinished))
+        for _ in range(3):
+            engine.store_fault("disk full")
+        healer.broken = True
+        healer.wake()
+        await reach(lambda: journal.all(ev.ActionVerified))
+        store = [a for a in engine.snapshot.alerts.values() if a.key.endswith("/store")]
+        assert len(store) == 1
+        engine.store_recovered(0)
+        await reach(lambda: not engine.snapshot.engine.store_fault)
+        engine.stop()
+        await asyncio.wait_for(task, 5)
+
+    asyncio.run(scenario())
+    assert not [a for a in engine.snapshot.alerts.values() if a.key.endswith("/store")]

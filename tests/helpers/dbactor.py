@@ -1,0 +1,163 @@
+"""Real users of real SQLite databases, in processes of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.helpers.wait import until
+
+PROGRAM = """
+import json, os, sqlite3, sys, time
+
+def open_database(path):
+    connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
+    connection.execute("PRAGMA synchronous=NORMAL")
+    return connection
+
+connection = open_database(sys.argv[1])
+cursors = []
+print(json.dumps("ready"), flush=True)
+for line in sys.stdin:
+    verb, _, rest = json.loads(line).partition(" ")
+    try:
+        if verb == "LOOP":
+            print(json.dumps("looping"), flush=True)
+            connection.execute("PRAGMA busy_timeout=30000")
+            while True:
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("INSERT INTO rows(text) VALUES ('x')")
+                connection.execute("COMMIT")
+        elif verb == "PATIENT":
+            connection.execute("PRAGMA busy_timeout=60000")
+            answer = "patient"
+        elif verb == "FORK":
+            children = []
+            for _ in range(int(rest)):
+                child = os.fork()
+                if not child:
+                    # ends with its parent
+                    while os.getppid() != 1:
+                        time.sleep(0.05)
+                    os._exit(0)
+                children.append(child)
+            answer = children
+        elif verb == "READ":
+            # a cursor that is not read to its end keeps its transaction
+            cursors.append(connection.execute("SELECT * FROM rows"))
+            answer = cursors[-1].fetchone()
+        else:
+            answer = connection.execute((verb + " " + rest).strip()).fetchall()
+    except sqlite3.Error as error:
+        answer = f"error: {error}"
+    print(json.dumps(answer), flush=True)
+"""
+
+
+class Actor:
+    """One process with one connection, that does what it is told."""
+
+    def __init__(self, path: Path, program: str = PROGRAM) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", program, str(path)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+        self.pid = self.process.pid
+        self._unread = b""
+        assert self.answer() == "ready"
+
+    def send(self, text: str) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(text).encode() + b"\n")
+        self.process.stdin.flush()
+
+    def answer(self, limit: float = 20.0) -> object:
+        assert self.process.stdout is not None
+        end = time.monotonic() + limit
+        while b"\n" not in self._unread:
+            ready, _, _ = select.select([self.process.stdout], [], [], end - time.monotonic())
+            assert ready, "the actor does not answer"
+            part = os.read(self.process.stdout.fileno(), 65536)
+            assert part, "the actor has ended"
+            self._unread += part
+        line, _, self._unread = self._unread.partition(b"\n")
+        return json.loads(line)
+
+    def does(self, text: str) -> object:
+        self.send(text)
+        return self.answer()
+
+    def stop(self) -> None:
+        os.kill(self.pid, signal.SIGSTOP)
+        until(lambda: self.state() == "T", what="the stop")
+
+    def state(self) -> str:
+        return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
+
+    def end(self) -> None:
+        """SIGKILL, reaped."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait(10)
+        for pipe in (self.process.stdin, self.process.stdout):
+            assert pipe is not None
+            with contextlib.suppress(BrokenPipeError):
+                pipe.close()
+
+
+class Actors:
+    """All actors of one test."""
+
+    def __init__(self) -> None:
+        self._actors: list[Actor] = []
+
+    def __call__(self, path: Path, program: str = PROGRAM) -> Actor:
+        actor = Actor(path, program)
+        self._actors.append(actor)
+        return actor
+
+    def close(self) -> None:
+        for actor in self._actors:
+            actor.end()
+
+
+def create(path: Path, mode: str = "delete", rows: int = 500) -> None:
+    """Make a database of so many rows, by a process that is gone afterwards."""
+    program = f"""
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None)
+connection.execute("PRAGMA journal_mode={mode}")
+connection.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT)")
+connection.execute("BEGIN")
+connection.executemany("INSERT INTO rows(text) VALUES (?)", [("x",)] * {rows})
+connection.execute("COMMIT")
+connection.close()
+"""
+    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+
+
+def ask(path: Path, sql: str) -> object:
+    """Return what SQLite answers in a process that ends at once."""
+    program = """
+import json, sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0.2)
+try:
+    print(json.dumps(connection.execute(sys.argv[2]).fetchall()))
+except sqlite3.Error as error:
+    print(json.dumps(f"error: {error}"))
+connection.close()
+"""
+    out = subprocess.run(
+        [sys.executable, "-c", program, str(path), sql],
+        check=True, capture_output=True, timeout=60,
+    )  # fmt: skip
+    return json.loads(out.stdout)

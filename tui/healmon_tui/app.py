@@ -1,0 +1,293 @@
+"""The application: composition, time, themes, and an orderly end.
+
+The healer lives behind a `Link`, in its own thread or in another process; nothing here waits for
+it except the end, and that can be cut short.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import ClassVar, Final, TypeVar
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker, WorkerState
+
+from healmon.clock import Clock, SystemClock, process_seconds
+from healmon.service.link import Link
+from healmon.state import Snapshot
+from healmon.text import clean
+from healmon_tui import glyphs, status, themes
+from healmon_tui.bridge import Bridge
+from healmon_tui.paint import Tone
+from healmon_tui.picture import Picture
+from healmon_tui.requests import Faults, Requests
+from healmon_tui.rows.scene import Scene
+from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.overview import Overview
+from healmon_tui.themes import Palette
+from healmon_tui.viewmodel import IDLE, ViewModel
+
+Result = TypeVar("Result")
+
+PAUSE: Final = 0.1
+"""Seconds over which events are gathered before they are drawn."""
+TICK: Final = 1.0
+"""Seconds between drawings when nothing happens: ages and countdowns."""
+USAGE: Final = 64
+CUT_SHORT: Final = 130
+LAST_WAIT: Final = 30.0
+"""Seconds the healer gets to end when the screen broke down."""
+
+
+class HealmonApp(App[int]):
+    """The screen over one link.
+
+    Args:
+        link: the healer.
+        demo_faults: the demo's faults, or what returns them.
+        read_only: no acts.
+        clock: where the time of the screen comes from.
+        plain: no colours; default: as the environment asks.
+        ascii_only: ASCII signs; default: as the locale asks.
+    """
+
+    TITLE = "healmon"
+    CSS_PATH = "styles/app.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    BINDINGS: ClassVar[list[BindingType]] = []
+
+    class Woken(Message, bubble=False):
+        """Events wait to be folded."""
+
+    def __init__(
+        self,
+        link: Link,
+        *,
+        demo_faults: Faults = None,
+        read_only: bool = False,
+        clock: Clock | None = None,
+        plain: bool | None = None,
+        ascii_only: bool | None = None,
+    ) -> None:
+        self._plain = themes.no_colour() if plain is None else plain
+        self._ascii = glyphs.ascii_only() if ascii_only is None else ascii_only
+        super().__init__(ansi_color=True if self._plain else None)
+        self.read_only = read_only
+        self.link = link
+        self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
+        self.requests = Requests(self, link, demo_faults)
+        self.overview = Overview()
+        self.ended = False
+        self._clock = clock or SystemClock()
+        self._views = ViewModel()
+        self._gathering = False
+        self._touched = process_seconds() - IDLE
+        self._frozen: tuple[Picture, int] | None = None
+        self._ending = False
+        for theme in themes.textual_themes():
+            self.register_theme(theme)
+        self._look(themes.TERMINAL if self._plain else themes.DARK)
+
+    def _look(self, name: str) -> None:
+        self.palette: Palette = themes.palette(name, plain=self._plain, ascii_only=self._ascii)
+        self.theme = name
+
+    def get_default_screen(self) -> Screen[None]:
+        """Return the overview: it is the screen below all others."""
+        return self.overview
+
+    def on_mount(self) -> None:
+        """Begin: take the healer's state, then draw once a second and whenever events come."""
+        if not self.is_headless:
+            self._heed_signals()
+        self.bridge.open()
+        self.redraw()
+        self.set_interval(TICK, self.redraw)
+        # sizes are known only after the first layout
+        self.call_after_refresh(self.redraw)
+
+    # events and time
+
+    def on_healmon_app_woken(self) -> None:
+        """Gather for a moment, then fold and draw once."""
+        if not self._gathering:
+            self._gathering = True
+            self.set_timer(PAUSE, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathering = False
+        self.redraw()
+
+    def touched(self) -> None:
+        """Somebody is at the keys: the order stays as it is for a while."""
+        self._touched = process_seconds()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        return self.bridge.snapshot
+
+    def redraw(self) -> None:
+        """Fold what waits and draw; a frozen view only counts what it misses."""
+        if not self.is_running:
+            return
+        self.bridge.fold()
+        frozen = self._frozen
+        picture = self._picture() if frozen is None else self._still(*frozen)
+        for screen in self.screen_stack:
+            if isinstance(screen, Overview | Detail) and screen.is_mounted:
+                screen.show(picture)
+
+    def _picture(self) -> Picture:
+        settled = process_seconds() - self._touched >= IDLE
+        scene = Scene.of(self.bridge.snapshot, self._clock.read().wall)
+        panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
+        return Picture(scene, panels, self.bridge.chronicle, self._looking(), self._banner(scene))
+
+    def _still(self, kept: Picture, received: int) -> Picture:
+        looking = self._looking(kept.scene.now, self.bridge.received - received)
+        banner = self._banner(Scene.of(self.bridge.snapshot, kept.scene.now))
+        return Picture(kept.scene, kept.panels, kept.chronicle, looking, banner)
+
+    def _looking(self, frozen: float | None = None, unseen: int = 0) -> status.Looking:
+        return status.Looking(
+            attached=self.link.attached,
+            read_only=self.read_only,
+            frozen=frozen,
+            unseen=unseen,
+            skipped=self.bridge.chronicle.skipped,
+        )
+
+    def _banner(self, scene: Scene) -> str:
+        return status.banner(scene.snapshot, self.bridge.trouble())
+
+    def freeze(self) -> None:
+        """Freeze the view, or let it go on."""
+        self._frozen = (self._picture(), self.bridge.received) if self._frozen is None else None
+        self.redraw()
+
+    def next_theme(self) -> str:
+        """Change to the next theme and return its name."""
+        if self._plain:
+            return "no colours (NO_COLOR)"
+        name = themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        self._look(name)
+        for screen in self.screen_stack:
+            screen.refresh(layout=True)
+            for widget in screen.query("*"):
+                widget.refresh()
+        return name.removeprefix("healmon-")
+
+    # requests
+
+    def flash(self, text: str, tone: Tone = "text") -> None:
+        """Show one line for a while."""
+        self.overview.flash(text, tone)
+
+    def open_sheet(
+        self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
+    ) -> None:
+        """Put a screen over the others; `answered` gets its result."""
+        self.push_screen(sheet, answered)
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
+        self.run_worker(work, exit_on_error=False)
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """Say so when something beside the screen fell over."""
+        if event.state is WorkerState.ERROR:
+            error = event.worker.error  # pyright: ignore[reportUnknownMemberType] - Worker is generic
+            self.flash(clean(f"that failed: {error}"), "bad")
+
+    # the end
+
+    async def action_quit(self) -> None:
+        """End in order: the healer finishes its current action; a second time: at once."""
+        if self._ending:
+            self.exit(CUT_SHORT)
+            return
+        self._ending = True
+        if self.link.attached:
+            self.flash("leaving; the healer goes on", "dim")
+        else:
+            self.flash("ending: the current action is finished first; q again: at once", "warn")
+        self.run_worker(self._end(), exit_on_error=False)
+
+    async def _end(self) -> None:
+        try:
+            await self.link.close()
+        finally:
+            self.ended = True
+            self.exit(0)
+
+    def action_help_quit(self) -> None:
+        """Say how to quit: ctrl+c is for copying in many terminals."""
+        self.flash("q quits", "dim")
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._told_to_end)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
+
+    def _told_to_end(self) -> None:
+        self.call_later(self.action_quit)
+
+    def _hung_up(self) -> None:
+        # nobody reads any more: writing would fill the terminal's queue and block
+        contextlib.ExitStack().enter_context(self.batch_update())
+        self.call_later(self.action_quit)
+
+
+def unfit() -> str:
+    """Return why no screen can be drawn here; empty: it can."""
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        return "healmon-tui needs a terminal for its screen; without one use --no-ui"
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        return "healmon-tui cannot draw on a dumb terminal (TERM); use --no-ui"
+    return ""
+
+
+def run(
+    link: Link,
+    *,
+    demo_faults: Faults = None,
+    read_only: bool = False,
+    title: str = "healmon",
+    mouse: bool = True,
+) -> int:
+    """Show a healer until the person leaves; return the exit code.
+
+    Args:
+        link: the healer, not opened yet; it is closed when this returns.
+        demo_faults: (name, callable) pairs for the demo's fault menu, or what returns them.
+        read_only: nothing can be asked of the healer.
+        title: the screen's title.
+        mouse: let the terminal report the mouse.
+    """
+    reason = unfit()
+    if reason:
+        sys.stderr.write(f"{reason}\n")
+        return USAGE
+    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only)
+    app.title = title
+    try:
+        code = app.run(mouse=mouse)
+    finally:
+        if not app.ended and app.return_code != CUT_SHORT:
+            asyncio.run(_close(link))
+    return app.return_code or code or 0
+
+
+async def _close(link: Link) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(link.close(), LAST_WAIT)

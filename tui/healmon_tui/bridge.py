@@ -1,0 +1,87 @@
+"""From the healer's thread to the screen: one wake-up for many events, nothing lost.
+
+Events land in a queue; the screen is woken once and folds them all when it comes. When it does not
+come (a terminal that stopped reading), the queue is folded by whoever fills it, so that memory
+stays bounded and the snapshot stays true.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Final
+
+from healmon.events import Recorded
+from healmon.service.link import Link
+from healmon.state import Snapshot, apply
+from healmon_tui.chronicle import Chronicle
+
+HISTORY: Final = 500
+"""Events of the past that the log begins with."""
+
+
+class Bridge:
+    """Keeps a snapshot and a chronicle in step with a link.
+
+    Attributes:
+        received: events folded so far.
+    """
+
+    def __init__(self, link: Link, wake: Callable[[], object], *, limit: int = 10_000) -> None:
+        self.link = link
+        self.received = 0
+        self._wake = wake
+        self._limit = limit
+        self._queue: deque[Recorded] = deque()
+        self._waking = False
+        self._folding = threading.Lock()
+        self._snapshot = Snapshot()
+        self._chronicle = Chronicle()
+        self._opened = False
+
+    def open(self) -> None:
+        """Begin: take the link's snapshot, its recent past, and then every event."""
+        with self._folding:
+            self._snapshot = self.link.open(self._sink)
+            for record in self.link.history(HISTORY):
+                self._chronicle.add(record)
+            self._chronicle.seed(self._snapshot)
+            self._opened = True
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot as of the last `fold`."""
+        return self._snapshot
+
+    @property
+    def chronicle(self) -> Chronicle:
+        """The chronicle as of the last `fold`."""
+        return self._chronicle
+
+    def trouble(self) -> str:
+        """Return what is wrong with the healer; empty: nothing."""
+        return self.link.trouble()
+
+    def fold(self) -> bool:
+        """Fold what waits; tell whether anything did. From the screen's thread."""
+        self._waking = False
+        return self._absorb()
+
+    def _sink(self, record: Recorded) -> None:
+        self._queue.append(record)
+        if len(self._queue) >= self._limit and self._opened:
+            self._absorb()
+        if not self._waking:
+            self._waking = True
+            self._wake()
+
+    def _absorb(self) -> bool:
+        with self._folding:
+            count = len(self._queue)
+            for _ in range(count):
+                record = self._queue.popleft()
+                self._snapshot = apply(self._snapshot, record)
+                self._chronicle.add(record)
+            self.received += count
+        return count > 0

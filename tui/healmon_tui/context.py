@@ -1,0 +1,270 @@
+"""All that is known of one component, as lines: facts, alert, plan, timeline, journal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from healmon.clock import local_time
+from healmon.plans import Plan, describe
+from healmon.state import AlertView, ComponentView
+from healmon.units import format_duration, format_percent, format_size
+from healmon_tui import glyphs
+from healmon_tui.chronicle import Chronicle, Moment, Touch
+from healmon_tui.facts import Facts
+from healmon_tui.paint import Line, Span, Spans, Tone, cut, fit, wrap
+from healmon_tui.rows.databases import holder, locked_for
+from healmon_tui.rows.scene import Row, Scene, doing, short
+from healmon_tui.rows.sessions import quiet_for
+from healmon_tui.rows.workers import uptime
+
+LABEL: Final = 11
+"""Cells of the label before each fact."""
+MOMENTS: Final[dict[str, Tone]] = {
+    "found": "text", "plan": "heal", "did": "text", "good": "ok", "bad": "bad", "note": "dim",
+}  # fmt: skip
+_SIGNS: Final[dict[str, str]] = {
+    "found": glyphs.WARN, "plan": glyphs.THEN, "did": glyphs.DOT, "good": glyphs.DONE,
+    "bad": glyphs.BAD, "note": glyphs.DOT,
+}  # fmt: skip
+_SHOWN: Final = frozenset(
+    {
+        "state", "pid", "since", "age", "cpu", "rss", "restarts", "failures", "max_failures",
+        "next_at", "why", "tasks", "quiet", "pane", "window", "command", "last_line", "verdict",
+        "holder", "holder_pid", "holder_command", "locked_for", "wal_bytes", "mode", "kind",
+        "percent", "free", "size", "level", "inode_percent",
+    }
+)  # fmt: skip
+
+
+class Subject(NamedTuple):
+    """What the context is about: the component under the cursor, and its alert if that is named."""
+
+    component: str
+    alert: str = ""
+
+
+def subject(row: Row | None) -> Subject:
+    """Return what a row is about."""
+    return Subject(row.component, row.alert) if row is not None else Subject("")
+
+
+def now(scene: Scene, about: Subject, cells: int) -> list[Line]:
+    """Return how the subject is: facts, alerts with their evidence, the plan."""
+    if not about.component:
+        return [Line((Span(" nothing selected", "dim"),))]
+    view = scene.snapshot.components.get(about.component)
+    facts = _facts(scene, view, cells) if view is not None else []
+    return [*facts, *_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
+
+
+def past(chronicle: Chronicle, about: Subject, cells: int, upto: float | None) -> list[Line]:
+    """Return what happened: the subject's timeline, then everything healmon did.
+
+    Args:
+        chronicle: where it stands.
+        about: whose timeline.
+        cells: how wide the lines may be.
+        upto: wall seconds of a frozen view: nothing later is shown.
+    """
+    moments = chronicle.timeline(about.component) if about.component else ()
+    touches = chronicle.journal()
+    if upto is not None:
+        moments = tuple(m for m in moments if m.at <= upto)
+        touches = tuple(t for t in touches if t.at <= upto)
+    return [*_timeline(moments, cells), *_journal(touches, cells)]
+
+
+def heading(text: str, cells: int, tone: Tone = "accent", extra: str = "") -> Line:
+    """Return a heading with a rule to the edge."""
+    spans = [Span(f" {text} ", tone)]
+    if extra:
+        spans.append(Span(f"{cut(extra, cells // 2)} ", "dim"))
+    used = sum(len(span.text) for span in spans)
+    return Line((*spans, Span(glyphs.RULE * max(cells - used, 0), "faint")))
+
+
+def sheet(plan: Plan, cells: int) -> list[Line]:
+    """Return a plan's own words (`plans.describe`), wrapped, as they stand in every other place."""
+    done: list[Line] = []
+    for text in describe(plan)[1:]:
+        head, colon, rest = text.partition(":")
+        command = text.startswith("  ")
+        if command or not colon:
+            head, rest = "", text
+        label, rest = f"{head}{colon}".ljust(7) if head else " " * 7, rest.strip()
+        tone: Tone = "accent" if command else "text"
+        for number, part in enumerate(wrap(rest, cells - 7)):
+            lead = label if number == 0 else " " * 7
+            done.append(Line((Span(lead, "dim"), Span(part, tone))))
+    return done
+
+
+def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
+    mark = scene.mark(view)
+    facts = Facts(view.facts)
+    word = facts.text("state", "verdict") or view.status
+    since = f"{word} since {local_time(view.since)}"
+    if word != view.status:
+        since += f" {glyphs.DOT} {view.status}"
+    rows: list[tuple[str, Spans]] = [
+        ("", (Span(f"{mark.glyph} {since}", mark.tone if mark.rank < 7 else "text"),)),
+    ]
+    if view.summary and view.summary != word:
+        rows.append(("", (Span(view.summary, "text"),)))
+    known = {
+        "workers": _worker,
+        "sessions": _session,
+        "disks": _disk,
+        "databases": _database,
+    }.get(view.healer)
+    if known is not None:
+        rows += [(k, (Span(v, "text"),)) for k, v in known(scene, view, facts) if v]
+    rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
+    return [line for label, spans in rows for line in _labelled(label, spans, cells)]
+
+
+def _worker(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
+    up, cpu, rss = uptime(facts, view, scene.now), facts.number("cpu"), facts.number("rss")
+    failures, most = facts.number("failures"), facts.number("max_failures")
+    tries = f"{failures:.0f} of {most:.0f} before quarantine" if failures and most else ""
+    alive = facts.text("state") in ("up", "starting")
+    next_at = facts.number("next_at")
+    return [
+        ("pid", facts.text("pid")),
+        ("up", format_duration(int(up)) if alive and up is not None else ""),
+        ("uses", _joined(
+            f"{cpu:.0f}% cpu" if cpu is not None and alive else "",
+            f"{format_size(rss)} memory" if rss and alive else "",
+        )),
+        ("restarts", facts.text("restarts")),
+        ("failures", tries),
+        ("next try", local_time(next_at) if next_at and next_at > scene.now else ""),
+        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+    ]  # fmt: skip
+
+
+def _session(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
+    quiet = quiet_for(facts, view, scene.now)
+    return [
+        ("task", ", ".join(facts.texts("tasks"))),
+        ("quiet", "" if quiet is None else format_duration(int(quiet))),
+        ("pane", _joined(facts.text("window"), facts.text("pane"))),
+        ("runs", facts.text("command")),
+        ("last line", facts.text("last_line")),
+        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+    ]
+
+
+def _disk(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
+    del scene
+    percent, inodes = facts.number("percent"), facts.number("inode_percent")
+    free, size = facts.number("free"), facts.number("size")
+    return [
+        ("used", "" if percent is None else format_percent(percent)),
+        ("free", _joined(
+            "" if free is None else format_size(free),
+            "" if size is None else f"of {format_size(size)}",
+            sep=" ",
+        )),
+        ("inodes", "" if inodes is None else format_percent(inodes)),
+        ("kind", facts.text("kind")),
+        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+    ]  # fmt: skip
+
+
+def _database(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
+    held, wal = locked_for(facts, view, scene.now), facts.number("wal_bytes")
+    return [
+        ("holder", holder(facts)),
+        ("locked", "" if held is None else f"for {format_duration(int(held))}"),
+        ("wal", "" if wal is None else format_size(wal)),
+        ("journal", facts.text("mode")),
+        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+    ]
+
+
+def _others(packed: Mapping[str, Any], skip: frozenset[str] = _SHOWN) -> list[tuple[str, str]]:
+    facts = Facts(packed)
+    known = [(key, ", ".join(facts.texts(key))) for key in packed if key not in skip]
+    return [(key.replace("_", " "), value) for key, value in known if value]
+
+
+def _alerts(scene: Scene, about: Subject, cells: int) -> list[Line]:
+    alerts = sorted(
+        scene.alerts.get(about.component, []),
+        key=lambda alert: (alert.key != about.alert, alert.first_seen),
+    )
+    return [line for alert in alerts for line in _alert(alert, cells)]
+
+
+def _alert(alert: AlertView, cells: int) -> list[Line]:
+    acked = alert.state == "acknowledged"
+    tone: Tone = "calm" if acked else "bad" if alert.severity == "CRITICAL" else "warn"
+    seen = f"since {local_time(alert.first_seen)}"
+    if alert.count > 1:
+        seen += f" {glyphs.DOT} seen {alert.count} times"
+    done = [heading(f"ALERT {alert.id}", cells, extra=f"{alert.severity} {seen}")]
+    sign = glyphs.ACKED if acked else glyphs.BAD if alert.severity == "CRITICAL" else glyphs.WARN
+    done += _labelled("", (Span(f"{sign} {alert.message}", tone),), cells)
+    if acked:
+        until = f" till {local_time(alert.until, '%H:%M')}" if alert.until else ""
+        note = f": {alert.note}" if alert.note else ""
+        text = f"acknowledged by {alert.acknowledged_by}{until}{note}"
+        done += _labelled("", (Span(text, "calm"),), cells)
+    for label, value in _others(alert.evidence, frozenset()):
+        done += _labelled(label, (Span(value, "dim"),), cells)
+    return done
+
+
+def _plan(scene: Scene, component: str, cells: int) -> list[Line]:
+    view = scene.healing(component)
+    if view is not None:
+        done = [heading("PLAN", cells, extra=doing(view, scene.now))]
+        done += [Line((Span(" "), *line.spans)) for line in sheet(view.plan, cells - 2)]
+        return done
+    refusal = scene.snapshot.refusals.get(component)
+    if refusal is None:
+        return []
+    text = f"would {refusal.action}; not done: {refusal.reason}"
+    when = local_time(refusal.at)
+    return [heading("PLAN", cells, extra=when), *_labelled("", (Span(text, "calm"),), cells)]
+
+
+def _timeline(moments: tuple[Moment, ...], cells: int) -> list[Line]:
+    if not moments:
+        return []
+    done = [heading("TIMELINE", cells, extra="newest first")]
+    for moment in reversed(moments[-14:]):
+        tone = MOMENTS[moment.kind]
+        head = f" {local_time(moment.at)} {_SIGNS[moment.kind]} "
+        for number, part in enumerate(wrap(moment.text, cells - len(head) - 1, most=3)):
+            lead = head if number == 0 else " " * len(head)
+            done.append(Line((Span(lead, "dim"), Span(part, tone))))
+    return done
+
+
+def _journal(touches: tuple[Touch, ...], cells: int) -> list[Line]:
+    if not touches:
+        return []
+    done = [heading("JOURNAL", cells, extra="all that healmon did")]
+    for touch in reversed(touches[-20:]):
+        head = f" {local_time(touch.at)} "
+        who = f"{short(touch.component)}: "
+        text = cut(who + touch.text, cells - len(head) - 1)
+        done.append(Line((Span(head, "dim"), Span(text, "text"))))
+    return done
+
+
+def _labelled(label: str, spans: Spans, cells: int) -> list[Line]:
+    text = "".join(span.text for span in spans)
+    tone = spans[0].tone if spans else "text"
+    head = LABEL if label else 1
+    parts = wrap(text, max(cells - head - 1, 8), most=4)
+    first = Span(f" {fit(label, LABEL - 1)}" if label else " ", "dim")
+    rest = Span(" " * head)
+    return [Line((first if n == 0 else rest, Span(part, tone))) for n, part in enumerate(parts)]
+
+
+def _joined(*parts: str, sep: str = f" {glyphs.DOT} ") -> str:
+    return sep.join(part for part in parts if part)

@@ -1,0 +1,61 @@
+"""Reading packed facts without trusting them: a missing or odd value is no value.
+
+Facts come from healers of this version, of another version, or out of a store; a screen must not
+fall over any of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, cast
+
+
+class Facts:
+    """A packed JSON object, read by kind."""
+
+    __slots__ = ("_packed",)
+
+    def __init__(self, packed: Mapping[str, Any]) -> None:
+        self._packed = packed
+
+    def text(self, *keys: str) -> str:
+        """Return the first of these that is a non-empty text or a number, as text; else empty."""
+        for key in keys:
+            value = self._packed.get(key)
+            if isinstance(value, str) and value:
+                return value
+            if isinstance(value, int | float) and not isinstance(value, bool):
+                return _short(value)
+        return ""
+
+    def number(self, *keys: str) -> float | None:
+        """Return the first of these that is a finite number; else None."""
+        for key in keys:
+            value = self._packed.get(key)
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if abs(value) < 1e18 and math.isfinite(value):
+                return float(value)
+        return None
+
+    def texts(self, key: str) -> tuple[str, ...]:
+        """Return a list of texts or numbers as texts; a single one as a list of one."""
+        value = self._packed.get(key)
+        if isinstance(value, list | tuple):
+            items = cast("list[object]", value)
+            return tuple(Facts({"": item}).text("") for item in items)
+        one = self.text(key)
+        return (one,) if one else ()
+
+    def inner(self, key: str) -> Facts:
+        """Return the object behind a key; an empty one if there is none."""
+        value = self._packed.get(key)
+        return Facts(cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {})
+
+
+def _short(value: float) -> str:
+    if isinstance(value, float):
+        return f"{value:g}"
+    # turning a huge whole number into digits is slow and refused by Python beyond a limit
+    return str(value) if abs(value) < 1e18 else "?"

@@ -1,0 +1,65 @@
+"""What screens and widgets may ask of the app they are in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Protocol, TypeVar, cast
+
+from textual.geometry import Size
+from textual.message_pump import MessagePump
+from textual.screen import Screen
+
+from healmon_tui.themes import Palette
+
+if TYPE_CHECKING:
+    from healmon_tui.requests import Requests
+
+Result = TypeVar("Result")
+
+
+class Host(Protocol):
+    """The app, as its parts see it."""
+
+    palette: Palette
+    read_only: bool
+
+    @property
+    def size(self) -> Size:
+        """The terminal's size."""
+        ...
+
+    @property
+    def requests(self) -> Requests:
+        """What can be asked of the healer."""
+        ...
+
+    def touched(self) -> None:
+        """Somebody is at the keys."""
+        ...
+
+    def redraw(self) -> None:
+        """Draw the newest picture."""
+        ...
+
+    def freeze(self) -> None:
+        """Freeze the view, or let it go on."""
+        ...
+
+    def next_theme(self) -> str:
+        """Change the theme and return its name."""
+        ...
+
+    def open_sheet(
+        self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
+    ) -> None:
+        """Put a screen over the others; `answered` gets its result."""
+        ...
+
+    async def action_quit(self) -> None:
+        """End in order."""
+        ...
+
+
+def host(part: MessagePump) -> Host:
+    """Return the app that a screen or widget is in."""
+    return cast("Host", part.app)  # pyright: ignore[reportUnknownMemberType] - App is generic

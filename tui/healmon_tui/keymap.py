@@ -1,0 +1,199 @@
+"""Every action once: id, keys, tier, help. Bindings, footer, help screen and docs come from here.
+
+`python -m healmon_tui.keymap` prints `docs/keys.md`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, Literal, TypeAlias
+
+from textual.binding import Binding, BindingType
+
+from healmon_tui.viewmodel import PanelId
+
+Group: TypeAlias = Literal["act", "alert", "move", "view", "app", "demo"]
+GROUPS: Final[dict[Group, str]] = {
+    "act": "Heal by hand (each shows its plan first)",
+    "alert": "Alerts",
+    "move": "Move",
+    "view": "View",
+    "app": "healmon",
+    "demo": "Demo",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing a key does.
+
+    Attributes:
+        id: the stable name, for configuration and documentation.
+        action: Textual's name of the method behind it, with its argument.
+        keys: in Textual's names; the first is shown.
+        label: the word in the footer; empty: not in the footer.
+        text: the line in the help screen.
+        tier: None touches nothing; 0 is undoable at once, 1 disruptive but recoverable.
+        panel: the panel it belongs to; its footer shows the action first.
+    """
+
+    id: str
+    action: str
+    keys: tuple[str, ...]
+    group: Group
+    text: str
+    label: str = ""
+    tier: Literal[0, 1] | None = None
+    panel: PanelId | None = None
+
+
+ACTIONS: Final[tuple[Action, ...]] = (
+    Action("app.help", "help", ("question_mark",), "app", "this help", label="help"),
+    Action(
+        "worker.restart", "act('restart')", ("r",), "act", "restart the selected worker",
+        label="restart", tier=1, panel="workers",
+    ),
+    Action(
+        "session.clear", "act('clear')", ("x",), "act",
+        "interrupt the selected stuck session; its task is failed or queued again",
+        label="clear", tier=1, panel="sessions",
+    ),
+    Action(
+        "disk.clean", "act('clean')", ("c",), "act", "clean the selected disk by its rules",
+        label="clean", tier=1, panel="disks",
+    ),
+    Action(
+        "lock.clear", "act('unlock')", ("u",), "act", "release the selected database's stale lock",
+        label="unlock", tier=1, panel="databases",
+    ),
+    Action(
+        "alert.ack", "acknowledge", ("a",), "alert",
+        "acknowledge: I know; healing goes on", label="ack", tier=0, panel="alerts",
+    ),
+    Action(
+        "alert.note", "acknowledge_note", ("A",), "alert", "acknowledge with a note", tier=0,
+    ),
+    Action("alert.undo", "undo", ("z",), "alert", "take the last acknowledgement back", tier=0),
+    Action("move.down", "move(1)", ("j", "down"), "move", "one row down"),
+    Action("move.up", "move(-1)", ("k", "up"), "move", "one row up"),
+    Action("move.half_down", "page(1)", ("ctrl+d", "pagedown"), "move", "half a panel down"),
+    Action("move.half_up", "page(-1)", ("ctrl+u", "pageup"), "move", "half a panel up"),
+    Action("move.first", "edge(-1)", ("g", "home"), "move", "first row"),
+    Action("move.last", "edge(1)", ("G", "end"), "move", "last row"),
+    Action("panel.next", "panel_next(1)", ("tab",), "move", "next panel"),
+    Action("panel.previous", "panel_next(-1)", ("shift+tab",), "move", "previous panel"),
+    Action("panel.1", "panel('workers')", ("1",), "move", "workers; once more: fill the screen"),
+    Action("panel.2", "panel('sessions')", ("2",), "move", "sessions"),
+    Action("panel.3", "panel('disks')", ("3",), "move", "disk"),
+    Action("panel.4", "panel('databases')", ("4",), "move", "locks"),
+    Action("panel.5", "panel('alerts')", ("5",), "move", "alerts"),
+    Action(
+        "view.detail", "detail", ("enter",), "view", "all about the selected row", label="detail"
+    ),
+    Action("view.back", "back", ("escape",), "view", "back; out of a full panel"),
+    Action("view.bigger", "bigger", ("plus",), "view", "the panel fills the screen", label="full"),
+    Action("view.smaller", "smaller", ("underscore", "minus"), "view", "all panels again"),
+    Action("view.context", "context", ("v",), "view", "context column or strip on and off"),
+    Action(
+        "view.freeze", "freeze", ("p",), "view",
+        "freeze this view (healing goes on); once more: live", label="freeze",
+    ),
+    Action("view.theme", "theme", ("t",), "view", "next theme: dark, light, terminal's own"),
+    Action(
+        "engine.check", "check", ("ctrl+r",), "app", "check everything now (only looks)",
+        label="check", tier=0,
+    ),
+    Action("demo.fault", "faults", ("F",), "demo", "make a fault happen", label="fault"),
+    Action("app.quit", "leave", ("q",), "app", "back; at the overview: quit", label="quit"),
+    Action("app.end", "app.quit", ("ctrl+q",), "app", "quit from anywhere"),
+)  # fmt: skip
+
+_NAMES: Final[dict[str, str]] = {
+    "question_mark": "?", "plus": "+", "underscore": "_", "minus": "-", "escape": "esc",
+    "down": "↓", "up": "↑", "pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End",
+    "shift+tab": "shift-tab",
+}  # fmt: skip
+
+
+def bindings() -> list[BindingType]:
+    """Return the bindings of the overview; several keys of one action share its id."""
+    return [
+        Binding(",".join(a.keys), a.action, a.text, show=False, id=a.id, priority=a.id == "app.end")
+        for a in ACTIONS
+    ]
+
+
+def key_name(key: str) -> str:
+    """Return a key as people write it."""
+    return _NAMES.get(key, key.replace("ctrl+", "ctrl-"))
+
+
+def actions(*, read_only: bool = False, demo: bool = False) -> list[Action]:
+    """Return the actions that can be used here."""
+    return [
+        a for a in ACTIONS if (demo or a.group != "demo") and not (read_only and is_act(a.action))
+    ]
+
+
+def is_act(action: str) -> bool:
+    """Tell whether an action (with or without its argument) asks the healer to do something."""
+    word = action.split("(", 1)[0]
+    return any(a.tier is not None and a.action.split("(", 1)[0] == word for a in ACTIONS)
+
+
+def footer(focus: PanelId, usable: Iterable[Action]) -> list[tuple[str, str]]:
+    """Return (key, word) pairs for the footer: help first, then what the focused panel can do."""
+    acts: dict[PanelId, tuple[str, ...]] = {
+        "workers": ("worker.restart", "alert.ack"),
+        "sessions": ("session.clear", "alert.ack"),
+        "disks": ("disk.clean", "alert.ack"),
+        "databases": ("lock.clear", "alert.ack"),
+        "alerts": ("alert.ack", "worker.restart", "session.clear", "disk.clean", "lock.clear"),
+    }
+    rest = ("view.detail", "demo.fault", "engine.check", "view.bigger", "view.freeze", "app.quit")
+    known = {a.id: a for a in usable}
+    wanted = ("app.help", *acts[focus], *rest)
+    return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]
+
+
+def help_lines(focus: PanelId, usable: Iterable[Action]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Return (title, [(keys, text)]) for the help screen, the focused panel's actions first."""
+    known = list(usable)
+    groups: list[tuple[str, list[tuple[str, str]]]] = []
+    for group, title in GROUPS.items():
+        members = [a for a in known if a.group == group]
+        members.sort(key=lambda a: a.panel != focus)
+        if members:
+            groups.append((title, [(" ".join(map(key_name, a.keys)), a.text) for a in members]))
+    return groups
+
+
+def markdown() -> str:
+    """Return the key reference, `docs/keys.md`."""
+    lines = [
+        "# Keys",
+        "",
+        "Made by `python -m healmon_tui.keymap > docs/keys.md`. Nothing that touches the world",
+        "sits on ctrl or a function key, and each such key opens the plan first: what, why, the",
+        "exact steps, how it is proved, what happens if it fails. `y` does it; `n` and `esc` do",
+        "not. A plan that destroys (tier 2) asks to type the name of what it acts on.",
+        "",
+    ]
+    for group, title in GROUPS.items():
+        lines += [f"## {title}", "", "| key | id | does | tier |", "|---|---|---|---|"]
+        for a in (a for a in ACTIONS if a.group == group):
+            keys = " ".join(f"`{key_name(key)}`" for key in a.keys)
+            tier = "" if a.tier is None else str(a.tier)
+            lines.append(f"| {keys} | `{a.id}` | {a.text} | {tier} |")
+        lines.append("")
+    lines += [
+        "Tier 0 can be undone at once, 1 disrupts but recovers; a plan itself may be of tier 2.",
+        "`F` exists in `--demo` only. Keys of tier 0 and above are off in a read-only screen.",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())

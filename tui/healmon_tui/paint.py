@@ -1,0 +1,131 @@
+"""From words to cells: spans with a tone, cut and padded by cell width, drawn as segments.
+
+This is the only way text reaches the screen. A `Span` is plain text and the name of a tone; there
+is no markup in it, and `printable` has made everything a terminal would act on visible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, NamedTuple, TypeAlias
+
+from rich.cells import cell_len, set_cell_size
+
+from healmon.text import clean
+from healmon_tui.glyphs import MORE
+
+Tone: TypeAlias = Literal[
+    "text", "strong", "dim", "faint", "ok", "warn", "bad", "heal", "calm", "accent",
+    "chip-warn", "chip-bad", "chip-info", "chip-calm",
+]  # fmt: skip
+"""What a piece of text is, not how it looks; `themes` says how. `bad` needs a person, `heal` is
+healmon at work, `calm` is known about (acknowledged, paused)."""
+
+Ground: TypeAlias = Literal["base", "bar", "cursor", "cursor-away", "alarm", "sheet"]
+"""What a line is drawn on."""
+
+LONGEST = 2000
+"""Characters of one text that are ever looked at: no screen is wider."""
+
+
+class Span(NamedTuple):
+    """A piece of a line in one tone."""
+
+    text: str
+    tone: Tone = "text"
+
+
+Spans: TypeAlias = tuple[Span, ...]
+
+
+class Line(NamedTuple):
+    """One line of a widget."""
+
+    spans: Spans = ()
+    ground: Ground = "base"
+
+
+def printable(text: str) -> str:
+    """Return the text with nothing in it that a terminal would act on, in one line."""
+    text = text[:LONGEST]
+    return text if text.isprintable() else clean(text)
+
+
+def width(spans: Iterable[Span]) -> int:
+    """Return how many cells the spans fill."""
+    return sum(cell_len(span.text) for span in spans)
+
+
+def cut(text: str, cells: int) -> str:
+    """Return as much of the text as fits, an ellipsis marking the rest."""
+    if cells <= 0:
+        return ""
+    text = printable(text)
+    if cell_len(text) <= cells:
+        # a flood of combining characters fills no cells and still costs a terminal dearly
+        return text[: 4 * cells]
+    return set_cell_size(text[: 4 * cells], cells - 1).rstrip() + MORE
+
+
+def fit(text: str, cells: int, *, right: bool = False) -> str:
+    """Return the text cut or padded to exactly so many cells."""
+    short = cut(text, cells)
+    room = " " * max(cells - cell_len(short), 0)
+    return room + short if right else short + room
+
+
+def clip(spans: Iterable[Span], cells: int) -> Spans:
+    """Return the spans cut to at most so many cells."""
+    kept: list[Span] = []
+    left = cells
+    for span in spans:
+        if left <= 0:
+            break
+        text = cut(span.text, left)
+        kept.append(Span(text, span.tone))
+        left -= cell_len(text)
+        if text.endswith(MORE) and not span.text.endswith(MORE):
+            break
+    return tuple(kept)
+
+
+def fill(spans: Iterable[Span], cells: int) -> Spans:
+    """Return the spans cut or padded to exactly so many cells."""
+    kept = clip(spans, cells)
+    room = cells - width(kept)
+    return (*kept, Span(" " * room)) if room > 0 else kept
+
+
+def between(left: Spans, right: Spans, cells: int) -> Spans:
+    """Return `left` and `right` at the two ends of a line; the left one gives way."""
+    right = clip(right, cells)
+    return (*fill(left, cells - width(right)), *right)
+
+
+def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
+    """Return the text broken at spaces into lines of at most so many cells."""
+    lines: list[str] = []
+    line = ""
+    for word in printable(text).split(" "):
+        joined = f"{line} {word}" if line else word
+        if cell_len(joined) <= cells:
+            line = joined
+            continue
+        if line:
+            lines.append(line)
+        line = word
+        while cell_len(line) > cells > 0:
+            head = set_cell_size(line, cells).rstrip()
+            lines.append(head)
+            line = line[len(head) or 1 :]
+        if len(lines) >= most:
+            break
+    lines.append(line)
+    if len(lines) > most:
+        lines = [*lines[: most - 1], cut(f"{lines[most - 1]} {MORE}", cells)]
+    return lines
+
+
+def dump(lines: Iterable[Line], cells: int) -> str:
+    """Return lines as plain text, for tests and for people without a screen."""
+    return "\n".join("".join(s.text for s in fill(line.spans, cells)).rstrip() for line in lines)

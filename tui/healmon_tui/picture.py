@@ -1,0 +1,31 @@
+"""One moment, ready to be drawn: what every screen is handed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healmon_tui import status
+from healmon_tui.chronicle import Chronicle
+from healmon_tui.paint import Spans
+from healmon_tui.rows.scene import Scene
+from healmon_tui.viewmodel import PanelId, PanelView
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A scene, its panels, and how it is looked at."""
+
+    scene: Scene
+    panels: dict[PanelId, PanelView]
+    chronicle: Chronicle
+    looking: status.Looking
+    banner: str
+
+    @property
+    def upto(self) -> float | None:
+        """Wall seconds of a frozen view."""
+        return self.looking.frozen
+
+    def status(self, cells: int) -> Spans:
+        """Return the status line for a width."""
+        return status.line(self.scene, self.looking, cells)

@@ -1,0 +1,177 @@
+"""What the person at the keys asks of the healer, and what is said to them about it.
+
+Everything goes through `Link.ask`; a refusal is one line. One request of a kind is under way at a
+time, and none of them holds up the screen.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol, TypeAlias, cast
+
+from textual.screen import Screen
+
+from healmon.plans import Answer, Packed
+from healmon.service.link import Link
+from healmon.state import AlertView, Snapshot
+from healmon.text import clean
+from healmon_tui import glyphs
+from healmon_tui.paint import Tone
+from healmon_tui.rows.scene import Row
+from healmon_tui.screens.plan import PlanSheet
+
+HEALER_OF: Final[dict[str, str]] = {
+    "restart": "workers", "clear": "sessions", "clean": "disks", "unlock": "databases",
+}  # fmt: skip
+
+Fault: TypeAlias = tuple[str, Callable[[], object]]
+"""A fault of the demo: what it is called, and what makes it happen."""
+Faults: TypeAlias = Sequence[Fault] | Callable[[], Sequence[Fault]] | None
+
+
+class Asking(Protocol):
+    """What requests need of the app."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        ...
+
+    def flash(self, text: str, tone: Tone = "text") -> None:
+        """Show one line for a while."""
+        ...
+
+    def open_sheet(
+        self, sheet: Screen[bool], answered: Callable[[bool | None], None] | None = None
+    ) -> None:
+        """Put a sheet over the screen."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
+        ...
+
+
+class Requests:
+    """Asks, and says what became of it."""
+
+    def __init__(self, app: Asking, link: Link, faults: Faults) -> None:
+        self._app = app
+        self._link = link
+        self._offering = False
+        self._undoable: tuple[AlertView, ...] = ()
+        self.faults: tuple[Fault, ...] = tuple(faults() if callable(faults) else faults or ())
+
+    def offer(self, verb: str, component: str) -> None:
+        """Ask for a plan and show it."""
+        if self._offering:
+            self._app.flash("a plan is being made already", "dim")
+            return
+        self._offering = True
+        self._app.flash(f"{verb} {component}: making the plan{glyphs.MORE}", "dim")
+        self._app.spawn(self._offer(verb, component))
+
+    async def _offer(self, verb: str, component: str) -> None:
+        try:
+            answer = await self._ask("offer", component, {"verb": verb})
+        finally:
+            self._offering = False
+        plan = answer.plan
+        if not answer.ok or plan is None:
+            self._app.flash(answer.text or f"{verb} {component}: nothing to do", "warn")
+            return
+        refusal = answer.text
+        if not refusal and self._app.snapshot.engine.dry_run:
+            refusal = "dry run"
+
+        def answered(yes: bool | None) -> None:  # noqa: FBT001 - the sheet's result
+            if yes:
+                self._app.spawn(self._apply(plan.id, f"{verb} {component}"))
+            else:
+                self._app.flash(f"{verb} {component}: not done", "dim")
+
+        self._app.flash("")
+        self._app.open_sheet(PlanSheet(plan, refusal), answered)
+
+    async def _apply(self, plan_id: str, what: str) -> None:
+        answer = await self._ask("apply", plan_id, {})
+        tone: Tone = "ok" if answer.ok else "warn"
+        self._app.flash(f"{what}: {answer.text or ('under way' if answer.ok else 'refused')}", tone)
+
+    def alerts_of(self, row: Row | None) -> list[AlertView]:
+        """Return the open alerts a row is about: its own, or all of its component."""
+        if row is None:
+            return []
+        opened = [a for a in self._app.snapshot.alerts.values() if a.state == "open"]
+        if row.alert:
+            return [a for a in opened if a.key == row.alert]
+        return [a for a in opened if a.component == row.component]
+
+    def acknowledge(self, row: Row | None, note: str) -> None:
+        """Acknowledge what a row is about, at once."""
+        alerts = self.alerts_of(row)
+        if not alerts:
+            known = row is not None and row.mark.glyph == glyphs.ACKED
+            self._app.flash("acknowledged already" if known else "no open alert here", "dim")
+            return
+        self._app.spawn(self._acknowledge(alerts, note))
+
+    async def _acknowledge(self, alerts: list[AlertView], note: str) -> None:
+        arguments: Packed = {"note": note} if note else {}
+        answers = [(a, await self._ask("acknowledge", str(a.id), arguments)) for a in alerts]
+        done = tuple(alert for alert, answer in answers if answer.ok)
+        refused = next((answer.text for _, answer in answers if not answer.ok), "")
+        if refused:
+            self._app.flash(refused, "warn")
+            return
+        self._undoable = done
+        text = answers[0][1].text or f"acknowledged: {done[0].message}"
+        if len(done) > 1:
+            text = f"{len(done)} alerts acknowledged; {text}"
+        self._app.flash(f"z undo {glyphs.DOT} {text}", "calm")
+
+    def undo(self) -> None:
+        """Take the last acknowledgement back."""
+        if not self._undoable:
+            self._app.flash("nothing to take back", "dim")
+            return
+        alerts, self._undoable = self._undoable, ()
+        self._app.spawn(self._undo(alerts))
+
+    async def _undo(self, alerts: tuple[AlertView, ...]) -> None:
+        answers = [await self._ask("unacknowledge", str(alert.id), {}) for alert in alerts]
+        bad = next((answer for answer in answers if not answer.ok), None)
+        shown = bad or answers[0]
+        self._app.flash(shown.text or "open again", "warn" if bad else "text")
+
+    def check(self) -> None:
+        """Ask for a look at everything now."""
+        self._app.spawn(self._check())
+
+    async def _check(self) -> None:
+        answer = await self._ask("check", "", {})
+        self._app.flash(answer.text or "looking now", "text" if answer.ok else "warn")
+
+    def fault(self, place: int) -> None:
+        """Make one of the demo's faults happen."""
+        name, make = self.faults[place]
+        self._app.spawn(self._fault(name, make))
+
+    async def _fault(self, name: str, make: Callable[[], object]) -> None:
+        try:
+            made = await asyncio.to_thread(make)
+            if inspect.isawaitable(made):
+                made = await cast("Awaitable[object]", made)
+        except Exception as error:  # noqa: BLE001 - a fault that cannot be made must not end the screen
+            self._app.flash(f"{name}: {clean(str(error))}", "warn")
+            return
+        said = f": {clean(made)}" if isinstance(made, str) and made else ""
+        self._app.flash(f"fault made: {name}{said}", "warn")
+
+    async def _ask(self, verb: str, target: str, arguments: Packed) -> Answer:
+        try:
+            return await self._link.ask(verb, target, arguments)
+        except Exception as error:  # noqa: BLE001 - a broken link is an answer too
+            return Answer(ok=False, text=clean(f"{verb}: {type(error).__name__}: {error}"))

@@ -1,0 +1,1 @@
+"""What each panel shows of the snapshot: pure, one module per kind of component."""

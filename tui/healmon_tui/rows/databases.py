@@ -1,0 +1,80 @@
+"""Rows of the locks panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from healmon.state import ComponentView, of_healer
+from healmon.units import format_duration, format_size
+from healmon_tui.columns import Column, name_cells
+from healmon_tui.facts import Facts
+from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.scene import Row, Scene, short
+
+HEALER: Final = "databases"
+FREE: Final = frozenset({"free", "", "absent"})
+
+
+def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+    """Return the panel's columns."""
+    names = name_cells([short(row.component) for row in rows], width)
+    return (
+        Column("name", "", names),
+        Column("state", "STATE", 19),
+        Column("holder", "HOLDER", 16, drop=1),
+        Column("for", "FOR", 6, right=True),
+        Column("wal", "WAL", 8, right=True, drop=2),
+        Column("mode", "MODE", 6, drop=4),
+        Column("why", "WHY", 10, stretch=1, drop=3),
+    )
+
+
+def rows(scene: Scene) -> list[Row]:
+    """Return one row per database, in no order."""
+    return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
+
+
+def verdict(view: ComponentView) -> str:
+    """Return the word for how a database is."""
+    return Facts(view.facts).text("verdict", "state") or view.status
+
+
+def holder(facts: Facts) -> str:
+    """Return who holds the lock: command and pid, as far as known."""
+    inner = facts.inner("holder")
+    pid = facts.number("holder_pid", "pid") or inner.number("pid")
+    command = facts.text("holder_command", "command") or inner.text("command", "name")
+    if not command and not pid:
+        return facts.text("holder")
+    return " ".join(part for part in (command, f"{pid:.0f}" if pid else "") if part)
+
+
+def locked_for(facts: Facts, view: ComponentView, now: float) -> float | None:
+    """Return for how many seconds the lock has been held; None: it is not."""
+    held = facts.number("locked_for")
+    if not held or facts.text("verdict") in FREE:
+        return None
+    return held + max(now - view.seen_at, 0.0)
+
+
+def _row(scene: Scene, view: ComponentView) -> Row:
+    facts = Facts(view.facts)
+    word = verdict(view)
+    mark = scene.mark(view)
+    tone: Tone = mark.tone if mark.rank < 7 else "text"
+    held, wal = locked_for(facts, view, scene.now), facts.number("wal_bytes")
+    cells: dict[str, Spans] = {
+        "name": (Span(short(view.name)),),
+        "state": (scene.state(view, word, tone),),
+        "holder": _dim(holder(facts)),
+        "for": _dim("" if held is None else format_duration(int(held))),
+        "wal": _dim("" if wal is None else format_size(wal)),
+        "mode": _dim(facts.text("mode")),
+        "why": scene.why(view, facts.text("why")),
+    }
+    return Row(view.name, view.name, mark, cells, (mark.rank, -(held or 0.0), view.name))
+
+
+def _dim(text: str) -> Spans:
+    return (Span(text, "dim"),) if text else (Span("-", "faint"),)

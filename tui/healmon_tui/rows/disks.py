@@ -1,0 +1,76 @@
+"""Rows of the disk panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from healmon.state import ComponentView, of_healer
+from healmon.units import format_percent, format_size
+from healmon_tui import glyphs
+from healmon_tui.columns import Column, name_cells
+from healmon_tui.facts import Facts
+from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.scene import Row, Scene, short
+
+HEALER: Final = "disks"
+
+
+def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+    """Return the panel's columns."""
+    names = name_cells([short(row.component) for row in rows], width)
+    return (
+        Column("name", "", names),
+        Column("meter", "", max(10, min(40, width // 4))),
+        Column("used", "USED", 6, right=True),
+        Column("free", "FREE", 8, right=True),
+        Column("size", "SIZE", 8, right=True, drop=1),
+        Column("why", "WHY", 10, stretch=1, drop=2),
+    )
+
+
+def rows(scene: Scene) -> list[Row]:
+    """Return one row per file system or budget, in no order."""
+    return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
+
+
+def meter(percent: float, cells: int, tone: Tone) -> Spans:
+    """Return a bar of so many cells, filled to `percent`."""
+    filled = max(0, min(cells, round(percent / 100 * cells)))
+    return (Span(glyphs.FULL * filled, tone), Span(glyphs.EMPTY * (cells - filled), "faint"))
+
+
+def _row(scene: Scene, view: ComponentView) -> Row:
+    facts = Facts(view.facts)
+    percent = facts.number("percent")
+    mark = scene.mark(view)
+    tone: Tone = mark.tone if mark.rank < 7 else "ok"
+    free, size = facts.number("free"), facts.number("size")
+    cells: dict[str, Spans] = {
+        "name": (Span(short(view.name)),),
+        "used": _value("" if percent is None else format_percent(percent), tone),
+        "free": _value("" if free is None else format_size(free), "text"),
+        "size": _value("" if size is None else format_size(size), "dim"),
+        "why": _why(scene, view, facts),
+    }
+    order = (mark.rank, -(percent or 0.0), view.name)
+    gauge = None if percent is None else (percent, tone)
+    return Row(view.name, view.name, mark, cells, order, meter=gauge)
+
+
+def _why(scene: Scene, view: ComponentView, facts: Facts) -> Spans:
+    state = scene.state(view, "", "text")
+    if scene.healing(view.name) is not None or scene.healed(view.name) is not None:
+        return (state, Span(f" {glyphs.DOT} ", "faint"), *scene.why(view, ""))
+    inodes = facts.number("inode_percent")
+    notes: list[str] = []
+    if facts.text("kind") == "budget":
+        notes.append("budget")
+    if inodes is not None and inodes >= 80:
+        notes.append(f"inodes {format_percent(inodes)}")
+    why = scene.why(view, facts.text("why"))
+    return why or (Span(f" {glyphs.DOT} ".join(notes), "dim"),)
+
+
+def _value(text: str, tone: Tone) -> Spans:
+    return (Span(text, tone),) if text else (Span("-", "faint"),)

@@ -1,0 +1,178 @@
+"""What every row needs to know of the world, looked up once per drawing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from healmon.clock import local_time
+from healmon.plans import RANK
+from healmon.state import ActionView, AlertView, ComponentView, PlanView, Snapshot
+from healmon.units import format_duration
+from healmon_tui import glyphs
+from healmon_tui.paint import Span, Spans, Tone
+
+FRESH: Final = 30.0
+"""Seconds for which a row shows that it was healed."""
+EVERYTHING: Final = "*"
+"""The maintenance that concerns all components."""
+NOT_WELL: Final = frozenset({"unhealthy", "error", "critical"})
+
+_DOING: Final[dict[str, tuple[str, str]]] = {
+    "restart": ("restart", "restarting"),
+    "start": ("start", "starting"),
+    "stop": ("stop", "stopping"),
+    "clear": ("clear", "clearing"),
+    "clean": ("clean", "cleaning"),
+    "unlock": ("unlock", "unlocking"),
+    "release": ("release", "releasing"),
+}
+
+
+class Mark(NamedTuple):
+    """How well a component is: sign, tone, and its place in the order (0 is worst)."""
+
+    glyph: str
+    tone: Tone
+    rank: int
+
+
+WELL: Final = Mark(glyphs.OK, "ok", 7)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a panel.
+
+    Attributes:
+        key: stays the same while the row moves: the cursor follows it.
+        component: what acts on this row act on.
+        alert: the alert's key, on rows that are about one.
+        cells: by column key.
+        order: the row's place among others, worst first.
+        meter: percent and tone of the bar in the column `meter`.
+    """
+
+    key: str
+    component: str
+    mark: Mark
+    cells: dict[str, Spans]
+    order: tuple[object, ...]
+    alert: str = ""
+    meter: tuple[float, Tone] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A snapshot at a moment, with what rows ask of it."""
+
+    snapshot: Snapshot
+    now: float
+    alerts: dict[str, list[AlertView]] = field(default_factory=dict[str, list[AlertView]])
+    actions: dict[str, ActionView] = field(default_factory=dict[str, ActionView])
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, now: float) -> Scene:
+        """Return the scene at a wall time."""
+        alerts: dict[str, list[AlertView]] = {}
+        for alert in snapshot.alerts.values():
+            if alert.state != "resolved":
+                alerts.setdefault(alert.component, []).append(alert)
+        actions = {action.component: action for action in snapshot.recent}
+        return cls(snapshot, now, alerts, actions)
+
+    def healing(self, component: str) -> PlanView | None:
+        """Return the plan in flight for a component."""
+        return self.snapshot.plans.get(component)
+
+    def paused_until(self, component: str) -> float | None:
+        """Return until when healmon keeps its hands off a component; None: it does not."""
+        ends = [self.snapshot.maintenance.get(name) for name in (component, EVERYTHING)]
+        return max((end for end in ends if end is not None and end > self.now), default=None)
+
+    def healed(self, component: str) -> ActionView | None:
+        """Return the newest action on a component if it was proved only a while ago."""
+        action = self.actions.get(component)
+        fresh = action is not None and action.ok and self.now - action.at < FRESH
+        return action if fresh else None
+
+    def mark(self, view: ComponentView) -> Mark:  # noqa: PLR0911 - one answer per degree, worst first
+        """Return how well a component is, and who is at it."""
+        alerts = self.alerts.get(view.name, [])
+        loud = [a for a in alerts if a.state != "acknowledged"]
+        worst = max((RANK[a.severity] for a in loud), default=0)
+        handled: Tone | None = "heal" if self.healing(view.name) else None
+        if self.paused_until(view.name) is not None:
+            handled = "calm"
+        if worst == RANK["CRITICAL"] or (not alerts and view.status in NOT_WELL):
+            return Mark(glyphs.BAD, handled or "bad", 1 if handled else 0)
+        if worst == RANK["WARNING"] or (not alerts and view.status == "warning"):
+            return Mark(glyphs.WARN, handled or "warn", 3 if handled else 2)
+        if view.status == "unknown":
+            return Mark(glyphs.UNKNOWN, "warn", 4)
+        if alerts and any(RANK[a.severity] for a in alerts):
+            return Mark(glyphs.ACKED, "calm", 5)
+        if self.paused_until(view.name) is not None:
+            return Mark(glyphs.OFF, "calm", 6)
+        if self.healed(view.name) or view.status == "recovered":
+            return Mark(glyphs.DONE, "ok", 7)
+        return WELL
+
+    def state(self, view: ComponentView, word: str, tone: Tone) -> Span:
+        """Return the STATE cell: what healmon is doing, or just did, or else `word`."""
+        plan = self.healing(view.name)
+        if plan is not None:
+            return Span(doing(plan, self.now), "heal")
+        action = self.healed(view.name)
+        if action is not None:
+            return Span(f"verified {seconds(action.seconds)}", "ok")
+        return Span(word, tone)
+
+    def why(self, view: ComponentView, seen: str) -> Spans:
+        """Return the WHY cell: pauses and refusals first, then what was seen."""
+        known = seen or ("" if view.status in ("healthy", "recovered") else view.summary)
+        spans: list[Span] = []
+        until = self.paused_until(view.name)
+        action = self.actions.get(view.name)
+        refusal = self.snapshot.refusals.get(view.name)
+        if until is not None:
+            spans.append(Span(f"paused till {local_time(until, '%H:%M')}", "calm"))
+        elif refusal is not None and view.status not in ("healthy", "recovered"):
+            spans.append(Span(f"not done: {refusal.reason}", "calm"))
+        elif action is not None and not action.ok and view.status in NOT_WELL:
+            spans.append(Span(f"{verb(action.action)[0]} failed: {action.outcome}", "warn"))
+        elif self.healed(view.name) is not None and action is not None:
+            spans.append(Span(action.outcome, "dim"))
+            known = ""
+        if known:
+            lead = f" {glyphs.DOT} " if spans else ""
+            spans.append(Span(lead + known, "dim" if spans else "text"))
+        return tuple(spans)
+
+
+def verb(action: str) -> tuple[str, str]:
+    """Return an action's word and the word while it runs: `restart`, `restarting`."""
+    word = action.split("_", 1)[0]
+    return _DOING.get(word, (word, f"{word}:"))
+
+
+def doing(plan: PlanView, now: float) -> str:
+    """Return what a plan in flight does, with its countdown or its age."""
+    word, running = verb(plan.plan.action)
+    left = plan.due_wall - now
+    if plan.acting:
+        return f"{running} {format_duration(max(int(-left), 0))}{glyphs.MORE}"
+    return f"{word} in {format_duration(int(left) + 1)}" if left > 0 else f"{word} now"
+
+
+def seconds(value: float) -> str:
+    """Return how long something took: `1.2 s`, `45 s`, `3m02s`."""
+    if value < 10:
+        return f"{value:.1f} s"
+    return f"{value:.0f} s" if value < 100 else format_duration(value)
+
+
+def short(component: str) -> str:
+    """Return a component's name without its kind: `session:a` → `a`."""
+    kind, colon, name = component.partition(":")
+    return name if colon and kind in ("session", "database", "disk") else component

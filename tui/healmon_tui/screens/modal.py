@@ -1,0 +1,82 @@
+"""The base of all sheets over the overview: a box of lines, keys to scroll and to close."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Generic, TypeVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+
+from healmon_tui.host import host
+from healmon_tui.paint import Line, Span, Spans, Tone
+from healmon_tui.widgets.box import Box
+
+Result = TypeVar("Result")
+
+
+class Sheet(ModalScreen[Result], Generic[Result]):
+    """A box that closes with `esc`; what it shows is made for the screen's width."""
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "close", show=False),
+        Binding("j,down", "scroll(1)", show=False),
+        Binding("k,up", "scroll(-1)", show=False),
+        Binding("ctrl+d,pagedown,space", "scroll(8)", show=False),
+        Binding("ctrl+u,pageup", "scroll(-8)", show=False),
+        Binding("ctrl+q", "app.quit", show=False, priority=True),
+        Binding("ctrl+c", "close", show=False),
+    ]
+
+    def __init__(self, title: str, tone: Tone = "accent") -> None:
+        super().__init__()
+        self.box = Box(title, tone)
+
+    def body(self, cells: int) -> list[Line]:
+        """Return the lines to show."""
+        raise NotImplementedError
+
+    def foot(self) -> Spans:
+        """Return the line of keys."""
+        return keys(("esc", "close"))
+
+    def compose(self) -> ComposeResult:
+        """Put the box in."""
+        yield self.box
+
+    def on_mount(self) -> None:
+        """Fill the box."""
+        self.fill()
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Fill the box for another size."""
+        del event
+        self.fill()
+
+    def fill(self) -> None:
+        """Fill the box."""
+        width, height = host(self).size
+        self.box.show(self.body(Box.cells_for(width)), self.foot(), (width, height - self.below()))
+
+    def below(self) -> int:
+        """Return how many lines other widgets take."""
+        return 0
+
+    def action_scroll(self, by: int) -> None:
+        """Scroll by so many lines."""
+        self.box.scroll(by)
+
+    def action_close(self) -> None:
+        """Close without an answer."""
+        self.dismiss(None)
+
+
+def keys(*pairs: tuple[str, str]) -> Spans:
+    """Return keys with what they do, for a foot."""
+    spans: list[Span] = []
+    for key, word in pairs:
+        spans += [Span("   ")] if spans else []
+        spans += [Span(key, "accent"), Span(f" {word}", "dim")]
+    return tuple(spans)

@@ -1,0 +1,325 @@
+"""The overview: is anything wrong, what is healmon doing about it, what must I do."""
+
+from __future__ import annotations
+
+from typing import ClassVar, cast
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container
+from textual.screen import Screen
+
+from healmon_tui import context, keymap, layout
+from healmon_tui.host import Host, host
+from healmon_tui.layout import Mode, Want
+from healmon_tui.paint import Tone
+from healmon_tui.picture import Picture
+from healmon_tui.requests import HEALER_OF
+from healmon_tui.rows.scene import Row
+from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.help import HelpSheet
+from healmon_tui.screens.menu import MenuSheet
+from healmon_tui.screens.note import NoteSheet
+from healmon_tui.viewmodel import PANELS, SHORT, PanelId, newest_alert
+from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
+from healmon_tui.widgets.context import Context
+from healmon_tui.widgets.panel import Panel, panels
+
+
+class Overview(Screen[None]):
+    """All panels, or one, and the context of the row under the cursor."""
+
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = keymap.bindings()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.panel: PanelId = "workers"
+        self._full = False
+        self._with_context = True
+        self._picture: Picture | None = None
+        self._panels: dict[PanelId, Panel] = {panel.panel: panel for panel in panels()}
+        self._status = StatusBar()
+        self._banner = Banner()
+        self._tabs = Tabs()
+        self._newest = Newest()
+        self._side = Context(id="context")
+        self._keys = KeyBar()
+
+    def compose(self) -> ComposeResult:
+        """Put everything in; `_lay_out` says what is seen and how large."""
+        yield self._status
+        yield self._banner
+        yield self._tabs
+        with Container(id="body"):
+            with Container(id="panels"):
+                yield from self._panels.values()
+            yield self._side
+        yield self._newest
+        yield self._keys
+
+    @property
+    def host(self) -> Host:
+        """The app."""
+        return host(self)
+
+    @property
+    def mode(self) -> Mode:
+        """The shape of the screen at this size."""
+        width, height = self.host.size
+        return layout.mode(width, height, full=self._full, context=self._with_context)
+
+    def row(self) -> Row | None:
+        """Return the row under the cursor."""
+        return self._panels[self.panel].selected
+
+    def flash(self, text: str, tone: Tone = "text") -> None:
+        """Show an answer in the last line for a while."""
+        self._keys.flash(text, tone)
+
+    @property
+    def answer(self) -> str:
+        """The answer being shown, or empty."""
+        return self._keys.answer
+
+    # drawing
+
+    def show(self, picture: Picture) -> None:
+        """Show another moment."""
+        self._picture = picture
+        self._lay_out()
+        for name, panel in self._panels.items():
+            panel.show(picture.panels[name])
+        width, _ = self.host.size
+        self._status.show(picture.status(width))
+        self._banner.show(picture.banner)
+        self._tabs.show(picture.panels, self.panel)
+        self._newest.show(newest_alert(picture.panels["alerts"]))
+        self._show_context()
+        self._show_keys()
+
+    def _show_context(self) -> None:
+        picture = self._picture
+        if picture is None or not self._side.display:
+            return
+        about, cells = context.subject(self.row()), self._side.cells
+        self._side.show(
+            about.component or SHORT[self.panel],
+            context.now(picture.scene, about, cells),
+            context.past(picture.chronicle, about, cells, picture.upto),
+        )
+
+    def _show_keys(self) -> None:
+        usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
+        self._keys.show(keymap.footer(self.panel, usable))
+
+    def _lay_out(self) -> None:
+        width, height = self.host.size
+        mode = self.mode
+        single = mode is Mode.SINGLE
+        for name, panel in self._panels.items():
+            panel.display = mode is not Mode.TINY and (not single or name == self.panel)
+            panel.bare = single
+            if single:
+                panel.styles.height = "1fr"
+        self._tabs.display = single
+        self._keys.display = mode is not Mode.TINY
+        self._newest.display = mode is Mode.TINY or (single and self.panel != "alerts")
+        self._newest.styles.height = "1fr" if mode is Mode.TINY else 2
+        self.query_one("#body").display = mode is not Mode.TINY
+        self.query_one("#body").set_class(mode is Mode.COLUMN, "-column")
+        self._side.display = mode in (Mode.COLUMN, Mode.STRIP)
+        self._side.walled = mode is Mode.COLUMN
+        strip = layout.strip_lines(height) if mode is Mode.STRIP else 0
+        self._side.styles.width = layout.side_cells(width) if mode is Mode.COLUMN else "1fr"
+        self._side.styles.height = strip or "1fr"
+        if mode in (Mode.STACK, Mode.STRIP, Mode.COLUMN):
+            self._share(height - 2 - strip - bool(self._picture and self._picture.banner))
+
+    def _share(self, lines: int) -> None:
+        if self._picture is None:
+            return
+        wants: dict[PanelId, Want] = {
+            n: Want(len(v.rows), v.loud) for n, v in self._picture.panels.items()
+        }
+        rows = layout.share(max(lines - len(PANELS), 0), wants, self.panel)
+        for name, panel in self._panels.items():
+            panel.styles.height = rows[name] + 1
+
+    def on_resize(self, event: events.Resize) -> None:
+        """Divide another size."""
+        del event
+        self.host.redraw()
+        self.call_after_refresh(self.host.redraw)
+
+    def on_key(self, event: events.Key) -> None:
+        """Remember that somebody is at the keys, and bind the cursor to its row."""
+        del event
+        self._panels[self.panel].pin()
+        self.host.touched()
+
+    def on_descendant_focus(self, event: events.DescendantFocus) -> None:
+        """Follow the focus to its panel."""
+        if isinstance(event.widget, Panel) and event.widget.panel != self.panel:
+            self.panel = event.widget.panel
+            self.host.redraw()
+
+    def on_panel_moved(self, message: Panel.Moved) -> None:
+        """Follow the cursor with the context."""
+        message.stop()
+        self.host.touched()
+        self._show_context()
+
+    def on_tabs_picked(self, message: Tabs.Picked) -> None:
+        """Bring a clicked tab to the front."""
+        message.stop()
+        self._to_panel(message.panel)
+
+    # moving
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor."""
+        self._panels[self.panel].move(by)
+
+    def action_page(self, direction: int) -> None:
+        """Move the cursor by half a panel."""
+        self._panels[self.panel].page(direction)
+
+    def action_edge(self, direction: int) -> None:
+        """Move the cursor to the first or last row."""
+        panel = self._panels[self.panel]
+        panel.move_to(len(panel.view.rows) if direction > 0 else 0)
+
+    def action_panel(self, panel: PanelId) -> None:
+        """Go to a panel; twice: let it fill the screen."""
+        if panel == self.panel and self._panels[panel].has_focus:
+            self._full = not self._full
+        self._to_panel(panel)
+
+    def action_panel_next(self, by: int) -> None:
+        """Go to the next panel."""
+        self._to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
+
+    def _to_panel(self, panel: PanelId) -> None:
+        self.panel = panel
+        self._lay_out()
+        self._panels[panel].focus()
+        self.host.redraw()
+        # heights take effect with the next layout; what is drawn depends on them
+        self.call_after_refresh(self.host.redraw)
+
+    # looking
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
+        self.host.open_sheet(HelpSheet(self.panel, usable))
+
+    def action_detail(self) -> None:
+        """Show all about the row under the cursor."""
+        row = self.row()
+        if row is None:
+            self.flash("nothing selected", "dim")
+            return
+        self.host.open_sheet(Detail(context.subject(row)))
+        self.call_after_refresh(self.host.redraw)
+
+    def action_bigger(self) -> None:
+        """Let the panel fill the screen."""
+        self._resize_panel(full=True)
+
+    def action_smaller(self) -> None:
+        """Show all panels again."""
+        self._resize_panel(full=False)
+
+    def action_context(self) -> None:
+        """Show the context, or not."""
+        self._with_context = not self._with_context
+        self._to_panel(self.panel)
+        if self.mode in (Mode.STACK, Mode.SINGLE) and self._with_context:
+            self.flash("no room for the context here: enter shows it", "dim")
+
+    def _resize_panel(self, *, full: bool) -> None:
+        self._full = full
+        self._to_panel(self.panel)
+
+    def action_freeze(self) -> None:
+        """Freeze this view, or let it go on."""
+        self.host.freeze()
+
+    def action_theme(self) -> None:
+        """Change the theme."""
+        self.flash(f"theme: {self.host.next_theme()}", "dim")
+
+    def action_back(self) -> None:
+        """Leave a full panel."""
+        if self._full:
+            self._resize_panel(full=False)
+
+    async def action_leave(self) -> None:
+        """Leave a full panel, or healmon."""
+        if self._full:
+            self._resize_panel(full=False)
+        else:
+            await self.host.action_quit()
+
+    # acting
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Switch acts off where the screen is for reading only, and faults outside the demo."""
+        if self.host.read_only and keymap.is_act(action):
+            return None
+        if action == "faults":
+            return bool(self.host.requests.faults)
+        return super().check_action(action, parameters)
+
+    def action_act(self, verb: str) -> None:
+        """Ask for the plan of a verb on the row under the cursor."""
+        row, healer = self.row(), HEALER_OF[verb]
+        snapshot = self._picture.scene.snapshot if self._picture else None
+        view = snapshot.components.get(row.component) if snapshot and row else None
+        if view is None or view.healer != healer:
+            panel = SHORT[cast("PanelId", healer)].lower()
+            number = PANELS.index(cast("PanelId", healer)) + 1
+            self.flash(f"{verb}: select a row of panel {number} ({panel}) first", "dim")
+            return
+        self.host.requests.offer(verb, view.name)
+
+    def action_acknowledge(self) -> None:
+        """Acknowledge what the row under the cursor is about."""
+        self.host.requests.acknowledge(self.row(), "")
+
+    def action_acknowledge_note(self) -> None:
+        """Acknowledge it with a note."""
+        row = self.row()
+        alerts = self.host.requests.alerts_of(row)
+        if not alerts:
+            self.host.requests.acknowledge(row, "")
+            return
+
+        def noted(note: str | None) -> None:
+            if note is not None:
+                self.host.requests.acknowledge(row, note)
+
+        self.host.open_sheet(NoteSheet(alerts[0].message), noted)
+
+    def action_undo(self) -> None:
+        """Take the last acknowledgement back."""
+        self.host.requests.undo()
+
+    def action_check(self) -> None:
+        """Ask for a look at everything."""
+        self.host.requests.check()
+
+    def action_faults(self) -> None:
+        """Offer the demo's faults."""
+        requests = self.host.requests
+
+        def picked(place: int | None) -> None:
+            if place is not None:
+                requests.fault(place)
+
+        self.host.open_sheet(
+            MenuSheet("make a fault", [name for name, _ in requests.faults]), picked
+        )

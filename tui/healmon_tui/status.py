@@ -1,0 +1,200 @@
+"""The status line: is anything wrong, how much of it needs a person, and is this live."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from healmon.clock import local_time
+from healmon.plans import RANK
+from healmon.state import Snapshot, of_healer
+from healmon.units import format_duration
+from healmon_tui import glyphs
+from healmon_tui.facts import Facts
+from healmon_tui.paint import Span, Spans, Tone, between, width
+from healmon_tui.rows.scene import EVERYTHING, Scene
+
+OVERDUE: Final = 15.0
+"""Seconds that a check may be late before it is said."""
+ALWAYS: Final = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """How this screen looks at the healer.
+
+    Attributes:
+        attached: who is looked at, if not ourselves.
+        read_only: acts are off.
+        frozen: wall seconds of the view, when it is frozen.
+        unseen: events that came since.
+        skipped: stories that fell out of the log unfinished.
+    """
+
+    attached: str = ""
+    read_only: bool = False
+    frozen: float | None = None
+    unseen: int = 0
+    skipped: int = 0
+
+
+class Part(NamedTuple):
+    """A piece of the line; the highest `drop` gives way first, 0 never."""
+
+    drop: int
+    spans: Spans
+
+
+def line(scene: Scene, looking: Looking, cells: int) -> Spans:
+    """Return the status line, filled to exactly so many cells."""
+    left, right = _left(scene, looking), _right(scene, looking)
+    while _cells(left) + _cells(right) + 1 > cells:
+        loose = [part for part in (*left, *right) if part.drop]
+        if not loose:
+            break
+        gone = max(loose, key=lambda part: part.drop)
+        left = [part for part in left if part is not gone]
+        right = [part for part in right if part is not gone]
+    return between(_joined(left), (*_joined(right)[1:], Span(" ")), cells)
+
+
+def banner(snapshot: Snapshot, trouble: str) -> str:
+    """Return what a person must know before anything else; empty: nothing."""
+    if trouble:
+        return f"ENGINE DOWN  {trouble}"
+    if snapshot.engine.store_fault:
+        return f"STORE FAULT  {snapshot.engine.store_fault}: healing goes on, events wait in memory"
+    if snapshot.failing:
+        return "CANNOT LOOK  " + "; ".join(f"{k}: {v}" for k, v in sorted(snapshot.failing.items()))
+    return ""
+
+
+def counts(scene: Scene) -> Spans:
+    """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them."""
+    found: dict[str, list[bool]] = {"CRITICAL": [], "WARNING": []}
+    for alert in scene.snapshot.alerts.values():
+        if alert.state == "open" and alert.severity in found:
+            handled = scene.healing(alert.component) is not None
+            found[alert.severity].append(handled)
+    if not any(found.values()):
+        return _quiet(scene.snapshot)
+    spans: list[Span] = []
+    signs: tuple[tuple[str, str, Tone], ...] = (
+        ("CRITICAL", glyphs.BAD, "bad"),
+        ("WARNING", glyphs.WARN, "warn"),
+    )
+    for severity, glyph, tone in signs:
+        under_way = found[severity]
+        if under_way:
+            spans += [Span(" ")] if spans else []
+            spans.append(Span(f"{glyph}{len(under_way)}", "heal" if all(under_way) else tone))
+    return tuple(spans)
+
+
+def _quiet(snapshot: Snapshot) -> Spans:
+    if not snapshot.cycle.finished_at:
+        return (Span("first look", "dim"),)
+    acked = sum(RANK[a.severity] > 0 for a in snapshot.alerts.values())
+    if acked:
+        return (Span(f"{glyphs.ACKED}{acked}", "calm"),)
+    return (Span(f"{glyphs.DONE} all well", "ok"),)
+
+
+def _left(scene: Scene, looking: Looking) -> list[Part]:
+    snapshot = scene.snapshot
+    parts = [Part(9, (Span("healmon", "strong"),)), Part(ALWAYS, counts(scene))]
+    parts += [Part(ALWAYS, (Span(f" {text} ", tone),)) for text, tone in _flags(scene, looking)]
+    parts += _figures(scene)
+    if snapshot.engine.host:
+        healed = sum(n for name, n in snapshot.tallies.items() if "_" in name)
+        failed = snapshot.tallies.get("failed", 0)
+        if healed or failed:
+            more = f", {failed} failed" if failed else ""
+            parts.append(Part(12, (Span(f"healed {healed}{more} since start", "dim"),)))
+        parts.append(Part(13, (Span(f"every {format_duration(snapshot.engine.interval)}", "dim"),)))
+    return parts
+
+
+def _flags(scene: Scene, looking: Looking) -> list[tuple[str, Tone]]:
+    snapshot = scene.snapshot
+    flags: list[tuple[str, Tone]] = []
+    if snapshot.engine.dry_run:
+        flags.append(("DRY RUN", "chip-warn"))
+    until = snapshot.maintenance.get(EVERYTHING)
+    if until is not None and until > scene.now:
+        flags.append((f"PAUSED {format_duration(int(until - scene.now))}", "chip-calm"))
+    if looking.attached:
+        flags.append((f"ATTACHED {looking.attached}", "chip-info"))
+    if looking.read_only:
+        flags.append(("READ ONLY", "chip-calm"))
+    return flags
+
+
+def _figures(scene: Scene) -> list[Part]:
+    snapshot = scene.snapshot
+    figures: list[tuple[int, str, Tone]] = []
+    states = [Facts(v.facts).text("state") for v in of_healer(snapshot, "workers").values()]
+    meant = [s for s in states if s not in ("stopped", "completed")]
+    if meant:
+        up = sum(s in ("up", "starting") for s in meant)
+        figures.append((5, f"up {up}/{len(meant)}", "text" if up == len(meant) else "strong"))
+    sessions = of_healer(snapshot, "sessions").values()
+    if sessions:
+        stuck = sum(Facts(v.facts).text("state") == "stuck" for v in sessions)
+        figures.append((6, f"stuck {stuck}", "strong" if stuck else "text"))
+    disks = of_healer(snapshot, "disks").values()
+    fullest = max((Facts(v.facts).number("percent") or 0.0 for v in disks), default=None)
+    if fullest is not None:
+        tones: list[Tone] = [scene.mark(v).tone for v in disks if scene.mark(v).rank < 4]
+        figures.append((7, f"disk {fullest:.0f}%", tones[0] if tones else "text"))
+    databases = of_healer(snapshot, "databases").values()
+    if databases:
+        locks = sum(scene.mark(v).rank < 4 for v in databases)
+        figures.append((8, f"locks {locks}", "strong" if locks else "text"))
+    return [Part(drop, (Span(text, tone),)) for drop, text, tone in figures]
+
+
+def _right(scene: Scene, looking: Looking) -> list[Part]:
+    snapshot, parts = scene.snapshot, list[Part]()
+    if looking.skipped:
+        parts.append(Part(11, (Span(f"{looking.skipped} dropped from the log", "warn"),)))
+    if snapshot.engine.host:
+        parts.append(Part(14, (Span(snapshot.engine.host, "dim"),)))
+    parts.append(Part(4, _cycle(scene)))
+    if looking.frozen is not None:
+        unseen = f" +{looking.unseen}" if looking.unseen else ""
+        frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
+        parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
+    elif snapshot.engine.running:
+        parts.append(Part(ALWAYS, (Span("LIVE ", "ok"), Span(local_time(scene.now), "text"))))
+    else:
+        stopped = snapshot.engine.stopped
+        word = f"ENDED {stopped}" if stopped else "NO HEALER"
+        parts.append(Part(ALWAYS, (Span(f" {word} ", "chip-warn"),)))
+    return parts
+
+
+def _cycle(scene: Scene) -> Spans:
+    cycle = scene.snapshot.cycle
+    if not scene.snapshot.engine.running:
+        return ()
+    late = scene.now - cycle.next_at if cycle.next_at else 0.0
+    if cycle.running and scene.now - cycle.started_at < OVERDUE:
+        return (Span("checking", "dim"),)
+    if late > OVERDUE:
+        return (Span(f"check overdue {format_duration(int(late))}", "warn"),)
+    if not cycle.next_at:
+        return ()
+    return (Span(f"next {format_duration(max(int(-late) + (late < 0), 0))}", "dim"),)
+
+
+def _joined(parts: list[Part]) -> Spans:
+    spans: list[Span] = []
+    for part in parts:
+        if part.spans:
+            spans += [Span(" " if not spans else "  "), *part.spans]
+    return tuple(spans)
+
+
+def _cells(parts: list[Part]) -> int:
+    return width(_joined(parts))

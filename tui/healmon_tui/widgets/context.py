@@ -1,0 +1,90 @@
+"""The context of the row under the cursor, in a column, a strip or a screen of its own."""
+
+from __future__ import annotations
+
+from textual import events
+
+from healmon_tui import glyphs
+from healmon_tui.context import heading
+from healmon_tui.paint import Line, Span, fill
+from healmon_tui.widgets.lines import Lines
+
+BESIDE = 96
+"""Cells from which the past stands beside the present instead of below it."""
+
+
+class Context(Lines):
+    """How a component is and what happened to it, made elsewhere.
+
+    Attributes:
+        walled: draw a wall at the left: it stands beside the panels.
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:  # noqa: A002 - Textual's name
+        super().__init__(id=id)
+        self.walled = False
+        self._title = ""
+        self._now: list[Line] = []
+        self._past: list[Line] = []
+        self._top = 0
+
+    @property
+    def beside(self) -> bool:
+        """Whether the past stands beside the present."""
+        return not self.walled and self.size.width >= BESIDE
+
+    @property
+    def cells(self) -> int:
+        """How many cells each line may have."""
+        if self.beside:
+            return (self.size.width - 3) // 2
+        return max(self.size.width - (2 if self.walled else 0), 10)
+
+    def show(self, title: str, now: list[Line], past: list[Line]) -> None:
+        """Show another component, or another state of it."""
+        if title != self._title:
+            self._top = 0
+        self._title, self._now, self._past = title, now, past
+        self.renew()
+
+    def scroll(self, by: int) -> None:
+        """Move through lines that do not fit."""
+        self._top += by
+        self.renew()
+
+    def build(self, width: int, height: int) -> list[Line]:
+        """Return the heading and the lines in sight."""
+        body = self._beside() if self.beside else [*self._now, *self._past]
+        cells = width - (2 if self.walled else 0)
+        room = max(height - 1, 0)
+        self._top = max(0, min(self._top, len(body) - room))
+        below = len(body) - self._top - room
+        more = f"+{below} lines" if below > 0 else ""
+        lines = [heading(self._title or "DETAIL", cells, "strong", more)]
+        lines += body[self._top : self._top + room]
+        if not self.walled:
+            return lines
+        lines += [Line()] * (height - len(lines))
+        wall = Span(f"{glyphs.WALL} ", "faint")
+        return [Line((wall, *line.spans), line.ground) for line in lines]
+
+    def _beside(self) -> list[Line]:
+        cells = self.cells
+        wall = Span(f" {glyphs.WALL} ", "faint")
+        blank = Line()
+        count = max(len(self._now), len(self._past))
+        left = [*self._now, *[blank] * (count - len(self._now))]
+        right = [*self._past, *[blank] * (count - len(self._past))]
+        return [
+            Line((*fill(a.spans, cells), wall, *b.spans)) for a, b in zip(left, right, strict=True)
+        ]
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Scroll with the wheel."""
+        event.stop()
+        self.scroll(3)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Scroll with the wheel."""
+        event.stop()
+        self.scroll(-3)

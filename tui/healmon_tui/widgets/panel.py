@@ -1,0 +1,187 @@
+"""A panel: a heading that is also the column heads, and rows with a cursor that follows its row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual import events
+from textual.message import Message
+
+from healmon_tui import glyphs
+from healmon_tui.columns import GUTTER, Slot, place
+from healmon_tui.paint import Line, Span, Spans, Tone, clip, fill, fit, width
+from healmon_tui.rows.disks import meter
+from healmon_tui.rows.scene import Row
+from healmon_tui.viewmodel import PANELS, PanelId, PanelView
+from healmon_tui.widgets.lines import Lines
+
+
+class Panel(Lines, can_focus=True):
+    """One of the five panels.
+
+    Attributes:
+        bare: draw no title in the heading: a line of tabs above says it.
+    """
+
+    class Moved(Message):
+        """The cursor of a panel is on another row."""
+
+        def __init__(self, panel: Panel) -> None:
+            super().__init__()
+            self.panel = panel
+
+    def __init__(self, panel: PanelId) -> None:
+        super().__init__(id=panel)
+        self.panel: PanelId = panel
+        self.bare = False
+        self.view = PanelView(panel, (), (), 0, None)
+        self._key = ""
+        self._cursor = 0
+        self._top = 0
+
+    @property
+    def selected(self) -> Row | None:
+        """The row under the cursor."""
+        rows = self.view.rows
+        return rows[min(self._cursor, len(rows) - 1)] if rows else None
+
+    def show(self, view: PanelView) -> None:
+        """Show another state; once a key was pressed the cursor stays on its row, and its line."""
+        line = self._cursor - self._top
+        self.view = view
+        found = view.find(self._key) if self._key else 0
+        self._cursor = max(0, min(self._cursor if found is None else found, len(view.rows) - 1))
+        if self._key:
+            self._key = view.rows[self._cursor].key if view.rows else ""
+        self._top = self._cursor - line
+        self._keep_in_sight()
+        self.renew()
+
+    def pin(self) -> None:
+        """Bind the cursor to its row: from now on it moves with it."""
+        row = self.selected
+        self._key = row.key if row is not None else ""
+
+    def move(self, by: int) -> None:
+        """Move the cursor by so many rows."""
+        self.move_to(self._cursor + by)
+
+    def move_to(self, place_: int) -> None:
+        """Move the cursor to a row; beyond an end means that end."""
+        rows = self.view.rows
+        if not rows:
+            return
+        self._cursor = max(0, min(place_, len(rows) - 1))
+        self._key = rows[self._cursor].key
+        self._keep_in_sight()
+        self.renew()
+        self.post_message(self.Moved(self))
+
+    def page(self, direction: int) -> None:
+        """Move the cursor by half a panel."""
+        self.move(direction * max(self._room() // 2, 1))
+
+    def build(self, width: int, height: int) -> list[Line]:
+        """Return the heading and the rows in sight."""
+        self._keep_in_sight()
+        slots = place(self.view.columns(width), width)
+        seen = range(self._top, min(len(self.view.rows), self._top + height - 1))
+        return [
+            self._heading(slots, width, height),
+            *(self._row(index, slots, width) for index in seen),
+        ]
+
+    def _room(self) -> int:
+        return max(self.size.height - 1, 0)
+
+    def _keep_in_sight(self) -> None:
+        room = self._room()
+        if room and self._cursor >= self._top + room:
+            self._top = self._cursor - room + 1
+        self._top = max(0, min(self._top, self._cursor, len(self.view.rows) - room))
+
+    def _heading(self, slots: Sequence[Slot], cells: int, height: int) -> Line:
+        focused = self.has_focus
+        title: Tone = "accent" if focused else "strong"
+        spans: list[Span] = []
+        if not self.bare:
+            number, name = self.view.number, self.view.title.upper()
+            spans = [Span(" "), Span(f"{number} {name} ", title), *self.view.badge, Span(" ")]
+        hidden = len(self.view.rows) - max(height - 1, 0)
+        tail = self._tail(hidden)
+        rule: Tone = "dim" if focused else "faint"
+        used = width(spans)
+        room = cells - width(tail)
+        for slot in slots:
+            label = slot.column.title
+            wanted = f" {label} " if label else ""
+            x = slot.x + (slot.cells - len(label) if slot.column.right else 0) - 1
+            if not label or not self.view.rows or x < used or x + len(wanted) > room:
+                continue
+            spans += [Span(glyphs.RULE * (x - used), rule), Span(wanted, "dim")]
+            used = x + len(wanted)
+        spans.append(Span(glyphs.RULE * (room - used), rule))
+        return Line((*clip(spans, room), *tail))
+
+    def _tail(self, hidden: int) -> Spans:
+        if hidden <= 0 or not self.view.rows:
+            return ()
+        below = self.view.rows[self._top + self._room() :]
+        loud = sum(row.mark.rank < 7 for row in below)
+        text = f" +{hidden} more "
+        if loud and self.panel != "alerts":
+            text = f" +{hidden} more, {loud} not well "
+        return (Span(text, "warn" if loud and self.panel != "alerts" else "dim"),)
+
+    def _row(self, index: int, slots: Sequence[Slot], cells: int) -> Line:
+        row = self.view.rows[index]
+        here = index == self._cursor and bool(self.view.rows)
+        focused = here and self.has_focus
+        sign = glyphs.CURSOR if focused else " "
+        spans: list[Span] = [Span(sign, "accent"), Span(row.mark.glyph, row.mark.tone), Span(" ")]
+        used = GUTTER
+        for slot in slots:
+            spans.append(Span(" " * (slot.x - used)))
+            spans += self._cell(row, slot)
+            used = slot.x + slot.cells
+        return Line(fill(spans, cells), "cursor" if focused else "base")
+
+    def _cell(self, row: Row, slot: Slot) -> Spans:
+        if slot.column.key == "meter":
+            return (
+                meter(row.meter[0], slot.cells, row.meter[1]) if row.meter else fill((), slot.cells)
+            )
+        cell = row.cells.get(slot.column.key, ())
+        if slot.column.right:
+            span = cell[0] if cell else Span("")
+            return (Span(fit(span.text, slot.cells, right=True), span.tone),)
+        return fill(cell, slot.cells)
+
+    def on_focus(self) -> None:
+        """Show the cursor."""
+        self.renew()
+        self.post_message(self.Moved(self))
+
+    def on_blur(self) -> None:
+        """Hide the cursor."""
+        self.renew()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor where the mouse is."""
+        if event.y > 0:
+            self.move_to(self._top + event.y - 1)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Move down with the wheel."""
+        event.stop()
+        self.move(1)
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Move up with the wheel."""
+        event.stop()
+        self.move(-1)
+
+
+def panels() -> list[Panel]:
+    """Return the five panels, in their order."""
+    return [Panel(panel) for panel in PANELS]
