@@ -64,7 +64,17 @@ def test_only_the_store_and_the_doors_speak_sql(path: Path) -> None:
     "path", [p for p in SOURCES if p.name in {"diagnose.py", "gate.py", "state.py"}], ids=str
 )
 def test_decisions_are_pure(path: Path) -> None:
-    effects = {"os", "time", "subprocess", "sqlite3", "socket", "pathlib", "shutil", "signal", "asyncio"}
+    effects = {
+        "os",
+        "time",
+        "subprocess",
+        "sqlite3",
+        "socket",
+        "pathlib",
+        "shutil",
+        "signal",
+        "asyncio",
+    }
     assert not imports(path) & effects
 
 

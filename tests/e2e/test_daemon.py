@@ -23,7 +23,7 @@ def up(box):
 
 
 def first_worker(box):
-    return until(lambda: box.started_pids(), 15, "the worker's start")[0]
+    return until(box.started_pids, 15, "the worker's start")[0]
 
 
 def test_daemon_life(box):
@@ -172,8 +172,14 @@ def test_once_reports_and_its_exit_codes_tell(box):
     box.write(box.worker("a"))
     first = box.run("--once")
     assert first.returncode == 0, first.stdout + first.stderr
-    for text in ("Health Check #1", "🔍 Checking workers...", "Workers: 1/1 healthy",
-                 "🔍 Checking database locks...", "📊 Session Stats:", "Workers restarted: 1"):  # fmt: skip
+    for text in (
+        "Health Check #1",
+        "🔍 Checking workers...",
+        "Workers: 1/1 healthy",
+        "🔍 Checking database locks...",
+        "📊 Session Stats:",
+        "Workers restarted: 1",
+    ):
         assert text in first.stdout
     again = json.loads(box.run("--once", "--json").stdout)
     assert again["exit_code"] == 0

@@ -14,13 +14,13 @@ from pathlib import Path
 
 from tests.helpers.wait import until
 
-WORKER = '''
+WORKER = """
 import os, sys, time, signal
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 open({pids!r}, "a").write(f"{{os.getpid()}}\\n")
 while True:
     time.sleep(0.05)
-'''
+"""
 
 
 class Box:

@@ -97,13 +97,14 @@ class Configs:
             self.settings(text, **environ)
         return caught.value.problems
 
+    def faults_if_any(self, text: str):
+        """Return the problems of a text that may have none."""
+        try:
+            self.settings(text)
+        except ConfigError as error:
+            return error.problems
+        return ()
+
     def lines(self, text: str, **environ: str):
         """Return the problems of a text as people see them."""
         return [str(problem) for problem in self.faults(text, **environ)]
-
-
-@pytest.fixture
-def configs(tmp_path, monkeypatch):
-    """Return a `Configs` whose directory is the current one."""
-    monkeypatch.chdir(tmp_path)
-    return Configs(tmp_path)

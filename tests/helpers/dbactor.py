@@ -18,8 +18,8 @@ PROGRAM = """
 import json, os, sqlite3, sys, time
 
 def open_database(path):
-    connection = sqlite3.connect(path, isolation_level=None, timeout=0.2)
-    connection.execute("PRAGMA synchronous=NORMAL")
+    connection = sqlite3.connect(path, isolation_level=None, timeout=30)
+    connection.execute("PRAGMA busy_timeout=200")
     return connection
 
 connection = open_database(sys.argv[1])
@@ -73,7 +73,11 @@ class Actor:
         )
         self.pid = self.process.pid
         self._unread = b""
-        assert self.answer() == "ready"
+        try:
+            assert self.answer() == "ready"
+        except BaseException:
+            self.end()
+            raise
 
     def send(self, text: str) -> None:
         assert self.process.stdin is not None

@@ -150,12 +150,11 @@ class HealmonApp(App[int]):
         settled = process_seconds() - self._touched >= IDLE
         scene = Scene.of(self.bridge.snapshot, self._clock.read().wall)
         panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
-        return Picture(scene, panels, self.bridge.chronicle, self._looking(), self._banner(scene))
+        return Picture(scene, panels, self.bridge.chronicle, self._looking())
 
     def _still(self, kept: Picture, received: int) -> Picture:
         looking = self._looking(kept.scene.now, self.bridge.received - received)
-        banner = self._banner(Scene.of(self.bridge.snapshot, kept.scene.now))
-        return Picture(kept.scene, kept.panels, kept.chronicle, looking, banner)
+        return Picture(kept.scene, kept.panels, kept.chronicle, looking)
 
     def _looking(self, frozen: float | None = None, unseen: int = 0) -> status.Looking:
         return status.Looking(
@@ -164,10 +163,8 @@ class HealmonApp(App[int]):
             frozen=frozen,
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
+            trouble=self.bridge.trouble(),
         )
-
-    def _banner(self, scene: Scene) -> str:
-        return status.banner(scene.snapshot, self.bridge.trouble())
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""

@@ -45,7 +45,9 @@ class Bridge:
         with self._folding:
             self._snapshot = self.link.open(self._sink)
             for record in self.link.history(HISTORY):
-                self._chronicle.add(record)
+                # what the sink delivers too comes from there
+                if record.id <= self._snapshot.last_id:
+                    self._chronicle.add(record)
             self._chronicle.seed(self._snapshot)
             self._opened = True
 

@@ -63,10 +63,9 @@ def place(columns: Sequence[Column], width: int) -> tuple[Slot, ...]:
     return tuple(slots)
 
 
-def name_cells(names: Sequence[str], width: int) -> int:
+def name_cells(longest: int, width: int) -> int:
     """Return how wide a column of names should be: the longest one, within reason."""
-    longest = max((len(name) for name in names), default=0)
-    return max(10, min(longest, max(14, width // 4)))
+    return max(10, min(longest, max(16, width // 5)))
 
 
 def _needed(columns: Sequence[Column], gap: int) -> int:

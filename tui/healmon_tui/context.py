@@ -18,7 +18,7 @@ from healmon_tui.rows.scene import Row, Scene, doing, short
 from healmon_tui.rows.sessions import quiet_for
 from healmon_tui.rows.workers import uptime
 
-LABEL: Final = 11
+LABEL: Final = 12
 """Cells of the label before each fact."""
 MOMENTS: Final[dict[str, Tone]] = {
     "found": "text", "plan": "heal", "did": "text", "good": "ok", "bad": "bad", "note": "dim",
@@ -32,7 +32,8 @@ _SHOWN: Final = frozenset(
         "state", "pid", "since", "age", "cpu", "rss", "restarts", "failures", "max_failures",
         "next_at", "why", "tasks", "quiet", "pane", "window", "command", "last_line", "verdict",
         "holder", "holder_pid", "holder_command", "locked_for", "wal_bytes", "mode", "kind",
-        "percent", "free", "size", "level", "inode_percent",
+        "percent", "free", "size", "level", "inode_percent", "wal_size", "locks", "pinned",
+        "why_not", "reason", "still_since",
     }
 )  # fmt: skip
 
@@ -81,7 +82,7 @@ def heading(text: str, cells: int, tone: Tone = "accent", extra: str = "") -> Li
     if extra:
         spans.append(Span(f"{cut(extra, cells // 2)} ", "dim"))
     used = sum(len(span.text) for span in spans)
-    return Line((*spans, Span(glyphs.RULE * max(cells - used, 0), "faint")))
+    return Line((*spans, Span(glyphs.RULE * max(cells - used - 1, 0), "faint")))
 
 
 def sheet(plan: Plan, cells: int) -> list[Line]:
@@ -174,13 +175,20 @@ def _disk(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, st
 
 
 def _database(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    held, wal = locked_for(facts, view, scene.now), facts.number("wal_bytes")
+    held = locked_for(facts, view, scene.now)
+    wal, size = facts.number("wal_bytes", "wal_size"), facts.number("size")
+    pinned = facts.number("pinned")
     return [
         ("holder", holder(facts)),
+        ("runs", facts.inner("holder").text("command")),
         ("locked", "" if held is None else f"for {format_duration(int(held))}"),
+        ("holds", ", ".join(facts.texts("locks"))),
+        ("size", "" if size is None else format_size(size)),
         ("wal", "" if wal is None else format_size(wal)),
+        ("pinned", format_size(pinned) if pinned else ""),
         ("journal", facts.text("mode")),
-        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+        ("hands off", facts.text("why_not")),
+        ("reason", facts.text("reason")),
     ]
 
 
@@ -195,12 +203,15 @@ def _alerts(scene: Scene, about: Subject, cells: int) -> list[Line]:
         scene.alerts.get(about.component, []),
         key=lambda alert: (alert.key != about.alert, alert.first_seen),
     )
-    return [line for alert in alerts for line in _alert(alert, cells)]
+    handled = scene.healing(about.component) is not None
+    return [line for alert in alerts for line in _alert(alert, cells, handled=handled)]
 
 
-def _alert(alert: AlertView, cells: int) -> list[Line]:
+def _alert(alert: AlertView, cells: int, *, handled: bool) -> list[Line]:
     acked = alert.state == "acknowledged"
-    tone: Tone = "calm" if acked else "bad" if alert.severity == "CRITICAL" else "warn"
+    tone: Tone = "bad" if alert.severity == "CRITICAL" else "warn"
+    if acked or handled:
+        tone = "calm" if acked else "heal"
     seen = f"since {local_time(alert.first_seen)}"
     if alert.count > 1:
         seen += f" {glyphs.DOT} seen {alert.count} times"

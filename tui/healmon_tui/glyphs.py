@@ -25,8 +25,8 @@ WALL: Final = "│"
 DOT: Final = "·"
 MORE: Final = "…"
 THEN: Final = "→"
-FULL: Final = "█"
-EMPTY: Final = "░"
+FULL: Final = "━"
+EMPTY: Final = "┄"
 
 _ASCII: Final = str.maketrans(
     {

@@ -25,6 +25,9 @@ GROUPS: Final[dict[Group, str]] = {
 }
 
 
+PANELS_LINE: Final = "go to a panel; the same digit again lets it fill the screen"
+
+
 @dataclass(frozen=True, slots=True)
 class Action:
     """One thing a key does.
@@ -84,7 +87,9 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("move.last", "edge(1)", ("G", "end"), "move", "last row"),
     Action("panel.next", "panel_next(1)", ("tab",), "move", "next panel"),
     Action("panel.previous", "panel_next(-1)", ("shift+tab",), "move", "previous panel"),
-    Action("panel.1", "panel('workers')", ("1",), "move", "workers; once more: fill the screen"),
+    Action(
+        "panel.1", "panel('workers')", ("1",), "move", "workers; the same digit again: full screen"
+    ),
     Action("panel.2", "panel('sessions')", ("2",), "move", "sessions"),
     Action("panel.3", "panel('disks')", ("3",), "move", "disk"),
     Action("panel.4", "panel('databases')", ("4",), "move", "locks"),
@@ -152,7 +157,7 @@ def footer(focus: PanelId, usable: Iterable[Action]) -> list[tuple[str, str]]:
         "databases": ("lock.clear", "alert.ack"),
         "alerts": ("alert.ack", "worker.restart", "session.clear", "disk.clean", "lock.clear"),
     }
-    rest = ("view.detail", "demo.fault", "engine.check", "view.bigger", "view.freeze", "app.quit")
+    rest = ("view.detail", "demo.fault", "app.quit", "engine.check", "view.bigger", "view.freeze")
     known = {a.id: a for a in usable}
     wanted = ("app.help", *acts[focus], *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]
@@ -166,8 +171,21 @@ def help_lines(focus: PanelId, usable: Iterable[Action]) -> list[tuple[str, list
         members = [a for a in known if a.group == group]
         members.sort(key=lambda a: a.panel != focus)
         if members:
-            groups.append((title, [(" ".join(map(key_name, a.keys)), a.text) for a in members]))
+            groups.append((title, _merged(members)))
     return groups
+
+
+def _merged(members: list[Action]) -> list[tuple[str, str]]:
+    """Return (keys, text) of each action, those that go to a panel in one line."""
+    lines: list[tuple[str, str]] = []
+    for action in members:
+        keys = " ".join(map(key_name, action.keys))
+        if action.keys[0].isdigit() and lines and lines[-1][0][-1].isdigit():
+            first = lines.pop()
+            lines.append((f"{first[0]} {keys}", PANELS_LINE))
+        else:
+            lines.append((keys, action.text))
+    return lines
 
 
 def markdown() -> str:

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from healmon_tui.viewmodel import PANELS, PanelId
 
-SIDE: Final = 0.4
+SIDE: Final = 0.36
 """Share of a wide terminal that the right column takes."""
 
 
@@ -92,6 +92,8 @@ def share(room: int, wants: Mapping[PanelId, Want], focus: PanelId) -> dict[Pane
     return given
 
 
-def strip_lines(height: int) -> int:
-    """Return how many lines the bottom strip takes, its heading included."""
-    return max(9, min(16, height // 3))
+def strip_lines(height: int, wants: Mapping[PanelId, Want]) -> int:
+    """Return how many lines the bottom strip takes, its heading included: what rows leave over."""
+    rows = sum(want.rows for panel, want in wants.items() if panel in ("workers", "sessions"))
+    rows += wants["disks"].rows + wants["databases"].loud + min(wants["alerts"].rows, 5)
+    return max(8, min(14, height - 2 - len(PANELS) - rows))

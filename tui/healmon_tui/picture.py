@@ -19,7 +19,11 @@ class Picture:
     panels: dict[PanelId, PanelView]
     chronicle: Chronicle
     looking: status.Looking
-    banner: str
+
+    @property
+    def banner(self) -> str:
+        """What a person must know before anything else."""
+        return status.banner(self.scene.snapshot, self.looking)
 
     @property
     def upto(self) -> float | None:

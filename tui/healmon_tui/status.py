@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from healmon.clock import local_time
 from healmon.plans import RANK
 from healmon.state import Snapshot, of_healer
-from healmon.units import format_duration
+from healmon.units import duration_text, format_duration
 from healmon_tui import glyphs
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone, between, width
+from healmon_tui.rows import workers
 from healmon_tui.rows.scene import EVERYTHING, Scene
 
 OVERDUE: Final = 15.0
@@ -28,6 +30,7 @@ class Looking:
         read_only: acts are off.
         frozen: wall seconds of the view, when it is frozen.
         unseen: events that came since.
+        trouble: what is wrong with the healer.
         skipped: stories that fell out of the log unfinished.
     """
 
@@ -36,6 +39,7 @@ class Looking:
     frozen: float | None = None
     unseen: int = 0
     skipped: int = 0
+    trouble: str = ""
 
 
 class Part(NamedTuple):
@@ -58,10 +62,10 @@ def line(scene: Scene, looking: Looking, cells: int) -> Spans:
     return between(_joined(left), (*_joined(right)[1:], Span(" ")), cells)
 
 
-def banner(snapshot: Snapshot, trouble: str) -> str:
+def banner(snapshot: Snapshot, looking: Looking) -> str:
     """Return what a person must know before anything else; empty: nothing."""
-    if trouble:
-        return f"ENGINE DOWN  {trouble}"
+    if looking.trouble:
+        return f"ENGINE DOWN  {looking.trouble}"
     if snapshot.engine.store_fault:
         return f"STORE FAULT  {snapshot.engine.store_fault}: healing goes on, events wait in memory"
     if snapshot.failing:
@@ -111,7 +115,9 @@ def _left(scene: Scene, looking: Looking) -> list[Part]:
         if healed or failed:
             more = f", {failed} failed" if failed else ""
             parts.append(Part(12, (Span(f"healed {healed}{more} since start", "dim"),)))
-        parts.append(Part(13, (Span(f"every {format_duration(snapshot.engine.interval)}", "dim"),)))
+        parts.append(
+            Part(13, (Span(f"every {duration_text(round(snapshot.engine.interval))}", "dim"),))
+        )
     return parts
 
 
@@ -133,11 +139,9 @@ def _flags(scene: Scene, looking: Looking) -> list[tuple[str, Tone]]:
 def _figures(scene: Scene) -> list[Part]:
     snapshot = scene.snapshot
     figures: list[tuple[int, str, Tone]] = []
-    states = [Facts(v.facts).text("state") for v in of_healer(snapshot, "workers").values()]
-    meant = [s for s in states if s not in ("stopped", "completed")]
+    up, meant = workers.tally(scene)
     if meant:
-        up = sum(s in ("up", "starting") for s in meant)
-        figures.append((5, f"up {up}/{len(meant)}", "text" if up == len(meant) else "strong"))
+        figures.append((5, f"up {up}/{meant}", "text" if up == meant else "strong"))
     sessions = of_healer(snapshot, "sessions").values()
     if sessions:
         stuck = sum(Facts(v.facts).text("state") == "stuck" for v in sessions)
@@ -165,6 +169,8 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         unseen = f" +{looking.unseen}" if looking.unseen else ""
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
         parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
+    elif looking.trouble:
+        parts.append(Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(scene.now)}"))))
     elif snapshot.engine.running:
         parts.append(Part(ALWAYS, (Span("LIVE ", "ok"), Span(local_time(scene.now), "text"))))
     else:
@@ -185,7 +191,7 @@ def _cycle(scene: Scene) -> Spans:
         return (Span(f"check overdue {format_duration(int(late))}", "warn"),)
     if not cycle.next_at:
         return ()
-    return (Span(f"next {format_duration(max(int(-late) + (late < 0), 0))}", "dim"),)
+    return (Span(f"next {format_duration(max(math.ceil(-late), 0))}", "dim"),)
 
 
 def _joined(parts: list[Part]) -> Spans:

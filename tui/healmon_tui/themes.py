@@ -7,14 +7,14 @@ for rules and empty parts of meters only. Under NO_COLOR only bold, dim and reve
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from healmon_tui.glyphs import to_ascii
 from healmon_tui.paint import Ground, Line, Tone, fill, printable
@@ -176,25 +176,7 @@ def textual_themes() -> list[Theme]:
     return [
         _theme(DARK, DARK_TONES, DARK_GROUNDS, dark=True),
         _theme(LIGHT, LIGHT_TONES, LIGHT_GROUNDS, dark=False),
-        Theme(
-            name=TERMINAL,
-            ansi=True,
-            primary="ansi_cyan",
-            warning="ansi_yellow",
-            error="ansi_red",
-            success="ansi_green",
-            accent="ansi_cyan",
-            foreground="ansi_default",
-            background="ansi_default",
-            surface="ansi_default",
-            panel="ansi_default",
-            boost="ansi_default",
-            variables={
-                "input-cursor-background": "ansi_default",
-                "input-cursor-foreground": "ansi_default",
-                "input-cursor-text-style": "reverse",
-            },
-        ),
+        replace(BUILTIN_THEMES["ansi-dark"], name=TERMINAL),
     ]
 
 

@@ -12,25 +12,28 @@ from typing import Final, Literal, TypeAlias
 
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle
-from healmon_tui.columns import Column
-from healmon_tui.paint import Span, Spans
+from healmon_tui.columns import Column, name_cells
+from healmon_tui.paint import Span, Spans, width
 from healmon_tui.rows import alerts, databases, disks, sessions, workers
-from healmon_tui.rows.scene import Row, Scene
+from healmon_tui.rows.scene import ACKNOWLEDGED, Row, Scene
 
 IDLE: Final = 2.0
 """Seconds without a key after which the order may change."""
 
 PanelId: TypeAlias = Literal["workers", "sessions", "disks", "databases", "alerts"]
 PANELS: Final[tuple[PanelId, ...]] = ("workers", "sessions", "disks", "databases", "alerts")
-SHORT: Final[dict[PanelId, str]] = {
+TITLE: Final[dict[PanelId, str]] = {
     "workers": "Workers", "sessions": "Sessions", "disks": "Disk", "databases": "Locks",
     "alerts": "Alerts",
+}  # fmt: skip
+SHORT: Final[dict[PanelId, str]] = {
+    "workers": "Work", "sessions": "Sess", "disks": "Disk", "databases": "Lock", "alerts": "Alert",
 }  # fmt: skip
 _EMPTY: Final[dict[PanelId, str]] = {
     "workers": "none configured", "sessions": "none seen", "disks": "none watched",
     "databases": "none configured", "alerts": "nothing has happened yet",
 }  # fmt: skip
-_Columns: TypeAlias = Callable[[Sequence[Row], int], tuple[Column, ...]]
+_Columns: TypeAlias = Callable[[int, int], tuple[Column, ...]]
 _COLUMNS: Final[dict[PanelId, _Columns]] = {
     "workers": workers.columns,
     "sessions": sessions.columns,
@@ -42,13 +45,22 @@ _COLUMNS: Final[dict[PanelId, _Columns]] = {
 
 @dataclass(frozen=True, slots=True)
 class PanelView:
-    """One panel: what its heading says, its rows, and how many of them are not plainly well."""
+    """One panel, ready to be drawn.
+
+    Attributes:
+        badge: what its heading says beside the title.
+        rows: in the order to show.
+        loud: how many of them are not plainly well.
+        worst: the worst of those.
+        longest: cells of the longest name here, or in any panel that lines up with this one.
+    """
 
     id: PanelId
     badge: Spans
     rows: tuple[Row, ...]
     loud: int
     worst: Row | None
+    longest: int = 0
 
     @property
     def number(self) -> int:
@@ -58,11 +70,11 @@ class PanelView:
     @property
     def title(self) -> str:
         """The panel's name."""
-        return SHORT[self.id]
+        return TITLE[self.id]
 
     def columns(self, width: int) -> tuple[Column, ...]:
         """Return the columns wanted for a width."""
-        return _COLUMNS[self.id](self.rows, width)
+        return _COLUMNS[self.id](name_cells(self.longest, width), width)
 
     def find(self, key: str) -> int | None:
         """Return the place of the row with this key."""
@@ -111,32 +123,42 @@ class ViewModel:
             "databases": databases.rows(scene),
             "alerts": alerts.rows(scene, chronicle.incidents()),
         }
-        return {panel: self._view(scene, panel, rows[panel], settled=settled) for panel in PANELS}
+        longest = {panel: _longest(found) for panel, found in rows.items()}
+        together = max(cells for panel, cells in longest.items() if panel != "alerts")
+        longest = {p: n if p == "alerts" else together for p, n in longest.items()}
+        return {
+            panel: self._view(scene, panel, rows[panel], longest[panel], settled=settled)
+            for panel in PANELS
+        }
 
-    def _view(self, scene: Scene, panel: PanelId, rows: list[Row], *, settled: bool) -> PanelView:
+    def _view(
+        self, scene: Scene, panel: PanelId, rows: list[Row], longest: int, *, settled: bool
+    ) -> PanelView:
         ordered = self._orders[panel].arrange(rows, settled=settled, hold=panel == "alerts")
-        loud = [row for row in rows if row.mark.rank < 7]
+        loud = [row for row in rows if row.mark.rank <= ACKNOWLEDGED]
         worst = min(loud, key=lambda row: row.order, default=None)
-        return PanelView(panel, _badge(scene, panel, rows), ordered, len(loud), worst)
+        badge = _badge(scene, panel, rows)
+        return PanelView(panel, badge, ordered, len(loud), worst, longest)
+
+
+def _longest(rows: Sequence[Row]) -> int:
+    return max((width(row.cells["name"]) for row in rows), default=0)
 
 
 def newest_alert(panel: PanelView) -> Row | None:
-    """Return the story to show where there is room for one: an open alert, else the newest."""
-    return min(panel.rows, key=lambda row: row.order, default=None)
+    """Return the story to show where there is room for one: the newest open, else the newest."""
+    opened = [row for row in panel.rows if row.mark.rank < ACKNOWLEDGED]
+    return max(opened or panel.rows, key=lambda row: row.at, default=None)
 
 
 def _badge(scene: Scene, panel: PanelId, rows: list[Row]) -> Spans:
     if not rows:
         waiting = scene.snapshot.cycle.number == 0 and panel != "alerts"
         return (Span("waiting for the first look" if waiting else _EMPTY[panel], "dim"),)
-    counted = _BADGES[panel](rows)
-    return tuple(span for span in counted if span.text)
-
-
-def _workers_badge(rows: list[Row]) -> Spans:
-    meant = [row for row in rows if row.mark.rank != 8]
-    up = sum(row.cells["state"][0].text in ("up", "starting") or _healed(row) for row in meant)
-    return (Span(f"{up}/{len(meant)} up", "dim" if up == len(meant) else "text"),)
+    if panel == "workers":
+        up, meant = workers.tally(scene)
+        return (Span(f"{up}/{meant} up", "dim" if up == meant else "text"),)
+    return tuple(span for span in _BADGES[panel](rows) if span.text)
 
 
 def _sessions_badge(rows: list[Row]) -> Spans:
@@ -156,14 +178,13 @@ def _databases_badge(rows: list[Row]) -> Spans:
 
 
 def _alerts_badge(rows: list[Row]) -> Spans:
-    opened = sum(bool(row.alert) and row.mark.rank < 5 for row in rows)
-    acked = sum(row.mark.rank == 5 for row in rows)
+    opened = sum(bool(row.alert) and row.mark.rank < ACKNOWLEDGED for row in rows)
+    acked = sum(row.mark.rank == ACKNOWLEDGED for row in rows)
     tail = f" {glyphs.DOT} {acked} acknowledged" if acked else ""
     return (Span(f"{opened} open", "text" if opened else "dim"), Span(tail, "dim"))
 
 
-_BADGES: Final[dict[PanelId, Callable[[list[Row]], Spans]]] = {
-    "workers": _workers_badge,
+_BADGES: Final[dict[str, Callable[[list[Row]], Spans]]] = {
     "sessions": _sessions_badge,
     "disks": _disks_badge,
     "databases": _databases_badge,
@@ -174,7 +195,3 @@ _BADGES: Final[dict[PanelId, Callable[[list[Row]], Spans]]] = {
 def stuck_sessions(rows: Sequence[Row]) -> int:
     """Return how many sessions are stuck, or are being cleared."""
     return sum(row.mark.rank < 4 for row in rows)
-
-
-def _healed(row: Row) -> bool:
-    return row.mark.glyph == glyphs.DONE

@@ -11,7 +11,7 @@ from typing import Final
 from healmon.alerts.judge import key_of
 from healmon.clock import Gap
 from healmon.events import AlertNoted
-from healmon.plans import RANK, Finding, Status, Verdict
+from healmon.plans import RANK, Finding, Severity, Status, Verdict
 
 ENGINE: Final = "healmon"
 """Component and healer name of the engine itself."""
@@ -19,7 +19,7 @@ ENGINE: Final = "healmon"
 
 def healer_failed(name: str, reason: str) -> Finding:
     """A healer crashed or does not answer: what it looks after is unseen."""
-    level = "CRITICAL" if reason.startswith("crashed") else "WARNING"
+    level: Severity = "CRITICAL" if reason.startswith("crashed") else "WARNING"
     return Finding(f"healer-{name}", level, f"cannot look at {name}: {reason}", {"reason": reason})
 
 

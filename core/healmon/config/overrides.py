@@ -90,12 +90,11 @@ def _write_below(key: Key, values: dict[str, Any], rest: str, text: str, path: K
     table = table_of(key)
     if key.shape == "table":
         return _write(table, values.setdefault(key.name, {}), rest, text, path)
-    named, indexed = as_table(values.get(key.name)), as_list(values.get(key.name))
-    if named is not None and key.shape == "named":
-        return _write_named(table, named, rest, text, path)
-    if indexed is not None and key.shape == "tables":
-        return _write_indexed(table, indexed, rest, text, path)
-    raise _StrayError((*path, rest.lower()), "the configuration has none of these to override")
+    if key.shape == "named":
+        named = as_table(values.get(key.name, {}))
+        return () if named is None else _write_named(table, named, rest, text, path)
+    indexed = as_list(values.get(key.name, []))
+    return () if indexed is None else _write_indexed(table, indexed, rest, text, path)
 
 
 def _write_named(

@@ -46,7 +46,7 @@ class _Reader:
         self._context = Context(place, faults)
         self._faults = faults
 
-    def table(self, table: Table, raw: object, path: KeyPath, name: str = "") -> object:
+    def table(self, table: Table, raw: object, path: KeyPath, name: str | None = None) -> object:
         """Return the struct of one table; `name` is the one a person gave it, if any."""
         document = as_table(raw)
         if document is None:
@@ -54,7 +54,7 @@ class _Reader:
         for given in document:
             if table.key(given) is None:
                 self._unknown(table, path, given)
-        values: dict[str, Any] = {"name": name} if name else {}
+        values: dict[str, Any] = {} if name is None else {"name": name}
         for key in table.keys:
             if key.name in document:
                 value = self._key(key, document[key.name], (*path, key.name))

@@ -9,7 +9,7 @@
 | `io-wait` | nothing moves, and it waits in the kernel for a device |
 | `idle-in-transaction` | nothing moves, and nothing keeps it from moving |
 | `other-namespace`, `ofd-lock` | nothing moves, and the holder has no pid that can be named here |
-| `reader-pins-wal` | writers get on, but a reader keeps the -wal from shrinking |
+| `reader-pins-wal` | `free` or `busy`, but one reader has kept a large -wal from shrinking |
 """
 
 from __future__ import annotations
@@ -70,25 +70,27 @@ def waited_for(samples: tuple[Sample, ...]) -> tuple[int, ...]:
 
 
 def pin_of(reading: DatabaseReading) -> Pin | None:
-    """Return the reader that holds back most frames of the -wal, as F_GETLK named it."""
+    """Return the reader that holds back most frames of a large -wal, as F_GETLK named it.
+
+    One look proves little: readers that come and go have old marks, too.
+    """
     pins = [
-        Pin(lock.pid, reading.frames - (reading.marks[slot] if slot else 0))
+        Pin(lock.pid, reading.marks[slot] if slot else 0, reading.copied, reading.frames)
         for lock in reading.locks
         for slot in range(len(reading.marks))
         if lock.exact and lock.name == f"WAL_READ{slot}"
     ]
-    pinned = [pin for pin in pins if pin.frames > 0]
-    return max(pinned, key=lambda pin: pin.frames, default=None)
+    size = reading.wal.size if reading.wal is not None else 0
+    large = size > WAL_LARGE or size > WAL_FACTOR * reading.db.size
+    worst = max(pins, key=lambda pin: pin.held_back, default=None)
+    return worst if worst is not None and large and worst.held_back >= PINNED_FRAMES else None
 
 
 def classify(seen: DatabaseSeen) -> VerdictWord:
     """Return the word for one look at a database."""
     if seen.word:
         return "missing" if seen.word == "missing" else "cannot-look"
-    last = seen.samples[-1]
     if not same_hold(seen.samples):
-        if seen.pin is not None and _is_worth_a_line(last.reading, seen.pin):
-            return "reader-pins-wal"
         return "busy" if any(sample.reading.writer for sample in seen.samples) else "free"
     if not stands_still(seen.samples) or _cpu(seen.samples) >= CPU_TICKS:
         return "working"
@@ -108,8 +110,3 @@ def _kind_of_stillness(samples: tuple[Sample, ...]) -> VerdictWord:
 
 def _cpu(samples: tuple[Sample, ...]) -> float:
     return samples[-1].cpu - samples[0].cpu
-
-
-def _is_worth_a_line(reading: DatabaseReading, pin: Pin) -> bool:
-    size = reading.wal.size if reading.wal is not None else 0
-    return pin.frames >= PINNED_FRAMES and (size > WAL_LARGE or size > WAL_FACTOR * reading.db.size)

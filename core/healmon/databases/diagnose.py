@@ -24,7 +24,14 @@ from healmon.databases.model import (
     Seen,
     VerdictWord,
 )
-from healmon.databases.remember import packed, recall, remember, still_for, with_continued
+from healmon.databases.remember import (
+    packed,
+    recall,
+    remember,
+    remember_pin,
+    still_for,
+    with_continued,
+)
 from healmon.plans import (
     Diagnosis,
     Finding,
@@ -78,7 +85,9 @@ def _judge(
         return _unseen(database, seen, word, before), None
     memory = with_continued(before, seen, now)
     if word not in HELD:
-        memory = Memory(continued=memory.continued)
+        memory = remember_pin(seen, memory, now)
+        if memory.pin is not None and now.steady - memory.pin_since >= max(database.busy_for, 1.0):
+            word = "reader-pins-wal"
         return _verdict(database, seen, word, memory, now), None
     word, memory = remember(seen, word, memory, now)
     verdict = _verdict(database, seen, word, memory, now)
@@ -163,7 +172,7 @@ def _facts(database: Database, seen: DatabaseSeen, word: VerdictWord, memory: Me
     if word == "reader-pins-wal" and seen.pin is not None:
         frame = reading.page_size + 24
         holder = seen.holder
-        return replace(facts, holder=holder, pinned=seen.pin.frames * frame)
+        return replace(facts, holder=holder, pinned=seen.pin.held_back * frame)
     if word == "free" and not reading.locks and wal:
         return replace(facts, reason=wording.LEFT_WAL)
     if word not in HELD or seen.holder is None or memory.hold is None:

@@ -23,6 +23,8 @@ from healmon.world.hands import Hands
 from healmon.world.processes import Processes
 from healmon.world.sqlite import Locks
 
+BLIND = {"missing", "cannot-look"}
+"""Verdicts that know nothing of locks."""
 ICONS = {"critical": "🚨", "warning": "⚠️ ", "unknown": "❓"}
 
 
@@ -87,7 +89,7 @@ class DatabasesHealer:
             there = ", ".join(sorted(of_healer(known, HEALER))) or "none"
             raise DataError(f"no database {component!r}", remedy=f"there is: {there}")
         facts = facts_in(view)
-        if facts.verdict in {"missing", "cannot-look"}:
+        if facts.verdict in BLIND:
             raise DataError(f"{component}: {view.summary}", remedy="nothing is known of its locks")
         if facts.since is None or facts.holder is None:
             raise DataError(f"{component} is not locked", remedy=f"it is {view.summary}")
@@ -121,16 +123,14 @@ class DatabasesHealer:
         views = of_healer(known, HEALER)
         if not views:
             return ["   No databases to watch"]
-        lines: list[str] = []
-        free = False
+        told: list[str] = []
+        locked = looked = False
         for component in sorted(views):
-            view = views[component]
-            line = line_for(view, known.at)
-            if line:
-                lines.append(f"   {line}")
-            free |= view.status != "unknown" and not line
-        locked = any(facts_in(view).since is not None for view in views.values())
-        return lines if locked or not free else ["   ✅ No database locks", *lines]
+            line, facts = line_for(views[component], known.at), facts_in(views[component])
+            told += [f"   {line}"] if line else []
+            locked |= bool(line) and facts.since is not None
+            looked |= facts.verdict not in BLIND
+        return told if locked or not looked else ["   ✅ No database locks", *told]
 
     async def close(self) -> None:
         """Stop watching and send the standing child away."""
@@ -161,6 +161,6 @@ def line_for(view: ComponentView, at: float) -> str:
         calm = "⏳" if facts.verdict != "working" else ""
         icon = ICONS.get(view.status, calm)
         return f"{icon} {name}: {wording.standing(facts, at)}" if icon else ""
-    if view.status in ICONS:
-        return f"{ICONS[view.status]} {name}: {view.summary}"
+    if view.status in ICONS or facts.verdict in BLIND:
+        return f"{ICONS.get(view.status, '❓')} {name}: {view.summary}"
     return f"ℹ️  {name}: {view.summary}" if facts.verdict == "reader-pins-wal" else ""

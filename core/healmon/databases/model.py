@@ -66,10 +66,23 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Pin(msgspec.Struct, frozen=True):
-    """A reader that keeps frames of the -wal from being copied into the database."""
+    """A reader that keeps frames of the -wal from being copied into the database.
+
+    Attributes:
+        mark: the last frame that it reads; later ones must wait for it.
+        copied: frames copied so far.
+        frames: all frames.
+    """
 
     pid: int
+    mark: int
+    copied: int
     frames: int
+
+    @property
+    def held_back(self) -> int:
+        """How many frames wait for this reader."""
+        return self.frames - max(self.mark, self.copied)
 
 
 class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +91,7 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         samples: oldest first; more than one only while a lock stands still.
         holder: who holds the write lock at the end, or else who pins the wal.
-        pin: the reader that holds back most frames.
+        pin: the reader that holds back most frames of a large -wal.
         word: why it could not be looked at, or empty.
         reason: the same for people.
         continued: steady seconds at which healmon last continued this holder, or None.
@@ -142,6 +155,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     since_wall: float = 0.0
     started: float = 0.0
     still: Still | None = None
+    pin: Pin | None = None
+    pin_since: float = 0.0
     continued: Continued | None = None
 
 

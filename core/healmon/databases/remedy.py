@@ -17,7 +17,6 @@ from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
 from healmon.world.processes import Identity
-from healmon.world.sqlite import LookError
 
 WITHIN = 5.0
 """Seconds within which the proof must come."""
@@ -51,19 +50,19 @@ async def continue_holder(
         VetoError: it is not as ordered; no signal was sent.
         RemedyError: the signal was refused, or the process stayed stopped, or cannot be seen.
     """
-    await doors.hands.call(lambda: _insist(order, doors))
-    await hand.about_to(f"send SIGCONT to {order.holder}")
-    await doors.hands.call(lambda: _send(order, doors))
+    try:
+        await doors.hands.call(lambda: _insist(order, doors))
+        await hand.about_to(f"send SIGCONT to {order.holder}")
+        await doors.hands.call(lambda: _send(order, doors))
+    except ProbeError as error:
+        raise VetoError(f"{order.name} cannot be looked at again: {error}") from error
     sent()
     return await _prove(order, doors)
 
 
 def _insist(order: Order, doors: Doors) -> None:
     """Look again; return only when everything is as it was when the order was given."""
-    try:
-        sample = take_sample(order.path, doors)
-    except LookError as error:
-        raise VetoError(f"{order.name} cannot be looked at again: {error}") from error
+    sample = take_sample(order.path, doors)
     changed = changed_since(order, sample)
     if changed:
         raise VetoError(changed)
@@ -81,8 +80,6 @@ def _send(order: Order, doors: Doors) -> None:
         sent = doors.processes.signal(_identity(order), signal.SIGCONT)
     except PermissionError as error:
         raise RemedyError(f"healmon may not signal {order.holder}") from error
-    except ProbeError as error:
-        raise RemedyError(f"{order.holder} cannot be signalled: {error}") from error
     if not sent:
         raise VetoError(f"{order.holder} has just ended")
 

@@ -83,6 +83,21 @@ def remember(
     return word, replace(memory, still=still)
 
 
+def remember_pin(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
+    """Return the memory of a database that nobody locks for long: only who pins its -wal."""
+    pin, was = seen.pin, before.pin
+    if pin is None:
+        return Memory(continued=before.continued)
+    same = (
+        was is not None
+        and (was.pid, was.mark, was.copied) == (pin.pid, pin.mark, pin.copied)
+        and was.frames <= pin.frames
+    )
+    since = before.pin_since if same else now.steady
+    # the first sight is kept, so that the memory does not change with every frame
+    return Memory(pin=was if same else pin, pin_since=since, continued=before.continued)
+
+
 def baseline_of(sample: Sample) -> Baseline:
     """Return what must not move while a lock stands still."""
     return Baseline(sample.reading.growth, sample.cpu, sample.state in {"T", "t"})

@@ -66,6 +66,7 @@ class Faults:
         self._lock = threading.Lock()
         self._pause = threading.Event()
         self._turn = 0
+        self._stopped: set[Identity] = set()
 
     def all(self) -> list[Fault]:
         """Return the faults, in the order of the specification's four healers."""
@@ -140,10 +141,15 @@ class Faults:
         return f"froze {name} on task {prompt}: its spinner goes on, its work does not"
 
     def stop_lock_holder(self) -> str:
-        """Stop the writer while it holds the main database's write lock."""
+        """Stop the writer, each time a new one, while it holds the main database's write lock."""
         who = self.writer() or self._start_writer()
         if owned.stopped(self._processes, who):
             return f"the writer (pid {who.pid}) is stopped already"
+        if who in self._stopped:
+            # who is stopped a second time is meant to be, a healer may think
+            owned.end(self._processes, [who])
+            who = self._start_writer()
+        self._stopped.add(who)
         nonce, holding = os.urandom(8).hex(), self._layout.run / "holding"
         fresh = self._layout.run / "hold.new"
         fresh.write_text(nonce)

@@ -146,23 +146,24 @@ class Acts:
         if reason:
             return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
         began = process_seconds()
-        failed = ""
         try:
             proof = await act.room.healer.carry_out(plan, _Hand(self, act))
         except VetoError as error:
             reason = clean(str(error))
             return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
         except RemedyError as error:
-            failed = clean(str(error))
+            return self._failed(plan, str(error), began)
         except Exception as error:  # noqa: BLE001 - a remedy's crash must not end the engine
-            failed = clean(f"crashed: {type(error).__name__}: {error}")
+            return self._failed(plan, f"crashed: {type(error).__name__}: {error}", began)
         seconds = round(process_seconds() - began, 3)
-        if failed:
-            event = ev.ActionFailed(plan.id, plan.component, plan.action, failed, seconds)
-            return f"failed: {failed}", event
         return proof.text, ev.ActionVerified(
             plan.id, plan.component, plan.action, proof.text, seconds, proof.message, proof.details
         )
+
+    def _failed(self, plan: Plan, reason: str, began: float) -> tuple[str, ev.Event]:
+        reason, seconds = clean(reason), round(process_seconds() - began, 3)
+        event = ev.ActionFailed(plan.id, plan.component, plan.action, reason, seconds)
+        return f"failed: {reason}", event
 
     @property
     def in_flight(self) -> list[asyncio.Task[str]]:

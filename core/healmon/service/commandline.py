@@ -5,21 +5,21 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 from pathlib import Path
 
-from healmon.clock import local_time, process_seconds
+from healmon.clock import SystemClock, format_utc, local_time, parse_utc, process_seconds
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.show import show
 from healmon.errors import DataError, HolderError, UsageError
+from healmon.events import decode
 from healmon.plans import Packed
 from healmon.service import instance
 from healmon.service.host import DATABASE
 from healmon.service.links import ask_healer
 from healmon.service.log import line
-from healmon.store import read, stream
-from healmon.units import format_duration, parse_duration
+from healmon.store import read
+from healmon.units import parse_duration
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
 
@@ -146,24 +146,22 @@ def alerts(state_dir: Path, args: argparse.Namespace) -> int:
 
 def events(state_dir: Path, args: argparse.Namespace) -> int:
     """Print the event log since some time ago; returns 0."""
+    json_wanted = getattr(args, "json", False)
     database = state_dir / DATABASE
     if not database.exists():
         raise HolderError(f"there is no health store in {state_dir} yet")
-    since = _period(args.since) or 0.0
+    since = SystemClock().read().wall - (_period(args.since) or 0.0)
     connection = read.open_reader(database)
     try:
-        last = read.last_event_wall(connection)
         after = 0
-        while batch := stream.read_events(connection, after, 500):
-            after = batch[-1].id
-            for record in batch:
-                text = line(record.event)
-                if record.wall < last - since or (
-                    args.component and args.component not in text.split()[:2]
-                ):
-                    continue
-                say(f"{record.id:>7}  {local_time(record.wall, '%m-%d %H:%M:%S')}  {text}")
+        while batch := read.events(
+            connection, after, 500, since=format_utc(since), component=args.component or ""
+        ):
+            after = batch[-1]["id"]
+            for row in batch:
+                when = local_time(parse_utc(row["timestamp"]), "%m-%d %H:%M:%S")
+                text = row["payload"] if json_wanted else line(decode(row["payload"]))
+                say(text if json_wanted else f"{row['id']:>7}  {when}  {text}")
     finally:
         connection.close()
-    print(f"(the last {format_duration(since)})", file=sys.stderr)  # noqa: T201 - not data
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import msgspec
 
 from healmon.clock import process_seconds
+from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
@@ -148,7 +150,7 @@ class StoreLink:
                         snapshot = apply(snapshot, record)
                         sink(record)
                         version = -1  # there may be more than one page: look again
-                except (OSError, msgspec.MsgspecError, read.ReadError) as error:
+                except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
                     self._trouble = clean(f"cannot read the store: {error}")
         finally:
             connection.close()
@@ -184,7 +186,7 @@ def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> An
         number = commands.send(database, verb, target, arguments, commands.origin(), ASK_PATIENCE)
         knock(state_dir)
         state, outcome = commands.wait(database, number, ASK_PATIENCE)
-    except (OSError, read.ReadError) as error:
+    except (OSError, sqlite3.Error, HealmonError) as error:
         return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
     if not outcome:
         return Answer(ok=False, text=f"the request is {state}")
@@ -196,7 +198,7 @@ def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> An
 def _history(database: Path, count: int) -> list[Recorded]:
     try:
         connection = read.open_reader(database)
-    except (OSError, read.ReadError):
+    except (OSError, sqlite3.Error, HealmonError):
         return []
     try:
         return stream.read_events(connection, read.last_event_id(connection) - count, count)

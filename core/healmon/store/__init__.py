@@ -1,12 +1,12 @@
 """The health store: schema, writer, reader, self-repair.
 
-Two faces with different weights: `store.Store` is the healer's writer; `read` needs the standard
-library only, so that a status command answers at once. Importing this package loads neither.
+Two faces with different weights: `Store` is the healer's writer; `read` needs the standard library
+only, so that a status command answers at once. Importing this package loads neither.
 
     schema     the tables, and the migrations that lead to them
     project    event -> rows; pure
     buffer     what waits for the writer: bounded, decisions outlive samples
-    writer     the one thread that writes
+    writer     the one thread that writes: `pieces` of work into the `held` file
     opening    opens the file, refuses what is not ours, sets aside what is damaged
     upkeep     retention and free pages, in small bites
     faults     what a database error means, in words
@@ -14,3 +14,20 @@ library only, so that a status command answers at once. Importing this package l
     read       rows for people, standard library only
     stream     events and snapshots out of the store again
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from healmon.store.store import Store
+
+__all__ = ["Store"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "Store":
+        from healmon.store.store import Store  # noqa: PLC0415 - too heavy for a reader
+
+        return Store
+    raise AttributeError(name)

@@ -17,7 +17,7 @@ class Held:
 
     Args:
         path: the database file.
-        born: `meta` rows for a file that must be begun.
+        host: kept in a file that must be begun.
         ballast: the spare megabyte.
 
     Attributes:
@@ -26,10 +26,10 @@ class Held:
         damage: set by the writer: why the file at the path must not be used again.
     """
 
-    def __init__(self, path: Path, born: dict[str, str], ballast: Ballast) -> None:
+    def __init__(self, path: Path, host: str, ballast: Ballast) -> None:
         self._path = path
         self._wal = Path(f"{path}-wal")
-        self._born = born
+        self._host = host
         self._ballast = ballast
         self._conn: sqlite3.Connection | None = None
         self._file: opening.FileId | None = None
@@ -60,23 +60,31 @@ class Held:
         """
         if self._conn is None:
             self._ballast.relieve()
-            self._adopt_new(self._open(stamp(wall), first))
+            self._adopt_new(self._open(format_utc(wall), first))
         assert self._conn is not None
         return self._conn
 
-    def _open(self, stamp: str, first: int | None) -> opening.Opened:
+    def _open(self, at: str, first: int | None) -> opening.Opened:
+        if self._wal_file is not None and opening.identify(self._path) != self._file:
+            self._part_from_wal(at)
         if self.damage:
-            opened = opening.begin_again(self._path, self._born, stamp, self.damage)
+            opened = opening.begin_again(self._path, self._host, at, self.damage)
             self.damage = ""
             return opened
-        opened = opening.open_store(self._path, self._born, stamp)
+        opened = opening.open_store(self._path, self._host, at)
         if not self._collides(opened.conn, first):
             return opened
         # another store's file was put here: its ids and ours must not mix
         opened.conn.close()
-        kept = opening.set_aside(self._path, "replaced", stamp)
+        kept = opening.set_aside(self._path, "replaced", at)
         self.repaired = f"{self._path.name} was replaced while healmon ran; kept as {kept.name}"
-        return opening.open_store(self._path, self._born, stamp)
+        return opening.open_store(self._path, self._host, at)
+
+    def _part_from_wal(self, at: str) -> None:
+        """Keep the -wal of a file that is gone from flowing into the one that took its place."""
+        if opening.identify(self._wal) == self._wal_file:
+            opening.set_aside(self._path, "orphaned", at, ("-wal", "-shm"))
+        self._wal_file = None
 
     def _collides(self, conn: sqlite3.Connection, first: int | None) -> bool:
         if not self.epoch or first is None or epoch_of(conn) == self.epoch:
@@ -123,9 +131,3 @@ def epoch_of(conn: sqlite3.Connection) -> str:
     """Return the random name a store was born with."""
     row = conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
     return str(row[0]) if row else ""
-
-
-def stamp(wall: float) -> str:
-    """Return a time as it may stand in a file name: `20260206T101530Z`."""
-    text = format_utc(wall)
-    return f"{text[:19].replace('-', '').replace(':', '').replace(' ', 'T')}Z"

@@ -9,6 +9,7 @@ the data, and calling it damage would be the loss.
 from __future__ import annotations
 
 import contextlib
+import secrets
 import sqlite3
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from healmon.state import Snapshot
 from healmon.store import schema
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
-from healmon.store.stream import encode_snapshot, read_snapshot
+from healmon.store.stream import encode_snapshot, fold
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
 from healmon.text import clean
@@ -62,13 +63,13 @@ def connect(path: Path, parameters: str) -> sqlite3.Connection:
     )
 
 
-def open_store(path: Path, born: dict[str, str], stamp: str) -> Opened:
+def open_store(path: Path, host: str, at: str) -> Opened:
     """Open the store for writing, beginning a new file where there is none or a damaged one.
 
     Args:
         path: the database file.
-        born: `meta` rows of a file that is begun (epoch, host, created).
-        stamp: the time as text, for the names of files set aside.
+        host: kept in a file that is begun.
+        at: the time now, as the store writes it.
 
     Raises:
         StoreVersionError: the file is another program's or a newer healmon's; it was not touched.
@@ -76,19 +77,19 @@ def open_store(path: Path, born: dict[str, str], stamp: str) -> Opened:
     """
     unclean = _size(path, "-wal") > 0
     if not path.exists() and unclean:
-        set_aside(path, "orphaned", stamp)  # a dead file's -wal must not flow into a new one
+        set_aside(path, "orphaned", at)  # a dead file's -wal must not flow into a new one
         unclean = False
     fresh = _size(path) <= 0
     try:
         _refuse_others(path)
-        return Opened(_ready(path, born, check=unclean), fresh)
+        return Opened(_ready(path, host, at, check=unclean), fresh)
     except sqlite3.DatabaseError as error:
         if kind_of(error) is not Kind.DAMAGED:
             raise
-        return begin_again(path, born, stamp, str(error))
+        return begin_again(path, host, at, str(error))
 
 
-def begin_again(path: Path, born: dict[str, str], stamp: str, why: str) -> Opened:
+def begin_again(path: Path, host: str, at: str, why: str) -> Opened:
     """Set a damaged file aside and begin a new one with what could be read of the old.
 
     Raises:
@@ -96,8 +97,8 @@ def begin_again(path: Path, born: dict[str, str], stamp: str, why: str) -> Opene
         sqlite3.Error: no new file can be begun.
     """
     known = _salvage(path)
-    kept = set_aside(path, "damaged", stamp)
-    conn = _ready(path, born, check=False)
+    kept = set_aside(path, "damaged", at)
+    conn = _ready(path, host, at, check=False)
     if known is not None:
         keep_snapshot(conn, known)
     told = "what was known goes on" if known is not None else "what was known is lost"
@@ -113,17 +114,24 @@ def keep_snapshot(conn: sqlite3.Connection, snapshot: Snapshot) -> None:
         store_checkpoint(conn, snapshot.last_id, encode_snapshot(snapshot))
 
 
-def set_aside(path: Path, label: str, stamp: str) -> Path:
+def set_aside(path: Path, label: str, at: str, members: tuple[str, ...] = _FAMILY) -> Path:
     """Rename a database with its -wal and -shm; return the new name of the database.
 
     The two keep their place beside it, so that SQLite still finds what belongs together.
+
+    Args:
+        path: the database file.
+        label: what became of it: `damaged`, `orphaned`, `replaced`.
+        at: the time now, as the store writes it.
+        members: which of the three.
     """
+    stamp = f"{at[:19].replace('-', '').replace(':', '').replace(' ', 'T')}Z"
     target = path.with_name(f"{path.name}.{label}-{stamp}")
     number = 1
     while any(Path(f"{target}{end}").exists() for end in _FAMILY):
         number += 1
         target = path.with_name(f"{path.name}.{label}-{stamp}-{number}")
-    for end in _FAMILY:
+    for end in members:
         member = Path(f"{path}{end}")
         if member.exists():
             member.rename(f"{target}{end}")
@@ -153,8 +161,8 @@ def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
     try:
         try:
             schema.version_of(conn)
-        except sqlite3.OperationalError:
-            if _size(path, "-wal") > 0:
+        except sqlite3.OperationalError as error:
+            if _size(path, "-wal") > 0 or kind_of(error) is Kind.LOCKED:
                 raise
             conn.close()
             conn = connect(path, "immutable=1")
@@ -175,7 +183,7 @@ def _size(path: Path, end: str = "") -> int:
         return -1
 
 
-def _ready(path: Path, born: dict[str, str], *, check: bool) -> sqlite3.Connection:
+def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection:
     conn = connect(path, "mode=rwc")
     try:
         conn.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of effect only before the first table
@@ -184,6 +192,7 @@ def _ready(path: Path, born: dict[str, str], *, check: bool) -> sqlite3.Connecti
         conn.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
         if check:
             _must_be_whole(conn)
+        born = {"epoch": secrets.token_hex(8), "host": host, "created": at}
         schema.migrate(conn, born)
     except BaseException:
         conn.close()
@@ -215,8 +224,10 @@ def _refuse_others(path: Path) -> None:
     if pending:
         try:
             _look(path, "mode=ro")
-        except sqlite3.OperationalError:
-            pass  # a full disk or a hot journal; what the file itself says will have to do
+        except sqlite3.OperationalError as error:
+            if kind_of(error) is Kind.LOCKED:
+                raise
+            # a full disk or a hot journal; what the file itself says will have to do
         else:
             return
     _look(path, "immutable=1")
@@ -289,7 +300,7 @@ def _salvage(path: Path) -> Snapshot | None:
         return None
     try:
         with read_only(path) as conn:
-            snapshot = read_snapshot(conn)
+            snapshot = fold(conn)
     except sqlite3.Error:
         return None
     return snapshot if snapshot.last_id else None

@@ -2,13 +2,15 @@
 
 Every function makes one short query and fetches all of it: a cursor left half-read would keep the
 writer's -wal from shrinking. Rows are plain dicts with the columns' names; times are the store's
-text.
+text. All of them raise `ReadError` when the store cannot be read.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
@@ -31,19 +33,23 @@ _STATUS_RANK: Final = (
 _EVENT: Final = "id, timestamp, kind, component, severity, payload, cause"
 
 
+class ReadError(StoreFaultError):
+    """The health store cannot be read right now."""
+
+
 def open_reader(path: Path) -> sqlite3.Connection:
     """Return a connection that cannot write; close it after use.
 
     Raises:
-        StoreFaultError: there is no store, or it cannot be read now.
+        ReadError: there is no store, or it cannot be read now.
         StoreVersionError: it is a newer healmon's, or no health store.
     """
     if not path.exists():
-        raise StoreFaultError(
+        raise ReadError(
             f"no health store at {path}",
             remedy="start a healer first, or name its directory with --state-dir",
         )
-    try:
+    with reading(str(path)):
         conn = sqlite3.connect(
             f"file:{quote(str(path))}?mode=ro",
             uri=True,
@@ -51,25 +57,25 @@ def open_reader(path: Path) -> sqlite3.Connection:
             isolation_level=None,
             check_same_thread=False,
         )
-    except sqlite3.Error as error:
-        raise _unreadable(path, error) from error
-    try:
-        _must_be_ours(conn, path)
-    except sqlite3.Error as error:
-        conn.close()
-        raise _unreadable(path, error) from error
-    except BaseException:
-        conn.close()
-        raise
-    conn.row_factory = _as_dict
+        try:
+            _must_be_ours(conn, path)
+        except BaseException:
+            conn.close()
+            raise
     return conn
 
 
-def _unreadable(path: Path, error: sqlite3.Error) -> StoreFaultError:
-    return StoreFaultError(
-        f"the health store {path} cannot be read: {error}",
-        remedy="check its permissions and its disk; a running healer mends a damaged one",
-    )
+@contextlib.contextmanager
+def reading(what: str = "") -> Generator[None, None, None]:
+    """Have a database error come out as a `ReadError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        place = f" {what}" if what else ""
+        raise ReadError(
+            f"the health store{place} cannot be read: {error}",
+            remedy="check its permissions and its disk; a running healer mends a damaged one",
+        ) from error
 
 
 def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
@@ -82,45 +88,61 @@ def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer healmon (layout {version}; this one knows {VERSION})",
             remedy="update healmon",
         )
+    (tables,) = conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if not tables:
+        raise ReadError(f"{path} holds nothing yet", remedy="a healer that starts fills it")
     raise StoreVersionError(f"{path} is not a health store", remedy="check --state-dir")
 
 
-def _as_dict(cursor: sqlite3.Cursor, values: tuple[Any, ...]) -> Row:
-    return {column[0]: value for column, value in zip(cursor.description, values, strict=True)}
+def _rows(conn: sqlite3.Connection, sql: str, *values: str | int) -> list[Row]:
+    with reading():
+        cursor = conn.execute(sql, values)
+        names = [column[0] for column in cursor.description]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _value(conn: sqlite3.Connection, sql: str) -> int | str | None:
+    with reading():
+        row = conn.execute(sql).fetchone()
+        return row[0] if row else None
 
 
 def open_alerts(conn: sqlite3.Connection) -> list[Row]:
     """Return the alerts not yet resolved, worst first, then oldest first."""
-    return conn.execute(
-        f"SELECT * FROM health_alerts WHERE resolved = 0 ORDER BY {_WORST_FIRST}"  # noqa: S608 - a constant
-    ).fetchall()
+    return _rows(
+        conn,
+        f"SELECT * FROM health_alerts WHERE resolved = 0 ORDER BY {_WORST_FIRST}",  # noqa: S608 - a constant
+    )
 
 
 def all_alerts(conn: sqlite3.Connection, limit: int) -> list[Row]:
     """Return the newest alerts, resolved or not, newest first."""
-    return conn.execute(
-        "SELECT * FROM health_alerts ORDER BY timestamp DESC, id DESC LIMIT ?", (limit,)
-    ).fetchall()
+    return _rows(
+        conn, "SELECT * FROM health_alerts ORDER BY timestamp DESC, id DESC LIMIT ?", limit
+    )
 
 
 def components(conn: sqlite3.Connection) -> list[Row]:
     """Return every component as last seen, by name."""
-    return conn.execute("SELECT * FROM components ORDER BY component").fetchall()
+    return _rows(conn, "SELECT * FROM components ORDER BY component")
 
 
 def unhealthy(conn: sqlite3.Connection) -> list[Row]:
     """Return the components that are not well, worst first."""
-    return conn.execute(
+    return _rows(
+        conn,
         "SELECT * FROM components WHERE status NOT IN ('healthy', 'recovered')"  # noqa: S608 - a constant
-        f" ORDER BY {_STATUS_RANK}, component"
-    ).fetchall()
+        f" ORDER BY {_STATUS_RANK}, component",
+    )
 
 
 def recent_actions(conn: sqlite3.Connection, limit: int) -> list[Row]:
     """Return the newest remedies with their outcome (`recovered` or `error`), newest first."""
-    return conn.execute(
-        "SELECT * FROM health_metrics WHERE action_taken <> '' ORDER BY id DESC LIMIT ?", (limit,)
-    ).fetchall()
+    return _rows(
+        conn,
+        "SELECT * FROM health_metrics WHERE action_taken <> '' ORDER BY id DESC LIMIT ?",
+        limit,
+    )
 
 
 def events(
@@ -140,48 +162,55 @@ def events(
         since: only events of this time (the store's text) or later.
         component: only events about this component.
     """
-    where, values = ["id > ?"], [after_id, since, component, limit]
+    where = ["id > ?"]
     where.append("timestamp >= ?" if since else "? = ''")
     where.append("component = ?" if component else "? = ''")
-    return conn.execute(
+    return _rows(
+        conn,
         f"SELECT {_EVENT} FROM events WHERE {' AND '.join(where)} ORDER BY id LIMIT ?",  # noqa: S608 - constants
-        values,
-    ).fetchall()
+        after_id,
+        since,
+        component,
+        limit,
+    )
 
 
 def event(conn: sqlite3.Connection, event_id: int) -> Row | None:
     """Return one event, or None."""
-    row: Row | None = conn.execute(
-        f"SELECT {_EVENT} FROM events WHERE id = ?",  # noqa: S608 - a constant
-        (event_id,),
-    ).fetchone()
-    return row
+    rows = _rows(conn, f"SELECT {_EVENT} FROM events WHERE id = ?", event_id)  # noqa: S608 - a constant
+    return rows[0] if rows else None
 
 
 def effects(conn: sqlite3.Connection, event_id: int) -> list[Row]:
     """Return the events that this one led to, oldest first."""
-    return conn.execute(
+    return _rows(
+        conn,
         f"SELECT {_EVENT} FROM events WHERE cause = ? ORDER BY id",  # noqa: S608 - a constant
-        (event_id,),
-    ).fetchall()
+        event_id,
+    )
 
 
 def last_event_id(conn: sqlite3.Connection) -> int:
     """Return the newest event's id, 0 when there is none."""
-    (newest,) = conn.execute("SELECT max(id) AS newest FROM events").fetchone().values()
-    return int(newest or 0)
+    return int(_value(conn, "SELECT max(id) FROM events") or 0)
+
+
+def last_event_wall(conn: sqlite3.Connection) -> float:
+    """Return the newest event's time in epoch seconds, 0.0 when there is none."""
+    from healmon.clock import parse_utc  # noqa: PLC0415 - few readers need the clock
+
+    newest = _value(conn, "SELECT timestamp FROM events ORDER BY id DESC LIMIT 1")
+    return parse_utc(str(newest)) if newest else 0.0
 
 
 def data_version(conn: sqlite3.Connection) -> int:
     """Return a number that changes when another connection has committed. 3 µs; ask often."""
-    (version,) = conn.execute("PRAGMA data_version").fetchone().values()
-    return int(version)
+    return int(_value(conn, "PRAGMA data_version") or 0)
 
 
 def meta(conn: sqlite3.Connection) -> dict[str, str]:
     """Return what the file was born with: `epoch`, `host`, `created`."""
-    rows: list[Row] = conn.execute("SELECT key, value FROM meta").fetchall()
-    return {row["key"]: row["value"] for row in rows}
+    return {row["key"]: row["value"] for row in _rows(conn, "SELECT key, value FROM meta")}
 
 
 def file_id(path: Path) -> tuple[int, int] | None:
@@ -207,10 +236,11 @@ def engine_facts(conn: sqlite3.Connection) -> dict[str, Row]:
     facts: dict[str, Row] = {}
     for name, kind in names.items():
         # the kind stands in the text, not as a parameter: only so the partial index serves
-        row: Row | None = conn.execute(
-            f"SELECT {_EVENT} FROM events WHERE kind = '{kind}' ORDER BY id DESC LIMIT 1"  # noqa: S608 - constants
-        ).fetchone()
-        if row is not None:
+        rows = _rows(
+            conn,
+            f"SELECT {_EVENT} FROM events WHERE kind = '{kind}' ORDER BY id DESC LIMIT 1",  # noqa: S608 - constants
+        )
+        for row in rows:
             payload: Row = json.loads(row["payload"])
             facts[name] = {**payload, "id": row["id"], "timestamp": row["timestamp"]}
     return facts

@@ -11,7 +11,6 @@ makes the rows whole again.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +24,8 @@ from healmon.store import opening
 from healmon.store.ballast import Ballast
 from healmon.store.buffer import Buffer, Checkpoint
 from healmon.store.faults import Kind, kind_of, words
-from healmon.store.held import Held, stamp
-from healmon.store.stream import read_snapshot
+from healmon.store.held import Held
+from healmon.store.stream import fold
 from healmon.store.writer import Writer
 
 CAPACITY: Final = 10_000
@@ -55,6 +54,8 @@ class Store:
         self._writer = Writer(path, self._buffer, held, ballast)
         self._since = 0
         self._losses = 0
+        self._newest = 0
+        self._kept = 0
 
     @classmethod
     def open(
@@ -85,23 +86,22 @@ class Store:
             StoreFaultError: what the last run knew cannot be read; healing would be blind.
         """
         ballast = Ballast(path.with_name("healmon.ballast"))
-        born = {"epoch": secrets.token_hex(8), "host": host, "created": format_utc(now.wall)}
-        store = cls(path, Held(path, born, ballast), ballast, capacity)
+        store = cls(path, Held(path, host, ballast), ballast, capacity)
         store.on_fault, store.on_recover = on_fault, on_recover
         ballast.relieve()
-        error = store._load(born, stamp(now.wall), ballast)
+        error = store._load(host, format_utc(now.wall), ballast)
         if error is not None:
             store._load_unwritable(error)
         ballast.load()
         store._writer.start(now.wall)
         return store
 
-    def _load(self, born: dict[str, str], when: str, ballast: Ballast) -> Exception | None:
+    def _load(self, host: str, at: str, ballast: Ballast) -> Exception | None:
         """Open for writing and learn what the last run knew; returns why that cannot be now."""
         end = process_seconds() + PATIENCE
         while True:
             try:
-                self._take_up(opening.open_store(self.path, born, when), born, when)
+                self._take_up(opening.open_store(self.path, host, at), host, at)
             except (sqlite3.Error, OSError) as error:
                 self._held.let_go()
                 kind = kind_of(error)
@@ -111,14 +111,14 @@ class Store:
             else:
                 return None
 
-    def _take_up(self, opened: opening.Opened, born: dict[str, str], when: str) -> None:
+    def _take_up(self, opened: opening.Opened, host: str, at: str) -> None:
         try:
             self._know(opened.conn)
         except sqlite3.DatabaseError as error:
             opened.conn.close()
             if kind_of(error) is not Kind.DAMAGED:
                 raise
-            opened = opening.begin_again(self.path, born, when, str(error))
+            opened = opening.begin_again(self.path, host, at, str(error))
             self._know(opened.conn)
         self._held.repaired = opened.repaired
         self._held.adopt(opened.conn)
@@ -137,12 +137,13 @@ class Store:
             ) from error
 
     def _know(self, conn: sqlite3.Connection) -> None:
-        self.snapshot = read_snapshot(conn)
+        self.snapshot = fold(conn)
         newest, kept = conn.execute(
             "SELECT (SELECT max(id) FROM events), (SELECT max(event_id) FROM checkpoints)"
         ).fetchone()
         self.last_id = max(self.snapshot.last_id, newest or 0)
-        self._since = self.last_id - (kept or 0)
+        self._kept = kept or 0
+        self._since = self.last_id - self._kept
 
     @property
     def fault(self) -> str:
@@ -185,6 +186,7 @@ class Store:
     def append(self, record: Recorded) -> None:
         """Keep one more event. Never blocks, never raises; ids must grow."""
         self._since += 1
+        self._newest = record.id
         self._buffer.put(record)
 
     async def flush(self, timeout: float) -> bool:  # noqa: ASYNC109 - a deadline, not a cancellation
@@ -214,8 +216,13 @@ class Store:
         Args:
             snapshot: the fold of every event appended so far.
         """
+        losses = self._writer.losses
+        if snapshot.last_id == self._kept and losses == self._losses:
+            return
         self._since = 0
-        self._losses = self._writer.losses
+        self._kept = snapshot.last_id
+        if snapshot.last_id >= self._newest:
+            self._losses = losses  # an older one could not make rows whole
         self._buffer.put_checkpoint(Checkpoint(snapshot, self._losses))
 
     def prune(self, before_wall: float) -> None:

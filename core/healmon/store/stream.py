@@ -11,6 +11,7 @@ import msgspec
 from healmon.clock import parse_utc
 from healmon.events import Recorded, decode
 from healmon.state import Snapshot, replay
+from healmon.store.read import reading
 
 _log = logging.getLogger(__name__)
 _PAGE = 1_000
@@ -23,20 +24,39 @@ def read_events(conn: sqlite3.Connection, after: int, limit: int = _PAGE) -> lis
     """Return events with ids above `after`, oldest first, at most `limit`.
 
     Events of a kind this version does not know are passed over.
+
+    Raises:
+        ReadError: the store cannot be read now.
     """
-    return list(_recorded(_page(conn, after, limit)))
+    with reading():
+        return list(_recorded(_page(conn, after, limit)))
 
 
 def read_before(conn: sqlite3.Connection, before: int, limit: int) -> list[Recorded]:
-    """Return the newest `limit` events with ids below `before`, oldest first."""
-    rows = conn.execute(
-        f"SELECT {_COLUMNS} FROM events WHERE id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - a constant
-        (before, limit),
-    ).fetchall()
+    """Return the newest `limit` events with ids below `before`, oldest first.
+
+    Raises:
+        ReadError: the store cannot be read now.
+    """
+    with reading():
+        rows = conn.execute(
+            f"SELECT {_COLUMNS} FROM events WHERE id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - a constant
+            (before, limit),
+        ).fetchall()
     return list(_recorded(reversed(rows)))
 
 
 def read_snapshot(conn: sqlite3.Connection) -> Snapshot:
+    """Return what all stored events fold into.
+
+    Raises:
+        ReadError: the store cannot be read now.
+    """
+    with reading():
+        return fold(conn)
+
+
+def fold(conn: sqlite3.Connection) -> Snapshot:
     """Return the newest checkpoint folded with all later events.
 
     All within one read transaction, so that a writer in between cannot make it a mixture. A

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
-from healmon.store.stream import encode_snapshot, read_snapshot
+from healmon.store.stream import encode_snapshot, fold
 from healmon.store.tx import immediate
 
 CHUNK: Final = 1_000
@@ -81,7 +81,7 @@ class Pruning:
         if last is None or (kept is not None and kept >= last):
             return
         with immediate(conn):
-            snapshot = read_snapshot(conn)
+            snapshot = fold(conn)
             store_checkpoint(conn, snapshot.last_id, encode_snapshot(snapshot))
 
 

@@ -161,7 +161,6 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         kept: matching files that are not due, by reason.
         troubles: why a root was left out, in words.
         partial: why not everything was seen; empty: all was.
-        trash: where files would be put aside, by root; empty when it is not known yet.
     """
 
     rule: str
@@ -195,17 +194,18 @@ class Swept(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Asides(msgspec.Struct, frozen=True, kw_only=True):
-    """What lies in the places where files are put aside.
+    """What lies in the place where a rule's files are put aside.
 
     Attributes:
+        place: that directory; empty when it cannot be had, and `trouble` says why.
         leftovers: files that a run which was killed had set aside and not finished.
-        trash: files that `trash` rules put aside, where `outside` is False.
-        outside: trash of these rules lies elsewhere than below their roots.
+        trash: files that `trash` rules put aside there.
     """
 
+    place: str = ""
     leftovers: int = 0
     trash: Tally = Tally()
-    outside: bool = False
+    trouble: str = ""
 
 
 class Finished(msgspec.Struct, frozen=True, kw_only=True):

@@ -35,6 +35,7 @@ class Matcher:
 
     def __init__(self, selection: Selection, when: float) -> None:
         self._patterns = _Globs(selection.patterns)
+        self._hidden = _Globs(glob for glob in selection.patterns if _last(glob).startswith("."))
         self._exclude = _Globs(selection.exclude)
         named = set(selection.patterns)
         self._shield = _Globs(glob for glob in SHIELDED if glob not in named)
@@ -53,7 +54,7 @@ class Matcher:
         if name.startswith(OURS) or not self._patterns.match(name, path):
             return False
         # as in a shell, a hidden file must be named as one
-        return not name.startswith(".") or self._patterns.match_hidden(name, path)
+        return not name.startswith(".") or self._hidden.match(name, path)
 
     def bars(self, name: str, path: str) -> str:
         """Return why the name alone keeps a file or a directory; empty: it does not."""
@@ -94,15 +95,11 @@ class _Globs:
         globs = tuple(globs)
         self._names = _compiled(glob for glob in globs if "/" not in glob)
         self._paths = _compiled(glob.lstrip("/") for glob in globs if "/" in glob)
-        self._hidden = _Globs(g for g in globs if _last(g).startswith(".")) if globs else None
 
     def match(self, name: str, path: str) -> bool:
         if self._names is not None and self._names.match(name):
             return True
         return self._paths is not None and bool(self._paths.match(path))
-
-    def match_hidden(self, name: str, path: str) -> bool:
-        return self._hidden is not None and self._hidden.match(name, path)
 
 
 def _last(glob: str) -> str:

@@ -63,7 +63,8 @@ class Hands:
             ProbeError: an earlier call that was given up on still hangs.
         """
         stuck = self._running
-        if stuck is not None and stuck.future.done():
+        # cancelled, not done: an answered call may still be on its way out of the thread
+        if stuck is not None and stuck.future.cancelled():
             seconds = process_seconds() - stuck.since
             raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
         job = _Job(call, asyncio.get_running_loop())

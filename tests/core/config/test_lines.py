@@ -211,7 +211,7 @@ class Writer:
             yield f"'''{value}'''"
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.dictionaries(names, values, max_size=5), st.data())
 def test_the_line_of_every_key_of_any_document(document, data):
     writer = Writer(data.draw)

@@ -94,6 +94,7 @@ def restart(layout: Layout, name: str) -> Identity:
     return PROCESSES.identify(int(layout.pid_file(name).read_text()))
 
 
+@pytest.mark.slow
 def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
     killed: Layout, tmp_path: Path, strangers: Strangers
 ) -> None:

@@ -184,7 +184,9 @@ def test_every_plan_ends_in_exactly_one_outcome(error, kind):
     snapshot, journal = once(healer)
     outcomes = [
         r.event for r in journal.records
-        if isinstance(r.event, ev.ActionVerified | ev.ActionFailed | ev.PlanVetoed | ev.PlanAbandoned)
+        if isinstance(
+            r.event, ev.ActionVerified | ev.ActionFailed | ev.PlanVetoed | ev.PlanAbandoned
+        )
     ]  # fmt: skip
     assert [type(o) for o in outcomes] == [kind]
     assert not snapshot.plans

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Final
 
 from healmon.clock import local_time
 from healmon.plans import RANK
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Incident
-from healmon_tui.columns import Column, name_cells
+from healmon_tui.columns import Column
 from healmon_tui.paint import Span, Spans, Tone
-from healmon_tui.rows.scene import Mark, Row, Scene, doing, seconds, verb
+from healmon_tui.rows.scene import ACKNOWLEDGED, Mark, Row, Scene, doing, seconds, verb
 
 DAY: Final = 86_400.0
 _DONE: Final[dict[str, str]] = {
@@ -20,9 +20,8 @@ _DONE: Final[dict[str, str]] = {
 }  # fmt: skip
 
 
-def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns: the chain in one where room is short, else in three."""
-    names = name_cells([row.component for row in rows], width)
     head = (Column("time", "", 8), Column("name", "", names))
     if width < 110:
         return (*head, Column("chain", "", 10, stretch=1))
@@ -30,7 +29,7 @@ def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
         *head,
         Column("found", "WHAT HAPPENED", 24, stretch=5),
         Column("did", "DID", 16, stretch=4),
-        Column("verified", "VERIFIED", 16, stretch=3),
+        Column("verified", "VERIFIED", 16, stretch=4),
     )
 
 
@@ -56,14 +55,17 @@ def _row(scene: Scene, incident: Incident) -> Row:
         "chain": _chain(incident, found, did, verified),
     }
     order = (mark.rank, -incident.at, -incident.id)
-    return Row(f"story:{incident.id}", incident.component, mark, cells, order, alert=incident.key)
+    return Row(
+        f"story:{incident.id}", incident.component, mark, cells, order,
+        alert=incident.key, at=incident.at,
+    )  # fmt: skip
 
 
 def _mark(scene: Scene, incident: Incident) -> Mark:
     if incident.state == "closed":
         return _mark_of_past(incident)
     if incident.state == "acknowledged":
-        return Mark(glyphs.ACKED, "calm", 5)
+        return Mark(glyphs.ACKED, "calm", ACKNOWLEDGED)
     if incident.outcome == "verified":
         return Mark(glyphs.DONE, "ok", 8)
     handled = scene.healing(incident.component) is not None
@@ -113,10 +115,14 @@ def _verified(incident: Incident) -> Spans:
             Span(f" {glyphs.DOT} {incident.result}", "dim"),
         )
     if incident.outcome == "failed":
-        return (Span(f"failed: {incident.result}", "bad" if incident.state == "open" else "warn"),)
+        return (Span(f"failed: {incident.result}", _alarm(incident)),)
     if incident.state == "closed" and incident.key:
         return (Span(incident.result, "dim"),)
     return ()
+
+
+def _alarm(incident: Incident) -> Tone:
+    return "bad" if incident.state == "open" and incident.level == "CRITICAL" else "warn"
 
 
 def _past(action: str) -> str:
@@ -139,6 +145,6 @@ def _chain(incident: Incident, found: Spans, did: Spans, verified: Spans) -> Spa
     joined: list[Span] = []
     for part in parts:
         if part and joined:
-            joined.append(Span(f" {glyphs.DOT} ", "faint"))
+            joined.append(Span(f" {glyphs.DOT} ", "dim"))
         joined.extend(part)
     return tuple(joined)

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
 from healmon.units import format_duration, format_size
-from healmon_tui.columns import Column, name_cells
+from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import Row, Scene, short
 
 HEALER: Final = "databases"
-FREE: Final = frozenset({"free", "", "absent"})
+FREE: Final = frozenset({"free", "missing", "cannot-look", ""})
+"""Verdicts without a lock."""
 
 
-def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
-    names = name_cells([short(row.component) for row in rows], width)
     return (
         Column("name", "", names),
-        Column("state", "STATE", 19),
+        Column("state", "STATE", 19 if width >= 90 else 14),
         Column("holder", "HOLDER", 16, drop=1),
         Column("for", "FOR", 6, right=True),
         Column("wal", "WAL", 8, right=True, drop=2),
@@ -41,21 +40,21 @@ def verdict(view: ComponentView) -> str:
 
 
 def holder(facts: Facts) -> str:
-    """Return who holds the lock: command and pid, as far as known."""
+    """Return who holds the lock: name and pid, as far as known."""
     inner = facts.inner("holder")
-    pid = facts.number("holder_pid", "pid") or inner.number("pid")
-    command = facts.text("holder_command", "command") or inner.text("command", "name")
-    if not command and not pid:
-        return facts.text("holder")
-    return " ".join(part for part in (command, f"{pid:.0f}" if pid else "") if part)
+    pid = facts.number("holder_pid") or inner.number("pid") or 0.0
+    name = inner.text("name", "command") or facts.text("holder_command", "holder")
+    return " ".join(part for part in (name, f"{pid:.0f}" if pid > 0 else "") if part)
 
 
 def locked_for(facts: Facts, view: ComponentView, now: float) -> float | None:
     """Return for how many seconds the lock has been held; None: it is not."""
-    held = facts.number("locked_for")
-    if not held or facts.text("verdict") in FREE:
+    if facts.text("verdict") in FREE:
         return None
-    return held + max(now - view.seen_at, 0.0)
+    held, since = facts.number("locked_for"), facts.number("since")
+    if held is not None:
+        return held + max(now - view.seen_at, 0.0)
+    return None if since is None else max(now - since, 0.0)
 
 
 def _row(scene: Scene, view: ComponentView) -> Row:
@@ -63,7 +62,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
     word = verdict(view)
     mark = scene.mark(view)
     tone: Tone = mark.tone if mark.rank < 7 else "text"
-    held, wal = locked_for(facts, view, scene.now), facts.number("wal_bytes")
+    held, wal = locked_for(facts, view, scene.now), facts.number("wal_bytes", "wal_size")
     cells: dict[str, Spans] = {
         "name": (Span(short(view.name)),),
         "state": (scene.state(view, word, tone),),
@@ -71,7 +70,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "for": _dim("" if held is None else format_duration(int(held))),
         "wal": _dim("" if wal is None else format_size(wal)),
         "mode": _dim(facts.text("mode")),
-        "why": scene.why(view, facts.text("why")),
+        "why": scene.why(view, word, facts.text("why", "why_not")),
     }
     return Row(view.name, view.name, mark, cells, (mark.rank, -(held or 0.0), view.name))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
 from healmon.units import format_percent, format_size
 from healmon_tui import glyphs
-from healmon_tui.columns import Column, name_cells
+from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import Row, Scene, short
@@ -16,9 +15,8 @@ from healmon_tui.rows.scene import Row, Scene, short
 HEALER: Final = "disks"
 
 
-def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
-    names = name_cells([short(row.component) for row in rows], width)
     return (
         Column("name", "", names),
         Column("meter", "", max(10, min(40, width // 4))),
@@ -61,14 +59,14 @@ def _row(scene: Scene, view: ComponentView) -> Row:
 def _why(scene: Scene, view: ComponentView, facts: Facts) -> Spans:
     state = scene.state(view, "", "text")
     if scene.healing(view.name) is not None or scene.healed(view.name) is not None:
-        return (state, Span(f" {glyphs.DOT} ", "faint"), *scene.why(view, ""))
+        return (state, Span(f" {glyphs.DOT} ", "dim"), *scene.why(view, "", ""))
     inodes = facts.number("inode_percent")
     notes: list[str] = []
     if facts.text("kind") == "budget":
         notes.append("budget")
     if inodes is not None and inodes >= 80:
         notes.append(f"inodes {format_percent(inodes)}")
-    why = scene.why(view, facts.text("why"))
+    why = scene.why(view, "", facts.text("why"))
     return why or (Span(f" {glyphs.DOT} ".join(notes), "dim"),)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -17,6 +18,7 @@ FRESH: Final = 30.0
 EVERYTHING: Final = "*"
 """The maintenance that concerns all components."""
 NOT_WELL: Final = frozenset({"unhealthy", "error", "critical"})
+WELL_SO: Final = frozenset({"healthy", "recovered"})
 
 _DOING: Final[dict[str, tuple[str, str]]] = {
     "restart": ("restart", "restarting"),
@@ -37,6 +39,8 @@ class Mark(NamedTuple):
     rank: int
 
 
+ACKNOWLEDGED: Final = 5
+"""The rank of what is wrong and known: below it somebody or healmon has something to do."""
 WELL: Final = Mark(glyphs.OK, "ok", 7)
 
 
@@ -51,6 +55,7 @@ class Row:
         cells: by column key.
         order: the row's place among others, worst first.
         meter: percent and tone of the bar in the column `meter`.
+        at: wall seconds of what it tells, on rows that tell one thing.
     """
 
     key: str
@@ -60,6 +65,7 @@ class Row:
     order: tuple[object, ...]
     alert: str = ""
     meter: tuple[float, Tone] | None = None
+    at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +117,9 @@ class Scene:
         if view.status == "unknown":
             return Mark(glyphs.UNKNOWN, "warn", 4)
         if alerts and any(RANK[a.severity] for a in alerts):
-            return Mark(glyphs.ACKED, "calm", 5)
+            return Mark(glyphs.ACKED, "calm", ACKNOWLEDGED)
         if self.paused_until(view.name) is not None:
-            return Mark(glyphs.OFF, "calm", 6)
+            return Mark(glyphs.OFF, "calm", 8)
         if self.healed(view.name) or view.status == "recovered":
             return Mark(glyphs.DONE, "ok", 7)
         return WELL
@@ -128,18 +134,18 @@ class Scene:
             return Span(f"verified {seconds(action.seconds)}", "ok")
         return Span(word, tone)
 
-    def why(self, view: ComponentView, seen: str) -> Spans:
-        """Return the WHY cell: pauses and refusals first, then what was seen."""
-        known = seen or ("" if view.status in ("healthy", "recovered") else view.summary)
+    def why(self, view: ComponentView, word: str, seen: str) -> Spans:
+        """Return the WHY cell: pauses and refusals first, then what was seen, if it says more."""
+        known = seen or ("" if view.status in WELL_SO or view.summary == word else view.summary)
         spans: list[Span] = []
         until = self.paused_until(view.name)
         action = self.actions.get(view.name)
         refusal = self.snapshot.refusals.get(view.name)
         if until is not None:
             spans.append(Span(f"paused till {local_time(until, '%H:%M')}", "calm"))
-        elif refusal is not None and view.status not in ("healthy", "recovered"):
+        elif refusal is not None and view.status not in WELL_SO:
             spans.append(Span(f"not done: {refusal.reason}", "calm"))
-        elif action is not None and not action.ok and view.status in NOT_WELL:
+        elif action is not None and not action.ok and view.status not in WELL_SO:
             spans.append(Span(f"{verb(action.action)[0]} failed: {action.outcome}", "warn"))
         elif self.healed(view.name) is not None and action is not None:
             spans.append(Span(action.outcome, "dim"))
@@ -162,7 +168,7 @@ def doing(plan: PlanView, now: float) -> str:
     left = plan.due_wall - now
     if plan.acting:
         return f"{running} {format_duration(max(int(-left), 0))}{glyphs.MORE}"
-    return f"{word} in {format_duration(int(left) + 1)}" if left > 0 else f"{word} now"
+    return f"{word} in {format_duration(math.ceil(left))}" if left > 0 else f"{word} now"
 
 
 def seconds(value: float) -> str:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
 from healmon.units import format_duration
 from healmon_tui import glyphs
-from healmon_tui.columns import Column, name_cells
+from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import Mark, Row, Scene, short
@@ -23,9 +22,9 @@ _TONES: Final[dict[str, Tone]] = {
 }  # fmt: skip
 
 
-def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
-    names = name_cells([short(row.component) for row in rows], width)
+    del width
     return (
         Column("name", "", names),
         Column("state", "STATE", 14),
@@ -33,8 +32,8 @@ def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
         Column("task", "TASK", 5, right=True),
         Column("pane", "PANE", 10, drop=2),
         Column("command", "CMD", 9, drop=3),
-        Column("why", "WHY", 24, drop=4, stretch=1),
-        Column("line", "LAST LINE", 12, stretch=1),
+        Column("why", "WHY", 20, drop=4, stretch=1),
+        Column("line", "LAST LINE", 12, stretch=2),
     )
 
 
@@ -69,7 +68,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "task": _tasks(facts.texts("tasks")),
         "pane": _dim(_place(facts)),
         "command": _dim(facts.text("command")),
-        "why": scene.why(view, facts.text("why")),
+        "why": scene.why(view, word, facts.text("why")),
         "line": (Span(facts.text("last_line"), "dim"),),
     }
     return Row(view.name, view.name, mark, cells, (mark.rank, -(quiet or 0.0), view.name))

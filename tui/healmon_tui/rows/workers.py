@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
 from healmon.units import format_duration
 from healmon_tui import glyphs
-from healmon_tui.columns import Column, name_cells
+from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import Mark, Row, Scene, short
@@ -22,9 +22,8 @@ _TONES: Final[dict[str, Tone]] = {
 }  # fmt: skip
 
 
-def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
+def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns; MEM, CPU, PID, NEXT give way first, then UP."""
-    names = name_cells([short(row.component) for row in rows], width)
     return (
         Column("name", "", names),
         Column("state", "STATE", 14),
@@ -34,13 +33,22 @@ def columns(rows: Sequence[Row], width: int) -> tuple[Column, ...]:
         Column("mem", "MEM", 6, right=True, drop=5),
         Column("rst", "RST", 4, right=True),
         Column("next", "NEXT", 6, right=True, drop=2 if width >= 100 else 6),
-        Column("why", "WHY", 14, stretch=1),
+        Column("why", "WHY", 18 if width >= 72 else 12, stretch=1),
     )
 
 
 def rows(scene: Scene) -> list[Row]:
     """Return one row per worker, in no order."""
     return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
+
+
+def tally(scene: Scene) -> tuple[int, int]:
+    """Return how many workers are up, of those that are meant to be."""
+    states = [
+        Facts(view.facts).text("state") for view in of_healer(scene.snapshot, HEALER).values()
+    ]
+    meant = [state for state in states if state not in AT_REST]
+    return sum(state in ALIVE for state in meant), len(meant)
 
 
 def _row(scene: Scene, view: ComponentView) -> Row:
@@ -62,7 +70,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "mem": _plain(_memory(facts.number("rss")) if alive else ""),
         "rst": _restarts(facts),
         "next": _plain(_next(facts, scene, view)),
-        "why": scene.why(view, facts.text("why")),
+        "why": scene.why(view, word, facts.text("why")),
     }
     return Row(view.name, view.name, mark, cells, (mark.rank, view.name))
 
@@ -107,7 +115,7 @@ def _memory(value: float | None) -> str:
 def _restarts(facts: Facts) -> Spans:
     failures, most = facts.number("failures"), facts.number("max_failures")
     if failures and most:
-        tone: Tone = "warn" if failures < most else "bad"
+        tone: Tone = "bad" if failures >= most else "warn" if failures == most - 1 else "text"
         return (Span(f"{failures:.0f}/{most:.0f}", tone),)
     restarts = facts.number("restarts")
     return _plain("" if restarts is None else f"{restarts:.0f}")
@@ -116,4 +124,4 @@ def _restarts(facts: Facts) -> Spans:
 def _next(facts: Facts, scene: Scene, view: ComponentView) -> str:
     plan = scene.healing(view.name)
     at = plan.due_wall if plan is not None and not plan.acting else facts.number("next_at")
-    return format_duration(int(at - scene.now) + 1) if at is not None and at > scene.now else ""
+    return format_duration(math.ceil(at - scene.now)) if at is not None and at > scene.now else ""

@@ -53,7 +53,7 @@ class Detail(Screen[None]):
             context.now(picture.scene, self._about, cells),
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
-        self._keys.show((("esc", "back"), ("j k", "scroll"), ("^q", "quit")))
+        self._keys.show((("esc", "back"), ("j k", "scroll")))
 
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""

@@ -21,7 +21,7 @@ from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.screens.note import NoteSheet
-from healmon_tui.viewmodel import PANELS, SHORT, PanelId, newest_alert
+from healmon_tui.viewmodel import PANELS, TITLE, PanelId, newest_alert
 from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
 from healmon_tui.widgets.panel import Panel, panels
@@ -78,6 +78,10 @@ class Overview(Screen[None]):
         """Show an answer in the last line for a while."""
         self._keys.flash(text, tone)
 
+    def hush(self) -> None:
+        """Show the keys again."""
+        self._keys.hush()
+
     @property
     def answer(self) -> str:
         """The answer being shown, or empty."""
@@ -95,7 +99,9 @@ class Overview(Screen[None]):
         self._status.show(picture.status(width))
         self._banner.show(picture.banner)
         self._tabs.show(picture.panels, self.panel)
-        self._newest.show(newest_alert(picture.panels["alerts"]))
+        alerts = picture.panels["alerts"]
+        one = newest_alert(alerts) if self.mode is not Mode.TINY else None
+        self._newest.show([one] if one is not None else sorted(alerts.rows, key=_by_order))
         self._show_context()
         self._show_keys()
 
@@ -105,7 +111,7 @@ class Overview(Screen[None]):
             return
         about, cells = context.subject(self.row()), self._side.cells
         self._side.show(
-            about.component or SHORT[self.panel],
+            about.component or TITLE[self.panel],
             context.now(picture.scene, about, cells),
             context.past(picture.chronicle, about, cells, picture.upto),
         )
@@ -131,7 +137,7 @@ class Overview(Screen[None]):
         self.query_one("#body").set_class(mode is Mode.COLUMN, "-column")
         self._side.display = mode in (Mode.COLUMN, Mode.STRIP)
         self._side.walled = mode is Mode.COLUMN
-        strip = layout.strip_lines(height) if mode is Mode.STRIP else 0
+        strip = layout.strip_lines(height, self._wants()) if mode is Mode.STRIP else 0
         self._side.styles.width = layout.side_cells(width) if mode is Mode.COLUMN else "1fr"
         self._side.styles.height = strip or "1fr"
         if mode in (Mode.STACK, Mode.STRIP, Mode.COLUMN):
@@ -140,12 +146,15 @@ class Overview(Screen[None]):
     def _share(self, lines: int) -> None:
         if self._picture is None:
             return
-        wants: dict[PanelId, Want] = {
-            n: Want(len(v.rows), v.loud) for n, v in self._picture.panels.items()
-        }
-        rows = layout.share(max(lines - len(PANELS), 0), wants, self.panel)
+        rows = layout.share(max(lines - len(PANELS), 0), self._wants(), self.panel)
         for name, panel in self._panels.items():
             panel.styles.height = rows[name] + 1
+
+    def _wants(self) -> dict[PanelId, Want]:
+        views = self._picture.panels if self._picture else {}
+        return {
+            n: Want(len(views[n].rows), views[n].loud) if n in views else Want(0, 0) for n in PANELS
+        }
 
     def on_resize(self, event: events.Resize) -> None:
         """Divide another size."""
@@ -280,7 +289,7 @@ class Overview(Screen[None]):
         snapshot = self._picture.scene.snapshot if self._picture else None
         view = snapshot.components.get(row.component) if snapshot and row else None
         if view is None or view.healer != healer:
-            panel = SHORT[cast("PanelId", healer)].lower()
+            panel = TITLE[cast("PanelId", healer)].lower()
             number = PANELS.index(cast("PanelId", healer)) + 1
             self.flash(f"{verb}: select a row of panel {number} ({panel}) first", "dim")
             return
@@ -323,3 +332,7 @@ class Overview(Screen[None]):
         self.host.open_sheet(
             MenuSheet("make a fault", [name for name, _ in requests.faults]), picked
         )
+
+
+def _by_order(row: Row) -> tuple[object, ...]:
+    return row.order

@@ -11,7 +11,7 @@ from textual.message import Message
 from healmon_tui import glyphs
 from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, cut, fill, width
 from healmon_tui.rows.scene import Row
-from healmon_tui.viewmodel import PANELS, SHORT, PanelId, PanelView
+from healmon_tui.viewmodel import PANELS, SHORT, TITLE, PanelId, PanelView
 from healmon_tui.widgets.lines import Lines
 
 FLASH: Final = 8.0
@@ -81,31 +81,25 @@ class Tabs(Lines):
     def build(self, width: int, height: int) -> list[Line]:
         """Return the one line."""
         del height
-        for names in (len("Sessions"), 4):
+        for names in (TITLE, SHORT):
             spans = self._tabs(names)
             if _cells(spans) <= width:
                 break
         return [Line(clip(spans, width))]
 
-    def _tabs(self, letters: int) -> Spans:
+    def _tabs(self, names: dict[PanelId, str]) -> Spans:
         spans: list[Span] = []
         for panel, view in self._views.items():
-            name = SHORT[panel] if panel == self._focus else SHORT[panel][:letters]
             front = panel == self._focus
             tone: Tone = "accent" if front else "dim"
-            label = f"{view.number} {name}"
             spans.append(Span("[" if front else " ", tone))
-            spans.append(Span(label, tone))
-            badge = self._badge(view)
-            if badge is not None:
-                spans += [Span(" "), badge]
+            spans.append(Span(f"{view.number} {(TITLE if front else names)[panel]}", tone))
+            if view.worst is not None:
+                mark = view.worst.mark
+                alike = sum(row.mark.glyph == mark.glyph for row in view.rows)
+                spans += [Span(" "), Span(f"{mark.glyph}{alike}", mark.tone)]
             spans.append(Span("]" if front else " ", tone))
         return tuple(spans)
-
-    @staticmethod
-    def _badge(view: PanelView) -> Span | None:
-        row = view.worst
-        return Span(f"{row.mark.glyph}{view.loud}", row.mark.tone) if row is not None else None
 
     def on_click(self, event: events.Click) -> None:
         """Bring the clicked tab to the front."""
@@ -124,30 +118,36 @@ class Tabs(Lines):
 
 
 class Newest(Lines):
-    """The alert to know about, where the alerts panel is not in sight."""
+    """The alert to know about, where the alerts panel is not in sight; more where there is room."""
 
     def __init__(self) -> None:
         super().__init__(id="newest")
-        self._row: Row | None = None
+        self._rows: list[Row] = []
 
-    def show(self, row: Row | None) -> None:
-        """Show another alert."""
-        self._row = row
+    def show(self, rows: list[Row]) -> None:
+        """Show other alerts, the first one first."""
+        self._rows = rows
         self.renew()
 
     def build(self, width: int, height: int) -> list[Line]:
-        """Return a rule and the alert; the rule goes where there is one line only."""
-        lines: list[Line] = []
-        if height > 1:
-            head = (Span(glyphs.RULE, "faint"), Span(" newest alert ", "dim"))
-            lines.append(Line((*head, Span(glyphs.RULE * width, "faint"))))
-        if self._row is None:
-            return [*lines, Line((Span("   nothing has happened yet", "dim"),))]
-        cells, mark = self._row.cells, self._row.mark
-        spans = [Span(f" {mark.glyph}  ", mark.tone), *cells["time"], Span(" "), *cells["name"]]
+        """Return a rule and the alert; on more than two lines, as many alerts as fit."""
+        rule = Span(glyphs.RULE * max(width - 15, 0), "faint")
+        head = Line((Span(" newest alert ", "dim"), rule))
+        if not self._rows:
+            return [head, Line((Span("   nothing has happened yet", "dim"),))]
         if height <= 2:
-            return [*lines, Line((*spans, Span("  "), *cells["chain"]))]
-        return [*lines, Line(tuple(spans)), Line((Span("    "), *cells["chain"]))]
+            first = self._rows[0]
+            return [head, Line((*_head(first), Span("  "), *first.cells["chain"]))]
+        return [
+            line
+            for row in self._rows[: height // 2 + 1]
+            for line in (Line(_head(row)), Line((Span("   "), *row.cells["chain"])))
+        ]
+
+
+def _head(row: Row) -> Spans:
+    sign = Span(f" {row.mark.glyph} ", row.mark.tone)
+    return (sign, *row.cells["time"], Span(" "), *row.cells["name"])
 
 
 class KeyBar(Lines):
@@ -171,6 +171,11 @@ class KeyBar(Lines):
         self.renew()
         self.set_timer(FLASH, lambda answer=self._answer: self._fade(answer))
 
+    def hush(self) -> None:
+        """Show the keys again."""
+        self._answer = None
+        self.renew()
+
     @property
     def answer(self) -> str:
         """The answer being shown, or empty."""
@@ -187,15 +192,15 @@ class KeyBar(Lines):
         if self._answer is not None:
             text, tone = self._answer
             return [Line((Span(f" {cut(text, width - 2)}", tone),), "bar")]
-        spans: list[Span] = [Span(" ", "text")]
+        spans: list[Span] = []
         used = 1
         for key, word in self._keys:
-            cells = len(key) + 1 + len(word)
-            if used + cells > width:
+            used += len(key) + 1 + len(word)
+            if used > width - 1:
                 break
-            spans += [Span(key, "accent"), Span(f" {word}", "dim"), Span("   ")]
-            used += cells + 3
-        return [Line(clip(spans, width), "bar")]
+            spans += [Span("  " if spans else " "), Span(key, "accent"), Span(f" {word}", "dim")]
+            used += 2
+        return [Line(tuple(spans), "bar")]
 
 
 def _cells(spans: Spans) -> int:

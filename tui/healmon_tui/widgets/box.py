@@ -32,12 +32,12 @@ class Box(Lines):
     @staticmethod
     def cells_for(screen_width: int) -> int:
         """Return how many cells a line of the body may have on such a screen."""
-        return min(WIDEST, screen_width - 2) - 4
+        return box_cells(screen_width) - 4
 
     def show(self, body: list[Line], foot: Spans, screen: tuple[int, int]) -> None:
         """Show a body, taking as little of the screen as it needs."""
         self._body, self._foot = body, foot
-        self.styles.width = min(WIDEST, screen[0] - 2)
+        self.styles.width = box_cells(screen[0])
         self.styles.height = min(len(body) + 4, screen[1])
         self.renew()
 
@@ -69,6 +69,11 @@ class Box(Lines):
         """Scroll with the wheel."""
         event.stop()
         self.scroll(-3)
+
+
+def box_cells(screen_width: int) -> int:
+    """Return how wide a box is; where little would be left beside it, it takes all."""
+    return WIDEST if screen_width >= WIDEST + 8 else screen_width
 
 
 def _edge(left: str, right: str, cells: int, title: str = "", tone: Tone = "accent") -> Line:

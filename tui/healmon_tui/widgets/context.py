@@ -59,8 +59,8 @@ class Context(Lines):
         room = max(height - 1, 0)
         self._top = max(0, min(self._top, len(body) - room))
         below = len(body) - self._top - room
-        more = f"+{below} lines" if below > 0 else ""
-        lines = [heading(self._title or "DETAIL", cells, "strong", more)]
+        more = f"+{below} more" if below > 0 else ""
+        lines = [heading(self._title, cells, "strong", more)]
         lines += body[self._top : self._top + room]
         if not self.walled:
             return lines
@@ -72,7 +72,7 @@ class Context(Lines):
         cells = self.cells
         wall = Span(f" {glyphs.WALL} ", "faint")
         blank = Line()
-        count = max(len(self._now), len(self._past))
+        count = max(len(self._now), len(self._past), self.size.height - 1)
         left = [*self._now, *[blank] * (count - len(self._now))]
         right = [*self._past, *[blank] * (count - len(self._past))]
         return [

@@ -84,7 +84,7 @@ class Panel(Lines, can_focus=True):
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the rows in sight."""
         self._keep_in_sight()
-        slots = place(self.view.columns(width), width)
+        slots = place(self.view.columns(width), width - 1)
         seen = range(self._top, min(len(self.view.rows), self._top + height - 1))
         return [
             self._heading(slots, width, height),
@@ -103,29 +103,30 @@ class Panel(Lines, can_focus=True):
     def _heading(self, slots: Sequence[Slot], cells: int, height: int) -> Line:
         focused = self.has_focus
         title: Tone = "accent" if focused else "strong"
-        spans: list[Span] = []
+        spans: list[Span] = [Span(" ")]
         if not self.bare:
             number, name = self.view.number, self.view.title.upper()
-            spans = [Span(" "), Span(f"{number} {name} ", title), *self.view.badge, Span(" ")]
+            spans += [Span(f"{number} {name} ", title), *self.view.badge, Span(" ")]
         hidden = len(self.view.rows) - max(height - 1, 0)
-        tail = self._tail(hidden)
+        tail = self._tail(hidden) if height > 1 else (Span(" "),)
         rule: Tone = "dim" if focused else "faint"
         used = width(spans)
         room = cells - width(tail)
         for slot in slots:
             label = slot.column.title
-            wanted = f" {label} " if label else ""
-            x = slot.x + (slot.cells - len(label) if slot.column.right else 0) - 1
-            if not label or not self.view.rows or x < used or x + len(wanted) > room:
+            x = slot.x + (slot.cells - len(label) if slot.column.right else 0)
+            if not label or height < 2 or x < used or x + len(label) + 1 > room:
                 continue
-            spans += [Span(glyphs.RULE * (x - used), rule), Span(wanted, "dim")]
-            used = x + len(wanted)
+            if x > used:
+                spans += [Span(glyphs.RULE * (x - used - 1), rule), Span(" ")]
+            spans.append(Span(f"{label} ", "dim"))
+            used = x + len(label) + 1
         spans.append(Span(glyphs.RULE * (room - used), rule))
         return Line((*clip(spans, room), *tail))
 
     def _tail(self, hidden: int) -> Spans:
         if hidden <= 0 or not self.view.rows:
-            return ()
+            return (Span(" "),)
         below = self.view.rows[self._top + self._room() :]
         loud = sum(row.mark.rank < 7 for row in below)
         text = f" +{hidden} more "
@@ -140,7 +141,7 @@ class Panel(Lines, can_focus=True):
         sign = glyphs.CURSOR if focused else " "
         spans: list[Span] = [Span(sign, "accent"), Span(row.mark.glyph, row.mark.tone), Span(" ")]
         used = GUTTER
-        for slot in slots:
+        for slot in _reaching(row, slots):
             spans.append(Span(" " * (slot.x - used)))
             spans += self._cell(row, slot)
             used = slot.x + slot.cells
@@ -180,6 +181,20 @@ class Panel(Lines, can_focus=True):
         """Move up with the wheel."""
         event.stop()
         self.move(-1)
+
+
+def _reaching(row: Row, slots: Sequence[Slot]) -> list[Slot]:
+    """Return the slots up to the last one that is not empty; that one gets the room after it."""
+    kept = list(slots)
+    while kept and not any(span.text for span in row.cells.get(kept[-1].column.key, ())):
+        if kept[-1].column.key == "meter":
+            break
+        kept.pop()
+    if kept and kept[-1].column.stretch and slots:
+        last = kept.pop()
+        end = slots[-1].x + slots[-1].cells
+        kept.append(Slot(last.column, last.x, end - last.x))
+    return kept
 
 
 def panels() -> list[Panel]:

@@ -23,6 +23,7 @@ from types import FrameType
 
 ROOT = Path(__file__).absolute().parents[1]
 TICK = 0.1
+RESTING = 0.3
 GLYPHS = "·✢✳✶✻✽"
 TITLES = "⠂⠐"
 WORDS = """
@@ -203,7 +204,7 @@ def main(name: str, state: str) -> int:
         screen.stale |= agent.interrupted
         agent.step()
         screen.draw(agent)
-        if select.select([0], [], [], TICK)[0]:
+        if select.select([0], [], [], TICK if agent.busy else RESTING)[0]:
             some = os.read(0, 4096)
             if not some:
                 return 0

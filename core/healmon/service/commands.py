@@ -1,0 +1,320 @@
+"""The durable queue of overrides: the `commands` table between any process and the healer.
+
+A client writes a row and knocks; the healer takes it, does it, and writes what became of it. A row
+is taken in the transaction that reads it, so it is done at most once; one that nobody took before
+its time is never done. Rows that a dead healer had taken are marked `lost`: whether they were done
+is not known, so they are not done again.
+
+    queued ─▶ taken ─▶ done | refused          queued ─▶ expired          taken ─▶ lost
+
+Both sides write through a connection of their own, opened for each call, with BEGIN IMMEDIATE:
+never through the store's writer thread, which may be busy waiting out a fault, and never through
+one kept open, which would go on writing into a file that was replaced.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import pwd
+import sqlite3
+import threading
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+from urllib.parse import quote
+
+from healmon.clock import SystemClock, format_utc, process_seconds
+from healmon.errors import DataError, StoreFaultError, StoreVersionError
+from healmon.store.schema import APPLICATION_ID, VERSION
+from healmon.store.tx import immediate
+from healmon.text import clean
+
+_log = logging.getLogger(__name__)
+
+CLIENT_PATIENCE: Final = 5.0
+"""Seconds a client waits for the write lock."""
+HEALER_PATIENCE: Final = 1.0
+"""Seconds the healer waits for it; its event loop stands still meanwhile, so not for long."""
+POLL: Final = 0.02
+OPEN_STATES: Final = ("queued", "taken")
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One override taken by the healer."""
+
+    id: int
+    verb: str
+    target: str
+    arguments: dict[str, Any]
+    origin: str
+
+
+def origin() -> str:
+    """Return who asks, in words: `alice on pts/3`, `root (sudo by alice)`."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        user = f"uid {os.getuid()}"
+    behind = os.environ.get("SUDO_USER", "")
+    if behind and behind != user:
+        user = f"{user} (sudo by {behind})"
+    for fd in (0, 1, 2):
+        with contextlib.suppress(OSError):
+            return clean(f"{user} on {os.ttyname(fd).removeprefix('/dev/')}")
+    return clean(user)
+
+
+# -- the client's side
+
+
+def send(
+    db_path: Path,
+    verb: str,
+    target: str,
+    arguments: dict[str, Any],
+    origin: str,
+    expires_in: float = 60.0,
+) -> int:
+    """Queue an override and return its id; `wake.knock` afterwards.
+
+    Args:
+        db_path: the health store.
+        verb: what is wanted.
+        target: of what.
+        arguments: JSON-able.
+        origin: who asks.
+        expires_in: seconds after which it must not be done any more.
+
+    Raises:
+        StoreFaultError: it cannot be queued (locked, full, read-only, no store).
+        StoreVersionError: the store is another version's.
+    """
+    now = SystemClock().read().wall
+    values = (
+        format_utc(now), format_utc(now + expires_in), clean(origin), clean(verb), clean(target),
+        json.dumps(arguments),
+    )  # fmt: skip
+    with _opened(db_path, CLIENT_PATIENCE) as conn, immediate(conn):
+        number = conn.execute(
+            "INSERT INTO commands (created_at, expires_at, origin, verb, target, arguments, state)"
+            " VALUES (?, ?, ?, ?, ?, ?, 'queued')",
+            values,
+        ).lastrowid
+    return int(number or 0)
+
+
+def wait(db_path: Path, command_id: int, timeout: float) -> tuple[str, str]:
+    """Wait for an override's end and return its state and outcome.
+
+    One that nobody took in its time is withdrawn here and then, so that "expired" stays true.
+
+    Args:
+        db_path: the health store.
+        command_id: from `send`.
+        timeout: seconds to wait at most; then the state is what it is (`queued`, `taken`).
+
+    Returns:
+        State (`queued`, `taken`, `done`, `refused`, `expired`, `lost`) and outcome (JSON text, or
+        empty while there is none).
+
+    Raises:
+        DataError: there is no such command.
+        StoreFaultError: the store cannot be read.
+    """
+    pause = threading.Event()
+    end = process_seconds() + timeout
+    with _opened(db_path, CLIENT_PATIENCE) as conn:
+        seen = -1
+        state, outcome, expires_at = _state(conn, command_id)
+        while state in OPEN_STATES:
+            if state == "queued" and format_utc(SystemClock().read().wall) > expires_at:
+                _withdraw(conn, command_id)
+            elif process_seconds() >= end:
+                break
+            else:
+                pause.wait(min(POLL, max(0.0, end - process_seconds())))
+                (version,) = conn.execute("PRAGMA data_version").fetchone()
+                if version == seen:
+                    continue
+                seen = version
+            state, outcome, expires_at = _state(conn, command_id)
+    return state, outcome
+
+
+def _state(conn: sqlite3.Connection, command_id: int) -> tuple[str, str, str]:
+    row = conn.execute(
+        "SELECT state, outcome, expires_at FROM commands WHERE id = ?", (command_id,)
+    ).fetchone()
+    if row is None:
+        raise DataError(f"no command {command_id} in the health store")
+    return str(row[0]), str(row[1] or ""), str(row[2])
+
+
+def _withdraw(conn: sqlite3.Connection, command_id: int) -> None:
+    with immediate(conn):
+        conn.execute(
+            "UPDATE commands SET state = 'expired', outcome = ?, answered_at = expires_at"
+            " WHERE id = ? AND state = 'queued'",
+            (_outcome("nobody took it in time; it will not be done"), command_id),
+        )
+
+
+# -- the healer's side
+
+
+class Queue:
+    """The healer's end of the queue. Belongs to one thread; never raises for a faulted store.
+
+    While the store cannot be written nothing is taken (what is not marked as taken must not be
+    done), and answers wait here until they can be written.
+    """
+
+    def __init__(self, db_path: Path) -> None:
+        self._path = db_path
+        self._abandon = False
+        self._answers: list[tuple[str, str, int]] = []
+
+    def abandon_taken(self, now: float) -> None:
+        """Mark what a healer before us took and did not answer as `lost`. Call it at the start."""
+        self._abandon = True
+        self._write(now)
+
+    def take(self, now: float) -> list[Command]:
+        """Return what was asked and not yet taken, oldest first, marking it as taken.
+
+        Args:
+            now: wall seconds; what has expired is marked so and not returned.
+        """
+        return self._write(now, take=True)
+
+    def expire(self, now: float) -> None:
+        """Mark what nobody took in its time as `expired`."""
+        self._write(now)
+
+    def answer(self, command_id: int, outcome: str, *, ok: bool) -> None:
+        """Keep what became of a command.
+
+        Args:
+            command_id: from `take`.
+            outcome: JSON text.
+            ok: done, or refused.
+        """
+        self._answers.append(("done" if ok else "refused", outcome, command_id))
+        self._write(None)
+
+    def close(self) -> None:
+        """Write the answers that still wait, if that can be done now."""
+        if self._answers:
+            self._write(None)
+
+    def _write(self, now: float | None, *, take: bool = False) -> list[Command]:
+        try:
+            with _opened(self._path, HEALER_PATIENCE) as conn:
+                if not self._answers and not self._abandon and not _waiting(conn):
+                    return []
+                with immediate(conn):
+                    taken = self._in_transaction(conn, now, take=take)
+        except (StoreFaultError, StoreVersionError) as error:
+            _log.warning("overrides cannot be taken or answered now: %s", error)
+            return []
+        self._answers.clear()
+        self._abandon = False
+        return taken
+
+    def _in_transaction(
+        self, conn: sqlite3.Connection, now: float | None, *, take: bool
+    ) -> list[Command]:
+        at = format_utc(SystemClock().read().wall if now is None else now)
+        for state, outcome, number in self._answers:
+            conn.execute(
+                "UPDATE commands SET state = ?, outcome = ?, answered_at = ?"
+                " WHERE id = ? AND state IN ('taken', 'lost')",
+                (state, outcome, at, number),
+            )
+        if self._abandon:
+            text = "the healer that took it ended before it answered; look whether it was done"
+            conn.execute(
+                "UPDATE commands SET state = 'lost', outcome = ?, answered_at = ?"
+                " WHERE state = 'taken'",
+                (_outcome(text), at),
+            )
+        if now is None:
+            return []
+        conn.execute(
+            "UPDATE commands SET state = 'expired', outcome = ?, answered_at = ?"
+            " WHERE state = 'queued' AND expires_at < ?",
+            (_outcome("it came too late; nothing was done"), at, at),
+        )
+        return _take(conn, at) if take else []
+
+
+def _take(conn: sqlite3.Connection, at: str) -> list[Command]:
+    rows = conn.execute(
+        "SELECT id, verb, target, arguments, origin FROM commands WHERE state = 'queued'"
+        " ORDER BY id"
+    ).fetchall()
+    taken: list[Command] = []
+    for number, verb, target, arguments, asked_by in rows:
+        wanted = _object(arguments)
+        if wanted is not None:
+            state, outcome = "taken", None
+            taken.append(Command(number, verb, target, wanted, asked_by))
+        else:
+            state, outcome = "refused", _outcome("its arguments are no JSON object")
+        conn.execute(
+            "UPDATE commands SET state = ?, outcome = ?, taken_at = ? WHERE id = ?",
+            (state, outcome, at, number),
+        )
+    return taken
+
+
+def _object(text: str) -> dict[str, Any] | None:
+    try:
+        found: object = json.loads(text)
+    except ValueError:
+        return None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else None
+
+
+def _waiting(conn: sqlite3.Connection) -> bool:
+    return bool(
+        conn.execute("SELECT EXISTS (SELECT 1 FROM commands WHERE state = 'queued')").fetchone()[0]
+    )
+
+
+def _outcome(text: str) -> str:
+    return json.dumps({"ok": False, "text": text})
+
+
+@contextlib.contextmanager
+def _opened(path: Path, patience: float) -> Generator[sqlite3.Connection, None, None]:
+    """Give an autocommit connection to a store of this version; database errors become ours."""
+    uri = f"file:{quote(str(path))}?mode=rw"
+    try:
+        conn = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
+        try:
+            _must_be_ours(conn, path)
+            yield conn
+        finally:
+            conn.close()
+    except sqlite3.Error as error:
+        raise StoreFaultError(
+            f"the health store {clean(str(path))} cannot be used now: {clean(str(error))}",
+            remedy="see `healmon status`; the healer waits out a locked or full store by itself",
+        ) from error
+
+
+def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
+    (version,) = conn.execute("PRAGMA user_version").fetchone()
+    (application,) = conn.execute("PRAGMA application_id").fetchone()
+    if application != APPLICATION_ID or version != VERSION:
+        raise StoreVersionError(
+            f"{clean(str(path))} is not a health store of this version (layout {version};"
+            f" this healmon knows {VERSION})",
+            remedy="use the healmon that the running healer was started with",
+        )

@@ -1,0 +1,299 @@
+"""One healer per state directory: a kernel lock, held for life. Standard library only.
+
+Two locks are taken, and both go with the last descriptor of the process, however it ends:
+
+* an open-file-description lock on `healmon.lock`. Unlike a plain POSIX lock it does not vanish when
+  some other descriptor of the file is closed, it passes to a forked child, and `F_OFD_GETLK` tells
+  whether it is held without ever taking it. Trying to take it just to see would, for that moment,
+  turn away a healer that really starts.
+* `flock` on the directory itself, so that a lock file removed by hand does not let a second healer
+  in. Whether that one is held stands in `/proc/locks`, the only place that tells without trying.
+
+The text in the file is for people and for `--stop`; it says who wrote it last, not who holds the
+lock. A file left over blocks nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import struct
+import threading
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from healmon.errors import HolderError, StateDirError
+
+NAME: Final = "healmon.lock"
+
+_FLOCK: Final = struct.Struct("hhqqi4x")
+"""struct flock of 64-bit Linux: type, whence, start, length, pid (0 for these locks)."""
+_TEXT_LIMIT: Final = 4096
+_SETTLE: Final = 0.5
+"""Seconds that a new holder may need from taking the lock to writing who it is."""
+_POLL: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds a state directory.
+
+    Attributes:
+        pid: 0 when the lock is held but nothing readable says by whom.
+        ticks: start of the process in clock ticks since boot (proc(5), field 22).
+        boot_id: the boot in which that counts.
+        version: of its healmon.
+        mode: `tui`, `daemon`, `no-ui`, `once`.
+        started: UTC, as in the store.
+    """
+
+    pid: int = 0
+    ticks: int = 0
+    boot_id: str = ""
+    version: str = ""
+    mode: str = ""
+    started: str = ""
+
+    def __str__(self) -> str:
+        """Return it as a person would say it."""
+        if not self.pid:
+            return "another healer"
+        return f"pid {self.pid} ({self.mode}, version {self.version}) since {self.started} UTC"
+
+
+class Lock:
+    """The right to heal on a state directory. Make it with `acquire`."""
+
+    def __init__(self, path: Path, file: int, directory: int, holder: Holder) -> None:
+        self._path = path
+        self._file = file
+        self._directory = directory
+        self.holder = holder
+
+    @classmethod
+    def acquire(cls, state_dir: Path, *, version: str, mode: str, started: str = "") -> Lock:
+        """Take the state directory, for as long as this process (or a forked child) lives.
+
+        Args:
+            state_dir: from `statedir.prepare`.
+            version: of healmon.
+            mode: `tui`, `daemon`, `no-ui`, `once`.
+            started: UTC text for people; default: now.
+
+        Raises:
+            HolderError: another healer holds it; says who.
+            StateDirError: the lock file cannot be made.
+        """
+        path = state_dir / NAME
+        with contextlib.ExitStack() as undo:
+            try:
+                directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                undo.callback(os.close, directory)
+                if not _take_directory(directory):
+                    raise _held_by_other(state_dir)
+                file = _open_locked(path)
+            except OSError as error:
+                raise StateDirError(
+                    f"{path} cannot be made: {error.strerror}",
+                    remedy="check the state directory's permissions and its file system",
+                ) from error
+            if file is None:
+                raise _held_by_other(state_dir)
+            undo.pop_all()
+        lock = cls(path, file, directory, _ourselves(version, mode, started or _now()))
+        lock._write()
+        return lock
+
+    def adopt(self, mode: str = "") -> None:
+        """Say in the file that this process holds the lock now: for a forked child that goes on.
+
+        The parent calls `forget`.
+        """
+        held = self.holder
+        self.holder = _ourselves(held.version, mode or held.mode, held.started)
+        self._write()
+
+    def mend(self) -> bool:
+        """Make the lock file anew if somebody removed it; True when that was needed.
+
+        Without it nobody could see who heals here; a second healer was kept out all the same.
+        """
+        try:
+            there, held = self._path.stat(), os.fstat(self._file)
+            if (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino):
+                return False
+        except FileNotFoundError:
+            pass
+        file = _open_locked(self._path)
+        if file is None:
+            return False
+        os.close(self._file)
+        self._file = file
+        self._write()
+        return True
+
+    def forget(self) -> None:
+        """Close our descriptors only: a forked child goes on holding the lock."""
+        for fd in (self._file, self._directory):
+            if fd >= 0:
+                os.close(fd)
+        self._file = self._directory = -1
+
+    def release(self) -> None:
+        """Give the state directory back, also when forked copies of the descriptors exist.
+
+        In a process that only inherited the lock and did not `adopt` it, nothing is given back.
+        """
+        if self._file >= 0 and self.holder.pid == os.getpid():
+            fcntl.fcntl(self._file, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_UNLCK, 0, 0, 0, 0))
+            fcntl.flock(self._directory, fcntl.LOCK_UN)
+        self.forget()
+
+    def _write(self) -> None:
+        # in place: a new file by the same name would carry no lock
+        text = json.dumps(asdict(self.holder), indent=1).encode() + b"\n"
+        with contextlib.suppress(OSError):  # a full disk: the lock holds, only its text is old
+            os.pwrite(self._file, text, 0)
+            os.ftruncate(self._file, len(text))
+
+
+def holder(state_dir: Path) -> Holder | None:
+    """Return who holds the state directory at this moment; None when nobody does.
+
+    Takes no lock, so it can never turn away a healer that starts meanwhile.
+    """
+    path = state_dir / NAME
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return _directory_holder(state_dir)
+    try:
+        if not _is_locked(fd):
+            return _directory_holder(state_dir)
+        return _read_text(fd)
+    finally:
+        os.close(fd)
+
+
+def wait_released(state_dir: Path, seconds: float) -> bool:
+    """Wait until nobody holds the state directory; False when `seconds` passed first."""
+    pause = threading.Event()
+    for _ in range(max(1, round(seconds / _POLL))):
+        if holder(state_dir) is None:
+            return True
+        pause.wait(_POLL)
+    return holder(state_dir) is None
+
+
+def _open_locked(path: Path) -> int | None:
+    """Return a locked descriptor of the file that bears the name; None when another has it."""
+    while True:
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0))
+        except (BlockingIOError, PermissionError):
+            os.close(fd)
+            return None
+        except OSError:
+            os.close(fd)
+            raise
+        with contextlib.suppress(FileNotFoundError):
+            there, ours = path.stat(), os.fstat(fd)
+            if (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino):
+                return fd
+        os.close(fd)  # removed between open and lock: what we locked bears no name
+
+
+def _take_directory(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_locked(fd: int) -> bool:
+    wanted = _FLOCK.pack(fcntl.F_WRLCK, 0, 0, 0, 0)
+    found = _FLOCK.unpack(fcntl.fcntl(fd, fcntl.F_OFD_GETLK, wanted))
+    return bool(found[0] != fcntl.F_UNLCK)
+
+
+def _directory_holder(state_dir: Path) -> Holder | None:
+    """Return the holder whose lock file was removed; its pid is all that is left of it."""
+    try:
+        found = state_dir.stat()
+        rows = Path("/proc/locks").read_text("ascii").splitlines()
+    except OSError:
+        return None
+    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
+    for row in rows:
+        words = row.split()
+        # 7: FLOCK  ADVISORY  WRITE 4711 fe:00:131 0 EOF
+        if words[1:2] == ["FLOCK"] and words[5] == place:
+            return Holder(pid=max(0, int(words[4])))
+    return None
+
+
+def _read_text(fd: int) -> Holder:
+    try:
+        text = os.pread(fd, _TEXT_LIMIT, 0).decode("utf-8", "replace")
+        # a text being rewritten may have the tail of a longer one: the first object counts
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]
+        return Holder(
+            int(found["pid"]),
+            int(found["ticks"]),
+            str(found["boot_id"]),
+            str(found["version"]),
+            str(found["mode"]),
+            str(found["started"]),
+        )
+    except (OSError, ValueError, LookupError, TypeError):
+        return Holder()
+
+
+def _held_by_other(state_dir: Path) -> HolderError:
+    """Return the error that names the holder, once it has had time to write who it is."""
+    pause = threading.Event()
+    found = holder(state_dir)
+    for _ in range(round(_SETTLE / _POLL)):
+        if found is not None and found.pid and _lives(found):
+            break
+        pause.wait(_POLL)
+        found = holder(state_dir)
+    return HolderError(
+        f"{state_dir} is held by {found or 'another healer'}",
+        remedy="attach to it with `healmon-tui`, or end it with `healmon stop`",
+    )
+
+
+def _lives(found: Holder) -> bool:
+    return not found.ticks or _start_ticks(found.pid) == found.ticks
+
+
+def _ourselves(version: str, mode: str, started: str) -> Holder:
+    pid = os.getpid()
+    return Holder(pid, _start_ticks(pid), _boot_id(), version, mode, started)
+
+
+def _start_ticks(pid: int) -> int:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
+        # the name in parentheses may hold anything, parentheses and spaces too
+        return int(text.rpartition(")")[2].split()[19])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
+def _boot_id() -> str:
+    from healmon.clock import boot_id  # noqa: PLC0415 - only who starts to heal needs the clock
+
+    return boot_id()
+
+
+def _now() -> str:
+    from healmon.clock import SystemClock, format_utc  # noqa: PLC0415 - likewise
+
+    return format_utc(SystemClock().read().wall)[:19]

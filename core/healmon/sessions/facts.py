@@ -1,0 +1,133 @@
+"""The typed structs behind what the sessions healer shows, remembers and orders."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from healmon.sessions.novelty import Known
+from healmon.world.taskdb import TaskId
+
+HEALER: Final = "sessions"
+ACTION: Final = "clear_stuck_session"
+State = Literal[
+    "working", "quiet", "stuck", "idle", "attached", "protected", "typing", "mode", "waiting",
+    "dead", "gone", "unknown",
+]  # fmt: skip
+Chords = tuple[tuple[str, ...], ...]
+"""Steps of keys; the keys of one step follow each other before anything is verified."""
+
+
+class Row(msgspec.Struct, frozen=True):
+    """An active task as it was seen."""
+
+    source: str
+    id: TaskId
+    status: str
+
+
+class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a screen shows of a session.
+
+    Attributes:
+        state: the first that fits; `unknown` when nobody could look.
+        session: its name.
+        socket: the tmux socket it lives on.
+        tasks: ids of all active tasks of this session.
+        rows: the same with database and status.
+        quiet: seconds without anything new, at this look; 0 without tasks.
+        quiet_since: the steady second since which there is nothing new; 0.0 without tasks.
+        limit: seconds after which quiet means stuck.
+        pane: `%5`, the pane that is judged.
+        window: index of its window; `pane_index` its place there.
+        command: what runs in the foreground.
+        last_line: the last line that says anything; empty where a person may be typing.
+        attached: clients that could type into it.
+        rule: why it is in this state, in words.
+        question: what it asks a person.
+        hands_off: why nothing may be pressed here, or empty.
+        keys: what would be pressed to interrupt it; none where the tasks alone are settled.
+        mode: it shows a mode that must be left first.
+        key: who the pane is.
+    """
+
+    state: State
+    session: str
+    socket: str = ""
+    tasks: tuple[TaskId, ...] = ()
+    rows: tuple[Row, ...] = ()
+    quiet: float = 0.0
+    quiet_since: float = 0.0
+    limit: float = 0.0
+    pane: str = ""
+    window: int = 0
+    pane_index: int = 0
+    command: str = ""
+    last_line: str = ""
+    attached: int = 0
+    rule: str = ""
+    question: str = ""
+    hands_off: str = ""
+    keys: Chords = ()
+    mode: bool = False
+    key: str = ""
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What is remembered of a session with tasks. Times are steady seconds unless called wall.
+
+    Attributes:
+        key: the pane all this is about.
+        size: its columns and rows.
+        known: what it has shown.
+        progress_at: when there last was progress.
+        tasks_at: since when it has had tasks at every look.
+        cpu: CPU seconds of its working processes at `cpu_at`, by `pid.ticks`.
+        lost_at: when it was first seen dead or gone.
+        failed_wall: wall seconds of the newest failed attempt that was noticed.
+        failure: what that attempt ended with, until there is progress again.
+    """
+
+    key: str = ""
+    size: tuple[int, int] = (0, 0)
+    known: Known = Known()
+    progress_at: float = 0.0
+    tasks_at: float = 0.0
+    cpu: dict[str, float] = {}
+    cpu_at: float = 0.0
+    lost_at: float = 0.0
+    failed_wall: float = 0.0
+    failure: str = ""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What `carry_out` is bound to.
+
+    Attributes:
+        session: the session's name, for people.
+        socket: where it lives; empty for one that is gone.
+        pane: its pane id.
+        key: who the pane is; empty for a session that is gone.
+        rows: the tasks to settle, as they were seen.
+        known: what the pane had shown; anything else is a sign of life.
+        keys: what to press; none: the tasks only.
+        requeue: give the tasks back; else they fail.
+        dead: the pane's program has ended.
+        by_hand: a person asked: signs of life do not hinder.
+        quiet: seconds without anything new, when this was ordered.
+        reason: what is written into the tasks.
+    """
+
+    session: str
+    socket: str = ""
+    pane: str = ""
+    key: str = ""
+    rows: tuple[Row, ...] = ()
+    known: Known = Known()
+    keys: Chords = ()
+    requeue: bool = True
+    dead: bool = False
+    by_hand: bool = False
+    quiet: float = 0.0
+    reason: str = ""

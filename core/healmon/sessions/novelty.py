@@ -1,0 +1,137 @@
+"""Progress: has a screen ever shown this before? Pure.
+
+A hung program repaints its spinner and counts its seconds for ever, so "the screen changed" says
+nothing. What says something is a line never seen before, once everything that moves by itself is
+taken out: durations and clock times, glyphs and bars, numbers that merely follow the clock, lines
+that announce the next attempt.
+"""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import Final
+
+import msgspec
+
+LINES: Final = 200
+"""Lines that are remembered of one pane."""
+DIGITS: Final = 8
+"""Hexadecimal digits that a line is remembered by."""
+COUNTERS: Final = 40
+"""Lines with numbers whose numbers are remembered."""
+SLACK, DRIFT = 2.0, 0.02
+"""How far a number may be off and still follow the clock: seconds, and a share of the time."""
+
+_CARET: Final = re.compile(r"\^[A-Z@\[\\\]^_?]")
+_UNIT: Final = (
+    r"(?:ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?)(?![^\W\d_])"
+)
+_DURATION: Final = re.compile(rf"(?<![\w.,])(?:\d+(?:[.,]\d+)?\s?{_UNIT}[\s,]*)+", re.IGNORECASE)
+_CLOCK: Final = re.compile(
+    r"(?<!\d)\d{1,3}:\d\d(?::\d\d)?(?:[.,]\d+)?(?:\s?[ap]\.?m\b)?", re.IGNORECASE
+)
+_NOISE: Final = re.compile(r"(?:[^\w%]|_)+")
+_NUMBER: Final = re.compile(r"\d+")
+_RETRY: Final = re.compile(
+    r"\bretry(?:ing)?\b|\bretries\b|\breconnect|\battempt \d|\boverloaded\b|\brate limit"
+    r"|\bconnection (?:refused|failed|reset|timed out|lost)|\bunable to connect|\bcannot connect"
+    r"|\bserver is busy|\bwaiting for network",
+    re.IGNORECASE,
+)
+_COSMETIC: Final = re.compile(r"tip\b", re.IGNORECASE)
+
+
+class Known(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What has been seen of one pane, small enough to be kept in every event.
+
+    Attributes:
+        lines: the lines' hashes, one after the other, the newest last.
+        counters: by the shape of a line, the numbers it had at `at`.
+        at: steady seconds of the newest progress.
+    """
+
+    lines: str = ""
+    counters: dict[str, tuple[int, ...]] = {}
+    at: float = 0.0
+
+
+def plain(line: str) -> str:
+    """Return what is left of a line without anything that moves by itself."""
+    line = _CARET.sub(" ", line)
+    line = _CLOCK.sub(" T ", _DURATION.sub(" T ", line))
+    line = _NOISE.sub(" ", line).strip()
+    return line if len(line) > 1 else ""
+
+
+def novel(known: Known, screen: str, now: float) -> tuple[str, ...]:
+    """Return the lines that this pane has never shown before, as they stand there.
+
+    Args:
+        known: what it has shown so far.
+        screen: what it shows now.
+        now: steady seconds.
+    """
+    seen = set(_split(known.lines))
+    found: list[str] = []
+    for line in screen.split("\n"):
+        bare = plain(line)
+        if not bare or _hash(bare) in seen or _idle_talk(bare):
+            continue
+        if not _follows_clock(known, bare, now):
+            found.append(line.strip())
+    return tuple(found)
+
+
+def absorb(known: Known, screen: str, now: float) -> Known:
+    """Return what is known after this screen was seen too."""
+    shown: dict[str, str] = {}
+    for line in screen.split("\n"):
+        bare = plain(line)
+        if bare and not _idle_talk(bare):
+            shown[_hash(bare)] = bare
+    # what stands on the screen is newest, so that it is forgotten last
+    older = [seen for seen in _split(known.lines) if seen not in shown]
+    lines = [*older, *shown][-LINES:]
+    counters: dict[str, tuple[int, ...]] = {}
+    for bare in list(shown.values())[-COUNTERS:]:
+        numbers = _numbers(bare)
+        if numbers:
+            counters[_shape(bare)] = numbers
+    return Known("".join(lines), counters, now)
+
+
+def digest(known: Known) -> str:
+    """Return a short name for what is known; it changes with every progress."""
+    return _hash(known.lines)
+
+
+def _idle_talk(bare: str) -> bool:
+    return bool(_RETRY.search(bare) or _COSMETIC.match(bare))
+
+
+def _follows_clock(known: Known, bare: str, now: float) -> bool:
+    """Return whether only numbers changed, and each by as much as time went by, up or down."""
+    numbers, before = _numbers(bare), known.counters.get(_shape(bare))
+    if before is None or len(before) != len(numbers):
+        return False
+    passed = now - known.at
+    steps = [abs(new - old) for new, old in zip(numbers, before, strict=True) if new != old]
+    return all(abs(step - passed) <= SLACK + DRIFT * passed for step in steps)
+
+
+def _numbers(bare: str) -> tuple[int, ...]:
+    found = _NUMBER.findall(bare)
+    return tuple(map(int, found)) if all(len(number) <= 15 for number in found) else ()
+
+
+def _shape(bare: str) -> str:
+    return _hash(_NUMBER.sub("#", bare))
+
+
+def _split(lines: str) -> list[str]:
+    return [lines[i : i + DIGITS] for i in range(0, len(lines), DIGITS)]
+
+
+def _hash(text: str) -> str:
+    return blake2b(text.encode("utf-8", "replace"), digest_size=DIGITS // 2).hexdigest()

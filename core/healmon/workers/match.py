@@ -1,0 +1,104 @@
+"""Is this process that worker? Whole arguments are compared, never parts of a command line.
+
+A tmux server, an editor or `tail -f worker.log` carries the worker's name in its arguments, and
+`worker.py --status` even its script: none of them is the worker. A relative path counts when the
+directory it was meant from is known; where it is not, the answer is "unclear".
+"""
+
+from __future__ import annotations
+
+import re
+from posixpath import basename, isabs, join, normpath
+from typing import Literal
+
+from healmon.config.settings import Worker
+from healmon.text import clean
+from healmon.world import notes
+from healmon.world.processes import Origin, ProcessFacts
+from healmon.world.procfs import ARGUMENT_SHOWN
+
+Likeness = Literal["", "unclear", "exact"]
+
+_PYTHON = re.compile(r"(python|pypy)[\d.]*[a-z]*")
+_INTERPRETER = re.compile(
+    r"(python|pypy|perl|ruby|node|nodejs|php|lua|tclsh)[\d.]*[a-z]*|(ba|da|z|k|c|tc|fi|a)?sh|busybox"
+)
+_TAKES_VALUE = {"-X", "-W", "--check-hash-based-pycs"}
+_RUNS_ELSE = re.compile(r"-[A-Za-z]*[cm]|-")
+"""Python options after which no script follows: `-c`, `-m`, also as `-Im`."""
+
+
+def needle(worker: Worker) -> str:
+    """Return the word that is among the first arguments of every process that is the worker."""
+    return clean(basename(worker.script or worker.argv[0]), limit=ARGUMENT_SHOWN)
+
+
+def may_be(facts: ProcessFacts, needles: set[str]) -> set[str]:
+    """Return which needles are among the first arguments of a process; cheap, proves nothing."""
+    return {basename(part) for part in facts.command[:8]} & needles
+
+
+def likeness(worker: Worker, origin: Origin) -> Likeness:
+    """Return whether a process is the worker, by what it was started as."""
+    if not origin.argv:
+        return ""
+    if worker.script:
+        return _like_script(worker, origin)
+    return _like_command(worker, origin)
+
+
+def _like_script(worker: Worker, origin: Origin) -> Likeness:
+    place = _script_place(origin.argv)
+    own = worker.argv.index(worker.script) if worker.script in worker.argv else 1
+    if place is None or origin.argv[place + 1 :] != worker.argv[own + 1 :]:
+        return ""
+    return _same_file(origin.argv[place], worker.script, origin.directories)
+
+
+def _script_place(argv: tuple[str, ...]) -> int | None:
+    """Return where in a command line of Python the script stands; 0 when it is run by itself."""
+    if not _PYTHON.fullmatch(basename(argv[0])):
+        return 0
+    place = 1
+    while place < len(argv) and argv[place].startswith("-"):
+        if _RUNS_ELSE.fullmatch(argv[place]):
+            return None
+        place += 2 if argv[place] in _TAKES_VALUE else 1
+    return place if place < len(argv) else None
+
+
+def _like_command(worker: Worker, origin: Origin) -> Likeness:
+    program, *arguments = worker.argv
+    place = len(origin.argv) - len(worker.argv)  # the kernel puts `#!` and its option before it
+    if place not in (0, 1, 2) or list(origin.argv[place + 1 :]) != arguments:
+        return ""
+    if place > 0 and not _INTERPRETER.fullmatch(basename(origin.argv[0])):
+        return ""
+    if place == 2 and not origin.argv[1].startswith("-"):
+        return ""
+    return _same_program(origin.argv[place], program, origin.directories)
+
+
+def _same_program(given: str, configured: str, directories: tuple[str, ...]) -> Likeness:
+    if given == configured:
+        return "exact"
+    if "/" in given and "/" in configured:
+        return _same_file(given, configured, directories)
+    # one of them is looked up in PATH
+    paths = [path if "/" in path else notes.find_program(path) for path in (given, configured)]
+    if not all(map(isabs, paths)):
+        return ""
+    return "exact" if notes.resolve(paths[0]) == notes.resolve(paths[1]) else ""
+
+
+def _same_file(given: str, configured: str, directories: tuple[str, ...]) -> Likeness:
+    if isabs(given):
+        same = given == configured or notes.resolve(given) == notes.resolve(configured)
+        return "exact" if same else ""
+    for directory in directories:
+        path = normpath(join(directory, given))
+        if path == configured or notes.resolve(path) == notes.resolve(configured):
+            return "exact"
+        if notes.is_file(path):
+            return ""  # the same name in another place: somebody else's
+    return "unclear" if configured.endswith(f"/{normpath(given)}") else ""

@@ -1,0 +1,84 @@
+"""What healmon writes down beside each worker's output: starts, ends, a person's wishes.
+
+They are written before their outcome is known, so that a healmon that is killed in between finds
+its way again. While the disk refuses them they live in memory, and healing goes on.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from healmon.errors import ProbeError
+from healmon.workers.model import EndRecord, StartRecord, Wish
+from healmon.world import notes
+
+STARTED, ENDED, WANTED, OUTPUT = "started.json", "ended.json", "wanted.json", "output.log"
+
+_R = TypeVar("_R", StartRecord, EndRecord, Wish)
+
+
+class Records:
+    """The newest records of every worker; read once from disk, then kept in step with it.
+
+    Args:
+        folder: `workers` in the state directory.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._cache: dict[tuple[str, str], StartRecord | EndRecord | Wish | None] = {}
+
+    def log_path(self, name: str) -> Path:
+        """Return where the output of a worker goes."""
+        return self._folder / notes.folder_name(name) / OUTPUT
+
+    def start(self, name: str) -> StartRecord | None:
+        """Return the newest attempt to start a worker."""
+        return self._get(name, STARTED, StartRecord)
+
+    def end(self, name: str) -> EndRecord | None:
+        """Return how the newest process of a worker ended."""
+        return self._get(name, ENDED, EndRecord)
+
+    def wish(self, name: str) -> Wish | None:
+        """Return what a person last wanted of a worker."""
+        return self._get(name, WANTED, Wish)
+
+    def put_start(self, name: str, record: StartRecord) -> None:
+        """Keep the newest attempt."""
+        self._put(name, STARTED, record)
+
+    def put_end(self, name: str, record: EndRecord) -> None:
+        """Keep the newest end."""
+        self._put(name, ENDED, record)
+
+    def put_wish(self, name: str, record: Wish) -> None:
+        """Keep the newest wish."""
+        self._put(name, WANTED, record)
+
+    def _path(self, name: str, file: str) -> Path:
+        return self._folder / notes.folder_name(name) / file
+
+    def _get(self, name: str, file: str, kind: type[_R]) -> _R | None:
+        if (name, file) not in self._cache:
+            self._cache[name, file] = _read(self._path(name, file), kind)
+        record = self._cache[name, file]
+        return record if isinstance(record, kind) else None
+
+    def _put(self, name: str, file: str, record: StartRecord | EndRecord | Wish) -> None:
+        self._cache[name, file] = record
+        try:
+            notes.write_record(self._path(name, file), msgspec.json.encode(record))
+        except OSError:
+            return  # a full disk must not keep a worker down
+
+
+def _read(path: Path, kind: type[_R]) -> _R | None:
+    try:
+        data = notes.read_small(path)
+        return msgspec.json.decode(data, type=kind) if data else None
+    except (ProbeError, msgspec.DecodeError):
+        return None  # cut short, or another version's: the worker is found by its arguments

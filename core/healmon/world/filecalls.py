@@ -1,0 +1,188 @@
+"""The system calls that the standard library lacks, with what stands in where they are missing.
+
+`openat2` (Linux 5.6) is the only call that refuses links and mounts, bind mounts included, while
+it opens; renameat2 the only rename that never replaces.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import functools
+import os
+from pathlib import Path
+from typing import Final
+
+from healmon.world.filedata import BLOCK, Inode
+
+_OPENAT2: Final = 437
+"""Its number; the same on every architecture but alpha."""
+_NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
+_NOREPLACE: Final = 1
+_AT_FDCWD: Final = -100
+_DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_TRIES: Final = 16
+"""How often openat2 is asked again when renames elsewhere made it unsure (EAGAIN)."""
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+class _OpenHow(ctypes.Structure):
+    _fields_ = (
+        ("flags", ctypes.c_uint64),
+        ("mode", ctypes.c_uint64),
+        ("resolve", ctypes.c_uint64),
+    )
+
+
+def _failed(name: str = "") -> OSError:
+    number = ctypes.get_errno()
+    return OSError(number, os.strerror(number), name)
+
+
+def _openat2(directory: int, path: str, resolve: int) -> int:
+    how = _OpenHow(flags=_DIRECTORY, mode=0, resolve=resolve)
+    for _ in range(_TRIES):
+        fd = _libc.syscall(
+            ctypes.c_long(_OPENAT2),
+            ctypes.c_int(directory),
+            ctypes.c_char_p(os.fsencode(path)),
+            ctypes.byref(how),
+            ctypes.c_size_t(ctypes.sizeof(how)),
+        )
+        if fd >= 0:
+            return int(fd)
+        if ctypes.get_errno() != errno.EAGAIN:
+            break
+    raise _failed(path)
+
+
+@functools.cache
+def has_openat2() -> bool:
+    """Return whether this kernel has openat2 and lets us call it (old sandboxes do not)."""
+    try:
+        os.close(_openat2(_AT_FDCWD, "/", _NO_MAGICLINKS))
+    except OSError:
+        return False
+    return True
+
+
+def open_root(path: str) -> int:
+    """Return a descriptor of a directory, no part of whose absolute path is a symbolic link.
+
+    Raises:
+        OSError: there is none (ENOENT, ENOTDIR), or a part of it is a link (ELOOP).
+    """
+    if has_openat2():
+        return _openat2(_AT_FDCWD, path, _NO_SYMLINKS | _NO_MAGICLINKS)
+    fd = os.open("/", _DIRECTORY)
+    for part in (part for part in path.split("/") if part):
+        above = fd
+        try:
+            fd = _not_a_link(part, above)
+        finally:
+            os.close(above)
+    return fd
+
+
+def open_directory(parent: int, name: str) -> int:
+    """Return a descriptor of a directory right below another, on the same mount.
+
+    Raises:
+        OSError: it is a link (ELOOP), another mount (EXDEV), gone, or may not be read.
+    """
+    if has_openat2():
+        return _openat2(parent, name, _BENEATH | _NO_SYMLINKS | _NO_MAGICLINKS | _NO_XDEV)
+    fd = _not_a_link(name, parent)
+    if mount_of(fd) != mount_of(parent):
+        os.close(fd)
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), name)
+    return fd
+
+
+def _not_a_link(name: str, directory: int) -> int:
+    if name in {".", ".."} or "/" in name:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL), name)
+    try:
+        return os.open(name, _DIRECTORY, dir_fd=directory)
+    except NotADirectoryError as error:
+        # O_DIRECTORY is asked before O_NOFOLLOW: a link is "no directory" here
+        try:
+            os.readlink(name, dir_fd=directory)
+        except OSError:
+            raise error from None
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), name) from error
+
+
+def again(fd: int) -> int:
+    """Return a new descriptor of the same directory, with a position and locks of its own."""
+    return os.open(".", _DIRECTORY, dir_fd=fd)
+
+
+def mount_of(fd: int) -> int:
+    """Return the kernel's id of the mount that a descriptor is on (proc(5), fdinfo).
+
+    Where /proc does not tell, every descriptor is on a mount of its own: a negative number.
+    """
+    try:
+        told = Path(f"/proc/self/fdinfo/{fd}").read_text("ascii")
+    except OSError:
+        return -fd - 1
+    for line in told.splitlines():
+        key, _, value = line.partition(":")
+        if key == "mnt_id":
+            return int(value)
+    return -fd - 1
+
+
+def kind_of(fd: int) -> str:
+    """Return the type of file system below a descriptor (`ext4`, `nfs4`); empty: not known."""
+    mount = mount_of(fd)
+    try:
+        table = Path("/proc/self/mountinfo").read_text("utf-8", "backslashreplace")
+    except OSError:
+        return ""
+    for line in table.splitlines():
+        if line.startswith(f"{mount} "):
+            return line.partition(" - ")[2].partition(" ")[0]
+    return ""
+
+
+def put_back(source: int, name: str, target: int, old: str) -> None:
+    """Rename a file out of a directory that only we can write in, never over anything.
+
+    Raises:
+        FileExistsError: the name is taken again.
+        OSError: whatever else rename(2) says.
+    """
+    if hasattr(_libc, "renameat2"):
+        encoded = os.fsencode(name), os.fsencode(old)
+        if not _libc.renameat2(source, encoded[0], target, encoded[1], _NOREPLACE):
+            return
+        error = _failed(name)
+        if error.errno not in {errno.EINVAL, errno.ENOSYS}:
+            raise error
+    # where a file system cannot promise it: a second name is never made over an existing one
+    os.link(name, old, src_dir_fd=source, dst_dir_fd=target, follow_symlinks=False)
+    os.unlink(name, dir_fd=source)
+
+
+def sync(fd: int) -> None:
+    """Let a file system finish what it has put off, the freeing of blocks among it."""
+    if not hasattr(_libc, "syncfs") or _libc.syncfs(fd):
+        os.sync()
+
+
+def inode_of(st: os.stat_result) -> Inode:
+    """Return what a stat said, as this program speaks of it."""
+    return Inode(
+        st.st_dev,
+        st.st_ino,
+        st.st_mode,
+        st.st_nlink,
+        st.st_blocks * BLOCK,
+        st.st_size,
+        st.st_mtime_ns,
+        st.st_ctime_ns,
+        st.st_atime_ns,
+    )

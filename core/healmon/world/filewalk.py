@@ -1,0 +1,205 @@
+"""One pass over a directory tree, descriptor by descriptor: never by path, never through a link.
+
+Whatever happens to names meanwhile, a directory that was opened stays the one that was opened. It
+never leaves the mount it began on, nor goes deeper than anybody's tree has a reason to be, nor
+longer than it was allowed to; what was left out is counted by reason.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from collections import Counter
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import Final, NamedTuple
+
+from healmon.clock import process_seconds
+from healmon.world import filecalls
+from healmon.world.filedata import BLOCK, Inode, Key, Limits
+
+DEPTH: Final = 200
+"""Levels below the root; also the most descriptors that a walk holds."""
+_REASONS: Final = {
+    errno.ELOOP: "swapped",
+    errno.ENOTDIR: "swapped",
+    errno.ENOENT: "vanished",
+    errno.EXDEV: "mount",
+}
+
+
+class Found(NamedTuple):
+    """A file on the way.
+
+    Attributes:
+        directory: descriptor of where it is; valid until the walk goes on.
+        name: bytes that are no text are surrogates (os.fsdecode).
+        path: below the root.
+    """
+
+    directory: int
+    name: str
+    path: str
+    inode: Inode
+
+
+@dataclass(slots=True)
+class _Level:
+    fd: int
+    path: str
+    listed: bool = False
+    below: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+
+
+def _anything(name: str, path: str) -> bool:
+    return bool(name or path)
+
+
+def _anywhere(name: str, path: str) -> str:
+    del name, path
+    return ""
+
+
+class Walk:
+    """A pass over everything below a directory.
+
+    Args:
+        root: descriptor of the directory; stays open.
+        limits: when to stop.
+        wants: says of a name and its path whether the file is looked at.
+        enters: says why a directory is not entered; empty: it is.
+        avoid: directories that are never entered.
+        locking: hold a lock on each directory while in it, and keep out of those that others
+            have locked (flock(2)): how programs keep cleaners away.
+        stop: asked before each entry; True ends the walk.
+
+    Attributes:
+        skipped: what was left out, by reason.
+        stopped: why the walk ended early; empty: it did not.
+        held: bytes that the directories themselves occupy.
+        entries: how many names were seen.
+    """
+
+    def __init__(
+        self,
+        root: int,
+        limits: Limits,
+        *,
+        wants: Callable[[str, str], bool] = _anything,
+        enters: Callable[[str, str], str] = _anywhere,
+        avoid: frozenset[Key] = frozenset(),
+        locking: bool = False,
+        stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.skipped: Counter[str] = Counter()
+        self.stopped = ""
+        self.held = 0
+        self.entries = 0
+        self._root = root
+        self._wants = wants
+        self._enters = enters
+        self._avoid = avoid
+        self._locking = locking
+        self._stop = stop
+        self._limits = limits
+        self._until = process_seconds() + limits.seconds
+
+    def __iter__(self) -> Generator[Found]:
+        """Pass over all wanted files once; close the generator when leaving it early."""
+        stack: list[_Level] = []
+        try:
+            root = filecalls.again(self._root)
+            stack.append(_Level(root, ""))
+            if not self._admits(root):
+                return
+            while stack and not self.stopped:
+                level = stack[-1]
+                if not level.listed:
+                    level.listed = True
+                    yield from self._list(level)
+                    level.below.sort(reverse=True)
+                elif level.below:
+                    name, number = level.below.pop()
+                    self._descend(stack, name, number)
+                else:
+                    os.close(stack.pop().fd)
+        finally:
+            for level in stack:
+                os.close(level.fd)
+
+    def _list(self, level: _Level) -> Generator[Found]:
+        try:
+            with os.scandir(level.fd) as entries:
+                for entry in entries:
+                    self.entries += 1
+                    if self._spent():
+                        return
+                    path = f"{level.path}{entry.name}"
+                    if entry.is_dir(follow_symlinks=False):
+                        level.below.append((entry.name, entry.inode()))
+                    elif self._wants(entry.name, path):
+                        inode = self._look(entry)
+                        if inode is not None:
+                            yield Found(level.fd, entry.name, path, inode)
+        except OSError as error:
+            self._skip(error)
+
+    def _look(self, entry: os.DirEntry[str]) -> Inode | None:
+        try:
+            return filecalls.inode_of(entry.stat(follow_symlinks=False))
+        except OSError as error:
+            self._skip(error)
+            return None
+
+    def _descend(self, stack: list[_Level], name: str, number: int) -> None:
+        path = f"{stack[-1].path}{name}"
+        kept = "deep" if len(stack) > DEPTH else self._enters(name, path)
+        if kept:
+            self.skipped[kept] += 1
+            return
+        try:
+            fd = filecalls.open_directory(stack[-1].fd, name)
+        except OSError as error:
+            self._skip(error)
+            return
+        try:
+            # a mount point shows the number of the directory below it: but those are refused
+            admitted = self._admits(fd, number)
+        except BaseException:
+            os.close(fd)
+            raise
+        if admitted:
+            stack.append(_Level(fd, f"{path}/"))
+        else:
+            os.close(fd)
+
+    def _admits(self, fd: int, number: int | None = None) -> bool:
+        st = os.fstat(fd)
+        if number is not None and st.st_ino != number:
+            self.skipped["swapped"] += 1
+            return False
+        if (st.st_dev, st.st_ino) in self._avoid:
+            self.skipped["own"] += 1
+            return False
+        if self._locking:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                locked = isinstance(error, BlockingIOError)
+                self.skipped["locked" if locked else "unknown"] += 1
+                return False
+        self.held += st.st_blocks * BLOCK
+        return True
+
+    def _skip(self, error: OSError) -> None:
+        self.skipped[_REASONS.get(error.errno or 0, "unreadable")] += 1
+
+    def _spent(self) -> bool:
+        if self.entries > self._limits.entries:
+            self.stopped = f"stopped after {self._limits.entries} entries"
+        elif process_seconds() > self._until:
+            self.stopped = f"stopped after {self._limits.seconds:g} s"
+        elif self._stop is not None and self._stop():
+            self.stopped = "called off"
+        return bool(self.stopped)

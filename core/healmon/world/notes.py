@@ -1,0 +1,136 @@
+"""Small files that programs leave for each other: pid files, heartbeats, records, output logs.
+
+What others wrote is read with a limit and never trusted; our own records appear whole or not at
+all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import stat
+from pathlib import Path
+from urllib.parse import quote
+
+from healmon.errors import ProbeError
+from healmon.text import clean
+
+SMALL = 1 << 16
+"""Bytes of a small file that are read."""
+_PID = re.compile(rb"\s*(\d{1,10})\b")
+
+
+def read_small(path: str | Path) -> bytes | None:
+    """Return the first 64 KiB of a regular file; None when there is none.
+
+    Raises:
+        ProbeError: there is something, and it cannot be read.
+    """
+    try:
+        # a FIFO in its place must not hang us
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
+        try:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise ProbeError(f"{clean(str(path))} is no regular file")
+            return os.read(fd, SMALL)
+        finally:
+            os.close(fd)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        raise ProbeError(f"{clean(str(path))}: {error.strerror}") from error
+
+
+def read_pid(path: str) -> int | None:
+    """Return the number that a pid file begins with; None when there is none.
+
+    Raises:
+        ProbeError: the file is there and cannot be read.
+    """
+    found = _PID.match(read_small(path) or b"")
+    return int(found[1]) if found else None
+
+
+def changed_at(path: str) -> float | None:
+    """Return when a file was last written, in wall seconds; None when there is no such file.
+
+    Raises:
+        ProbeError: it cannot be told.
+    """
+    try:
+        return Path(path).stat().st_mtime
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise ProbeError(f"{clean(path)}: {clean(str(error))}") from error
+
+
+def is_file(path: str) -> bool:
+    """Return whether there is a file of this name now."""
+    try:
+        return Path(path).is_file()
+    except (OSError, ValueError):
+        return False
+
+
+def resolve(path: str) -> str:
+    """Return a path without symbolic links and `..`; the path itself where that fails."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path
+
+
+def find_program(name: str) -> str:
+    """Return where a program is that is named without a directory; empty when nowhere."""
+    return shutil.which(name) or ""
+
+
+def write_record(path: Path, data: bytes) -> None:
+    """Write a small file of our own so that it appears whole or not at all.
+
+    It outlives our own end, not a power cut: what it records ends with the boot anyway.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.new")
+    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(fd, "wb") as file:
+        file.write(data)
+    fresh.replace(path)
+
+
+def rotate(path: Path, limit: int) -> None:
+    """Set a file of our own aside as `NAME.1` when it has more than `limit` bytes.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        return
+    if size > limit:
+        path.replace(path.with_name(f"{path.name}.1"))
+
+
+def tail(path: Path, lines: int, limit: int = 2000) -> str:
+    """Return the last lines of a log as they may be shown; empty when there are none."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - limit))
+            data = file.read(limit)
+    except OSError:
+        return ""
+    text = clean(data, lines=True, limit=2 * limit).rstrip("\n")
+    return "\n".join(text.split("\n")[-lines:])
+
+
+def folder_name(name: str) -> str:
+    """Return a name as one safe path component: `a/b` becomes `a%2Fb`."""
+    safe = quote(name, safe=" ")
+    return f"%2E{safe[1:]}" if safe.startswith(".") else safe

@@ -1,0 +1,392 @@
+"""File systems that live in memory, for tests and made-up worlds.
+
+The same rules judge names, ages and choices as on the real ones; what a kernel would answer about
+a file (in use, locked) is told by verbs.
+"""
+
+from __future__ import annotations
+
+import stat
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from healmon.errors import ProbeError
+from healmon.world.fileages import Add, Allowance, choose
+from healmon.world.filedata import (
+    Asides,
+    Choice,
+    Deed,
+    Finished,
+    Inode,
+    Key,
+    Limits,
+    Need,
+    Selection,
+    Space,
+    Survey,
+    Swept,
+    Tally,
+    Usage,
+)
+from healmon.world.filematch import Matcher
+from healmon.world.files import NOTHING_PASSED
+
+
+@dataclass(slots=True)
+class _Disk:
+    number: int
+    size: int
+    reserved: int
+    inodes: int
+    lazy: bool
+    readonly: bool = False
+    others: int = 0
+    unsettled: int = 0
+
+
+@dataclass(slots=True)
+class _File:
+    number: int
+    held: int
+    newest: int
+    mode: int = stat.S_IFREG | 0o644
+    links: int = 1
+    use: str = ""
+
+
+@dataclass(slots=True)
+class _Aside:
+    file: _File
+    disk: str
+    place: str
+    rule: str
+    deed: Deed
+    when: float
+    swapped: bool = False
+
+
+@dataclass(slots=True)
+class _Run:
+    taken: Tally = Tally()
+    kept: Counter[str] = field(default_factory=Counter[str])
+    names: list[str] = field(default_factory=list[str])
+    passed: set[Key] = field(default_factory=set[Key])
+
+
+class SimulatedFiles:
+    """The twin of `SystemFiles`, with verbs for what others do to disks and files."""
+
+    def __init__(self) -> None:
+        self._disks: dict[str, _Disk] = {}
+        self._directories: set[str] = set()
+        self._files: dict[str, _File] = {}
+        self._asides: list[_Aside] = []
+        self._hanging: dict[str, threading.Event] = {}
+        self._refused: dict[str, str] = {}
+        self._number = 0
+
+    # what healmon asks
+
+    def space(self, path: str) -> Space:
+        """Return how full the disk of a directory is.
+
+        Raises:
+            ProbeError: there is none, or it was told to refuse.
+        """
+        self._ask(path)
+        mount = self._mount_of(path)
+        disk = self._disks[mount]
+        held = disk.others + disk.unsettled
+        held += sum(file.held for at, file in self._files.items() if self._mount_of(at) == mount)
+        held += sum(aside.file.held for aside in self._asides if aside.disk == mount)
+        files = sum(self._mount_of(at) == mount for at in self._files)
+        files += sum(aside.disk == mount for aside in self._asides)
+        return Space(
+            device=disk.number,
+            fsid=disk.number,
+            kind="simulated",
+            readonly=disk.readonly,
+            size=disk.size,
+            used=min(held, disk.size),
+            available=max(0, disk.size - disk.reserved - held),
+            inodes=disk.inodes,
+            inodes_free=max(0, disk.inodes - files),
+        )
+
+    def usage(self, path: str, limits: Limits) -> Usage:
+        """Return what a directory tree occupies.
+
+        Raises:
+            ProbeError: there is none, or it was told to refuse.
+        """
+        self._ask(path)
+        if not self._exists(path):
+            raise ProbeError(f"{path}: No such file or directory")
+        below = [file for at, file in self._files.items() if at.startswith(f"{path}/")]
+        below += [aside.file for aside in self._asides if aside.place.startswith(f"{path}/")]
+        seen = below[: limits.entries]
+        partial = f"stopped after {limits.entries} entries" if len(seen) < len(below) else ""
+        held = sum({file.number: file.held for file in seen}.values())
+        device = self._disks[self._mount_of(path)].number
+        return Usage(device=device, held=held, entries=len(seen), partial=partial)
+
+    def survey(
+        self,
+        selection: Selection,
+        when: float,
+        limits: Limits,
+        *,
+        need: Need | None = None,
+        passed: frozenset[Key] = NOTHING_PASSED,
+    ) -> Survey:
+        """Return what a rule would take now."""
+        del limits
+        kept: Counter[str] = Counter()
+
+        def walk(add: Add) -> None:
+            kept.clear()
+            for root, at, file in self._matching(selection, when):
+                inode = self._inode(at, file)
+                reason = self._keeps(selection, when, root, at, inode)
+                if inode.key in passed:
+                    continue
+                if reason:
+                    kept[reason] += 1
+                else:
+                    add(inode.newest, inode.held)
+
+        chosen = choose(walk, need)
+        return Survey(
+            rule=selection.rule,
+            due=chosen.due,
+            chosen=chosen.chosen,
+            choice=chosen.choice,
+            kept=dict(kept),
+            troubles=tuple(f"{r} does not exist" for r in selection.roots if not self._exists(r)),
+        )
+
+    def sweep(
+        self,
+        selection: Selection,
+        choice: Choice,
+        deed: Deed,
+        when: float,
+        limits: Limits,
+        stop: Callable[[], bool],
+    ) -> Swept:
+        """Take the chosen files."""
+        del limits
+        allowance, run, partial = Allowance(choice), _Run(), ""
+        for root, at, file in list(self._matching(selection, when)):
+            inode = self._inode(at, file)
+            due = not self._keeps(selection, when, root, at, inode)
+            if not due or not allowance.takes(inode.newest):
+                continue
+            if stop():
+                partial = "called off"
+                break
+            if file.use:
+                run.kept[file.use] += 1
+                run.passed.add(inode.key)
+                continue
+            self._take(selection, root, at, deed, when)
+            allowance.went(inode.newest, inode.held)
+            run.taken = run.taken.plus(inode.held)
+            run.names.append(at.removeprefix(f"{root}/"))
+        return Swept(
+            rule=selection.rule,
+            taken=run.taken,
+            kept=dict(run.kept),
+            names=tuple(run.names[:20]),
+            passed=frozenset(run.passed),
+            partial=partial,
+        )
+
+    def asides(self, selection: Selection) -> Asides:
+        """Return what lies where a rule's files are put aside."""
+        found: list[_Aside] = []
+        place = ""
+        for root in self._roots(selection):
+            place = place or self._place(selection, root)
+            here = {self._place(selection, root), f"{root}/.healmon-trash-0"}
+            found += [aside for aside in self._asides if aside.place in here]
+        trash = Tally()
+        for aside in found:
+            if aside.deed == "trash":
+                trash = trash.plus(aside.file.held)
+        leftovers = sum(aside.deed == "delete" for aside in found)
+        return Asides(place=place, leftovers=leftovers, trash=trash)
+
+    def finish(self, selection: Selection) -> Finished:
+        """Finish what a killed run had begun."""
+        places = {self._place(selection, root) for root in self._roots(selection)}
+        mine = [a for a in self._asides if a.place in places and a.deed == "delete"]
+        restored = 0
+        for aside in mine:
+            self._asides.remove(aside)
+            if aside.swapped:
+                restored += 1
+            else:
+                self._free(aside.disk, aside.file.held)
+        return Finished(removed=len(mine) - restored, restored=restored)
+
+    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
+        """Remove what a rule put aside, oldest first, until the need is met."""
+        places = {self._place(selection, root) for root in self._roots(selection)}
+        mine = [a for a in self._asides if a.place in places and a.deed == "trash"]
+        taken = Tally()
+        for aside in sorted(mine, key=lambda aside: (aside.when, aside.file.newest)):
+            if need.less(taken.held, taken.files).met or stop():
+                break
+            self._asides.remove(aside)
+            self._free(aside.disk, aside.file.held)
+            taken = taken.plus(aside.file.held)
+        return Swept(rule=selection.rule, taken=taken)
+
+    def make_trash(self, path: str) -> None:
+        """Make healmon's own directory to put files aside in."""
+        self._directories.add(path)
+
+    def settle(self, path: str) -> None:
+        """Let a disk finish freeing what was removed."""
+        self._disks[self._mount_of(path)].unsettled = 0
+
+    # what happens to disks and files
+
+    def add_disk(
+        self, mount: str, size: int, *, reserved: int = 0, inodes: int = 0, lazy: bool = False
+    ) -> None:
+        """Mount a disk; a lazy one frees nothing before it is settled."""
+        self._disks[mount] = _Disk(len(self._disks) + 1, size, reserved, inodes, lazy)
+
+    def fill(self, mount: str, held: int) -> None:
+        """Let others hold so many bytes of a disk, out of everybody's reach."""
+        self._disks[mount].others = held
+
+    def make_readonly(self, mount: str) -> None:
+        """Remount a disk read-only."""
+        self._disks[mount].readonly = True
+
+    def write(self, path: str, held: int, newest: float) -> None:
+        """Make a file that was touched last at this wall second, or change it."""
+        self._number += 1
+        self._files[path] = _File(self._number, held, int(newest * 1e9))
+
+    def remove(self, path: str) -> None:
+        """Delete a file."""
+        self._free(self._mount_of(path), self._files.pop(path).held)
+
+    def use(self, path: str, how: str) -> None:
+        """Let a file be in use: `open`, `locked`; empty: no more."""
+        self._files[path].use = how
+
+    def link(self, path: str, other: str) -> None:
+        """Give a file a second name."""
+        file = self._files[path]
+        file.links += 1
+        self._files[other] = file
+
+    def make_special(self, path: str) -> None:
+        """Turn a file into a FIFO."""
+        self._files[path].mode = stat.S_IFIFO | 0o644
+
+    def interrupt(self, selection: Selection, path: str, *, swapped: bool = False) -> None:
+        """Leave a file where a run that was killed right after setting it aside leaves it."""
+        root = next(root for root in selection.roots if path.startswith(f"{root}/"))
+        self._take(selection, root, path, "delete", 0.0, swapped=swapped, killed=True)
+
+    def hang(self, path: str) -> threading.Event:
+        """Let every question about a path hang until the returned event is set."""
+        self._hanging[path] = threading.Event()
+        return self._hanging[path]
+
+    def refuse(self, path: str, reason: str) -> None:
+        """Let every question about a path fail; an empty reason: no more."""
+        self._refused[path] = reason
+
+    @property
+    def paths(self) -> list[str]:
+        """Every file that is in its place."""
+        return sorted(self._files)
+
+    # how it works
+
+    def _ask(self, path: str) -> None:
+        event = self._hanging.get(path)
+        if event is not None:
+            event.wait()
+        if self._refused.get(path):
+            raise ProbeError(f"{path}: {self._refused[path]}")
+
+    def _mount_of(self, path: str) -> str:
+        mounts = [m for m in self._disks if path == m or path.startswith(f"{m.rstrip('/')}/")]
+        if not mounts:
+            raise ProbeError(f"{path}: No such file or directory")
+        return max(mounts, key=len)
+
+    def _exists(self, path: str) -> bool:
+        return path in self._disks or any(
+            at == path or at.startswith(f"{path}/") for at in (*self._files, *self._directories)
+        )
+
+    def _roots(self, selection: Selection) -> list[str]:
+        return [
+            root
+            for root in selection.roots
+            if self._exists(root)
+            and selection.device in {None, self._disks[self._mount_of(root)].number}
+        ]
+
+    def _matching(self, selection: Selection, when: float) -> Iterator[tuple[str, str, _File]]:
+        matcher = Matcher(selection, when)
+        for root in self._roots(selection):
+            for at in sorted(self._files):
+                if not at.startswith(f"{root}/") or self._mount_of(at) != self._mount_of(root):
+                    continue
+                path = at.removeprefix(f"{root}/")
+                above = path.split("/")[:-1]
+                parts = [(name, "/".join(above[: n + 1])) for n, name in enumerate(above)]
+                barred = any(matcher.enters(*part) for part in parts)
+                barred |= any(at.startswith(f"{own}/") for own in selection.protected)
+                if not barred and matcher.wants(path.rpartition("/")[2], path):
+                    yield root, at, self._files[at]
+
+    def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
+        path = at.removeprefix(f"{root}/")
+        return Matcher(selection, when).keeps(path.rpartition("/")[2], path, inode)
+
+    def _inode(self, at: str, file: _File) -> Inode:
+        device = self._disks[self._mount_of(at)].number
+        times = (file.newest, file.newest, file.newest)
+        return Inode(device, file.number, file.mode, file.links, file.held, file.held, *times)
+
+    def _place(self, selection: Selection, root: str) -> str:
+        own = selection.trash
+        if own in self._directories and self._mount_of(own) == self._mount_of(root):
+            return own
+        return f"{root}/.healmon-trash-0"
+
+    def _take(
+        self,
+        selection: Selection,
+        root: str,
+        path: str,
+        deed: Deed,
+        when: float,
+        *,
+        swapped: bool = False,
+        killed: bool = False,
+    ) -> None:
+        file = self._files.pop(path)
+        mount = self._mount_of(path)
+        if deed == "delete" and not killed:
+            self._free(mount, file.held)
+            return
+        place = self._place(selection, root)
+        self._asides.append(_Aside(file, mount, place, selection.rule, deed, when, swapped))
+
+    def _free(self, mount: str, held: int) -> None:
+        if self._disks[mount].lazy:
+            self._disks[mount].unsettled += held

@@ -1,0 +1,378 @@
+"""Surveys and sweeps of the machine's directories for one rule.
+
+A survey walks and reads stats only. A sweep walks again, judges each file anew and takes the
+chosen ones. Roots are opened first and held, so that both speak of the same directories.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from healmon.text import clean
+from healmon.world import filecalls, quarantine
+from healmon.world.fileages import Add, Allowance, choose
+from healmon.world.filedata import (
+    Asides,
+    Choice,
+    Deed,
+    Finished,
+    Key,
+    Limits,
+    Need,
+    Selection,
+    Survey,
+    Swept,
+    Tally,
+)
+from healmon.world.filematch import Matcher
+from healmon.world.fileuse import Users
+from healmon.world.filewalk import Found, Walk
+from healmon.world.quarantine import Quarantine
+from healmon.world.removal import ElsewhereError, Remover, finish, judged
+
+NAMES: Final = 20
+"""How many names a report gives."""
+_PASSED: Final = 100_000
+"""How many files that stayed are remembered within one run."""
+_WORDS: Final = {
+    errno.ELOOP: "goes through a symbolic link: name the real directory",
+    errno.ENOENT: "does not exist",
+    errno.ENOTDIR: "is no directory",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Root:
+    """An open directory of a rule."""
+
+    fd: int
+    path: str
+    kind: str
+
+
+@dataclass(slots=True)
+class Roots:
+    """The directories of a rule that can be had, and why others cannot."""
+
+    roots: list[Root] = field(default_factory=list[Root])
+    troubles: list[str] = field(default_factory=list[str])
+
+
+@contextmanager
+def opened(selection: Selection) -> Generator[Roots]:
+    """Give a rule's directories, each opened once; those on another device are left out."""
+    found = Roots()
+    with ExitStack() as held:
+        for path in selection.roots:
+            try:
+                fd = filecalls.open_root(path)
+            except OSError as error:
+                words = _WORDS.get(error.errno or 0, error.strerror)
+                found.troubles.append(f"{clean(path)} {words}")
+                continue
+            held.callback(os.close, fd)
+            if selection.device not in {None, os.fstat(fd).st_dev}:
+                continue
+            if os.path.samestat(os.fstat(fd), Path("/").stat()):
+                found.troubles.append(f"{clean(path)} is the root of the file system")
+                continue
+            if any(path.startswith(f"{root.path}/") for root in found.roots):
+                continue
+            found.roots.append(Root(fd, path, filecalls.kind_of(fd)))
+        yield found
+
+
+def survey(
+    selection: Selection,
+    when: float,
+    limits: Limits,
+    need: Need | None,
+    passed: frozenset[Key],
+) -> Survey:
+    """Return what a rule would take now; see `Files.survey`."""
+    matcher = Matcher(selection, when)
+    avoid = _avoided(selection)
+    counts: list[Counter[str]] = []
+    stopped: list[str] = []
+
+    with opened(selection) as at:
+
+        def walk(add: Add) -> None:
+            kept: Counter[str] = Counter()
+            for root in at.roots:
+                way = _way(root, matcher, limits, avoid)
+                for found in _due(way, matcher, kept, passed):
+                    add(found.inode.newest, found.inode.held)
+                kept.update(way.skipped)
+                stopped.append(way.stopped)
+            counts.append(kept)
+
+        chosen = choose(walk, need)
+    return Survey(
+        rule=selection.rule,
+        due=chosen.due,
+        chosen=chosen.chosen,
+        choice=chosen.choice,
+        kept=dict(counts[0]),
+        troubles=tuple(at.troubles),
+        partial=next(filter(None, stopped), ""),
+    )
+
+
+def _way(
+    root: Root,
+    matcher: Matcher,
+    limits: Limits,
+    avoid: frozenset[Key],
+    stop: Callable[[], bool] | None = None,
+    *,
+    locking: bool = False,
+) -> Walk:
+    return Walk(
+        root.fd,
+        limits,
+        wants=matcher.wants,
+        enters=matcher.enters,
+        avoid=avoid,
+        locking=locking,
+        stop=stop,
+    )
+
+
+def _due(
+    walk: Walk, matcher: Matcher, kept: Counter[str], passed: frozenset[Key] = frozenset()
+) -> Generator[Found]:
+    with closing(iter(walk)) as files:
+        for found in files:
+            if found.inode.key in passed:
+                continue
+            reason = matcher.keeps(found.name, found.path, found.inode)
+            if reason:
+                kept[reason] += 1
+            else:
+                yield found
+
+
+def _avoided(selection: Selection) -> frozenset[Key]:
+    keys: set[Key] = set()
+    for path in (*selection.protected, selection.trash):
+        with suppress(OSError):
+            st = Path(path).stat()
+            keys.add((st.st_dev, st.st_ino))
+    return frozenset(keys)
+
+
+class Sweep:
+    """One sweep of a rule: takes the chosen files of all its directories.
+
+    Args:
+        selection: the rule.
+        choice: which of the due files go.
+        deed: what becomes of them.
+        when: wall seconds that count as now.
+        limits: how far each walk may go.
+        stop: asked before each file; True ends the sweep.
+        users: who tells whether a file is in use.
+    """
+
+    def __init__(
+        self,
+        selection: Selection,
+        choice: Choice,
+        deed: Deed,
+        when: float,
+        limits: Limits,
+        stop: Callable[[], bool],
+        users: Users,
+    ) -> None:
+        self._selection = selection
+        self._deed: Deed = deed
+        self._when = when
+        self._limits = limits
+        self._stop = stop
+        self._users = users
+        self._matcher = Matcher(selection, when)
+        self._allowance = Allowance(choice)
+        self._taken = Tally()
+        self._kept: Counter[str] = Counter()
+        self._names: list[str] = []
+        self._passed: set[Key] = set()
+        self._troubles: list[str] = []
+        self._partial = ""
+
+    def run(self) -> Swept:
+        """Take the files; returns what was taken and what stayed."""
+        with opened(self._selection) as at:
+            self._troubles += at.troubles
+            for root in at.roots:
+                self._sweep(root)
+        return Swept(
+            rule=self._selection.rule,
+            taken=self._taken,
+            kept=dict(self._kept),
+            names=tuple(self._names),
+            passed=frozenset(self._passed),
+            troubles=tuple(self._troubles),
+            partial=self._partial,
+        )
+
+    def _sweep(self, root: Root) -> None:
+        with ExitStack() as held:
+            remover = self._remover(root, self._selection.trash, held)
+            avoid = _avoided(self._selection)
+            walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
+            not_due: Counter[str] = Counter()
+            files = held.enter_context(closing(_due(walk, self._matcher, not_due)))
+            for found in files:
+                if remover is None or not self._allowance.takes(found.inode.newest):
+                    continue
+                try:
+                    reason = remover.take(found)
+                except ElsewhereError:
+                    self._troubles += remover.troubles
+                    remover = self._remover(root, "", held)
+                    reason = remover.take(found) if remover is not None else "refused"
+                self._note(found, reason)
+            self._partial = self._partial or walk.stopped
+            if remover is not None:
+                self._troubles += remover.troubles
+            for reason in ("locked", "unknown", "unreadable", "mount", "deep", "swapped"):
+                if walk.skipped[reason]:
+                    self._kept[reason] += walk.skipped[reason]
+
+    def _remover(self, root: Root, preferred: str, held: ExitStack) -> Remover | None:
+        try:
+            place = quarantine.open_preferred(root.fd, preferred) or quarantine.open_local(
+                root.fd, root.path, make=True
+            )
+            assert place is not None
+            held.callback(place.close)
+            place.prepare()
+        except BlockingIOError:
+            self._troubles.append(f"{clean(root.path)}: another cleaner is at work there")
+            return None
+        except OSError as error:
+            self._troubles.append(
+                f"{clean(root.path)}: no place to set files aside in ({error.strerror})"
+            )
+            return None
+        return Remover(
+            place,
+            self._users,
+            kind=root.kind,
+            deed=self._deed,
+            rule=self._selection.rule,
+            root=root.path,
+            when=self._when,
+        )
+
+    def _note(self, found: Found, reason: str) -> None:
+        if reason:
+            self._kept[reason] += 1
+            if len(self._passed) < _PASSED:
+                self._passed.add(found.inode.key)
+            return
+        self._allowance.went(found.inode.newest, found.inode.held)
+        self._taken = self._taken.plus(found.inode.held)
+        if len(self._names) < NAMES:
+            self._names.append(clean(found.path, limit=200))
+
+
+def _places(root: Root, selection: Selection) -> Iterator[Quarantine]:
+    """Pass over the quarantines of a root that exist; each is closed when the next is asked for."""
+    gives: tuple[Callable[[], Quarantine | None], ...] = (
+        partial(quarantine.open_preferred, root.fd, selection.trash),
+        partial(quarantine.open_local, root.fd, root.path, make=False),
+        partial(quarantine.in_the_open, root.fd, root.path),
+    )
+    for give in gives:
+        try:
+            place = give()
+        except OSError:
+            continue
+        if place is not None:
+            with closing(place):
+                yield place
+
+
+def asides(selection: Selection) -> Asides:
+    """Return what lies in quarantine for a rule; see `Files.asides`."""
+    place, trouble = "", ""
+    leftovers, trash = 0, Tally()
+    with opened(selection) as at:
+        for root in at.roots:
+            for one in _places(root, selection):
+                if one.private:
+                    place = place or one.path
+                for entry in one.entries():
+                    inode = one.look(entry.name)
+                    if entry.deed == "delete":
+                        leftovers += 1
+                    elif inode is not None:
+                        trash = trash.plus(inode.held)
+            place = place or f"{root.path}/{quarantine.local_name()}"
+        trouble = next(iter(at.troubles), "")
+    return Asides(place=place, leftovers=leftovers, trash=trash, trouble=trouble)
+
+
+def finish_all(selection: Selection, users: Users) -> Finished:
+    """Finish what a killed run had begun for a rule; see `Files.finish`."""
+    removed = restored = 0
+    troubles: list[str] = []
+    with opened(selection) as at:
+        for root in at.roots:
+            for place in _places(root, selection):
+                try:
+                    place.prepare()
+                except BlockingIOError:
+                    troubles.append(f"{clean(place.path)}: another cleaner is at work there")
+                    continue
+                done = finish(place, users, root.kind)
+                removed += done.removed
+                restored += done.restored
+                troubles += done.troubles
+    return Finished(removed=removed, restored=restored, troubles=tuple(troubles))
+
+
+def empty(selection: Selection, need: Need, users: Users, stop: Callable[[], bool]) -> Swept:
+    """Remove what was put aside, oldest first, until the need is met; see `Files.empty`."""
+    taken, kept = Tally(), Counter[str]()
+    with opened(selection) as at:
+        for root in at.roots:
+            for place in _places(root, selection):
+                with suppress(BlockingIOError):
+                    place.prepare()
+                    taken = _emptied(place, root.kind, need, taken, kept, users, stop)
+    return Swept(rule=selection.rule, taken=taken, kept=dict(kept))
+
+
+def _emptied(
+    place: Quarantine,
+    kind: str,
+    need: Need,
+    taken: Tally,
+    kept: Counter[str],
+    users: Users,
+    stop: Callable[[], bool],
+) -> Tally:
+    trash = [entry for entry in place.entries() if entry.deed == "trash"]
+    for entry in sorted(trash, key=lambda entry: (entry.when, entry.modified)):
+        if need.less(taken.held, taken.files).met or stop():
+            break
+        inode = place.look(entry.name)
+        if inode is None or not judged(place, entry, users, kind):
+            kept["open"] += 1
+            continue
+        place.remove(entry.name)
+        taken = taken.plus(inode.held)
+    if trash and place.private:
+        place.tidy()
+    return taken

@@ -1,0 +1,145 @@
+"""Makes the pictures beside it: the real screen over a scripted healer with a fixed clock.
+
+`python screenshots/make.py` writes an SVG and a PNG of every scene; the same input gives the same
+bytes. The PNGs need cairosvg and the font DejaVu Sans Mono (Debian: fonts-dejavu-core).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+os.environ["TZ"] = "UTC"
+time.tzset()
+os.environ.pop("NO_COLOR", None)
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from tests.helpers.scripted import (  # noqa: E402
+    ScriptedLink,
+    calm_world,
+    clean_plan,
+    locked,
+    restart_plan,
+    world,
+)
+from textual.pilot import Pilot  # noqa: E402
+
+from healmon.plans import Answer  # noqa: E402 - the path is set above
+from healmon_tui.app import HealmonApp  # noqa: E402
+
+FONT = "DejaVu Sans Mono"
+Steps = Callable[[Pilot[Any], ScriptedLink], Awaitable[None]]
+
+
+async def nothing(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Take the picture as it is."""
+
+
+def pressing(*keys: str) -> Steps:
+    """Return steps that press keys."""
+
+    async def press(pilot: Pilot[Any], _link: ScriptedLink) -> None:
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.1)
+
+    return press
+
+
+async def lock(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let a database get locked, and look at it."""
+    locked(link)
+    await pilot.pause(0.3)
+    await pressing("4", "j")(pilot, link)
+
+
+async def broken(_pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let the engine be down."""
+    link.sick = "OSError: [Errno 28] No space left on device; next try in 5 s"
+
+
+SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
+    "overview-60x15": ((60, 15), nothing, {}),
+    "overview-80x24": ((80, 24), nothing, {}),
+    "overview-120x36": ((120, 36), nothing, {}),
+    "overview-200x50": ((200, 50), nothing, {}),
+    "calm-80x24": ((80, 24), nothing, {"calm": True}),
+    "locked-120x36": ((120, 36), lock, {}),
+    "engine-down-80x24": ((80, 24), broken, {}),
+    "plan-80x24": ((80, 24), pressing("j", "r"), {}),
+    "plan-destroys-100x30": ((100, 30), pressing("3", "c"), {}),
+    "help-80x36": ((80, 36), pressing("question_mark"), {}),
+    "detail-80x24": ((80, 24), pressing("j", "enter"), {}),
+    "sessions-100x30": ((100, 30), pressing("2", "2"), {}),
+    "light-120x36": ((120, 36), pressing("t"), {}),
+    "tiny-39x9": ((39, 9), nothing, {}),
+    "no-colour-80x24": ((80, 24), nothing, {"plain": True}),
+    "ascii-80x24": ((80, 24), nothing, {"ascii_only": True}),
+}
+
+
+async def picture(name: str) -> str:
+    """Return a scene as SVG."""
+    size, steps, options = SCENES[name]
+    options = {"plain": False, "ascii_only": False, **options}
+    link = ScriptedLink(calm_world() if options.pop("calm", False) else world())
+    link.answers["offer"] = lambda target, _: Answer(
+        ok=True,
+        text="",
+        plan=clean_plan() if target == "disk:/" else restart_plan(target, delay=0.0),
+    )
+    app = HealmonApp(link, clock=link.clock, **options)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        await steps(pilot, link)
+        await pilot.pause(0.3)
+        app.overview.hush()
+        app.redraw()
+        await pilot.pause()
+        return plain_font(app.export_screenshot(title=f"healmon {size[0]}x{size[1]}"))
+
+
+def plain_font(svg: str) -> str:
+    """Return the SVG with a font that is here, instead of one from the net."""
+    svg = re.sub(r"@font-face \{.*?\}\s*", "", svg, flags=re.DOTALL)
+    # the cells are 12.2 wide; this is the size at which the font's letters are, too
+    svg = svg.replace("font-size: 20px", "font-size: 20.266px")
+    return svg.replace("Fira Code", FONT).replace("arial", FONT)
+
+
+def font_is_here() -> bool:
+    """Tell whether the font can be drawn; without it the cells would not line up."""
+    lister = shutil.which("fc-list")
+    if lister is None:
+        return False
+    fonts = subprocess.run([lister], capture_output=True, text=True, check=False)
+    return FONT in fonts.stdout
+
+
+def main(wanted: list[str]) -> int:
+    """Make all pictures, or those named."""
+    drawable = font_is_here()
+    if not drawable:
+        print(f"no font {FONT!r}: only SVGs are made (Debian: apt-get install fonts-dejavu-core)")
+    for name in wanted or SCENES:
+        svg = asyncio.run(picture(name))
+        (HERE / f"{name}.svg").write_text(svg, "utf-8")
+        if drawable:
+            import cairosvg  # noqa: PLC0415 - not needed for SVGs
+
+            cairosvg.svg2png(bytestring=svg.encode(), write_to=str(HERE / f"{name}.png"))
+        print(name)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,395 @@
+"""A made-up healer for the screen: fixed time, hand-made events, answers by script.
+
+The app under test is the real one; only the healer behind its link is made up.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from healmon import events as ev
+from healmon.clock import ManualClock, parse_utc
+from healmon.plans import Answer, Packed, Plan, Step
+from healmon.state import Snapshot, replay
+
+NOW = parse_utc("2026-11-23 20:47:01.000")
+HOST = "atlas"
+
+
+class ScriptedLink:
+    """A `Link` that does what a test says and remembers what it was asked."""
+
+    def __init__(
+        self, past: list[ev.Recorded] | None = None, *, attached: str = "", history: int = 0
+    ) -> None:
+        self.attached = attached
+        self.asked: list[tuple[str, str, Packed]] = []
+        self.answers: dict[str, Answer | Callable[[str, Packed], Answer]] = {}
+        self.closed = 0
+        self.sick = ""
+        self.sink: Callable[[ev.Recorded], None] | None = None
+        self.past = past or []
+        self.ids = itertools.count(self.past[-1].id + 1 if self.past else 1)
+        self.clock = ManualClock(NOW, autojump=False)
+        self._history = history or len(self.past)
+
+    @property
+    def now(self) -> float:
+        """The scripted wall time."""
+        return self.clock.read().wall
+
+    def open(self, sink: Callable[[ev.Recorded], None]) -> Snapshot:
+        """Hand out the snapshot of the past."""
+        self.sink = sink
+        return replay(self.past)
+
+    def history(self, count: int) -> list[ev.Recorded]:
+        """Return the past."""
+        return self.past[-min(count, self._history) :]
+
+    def trouble(self) -> str:
+        """Return what a test says is wrong."""
+        return self.sick
+
+    async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
+        """Answer by script, or with a plain yes."""
+        self.asked.append((verb, target, arguments))
+        answer = self.answers.get(verb, Answer(ok=True, text=""))
+        return answer if isinstance(answer, Answer) else answer(target, arguments)
+
+    async def close(self) -> None:
+        """Let go."""
+        self.closed += 1
+
+    def emit(self, event: ev.Event, at: float | None = None) -> ev.Recorded:
+        """Let something happen now."""
+        record = ev.Recorded(next(self.ids), self.now if at is None else at, event)
+        assert self.sink is not None, "the screen has not opened the link"
+        self.sink(record)
+        return record
+
+
+@dataclass
+class Story:
+    """Builds a past, event by event; times are seconds before now."""
+
+    records: list[ev.Recorded] = field(default_factory=list)
+
+    def add(self, ago: float, event: ev.Event) -> int:
+        """Append one event; returns its id."""
+        self.records.append(ev.Recorded(len(self.records) + 1, NOW - ago, event))
+        return len(self.records)
+
+    def done(self) -> list[ev.Recorded]:
+        """Return the past in order of time, numbered in that order."""
+        ordered = sorted(self.records, key=lambda record: record.wall)
+        return [
+            ev.Recorded(number, record.wall, record.event)
+            for number, record in enumerate(ordered, 1)
+        ]
+
+    def seen(
+        self,
+        ago: float,
+        healer: str,
+        component: str,
+        status: Any,
+        summary: str = "",
+        **facts: Any,
+    ) -> None:
+        """Append an observation."""
+        self.add(ago, ev.Observed(healer, component, status, summary, "t", "v", facts))
+
+
+def key(component: str, condition: str) -> str:
+    """Return an alert's key."""
+    return f"{HOST}/{component}/{condition}"
+
+
+def restart_plan(component: str = "assigner_worker", **changes: Any) -> Plan:
+    """Return a plan to restart a worker."""
+    fields: dict[str, Any] = {
+        "healer": "workers",
+        "component": component,
+        "action": "restart_worker",
+        "subject": "pid 50117",
+        "why": f"{component} exited with code 1 at 20:46:57; restart = always",
+        "steps": (
+            Step(
+                "make sure that no other copy runs (process table, pid file, command line)",
+                f"pgrep -af workers/{component}.py",
+            ),
+            Step(
+                "start it with its configured command",
+                f"python3 workers/{component}.py --daemon",
+            ),
+        ),
+        "proof": "a new process lives for 1 s, writes its heartbeat, and is the only one",
+        "on_failure": "try again after 20 s; after 5 failures in 10 min it is quarantined",
+        "order": {},
+        "delay": 20.0,
+        "id": "4711.88.3",
+    }
+    return Plan(**{**fields, **changes})
+
+
+def clear_plan(component: str = "session:claude_architect", **changes: Any) -> Plan:
+    """Return a plan to clear a stuck session."""
+    fields: dict[str, Any] = {
+        "healer": "sessions",
+        "component": component,
+        "action": "clear_stuck_session",
+        "subject": "%14",
+        "why": "quiet for 45 min with task 77 assigned; stuck after 30 min",
+        "steps": (
+            Step("send Ctrl+C to pane %14 (claude, pid 41822)", "tmux send-keys -t %14 C-c"),
+            Step("mark task 77 as failed and queue it again (attempt 2 of 3)"),
+        ),
+        "proof": "the pane changes or its process ends within 5 s",
+        "on_failure": "nothing more is typed; the alert stays open",
+        "order": {},
+        "id": "4711.90.1",
+    }
+    return Plan(**{**fields, **changes})
+
+
+def clean_plan(component: str = "disk:/", **changes: Any) -> Plan:
+    """Return a plan that destroys: cleaning a disk."""
+    fields: dict[str, Any] = {
+        "healer": "disks",
+        "component": component,
+        "action": "clean_disk",
+        "subject": "rules logs, temp",
+        "why": "/ is 86.9% full; warning at 85%, cleaning stops below 80%",
+        "steps": (
+            Step("delete 214 files of rule logs, older than 7 days: 8.1 GB"),
+            Step("delete 1022 files of rule temp, older than 24 h: 3.4 GB"),
+        ),
+        "proof": "the files are gone and / is measured again",
+        "on_failure": "what could not be deleted is listed; nothing else is touched",
+        "order": {},
+        "tier": 2,
+        "id": "4711.91.1",
+    }
+    return Plan(**{**fields, **changes})
+
+
+def world() -> list[ev.Recorded]:
+    """Return the past of a busy evening: everything healmon can show, at once."""
+    story = Story()
+    story.add(
+        15_130,
+        ev.EngineStarted(HOST, "0.1.0", 4711, "tui", dry_run=False, interval=60.0, boot="b",
+                         steady_offset=0.0),
+    )  # fmt: skip
+    _workers(story)
+    _sessions(story)
+    _disks(story)
+    _databases(story)
+    story.add(49, ev.CycleStarted(252))
+    story.add(48, ev.CycleFinished(252, 0.4, 60.0))
+    return story.done()
+
+
+def calm_world() -> list[ev.Recorded]:
+    """Return the past of a quiet evening: everything is well, some of it was healed."""
+    story = Story()
+    begun = ev.EngineStarted(
+        HOST, "0.1.0", 4711, "tui", dry_run=False, interval=60.0, boot="b", steady_offset=0.0
+    )
+    story.add(90_000, begun)
+    for number, name in enumerate(("assigner_worker", "milestone_worker", "task_worker")):
+        story.seen(48, "workers", name, "healthy", "up", state="up", pid=48213 + number,
+                   age=80_000 - number, cpu=1.0 + number, rss=61e6, restarts=0, failures=0,
+                   max_failures=5)  # fmt: skip
+    for name, task, line in (
+        ("claude_architect", 77, "Running the test suite"),
+        ("claude_docs", 82, "Writing docs/guide.md"),
+    ):
+        story.seen(48, "sessions", f"session:{name}", "healthy", "working", state="working",
+                   quiet=3, tasks=[task], pane=f"{name[7:11]}:0.0", command="claude",
+                   last_line=line)  # fmt: skip
+    story.seen(48, "disks", "disk:/", "healthy", "", kind="file system", percent=61.3, free=357e9,
+               size=923e9, level="ok", inode_percent=12.0)  # fmt: skip
+    _databases(story)
+    _old_success(story)
+    story.add(49, ev.CycleStarted(1500))
+    story.add(48, ev.CycleFinished(1500, 0.4, 60.0))
+    return story.done()
+
+
+def _workers(story: Story) -> None:
+    def up(name: str, ago: float, pid: int, age: float, cpu: float, rss: float, n: int = 0) -> None:
+        story.seen(ago, "workers", name, "healthy", "up", state="up", pid=pid, age=age, cpu=cpu,
+                   rss=rss, restarts=n, failures=0, max_failures=5)  # fmt: skip
+
+    up("task_worker", 48, 48213, 11_520, 4.2, 118e6)
+    up("milestone_worker", 48, 48244, 11_520, 1.0, 61e6)
+    up("api_worker", 48, 48310, 187_200, 11.4, 402e6, 1)
+    story.seen(
+        48, "workers", "night_worker", "healthy", "stopped", state="stopped", restarts=0,
+        why="outside its hours",
+    )  # fmt: skip
+    story.add(9_000, ev.MaintenanceStarted("night_worker", NOW + 33_179, "olga"))
+
+    # healed a moment ago
+    down = key("index_worker", "down")
+    plan = restart_plan("index_worker", delay=5.0, id="4711.70.1")
+    story.add(31, ev.AlertOpened(down, "WARNING", "index_worker", "exited with code 137 (SIGKILL)"))
+    story.add(31, ev.PlanMade(plan, NOW - 26, NOW - 26))
+    story.add(26, ev.ActionStarted(plan.id, "index_worker"))
+    story.add(26, ev.StepTaken(plan.id, "index_worker", "start workers/index_worker.py --daemon"))
+    story.add(
+        24.8,
+        ev.ActionVerified(plan.id, "index_worker", "restart_worker",
+                          "pid 50122 alive after 1.0 s, heartbeat fresh", 1.2,
+                          "index_worker restarted after exit code 137"),
+    )  # fmt: skip
+    up("index_worker", 24.5, 50122, 1.4, 9.0, 54e6, 1)
+    story.add(24.4, ev.AlertResolved(down, "up again"))
+    story.add(
+        24.3,
+        ev.AlertNoted(key("index_worker", "recovered"), "index_worker",
+                      "index_worker restarted after exit code 137"),
+    )  # fmt: skip
+
+    # healmon is at it
+    down = key("assigner_worker", "down")
+    plan = restart_plan()
+    story.seen(
+        12, "workers", "assigner_worker", "unhealthy", "exit 1", state="backoff", restarts=3,
+        failures=3, max_failures=5, next_at=NOW + 8, why="exit 1: cannot open assigner.db",
+    )  # fmt: skip
+    story.add(
+        12,
+        ev.AlertOpened(down, "CRITICAL", "assigner_worker", "exited with code 1, third time",
+                       {"exit code": 1, "last words": "sqlite3.OperationalError: unable to open"}),
+    )  # fmt: skip
+    story.add(12, ev.PlanMade(plan, NOW + 8, NOW + 8))
+
+    # a person is needed
+    flapping = key("mail_worker", "quarantined")
+    story.seen(
+        420, "workers", "mail_worker", "unhealthy", "quarantined", state="quarantined",
+        restarts=5, failures=5, max_failures=5, next_at=NOW + 480, why="5 failures in 10 min",
+    )  # fmt: skip
+    story.add(
+        420,
+        ev.AlertOpened(flapping, "CRITICAL", "mail_worker", "quarantined: 5 failures in 10 min",
+                       {"exit codes": [1, 1, 1, 1, 1], "smtp": "connection refused"}),
+    )  # fmt: skip
+
+
+def _sessions(story: Story) -> None:
+    def seen(
+        name: str, state: str, status: str, quiet: float, tasks: list[Any], **more: Any
+    ) -> None:
+        story.seen(48, "sessions", f"session:{name}", status, state, state=state, quiet=quiet,
+                   tasks=tasks, **more)  # fmt: skip
+
+    seen("claude_architect", "stuck", "unhealthy", 2712, [77], pane="arch:1.0", command="claude",
+         last_line="> Continue? [y/N]", why="quiet 45 min with task 77")  # fmt: skip
+    seen("claude_docs", "working", "healthy", 2, [82, 85], pane="docs:0.1", command="claude",
+         last_line="Writing docs/guide.md")  # fmt: skip
+    seen("claude_tests", "waiting", "warning", 960, [79], pane="test:0.0", command="claude",
+         last_line="Do you want to run this command? (approve/deny)")  # fmt: skip
+    seen("codex_review", "quiet", "healthy", 1323, [81], pane="rev:0.0", command="codex",
+         last_line="reading core/healmon/state.py")  # fmt: skip
+    seen("scratch", "idle", "healthy", 8040, [], pane="main:2.1", command="bash", last_line="$")
+
+    stuck = key("session:claude_architect", "stuck")
+    plan = clear_plan()
+    story.add(
+        6,
+        ev.AlertOpened(stuck, "WARNING", "session:claude_architect",
+                       "quiet for 45 min with task 77",
+                       {"task": 77, "attempt": "1 of 3", "screen": "unchanged since 20:01:49"}),
+    )  # fmt: skip
+    story.add(6, ev.PlanMade(plan, NOW - 6, NOW - 6))
+    story.add(3, ev.ActionStarted(plan.id, plan.component))
+    story.add(3, ev.StepTaken(plan.id, plan.component, "send Ctrl+C to pane %14"))
+
+    waiting = key("session:claude_tests", "waiting")
+    story.add(
+        600,
+        ev.AlertOpened(waiting, "WARNING", "session:claude_tests", "waits for an answer, task 79"),
+    )
+    story.add(540, ev.AlertAcknowledged(waiting, "olga", "approving after lunch", NOW + 6_780))
+
+    _old_success(story)
+
+
+def _old_success(story: Story) -> None:
+    old = clear_plan("session:codex_review", id="4711.40.1")
+    stuck = key("session:codex_review", "stuck")
+    story.add(
+        2_780,
+        ev.AlertOpened(stuck, "WARNING", "session:codex_review", "quiet for 31 min with task 80"),
+    )
+    story.add(2_780, ev.PlanMade(old, NOW - 2_780, NOW - 2_780))
+    story.add(2_779, ev.ActionStarted(old.id, old.component))
+    story.add(2_779, ev.StepTaken(old.id, old.component, "send Ctrl+C to pane %9"))
+    story.add(2_778, ev.StepTaken(old.id, old.component, "queue task 80 again"))
+    story.add(
+        2_777,
+        ev.ActionVerified(old.id, old.component, "clear_stuck_session",
+                          "prompt back after 0.8 s", 0.8, "cleared, task 80 queued again"),
+    )  # fmt: skip
+    story.add(2_776, ev.AlertResolved(stuck, "prompt back"))
+    story.add(
+        2_776,
+        ev.AlertNoted(key("session:codex_review", "recovered"), "session:codex_review",
+                      "cleared, task 80 queued again"),
+    )  # fmt: skip
+
+
+def _disks(story: Story) -> None:
+    story.seen(
+        48, "disks", "disk:/", "warning", "86.9% used, warning at 85%", kind="file system",
+        percent=86.9, free=121.0e9, size=923.0e9, level="warning", inode_percent=12.0,
+        why="warning at 85%",
+    )  # fmt: skip
+    story.seen(
+        48, "disks", "disk:/data", "healthy", "", kind="file system", percent=41.0, free=2.1e12,
+        size=3.6e12, level="ok", inode_percent=3.0,
+    )  # fmt: skip
+    story.seen(
+        48, "disks", "disk:logs", "healthy", "", kind="budget", percent=62.4, free=1.9e9,
+        size=5.0e9, level="ok",
+    )  # fmt: skip
+    story.add(
+        180,
+        ev.AlertOpened(key("disk:/", "full"), "WARNING", "disk:/", "86.9% used, warning at 85%"),
+    )
+    failed = clean_plan(tier=1, id="4711.60.1")
+    story.add(178, ev.PlanMade(failed, NOW - 178, NOW - 178))
+    story.add(178, ev.ActionStarted(failed.id, "disk:/"))
+    story.add(178, ev.StepTaken(failed.id, "disk:/", "delete 214 files of rule logs"))
+    story.add(
+        171,
+        ev.ActionFailed(failed.id, "disk:/", "clean_disk", "logs/old: permission denied", 6.8),
+    )
+
+
+def _databases(story: Story) -> None:
+    for name, wal in (("architect", 1.2e6), ("assigner", 0)):
+        story.seen(
+            48, "databases", f"database:{name}", "healthy", "free", verdict="free",
+            wal_size=wal, mode="wal", path=f"/srv/agents/data/{name}.db", size=48e6,
+        )  # fmt: skip
+
+
+def locked(link: ScriptedLink) -> None:
+    """Let a database get locked by a stopped process."""
+    name = "database:assigner"
+    facts = {
+        "verdict": "stopped", "path": "/srv/agents/data/assigner.db", "mode": "wal", "size": 48e6,
+        "wal_size": 4_200_000, "since": link.now - 72,
+        "holder": {"pid": 47001, "name": "sqlite3", "command": "sqlite3 data/assigner.db"},
+    }  # fmt: skip
+    text = "locked by pid 47001 (sqlite3), stopped"
+    link.emit(ev.Observed("databases", name, "critical", text, "lock", "stopped", facts))
+    link.emit(ev.AlertOpened(key(name, "locked"), "CRITICAL", name, text))
