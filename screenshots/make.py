@@ -23,6 +23,10 @@ os.environ.pop("NO_COLOR", None)
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
+from textual.pilot import Pilot  # noqa: E402
+
+from healmon.plans import Answer  # noqa: E402 - the path is set above
+from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
     calm_world,
@@ -31,10 +35,6 @@ from tests.helpers.scripted import (  # noqa: E402
     restart_plan,
     world,
 )
-from textual.pilot import Pilot  # noqa: E402
-
-from healmon.plans import Answer  # noqa: E402 - the path is set above
-from healmon_tui.app import HealmonApp  # noqa: E402
 
 FONT = "DejaVu Sans Mono"
 Steps = Callable[[Pilot[Any], ScriptedLink], Awaitable[None]]
@@ -136,7 +136,9 @@ def main(wanted: list[str]) -> int:
         if drawable:
             import cairosvg  # noqa: PLC0415 - not needed for SVGs
 
-            cairosvg.svg2png(bytestring=svg.encode(), write_to=str(HERE / f"{name}.png"))
+            # cairo rounds each letter to whole pixels: the rest of a cell goes between them
+            spaced = svg.replace("line-height: 24.4px", "line-height: 24.4px; letter-spacing: 0.2")
+            cairosvg.svg2png(bytestring=spaced.encode(), write_to=str(HERE / f"{name}.png"))
         print(name)
     return 0
 

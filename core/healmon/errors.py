@@ -6,8 +6,7 @@ and the Nagios plugin codes). An error that reaches a person says what, where an
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 
 class HealmonError(Exception):
@@ -60,8 +59,7 @@ class HolderError(HealmonError):
     exit_code = 75
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """One fault of the configuration.
 
     Attributes:

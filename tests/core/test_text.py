@@ -27,6 +27,15 @@ def test_no_control_character_ever_comes_out(text):
     assert not dangerous(clean(text, lines=True), allowed="\n")
 
 
+def test_no_dangerous_character_of_all_unicode_is_forgotten():
+    hidden = {*map(chr, range(0x2060, 0x2070)), *map(chr, range(0xE0000, 0xE0080))}
+    hidden |= set("\xad\u180e\u200b\ufeff\ufff9\ufffa\ufffb")
+    for start in range(0, 0x110000, 0x1000):
+        shown = clean("".join(map(chr, range(start, start + 0x1000))), limit=100_000)
+        assert not dangerous(shown)
+        assert not hidden & set(shown)
+
+
 @given(foreign)
 def test_what_comes_out_can_be_written_as_utf8(text):
     clean(text).encode()

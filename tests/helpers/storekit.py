@@ -26,14 +26,18 @@ def reading(wall: float = WALL) -> Reading:
     return Reading(wall=wall, steady=wall, boot=100.0)
 
 
-def plan(component: str = "task_worker", action: str = "restart_worker", subject: str = "1") -> Plan:
+def plan(
+    component: str = "task_worker", action: str = "restart_worker", subject: str = "1"
+) -> Plan:
     steps = (Step("start it", "python3 w.py"),)
     return Plan(
         "workers", component, action, subject, "it is down", steps, "alive", "alert", {}, id="p1"
     )
 
 
-def observed(component: str = "task_worker", status="healthy", summary="up", **facts) -> ev.Observed:
+def observed(
+    component: str = "task_worker", status="healthy", summary="up", **facts
+) -> ev.Observed:
     return ev.Observed("workers", component, status, summary, "process", "1", facts)
 
 
@@ -54,7 +58,9 @@ class Engine:
         self.next = max(store.last_id, store.snapshot.last_id) + 1
         self.clock = ManualClock(max(wall, store.snapshot.at))
 
-    def emit(self, event: ev.Event, *, after: float = 0.25, cause: int | None = None) -> ev.Recorded:
+    def emit(
+        self, event: ev.Event, *, after: float = 0.25, cause: int | None = None
+    ) -> ev.Recorded:
         self.clock.step(after)
         record = ev.Recorded(self.next, round(self.clock.read().wall, 3), event, cause)
         self.next += 1
@@ -94,7 +100,9 @@ def opened_store(path: Path, **options) -> Iterator[Store]:
 
 
 @contextlib.contextmanager
-def program(code: str, *arguments: object, under: tuple[str, ...] = ()) -> Iterator[subprocess.Popen]:
+def program(
+    code: str, *arguments: object, under: tuple[str, ...] = ()
+) -> Iterator[subprocess.Popen]:
     """A Python program in a process of its own; killed at the end if it still runs."""
     argv = [*under, sys.executable, "-c", code, *map(str, arguments)]
     process = subprocess.Popen(

@@ -148,18 +148,19 @@ def is_act(action: str) -> bool:
     return any(a.tier is not None and a.action.split("(", 1)[0] == word for a in ACTIONS)
 
 
-def footer(focus: PanelId, usable: Iterable[Action]) -> list[tuple[str, str]]:
-    """Return (key, word) pairs for the footer: help first, then what the focused panel can do."""
-    acts: dict[PanelId, tuple[str, ...]] = {
-        "workers": ("worker.restart", "alert.ack"),
-        "sessions": ("session.clear", "alert.ack"),
-        "disks": ("disk.clean", "alert.ack"),
-        "databases": ("lock.clear", "alert.ack"),
-        "alerts": ("alert.ack", "worker.restart", "session.clear", "disk.clean", "lock.clear"),
-    }
-    rest = ("view.detail", "demo.fault", "app.quit", "engine.check", "view.bigger", "view.freeze")
+def footer(focus: PanelId, kind: str, usable: Iterable[Action]) -> list[tuple[str, str]]:
+    """Return (key, word) pairs for the footer: help first, then what fits the selected row.
+
+    Args:
+        focus: the focused panel.
+        kind: the panel of the component that the selected row is about.
+        usable: the actions there are.
+    """
     known = {a.id: a for a in usable}
-    wanted = ("app.help", *acts[focus], *rest)
+    act = next((a.id for a in known.values() if a.panel == kind and a.group == "act"), "")
+    acts = ("alert.ack", act) if focus == "alerts" else (act, "alert.ack")
+    rest = ("view.detail", "demo.fault", "app.quit", "engine.check", "view.bigger", "view.freeze")
+    wanted = ("app.help", *acts, *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]
 
 

@@ -52,14 +52,16 @@ class PanelView:
         rows: in the order to show.
         loud: how many of them are not plainly well.
         worst: the worst of those.
+        newest: of an alert log, the newest open story, else the newest.
         longest: cells of the longest name here, or in any panel that lines up with this one.
     """
 
     id: PanelId
     badge: Spans
     rows: tuple[Row, ...]
-    loud: int
-    worst: Row | None
+    loud: int = 0
+    worst: Row | None = None
+    newest: Row | None = None
     longest: int = 0
 
     @property
@@ -138,17 +140,16 @@ class ViewModel:
         loud = [row for row in rows if row.mark.rank <= ACKNOWLEDGED]
         worst = min(loud, key=lambda row: row.order, default=None)
         badge = _badge(scene, panel, rows)
-        return PanelView(panel, badge, ordered, len(loud), worst, longest)
+        return PanelView(panel, badge, ordered, len(loud), worst, _newest(rows), longest)
 
 
 def _longest(rows: Sequence[Row]) -> int:
     return max((width(row.cells["name"]) for row in rows), default=0)
 
 
-def newest_alert(panel: PanelView) -> Row | None:
-    """Return the story to show where there is room for one: the newest open, else the newest."""
-    opened = [row for row in panel.rows if row.mark.rank < ACKNOWLEDGED]
-    return max(opened or panel.rows, key=lambda row: row.at, default=None)
+def _newest(rows: Sequence[Row]) -> Row | None:
+    opened = [row for row in rows if row.mark.rank < ACKNOWLEDGED]
+    return max(opened or rows, key=lambda row: row.at, default=None)
 
 
 def _badge(scene: Scene, panel: PanelId, rows: list[Row]) -> Spans:

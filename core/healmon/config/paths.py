@@ -9,9 +9,8 @@ from __future__ import annotations
 import os.path
 import pwd
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 _SYSTEM: Final = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32"),
@@ -26,8 +25,7 @@ _JOURNAL: Final = "/var/log/journal"
 """Nor this; beside it are logs that may be cleaned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where relative paths begin, and what `~` stands for."""
 
     directory: str

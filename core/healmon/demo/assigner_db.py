@@ -249,6 +249,8 @@ class _Maker:
                     "assigned_session": session,
                     "completed_at": None,
                     "target_session": "codex",
+                    # a chosen time-out makes a session's limit longer: only where there are many
+                    "timeout_minutes": 120 if index == 3 else 30,
                 }
                 if 0 < index <= len(odd):
                     prompt["assigned_at"] = odd[index - 1]

@@ -76,10 +76,10 @@ def fill(logs: Path, now_wall: float) -> int:
 
 
 def used(logs: Path) -> int:
-    """Return the bytes that all regular files below a directory take."""
+    """Return the bytes that a directory takes with everything below it."""
     total = 0
     for folder, _, names in os.walk(os.fsencode(logs)):
-        for name in names:
+        for name in (b"", *names):
             try:
                 status = os.lstat(folder + b"/" + name)
             except OSError:

@@ -10,7 +10,7 @@ from healmon.sessions.agents import agent_of, is_shell
 from healmon.world.processes import ProcessFacts
 from healmon.world.terminal import Terminal
 
-COUNTED = 60
+COUNTED = 30
 """Processes of one pane whose CPU time is remembered."""
 DEAD = frozenset("ZXx")
 
@@ -22,13 +22,15 @@ class Family(msgspec.Struct, frozen=True):
         ticks: start of the pane's own process, 0 when it is not to be seen.
         agent: which agent is in the foreground, or empty.
         prompt: a shell is in the foreground, waits for a command and has no child.
-        cpu: CPU seconds so far of everybody who may be working, by `pid.ticks`.
+        cpu: CPU seconds of each process so far, by `pid.ticks`.
+        painters: those among them that paint the screen: their CPU time says nothing.
     """
 
     ticks: int = 0
     agent: str = ""
     prompt: bool = False
     cpu: dict[str, float] = {}
+    painters: tuple[str, ...] = ()
 
 
 class Table:
@@ -79,22 +81,24 @@ def family(table: Table, pid: int, terminal: Terminal | None, *, painting: bool)
     leader = own if terminal is None else table.get(terminal.foreground)
     agent = "" if leader is None else agent_of(leader.command)
     raw = terminal is not None and not terminal.signals
-    members = [
-        facts for facts in table.under(pid)
-        if not ((raw or painting) and _is_painter(facts, leader, agent))
-    ]  # fmt: skip
-    members.sort(key=lambda facts: -facts.cpu_seconds)
+    members = sorted(table.under(pid), key=lambda facts: -facts.cpu_seconds)[:COUNTED]
+    paints = [f for f in members if (raw or painting) and _is_painter(f, leader, agent)]
     return Family(
         ticks=own.identity.ticks,
         agent=agent,
         prompt=leader is not None and _is_prompt(table, leader, terminal),
-        cpu={_name(facts): round(facts.cpu_seconds, 2) for facts in members[:COUNTED]},
+        cpu={_name(facts): round(facts.cpu_seconds, 2) for facts in members},
+        painters=tuple(map(_name, paints)),
     )
 
 
-def spent(before: Mapping[str, float], now: Mapping[str, float]) -> float:
-    """Return the CPU seconds used between two looks, by those who are still there."""
-    return sum(max(seconds - before.get(name, 0.0), 0.0) for name, seconds in now.items())
+def spent(before: Mapping[str, float], kin: Family) -> float:
+    """Return the CPU seconds used since `before` by those who are there now and do not paint."""
+    return sum(
+        max(seconds - before.get(name, 0.0), 0.0)
+        for name, seconds in kin.cpu.items()
+        if name not in kin.painters
+    )
 
 
 def _is_painter(facts: ProcessFacts, leader: ProcessFacts | None, agent: str) -> bool:

@@ -47,8 +47,7 @@ class Known(msgspec.Struct, frozen=True, omit_defaults=True):
 
     Attributes:
         lines: the lines' hashes, one after the other, the newest last.
-        counters: by the shape of a line, the numbers it had at `at`.
-        at: steady seconds of the newest progress.
+        counters: by the shape of a line, the numbers it had at `at` (steady seconds).
     """
 
     lines: str = ""

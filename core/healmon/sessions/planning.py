@@ -77,8 +77,8 @@ def _reason(facts: SessionFacts, *, by_hand: bool) -> str:
         return f"session {facts.session} does not exist any more; noticed by healmon"
     if facts.state == "dead":
         return f"the program in session {facts.session} {facts.rule}; noticed by healmon"
-    asked = " on request" if by_hand else ""
-    return f"session {facts.session} stuck, nothing new for {minutes(facts.quiet)}; cleared by healmon{asked}"
+    said = f"session {facts.session} stuck, nothing new for {minutes(facts.quiet)}"
+    return f"{said}; cleared by healmon{' on request' if by_hand else ''}"
 
 
 def _why(facts: SessionFacts, *, by_hand: bool) -> str:
@@ -89,9 +89,10 @@ def _why(facts: SessionFacts, *, by_hand: bool) -> str:
         return f"pane {facts.pane} of {facts.session} {facts.rule}, and {tasks}"
     asked = "asked for by hand: " if by_hand else ""
     said = f"; last line: {facts.last_line!r}" if facts.last_line else ""
+    limit = f"stuck after {format_duration(facts.limit)}"
     return (
-        f"{asked}nothing new for {minutes(facts.quiet)} (stuck after {format_duration(facts.limit)})"
-        f" with {tasks}; pane {facts.pane} ({facts.command}){said}"
+        f"{asked}nothing new for {minutes(facts.quiet)} ({limit}) with {tasks};"
+        f" pane {facts.pane} ({facts.command}){said}"
     )
 
 

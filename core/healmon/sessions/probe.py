@@ -9,7 +9,7 @@ from typing import Literal, TypeVar
 
 import msgspec
 
-from healmon.clock import Clock, Reading, gap
+from healmon.clock import Clock, Reading
 from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
 from healmon.sessions import places
@@ -65,7 +65,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         missing: tasks by the name of a session that is on no socket that answered.
         faults: what could not be looked at.
         answered: sockets with a server that answered.
-        jumped: the host slept since the look before.
+        jumped: the host slept since the healer's look before.
     """
 
     sessions: tuple[SessionSeen, ...] = ()
@@ -101,7 +101,6 @@ class Probe:
         self.processes = processes
         self.clock = clock
         self._hands: dict[str, Hands] = {}
-        self._last: Reading | None = None
 
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
@@ -142,8 +141,6 @@ class Probe:
             ProbeError: not one socket could be looked at.
         """
         now = self.clock.read()
-        jumped = self._last is not None and gap(self._last, now).suspended != 0.0
-        self._last = now
         sockets, sources = self.settings.sockets, tuple(self.tasks)
         shown, tasks = await asyncio.gather(
             asyncio.gather(*(_outcome(self._socket(socket)) for socket in sockets)),
@@ -164,7 +161,6 @@ class Probe:
             missing=missing,
             faults=faults,
             answered=tuple(there),
-            jumped=jumped,
         )
 
     async def _socket(self, socket: str) -> _Shown:

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.sessions import novelty
 from healmon.sessions.facts import Memory
-from healmon.sessions.family import spent
+from healmon.sessions.family import Family, spent
 from healmon.sessions.novelty import Known
 from healmon.sessions.probe import SessionSeen
 from healmon.state import ActionView
@@ -33,7 +33,7 @@ def pane_key(seen: SessionSeen) -> str:
 
 
 def begin(seen: SessionSeen, now: Reading, *, tasks_at: float, failed_wall: float) -> Memory:
-    """Return what is remembered of a pane seen for the first time: being there counts as progress."""
+    """Return what is remembered of a pane at first sight; being there counts as progress."""
     return Memory(
         key=pane_key(seen),
         size=(seen.pane.width, seen.pane.height),
@@ -68,21 +68,31 @@ def follow(
     memory = replace(old, tasks_at=tasks_at, lost_at=0.0)
     if last is not None and not last.ok and last.at > old.failed_wall:
         # our own keys have left their marks on the screen: they are no progress
-        known = replace(novelty.absorb(old.known, seen.screen, now.steady), at=old.known.at)
-        return replace(memory, known=known, failed_wall=last.at, failure=last.outcome)
-    cpu = {} if seen.family is None else seen.family.cpu
-    if novelty.novel(old.known, seen.screen, now.steady) or _works(old, cpu, now.steady):
         known = novelty.absorb(old.known, seen.screen, now.steady)
-        return replace(
-            memory, known=known, progress_at=now.steady, cpu=cpu, cpu_at=now.steady, failure=""
-        )
-    if cpu and now.steady - old.cpu_at >= CPU_WINDOW:
-        return replace(memory, cpu=cpu, cpu_at=now.steady)
+        return replace(memory, known=known, failed_wall=last.at, failure=last.outcome)
+    if novelty.novel(old.known, seen.screen, now.steady) or _works(old, seen.family, now.steady):
+        return restarted(memory, seen, now)
+    if seen.family is not None and now.steady - old.cpu_at >= CPU_WINDOW:
+        return replace(memory, cpu=seen.family.cpu, cpu_at=now.steady)
     return memory
 
 
-def _works(old: Memory, cpu: dict[str, float], now: float) -> bool:
-    used, passed = spent(old.cpu, cpu), now - old.cpu_at
+def restarted(memory: Memory, seen: SessionSeen, now: Reading) -> Memory:
+    """Return what is remembered when there is progress right now."""
+    return replace(
+        memory,
+        known=novelty.absorb(memory.known, seen.screen, now.steady),
+        progress_at=now.steady,
+        cpu={} if seen.family is None else seen.family.cpu,
+        cpu_at=now.steady,
+        failure="",
+    )
+
+
+def _works(old: Memory, kin: Family | None, now: float) -> bool:
+    if kin is None:
+        return False
+    used, passed = spent(old.cpu, kin), now - old.cpu_at
     return used >= CPU_LEAST and used >= CPU_SHARE * passed
 
 

@@ -67,9 +67,12 @@ class Buffer:
     def put(self, record: ev.Recorded) -> None:
         """Add a record; never blocks, never raises."""
         with self._wake:
-            self._make_room()
+            sample = isinstance(record.event, _SAMPLES)
+            if len(self._items) >= self._capacity and not self._make_room(for_sample=sample):
+                self.dropped += 1
+                return
             self._add(record)
-            if isinstance(record.event, _SAMPLES):
+            if sample:
                 self._samples.append(self._serial)
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
@@ -92,18 +95,19 @@ class Buffer:
         if len(self._items) == 1:
             self._wake.notify()
 
-    def _make_room(self) -> None:
-        if len(self._items) < self._capacity:
-            return
+    def _make_room(self, *, for_sample: bool) -> bool:
+        """Give something up; False when a sample would have to push out a decision."""
         while self._samples:
             if self._items.pop(self._samples.popleft(), None) is not None:
                 self.dropped += 1
-                return
-        serial, _ = self._items.popitem(last=False)
-        if serial == self._checkpoint:
+                return True
+        if self._checkpoint is not None and self._items.pop(self._checkpoint, None) is not None:
             self._checkpoint = None  # a snapshot can be had again
-        else:
+            return True
+        if not for_sample:
+            self._items.popitem(last=False)
             self.dropped += 1
+        return not for_sample
 
     def waiter(self) -> Future[bool] | None:
         """Return what is settled once everything put so far is; None when it is already."""

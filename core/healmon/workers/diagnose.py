@@ -74,7 +74,7 @@ class Judge:
         waits = _waits_for(worker, judged) if mine.state == "backoff" else ""
         if waits:
             mine = Judged("down", mine.memory, waits=waits)
-        held = _held(worker, known)
+        held = _held(worker, known, now)
         findings = tuple(_findings(worker, one, mine, held, now))
         plan = None
         due = mine.memory.retry_at is None or mine.memory.retry_at <= now.steady
@@ -136,14 +136,12 @@ def _waits_for(worker: Worker, judged: dict[str, Judged]) -> str:
     return next((n for n in worker.after if n in judged and judged[n].state not in ready), "")
 
 
-def _held(worker: Worker, known: Snapshot) -> str:
+def _held(worker: Worker, known: Snapshot, now: Reading) -> str:
     """Return why a plan of ours would not be carried out now; empty: it would."""
     if known.engine.dry_run:
         return "dry run"
-    if worker.name in known.maintenance or EVERYTHING in known.maintenance:
-        return "maintenance"
-    refusal = known.refusals.get(worker.name)
-    return refusal.reason if refusal is not None else ""
+    until = max(known.maintenance.get(name, 0.0) for name in (worker.name, EVERYTHING))
+    return "maintenance" if until > now.wall else ""
 
 
 def _status(state: State, findings: tuple[Finding, ...]) -> Status:

@@ -22,8 +22,8 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.workers import breaker
-from healmon.workers.model import How, Match, Memory, Seen, State, StartRecord, WorkerSeen
-from healmon.world.processes import Ended, Identity, ProcessFacts
+from healmon.workers.model import How, Match, Memory, Seen, StartRecord, State, WorkerSeen
+from healmon.world.processes import DEAD, Ended, Identity, ProcessFacts
 
 
 def digest(worker: Worker) -> int:
@@ -33,14 +33,14 @@ def digest(worker: Worker) -> int:
 
 
 def chosen(seen: Seen, one: WorkerSeen, memory: Memory) -> Match | None:
-    """Return the process that is the worker: the one remembered, then healmon's, then the oldest."""
+    """Return the process that is the worker: who it was, else our start, else the oldest."""
     for facts in one.known:
         how: How = memory.how if facts.identity == memory.identity else "spawned"
         return Match(facts, how or "spawned")
     if memory.identity is not None and seen.everyone is not None:
-        facts = seen.everyone.get(memory.identity)
-        if facts is not None and facts.state not in "ZXx":
-            return Match(facts, memory.how)
+        remembered = seen.everyone.get(memory.identity)
+        if remembered is not None and remembered.state not in DEAD:
+            return Match(remembered, memory.how)
     return one.matches[0] if one.matches else None
 
 

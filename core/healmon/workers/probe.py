@@ -13,14 +13,13 @@ from healmon.workers import match
 from healmon.workers.model import EndRecord, How, Match, Seen, WorkerSeen
 from healmon.workers.records import Records
 from healmon.world import notes
-from healmon.world.processes import Identity, ProcessFacts, Processes
+from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 
 SETTLED_AGE = 10.0
 """Seconds after which a process is taken to be what it will stay; before, it may still exec."""
 FULL_EVERY = 10
 """Every so many looks all processes are looked at again, whatever was seen before."""
 ANCESTORS = 32
-DEAD = frozenset("ZXx")
 TAIL_LINES = 5
 
 
@@ -94,10 +93,26 @@ class Probe:
         everyone, found = self._scan(full=True)
         return self._with_matches(worker, one, found, everyone)
 
+    def newborn(self, worker: Worker, since: float) -> Match | None:
+        """Return the process that a pid file written after `since` (wall) names, whatever it is.
+
+        For the moment after a start: a daemon may have given itself a title, but a pid file and
+        a process that are both younger than the start can only come from it.
+        """
+        if not worker.pid_file:
+            return None
+        written = notes.changed_at(worker.pid_file)
+        named = self._named_by_pid_file(worker)
+        if written is None or named is None or written < since - CLOCK_GRAIN:
+            return None
+        return Match(named, "pid file") if named.age <= written - since + CLOCK_GRAIN else None
+
     def _known(self, worker: Worker, hint: Identity | None, now: Reading) -> WorkerSeen:
         """Return what is known of a worker without searching for it."""
         record = self._records.start(worker.name)
-        asked = [hint, record and record.worker, record and record.launched]
+        asked = [hint]
+        if record is not None:
+            asked += [record.worker, record.launched]
         alive: list[ProcessFacts] = []
         recorded = self._records.end(worker.name)
         ends = [recorded] if recorded is not None else []
@@ -126,19 +141,20 @@ class Probe:
         self, *, full: bool
     ) -> tuple[dict[Identity, ProcessFacts], dict[str, list[ProcessFacts]]]:
         """Return who was looked at, and for each worker those that may be it."""
-        if full:
-            self._settled.clear()
+        skip = set[int]() if full else self._settled
+        settled = set(skip)
         everyone: dict[Identity, ProcessFacts] = {}
         found: dict[str, list[ProcessFacts]] = {}
         needles = set(self._needles)
-        for facts in self._processes.everyone(self._settled):
+        for facts in self._processes.everyone(skip):
             everyone[facts.identity] = facts
             hits = match.may_be(facts, needles) if facts.state not in DEAD else set[str]()
             for hit in hits:
                 for worker in self._needles[hit]:
                     found.setdefault(worker.name, []).append(facts)
             if not hits and facts.age > SETTLED_AGE:
-                self._settled.add(facts.identity.pid)
+                settled.add(facts.identity.pid)
+        self._settled = settled
         for identity in everyone:
             self._boot = identity.boot
             break

@@ -58,7 +58,8 @@ def flapping(worker: Worker) -> str:
 def second_copy(worker: Worker, pids: Sequence[int]) -> str:
     """Return the message of the finding `second_copy`."""
     listed = " and ".join(str(pid) for pid in pids)
-    return f"{worker.name} runs {len(pids)} times, as pids {listed}; stop all but one (looked after: {pids[0]})"
+    told = f"stop all but one (healmon looks after {pids[0]})"
+    return f"{worker.name} runs {len(pids)} times, as pids {listed}; {told}"
 
 
 def silent(worker: Worker, pid: int, beat: float | None) -> str:
@@ -83,21 +84,16 @@ def summary(facts: WorkerFacts, findings: Sequence[Finding]) -> str:
         # the name stands beside it
         return findings[0].message if findings else f"pid {facts.pid}, {_found(facts)}"
     told = facts.why or facts.last_end
-    match facts.state:
-        case "backoff":
-            next_at = f"; next start at {at(facts.next_at)}" if facts.next_at else ""
-            return f"{told}; failure {facts.failures} of {facts.max_failures}{next_at}"
-        case "quarantined":
-            next_at = f"; next trial at {at(facts.next_at)}" if facts.next_at else ""
-            return f"quarantined: {told}{next_at}"
-        case "starting":
-            return f"starting; before: {told}" if told else "starting"
-        case "stopped":
-            return "stopped by a person"
-        case "completed":
-            return f"completed: {facts.last_end}"
-        case _:
-            return told or facts.state
+    next_at = at(facts.next_at) if facts.next_at else "once it may be"
+    count = f"failure {facts.failures} of {facts.max_failures}"
+    words = {
+        "backoff": f"{told}; {count}; next start {next_at}",
+        "quarantined": f"quarantined: {told}; next trial {next_at}",
+        "starting": f"starting; before: {told}" if told else "starting",
+        "stopped": "stopped by a person",
+        "completed": f"completed: {facts.last_end}",
+    }
+    return words.get(facts.state, told or facts.state)
 
 
 def _found(facts: WorkerFacts) -> str:

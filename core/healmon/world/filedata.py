@@ -155,6 +155,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """What a rule would take now; nothing was touched or opened.
 
     Attributes:
+        roots: how many of its directories there are on the asked device.
         due: all files that match and are old enough.
         chosen: those of them that are needed, oldest first; at most, as some may be in use.
         choice: how `sweep` finds the chosen ones again; None: nothing is due.
@@ -164,6 +165,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     rule: str
+    roots: int = 0
     due: Tally = Tally()
     chosen: Tally = Tally()
     choice: Choice | None = None

@@ -8,9 +8,15 @@ with the start ticks afterwards, so they cannot reach a stranger.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
+
+TERM: Final = 15
+KILL: Final = 9
+"""Signals, so that nobody but the doors needs the module of that name."""
+DEAD: Final = frozenset("ZXx")
+"""States of a process that has ended and only waits for its parent to notice."""
 
 
 class Identity(msgspec.Struct, frozen=True):

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world.processes import Identity, Origin, ProcessFacts
+from healmon.world.processes import DEAD, Identity, Origin, ProcessFacts
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -24,7 +24,6 @@ ARGV_LIMIT = 1 << 18
 """Bytes of a command line that are read; a title may be megabytes long."""
 ARGUMENT_SHOWN = 1_000
 """Characters of one argument that are kept for people."""
-DEAD = frozenset("ZXx")
 
 
 class Stat(NamedTuple):

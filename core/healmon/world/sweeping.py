@@ -118,6 +118,7 @@ def survey(
         chosen = choose(walk, need)
     return Survey(
         rule=selection.rule,
+        roots=len(at.roots),
         due=chosen.due,
         chosen=chosen.chosen,
         choice=chosen.choice,

@@ -13,7 +13,7 @@ from healmon.clock import SystemClock, boot_id
 from healmon.errors import ProbeError
 from healmon.world import procfs
 from healmon.world.launching import launch
-from healmon.world.processes import Ended, Identity, Launch, Origin, ProcessFacts
+from healmon.world.processes import DEAD, Ended, Identity, Launch, Origin, ProcessFacts
 
 ENDS_KEPT = 1024
 """How many ends of own children are remembered."""
@@ -35,7 +35,7 @@ class SystemProcesses:
             if directory is None or not procfs.leads(directory):
                 return None
             stat = procfs.stat_of(directory)
-        if stat is None or stat.state in procfs.DEAD:
+        if stat is None or stat.state in DEAD:
             return None
         return Identity(self._boot, stat.pid, stat.start_ticks)
 
@@ -144,7 +144,7 @@ class SystemProcesses:
         except ProbeError:
             os.close(pidfd)
             raise
-        if stat is None or stat.start_ticks != identity.ticks or stat.state in procfs.DEAD:
+        if stat is None or stat.start_ticks != identity.ticks or stat.state in DEAD:
             os.close(pidfd)
             return None
         return pidfd
@@ -159,7 +159,7 @@ class SystemProcesses:
             if identity in self._children:
                 return None
         facts = self.inspect(identity)
-        return Ended() if facts is None or facts.state in procfs.DEAD else None
+        return Ended() if facts is None or facts.state in DEAD else None
 
     def _reap(self, only: Identity | None = None) -> None:
         """Take leave of children that have ended, so that none stays a zombie."""

@@ -137,7 +137,8 @@ def test_locating_needs_nothing_but_the_standard_library(places):
         "from healmon.config.locate import find_config, state_dir\n"
         "found = find_config(None, os.environ, Path.cwd())\n"
         "print(state_dir(None, os.environ, found))\n"
-        "print(sorted({'msgspec', 'psutil', 'rich', 'textual', 'asyncio'} & set(sys.modules)))\n"
+        "heavy = {'msgspec', 'psutil', 'rich', 'textual', 'asyncio', 'inspect'}\n"
+        "print(sorted(heavy & set(sys.modules)))\n"
     )
     environ = {**os.environ, "HEALMON_CONFIG": str(config)}
     environ.pop("HEALMON_STATE_DIR", None)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from healmon.demo.databases import build_architect, build_assigner
+from healmon.demo.layout import ACTIVE
 from healmon.demo.rows import utc
 
 NOW = 1_770_000_000.0
@@ -111,6 +112,16 @@ def test_many_prompts_are_active_on_one_session_with_every_kind_of_time(assigner
     # as text, the one with a T would count too
     assert sum(s > utc(NOW) for s in texts if s[10] == " ") == 1
     assert one(assigner, f"SELECT count(*) {active} AND retry_count = max_retries") == 1
+
+
+def test_a_demo_begins_with_tasks_that_nobody_gave_another_time_out(tmp_path: Path) -> None:
+    build_assigner(tmp_path / "a.db", now_wall=NOW, active=ACTIVE)
+    query = (
+        "SELECT assigned_session, count(*), max(timeout_minutes) FROM prompts"
+        " WHERE status IN ('assigned', 'in_progress') GROUP BY 1"
+    )
+    found = {str(name): (count, most) for name, count, most in rows(tmp_path / "a.db", query)}
+    assert found == {name: (count, 30) for name, count in ACTIVE.items()}
 
 
 def test_sessions_are_as_counted_in_the_wild(assigner: Path) -> None:

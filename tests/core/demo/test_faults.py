@@ -14,7 +14,6 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.helpers.wait import until
 
 from healmon.demo import manifest as marker
 from healmon.demo import owned, scratch, terminals
@@ -22,6 +21,7 @@ from healmon.demo.layout import BUDGET, SESSIONS, WORKERS
 from healmon.demo.world import DemoWorld
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
+from tests.helpers.wait import until
 
 PROCESSES = SystemProcesses()
 DURATION = re.compile(r"\b(\d+m )?\d+s\b")

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.helpers.wait import until
 
 from healmon.demo import manifest as marker
 from healmon.demo import owned
@@ -19,6 +18,7 @@ from healmon.demo.sweep import sweep
 from healmon.demo.world import DemoWorld
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
+from tests.helpers.wait import until
 
 PROCESSES = SystemProcesses()
 OWNER = """

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.helpers.wait import until
 
 from healmon.config.load import load
 from healmon.demo import manifest as marker
@@ -20,6 +19,7 @@ from healmon.demo.layout import BUDGET, PREFIX, SESSIONS, WORKERS
 from healmon.demo.world import SCHEDULE, DemoWorld
 from healmon.errors import MissingPartError, SpawnError
 from healmon.world.system_processes import SystemProcesses
+from tests.helpers.wait import until
 
 PROCESSES = SystemProcesses()
 

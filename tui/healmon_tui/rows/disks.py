@@ -19,11 +19,11 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
     return (
         Column("name", "", names),
-        Column("meter", "", max(10, min(40, width // 4))),
+        Column("meter", "", min(40, width // 4) if width >= 72 else 8),
         Column("used", "USED", 6, right=True),
         Column("free", "FREE", 8, right=True),
-        Column("size", "SIZE", 8, right=True, drop=1),
-        Column("why", "WHY", 10, stretch=1, drop=2),
+        Column("size", "SIZE", 8, right=True, drop=2),
+        Column("why", "WHY", 12, stretch=1, drop=1),
     )
 
 

@@ -21,7 +21,7 @@ from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.screens.note import NoteSheet
-from healmon_tui.viewmodel import PANELS, TITLE, PanelId, newest_alert
+from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
 from healmon_tui.widgets.panel import Panel, panels
@@ -100,7 +100,7 @@ class Overview(Screen[None]):
         self._banner.show(picture.banner)
         self._tabs.show(picture.panels, self.panel)
         alerts = picture.panels["alerts"]
-        one = newest_alert(alerts) if self.mode is not Mode.TINY else None
+        one = alerts.newest if self.mode is not Mode.TINY else None
         self._newest.show([one] if one is not None else sorted(alerts.rows, key=_by_order))
         self._show_context()
         self._show_keys()
@@ -118,7 +118,11 @@ class Overview(Screen[None]):
 
     def _show_keys(self) -> None:
         usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
-        self._keys.show(keymap.footer(self.panel, usable))
+        row = self.row()
+        known = self._picture.scene.snapshot.components if self._picture else {}
+        view = known.get(row.component) if row is not None else None
+        kind = cast("PanelId", view.healer) if view is not None else self.panel
+        self._keys.show(keymap.footer(self.panel, kind, usable))
 
     def _lay_out(self) -> None:
         width, height = self.host.size
@@ -179,6 +183,7 @@ class Overview(Screen[None]):
         message.stop()
         self.host.touched()
         self._show_context()
+        self._show_keys()
 
     def on_tabs_picked(self, message: Tabs.Picked) -> None:
         """Bring a clicked tab to the front."""

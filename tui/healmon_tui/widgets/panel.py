@@ -34,7 +34,7 @@ class Panel(Lines, can_focus=True):
         super().__init__(id=panel)
         self.panel: PanelId = panel
         self.bare = False
-        self.view = PanelView(panel, (), (), 0, None)
+        self.view = PanelView(panel, (), ())
         self._key = ""
         self._cursor = 0
         self._top = 0
@@ -115,7 +115,13 @@ class Panel(Lines, can_focus=True):
         for slot in slots:
             label = slot.column.title
             x = slot.x + (slot.cells - len(label) if slot.column.right else 0)
-            if not label or height < 2 or x < used or x + len(label) + 1 > room:
+            if (
+                not label
+                or not self.view.rows
+                or height < 2
+                or x < used
+                or x + len(label) + 1 > room
+            ):
                 continue
             if x > used:
                 spans += [Span(glyphs.RULE * (x - used - 1), rule), Span(" ")]
@@ -161,7 +167,6 @@ class Panel(Lines, can_focus=True):
     def on_focus(self) -> None:
         """Show the cursor."""
         self.renew()
-        self.post_message(self.Moved(self))
 
     def on_blur(self) -> None:
         """Hide the cursor."""

@@ -59,9 +59,9 @@ class _File:
 @dataclass(slots=True)
 class _Aside:
     file: _File
+    origin: str
     disk: str
     place: str
-    rule: str
     deed: Deed
     when: float
     swapped: bool = False
@@ -69,7 +69,7 @@ class _Aside:
 
 @dataclass(slots=True)
 class _Run:
-    taken: Tally = Tally()
+    taken: Tally = field(default_factory=Tally)
     kept: Counter[str] = field(default_factory=Counter[str])
     names: list[str] = field(default_factory=list[str])
     passed: set[Key] = field(default_factory=set[Key])
@@ -160,6 +160,7 @@ class SimulatedFiles:
         chosen = choose(walk, need)
         return Survey(
             rule=selection.rule,
+            roots=len(self._roots(selection)),
             due=chosen.due,
             chosen=chosen.chosen,
             choice=chosen.choice,
@@ -228,6 +229,7 @@ class SimulatedFiles:
             self._asides.remove(aside)
             if aside.swapped:
                 restored += 1
+                self._files[aside.origin] = aside.file
             else:
                 self._free(aside.disk, aside.file.held)
         return Finished(removed=len(mine) - restored, restored=restored)
@@ -385,7 +387,7 @@ class SimulatedFiles:
             self._free(mount, file.held)
             return
         place = self._place(selection, root)
-        self._asides.append(_Aside(file, mount, place, selection.rule, deed, when, swapped))
+        self._asides.append(_Aside(file, path, mount, place, deed, when, swapped))
 
     def _free(self, mount: str, held: int) -> None:
         if self._disks[mount].lazy:

@@ -1,0 +1,136 @@
+"""Which rule reaches which target, and from where. By the letters of paths only; pure.
+
+What the letters cannot tell (links, mounts) is found out when the directories are opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from healmon.config.settings import Disk, Rule
+from healmon.disks.model import Target
+from healmon.world.filedata import Deed, Selection
+
+TRASH = "trash"
+"""Name of the directory in the state directory where files are put aside."""
+
+
+class Job(msgspec.Struct, frozen=True):
+    """A rule's selection in one target, and what becomes of the files."""
+
+    selection: Selection
+    deed: Deed
+
+
+class Cover(msgspec.Struct, frozen=True):
+    """The jobs of a target, and which rules reach it and still free nothing, with the reason."""
+
+    jobs: tuple[Job, ...]
+    idle: tuple[str, ...]
+
+
+def targets_of(disk: Disk) -> tuple[Target, ...]:
+    """Return everything to be watched: file systems first, then budgets."""
+    found = [Target(f"disk:{path}", "filesystem", path) for path in disk.paths]
+    names = {target.component for target in found}
+    for budget in disk.budgets:
+        name = f"disk:{budget.path}"
+        # the same directory may be watched as a file system too
+        name = f"{name} (budget)" if name in names else name
+        found.append(Target(name, "budget", budget.path, budget.limit))
+    return tuple({target.component: target for target in found}.values())
+
+
+def digest_of(disk: Disk) -> str:
+    """Return a word for the rules and lines as they are; any change makes another word."""
+    return hashlib.sha256(msgspec.json.encode(disk)).hexdigest()[:16]
+
+
+def idle_reason(rule: Rule) -> str:
+    """Return why a rule frees nothing whatever it finds; empty: it may free something."""
+    if rule.backup:
+        return "its files are kept: uploading a backup is not part of this version"
+    if rule.action == "compress":
+        return "its files are kept: compressing is not part of this version"
+    return ""
+
+
+def cover_of(
+    disk: Disk,
+    target: Target,
+    device: int | None,
+    state_dir: str,
+    barred: Callable[[str], str],
+) -> Cover:
+    """Return what the rules may do in a target, in the order of the configuration.
+
+    Args:
+        disk: the rules.
+        target: where.
+        device: the file system's device; None for a budget.
+        state_dir: healmon's own directory: never cleaned, and holds the trash.
+        barred: says why a directory may never be cleaned; empty: it may.
+    """
+    jobs: list[Job] = []
+    idle: list[str] = []
+    for rule in disk.rules:
+        roots = roots_in(rule, target)
+        if not roots:
+            continue
+        reason = idle_reason(rule)
+        if reason:
+            idle.append(f"rule {rule.name}: {reason}")
+            continue
+        fit: list[str] = []
+        for root in roots:
+            why = "is healmon's own" if within(root, state_dir) else barred(root)
+            if why:
+                idle.append(f"rule {rule.name}: {root}: {why}")
+            else:
+                fit.append(root)
+        jobs += _jobs(rule, tuple(fit), device, state_dir)
+    return Cover(tuple(jobs), tuple(idle))
+
+
+def _jobs(rule: Rule, roots: tuple[str, ...], device: int | None, state_dir: str) -> list[Job]:
+    if not roots:
+        return []
+    selection = Selection(
+        rule=rule.name,
+        roots=roots,
+        patterns=rule.patterns,
+        older_than=rule.older_than,
+        exclude=rule.exclude,
+        recursive=rule.recursive,
+        device=device,
+        protected=(state_dir,),
+        trash=f"{state_dir}/{TRASH}",
+    )
+    if rule.action != "trash":
+        return [Job(selection, "delete")]
+    # each place on its own: whether putting aside frees anything depends on where it lies
+    return [Job(replace(selection, roots=(root,)), "trash") for root in roots]
+
+
+def roots_in(rule: Rule, target: Target) -> tuple[str, ...]:
+    """Return the directories where a rule and a target may overlap."""
+    found: list[str] = []
+    for path in rule.paths:
+        if target.kind == "filesystem":
+            found.append(path)
+            if path != target.path and within(target.path, path) and rule.recursive:
+                found.append(target.path)
+        elif within(path, target.path):
+            found.append(path)
+        elif within(target.path, path) and rule.recursive:
+            found.append(target.path)
+    return tuple(dict.fromkeys(found))
+
+
+def within(path: str, directory: str) -> bool:
+    """Return whether a path is a directory or something below it, by their letters."""
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")

@@ -1,0 +1,197 @@
+"""The typed structs behind what this healer sees, says, remembers and orders."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+import msgspec
+
+from healmon.world.filedata import Survey, Tally
+
+HEALER: Final = "disks"
+CLEAN: Final = "clean_disk"
+FINISH: Final = "finish_cleaning"
+
+Kind = Literal["filesystem", "budget"]
+Level = Literal["ok", "warning", "critical"]
+Cause = Literal["space", "inodes"]
+
+
+class Target(msgspec.Struct, frozen=True):
+    """A file system or a directory with a budget; `limit` is its ceiling in bytes."""
+
+    component: str
+    kind: Kind
+    path: str
+    limit: int = 0
+
+
+class Gauge(msgspec.Struct, frozen=True, kw_only=True):
+    """How full something is. Bytes, inodes, percent; nothing is rounded.
+
+    Attributes:
+        capacity: what 100 % is: used and available, as df has it, or the budget's limit.
+        size: what people call its size.
+        inode_percent: None where there is no such limit.
+        partial: why `used` is only a lower bound; empty: it is exact.
+        skip: why it is not judged; empty: it is.
+        device, fsid: which file system it is, to count one only once.
+        kind: its type.
+    """
+
+    used: int
+    free: int
+    size: int
+    capacity: int
+    percent: float
+    inodes: int = 0
+    inodes_used: int = 0
+    inode_percent: float | None = None
+    device: int = 0
+    fsid: int = 0
+    kind: str = ""
+    readonly: bool = False
+    partial: str = ""
+    skip: str = ""
+
+    @property
+    def worst(self) -> float:
+        """The higher of both percentages."""
+        return max(self.percent, self.inode_percent or 0.0)
+
+    @property
+    def cause(self) -> Cause:
+        """Which of both is the higher one."""
+        return "inodes" if (self.inode_percent or 0.0) > self.percent else "space"
+
+
+class Count(msgspec.Struct, frozen=True, kw_only=True):
+    """What the rules would free there, when it was counted last.
+
+    Attributes:
+        surveys: one per rule and place; empty: no rule reaches there.
+        idle: rules that reach there and free nothing, and why, in words.
+        trash: what lies in the trash there.
+        trouble: why it could not be counted, in words.
+    """
+
+    surveys: tuple[Survey, ...] = ()
+    idle: tuple[str, ...] = ()
+    trash: Tally = Tally()
+    trouble: str = ""
+
+    @property
+    def due(self) -> Tally:
+        """All files that are old enough, of all rules."""
+        total = Tally()
+        for survey in self.surveys:
+            total = total.plus(survey.due.held, survey.due.files)
+        return total
+
+
+class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at one target.
+
+    Attributes:
+        gauge: None when it could not be measured; `trouble` says why.
+        count: None while it is not full enough to count what would be freed.
+        leftovers: files that a killed run had set aside and not finished.
+    """
+
+    target: Target
+    gauge: Gauge | None = None
+    trouble: str = ""
+    count: Count | None = None
+    leftovers: int = 0
+
+
+class Seen(msgspec.Struct, frozen=True):
+    """One look at all targets; `stepped`: by how much the wall clock was set just before."""
+
+    disks: tuple[DiskSeen, ...]
+    stepped: float = 0.0
+
+
+class Memory(msgspec.Struct, frozen=True, kw_only=True):
+    """What is remembered of a target between looks.
+
+    Attributes:
+        told: the percentage and the free bytes that the open alert speaks of: they follow the
+            real ones only when those have moved, so that the alert does not chatter.
+        failure: wall time of the newest failed cleaning that was noticed.
+        backoff_since: steady time at which it was noticed; None: none, or it is over.
+        backoff_percent: how full it was then.
+        writable: it was seen writable before.
+        cleaned_at: wall time of the newest cleaning that worked, with its outcome.
+    """
+
+    level: Level = "ok"
+    cause: Cause = "space"
+    told: float = 0.0
+    told_free: int = 0
+    failure: float = 0.0
+    backoff_since: float | None = None
+    backoff_percent: float = 0.0
+    writable: bool = False
+    cleaned_at: float = 0.0
+    cleaned: str = ""
+
+
+class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What one rule would free."""
+
+    rule: str
+    files: int
+    held: int
+    kept: dict[str, int] = {}
+    note: str = ""
+
+
+class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a screen shows of a target. Bytes, percent, wall seconds.
+
+    Attributes:
+        candidates: files that rules would take; None: not counted (it is not full enough).
+        why: one remark, or empty.
+    """
+
+    kind: Kind
+    path: str
+    level: Level | Literal[""] = ""
+    percent: float | None = None
+    used: int = 0
+    free: int = 0
+    size: int = 0
+    capacity: int = 0
+    inode_percent: float | None = None
+    device: int = 0
+    filesystem: str = ""
+    readonly: bool = False
+    partial: str = ""
+    candidates: int | None = None
+    candidate_bytes: int | None = None
+    rules: tuple[RuleFacts, ...] = ()
+    trash: int = 0
+    leftovers: int = 0
+    cleaned_at: float | None = None
+    cleaned: str = ""
+    why: str = ""
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What `carry_out` is told.
+
+    Attributes:
+        device: the file system that was judged; 0 for a budget.
+        rules: digest of the rules that were shown; others are never applied.
+        clock: wall minus boot seconds when it was made; a step since then stops it.
+        by_hand: a person asked: everything that is due goes, however full it is.
+        finish: only finish what a killed run had begun.
+    """
+
+    target: Target
+    device: int
+    rules: str
+    clock: float
+    by_hand: bool = False
+    finish: bool = False

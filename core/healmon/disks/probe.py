@@ -1,0 +1,237 @@
+"""Looks at file systems and budgets. Touches nothing.
+
+Each target has threads of its own: a mount that hangs (a dead network share) leaves only itself
+unknown. Full walks are dear, so what rules would free is counted only where it begins to matter,
+and not more often than every quarter of an hour.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TypeVar
+
+from healmon.clock import Clock
+from healmon.config.paths import Place, home_of, never_cleaned
+from healmon.config.settings import Disk
+from healmon.disks import gauge as gauges
+from healmon.disks.cover import Cover, cover_of, targets_of, within
+from healmon.disks.model import Count, DiskSeen, Gauge, Seen, Target
+from healmon.errors import ProbeError
+from healmon.text import clean
+from healmon.world.filedata import Limits, Tally
+from healmon.world.files import Files
+from healmon.world.hands import Hands
+
+MEASURING: Final = 5.0
+"""Seconds that one statvfs may take."""
+WALKING: Final = 10.0
+"""Seconds that walks of one look may take in one target."""
+PATIENCE: Final = 5.0
+"""Seconds that a walk gets beyond its own limit before it counts as hanging."""
+DUTY: Final = 0.05
+"""Share of the time that may go into measuring one budget."""
+RECOUNT: Final = 900.0
+"""Seconds for which a count of what rules would free is believed."""
+STEP: Final = 300.0
+"""Seconds by which the wall clock must be set for ages to be doubted."""
+STEP_HOLDS: Final = 60.0
+"""Seconds for which they are."""
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Station:
+    """One target's threads, and what was found out about it."""
+
+    measuring: Hands
+    walking: Hands
+    gauge: Gauge | None = None
+    measured_at: float = 0.0
+    took: float = 0.0
+    count: Count | None = None
+    counted_at: float = 0.0
+    leftovers: int | None = None
+
+
+@dataclass(slots=True)
+class Probe:
+    """Looks at all targets of the configuration.
+
+    Attributes:
+        disk: what to watch.
+        state_dir: healmon's own directory.
+        files: the door.
+        clock: all time.
+        measuring: seconds that one statvfs may take.
+    """
+
+    disk: Disk
+    state_dir: str
+    files: Files
+    clock: Clock
+    measuring: float = MEASURING
+    _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
+    _offset: float | None = None
+    _stepped: float = 0.0
+    _stepped_at: float = 0.0
+
+    async def look(self) -> Seen:
+        """Return what is there now; a target that cannot be seen says so, the others go on."""
+        targets = targets_of(self.disk)
+        stepped = self._note_clock()
+        looks = await asyncio.gather(*(self._look_at(target) for target in targets))
+        return Seen(self._each_once(looks), stepped)
+
+    def cover(self, target: Target, gauge: Gauge) -> Cover:
+        """Return what the rules may do in a target. Asks the user database: may block."""
+        device = gauge.device if target.kind == "filesystem" else None
+        place = Place("/", home_of(os.environ))
+        barred = partial(never_cleaned, place=place)
+        return cover_of(self.disk, target, device, self.state_dir, barred)
+
+    def measure(self, target: Target) -> Gauge:
+        """Return how full a target is now. Blocks.
+
+        Raises:
+            ProbeError: it cannot be told.
+        """
+        if target.kind == "filesystem":
+            return gauges.of_space(self.files.space(target.path))
+        return gauges.of_usage(
+            self.files.usage(target.path, Limits(seconds=WALKING)), target.limit
+        )
+
+    def forget(self) -> None:
+        """Look anew at everything: something was cleaned."""
+        for station in self._stations.values():
+            station.took = 0.0
+            station.count = None
+            station.leftovers = None
+
+    def close(self) -> None:
+        """Let the threads end."""
+        for station in self._stations.values():
+            station.measuring.close()
+            station.walking.close()
+
+    def _note_clock(self) -> float:
+        now = self.clock.read()
+        offset = now.wall - now.boot
+        if self._offset is not None and abs(offset - self._offset) > STEP:
+            self._stepped = offset - self._offset
+            self._stepped_at = now.steady
+        self._offset = offset
+        if self._stepped and now.steady - self._stepped_at >= STEP_HOLDS:
+            self._stepped = 0.0
+        return self._stepped
+
+    def _station(self, target: Target) -> _Station:
+        known = self._stations.get(target.component)
+        if known is None:
+            name = target.component
+            known = _Station(Hands(f"measure {name}"), Hands(f"walk {name}"))
+            self._stations[target.component] = known
+        return known
+
+    async def _look_at(self, target: Target) -> DiskSeen:
+        station = self._station(target)
+        try:
+            gauge = await self._gauge(target, station)
+        except ProbeError as error:
+            return DiskSeen(target=target, trouble=clean(str(error), limit=300))
+        if gauge.skip or not self.disk.rules:
+            return DiskSeen(target=target, gauge=gauge)
+        try:
+            await self._count(target, station, gauge)
+        except (ProbeError, OSError) as error:
+            station.count = Count(trouble=clean(str(error), limit=300))
+            station.counted_at = self.clock.read().steady
+        return DiskSeen(
+            target=target,
+            gauge=gauge,
+            count=station.count if self._matters(gauge) else None,
+            leftovers=station.leftovers or 0,
+        )
+
+    async def _gauge(self, target: Target, station: _Station) -> Gauge:
+        now = self.clock.read().steady
+        if station.gauge is not None and now - station.measured_at < station.took / DUTY:
+            return station.gauge
+        patience = self.measuring if target.kind == "filesystem" else WALKING + PATIENCE
+        gauge, took = await _within(patience, station.measuring, partial(self._timed, target))
+        station.gauge, station.measured_at, station.took = gauge, now, took
+        return gauge
+
+    def _timed(self, target: Target) -> tuple[Gauge, float]:
+        if target.kind == "filesystem":
+            return self.measure(target), 0.0
+        usage = self.files.usage(target.path, Limits(seconds=WALKING))
+        return gauges.of_usage(usage, target.limit), usage.seconds
+
+    def _matters(self, gauge: Gauge) -> bool:
+        return gauge.worst >= self.disk.warning - self.disk.hysteresis
+
+    async def _count(self, target: Target, station: _Station, gauge: Gauge) -> None:
+        now = self.clock.read()
+        stale = station.count is None or now.steady - station.counted_at >= RECOUNT
+        due = stale and self._matters(gauge)
+        if station.leftovers is not None and not due:
+            return
+        call = partial(self._walk, target, gauge, now.wall, due=due)
+        count, leftovers = await _within(WALKING + PATIENCE, station.walking, call)
+        station.leftovers = leftovers
+        if count is not None:
+            station.count, station.counted_at = count, now.steady
+
+    def _walk(
+        self, target: Target, gauge: Gauge, when: float, *, due: bool
+    ) -> tuple[Count | None, int]:
+        cover = self.cover(target, gauge)
+        asides = {}
+        for job in cover.jobs:
+            aside = self.files.asides(job.selection)
+            asides[aside.place] = aside
+        leftovers = sum(aside.leftovers for aside in asides.values())
+        if not due:
+            return None, leftovers
+        trash = Tally()
+        for place, aside in asides.items():
+            if target.kind == "filesystem" or within(place, target.path):
+                trash = trash.plus(aside.trash.held, aside.trash.files)
+        limits = Limits(seconds=WALKING / (3 * max(1, len(cover.jobs))))
+        surveys = [self.files.survey(job.selection, when, limits) for job in cover.jobs]
+        troubles = [f"rule {s.rule}: {t}" for s in surveys for t in s.troubles]
+        reached = tuple(survey for survey in surveys if survey.roots)
+        idle = (*cover.idle, *troubles)
+        return Count(surveys=reached, idle=idle, trash=trash), leftovers
+
+    def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
+        """Leave out file systems that an earlier path stands for already."""
+        found: list[DiskSeen] = []
+        known: list[Gauge] = []
+        for seen in looks:
+            # one that hangs now is still the one that it was
+            gauge = seen.gauge or self._station(seen.target).gauge
+            if seen.target.kind == "filesystem" and gauge is not None and not gauge.skip:
+                if any(gauges.same_disk(gauge, other) for other in known):
+                    continue
+                known.append(gauge)
+            found.append(seen)
+        return tuple(found)
+
+
+async def _within(patience: float, hands: Hands, call: Callable[[], T]) -> T:
+    """Return what a blocking call returns.
+
+    Raises:
+        ProbeError: it did not answer in time, or an earlier one still hangs.
+    """
+    try:
+        return await asyncio.wait_for(hands.call(call), patience)
+    except TimeoutError as error:
+        raise ProbeError(f"no answer within {patience:g} s") from error

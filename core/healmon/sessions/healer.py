@@ -1,0 +1,110 @@
+"""The healer of tmux sessions: ties look, judgement and remedy to the engine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgspec.structs import replace
+
+from healmon.clock import Clock, Reading, gap
+from healmon.config.settings import Sessions, Tasks
+from healmon.errors import DataError
+from healmon.healer import Hand
+from healmon.plans import Diagnosis, Plan, Proof
+from healmon.sessions import outcome
+from healmon.sessions.diagnose import diagnose, facts_of, memory_of
+from healmon.sessions.facts import HEALER, Memory
+from healmon.sessions.planning import make_plan
+from healmon.sessions.probe import Probe, Seen
+from healmon.sessions.remedy import Remedy
+from healmon.state import Snapshot, of_healer
+from healmon.world.processes import Processes
+from healmon.world.taskdb import TaskDatabases
+from healmon.world.tmux import Tmux
+
+
+class SessionsHealer:
+    """Watches the sessions of all configured tmux sockets and clears those that are stuck.
+
+    Args:
+        settings: `[sessions]`.
+        tasks: every `[tasks.NAME]`.
+        tmux: the door to tmux.
+        taskdb: the door to task databases.
+        processes: the door to processes.
+        clock: all time.
+    """
+
+    def __init__(
+        self,
+        settings: Sessions,
+        tasks: Sequence[Tasks],
+        tmux: Tmux,
+        taskdb: TaskDatabases,
+        processes: Processes,
+        clock: Clock,
+    ) -> None:
+        self.name = HEALER
+        self.title = "sessions"
+        self.deadline = 15.0
+        self._settings = settings
+        self._clock = clock
+        self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock)
+        self._remedy = Remedy(self._probe, clock)
+        self._last: Reading | None = None
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin watching; nothing here wakes the engine between looks."""
+
+    async def look(self) -> Seen:
+        """Return what all sockets and task databases show now. Touches nothing.
+
+        Raises:
+            ProbeError: not one socket could be looked at.
+        """
+        now = self._clock.read()
+        slept = self._last is not None and gap(self._last, now).suspended != 0.0
+        self._last = now
+        seen = await self._probe.look()
+        return replace(seen, jumped=slept)
+
+    def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
+        """Judge. Pure."""
+        return diagnose(self._settings, seen, known, now)
+
+    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
+        """Return the plan that clears a session, stuck or not. Pure.
+
+        Raises:
+            DataError: no such session, nothing to clear there, or it must not be touched.
+        """
+        del now  # the newest look says how long it has been quiet
+        facts = facts_of(known, component)
+        if facts is None or component not in of_healer(known, HEALER):
+            there = ", ".join(sorted(of_healer(known, HEALER))) or "none"
+            raise DataError(f"there is no session {component}", remedy=f"there are: {there}")
+        if verb != "clear":
+            raise DataError(f"a session cannot be asked to {verb}", remedy="it can be: clear")
+        if facts.hands_off:
+            raise DataError(f"{facts.session} is not touched: {facts.hands_off}")
+        if not facts.tasks:
+            raise DataError(f"{facts.session} has no active task: there is nothing to clear")
+        memory = memory_of(known, component) or Memory()
+        return make_plan(component, facts, memory, self._settings, by_hand=facts.state != "gone")
+
+    async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
+        """Look again, interrupt, prove, settle the tasks.
+
+        Raises:
+            VetoError: the session is not as planned; nothing (more) was touched.
+            RemedyError: it ignored its interrupt, or its tasks could not be settled.
+        """
+        return await self._remedy.carry_out(plan, hand)
+
+    def report(self, known: Snapshot) -> list[str]:
+        """Return the sessions' lines of the cycle report."""
+        return outcome.report(known)
+
+    async def close(self) -> None:
+        """Stop watching; the sessions stay as they are."""
+        self._probe.close()

@@ -1,0 +1,182 @@
+"""The workers' healer: ties probe, diagnosis and remedy to the engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+import msgspec
+from msgspec.structs import replace
+
+from healmon.clock import Clock, Reading
+from healmon.config.settings import Worker
+from healmon.errors import DataError, HealmonError, VetoError
+from healmon.healer import Hand
+from healmon.plans import Diagnosis, Plan, Proof, unpack
+from healmon.state import Snapshot
+from healmon.text import clean
+from healmon.workers import breaker, planning, wording
+from healmon.workers.diagnose import Judge, recalled
+from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
+from healmon.workers.probe import Probe
+from healmon.workers.records import Records
+from healmon.workers.remedy import Remedy
+from healmon.world.hands import Hands
+from healmon.world.processes import Ended, Identity, Processes
+
+
+class WorkersHealer:
+    """Keeps workers up: finds them, restarts them with backoff, gives up in time.
+
+    Args:
+        workers: `[workers.*]`, in the order of the report.
+        folder: `workers` in the state directory: their output logs and records.
+        processes: the door to processes.
+        clock: all time.
+        jitter: spread of the backoff delays; 0.0 makes them exact.
+    """
+
+    name = NAME
+    title = "workers"
+    deadline = 10.0
+
+    def __init__(
+        self,
+        workers: Sequence[Worker],
+        folder: Path,
+        processes: Processes,
+        clock: Clock,
+        *,
+        jitter: float = breaker.JITTER,
+    ) -> None:
+        self._workers = {worker.name: worker for worker in workers}
+        self._processes = processes
+        self._clock = clock
+        self._records = Records(folder)
+        self._probe = Probe(workers, self._records, processes, os.getpid())
+        self._looking, self._doing = Hands("workers-look"), Hands("workers-act")
+        self._remedy = Remedy(self._probe, self._records, processes, clock, self._doing)
+        paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
+        self._judge = Judge(tuple(workers), paths, jitter)
+        self._wake: Callable[[], None] = lambda: None
+        self._hints: dict[str, Identity] = {}
+        self._watches: dict[Identity, Callable[[], None]] = {}
+        self._acting: set[str] = set()
+        self._acts = 0
+        self._touched: dict[str, int] = {}
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin watching; `wake()` asks the engine for a look as soon as a worker ends."""
+        self._wake = wake
+
+    async def look(self) -> Seen:
+        """Return what is there now.
+
+        Raises:
+            ProbeError: the processes cannot be seen at all.
+        """
+        before, acts = frozenset(self._acting), self._acts
+        now = self._clock.read()
+        look = partial(self._probe.look, dict(self._hints), before, now)
+        seen = await self._looking.call(look)
+        # what was acted on while we looked was seen half done: the look after the act will tell
+        blurred = before | self._acting | {n for n, at in self._touched.items() if at > acts}
+        seen = replace(
+            seen,
+            workers={
+                name: replace(one, acting=name in blurred) for name, one in seen.workers.items()
+            },
+        )
+        self._watch(seen)
+        await self._note_ends(seen)
+        return seen
+
+    def _watch(self, seen: Seen) -> None:
+        """Watch every live copy of every worker, and nobody else."""
+        alive = {
+            facts.identity
+            for one in seen.workers.values()
+            for facts in (*one.known, *(m.facts for m in one.matches))
+        }
+        for identity in self._watches.keys() - alive:
+            self._watches.pop(identity)()
+        for identity in alive - self._watches.keys():
+            try:
+                cancel = self._processes.watch(identity, partial(self._on_end, identity))
+            except (OSError, HealmonError):
+                continue  # out of descriptors: the next cycle will see its end
+            self._watches[identity] = cancel
+
+    def _on_end(self, identity: Identity) -> None:
+        self._watches.pop(identity, None)
+        self._wake()
+
+    async def _note_ends(self, seen: Seen) -> None:
+        """Write down how workers ended, for whoever looks after us."""
+        for name, one in seen.workers.items():
+            known = self._records.end(name)
+            fresh = [e for e in one.ends if e.ended != Ended() and not _same_end(e, known)]
+            if fresh:
+                await self._looking.call(partial(self._records.put_end, name, fresh[-1]))
+
+    def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
+        """Judge all workers."""
+        diagnosis = self._judge.diagnose(seen, known, now)
+        # where to look first next time; it changes no judgement
+        memories = {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
+        self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
+        return diagnosis
+
+    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:  # noqa: ARG002 - the protocol's
+        """Return the plan for `restart`, `stop`, `start` or `release` of a worker.
+
+        Raises:
+            DataError: no such worker, or nothing to do that to.
+        """
+        worker = self._workers.get(component)
+        view = known.components.get(component)
+        if worker is None or view is None:
+            there = ", ".join(self._workers) or "none"
+            raise DataError(f"no such worker: {clean(component)}", remedy=f"there is: {there}")
+        try:
+            facts = unpack(view.facts, WorkerFacts)
+        except msgspec.ValidationError:
+            raise DataError(f"{component} has not been looked at yet") from None
+        return planning.offered(verb, worker, facts, recalled(known, component))
+
+    async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
+        """Look again, act, prove it.
+
+        Raises:
+            VetoError: the world is not as planned; nothing was touched.
+            RemedyError: a step failed, or the proof did not come.
+        """
+        worker = self._workers.get(plan.component)
+        if worker is None:
+            raise VetoError(f"{plan.component} is no longer configured")
+        order = unpack(plan.order, Order)
+        self._acting.add(worker.name)
+        try:
+            return await self._remedy.carry_out(worker, order, plan.origin, hand)
+        finally:
+            self._acting.discard(worker.name)
+            self._acts += 1
+            self._touched[worker.name] = self._acts
+
+    def report(self, known: Snapshot) -> list[str]:
+        """Return the lines of the cycle report."""
+        return wording.report(known)
+
+    async def close(self) -> None:
+        """Stop watching. Workers stay up."""
+        for cancel in self._watches.values():
+            cancel()
+        self._watches.clear()
+        self._looking.close()
+        self._doing.close()
+
+
+def _same_end(one: EndRecord, other: EndRecord | None) -> bool:
+    return other is not None and (one.identity, one.ended) == (other.identity, other.ended)
