@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 from hypothesis import given
-from tests.helpers.any_event import EVENT_TYPES, any_of, events
 
 from healmon import events as ev
 from healmon.plans import RANK, Plan
+from tests.helpers.any_event import EVENT_TYPES, any_of, events
 
 
 @pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.__name__)

@@ -1,9 +1,9 @@
 import msgspec
 import pytest
 from hypothesis import given
-from tests.helpers.any_event import any_of
 
 from healmon.plans import RANK, Plan, Step, describe, pack, unpack
+from tests.helpers.any_event import any_of
 
 
 class Order(msgspec.Struct, frozen=True):

@@ -2,7 +2,6 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.helpers.any_event import EVENT_TYPES, alert_events, any_of, events, streams
 
 from healmon import events as ev
 from healmon.plans import RANK, Plan
@@ -15,6 +14,7 @@ from healmon.state import (
     replay,
     worst,
 )
+from tests.helpers.any_event import EVENT_TYPES, alert_events, any_of, events, streams
 
 NOW = 1_700_000_000.0
 PLAN = Plan(

@@ -36,7 +36,9 @@ class Screen:
 
     async def settle(self) -> None:
         """Fold and draw everything there is."""
-        await self.app.workers.wait_for_complete([w for w in self.app.workers if w.group != "end"])
+        asking = [worker for worker in self.app.workers if worker.group != "end"]
+        if asking:
+            await self.app.workers.wait_for_complete(asking)
         self.app.redraw()
         await self.pilot.pause()
         self.app.redraw()

@@ -203,16 +203,16 @@ def calm_world() -> list[ev.Recorded]:
     story.add(90_000, begun)
     for number, name in enumerate(("assigner_worker", "milestone_worker", "task_worker")):
         story.seen(48, "workers", name, "healthy", "up", state="up", pid=48213 + number,
-                   age=80_000 - number, cpu=1.0 + number, rss=61e6, restarts=0, failures=0,
+                   since=NOW - 80_000 - number, cpu=1.0 + number, rss=61e6, restarts=0, failures=0,
                    max_failures=5)  # fmt: skip
     for name, task, line in (
         ("claude_architect", 77, "Running the test suite"),
         ("claude_docs", 82, "Writing docs/guide.md"),
     ):
         story.seen(48, "sessions", f"session:{name}", "healthy", "working", state="working",
-                   quiet=3, tasks=[task], pane=f"{name[7:11]}:0.0", command="claude",
+                   quiet=3, tasks=[task], window=0, pane_index=0, pane=f"%{task}", command="claude",
                    last_line=line)  # fmt: skip
-    story.seen(48, "disks", "disk:/", "healthy", "", kind="file system", percent=61.3, free=357e9,
+    story.seen(48, "disks", "disk:/", "healthy", "", kind="filesystem", percent=61.3, free=357e9,
                size=923e9, level="ok", inode_percent=12.0)  # fmt: skip
     _databases(story)
     _old_success(story)
@@ -223,8 +223,8 @@ def calm_world() -> list[ev.Recorded]:
 
 def _workers(story: Story) -> None:
     def up(name: str, ago: float, pid: int, age: float, cpu: float, rss: float, n: int = 0) -> None:
-        story.seen(ago, "workers", name, "healthy", "up", state="up", pid=pid, age=age, cpu=cpu,
-                   rss=rss, restarts=n, failures=0, max_failures=5)  # fmt: skip
+        story.seen(ago, "workers", name, "healthy", "up", state="up", pid=pid, cpu=cpu, rss=rss,
+                   since=NOW - ago - age, restarts=n, failures=0, max_failures=5)  # fmt: skip
 
     up("task_worker", 48, 48213, 11_520, 4.2, 118e6)
     up("milestone_worker", 48, 48244, 11_520, 1.0, 61e6)
@@ -287,18 +287,29 @@ def _sessions(story: Story) -> None:
     def seen(
         name: str, state: str, status: str, quiet: float, tasks: list[Any], **more: Any
     ) -> None:
+        where, pane = more.pop("at").split()
+        window, index = map(int, where.split("."))
         story.seen(48, "sessions", f"session:{name}", status, state, state=state, quiet=quiet,
-                   tasks=tasks, **more)  # fmt: skip
+                   tasks=tasks, pane=pane, window=window, pane_index=index, **more)  # fmt: skip
 
-    seen("claude_architect", "stuck", "unhealthy", 2712, [77], pane="arch:1.0", command="claude",
-         last_line="> Continue? [y/N]", why="quiet 45 min with task 77")  # fmt: skip
-    seen("claude_docs", "working", "healthy", 2, [82, 85], pane="docs:0.1", command="claude",
+    seen("claude_architect", "stuck", "unhealthy", 2712, [77], at="1.0 %14", command="claude",
+         last_line="> Continue? [y/N]", rule="quiet 45 min with task 77")  # fmt: skip
+    seen("claude_docs", "working", "healthy", 2, [82, 85], at="0.1 %11", command="claude",
          last_line="Writing docs/guide.md")  # fmt: skip
-    seen("claude_tests", "waiting", "warning", 960, [79], pane="test:0.0", command="claude",
+    seen("claude_tests", "waiting", "warning", 960, [79], at="0.0 %12", command="claude",
          last_line="Do you want to run this command? (approve/deny)")  # fmt: skip
-    seen("codex_review", "quiet", "healthy", 1323, [81], pane="rev:0.0", command="codex",
+    seen("codex_review", "quiet", "healthy", 1323, [81], at="0.0 %9", command="codex",
          last_line="reading core/healmon/state.py")  # fmt: skip
-    seen("scratch", "idle", "healthy", 8040, [], pane="main:2.1", command="bash", last_line="$")
+    seen(
+        "scratch",
+        "idle",
+        "healthy",
+        8040,
+        [],
+        at="2.1 %3",
+        command="bash",
+        last_line="$",
+    )
 
     stuck = key("session:claude_architect", "stuck")
     plan = clear_plan()
@@ -348,12 +359,12 @@ def _old_success(story: Story) -> None:
 
 def _disks(story: Story) -> None:
     story.seen(
-        48, "disks", "disk:/", "warning", "86.9% used, warning at 85%", kind="file system",
+        48, "disks", "disk:/", "warning", "86.9% used, warning at 85%", kind="filesystem",
         percent=86.9, free=121.0e9, size=923.0e9, level="warning", inode_percent=12.0,
         why="warning at 85%",
     )  # fmt: skip
     story.seen(
-        48, "disks", "disk:/data", "healthy", "", kind="file system", percent=41.0, free=2.1e12,
+        48, "disks", "disk:/data", "healthy", "", kind="filesystem", percent=41.0, free=2.1e12,
         size=3.6e12, level="ok", inode_percent=3.0,
     )  # fmt: skip
     story.seen(

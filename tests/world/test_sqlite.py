@@ -18,14 +18,14 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.helpers.dbactor import Actor, Actors, ask, create
-from tests.helpers.wait import until
 
 from healmon.errors import ProbeError
 from healmon.world import proclocks
 from healmon.world.processes import Identity, ProcessFacts
 from healmon.world.simulated.sqlite import SimulatedLocks
 from healmon.world.sqlite import DatabaseReading, Locks, LookError, SystemLocks, terminal_name
+from tests.helpers.dbactor import Actor, Actors, ask, create
+from tests.helpers.wait import until
 
 CORE = Path(__file__).parents[2] / "core"
 

@@ -43,11 +43,12 @@ TICK: Final = 1.0
 """Seconds between drawings when nothing happens: ages and countdowns."""
 USAGE: Final = 64
 CUT_SHORT: Final = 130
+BROKEN: Final = 70
 LAST_WAIT: Final = 30.0
 """Seconds the healer gets to end when the screen broke down."""
 
 
-class HealmonApp(App[int]):
+class HealmonApp(App[None]):
     """The screen over one link.
 
     Args:
@@ -86,6 +87,7 @@ class HealmonApp(App[int]):
         self.requests = Requests(self, link, demo_faults)
         self.overview = Overview()
         self.ended = False
+        self.last_words = ""
         self._clock = clock or SystemClock()
         self._views = ViewModel()
         self._gathering = False
@@ -210,21 +212,24 @@ class HealmonApp(App[int]):
     async def action_quit(self) -> None:
         """End in order: the healer finishes its current action; a second time: at once."""
         if self._ending:
-            self.exit(CUT_SHORT)
+            self.exit(return_code=CUT_SHORT)
             return
         self._ending = True
         if self.link.attached:
             self.flash("leaving; the healer goes on", "dim")
         else:
             self.flash("ending: the current action is finished first; q again: at once", "warn")
-        self.run_worker(self._end(), exit_on_error=False)
+        self.run_worker(self._end(), group="end", exit_on_error=False)
 
     async def _end(self) -> None:
+        code = 0
         try:
             await self.link.close()
-        finally:
-            self.ended = True
-            self.exit(0)
+        except Exception as error:  # noqa: BLE001 - told once the terminal is back
+            code = BROKEN
+            self.last_words = clean(f"healmon: could not end in order: {error}")
+        self.ended = True
+        self.exit(return_code=code)
 
     def action_help_quit(self) -> None:
         """Say how to quit: ctrl+c is for copying in many terminals."""
@@ -273,16 +278,19 @@ def run(
     """
     reason = unfit()
     if reason:
+        asyncio.run(_close(link))
         sys.stderr.write(f"{reason}\n")
         return USAGE
     app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only)
     app.title = title
     try:
-        code = app.run(mouse=mouse)
+        app.run(mouse=mouse)
     finally:
         if not app.ended and app.return_code != CUT_SHORT:
             asyncio.run(_close(link))
-    return app.return_code or code or 0
+    if app.last_words:
+        sys.stderr.write(f"{app.last_words}\n")
+    return app.return_code or 0
 
 
 async def _close(link: Link) -> None:

@@ -14,8 +14,8 @@ from healmon_tui.chronicle import Chronicle, Moment, Touch
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Line, Span, Spans, Tone, cut, fit, wrap
 from healmon_tui.rows.databases import holder, locked_for
-from healmon_tui.rows.scene import Row, Scene, doing, short
-from healmon_tui.rows.sessions import quiet_for
+from healmon_tui.rows.scene import WELL, Row, Scene, doing, short
+from healmon_tui.rows.sessions import place_of, quiet_for
 from healmon_tui.rows.workers import uptime
 
 LABEL: Final = 12
@@ -34,6 +34,9 @@ _SHOWN: Final = frozenset(
         "holder", "holder_pid", "holder_command", "locked_for", "wal_bytes", "mode", "kind",
         "percent", "free", "size", "level", "inode_percent", "wal_size", "locks", "pinned",
         "why_not", "reason", "still_since",
+        "last_end", "others", "how", "log_path", "pane_index", "rule", "question", "hands_off",
+        "attached", "quiet_since", "limit", "session", "key", "rows", "keys", "candidates",
+        "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
     }
 )  # fmt: skip
 
@@ -109,7 +112,7 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     if word != view.status:
         since += f" {glyphs.DOT} {view.status}"
     rows: list[tuple[str, Spans]] = [
-        ("", (Span(f"{mark.glyph} {since}", mark.tone if mark.rank < 7 else "text"),)),
+        ("", (Span(f"{mark.glyph} {since}", mark.tone if mark.rank < WELL.rank else "text"),)),
     ]
     if view.summary and view.summary != word:
         rows.append(("", (Span(view.summary, "text"),)))
@@ -142,18 +145,26 @@ def _worker(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, 
         ("failures", tries),
         ("next try", local_time(next_at) if next_at and next_at > scene.now else ""),
         ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+        ("last end", facts.text("last_end")),
+        ("copies", ", ".join(facts.texts("others"))),
+        ("runs", " ".join(facts.texts("command"))),
+        ("found by", facts.text("how")),
+        ("output", facts.text("log_path")),
     ]  # fmt: skip
 
 
 def _session(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    quiet = quiet_for(facts, view, scene.now)
+    quiet, why = quiet_for(facts, view, scene.now), facts.text("why", "rule")
     return [
         ("task", ", ".join(facts.texts("tasks"))),
         ("quiet", "" if quiet is None else format_duration(int(quiet))),
-        ("pane", _joined(facts.text("window"), facts.text("pane"))),
+        ("pane", place_of(facts)),
         ("runs", facts.text("command")),
         ("last line", facts.text("last_line")),
-        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+        ("asks", facts.text("question")),
+        ("why", why if why != view.summary else ""),
+        ("hands off", facts.text("hands_off")),
+        ("clients", facts.text("attached") if facts.number("attached") else ""),
     ]
 
 
@@ -169,9 +180,18 @@ def _disk(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, st
             sep=" ",
         )),
         ("inodes", "" if inodes is None else format_percent(inodes)),
+        ("can go", _candidates(facts)),
+        ("cleaned", facts.text("cleaned")),
         ("kind", facts.text("kind")),
         ("why", facts.text("why") if facts.text("why") != view.summary else ""),
     ]  # fmt: skip
+
+
+def _candidates(facts: Facts) -> str:
+    files, size = facts.number("candidates"), facts.number("candidate_bytes")
+    if files is None:
+        return ""
+    return f"{files:.0f} files" + (f", {format_size(size)}" if size is not None else "")
 
 
 def _database(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:

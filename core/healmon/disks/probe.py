@@ -102,9 +102,7 @@ class Probe:
         """
         if target.kind == "filesystem":
             return gauges.of_space(self.files.space(target.path))
-        return gauges.of_usage(
-            self.files.usage(target.path, Limits(seconds=WALKING)), target.limit
-        )
+        return gauges.of_usage(self.files.usage(target.path, Limits(seconds=WALKING)), target.limit)
 
     def forget(self) -> None:
         """Look anew at everything: something was cleaned."""

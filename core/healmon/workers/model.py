@@ -20,6 +20,7 @@ State = Literal[
 How = Literal["", "spawned", "pid file", "command line"]
 Verb = Literal["start", "restart", "stop", "release"]
 Outcome = Literal["begun", "verified", "completed", "failed"]
+Desired = Literal["up", "down"]
 Fault = Literal["", "host", "command", "worker"]
 
 
@@ -63,7 +64,7 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     how: How = ""
     others: tuple[int, ...] = ()
     critical: bool = False
-    desired: Literal["up", "down"] = "up"
+    desired: Desired = "up"
 
 
 class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -98,7 +99,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     up_since: float = 0.0
     attempt: int = 0
     wish: int = 0
-    desired: Literal["up", "down"] = "up"
+    desired: Desired = "up"
     down_since: float | None = None
     down_wall: float = 0.0
     failures: tuple[float, ...] = ()
@@ -153,7 +154,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     """`workers/NAME/wanted.json`: whether a person wants the worker up or down."""
 
     number: int
-    desired: Literal["up", "down"]
+    desired: Desired
     wall: float
     origin: str
 

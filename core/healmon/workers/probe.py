@@ -10,7 +10,7 @@ from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
 from healmon.workers import match
-from healmon.workers.model import EndRecord, How, Match, Seen, WorkerSeen
+from healmon.workers.model import EndRecord, How, Match, Seen, StartRecord, WorkerSeen
 from healmon.workers.records import Records
 from healmon.world import notes
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
@@ -19,6 +19,8 @@ SETTLED_AGE = 10.0
 """Seconds after which a process is taken to be what it will stay; before, it may still exec."""
 FULL_EVERY = 10
 """Every so many looks all processes are looked at again, whatever was seen before."""
+CLOCK_GRAIN = 0.05
+"""Seconds that file times and process ages are coarse."""
 ANCESTORS = 32
 TAIL_LINES = 5
 
@@ -93,19 +95,20 @@ class Probe:
         everyone, found = self._scan(full=True)
         return self._with_matches(worker, one, found, everyone)
 
-    def newborn(self, worker: Worker, since: float) -> Match | None:
-        """Return the process that a pid file written after `since` (wall) names, whatever it is.
+    def newborn(self, worker: Worker, record: StartRecord, now: Reading) -> Match | None:
+        """Return the process that a pid file names, if both are younger than a start.
 
-        For the moment after a start: a daemon may have given itself a title, but a pid file and
-        a process that are both younger than the start can only come from it.
+        For the moment after a start: a daemon may have given itself a title that is no command
+        line, but a pid file and a process that came after the start can only come from it.
         """
         if not worker.pid_file:
             return None
         written = notes.changed_at(worker.pid_file)
         named = self._named_by_pid_file(worker)
-        if written is None or named is None or written < since - CLOCK_GRAIN:
+        if written is None or named is None or written < record.wall - CLOCK_GRAIN:
             return None
-        return Match(named, "pid file") if named.age <= written - since + CLOCK_GRAIN else None
+        young = named.age <= now.steady - record.steady + CLOCK_GRAIN
+        return Match(named, "pid file") if young else None
 
     def _known(self, worker: Worker, hint: Identity | None, now: Reading) -> WorkerSeen:
         """Return what is known of a worker without searching for it."""

@@ -21,7 +21,16 @@ from healmon.healer import Hand
 from healmon.plans import Proof, pack
 from healmon.text import clean
 from healmon.units import format_duration
-from healmon.workers.model import EndRecord, Fault, Match, Order, StartRecord, Wish, WorkerSeen
+from healmon.workers.model import (
+    Desired,
+    EndRecord,
+    Fault,
+    Match,
+    Order,
+    StartRecord,
+    Wish,
+    WorkerSeen,
+)
 from healmon.workers.probe import Probe
 from healmon.workers.records import Records
 from healmon.world import notes
@@ -130,10 +139,9 @@ class Remedy:
         record = EndRecord(identity=identity, ended=ended, wall=self._clock.read().wall)
         await self._call(partial(self._records.put_end, worker.name, record))
 
-    async def _wish(self, worker: Worker, order: Order, desired: str, origin: str) -> None:
+    async def _wish(self, worker: Worker, order: Order, desired: Desired, origin: str) -> None:
         wall = self._clock.read().wall
-        kept = "down" if desired == "down" else "up"
-        wish = Wish(number=order.wish, desired=kept, wall=wall, origin=origin)
+        wish = Wish(number=order.wish, desired=desired, wall=wall, origin=origin)
         await self._call(partial(self._records.put_wish, worker.name, wish))
 
     # Starting.
@@ -217,7 +225,8 @@ class Remedy:
             one = await self._look(worker, None)
             if one.matches:
                 return one.matches[0]
-            fresh = await self._call(partial(self._probe.newborn, worker, record.wall))
+            now = self._clock.read()
+            fresh = await self._call(partial(self._probe.newborn, worker, record, now))
             if fresh is not None:
                 return fresh
             if self._clock.read().steady >= deadline:

@@ -1,4 +1,5 @@
 import pytest
+
 from tests.helpers.configs import Configs
 
 

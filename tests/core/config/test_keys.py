@@ -1,10 +1,10 @@
 import msgspec
 import pytest
-from tests.helpers.configs import EXAMPLE
 
 from healmon.config import keys
 from healmon.config import settings as st
 from healmon.config.schema import default_text
+from tests.helpers.configs import EXAMPLE
 
 DERIVED = {
     st.Worker: {"name", "argv"},

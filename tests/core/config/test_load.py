@@ -4,11 +4,11 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from tests.helpers.configs import EXAMPLE
 
 from healmon.config.load import load
 from healmon.config.settings import Budget, Disk, Monitor, Ready, Rule, Sessions, Settings, Store
 from healmon.errors import ConfigError
+from tests.helpers.configs import EXAMPLE
 
 
 def test_without_a_file_healmon_observes_and_acts_on_nothing():

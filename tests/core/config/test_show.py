@@ -3,13 +3,13 @@ import tomllib
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.helpers.configs import EXAMPLE
 
 from healmon.config import settings as cfg
 from healmon.config.keys import ROOT
 from healmon.config.load import load
 from healmon.config.schema import table_of
 from healmon.config.show import show
+from tests.helpers.configs import EXAMPLE
 
 
 def without_source(loaded):

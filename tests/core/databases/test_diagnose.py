@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.helpers.dbstory import PATH, Story
 
 from healmon.plans import describe
+from tests.helpers.dbstory import PATH, Story
 
 
 @pytest.fixture(params=["rollback", "wal"])

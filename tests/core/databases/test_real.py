@@ -9,9 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.helpers.dbactor import Actors, ask, create
-from tests.helpers.dbstory import Notebook
-from tests.helpers.wait import until
 
 from healmon import events as ev
 from healmon.clock import SystemClock
@@ -22,6 +19,9 @@ from healmon.plans import Proof, Verdict
 from healmon.state import Snapshot, apply
 from healmon.world.sqlite import SystemLocks
 from healmon.world.system_processes import SystemProcesses
+from tests.helpers.dbactor import Actors, ask, create
+from tests.helpers.dbstory import Notebook
+from tests.helpers.wait import until
 
 CALM = {"free", "busy", "working"}
 

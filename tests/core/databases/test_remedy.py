@@ -6,9 +6,9 @@ import signal
 
 import pytest
 from msgspec.structs import replace
-from tests.helpers.dbstory import PATH, Notebook, Story
 
 from healmon.errors import DataError, RemedyError, VetoError
+from tests.helpers.dbstory import PATH, Notebook, Story
 
 
 @pytest.fixture

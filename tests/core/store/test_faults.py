@@ -493,7 +493,8 @@ n = 0
 while True:
     n += 1
     engine.tell(observed(f"w{n % 9}", n=n), opened(f"box/w/w{n % 9}/down"),
-                ev.StepTaken("p", f"w{n % 9}", "step"), ev.AlertResolved(f"box/w/w{n % 5}/down", ""))
+                ev.StepTaken("p", f"w{n % 9}", "step"),
+                ev.AlertResolved(f"box/w/w{n % 5}/down", ""))
     if n % 7 == 0:
         store.checkpoint(engine.snapshot)
     if n % 5 == 0:

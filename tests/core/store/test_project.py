@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.plans import Step
@@ -103,8 +104,6 @@ def test_a_refusal_is_told_once_as_long_as_it_stays_the_same(tables: Tables) -> 
 
 def test_a_refused_plan_says_every_step(tables: Tables) -> None:
     steps = (Step("send SIGTERM to pid 7"), Step("start it"))
-    from msgspec.structs import replace
-
     tables.tell(ev.PlanRefused(replace(plan("w"), steps=steps), "dry run"))
     (row,) = tables.rows("health_metrics")
     assert json.loads(row["details"])["summary"] == "would have: send SIGTERM to pid 7; start it"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import shutil
 import sqlite3
 import subprocess
@@ -198,8 +199,6 @@ sys.stdin.readline()
 after = read.data_version(conn), read.last_event_id(conn)
 print(before[0] != after[0], after[1] - before[1], flush=True)
 """
-    import asyncio
-
     with opened_store(path) as store, program(code, path) as reader:
         assert line(reader) == "ready"
         Engine(store).tell(observed(), observed())

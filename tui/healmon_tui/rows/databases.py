@@ -9,7 +9,7 @@ from healmon.units import format_duration, format_size
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
-from healmon_tui.rows.scene import Row, Scene, short
+from healmon_tui.rows.scene import WELL, Row, Scene, short
 
 HEALER: Final = "databases"
 FREE: Final = frozenset({"free", "missing", "cannot-look", ""})
@@ -61,7 +61,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
     word = verdict(view)
     mark = scene.mark(view)
-    tone: Tone = mark.tone if mark.rank < 7 else "text"
+    tone: Tone = mark.tone if mark.rank < WELL.rank else "text"
     held, wal = locked_for(facts, view, scene.now), facts.number("wal_bytes", "wal_size")
     cells: dict[str, Spans] = {
         "name": (Span(short(view.name)),),

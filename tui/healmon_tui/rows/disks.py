@@ -10,7 +10,7 @@ from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
-from healmon_tui.rows.scene import Row, Scene, short
+from healmon_tui.rows.scene import WELL, Row, Scene, short
 
 HEALER: Final = "disks"
 
@@ -42,7 +42,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
     percent = facts.number("percent")
     mark = scene.mark(view)
-    tone: Tone = mark.tone if mark.rank < 7 else "ok"
+    tone: Tone = mark.tone if mark.rank < WELL.rank else "ok"
     free, size = facts.number("free"), facts.number("size")
     cells: dict[str, Spans] = {
         "name": (Span(short(view.name)),),

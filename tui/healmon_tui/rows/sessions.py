@@ -10,7 +10,7 @@ from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
-from healmon_tui.rows.scene import Mark, Row, Scene, short
+from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
 
 HEALER: Final = "sessions"
 SILENT: Final = frozenset({"quiet", "stuck", "waiting", "idle", "attached", "protected", "unknown"})
@@ -31,8 +31,8 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
         Column("quiet", "QUIET", 6, right=True, drop=1),
         Column("task", "TASK", 5, right=True),
         Column("pane", "PANE", 10, drop=2),
-        Column("command", "CMD", 9, drop=3),
-        Column("why", "WHY", 20, drop=4, stretch=1),
+        Column("command", "CMD", 9, drop=4),
+        Column("why", "WHY", 20, drop=3, stretch=1),
         Column("line", "LAST LINE", 12, stretch=2),
     )
 
@@ -56,27 +56,31 @@ def _row(scene: Scene, view: ComponentView) -> Row:
     word = facts.text("state") or view.status
     mark = scene.mark(view)
     tone = _TONES.get(word, "text")
-    if mark.rank == 7 and word in ("idle", "gone"):
+    if mark.rank == WELL.rank and word in ("idle", "gone"):
         mark = Mark(glyphs.OFF, "dim", 8)
     if tone in ("bad", "warn"):
-        tone = mark.tone if mark.rank < 7 else "text"
+        tone = mark.tone if mark.rank < WELL.rank else "text"
     quiet = quiet_for(facts, view, scene.now)
     cells: dict[str, Spans] = {
         "name": (Span(short(view.name), "dim" if mark.rank == 8 else "text"),),
         "state": (scene.state(view, word, tone),),
         "quiet": _dim("" if quiet is None else format_duration(int(quiet))),
         "task": _tasks(facts.texts("tasks")),
-        "pane": _dim(_place(facts)),
+        "pane": _dim(place_of(facts)),
         "command": _dim(facts.text("command")),
-        "why": scene.why(view, word, facts.text("why")),
-        "line": (Span(facts.text("last_line"), "dim"),),
+        "why": scene.why(view, word, facts.text("why", "rule") if mark.rank < WELL.rank else ""),
+        "line": (Span(facts.text("question", "last_line"), "dim"),),
     }
     return Row(view.name, view.name, mark, cells, (mark.rank, -(quiet or 0.0), view.name))
 
 
-def _place(facts: Facts) -> str:
-    pane, window = facts.text("pane"), facts.text("window")
-    return f"{window} {pane}" if window and pane else pane or window
+def place_of(facts: Facts) -> str:
+    """Return where a session's pane is: window, index and id, as far as known."""
+    pane, window, index = facts.text("pane"), facts.text("window"), facts.text("pane_index")
+    if not pane:
+        return window
+    where = f"{window}.{index}" if window and index else window
+    return f"{where} {pane}" if where else pane
 
 
 def _tasks(tasks: tuple[str, ...]) -> Spans:

@@ -11,7 +11,7 @@ from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
-from healmon_tui.rows.scene import Mark, Row, Scene, short
+from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
 
 HEALER: Final = "workers"
 ALIVE: Final = frozenset({"up", "starting"})
@@ -55,7 +55,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
     word = facts.text("state") or view.status
     mark = scene.mark(view)
-    if mark.rank == 7 and word in AT_REST:
+    if mark.rank == WELL.rank and word in AT_REST:
         mark = Mark(glyphs.OFF, "dim", 8)
     alive = word in ALIVE
     tone = _TONES.get(word, "text")

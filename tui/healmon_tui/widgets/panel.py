@@ -11,7 +11,7 @@ from healmon_tui import glyphs
 from healmon_tui.columns import GUTTER, Slot, place
 from healmon_tui.paint import Line, Span, Spans, Tone, clip, fill, fit, width
 from healmon_tui.rows.disks import meter
-from healmon_tui.rows.scene import Row
+from healmon_tui.rows.scene import WELL, Row
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
 from healmon_tui.widgets.lines import Lines
 
@@ -134,7 +134,7 @@ class Panel(Lines, can_focus=True):
         if hidden <= 0 or not self.view.rows:
             return (Span(" "),)
         below = self.view.rows[self._top + self._room() :]
-        loud = sum(row.mark.rank < 7 for row in below)
+        loud = sum(row.mark.rank < WELL.rank for row in below)
         text = f" +{hidden} more "
         if loud and self.panel != "alerts":
             text = f" +{hidden} more, {loud} not well "

@@ -149,6 +149,15 @@ class SimulatedProcesses:
         process = self._world[identity.pid]
         process.origin = Origin(argv, process.origin.directories)
 
+    def next_end(self) -> float | None:
+        """Return the steady time at which the next process ends by itself; None: none will."""
+        ends = [
+            process.born + process.program.lives
+            for process in self._world.values()
+            if process.end is None and process.program.lives is not None
+        ]
+        return min(ends, default=None)
+
     def settle(self) -> None:
         """Let all ends that are due happen."""
         now = self._clock.read().steady

@@ -1,0 +1,120 @@
+"""The healer of file systems and budgets, as the engine sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from healmon.clock import Clock, Reading
+from healmon.config.settings import Disk
+from healmon.disks import words
+from healmon.disks.cover import TRASH, targets_of
+from healmon.disks.diagnose import clean_plan, diagnose
+from healmon.disks.model import HEALER, DiskFacts, Order, Seen
+from healmon.disks.probe import Probe
+from healmon.disks.remedy import Remedy
+from healmon.errors import DataError, VetoError
+from healmon.healer import Hand
+from healmon.plans import Diagnosis, Plan, Proof, unpack
+from healmon.state import ComponentView, Snapshot, of_healer
+from healmon.world.files import Files
+from healmon.world.hands import Hands
+
+DEADLINE: Final = 45.0
+"""Seconds for one look; each target has its own, shorter limits, so none delays the others."""
+
+
+class DisksHealer:
+    """Watches file systems and budgets, and cleans them by rule when they are critical.
+
+    Args:
+        disk: what to watch and what may go.
+        state_dir: healmon's own directory; never cleaned.
+        files: the door to file systems.
+        clock: all time.
+    """
+
+    name: str = HEALER
+    title: str = "disk space"
+    deadline: float = DEADLINE
+
+    def __init__(self, disk: Disk, state_dir: Path, files: Files, clock: Clock) -> None:
+        self._disk = disk
+        self._trash = str(state_dir / TRASH)
+        self._files = files
+        self._probe = Probe(disk, str(state_dir), files, clock)
+        self._remedy = Remedy(disk, self._probe, files, clock, Hands("clean disks"))
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """Begin watching; the trash is made now, while there is room for it."""
+        if any(rule.action == "trash" for rule in self._disk.rules):
+            with suppress(OSError):
+                self._files.make_trash(self._trash)
+
+    async def look(self) -> Seen:
+        """Return how full everything is. Touches nothing."""
+        return await self._probe.look()
+
+    def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
+        """Judge; pure."""
+        return diagnose(seen, self._disk, known, now)
+
+    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
+        """Return the plan that cleans one target by all its rules, however full it is.
+
+        Raises:
+            DataError: no such target, or nothing is known of it.
+        """
+        if verb != "clean":
+            raise DataError(f"disks cannot {verb}", remedy="they can only clean")
+        targets = {target.component: target for target in targets_of(self._disk)}
+        view = of_healer(known, HEALER).get(component)
+        if view is None or component not in targets:
+            there = ", ".join(sorted(targets)) or "none"
+            raise DataError(f"no disk {component!r}", remedy=f"there is: {there}")
+        if not self._disk.rules:
+            raise DataError(
+                f"{component}: no cleaning rule is configured", remedy="add [[disk.rules]]"
+            )
+        return clean_plan(targets[component], facts_in(view), self._disk, now, by_hand=True)
+
+    async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
+        """Look again, clean, measure.
+
+        Raises:
+            VetoError: it is not as planned; nothing was touched.
+            RemedyError: it is still critical afterwards.
+        """
+        try:
+            order = unpack(plan.order, Order)
+        except msgspec.ValidationError as error:
+            raise VetoError("the plan was made by another version of healmon") from error
+        return await self._remedy.carry_out(order, hand)
+
+    def report(self, known: Snapshot) -> list[str]:
+        """Return the lines under "Checking disk space"."""
+        views = of_healer(known, HEALER)
+        if not views:
+            return ["   No disks to watch"]
+        return [
+            f"   {words.line(view.name, facts_in(view), view.status, view.summary)}"
+            for view in views.values()
+        ]
+
+    async def close(self) -> None:
+        """Stop after the file in hand and let the threads end."""
+        self._remedy.stopped = True
+        self._remedy.hands.close()
+        self._probe.close()
+
+
+def facts_in(view: ComponentView) -> DiskFacts:
+    """Return what is known of a target; only its path, if another healmon wrote it."""
+    try:
+        return unpack(view.facts, DiskFacts)
+    except msgspec.ValidationError:
+        return DiskFacts(kind="filesystem", path=view.name.removeprefix("disk:"))

@@ -1,0 +1,224 @@
+"""Cleans a target by its rules and proves it by measuring again.
+
+Everything is looked at anew first: the rules that were shown, the file system, the clock, how full
+it is. Then rule by rule the oldest files go, until the bytes counted reach the target; then the
+file system is let finish and measured again, as counting and measuring differ where unlinking is
+put off, files have several names, or snapshots hold them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Final, TypeVar
+
+from healmon.clock import Clock
+from healmon.config.settings import Disk
+from healmon.disks import words
+from healmon.disks.cover import Cover, Job, digest_of, within
+from healmon.disks.gauge import need_of
+from healmon.disks.model import Gauge, Order
+from healmon.disks.probe import STEP, Probe
+from healmon.errors import ProbeError, RemedyError, VetoError
+from healmon.healer import Hand
+from healmon.plans import Proof
+from healmon.units import format_percent, format_size
+from healmon.world.filedata import Deed, Key, Limits, Need, Swept, Tally
+from healmon.world.files import Files
+from healmon.world.hands import Hands
+
+ROUNDS: Final = 4
+"""How often it is measured and cleaned again before the rest is left to a person."""
+ALL: Final = Need(held=2**62, files=0)
+SWEEP: Final = Limits(entries=1_000_000, seconds=60.0)
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class _Ledger:
+    """What was taken so far."""
+
+    taken: Tally = Tally()
+    kept: Counter[str] = field(default_factory=Counter[str])
+    names: list[str] = field(default_factory=list[str])
+    troubles: list[str] = field(default_factory=list[str])
+    passed: set[Key] = field(default_factory=set[Key])
+
+    def add(self, swept: Swept) -> None:
+        self.taken = self.taken.plus(swept.taken.held, swept.taken.files)
+        self.kept.update(swept.kept)
+        self.names += swept.names[: max(0, 20 - len(self.names))]
+        self.troubles += [t for t in swept.troubles if t not in self.troubles]
+        self.passed |= swept.passed
+
+
+@dataclass(slots=True)
+class Remedy:
+    """Carries out the orders of this healer; one at a time."""
+
+    disk: Disk
+    probe: Probe
+    files: Files
+    clock: Clock
+    hands: Hands
+    stopped: bool = False
+
+    async def carry_out(self, order: Order, hand: Hand) -> Proof:
+        """Look again, clean or finish, measure, prove.
+
+        Raises:
+            VetoError: it is not as planned; nothing was touched.
+            RemedyError: it is still critical afterwards; says what was freed.
+        """
+        gauge, cover = await self._look_again(order)
+        if order.finish:
+            return await self._finish(order, cover, hand)
+        ledger, after = _Ledger(), gauge
+        for _ in range(ROUNDS):
+            before = ledger.taken.files
+            need = ALL if order.by_hand else need_of(after, self.disk.target)
+            if need.met or self.stopped:
+                break
+            await self._round(order, cover, need, ledger, hand)
+            if ledger.taken.files == before:
+                break
+            after = await self._measured(order)
+            if order.by_hand:
+                break
+        self.probe.forget()
+        return self._prove(order, gauge, after, ledger)
+
+    async def _look_again(self, order: Order) -> tuple[Gauge, Cover]:
+        if order.rules != digest_of(self.disk):
+            raise VetoError("the rules are not those that the plan showed")
+        now = self.clock.read()
+        if abs((now.wall - now.boot) - order.clock) > STEP:
+            raise VetoError("the clock was set meanwhile: ages are not trusted")
+        try:
+            gauge = await self._call(partial(self.probe.measure, order.target))
+            cover = await self._call(partial(self.probe.cover, order.target, gauge))
+        except ProbeError as error:
+            raise VetoError(f"it cannot be measured: {error}") from error
+        if gauge.skip:
+            raise VetoError(f"it is not judged: {gauge.skip}")
+        if order.device and gauge.device != order.device:
+            raise VetoError("another file system is mounted there now")
+        if not (order.by_hand or order.finish) and gauge.worst < self.disk.critical:
+            raise VetoError(f"it is at {format_percent(gauge.worst)} now, below critical")
+        return gauge, cover
+
+    async def _round(
+        self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
+    ) -> None:
+        if not order.by_hand:
+            need = await self._empty_trash(cover, need, ledger, hand)
+        for job in cover.jobs:
+            if need.met or self.stopped:
+                return
+            deed: Deed = job.deed if order.by_hand else await self._deed(order, job)
+            swept = await self._sweep(order, job, deed, need, ledger, hand)
+            if swept is not None:
+                need = need.less(swept.taken.held, swept.taken.files)
+
+    async def _sweep(
+        self, order: Order, job: Job, deed: Deed, need: Need, ledger: _Ledger, hand: Hand
+    ) -> Swept | None:
+        when = self.clock.read().wall
+        survey = await self._call(
+            partial(
+                self.files.survey,
+                job.selection,
+                when,
+                SWEEP,
+                need=None if order.by_hand else need,
+                passed=frozenset(ledger.passed),
+            )
+        )
+        ledger.troubles += [t for t in survey.troubles if t not in ledger.troubles]
+        if survey.choice is None or not survey.chosen.files:
+            return None
+        trash_counts = deed != job.deed
+        does = words.deed_text("trash" if trash_counts else deed, trash_counts=trash_counts)
+        await hand.about_to(
+            f"rule {survey.rule}: {does} {words.count_text(survey.chosen)}, oldest first,"
+            f" in {', '.join(job.selection.roots)}"
+        )
+        swept = await self._call(
+            partial(self.files.sweep, job.selection, survey.choice, deed, when, SWEEP, self._asked)
+        )
+        ledger.add(swept)
+        return swept
+
+    async def _empty_trash(self, cover: Cover, need: Need, ledger: _Ledger, hand: Hand) -> Need:
+        emptied: set[str] = set()
+        for job in cover.jobs:
+            aside = await self._call(partial(self.files.asides, job.selection))
+            if need.met or not aside.trash.files or aside.place in emptied:
+                continue
+            emptied.add(aside.place)
+            await hand.about_to(f"empty the trash {aside.place}, oldest first")
+            swept = await self._call(partial(self.files.empty, job.selection, need, self._asked))
+            ledger.add(swept)
+            need = need.less(swept.taken.held, swept.taken.files)
+        return need
+
+    async def _deed(self, order: Order, job: Job) -> Deed:
+        """Return what frees space here: a trash that lies on the full disk itself frees none."""
+        if job.deed == "delete" or order.target.kind == "filesystem":
+            return "delete"
+        aside = await self._call(partial(self.files.asides, job.selection))
+        return "delete" if within(aside.place, order.target.path) else job.deed
+
+    async def _finish(self, order: Order, cover: Cover, hand: Hand) -> Proof:
+        await hand.about_to(f"finish what a killed run had set aside below {order.target.path}")
+        removed = restored = 0
+        troubles: list[str] = []
+        for job in cover.jobs:
+            done = await self._call(partial(self.files.finish, job.selection))
+            removed += done.removed
+            restored += done.restored
+            troubles += done.troubles
+        self.probe.forget()
+        if troubles:
+            raise RemedyError(f"not finished: {'; '.join(troubles[:3])}")
+        return Proof(f"{removed} removed, {restored} put back, nothing is left aside")
+
+    async def _measured(self, order: Order) -> Gauge:
+        try:
+            await self._call(partial(self.files.settle, order.target.path))
+            return await self._call(partial(self.probe.measure, order.target))
+        except ProbeError as error:
+            raise RemedyError(f"it cannot be measured after cleaning: {error}") from error
+
+    def _prove(self, order: Order, before: Gauge, after: Gauge, ledger: _Ledger) -> Proof:
+        observed = max(0, before.used - after.used)
+        done = (
+            f"{words.count_text(ledger.taken)} removed, {format_size(observed)} less in use, "
+            f"{format_percent(before.worst)} → {format_percent(after.worst)}"
+        )
+        kept = words.kept_text(ledger.kept)
+        stays = f"; stays: {kept}" if kept else ""
+        if not order.by_hand and after.worst >= self.disk.critical:
+            why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
+            raise RemedyError(f"not enough: {done}{stays}{why}; {words.SUSPECTS}")
+        message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
+        details = {
+            "files": ledger.taken.files,
+            "bytes_expected": ledger.taken.held,
+            "bytes_observed": observed,
+            "percent_before": round(before.worst, 3),
+            "percent_after": round(after.worst, 3),
+            "kept": dict(ledger.kept),
+            "names": ledger.names,
+            "troubles": ledger.troubles[:10],
+        }
+        return Proof(f"{done}{stays}", message, details)
+
+    def _asked(self) -> bool:
+        return self.stopped
+
+    async def _call(self, call: Callable[[], T]) -> T:
+        return await self.hands.call(call)
