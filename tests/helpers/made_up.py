@@ -54,6 +54,7 @@ class ScriptedHealer:
         self.broken = broken
         self.delay = delay
         self.looks = 0
+        self.look_again: float | None = None
         self.closed = False
         self.look_hook: Callable[[], Awaitable[None]] = nothing
         self.act_hook: Callable[[], Awaitable[None]] = nothing
@@ -82,7 +83,7 @@ class ScriptedHealer:
                 self.component, "unhealthy", "broken", "thing", "0", {"whole": False},
                 (finding,), self.plan(),
             )  # fmt: skip
-        return Diagnosis((verdict,))
+        return Diagnosis((verdict,), look_again=self.look_again)
 
     def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
         return self.plan()

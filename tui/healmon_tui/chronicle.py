@@ -143,11 +143,13 @@ class Chronicle:
         at = record.wall
         if isinstance(event, ev.AlertOpened):
             self._mark(event.component, at, "found", event.message)
-            story = self._open(event.component)
-            if story is None or story.key:
+            story = self._stories.get(self._by_key.get(event.key, -1))
+            if story is None:
+                story = self._open(event.component)
+            if story is None or story.key not in ("", event.key):
                 story = Incident(record.id, at, event.component, event.level, "")
             story = replace(story, at=at, key=event.key, level=event.level, found=event.message)
-            self._put(story, current=True)
+            self._put(replace(story, state="open"), current=True)
         elif isinstance(event, ev.AlertUpdated):
             self._update(event, at)
         elif isinstance(event, ev.AlertResolved):
@@ -262,8 +264,10 @@ class Chronicle:
         self._stories[story.id] = story
         if current or story.key:
             self._current[story.component] = story.id
-        if story.key:
+        if story.key and story.state != "closed":
             self._by_key[story.key] = story.id
+        elif self._by_key.get(story.key) == story.id:
+            del self._by_key[story.key]
         if len(self._stories) > STORIES:
             self._forget()
 

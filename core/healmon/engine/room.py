@@ -36,7 +36,7 @@ class Room:
         self._propose = propose
         self._round = asyncio.Lock()
         self._wake = asyncio.Event()
-        self._look_again: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._hanging: asyncio.Task[Any] | None = None
         self._loop = asyncio.get_running_loop()
 
@@ -55,21 +55,14 @@ class Room:
     async def attend(self) -> None:
         """Make a round whenever woken or due, until cancelled."""
         while True:
-            await self._woken()
+            await self._wake.wait()
             self._wake.clear()
             await self.round()
-
-    async def _woken(self) -> None:
-        delay = self._look_again
-        try:
-            await asyncio.wait_for(self._wake.wait(), delay)
-        except TimeoutError:
-            return
 
     async def round(self) -> bool:
         """Look, judge and tell once; returns False when the healer failed or was late."""
         async with self._round:
-            self._look_again = None
+            self._forget_timer()
             try:
                 seen = await self._look()
                 snapshot = self._stream.snapshot
@@ -81,8 +74,14 @@ class Room:
             if self.healer.name in self._stream.snapshot.failing:
                 self._stream.emit(ev.HealerRecovered(self.healer.name))
             self._tell(diagnosis)
-            self._look_again = diagnosis.look_again
+            if diagnosis.look_again is not None:
+                self._timer = self._loop.call_later(diagnosis.look_again, self._wake.set)
             return True
+
+    def _forget_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     async def _look(self) -> Any:  # noqa: ANN401 - each healer has its own observation
         if self._hanging is not None and not self._hanging.done():

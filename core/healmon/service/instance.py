@@ -257,12 +257,13 @@ def _read_text(fd: int) -> Holder:
 def _held_by_other(state_dir: Path) -> HolderError:
     """Return the error that names the holder, once it has had time to write who it is."""
     pause = threading.Event()
-    found = holder(state_dir)
+    found = None
     for _ in range(round(_SETTLE / _POLL)):
+        found = holder(state_dir)
         if found is not None and found.pid and _lives(found):
             break
+        found = None  # the text is still that of a healer before, who is not to blame
         pause.wait(_POLL)
-        found = holder(state_dir)
     return HolderError(
         f"{state_dir} is held by {found or 'another healer'}",
         remedy="attach to it with `healmon-tui`, or end it with `healmon stop`",

@@ -25,7 +25,7 @@ def settled_words(settled: Sequence[Settled]) -> str:
     """Return what became of tasks: `tasks 77, 78: requeued; task 79: left as completed`."""
     groups: dict[str, list[int | str]] = {}
     for one in settled:
-        word = one.outcome
+        word: str = one.outcome
         if word == "left":
             word = f"left as {one.status}" if one.status else "is gone"
         groups.setdefault(word, []).append(one.id)

@@ -86,9 +86,7 @@ def advance(
         return Judged("unknown", replace(memory, why=trouble))
     if not one.acting:
         alive = match is not None
-        memory = _attempted(
-            worker, one, memory, now, alive=alive, boot=seen.boot, run=run, jitter=jitter
-        )
+        memory = _attempted(worker, one, memory, now, alive=alive, run=run, jitter=jitter)
     if match is not None:
         memory = _up(worker, memory, match, now)
         return Judged("starting" if one.acting else "up", memory, match)
@@ -125,7 +123,6 @@ def _attempted(
     now: Reading,
     *,
     alive: bool,
-    boot: str,
     run: float,
     jitter: float,
 ) -> Memory:
@@ -144,6 +141,7 @@ def _attempted(
     if record.outcome == "verified":
         return _verified(memory, record, run)
     if record.outcome == "completed":
+        boot = record.launched.boot if record.launched is not None else ""
         return replace(memory, completed=boot, last_end=record.reason, why="")
     return _unproved(worker, record, memory, now, alive=alive, jitter=jitter)
 
@@ -240,7 +238,7 @@ def _down(
     if memory.desired == "down":
         return memory
     if ended.code == 0 and worker.restart != "always":
-        return replace(memory, completed=seen.boot, why="")
+        return replace(memory, completed=former.boot, why="")
     lived = max(0.0, now.steady - memory.up_since)
     return _missing(worker, memory, now, str(ended), jitter, lived)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
@@ -171,6 +171,12 @@ class Probe:
         everyone: dict[Identity, ProcessFacts],
     ) -> WorkerSeen:
         parents = {f.identity.pid: f.parent for f in everyone.values()}
+
+        def parent_of(pid: int) -> int:
+            if pid not in parents:
+                parents[pid] = self._parent(pid)
+            return parents[pid]
+
         matches: dict[Identity, Match] = {}
         trouble = one.trouble
         named: ProcessFacts | None = None
@@ -186,7 +192,7 @@ class Probe:
             like = self._likeness(worker, facts)
             how: How = "pid file" if by_file else "command line"
             if like == "exact" or (by_file and like == "unclear"):
-                matches[facts.identity] = Match(facts, how, _line(facts, parents))
+                matches[facts.identity] = Match(facts, how, _line(facts, parent_of))
             elif like == "unclear":
                 trouble = trouble or (
                     f"pid {facts.identity.pid} may be it, but the directory it was started in "
@@ -211,6 +217,15 @@ class Probe:
         except ProbeError:
             return ""
         return match.likeness(worker, origin) if origin is not None else ""
+
+    def _parent(self, pid: int) -> int:
+        """Return the parent of somebody who was left out of this scan; 0 when it is gone."""
+        try:
+            identity = self._processes.identify(pid)
+            facts = self._processes.inspect(identity) if identity is not None else None
+        except ProbeError:
+            return 0
+        return facts.parent if facts is not None else 0
 
     def _own_namespace(self) -> int:
         if self._namespace is None:
@@ -263,13 +278,13 @@ class Probe:
         return beat, known[2] + (now.steady - known[1])
 
 
-def _line(facts: ProcessFacts, parents: dict[int, int]) -> tuple[int, ...]:
+def _line(facts: ProcessFacts, parent_of: Callable[[int], int]) -> tuple[int, ...]:
     """Return the pids of the ancestors of a process, nearest first, as far as they are known."""
     line: list[int] = []
     pid = facts.parent
     while pid > 1 and len(line) < ANCESTORS:
         line.append(pid)
-        pid = parents.get(pid, 0)
+        pid = parent_of(pid)
     return tuple(line)
 
 

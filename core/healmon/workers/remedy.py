@@ -180,21 +180,21 @@ class Remedy:
             user=worker.user,
         )
 
-        def spawn() -> Identity:
+        def spawn() -> StartRecord:
             if worker.script and not notes.is_file(worker.script):
                 raise SpawnError(f"there is no script {clean(worker.script)}")
             with suppress(OSError):
                 notes.rotate(log, LOG_LIMIT)
-            return self._processes.spawn(launch)
+            spawned = replace(record, launched=self._processes.spawn(launch))
+            # in the same call: nothing may come between the process and the note of it
+            self._records.put_start(worker.name, spawned)
+            return spawned
 
         try:
-            launched = await self._call(spawn)
+            return await self._call(spawn)
         except SpawnError as error:
             fault: Fault = "host" if error.host_fault else "command"
             raise await self._failure(worker, record, fault, str(error)) from error
-        record = replace(record, launched=launched)
-        await self._keep(worker, record)
-        return record
 
     async def _settled(
         self, worker: Worker, record: StartRecord

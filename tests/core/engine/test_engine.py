@@ -362,6 +362,21 @@ def test_a_wake_looks_at_once_between_cycles():
     asyncio.run(scenario())
 
 
+def test_a_healer_that_wants_to_look_again_sooner_is_heard():
+    healer = ScriptedHealer()
+    healer.look_again = 0.05
+    engine, journal, _ = build(healer, interval=HOUR)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run())
+        await reach(lambda: healer.looks > 3)
+        assert len(journal.all(ev.CycleFinished)) == 1
+        engine.stop()
+        await asyncio.wait_for(task, 5)
+
+    asyncio.run(scenario())
+
+
 def test_stopping_lets_the_current_action_finish_and_calls_off_what_waits():
     acting, waiting = (
         ScriptedHealer("acting", broken=True),

@@ -33,7 +33,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
         Column("mem", "MEM", 6, right=True, drop=5),
         Column("rst", "RST", 4, right=True),
         Column("next", "NEXT", 6, right=True, drop=2 if width >= 100 else 6),
-        Column("why", "WHY", 18 if width >= 72 else 12, stretch=1),
+        Column("why", "WHY", max(12, min(18, width - 56)), stretch=1),
     )
 
 

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import sqlite3
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from healmon.clock import SystemClock
+from healmon.errors import DataError, StoreFaultError, StoreVersionError
+from healmon.service import commands
+from healmon.service.commands import Queue, send, wait
+from tests.helpers.storekit import Engine, observed, opened_store, program
+from tests.helpers.wait import until
+
+
+def now() -> float:
+    return SystemClock().read().wall
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Path]:
+    with opened_store(tmp_path / "healmon.db") as store:
+        yield store.path
+
+
+def row(db: Path, number: int) -> dict:
+    conn = sqlite3.connect(db)
+    conn.row_factory = sqlite3.Row
+    found = dict(conn.execute("SELECT * FROM commands WHERE id = ?", (number,)).fetchone())
+    conn.close()
+    return found
+
+
+def test_asked_taken_done(db: Path) -> None:
+    queue = Queue(db)
+    number = send(db, "acknowledge", "7", {"note": "on it", "for": 3600}, "alice on pts/3")
+    assert row(db, number)["state"] == "queued"
+    (command,) = queue.take(now())
+    assert command.id == number
+    assert (command.verb, command.target, command.origin) == ("acknowledge", "7", "alice on pts/3")
+    assert command.arguments == {"note": "on it", "for": 3600}
+    assert row(db, number)["state"] == "taken"
+    assert wait(db, number, 0.05) == ("taken", "")
+    queue.answer(number, '{"ok": true, "text": "done"}', ok=True)
+    assert wait(db, number, 5) == ("done", '{"ok": true, "text": "done"}')
+
+
+def test_refused(db: Path) -> None:
+    queue = Queue(db)
+    number = send(db, "restart", "no_such", {}, "me")
+    queue.take(now())
+    queue.answer(number, '{"ok": false}', ok=False)
+    assert wait(db, number, 5)[0] == "refused"
+
+
+def test_taken_once_only_and_in_order(db: Path) -> None:
+    numbers = [send(db, "check", str(n), {}, "me") for n in range(5)]
+    first, second = Queue(db), Queue(db)
+    assert [c.id for c in first.take(now())] == numbers
+    assert second.take(now()) == []
+    assert first.take(now()) == []
+
+
+def test_two_takers_at_once_share_without_overlap(db: Path) -> None:
+    wanted = 60
+    got: list[list[int]] = [[], []]
+    stop = threading.Event()
+
+    def take(mine: list[int]) -> None:
+        queue = Queue(db)
+        while not stop.is_set():
+            mine += [c.id for c in queue.take(now())]
+
+    threads = [threading.Thread(target=take, args=(mine,)) for mine in got]
+    for thread in threads:
+        thread.start()
+    try:
+        sent = [send(db, "check", "", {}, "me") for _ in range(wanted)]
+        until(lambda: len(got[0]) + len(got[1]) >= wanted, what="all taken")
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert sorted(got[0] + got[1]) == sent
+
+
+def test_late_is_never(db: Path) -> None:
+    number = send(db, "restart", "w", {}, "me", 60)
+    queue = Queue(db)
+    assert queue.take(now() + 61) == []
+    state, outcome = wait(db, number, 0)
+    assert state == "expired"
+    assert "nothing was done" in json.loads(outcome)["text"]
+    assert queue.take(now()) == []
+    other = send(db, "restart", "w", {}, "me", 60)
+    queue.expire(now() + 61)
+    assert row(db, other)["state"] == "expired"
+
+
+def test_a_client_that_waits_in_vain_withdraws_it(db: Path) -> None:
+    number = send(db, "restart", "w", {}, "me", 0.1)
+    state, outcome = wait(db, number, 20)
+    assert state == "expired"
+    assert json.loads(outcome)["ok"] is False
+    assert Queue(db).take(now() - 3600) == []  # not even by a healer whose clock is behind
+
+
+def test_waiting_has_an_end(db: Path) -> None:
+    number = send(db, "check", "", {}, "me")
+    assert wait(db, number, 0.05) == ("queued", "")
+    assert [c.id for c in Queue(db).take(now())] == [number]
+
+
+def test_what_a_dead_healer_took_is_lost_and_not_done_again(db: Path) -> None:
+    number = send(db, "restart", "w", {}, "me")
+    waiting = send(db, "check", "", {}, "me")
+    code = """
+import sys
+from pathlib import Path
+from healmon.clock import SystemClock
+from healmon.service.commands import Queue
+taken = Queue(Path(sys.argv[1])).take(SystemClock().read().wall)
+print(taken[0].id, flush=True)
+sys.stdin.read()
+"""
+    conn = sqlite3.connect(db)
+    conn.execute("UPDATE commands SET state = 'held' WHERE id = ?", (waiting,))
+    conn.commit()
+    with program(code, db) as healer:
+        assert int(healer.stdout.readline()) == number
+        healer.kill()
+        healer.wait(10)
+    conn.execute("UPDATE commands SET state = 'queued' WHERE id = ?", (waiting,))
+    conn.commit()
+    conn.close()
+    queue = Queue(db)
+    queue.abandon_taken(now())
+    state, outcome = wait(db, number, 0)
+    assert state == "lost"
+    assert "ended before it answered" in json.loads(outcome)["text"]
+    assert [c.id for c in queue.take(now())] == [waiting]
+    queue.answer(waiting, "{}", ok=True)
+    queue.abandon_taken(now())
+    assert wait(db, waiting, 0)[0] == "done"
+
+
+@pytest.mark.parametrize("arguments", ["no json", "[1]", "7", "null", ""])
+def test_arguments_of_another_shape_are_refused(db: Path, arguments: str) -> None:
+    number = send(db, "check", "", {}, "me")
+    conn = sqlite3.connect(db)
+    conn.execute("UPDATE commands SET arguments = ?", (arguments,))
+    conn.commit()
+    conn.close()
+    assert Queue(db).take(now()) == []
+    assert wait(db, number, 0)[0] == "refused"
+
+
+def test_while_the_store_is_locked_nothing_is_taken_and_answers_wait(db: Path, monkeypatch) -> None:
+    monkeypatch.setattr(commands, "HEALER_PATIENCE", 0.05)
+    monkeypatch.setattr(commands, "CLIENT_PATIENCE", 0.05)
+    queue = Queue(db)
+    taken = send(db, "check", "", {}, "me")
+    queue.take(now())
+    waiting = send(db, "check", "", {}, "me")
+    rival = sqlite3.connect(db, isolation_level=None)
+    rival.execute("BEGIN IMMEDIATE")
+    assert queue.take(now()) == []
+    queue.answer(taken, '{"ok": true}', ok=True)
+    with pytest.raises(StoreFaultError, match="cannot be used now"):
+        send(db, "check", "", {}, "me")
+    assert wait(db, taken, 0)[0] == "taken"
+    rival.execute("COMMIT")
+    rival.close()
+    queue.close()
+    assert wait(db, taken, 0) == ("done", '{"ok": true}')
+    assert [c.id for c in queue.take(now())] == [waiting]
+
+
+def test_an_abandoning_that_failed_is_made_up_for_before_anything_is_taken(
+    db: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr(commands, "HEALER_PATIENCE", 0.05)
+    lost = send(db, "restart", "w", {}, "me")
+    Queue(db).take(now())
+    queue = Queue(db)
+    rival = sqlite3.connect(db, isolation_level=None)
+    rival.execute("BEGIN IMMEDIATE")
+    queue.abandon_taken(now())
+    rival.execute("COMMIT")
+    rival.close()
+    mine = send(db, "check", "", {}, "me")
+    assert [c.id for c in queue.take(now())] == [mine]
+    assert row(db, lost)["state"] == "lost"
+    assert row(db, mine)["state"] == "taken"
+
+
+def test_there_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(StoreFaultError):
+        send(tmp_path / "none.db", "check", "", {}, "me")
+    assert not (tmp_path / "none.db").exists()  # asking makes no database
+    queue = Queue(tmp_path / "none.db")
+    queue.abandon_taken(now())
+    assert queue.take(now()) == []
+    other = sqlite3.connect(tmp_path / "other.db")
+    other.execute("CREATE TABLE commands (x)")
+    other.commit()
+    other.close()
+    with pytest.raises(StoreVersionError):
+        send(tmp_path / "other.db", "check", "", {}, "me")
+
+
+def test_no_such_command(db: Path) -> None:
+    with pytest.raises(DataError, match="no command 99"):
+        wait(db, 99, 1)
+
+
+def test_what_others_write_is_made_harmless(db: Path) -> None:
+    send(db, "check\x1b[2J", "w\u202e", {"n": "\x1b"}, "me\nyou")
+    (command,) = Queue(db).take(now())
+    assert "\x1b" not in command.verb
+    assert "\u202e" not in command.target
+    assert "\n" not in command.origin
+    assert command.arguments == {"n": "\x1b"}  # the verb's business
+
+
+def test_who_asks_is_named(monkeypatch) -> None:
+    monkeypatch.setenv("SUDO_USER", "alice")
+    assert "sudo by alice" in commands.origin()
+    monkeypatch.delenv("SUDO_USER")
+    assert commands.origin()
+
+
+CLIENT = """
+import sys
+from pathlib import Path
+from healmon.service.commands import send, wait
+db = Path(sys.argv[1])
+for n in range(int(sys.argv[2])):
+    number = send(db, "check", str(n), {"n": n}, "client")
+    print(number, *wait(db, number, 30), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_another_process_asks_while_the_store_writes(tmp_path: Path) -> None:
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store, program(CLIENT, path, 40) as client:
+        engine = Engine(store)
+        queue = Queue(path)
+        answered: set[int] = set()
+        while client.poll() is None:
+            for _ in range(50):
+                engine.emit(observed(blob="x" * 200))
+            assert asyncio.run(store.flush(10))
+            for command in queue.take(now()):
+                assert command.id not in answered
+                answered.add(command.id)
+                queue.answer(command.id, json.dumps(command.arguments), ok=True)
+        said = [text.split(maxsplit=2) for text in client.stdout.read().splitlines()]
+        assert [s[1] for s in said] == ["done"] * 40
+        assert [json.loads(s[2])["n"] for s in said] == list(range(40))
+        assert {int(s[0]) for s in said} == answered
+        assert store.fault == ""
+    with opened_store(path) as again:
+        assert again.snapshot == engine.snapshot

@@ -1,0 +1,283 @@
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from healmon.clock import boot_id
+from healmon.errors import HolderError, StateDirError
+from healmon.service import instance
+from healmon.service.instance import Holder, Lock
+from tests.helpers.storekit import line, program
+from tests.helpers.wait import until
+
+HOLD = """
+import sys
+from pathlib import Path
+from healmon.errors import HolderError
+from healmon.service.instance import Lock
+if len(sys.argv) > 2:
+    sys.stdin.readline()
+try:
+    lock = Lock.acquire(
+        Path(sys.argv[1]), version="9.9", mode="daemon", started="2026-02-06 10:00:00"
+    )
+except HolderError as error:
+    print(f"refused {error}", flush=True)
+else:
+    print("held", flush=True)
+    sys.stdin.readline()
+    lock.release()
+    print("released", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def test_held_and_released(tmp_path: Path) -> None:
+    assert instance.holder(tmp_path) is None
+    lock = Lock.acquire(tmp_path, version="1.2", mode="once", started="2026-02-06 10:00:00")
+    assert instance.holder(tmp_path) == lock.holder
+    assert lock.holder.pid == os.getpid()
+    assert lock.holder.boot_id == boot_id()
+    assert lock.holder.ticks > 0
+    lock.release()
+    lock.release()
+    assert instance.holder(tmp_path) is None
+    assert (tmp_path / "healmon.lock").exists()  # left over, and in nobody's way
+    Lock.acquire(tmp_path, version="1.2", mode="once").release()
+
+
+def test_the_text_is_for_people(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1.2", mode="tui")
+    told = json.loads((tmp_path / "healmon.lock").read_text())
+    assert told["pid"] == os.getpid()
+    assert told["mode"] == "tui"
+    assert told["version"] == "1.2"
+    assert len(told["started"]) == 19
+    assert (tmp_path / "healmon.lock").stat().st_mode & 0o777 == 0o600
+    lock.release()
+
+
+def test_the_second_is_told_who_was_first(tmp_path: Path) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        with pytest.raises(HolderError) as caught:
+            Lock.acquire(tmp_path, version="1", mode="once")
+        assert caught.value.exit_code == 75
+        said = str(caught.value)
+        for word in (f"pid {first.pid}", "daemon", "9.9", "2026-02-06 10:00:00", "healmon stop"):
+            assert word in said
+        found = instance.holder(tmp_path)
+        assert found is not None
+        assert found.pid == first.pid
+        first.stdin.write("\n")
+        assert line(first) == "released"
+        assert instance.holder(tmp_path) is None  # the process lives on
+        Lock.acquire(tmp_path, version="1", mode="once").release()
+
+
+def test_two_in_one_process_are_two(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="tui")
+    with pytest.raises(HolderError):
+        Lock.acquire(tmp_path, version="1", mode="tui")
+    # opening and closing the file by hand drops a plain POSIX lock; not this one
+    (tmp_path / "healmon.lock").read_text()
+    assert instance.holder(tmp_path) == lock.holder
+    lock.release()
+
+
+@pytest.mark.slow
+def test_of_many_that_start_together_exactly_one_wins(tmp_path: Path) -> None:
+    for _ in range(3):
+        with ExitStack() as stack:
+            racers = [stack.enter_context(program(HOLD, tmp_path, "wait")) for _ in range(6)]
+            for racer in racers:
+                racer.stdin.write("\n")
+            said = [line(racer) for racer in racers]
+            assert sum(word == "held" for word in said) == 1
+            winner = racers[said.index("held")]
+            assert all(f"pid {winner.pid} " in word for word in said if word != "held")
+
+
+def test_killed_without_mercy_it_blocks_nobody(tmp_path: Path) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        first.send_signal(signal.SIGKILL)
+        first.wait(10)
+        assert instance.holder(tmp_path) is None
+        lock = Lock.acquire(tmp_path, version="1", mode="once")
+        assert instance.holder(tmp_path).pid == os.getpid()
+        lock.release()
+
+
+def test_a_stopped_holder_still_holds(tmp_path: Path) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        first.send_signal(signal.SIGSTOP)
+        try:
+            assert instance.holder(tmp_path).pid == first.pid
+            with pytest.raises(HolderError):
+                Lock.acquire(tmp_path, version="1", mode="once")
+        finally:
+            first.send_signal(signal.SIGCONT)
+
+
+def test_looking_never_turns_a_starter_away(tmp_path: Path) -> None:
+    look = (
+        "import sys; from pathlib import Path; from healmon.service import instance\n"
+        "print('looking', flush=True)\n"
+        "while True: instance.holder(Path(sys.argv[1]))"
+    )
+    with program(look, tmp_path) as looker:
+        assert line(looker) == "looking"
+        for _ in range(300):
+            Lock.acquire(tmp_path, version="1", mode="once").release()
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', "null", "\xff\xfe" * 9, "7\n"])
+def test_a_text_nobody_can_read_blocks_nobody(tmp_path: Path, text: str) -> None:
+    (tmp_path / "healmon.lock").write_text(text)
+    assert instance.holder(tmp_path) is None
+    lock = Lock.acquire(tmp_path, version="1", mode="once")
+    (tmp_path / "healmon.lock").write_text(text)  # scribbled over while it is held
+    assert instance.holder(tmp_path) == Holder()
+    with pytest.raises(HolderError, match="another healer"):
+        Lock.acquire(tmp_path, version="1", mode="once")
+    lock.release()
+
+
+def test_the_tail_of_a_longer_text_does_not_confuse(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="once")
+    with (tmp_path / "healmon.lock").open("a") as file:
+        file.write('"mode": "an-older-longer-text"}\n')
+    assert instance.holder(tmp_path) == lock.holder
+    lock.release()
+
+
+def test_a_holder_that_has_not_yet_said_who_it_is(tmp_path: Path) -> None:
+    """The text names a dead healer; the lock is held: nobody is blamed who is not there."""
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        told = json.loads((tmp_path / "healmon.lock").read_text())
+        stale = {**told, "ticks": 1}
+        (tmp_path / "healmon.lock").write_text(json.dumps(stale))
+        with pytest.raises(HolderError, match="held by another healer"):
+            Lock.acquire(tmp_path, version="1", mode="once")
+
+
+def test_removing_the_lock_file_lets_no_second_healer_in(tmp_path: Path) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        (tmp_path / "healmon.lock").unlink()
+        with pytest.raises(HolderError, match=f"pid {first.pid}"):
+            Lock.acquire(tmp_path, version="1", mode="once")
+        assert instance.holder(tmp_path).pid == first.pid
+
+
+def test_a_removed_lock_file_is_made_anew(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
+    assert not lock.mend()
+    (tmp_path / "healmon.lock").unlink()
+    assert lock.mend()
+    assert not lock.mend()
+    assert instance.holder(tmp_path) == lock.holder
+    with pytest.raises(HolderError):
+        Lock.acquire(tmp_path, version="1", mode="once")
+    lock.release()
+    assert instance.holder(tmp_path) is None
+
+
+def test_a_forked_daemon_is_the_one_owner(tmp_path: Path) -> None:
+    code = """
+import os, sys
+from pathlib import Path
+from healmon.service.instance import Lock
+lock = Lock.acquire(Path(sys.argv[1]), version="1", mode="daemon")
+if os.fork():
+    lock.forget()
+    os._exit(0)
+os.setsid()
+lock.adopt()
+print(os.getpid(), flush=True)
+sys.stdin.readline()
+"""
+    with program(code, tmp_path) as starter:
+        child = int(line(starter))
+        starter.wait(10)  # the starter has ended, its child holds on
+        fd = os.pidfd_open(child)
+        try:
+            assert instance.holder(tmp_path).pid == child
+            with pytest.raises(HolderError, match=f"pid {child}"):
+                Lock.acquire(tmp_path, version="1", mode="once")
+            signal.pidfd_send_signal(fd, signal.SIGKILL)
+            until(lambda: instance.holder(tmp_path) is None, what="the release")
+        finally:
+            os.close(fd)
+
+
+def test_a_child_that_did_not_adopt_gives_nothing_back(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
+    pid = os.fork()
+    if pid == 0:
+        lock.release()
+        os._exit(0)
+    os.waitpid(pid, 0)
+    assert instance.holder(tmp_path) == lock.holder
+    lock.release()
+    assert instance.holder(tmp_path) is None
+
+
+def test_a_started_worker_does_not_inherit_the_lock(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
+    worker = subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"],
+        stdin=subprocess.PIPE,
+        close_fds=False,
+    )
+    try:
+        lock.forget()  # as if we had died
+        until(lambda: instance.holder(tmp_path) is None, what="the release")
+        assert worker.poll() is None
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def test_waiting_for_the_release(tmp_path: Path) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        assert not instance.wait_released(tmp_path, 0.1)
+        first.stdin.write("\n")
+        assert instance.wait_released(tmp_path, 10.0)
+
+
+def test_it_cannot_be_made(tmp_path: Path) -> None:
+    with pytest.raises(StateDirError):
+        Lock.acquire(tmp_path / "none", version="1", mode="once")
+    (tmp_path / "healmon.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(StateDirError):
+        Lock.acquire(tmp_path, version="1", mode="once")
+    assert not (tmp_path / "elsewhere").exists()
+    assert instance.holder(tmp_path / "none") is None
+
+
+def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
+    def count() -> int:
+        return len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+
+    before = count()
+    lock = Lock.acquire(tmp_path, version="1", mode="once")
+    for fd in (lock._file, lock._directory):
+        assert fcntl.fcntl(fd, fcntl.F_GETFD) & fcntl.FD_CLOEXEC
+    with pytest.raises(HolderError):
+        Lock.acquire(tmp_path, version="1", mode="once")
+    assert count() == before + 2
+    lock.release()
+    assert count() == before

@@ -1,0 +1,139 @@
+"""Foreign text that wants to drive the screen, in every field that can carry it."""
+
+from __future__ import annotations
+
+import asyncio
+import unicodedata
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from healmon import events as ev
+from healmon.plans import Answer, Step
+from healmon_tui.screens.plan import PlanSheet
+from tests.helpers.screen import open_screen
+from tests.helpers.scripted import NOW, ScriptedLink, restart_plan
+
+HOSTILE = [
+    "[/]",
+    "[/some/path]",
+    "[",
+    "[@click=app.quit]x[/]",
+    "[@click='app.bell']boo[/@click]",
+    "[bold red]red[/bold red]",
+    "$error {}%s\\",
+    "\x1b[31m\x1b[2J\x1b[H",
+    "\x1b]0;title\x07",
+    "\x1b]52;c;aGVsbG8=\x1b\\",
+    "\x1bP+q544e\x1b\\",
+    "\x9b31m\x9d0;x\x9c",
+    "\x00\x07\x08\x0b\x0c\x0d\x7f",
+    "two\nlines\r\nand\ttabs",
+    "\u202egnp.exe\u202c\u2066x\u2069",
+    "\ud800\udfff lone",
+    "\ufeff\u200b\u2028\u2029",
+    "e" + "\u0301" * 500,
+    "漢字" * 300 + "👩\u200d👩\u200d👧",
+    "x" * 10_000,
+    "",
+    " ",
+]
+
+
+def past(text: str) -> list[ev.Recorded]:
+    """Return a past in which every field that others can write holds the text."""
+    facts: dict[str, Any] = dict.fromkeys(
+        [
+            "state", "why", "pane", "window", "command", "last_line", "verdict", "mode", "kind",
+            "level", "rule", "question", "hands_off", "last_end", "log_path", "path", "reason",
+            "why_not", text,
+        ],
+        text,
+    )  # fmt: skip
+    facts |= {"tasks": [text, text], "holder": {"pid": 3, "name": text, "command": text}}
+    facts |= {"percent": 96.5, "quiet": 9.0, "since": NOW - 5, "others": [text]}
+    events: list[ev.Event] = [
+        ev.EngineStarted(text, text, 1, text, dry_run=False, interval=60, boot="b",
+                         steady_offset=0.0),
+    ]  # fmt: skip
+    for healer, name in (
+        ("workers", "a" + text),
+        ("sessions", f"session:{text}"),
+        ("disks", f"disk:{text}"),
+        ("databases", f"database:{text}"),
+    ):
+        plan = replace(
+            restart_plan(name, why=text, action="restart_" + text, proof=text, on_failure=text),
+            steps=(Step(text, text), Step(text)),
+            origin=text,
+        )
+        events += [
+            ev.Observed(healer, name, "critical", text, text, text, facts),
+            ev.AlertOpened(f"{name}/k", "CRITICAL", name, text, {text: text, "b": [text]}),
+            ev.PlanRefused(plan, text),
+            ev.PlanMade(plan, NOW, NOW),
+            ev.StepTaken(plan.id, name, text),
+            ev.ActionFailed(plan.id, name, text, text, 1.0),
+            ev.ActionVerified(plan.id, name, text, text, 1.0, text, {}),
+            ev.AlertNoted("n", name, text),
+            ev.AlertAcknowledged(f"{name}/k", text, text, NOW + 60),
+            ev.PlanMade(plan, NOW + 9, NOW + 9),
+        ]
+    events += [
+        ev.HealerFailed(text, text),
+        ev.StoreFaulted(text),
+        ev.MaintenanceStarted("a" + text, NOW + 60, text),
+        ev.AlertOpened("open", "WARNING", "a" + text, text),
+    ]
+    return [ev.Recorded(number, NOW - 1, event) for number, event in enumerate(events, 1)]
+
+
+def acts(text: str) -> list[str]:
+    """Return the characters of a line that a terminal would act on."""
+    bad = {"Cc", "Cs", "Zl", "Zp"}
+    bidi = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+    return [c for c in text if unicodedata.category(c) in bad or c in bidi]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text)[:24])
+@pytest.mark.parametrize("size", [(60, 15), (200, 50)])
+def test_nothing_foreign_crashes_or_drives_the_screen(text, size):
+    link = ScriptedLink(past(text), attached=text)
+    link.sick = text
+
+    async def scenario():
+        async with open_screen(link, size) as screen:
+
+            def check():
+                strips = screen.app.screen._compositor.render_strips()
+                for strip in strips:
+                    for segment in strip:
+                        assert acts(segment.text) == []
+                        assert not (segment.style and segment.style.meta.get("@click"))
+                    assert strip.cell_length == size[0]
+                assert len(strips) == size[1]
+
+            check()
+            for panel in "12345":
+                await screen.press(panel)
+                check()
+            plan = replace(restart_plan(text, why=text), steps=(Step(text, text),))
+            link.answers["offer"] = Answer(ok=True, text=text, plan=plan)
+            link.answers["acknowledge"] = Answer(ok=True, text=text)
+            await screen.press("1", "r")
+            assert isinstance(screen.app.screen, PlanSheet)
+            check()
+            await screen.press("escape", "enter")
+            check()
+            await screen.press("escape", "a", "A")
+            check()
+            await screen.press("escape", "p", "p", "question_mark", "escape")
+            check()
+            link.answers["offer"] = Answer(ok=False, text=text)
+            await screen.press("r")
+            check()
+            assert screen.app.is_running
+
+    asyncio.run(scenario())
+    assert link.closed == 0

@@ -1,0 +1,287 @@
+"""Rows of every kind, of whatever facts come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healmon import events as ev
+from healmon.state import Snapshot, replay
+from healmon_tui import context, status
+from healmon_tui.chronicle import Chronicle
+from healmon_tui.facts import Facts
+from healmon_tui.paint import fill
+from healmon_tui.rows.scene import Scene
+from healmon_tui.viewmodel import PANELS, Order, ViewModel
+from tests.helpers.scripted import NOW, Story, key, restart_plan, world
+
+
+def scene(*seen, now=NOW):
+    story = Story()
+    story.records = list(seen)
+    return Scene.of(replay(story.done()), now)
+
+
+def panels(this, chronicle=None, *, settled=True):
+    return ViewModel().panels(this, chronicle or Chronicle(), settled=settled)
+
+
+def one(this, panel="workers"):
+    return panels(this)[panel].rows[0]
+
+
+def text(row, column):
+    return "".join(span.text for span in row.cells[column])
+
+
+def observed(status="healthy", summary="", *, ago=0.0, healer="workers", name="w", **facts):
+    event = ev.Observed(healer, name, status, summary, "t", "v", facts)
+    return ev.Recorded(1, NOW - ago, event)
+
+
+def after(*more):
+    """Return records of later moments."""
+    return [ev.Recorded(10 + i, NOW - ago, event) for i, (ago, event) in enumerate(more)]
+
+
+def test_a_worker_that_is_up():
+    row = one(scene(observed(state="up", pid=7, since=NOW - 3720, cpu=4, rss=118e6, restarts=1)))
+    assert [text(row, c) for c in ("state", "pid", "up", "cpu", "mem", "rst", "why")] == [
+        "up", "7", "1h02m", "4%", "118M", "1", "",
+    ]  # fmt: skip
+    assert row.mark.glyph == "●"
+
+
+def test_uptime_goes_on_between_two_looks():
+    row = one(scene(observed(state="up", age=10.0, ago=50.0)))
+    assert text(row, "up") == "1m00s"
+
+
+@pytest.mark.parametrize("state", ["stopped", "completed"])
+def test_a_worker_at_rest_is_no_trouble(state):
+    row = one(scene(observed(state=state, pid=7)))
+    assert row.mark.glyph == "○"
+    assert text(row, "pid") == "-"
+
+
+@pytest.mark.parametrize(
+    ("status_word", "glyph"),
+    [
+        ("healthy", "●"),
+        ("recovered", "✓"),
+        ("warning", "▲"),
+        ("unhealthy", "✗"),
+        ("error", "✗"),
+        ("critical", "✗"),
+        ("unknown", "?"),
+    ],
+)
+def test_the_sign_of_a_status_without_alerts(status_word, glyph):
+    assert one(scene(observed(status_word, "why"))).mark.glyph == glyph
+
+
+def test_the_alert_says_how_bad_it_is_and_acknowledging_makes_it_calm():
+    down = key("w", "down")
+    opened = ev.AlertOpened(down, "WARNING", "w", "down")
+    row = one(scene(observed("unhealthy", state="down"), *after((1, opened))))
+    assert (row.mark.glyph, row.mark.tone) == ("▲", "warn")
+    acked = ev.AlertAcknowledged(down, "olga")
+    row = one(scene(observed("unhealthy", state="down"), *after((1, opened), (0, acked))))
+    assert (row.mark.glyph, row.mark.tone) == ("◐", "calm")
+
+
+def test_a_pause_is_a_persons_wish_and_is_said():
+    seen = observed("unhealthy", "down", state="down", why="exit 1")
+    for component in ("w", "*"):
+        paused = ev.MaintenanceStarted(component, NOW + 3600, "olga")
+        row = one(scene(seen, *after((1, paused))))
+        assert row.mark.tone == "calm"
+        assert text(row, "why") == "paused till 21:47 · exit 1"
+    over = ev.MaintenanceStarted("w", NOW - 1, "olga")
+    assert one(scene(seen, *after((10, over)))).mark.tone == "bad"
+
+
+def test_a_refused_plan_is_said():
+    seen = observed("unhealthy", "down", state="down")
+    refused = ev.PlanRefused(restart_plan("w"), "dry run")
+    assert text(one(scene(seen, *after((1, refused)))), "why") == "not done: dry run"
+
+
+def test_a_failed_remedy_stays_until_it_is_well():
+    failed = ev.ActionFailed("p", "w", "restart_worker", "no such file", 1.0)
+    seen = observed("unhealthy", "down", state="down")
+    assert "restart failed: no such file" in text(one(scene(seen, *after((900, failed)))), "why")
+    well = observed("healthy", "up", state="up")
+    assert text(one(scene(well, *after((900, failed)))), "why") == ""
+
+
+@pytest.mark.parametrize(
+    ("ago", "now", "acting", "wanted"),
+    [
+        (0, 0, False, "restart in 20s"),
+        (0, 19.5, False, "restart in 1s"),
+        (0, 20, False, "restart now"),
+        (0, 22, True, "restarting 2s…"),
+        (0, 20 + 125, True, "restarting 2m05s…"),
+    ],
+)
+def test_a_plan_in_flight(ago, now, acting, wanted):
+    plan = restart_plan("w")
+    steps = [(ago, ev.PlanMade(plan, NOW + 20, NOW + 20))]
+    if acting:
+        steps.append((ago, ev.ActionStarted(plan.id, "w")))
+    this = scene(observed("unhealthy", state="down"), *after(*steps), now=NOW + now)
+    assert text(one(this), "state") == wanted
+
+
+def test_a_session_is_as_quiet_as_the_clock_says_unless_it_works():
+    def row(state):
+        facts = {"state": state, "quiet": 100, "tasks": [77, "b"], "pane": "%5", "window": 0}
+        return one(
+            scene(observed(healer="sessions", name="session:a", ago=20, **facts)), "sessions"
+        )
+
+    assert text(row("stuck"), "quiet") == "2m00s"
+    assert text(row("working"), "quiet") == "1m40s"
+    assert text(row("stuck"), "task") == "77+1"
+    assert text(row("stuck"), "pane") == "0 %5"
+
+
+def test_a_database_and_who_holds_it():
+    facts = {
+        "verdict": "idle-in-transaction", "since": NOW - 90, "wal_size": 4_200_000,
+        "holder": {"pid": 99, "name": "python3", "command": "python3 -m app"},
+    }  # fmt: skip
+    seen = observed("warning", healer="databases", name="database:a", **facts)
+    row = one(scene(seen), "databases")
+    assert text(row, "state") == "idle-in-transaction"
+    assert text(row, "holder") == "python3 99"
+    assert text(row, "for") == "1m30s"
+    assert text(row, "wal") == "4.2 MB"
+
+
+def test_a_free_database_is_not_locked_for_any_time():
+    seen = observed(healer="databases", name="database:a", verdict="free", since=NOW - 90)
+    assert text(one(scene(seen), "databases"), "for") == "-"
+
+
+def test_a_disk():
+    facts = {"percent": 86.9, "free": 121e9, "size": 923e9, "inode_percent": 91.0, "kind": "budget"}
+    row = one(scene(observed(healer="disks", name="disk:/", **facts)), "disks")
+    assert text(row, "used") == "86.9%"
+    assert text(row, "why") == "budget · inodes 91.0%"
+    assert row.meter[0] == 86.9
+
+
+def test_worst_first():
+    story = Story()
+    for name in "abcdefg":
+        story.seen(9, "workers", name, "healthy", state="up")
+    story.add(8, ev.AlertOpened("kc", "CRITICAL", "c", "down"))
+    story.add(8, ev.AlertOpened("kf", "CRITICAL", "f", "down"))
+    story.add(8, ev.AlertOpened("kb", "WARNING", "b", "flaps"))
+    story.add(8, ev.AlertOpened("kg", "WARNING", "g", "flaps"))
+    story.add(7, ev.AlertAcknowledged("kg", "olga"))
+    story.add(7, ev.PlanMade(restart_plan("c"), NOW, NOW))
+    found = panels(Scene.of(replay(story.done()), NOW))["workers"]
+    assert [row.key for row in found.rows] == ["f", "c", "b", "g", "a", "d", "e"]
+    assert found.loud == 4
+
+
+JUNK: st.SearchStrategy[Any] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.integers(min_value=10**30, max_value=10**40)
+    | st.floats()
+    | st.text(st.characters(), max_size=30),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+KEYS = [
+    "state", "pid", "since", "age", "cpu", "rss", "restarts", "failures", "max_failures", "next_at",
+    "why", "tasks", "quiet", "pane", "window", "command", "last_line", "verdict", "holder",
+    "locked_for", "wal_bytes", "wal_size", "mode", "kind", "percent", "free", "size", "level",
+    "inode_percent", "locks", "others", "question", "candidates", "candidate_bytes", "pinned",
+]  # fmt: skip
+
+
+@given(
+    st.sampled_from(["workers", "sessions", "databases", "disks", "a fifth one"]),
+    st.dictionaries(st.sampled_from(KEYS) | st.text(max_size=5), JUNK, max_size=12),
+    st.sampled_from(["healthy", "unhealthy", "unknown", "critical"]),
+    st.integers(20, 220),
+)
+def test_no_facts_are_too_odd(healer, facts, status_word, cells):
+    seen = ev.Recorded(1, NOW, ev.Observed(healer, "x", status_word, "s", "t", "v", facts))
+    this = scene(seen)
+    chronicle = Chronicle()
+    chronicle.add(seen)
+    for panel in panels(this, chronicle).values():
+        panel.columns(cells)
+        for row in panel.rows:
+            for spans in row.cells.values():
+                fill(spans, 20)
+    status.line(this, status.Looking(), cells)
+    for line in context.now(this, context.Subject("x"), cells):
+        fill(line.spans, cells)
+
+
+@given(JUNK)
+def test_facts_answer_with_the_kind_that_was_asked_for(value):
+    facts = Facts({"a": value})
+    assert isinstance(facts.text("a"), str)
+    assert facts.number("a") is None or abs(facts.number("a")) < 1e18
+    assert all(isinstance(item, str) for item in facts.texts("a"))
+    assert isinstance(facts.inner("a"), Facts)
+
+
+def test_the_order_stays_while_somebody_is_at_the_keys():
+    order, story = Order(), Story()
+    for name in "abc":
+        story.seen(9, "workers", name, "healthy", state="up")
+    calm = panels(Scene.of(replay(story.done()), NOW))["workers"].rows
+    assert [row.key for row in order.arrange(list(calm), settled=True)] == ["a", "b", "c"]
+    story.add(1, ev.AlertOpened("kc", "CRITICAL", "c", "down"))
+    story.seen(1, "workers", "0 new", "critical", state="down")
+    worse = list(panels(Scene.of(replay(story.done()), NOW))["workers"].rows)
+    assert [row.key for row in order.arrange(worse, settled=False)] == ["a", "b", "c", "0 new"]
+    gone = [row for row in worse if row.key != "a"]
+    assert [row.key for row in order.arrange(gone, settled=False)] == ["b", "c", "0 new"]
+    assert [row.key for row in order.arrange(gone, settled=True)][:2] == ["0 new", "c"]
+
+
+def test_a_log_holds_back_what_is_new_while_somebody_is_at_the_keys():
+    order = Order()
+    rows = list(panels(Scene.of(replay(world()), NOW))["workers"].rows)
+    order.arrange(rows[:2], settled=True)
+    assert len(order.arrange(rows, settled=False, hold=True)) == 2
+    assert len(order.arrange(rows, settled=True, hold=True)) == len(rows)
+
+
+def test_nothing_at_all_is_drawn_too():
+    this = Scene.of(Snapshot(), NOW)
+    found = panels(this)
+    assert set(found) == set(PANELS)
+    assert all("waiting" in "".join(s.text for s in found[p].badge) for p in PANELS[:4])
+    assert len("".join(s.text for s in status.line(this, status.Looking(), 80))) == 80
+
+
+@given(st.integers(1, 250))
+def test_the_status_line_fits_every_width(cells):
+    this = Scene.of(replay(world()), NOW)
+    looking = status.Looking("pid 4711", read_only=True, frozen=NOW, unseen=12_345, skipped=3)
+    spans = status.line(this, looking, cells)
+    assert sum(len(span.text) for span in spans) == cells
+
+
+def test_a_check_that_is_late_is_said():
+    records = world()
+    late = Scene.of(replay(records), NOW + 90)
+    line = "".join(s.text for s in status.line(late, status.Looking(), 120))
+    assert "check overdue 1m18s" in line

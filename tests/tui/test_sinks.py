@@ -1,0 +1,78 @@
+"""Rules for the source of the screen: no sink that takes markup, no clock of its own."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+import healmon_tui
+
+SOURCES = sorted(Path(healmon_tui.__file__).parent.rglob("*.py"))
+SINKS = {
+    "Static", "Label", "Button", "OptionList", "Option", "Tree", "TabPane", "DataTable", "RichLog",
+    "Log", "Markdown", "Header", "Footer", "Collapsible", "Select", "SelectionList", "Tooltip",
+    "notify", "from_markup", "from_ansi", "render_markup", "Content",
+}  # fmt: skip
+ATTRIBUTES = {"border_title", "border_subtitle", "tooltip", "sub_title"}
+
+
+def names(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            target = node.func
+            yield (
+                node.lineno,
+                target.attr if isinstance(target, ast.Attribute) else getattr(target, "id", ""),
+            )
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+            ("textual", "rich")
+        ):
+            for alias in node.names:
+                yield node.lineno, alias.name
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_text_goes_where_markup_is_read(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert [(line, name) for line, name in names(tree) if name in SINKS] == []
+    set_ = [
+        target.attr
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Attribute) and target.attr in ATTRIBUTES
+    ]
+    assert set_ == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_segments_are_made_in_one_place(path):
+    if path.stem != "themes":
+        assert not re.search(r"\bSegment\(|\bStrip\(", path.read_text("utf-8"))
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_no_clock_no_process_and_no_sql(path):
+    source = path.read_text("utf-8")
+    assert not re.search(
+        r"\btime\.(time|monotonic|sleep)\(|datetime\.now|subprocess|sqlite3", source
+    )
+
+
+def test_inputs_take_no_foreign_text():
+    for path in SOURCES:
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Input":
+                assert not {k.arg for k in node.keywords} & {"placeholder", "value", "tooltip"}
+                assert not node.args
+
+
+def test_intervals_are_no_faster_than_a_second():
+    app = next(path for path in SOURCES if path.stem == "app").read_text("utf-8")
+    assert "TICK: Final = 1.0" in app
+    for path in SOURCES:
+        calls = re.findall(r"set_interval\(([^,]+),", path.read_text("utf-8"))
+        assert all(call == "TICK" for call in calls)
