@@ -113,8 +113,8 @@ class Remedy:
     async def _round(
         self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
     ) -> None:
-        if not order.by_hand:
-            need = await self._empty_trash(cover, need, ledger, hand)
+        if not order.by_hand and not ledger.taken.files:
+            need = await self._empty_trash(order, cover, need, ledger, hand)
         for job in cover.jobs:
             if need.met or self.stopped:
                 return
@@ -156,7 +156,8 @@ class Remedy:
         emptied: set[str] = set()
         for job in cover.jobs:
             aside = await self._call(partial(self.files.asides, job.selection))
-            if need.met or not aside.trash.files or aside.place in emptied:
+            here = order.target.kind == "filesystem" or within(aside.place, order.target.path)
+            if need.met or not here or not aside.trash.files or aside.place in emptied:
                 continue
             emptied.add(aside.place)
             await hand.about_to(f"empty the trash {aside.place}, oldest first")

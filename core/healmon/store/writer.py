@@ -57,6 +57,7 @@ class Writer:
         self._pruning: Pruning | None = None
         self._pause = 0.0
         self._relieved = False
+        self._told = False
         self._commits = 0
         self._healed = 0
         self._dropped = 0
@@ -83,8 +84,6 @@ class Writer:
         return not self._thread.is_alive() and not self.fault
 
     def _run(self) -> None:
-        if self.fault:
-            _call(self.on_fault, self.fault)
         while (work := self._buffer.take(wait=self._pruning is None)) is not None:
             if work.prune_before is not None:
                 self._pruning = Pruning(format_utc(work.prune_before))
@@ -160,9 +159,11 @@ class Writer:
         elif kind is not Kind.LOCKED and kind is not Kind.FULL:
             self._held.let_go()
         self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
-        known, self.fault = self.fault, words(error, self._path)
+        self.fault = words(error, self._path)
         self._buffer.failed()
-        if not known:
+        # also for a fault known since the opening: who listens may have come only after it
+        if not self._told:
+            self._told = True
             _log.error("the health store cannot be written: %s", self.fault)
             _call(self.on_fault, self.fault)
 
@@ -172,6 +173,7 @@ class Writer:
         if not self.fault:
             return
         self.fault = ""
+        self._told = False
         self._dropped = self._buffer.dropped
         dropped, self._dropped_told = self._dropped - self._dropped_told, self._dropped
         _log.warning("the health store is written again; %d records did not fit", dropped)

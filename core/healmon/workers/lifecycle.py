@@ -225,14 +225,14 @@ def _down(
     if memory.down_since is None:
         memory = replace(memory, down_since=now.steady, down_wall=round(now.wall, 1))
         if former is None and not memory.row and not memory.completed:
-            return _missing(worker, memory, now, "it is not running", jitter)
+            return _absent(worker, memory, now, "it is not running", jitter)
     if former is None:
         return memory
     memory = replace(memory, identity=None)
     if seen.boot and former.boot != seen.boot:
         why = "the host was restarted"
         memory = replace(memory, completed="", last_end=why)
-        return _missing(worker, memory, now, f"not running since {why}", jitter)
+        return _absent(worker, memory, now, f"not running since {why}", jitter)
     ended = _ended(one, former)
     memory = replace(memory, last_end=str(ended))
     if memory.desired == "down":
@@ -249,6 +249,13 @@ def _missing(
     if memory.desired == "down":
         return memory
     return breaker.failed(worker, memory, now, why, lived=lived, jitter=jitter)
+
+
+def _absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
+    """Return the memory of a worker that is down through no failure of its own."""
+    if memory.desired == "down":
+        return memory
+    return breaker.absent(worker, memory, now, why, jitter)
 
 
 def _ended(one: WorkerSeen, former: Identity) -> Ended:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Container, Iterator
 from healmon.clock import SystemClock, boot_id
 from healmon.errors import ProbeError
 from healmon.world import procfs
-from healmon.world.launching import launch
+from healmon.world.launching import launch as start
 from healmon.world.processes import DEAD, Ended, Identity, Launch, Origin, ProcessFacts
 
 ENDS_KEPT = 1024
@@ -86,7 +86,7 @@ class SystemProcesses:
             if facts is not None:
                 yield facts
 
-    def spawn(self, order: Launch) -> Identity:
+    def spawn(self, launch: Launch) -> Identity:
         """Start a detached process and return who it is.
 
         Raises:
@@ -94,7 +94,7 @@ class SystemProcesses:
                 command, is to blame.
         """
         self._reap()
-        pid = launch(order)
+        pid = start(launch)
         # it cannot be anybody else: until we reap it, it keeps its pid and its place in /proc
         with procfs.opened(pid) as directory:
             stat = procfs.stat_of(directory) if directory is not None else None

@@ -416,10 +416,12 @@ engine.tell(started(), opened())
 assert store.close(5)
 mount("-o", "remount,ro", str(where))
 faults = Faults()
-store = Store.open(path, host="box", now=reading(), on_fault=faults.on_fault,
-                   on_recover=faults.on_recover)
+store = Store.open(path, host="box", now=reading())
+assert store.fault
 assert store.snapshot == engine.snapshot
+store.on_fault, store.on_recover = faults.on_fault, faults.on_recover
 engine = Engine(store)
+assert not asyncio.run(store.flush(5))
 engine.tell(observed("while read-only"))
 until(lambda: faults.told, 10, "the fault")
 assert "check the file system and the permissions" in store.fault, store.fault
