@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 PROGRAM = """
 import json, sys
@@ -26,13 +27,12 @@ sys.exit(code)
 
 
 def python(program, *, stdin=subprocess.DEVNULL, **environ):
-    root = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
     return subprocess.run(
         [sys.executable, "-c", program],
         stdin=stdin,
         capture_output=True,
         text=True,
-        cwd=root,
+        cwd=Path(__file__).parents[2],
         env={**os.environ, **environ},
         timeout=60,
         check=False,

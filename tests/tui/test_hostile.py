@@ -96,9 +96,18 @@ def acts(text: str) -> list[str]:
     return [c for c in text if unicodedata.category(c) in bad or c in bidi]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: repr(text)[:24])
 @pytest.mark.parametrize("size", [(60, 15), (200, 50)])
 def test_nothing_foreign_crashes_or_drives_the_screen(text, size):
+    drive(text, size)
+
+
+def test_all_of_it_at_once_does_not_either():
+    drive("".join(text[:60] for text in HOSTILE), (80, 24))
+
+
+def drive(text, size):
     link = ScriptedLink(past(text), attached=text)
     link.sick = text
 

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from tests.helpers.wait import until
 
 from healmon.clock import ManualClock, boot_id
 from healmon.errors import ProbeError, SpawnError
@@ -23,6 +22,7 @@ from healmon.world.processes import Ended, Identity, Launch, Processes
 from healmon.world.procfs import parse_stat
 from healmon.world.simulated.processes import Program, SimulatedProcesses
 from healmon.world.system_processes import SystemProcesses
+from tests.helpers.wait import until
 
 PYTHON = sys.executable
 SLEEPER = "import time, sys; print('up', flush=True); time.sleep(300)"

@@ -1,4 +1,4 @@
-"""How full is full: percentages as df has them, levels with hysteresis, bytes to the target. Pure."""
+"""How full is full: percentages as df has them, levels with hysteresis, what is to go. Pure."""
 
 from __future__ import annotations
 

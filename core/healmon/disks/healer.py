@@ -49,7 +49,7 @@ class DisksHealer:
         self._probe = Probe(disk, str(state_dir), files, clock)
         self._remedy = Remedy(disk, self._probe, files, clock, Hands("clean disks"))
 
-    def start(self, wake: Callable[[], None]) -> None:
+    def start(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - no file system tells
         """Begin watching; the trash is made now, while there is room for it."""
         if any(rule.action == "trash" for rule in self._disk.rules):
             with suppress(OSError):

@@ -22,7 +22,7 @@ from healmon.disks.cover import Cover, cover_of, targets_of, within
 from healmon.disks.model import Count, DiskSeen, Gauge, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world.filedata import Limits, Tally
+from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
 
@@ -190,7 +190,7 @@ class Probe:
         self, target: Target, gauge: Gauge, when: float, *, due: bool
     ) -> tuple[Count | None, int]:
         cover = self.cover(target, gauge)
-        asides = {}
+        asides: dict[str, Asides] = {}
         for job in cover.jobs:
             aside = self.files.asides(job.selection)
             asides[aside.place] = aside

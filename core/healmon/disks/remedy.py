@@ -41,7 +41,7 @@ T = TypeVar("T")
 class _Ledger:
     """What was taken so far."""
 
-    taken: Tally = Tally()
+    taken: Tally = field(default_factory=Tally)
     kept: Counter[str] = field(default_factory=Counter[str])
     names: list[str] = field(default_factory=list[str])
     troubles: list[str] = field(default_factory=list[str])
@@ -152,7 +152,10 @@ class Remedy:
         ledger.add(swept)
         return swept
 
-    async def _empty_trash(self, cover: Cover, need: Need, ledger: _Ledger, hand: Hand) -> Need:
+    async def _empty_trash(
+        self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
+    ) -> Need:
+        """Empty a trash that lies on what is full; never what this very action put aside."""
         emptied: set[str] = set()
         for job in cover.jobs:
             aside = await self._call(partial(self.files.asides, job.selection))

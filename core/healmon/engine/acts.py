@@ -54,8 +54,8 @@ class Acts:
     dry_run: bool
     once: bool = False
     on_settled: Callable[[], None] | None = None
-    _acts: dict[str, _Act] = field(default_factory=dict)
-    _done: set[str] = field(default_factory=set)
+    _acts: dict[str, _Act] = field(default_factory=dict[str, _Act])
+    _done: set[str] = field(default_factory=set[str])
     _serial: int = 0
     _closing: bool = False
 

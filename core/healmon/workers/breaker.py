@@ -88,14 +88,16 @@ def failed(
         longest=max(memory.longest, lived),
         why=why,
     )
-    if memory.trial or recent(worker, memory, now) >= worker.max_failures:
+    # however it went down, it gets one start less than the failures that are let pass
+    count = recent(worker, memory, now) + memory.absent
+    if memory.trial or count >= worker.max_failures:
         return quarantined(worker, memory, now, why)
     return _retry(memory, now, delay(worker, memory.row, jitter))
 
 
 def absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
-    """Return the memory of one that was never seen up, or not since the boot: no budget is used."""
-    return _retry(replace(memory, why=why), now, delay(worker, 1, jitter))
+    """Return the memory of one that was never seen up, or not since the boot: no failure."""
+    return _retry(replace(memory, why=why, absent=True), now, delay(worker, 1, jitter))
 
 
 def host_failed(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
@@ -130,6 +132,7 @@ def forgiven(memory: Memory) -> Memory:
         hosts=0,
         longest=0.0,
         level=0,
+        absent=False,
         quarantined=False,
         trial=False,
         retry_at=None,
@@ -140,4 +143,4 @@ def forgiven(memory: Memory) -> Memory:
 
 def stable(memory: Memory) -> Memory:
     """Return the memory of a worker that has been up long enough: its row of failures is over."""
-    return replace(memory, row=0, hosts=0, longest=0.0, level=0, trial=False, why="")
+    return replace(memory, row=0, hosts=0, longest=0.0, level=0, absent=False, trial=False, why="")

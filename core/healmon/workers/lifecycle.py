@@ -210,7 +210,9 @@ def _up(worker: Worker, memory: Memory, match: Match, now: Reading) -> Memory:
             completed="",
             hosts=0,
         )
-    if now.steady - memory.up_since >= worker.stable_after and (memory.row or memory.trial):
+    if now.steady - memory.up_since >= worker.stable_after and (
+        memory.row or memory.trial or memory.absent
+    ):
         memory = breaker.stable(memory)
     # what ailed it is over, unless a row of failures is still being watched
     return memory if memory.row or memory.trial else replace(memory, why="")

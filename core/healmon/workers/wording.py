@@ -31,14 +31,16 @@ def down(worker: Worker, mine: Judged, held: str, count: int) -> str:
     """Return the message of the finding `down`."""
     memory, name = mine.memory, worker.name
     why = clean(memory.why) or "it is not running"
-    of = f"failure {count} of {worker.max_failures} in {format_duration(worker.failure_window)}"
+    window = format_duration(worker.failure_window)
+    of = f"failure {count} of {worker.max_failures} in {window}"
     if mine.state == "up":
         pid = memory.identity.pid if memory.identity is not None else 0
         kind = "on trial after its quarantine" if memory.trial else "not yet proved to stay"
         return f"{name} is up again as pid {pid}, {kind}; before: {why}"
     if mine.state == "quarantined":
         trial = f"next trial at {at(memory.retry_wall)}"
-        return f"{name} is quarantined: {why} ({of}); {trial}, or: healmon release {name}"
+        times = f"{count} failure{'s' * (count != 1)} in {window}"
+        return f"{name} is quarantined: {why} ({times}); {trial}, or: healmon release {name}"
     if held:
         return f"{name} is down: {why}; not started ({clean(held)})"
     if mine.waits:

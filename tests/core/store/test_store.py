@@ -117,7 +117,7 @@ def _examples() -> list[ev.Event]:
     return found
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=35, deadline=None)
 @given(first=STORY, second=STORY, checkpoints=st.booleans())
 def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: bool) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -135,7 +135,7 @@ def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: b
         assert_rows_equal(path, expected)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(story=STORY, keep=st.integers(0, 40), third=STORY)
 def test_reopened_snapshot_is_the_fold_also_after_pruning(
     story: list, keep: int, third: list

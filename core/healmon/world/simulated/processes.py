@@ -209,21 +209,23 @@ class SimulatedProcesses:
             if pid not in skip:
                 yield self._look(process)
 
-    def spawn(self, order: Launch) -> Identity:
+    def spawn(self, launch: Launch) -> Identity:
         """Start a process that behaves as `behave` says.
 
         Raises:
             SpawnError: `behave` says so.
         """
         self.settle()
-        if not order.argv:
+        if not launch.argv:
             raise SpawnError("nothing to run: the command is empty")
-        program = self.behave(order)
+        program = self.behave(launch)
         if program.refuses is not None:
             raise program.refuses
-        directories = (order.cwd,) if order.cwd else ()
-        identity = self.add(order.argv, program=program, parent=HEALER_PID, directories=directories)
-        self.spawned.append((self._clock.read().steady, identity, order))
+        directories = (launch.cwd,) if launch.cwd else ()
+        identity = self.add(
+            launch.argv, program=program, parent=HEALER_PID, directories=directories
+        )
+        self.spawned.append((self._clock.read().steady, identity, launch))
         return identity
 
     def signal(self, identity: Identity, number: int) -> bool:

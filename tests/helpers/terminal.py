@@ -1,0 +1,118 @@
+"""A real pseudo terminal with a program in it, and all that the program wrote."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.helpers.wait import until
+
+ROOT = Path(__file__).parents[2]
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+os.setsid()
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
+"""What a program runs first, to have the pseudo terminal as its own."""
+
+
+@dataclass
+class Terminal:
+    """A program on a pseudo terminal of its own."""
+
+    process: subprocess.Popen[bytes]
+    master: int
+    slave: int
+    before: list[object]
+    written: bytearray = field(default_factory=bytearray)
+    reading: threading.Event = field(default_factory=threading.Event)
+    gone: threading.Event = field(default_factory=threading.Event)
+    reader: threading.Thread = field(default_factory=threading.Thread)
+    open: list[int] = field(default_factory=list)
+
+    def read_all(self) -> None:
+        """Read whatever comes, until there is nobody to write or to read."""
+        while self.master >= 0 and not self.gone.is_set():
+            self.reading.wait()
+            if not select.select([self.master], [], [], 0.05)[0]:
+                continue
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                return
+            if not data:
+                return
+            self.written += data
+
+    def hang_up(self) -> None:
+        """Let the terminal vanish."""
+        self.gone.set()
+        self.reading.set()
+        self.reader.join(10)
+        while self.open:
+            os.close(self.open.pop())
+
+    def type(self, keys: str) -> None:
+        """Type keys."""
+        os.write(self.master, keys.encode())
+
+    def shows(self, text: str, limit: float = 20.0) -> None:
+        """Wait until a text was written."""
+        until(lambda: text.encode() in self.written, limit, f"{text!r} on the terminal")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the program."""
+        self.process.send_signal(number)
+
+    def ends(self, limit: float = 20.0) -> int:
+        """Wait for the end of the program and return its exit code."""
+        code = self.process.wait(limit)
+        self.reading.set()
+        return code
+
+    def attributes(self) -> list[object]:
+        """Return the terminal's settings now."""
+        return termios.tcgetattr(self.slave)
+
+
+@contextmanager
+def terminal(
+    program: str, *arguments: str, size: tuple[int, int] = (80, 24), **environ: str
+) -> Iterator[Terminal]:
+    """Run a Python program on a pseudo terminal; it is ended on the way out."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+    wanted = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **environ}
+    env = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}}
+    process = subprocess.Popen(
+        [sys.executable, "-c", TAKE_TERMINAL + program, *arguments],
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        cwd=ROOT,
+        env={**env, **wanted},
+    )
+    there = Terminal(process, master, slave, termios.tcgetattr(slave))
+    there.open = [slave, master]
+    there.reading.set()
+    there.reader = threading.Thread(target=there.read_all, daemon=True)
+    there.reader.start()
+    try:
+        yield there
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait(10)
+        there.hang_up()
