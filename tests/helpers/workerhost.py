@@ -62,6 +62,7 @@ class Host:
         self.folder = folder
         self.state = folder / "state" / "workers"
         self.processes = SystemProcesses()
+        self._doors = [self.processes]
         self.journal = MemoryJournal()
         self._own: list[subprocess.Popen[bytes]] = []
 
@@ -113,6 +114,11 @@ class Host:
             if child.pid == identity.pid:
                 child.wait(10)
 
+    def forget_children(self) -> None:
+        """Let healmon's next run be another process, that knows nobody."""
+        self.processes = SystemProcesses()
+        self._doors.append(self.processes)
+
     def close(self) -> None:
         for identity in self.running(""):
             self.processes.signal(identity, signal.SIGKILL)
@@ -120,7 +126,8 @@ class Host:
             child.kill()
             child.wait(10)
         until(lambda: not self.running(""), what="the end of all programs")
-        list(self.processes.everyone())  # reaps
+        for door in self._doors:
+            list(door.everyone())  # reaps
 
     @asynccontextmanager
     async def healmon(self, *workers: Worker, interval: float = 60.0) -> AsyncIterator[Live]:
@@ -165,9 +172,10 @@ class Live:
     async def up(self, but: Identity | None = None, limit: float = 10.0) -> Identity:
         """Wait until the worker is up (as somebody else than `but`) and return who it is."""
 
-        def is_up() -> bool:
-            facts = self.facts()
-            return facts is not None and facts.state == "up" and facts.identity != but
+        def is_up() -> object:
+            facts, now = self.facts(), self.engine.snapshot
+            looked = now.engine.running and now.cycle.finished_at
+            return looked and facts and facts.state == "up" and facts.identity != but
 
         await self.reach(is_up, "up", limit)
         facts = self.facts()

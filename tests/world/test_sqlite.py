@@ -353,7 +353,7 @@ def test_a_thousand_looks_change_nothing(tmp_path, locks, actors, prepare):
 
 def test_looks_do_not_drop_the_locks_of_our_own_connection(tmp_path, locks):
     """The danger of close(): in this process it would drop them all."""
-    import sqlite3  # noqa: PLC0415 - the one test that needs it here
+    import sqlite3
 
     path = tmp_path / "a.db"
     create(path, "wal")
@@ -705,7 +705,7 @@ def test_no_list_can_upset_the_reader(text):
 
 def test_nobody_is_concluded_from_the_list_alone():
     """A row that only the list has does not make a writer."""
-    from healmon.world.sqlite import FileSeen, Lock  # noqa: PLC0415
+    from healmon.world.sqlite import FileSeen, Lock
 
     listed = Lock(4711, "RESERVED", exclusive=True, exact=False)
     reading = DatabaseReading(

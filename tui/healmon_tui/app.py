@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, TypeVar
@@ -24,7 +22,7 @@ from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.service.link import Link
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, status, themes
+from healmon_tui import glyphs, status, terminal, themes
 from healmon_tui.bridge import Bridge
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
@@ -109,10 +107,10 @@ class HealmonApp(App[None]):
     def on_mount(self) -> None:
         """Begin: take the healer's state, then draw once a second and whenever events come."""
         if not self.is_headless:
-            self._heed_signals()
+            terminal.heed_signals(self._told_to_end, self._hung_up)
         self.bridge.open()
         self.redraw()
-        self.set_interval(TICK, self.redraw)
+        self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
         self.call_after_refresh(self.redraw)
 
@@ -123,6 +121,11 @@ class HealmonApp(App[None]):
         if not self._gathering:
             self._gathering = True
             self.set_timer(PAUSE, self._gathered)
+
+    def _tick(self) -> None:
+        if not self.is_headless and not self._ending and terminal.is_gone():
+            self._hung_up()
+        self.redraw()
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -235,28 +238,14 @@ class HealmonApp(App[None]):
         """Say how to quit: ctrl+c is for copying in many terminals."""
         self.flash("q quits", "dim")
 
-    def _heed_signals(self) -> None:
-        loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGTERM, self._told_to_end)
-        loop.add_signal_handler(signal.SIGHUP, self._hung_up)
-
     def _told_to_end(self) -> None:
         self.call_later(self.action_quit)
 
     def _hung_up(self) -> None:
         # nobody reads any more: writing would fill the terminal's queue and block
         contextlib.ExitStack().enter_context(self.batch_update())
-        self.call_later(self.action_quit)
-
-
-def unfit() -> str:
-    """Return why no screen can be drawn here; empty: it can."""
-    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
-    if not all(stream is not None and stream.isatty() for stream in streams):
-        return "healmon-tui needs a terminal for its screen; without one use --no-ui"
-    if os.environ.get("TERM", "dumb") in ("", "dumb"):
-        return "healmon-tui cannot draw on a dumb terminal (TERM); use --no-ui"
-    return ""
+        if not self._ending:
+            self.call_later(self.action_quit)
 
 
 def run(
@@ -276,7 +265,7 @@ def run(
         title: the screen's title.
         mouse: let the terminal report the mouse.
     """
-    reason = unfit()
+    reason = terminal.unfit()
     if reason:
         asyncio.run(_close(link))
         sys.stderr.write(f"{reason}\n")

@@ -88,16 +88,11 @@ def failed(
         longest=max(memory.longest, lived),
         why=why,
     )
-    # however it went down, it gets one start less than the failures that are let pass
+    # one that was never seen up gets no more starts than one that fell
     count = recent(worker, memory, now) + memory.absent
     if memory.trial or count >= worker.max_failures:
         return quarantined(worker, memory, now, why)
     return _retry(memory, now, delay(worker, memory.row, jitter))
-
-
-def absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
-    """Return the memory of one that was never seen up, or not since the boot: no failure."""
-    return _retry(replace(memory, why=why, absent=True), now, delay(worker, 1, jitter))
 
 
 def host_failed(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:

@@ -200,17 +200,18 @@ def _down_level(worker: Worker, mine: Judged, held: str, now: Reading) -> Severi
     one that falls at once again is one alert, and not one per fall.
     """
     memory, up = mine.memory, mine.state == "up"
+    falls = memory.row + memory.absent
     if not up and mine.state not in _IDLE:
         return None
     if mine.state == "quarantined" or memory.trial:
         return "CRITICAL"
-    if up and (memory.row < 2 or now.steady - memory.up_since >= _outlived(worker, memory)):
+    if up and (falls < 2 or now.steady - memory.up_since >= _outlived(worker, memory)):
         return None
     late = not up and _down_for(memory, now) >= PATIENCE
     forsaken = not up and (bool(held) or (mine.state == "down" and not mine.waits))
-    if worker.critical and (memory.row > 2 or late or forsaken):
+    if worker.critical and (falls > 2 or late or forsaken):
         return "CRITICAL"
-    return "WARNING" if memory.row > 1 or late or forsaken or memory.hosts else None
+    return "WARNING" if falls > 1 or late or forsaken or memory.hosts else None
 
 
 def _down_for(memory: Memory, now: Reading) -> float:

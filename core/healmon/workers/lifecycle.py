@@ -25,6 +25,9 @@ from healmon.workers import breaker
 from healmon.workers.model import How, Match, Memory, Seen, StartRecord, State, WorkerSeen
 from healmon.world.processes import DEAD, Ended, Identity, ProcessFacts
 
+REBOOTED = "the host was restarted"
+"""How a worker of an earlier boot ended."""
+
 
 def digest(worker: Worker) -> int:
     """Return a number that changes with what is run."""
@@ -174,6 +177,9 @@ def _unproved(
 
 def _verified(memory: Memory, record: StartRecord, run: float) -> Memory:
     counted = memory.run_restarts if memory.run == run else 0
+    if memory.row == 1 and memory.last_end in {"", REBOOTED}:
+        # being down before the first look was no failure of its own: the next one is its first
+        memory = replace(memory, row=0)
     return replace(
         memory,
         identity=record.worker,
@@ -184,6 +190,7 @@ def _verified(memory: Memory, record: StartRecord, run: float) -> Memory:
         run=run,
         run_restarts=counted + 1,
         completed="",
+        absent=False,
     )
 
 
@@ -208,11 +215,10 @@ def _up(worker: Worker, memory: Memory, match: Match, now: Reading) -> Memory:
             retry_wall=0.0,
             quarantined=False,
             completed="",
+            absent=False,
             hosts=0,
         )
-    if now.steady - memory.up_since >= worker.stable_after and (
-        memory.row or memory.trial or memory.absent
-    ):
+    if now.steady - memory.up_since >= worker.stable_after and (memory.row or memory.trial):
         memory = breaker.stable(memory)
     # what ailed it is over, unless a row of failures is still being watched
     return memory if memory.row or memory.trial else replace(memory, why="")
@@ -227,14 +233,14 @@ def _down(
     if memory.down_since is None:
         memory = replace(memory, down_since=now.steady, down_wall=round(now.wall, 1))
         if former is None and not memory.row and not memory.completed:
-            return _absent(worker, memory, now, "it is not running", jitter)
+            return _missing(worker, memory, now, "it is not running", jitter)
     if former is None:
         return memory
     memory = replace(memory, identity=None)
     if seen.boot and former.boot != seen.boot:
-        why = "the host was restarted"
+        why = REBOOTED
         memory = replace(memory, completed="", last_end=why)
-        return _absent(worker, memory, now, f"not running since {why}", jitter)
+        return _missing(worker, memory, now, f"not running since {why}", jitter)
     ended = _ended(one, former)
     memory = replace(memory, last_end=str(ended))
     if memory.desired == "down":
@@ -251,13 +257,6 @@ def _missing(
     if memory.desired == "down":
         return memory
     return breaker.failed(worker, memory, now, why, lived=lived, jitter=jitter)
-
-
-def _absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
-    """Return the memory of a worker that is down through no failure of its own."""
-    if memory.desired == "down":
-        return memory
-    return breaker.absent(worker, memory, now, why, jitter)
 
 
 def _ended(one: WorkerSeen, former: Identity) -> Ended:

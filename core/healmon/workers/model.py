@@ -79,7 +79,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         down_wall: the same for people.
         failures: steady times of all failures of the last hours, oldest first.
         row: failures in a row since it was last stable.
-        absent: this row began with a worker that was not there, not with one that fell.
+        absent: it was never seen up since this row began, with a worker that was not there.
         hosts: starts in a row that the host was to blame for; they cost no budget.
         longest: seconds of its longest life in this row.
         retry_at, retry_wall: when the next start is due.

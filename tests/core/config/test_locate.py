@@ -105,7 +105,7 @@ def test_the_order_of_the_state_directories(places):
 
 
 def test_the_state_directory_is_the_one_that_load_reads(places):
-    from healmon.config.load import load  # noqa: PLC0415 - the rest must do without it
+    from healmon.config.load import load
 
     for written in ("state", "~/state", "/var/state", "../state"):
         config = put(places / "conf/healmon.toml", f'[monitor]\nstate_dir = "{written}"')

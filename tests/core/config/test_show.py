@@ -83,7 +83,7 @@ def probes(draw, sorts):
 
 @st.composite
 def workers(draw, name, others):
-    import sys  # noqa: PLC0415 - what argv begins with
+    import sys
 
     script = draw(st.none() | paths)
     args = tuple(draw(st.lists(arguments, max_size=3)))

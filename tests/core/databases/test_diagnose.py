@@ -326,10 +326,10 @@ def test_what_cannot_be_looked_at_is_unknown_and_keeps_its_memory(tell, word):
 
 
 def test_a_commit_waiting_for_a_reader_does_not_blame_the_writer():
-    from healmon.databases import wording  # noqa: PLC0415
-    from healmon.databases.classify import waited_for  # noqa: PLC0415
-    from healmon.databases.model import Facts, Holder, Sample  # noqa: PLC0415
-    from healmon.world.sqlite import DatabaseReading, FileSeen, Lock  # noqa: PLC0415
+    from healmon.databases import wording
+    from healmon.databases.classify import waited_for
+    from healmon.databases.model import Facts, Holder, Sample
+    from healmon.world.sqlite import DatabaseReading, FileSeen, Lock
 
     locks = (
         Lock(7, "PENDING", exclusive=True, exact=True),
@@ -415,7 +415,7 @@ def test_looks_come_sooner_while_a_lock_stands(tell):
 
 
 def test_memory_of_another_layout_is_forgotten(tell):
-    from healmon import events as ev  # noqa: PLC0415
+    from healmon import events as ev
 
     story = tell()
     story.holder()

@@ -251,7 +251,7 @@ def test_a_zombie_leader_is_named_and_not_touched(tmp_path, actors, watch):
 
 
 def test_healmon_itself_is_never_continued_or_blamed_into_a_plan(tmp_path, watch):
-    import sqlite3  # noqa: PLC0415 - it is this very process that must hold the lock
+    import sqlite3
 
     path = tmp_path / "a.db"
     create(path)

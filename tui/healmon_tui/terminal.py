@@ -1,0 +1,54 @@
+"""Manners towards the terminal: when to refuse it, when it is gone, what signals mean.
+
+Textual restores the terminal when it ends, but knows no SIGTERM and no SIGHUP, and takes the
+SIGCONT that comes with a hang-up for the end of a suspension.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import termios
+from collections.abc import Callable
+from types import FrameType
+
+
+def unfit() -> str:
+    """Return why no screen can be drawn here; empty: it can."""
+    streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    if not all(stream is not None and stream.isatty() for stream in streams):
+        return "healmon-tui needs a terminal for its screen; without one use --no-ui"
+    if os.environ.get("TERM", "dumb") in ("", "dumb"):
+        return "healmon-tui cannot draw on a dumb terminal (TERM); use --no-ui"
+    return ""
+
+
+def is_gone() -> bool:
+    """Tell whether the terminal has vanished under us."""
+    try:
+        termios.tcgetattr(0)
+    except termios.error:
+        return True
+    return False
+
+
+def heed_signals(end: Callable[[], None], hung_up: Callable[[], None]) -> None:
+    """Call `end` on SIGTERM and `hung_up` on SIGHUP, from the running loop.
+
+    Args:
+        end: ends in order.
+        hung_up: ends in order without drawing any more.
+    """
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, end)
+    loop.add_signal_handler(signal.SIGHUP, hung_up)
+    resume = signal.getsignal(signal.SIGCONT)
+
+    def resumed(number: int, frame: FrameType | None) -> None:
+        # a hang-up sends SIGCONT too: there is nothing to draw on again
+        if callable(resume) and not is_gone():
+            resume(number, frame)
+
+    signal.signal(signal.SIGCONT, resumed)
