@@ -81,7 +81,8 @@ def test_sighup_does_too(note):
     assert note.read_text() == "closed ended 0"
 
 
-def test_a_terminal_that_vanishes_ends_it_in_order(note):
+@pytest.mark.parametrize("_again", range(3))
+def test_a_terminal_that_vanishes_ends_it_in_order(note, _again):
     with terminal(PROGRAM, str(note)) as there:
         there.shows("mail_worker")
         there.hang_up()

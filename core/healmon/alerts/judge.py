@@ -60,9 +60,9 @@ def judge(
         return events
     prefix = key_of(host, healer, verdict.component, "")
     for alert in snapshot.alerts.values():
-        condition = alert.key.removeprefix(prefix)
-        ours = condition != alert.key and "/" not in condition
-        if ours and alert.component == verdict.component and condition not in found:
+        # the prefix alone would also match a component whose name goes on after a slash
+        ours = alert.component == verdict.component and alert.key.startswith(prefix)
+        if ours and alert.key.removeprefix(prefix) not in found:
             events.append(AlertResolved(alert.key, verdict.summary))
     return events
 

@@ -95,6 +95,11 @@ def failed(
     return _retry(memory, now, delay(worker, memory.row, jitter))
 
 
+def absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
+    """Return the memory of one that was never seen up, or not since the boot: no failure."""
+    return _retry(replace(memory, why=why, absent=True), now, delay(worker, 1, jitter))
+
+
 def host_failed(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
     """Return the memory after a start that the host was to blame for: no budget is used."""
     memory = replace(memory, hosts=memory.hosts + 1, why=why)

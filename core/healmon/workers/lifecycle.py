@@ -25,10 +25,6 @@ from healmon.workers import breaker
 from healmon.workers.model import How, Match, Memory, Seen, StartRecord, State, WorkerSeen
 from healmon.world.processes import DEAD, Ended, Identity, ProcessFacts
 
-REBOOTED = "the host was restarted"
-"""How a worker of an earlier boot ended."""
-
-
 def digest(worker: Worker) -> int:
     """Return a number that changes with what is run."""
     parts = (worker.argv, worker.cwd, sorted(worker.env.items()), worker.user)
@@ -177,9 +173,6 @@ def _unproved(
 
 def _verified(memory: Memory, record: StartRecord, run: float) -> Memory:
     counted = memory.run_restarts if memory.run == run else 0
-    if memory.row == 1 and memory.last_end in {"", REBOOTED}:
-        # being down before the first look was no failure of its own: the next one is its first
-        memory = replace(memory, row=0)
     return replace(
         memory,
         identity=record.worker,
@@ -233,14 +226,14 @@ def _down(
     if memory.down_since is None:
         memory = replace(memory, down_since=now.steady, down_wall=round(now.wall, 1))
         if former is None and not memory.row and not memory.completed:
-            return _missing(worker, memory, now, "it is not running", jitter)
+            return _absent(worker, memory, now, "it is not running", jitter)
     if former is None:
         return memory
     memory = replace(memory, identity=None)
     if seen.boot and former.boot != seen.boot:
-        why = REBOOTED
+        why = "the host was restarted"
         memory = replace(memory, completed="", last_end=why)
-        return _missing(worker, memory, now, f"not running since {why}", jitter)
+        return _absent(worker, memory, now, f"not running since {why}", jitter)
     ended = _ended(one, former)
     memory = replace(memory, last_end=str(ended))
     if memory.desired == "down":
@@ -257,6 +250,13 @@ def _missing(
     if memory.desired == "down":
         return memory
     return breaker.failed(worker, memory, now, why, lived=lived, jitter=jitter)
+
+
+def _absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
+    """Return the memory of a worker that is down through no failure of its own."""
+    if memory.desired == "down":
+        return memory
+    return breaker.absent(worker, memory, now, why, jitter)
 
 
 def _ended(one: WorkerSeen, former: Identity) -> Ended:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import shutil
 import sqlite3
@@ -16,6 +17,7 @@ from healmon.errors import StoreFaultError
 from healmon.state import replay
 from healmon.store import ballast, read, stream
 from healmon.store.store import Store
+from healmon.store.writer import BALLAST_EVERY
 from tests.helpers.storekit import (
     WALL,
     Engine,
@@ -135,6 +137,10 @@ def test_a_full_disk_is_waited_out_and_samples_go_first(tmp_path: Path, faults: 
         assert flushed(store)
         assert len(read.components(conn)) == len(engine.snapshot.components)
         conn.close()
+        for _ in range(BALLAST_EVERY):  # with room again, the spare megabyte comes aboard again
+            engine.tell(observed())
+            assert flushed(store)
+        assert path.with_name("healmon.ballast").stat().st_size == ballast.SIZE
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
     assert whole(path) == "ok"
@@ -194,14 +200,28 @@ def test_only_the_database_is_deleted_and_its_wal_stays(tmp_path: Path, faults: 
     assert whole(path) == "ok"
 
 
-def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults) -> None:
+READER = """
+import sys
+from pathlib import Path
+from healmon.store import read
+conn = read.open_reader(Path(sys.argv[1]))
+print(read.last_event_id(conn), flush=True)
+sys.stdin.readline()
+"""
+
+
+@pytest.mark.parametrize("watched", [False, True], ids=["alone", "with a reader attached"])
+def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: bool) -> None:
     """The specification's own recipe, "remove WAL files", done to us: nothing may be lost."""
     path = tmp_path / "healmon.db"
-    with opened_store(path, on_recover=faults.on_recover) as store:
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
         engine = Engine(store)
         for _ in range(50):
             engine.tell(observed())
             assert flushed(store)
+        if watched:  # then ours is not the last connection, and closing it brings nothing home
+            assert line(stack.enter_context(program(READER, path))) == "50"
         for end in ("-wal", "-shm"):
             path.with_name(f"healmon.db{end}").unlink()
         engine.tell(opened())
@@ -209,6 +229,7 @@ def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults) -> None:
         engine.tell(observed("later"))
         assert flushed(store)
         assert ids(path) == list(range(1, 53))
+        assert store._writer._preparer.lost == 0  # written twice, kept once
     assert whole(path) == "ok"
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
@@ -253,7 +274,8 @@ def test_another_stores_file_is_put_in_our_place(tmp_path: Path, faults: Faults)
     assert [len(ids(p)) for p in tmp_path.glob("healmon.db.replaced-*Z")] == [100]
 
 
-def test_damage_met_while_running_is_set_aside(tmp_path: Path, faults: Faults) -> None:
+@pytest.mark.parametrize("where", ["everywhere", "in one index"])
+def test_damage_met_while_running_is_set_aside(tmp_path: Path, faults: Faults, where: str) -> None:
     path = tmp_path / "healmon.db"
     with opened_store(path) as store:
         engine = Engine(store)
@@ -261,11 +283,18 @@ def test_damage_met_while_running_is_set_aside(tmp_path: Path, faults: Faults) -
     listeners = {"on_fault": faults.on_fault, "on_recover": faults.on_recover}
     with opened_store(path, **listeners) as store:
         engine = Engine(store)
-        size = path.stat().st_size
-        with path.open("r+b") as file:  # every page but the first
-            file.seek(4096)
-            file.write(b"\xff" * (size - 4096))
-        store._held._conn.execute("PRAGMA shrink_memory")
+        conn = store._held._conn
+        (page,) = conn.execute(
+            "SELECT rootpage FROM sqlite_master WHERE name = 'idx_health_metrics_timestamp'"
+        ).fetchone()
+        # a file that opens and checks its tables well, and cannot be written all the same
+        start, length = (
+            (page - 1, 1) if where == "in one index" else (1, path.stat().st_size // 4096 - 1)
+        )
+        with path.open("r+b") as file:
+            file.seek(start * 4096)
+            file.write(b"\xff" * (length * 4096))
+        conn.execute("PRAGMA shrink_memory")
         engine.tell(*(observed(f"w{n}", blob="z" * 900) for n in range(200)))
         assert faults.back.wait(15)
         assert flushed(store)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from healmon import events as ev
 from healmon.clock import format_utc
-from healmon.store import read, upkeep
+from healmon.store import read, stream, upkeep
 from healmon.store.store import Store
 from tests.helpers.storekit import KEYS, WALL, Engine, observed, opened, opened_store, started
 from tests.helpers.wait import until
@@ -139,6 +139,50 @@ def test_one_bite_is_a_thousand_rows(tmp_path: Path) -> None:
         [2_500, 2_500], [1_500, 2_500], [500, 2_500], [0, 2_500], [0, 1_500], [0, 500], [0, 0],
     ]  # fmt: skip
     conn.close()
+
+
+def test_an_event_that_comes_meanwhile_with_an_old_time_stays(tmp_path: Path) -> None:
+    """The wall clock was set back a year while pruning: no checkpoint knows that event yet."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(f"w{n}") for n in range(20)))
+    conn = sqlite3.connect(path, isolation_level=None)
+    pruning = upkeep.Pruning(format_utc(engine.snapshot.at + DAY))
+    assert pruning.bite(conn)  # the checkpoint
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.emit(opened(), after=-365 * DAY)
+    while pruning.bite(conn):
+        pass
+    assert conn.execute("SELECT id FROM events").fetchall() == [(21,)]
+    conn.close()
+    with opened_store(path) as again:
+        assert again.snapshot == engine.snapshot
+
+
+def test_reading_a_snapshot_while_history_is_pruned(tmp_path: Path) -> None:
+    """Between the checkpoint and the events after it the writer may prune; a reader sees neither."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(f"w{n}") for n in range(20)))
+    reader = read.open_reader(path)
+    writer = sqlite3.connect(path, isolation_level=None)
+    pruning = upkeep.Pruning(format_utc(engine.snapshot.at + DAY))
+
+    def meanwhile(sql: str) -> None:
+        if "FROM events" in sql:
+            while pruning.bite(writer):
+                pass
+
+    reader.set_trace_callback(meanwhile)
+    assert stream.read_snapshot(reader) == engine.snapshot
+    reader.set_trace_callback(None)
+    assert read.last_event_id(reader) == 0
+    assert stream.read_snapshot(reader) == engine.snapshot
+    reader.close()
+    writer.close()
 
 
 def test_pruning_an_ill_store_is_left_for_later(tmp_path: Path) -> None:
