@@ -25,6 +25,7 @@ from healmon.workers import breaker
 from healmon.workers.model import How, Match, Memory, Seen, StartRecord, State, WorkerSeen
 from healmon.world.processes import DEAD, Ended, Identity, ProcessFacts
 
+
 def digest(worker: Worker) -> int:
     """Return a number that changes with what is run."""
     parts = (worker.argv, worker.cwd, sorted(worker.env.items()), worker.user)

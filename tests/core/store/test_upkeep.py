@@ -4,6 +4,8 @@ import asyncio
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from healmon import events as ev
 from healmon.clock import format_utc
 from healmon.store import read, stream, upkeep
@@ -68,6 +70,7 @@ def test_what_is_older_goes_and_what_is_open_stays(tmp_path: Path) -> None:
         assert again.last_id == engine.snapshot.last_id
 
 
+@pytest.mark.slow
 def test_free_pages_are_given_back(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     with opened_store(path) as store:
@@ -162,7 +165,7 @@ def test_an_event_that_comes_meanwhile_with_an_old_time_stays(tmp_path: Path) ->
 
 
 def test_reading_a_snapshot_while_history_is_pruned(tmp_path: Path) -> None:
-    """Between the checkpoint and the events after it the writer may prune; a reader sees neither."""
+    """Between the checkpoint and the events after it the writer may prune."""
     path = tmp_path / "healmon.db"
     with opened_store(path) as store:
         engine = Engine(store)

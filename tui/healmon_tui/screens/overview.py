@@ -93,6 +93,9 @@ class Overview(Screen[None]):
         """Show another moment."""
         self._picture = picture
         self._lay_out()
+        if self.focused is None and self.mode is not Mode.TINY:
+            # the focus is lost where nothing can have it, and where a click went beside
+            self._panels[self.panel].focus()
         for name, panel in self._panels.items():
             panel.show(picture.panels[name])
         width, _ = self.host.size

@@ -1,0 +1,63 @@
+"""The demo world, as a newcomer meets it: four real faults healed, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.box import _cmdline, _everyone
+from tests.helpers.wait import until
+
+pytestmark = pytest.mark.slow
+
+WANTED = {"restart_worker", "clear_stuck_session", "clear_database_lock", "clean_disk"}
+
+
+def left(temp: Path) -> list[bytes]:
+    mark = os.fsencode(str(temp))
+    return [line for pid in _everyone() if pid != os.getpid() and mark in (line := _cmdline(pid))]
+
+
+def test_the_demo_heals_four_real_faults_and_leaves_nothing(tmp_path):
+    temp = tmp_path / "t"
+    temp.mkdir()
+    env = {**os.environ, "TMPDIR": str(temp), "HOME": str(tmp_path)}
+    env.pop("TMUX", None)
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "healmon_tui", "--demo", "--no-ui", "--json"],
+        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    done: set[str] = set()
+    cycles = 0
+    try:
+        for line in demo.stdout:
+            report = json.loads(line)
+            cycles += 1
+            done |= {
+                e["action"] for e in report["happened"] if e["kind"] == "actionverified"
+            } & WANTED
+            if done == WANTED or cycles > 40:
+                break
+        assert done == WANTED
+        state = next(temp.glob("healmon-demo-*/state/healmon.db"))
+        script = "import sqlite3,sys; c=sqlite3.connect(f'file:{sys.argv[1]}?mode=ro',uri=True)"
+        query = (
+            "SELECT timestamp, component, metric_type, status, action_taken FROM health_metrics "
+            "WHERE action_taken <> '' ORDER BY timestamp DESC LIMIT 20;"
+        )
+        told = subprocess.run(
+            [sys.executable, "-c", f"{script}; print(c.execute({query!r}).fetchall())", str(state)],
+            capture_output=True, text=True, check=True,
+        ).stdout  # fmt: skip
+        assert all(action in told for action in WANTED)
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=40)
+    until(lambda: not left(temp), 15, "everything of the demo ended")
+    assert not list(temp.glob("healmon-demo-*"))
