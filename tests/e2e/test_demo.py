@@ -31,7 +31,8 @@ def test_the_demo_heals_four_real_faults_and_leaves_nothing(tmp_path):
     env.pop("TMUX", None)
     demo = subprocess.Popen(
         [sys.executable, "-m", "healmon_tui", "--demo", "--no-ui", "--json"],
-        env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True,
+        env=env, stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     done: set[str] = set()
     cycles = 0

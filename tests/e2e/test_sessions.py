@@ -44,7 +44,8 @@ def tmux(tmp_path):
     def run(*words):
         return subprocess.run(
             ["tmux", "-S", str(socket), "-f", "/dev/null", *words],
-            capture_output=True, text=True, timeout=20, env={"PATH": "/usr/bin:/bin", "TERM": "xterm"},
+            capture_output=True, text=True, timeout=20,
+            env={"PATH": "/usr/bin:/bin", "TERM": "xterm"},
         )  # fmt: skip
 
     run.socket = socket

@@ -213,25 +213,26 @@ class Remedy:
         daemon = await self._daemon(worker, record, min(patience, worker.start_timeout))
         if daemon is None:
             return record, end
-        identity = daemon.facts.identity
-        if await self._ends_within(identity, worker.min_uptime):
-            return record, self._processes.ended(identity)
-        return replace(record, worker=identity, how=daemon.how), None
+        return replace(record, worker=daemon.facts.identity, how=daemon.how), None
 
     async def _daemon(self, worker: Worker, record: StartRecord, patience: float) -> Match | None:
-        """Return the daemon that a start left behind, or the one that was running already."""
+        """Return the daemon that a start left behind, or the one that was running already.
+
+        Those that end within `min_uptime` were steps on its way (a daemon forks twice).
+        """
         deadline = self._clock.read().steady + patience
         while True:
-            one = await self._look(worker, None)
-            if one.matches:
-                return one.matches[0]
+            match = (await self._look(worker, None)).matches[:1]
             now = self._clock.read()
-            fresh = await self._call(partial(self._probe.newborn, worker, record, now))
-            if fresh is not None:
-                return fresh
+            found = match[0] if match else None
+            if found is None:
+                found = await self._call(partial(self._probe.newborn, worker, record, now))
+            if found is None:
+                await self._clock.sleep(STEP)
+            elif not await self._ends_within(found.facts.identity, worker.min_uptime):
+                return found
             if self._clock.read().steady >= deadline:
                 return None
-            await self._clock.sleep(STEP)
 
     async def _ended_at_once(self, worker: Worker, record: StartRecord, end: Ended) -> Proof:
         if end.code == 0 and worker.restart != "always" and not worker.forks:

@@ -193,7 +193,7 @@ def test_what_must_stay_stays(tmp_path, state):
 def test_hostile_names_are_cleaned_and_told_without_a_control_byte(tmp_path, state):
     logs = tmp_path / "logs"
     logs.mkdir()
-    for name in (b"a\nb.log.1", b"\x1b]0;x\x07.log.2", b"\xff\xfe.log.3", b"[@click=app.quit]x.log.4",
+    for name in (b"a\nb.log.1", b"\x1b]0;x\x07.log.2", b"\xff\xfe.log.3", b"[@click=app.quit]x.log.4",  # noqa: E501 - one name a line
                  b"n" * 240 + b".log.5"):  # fmt: skip
         (logs / os.fsdecode(name)).write_bytes(b"x" * 64 * KB)
     journal, _ = heal(budget(logs, 4 * KB + 64 * KB * 5, rule(logs)), state)
