@@ -25,6 +25,8 @@ from tests.helpers.scripted import (
     world,
 )
 
+NAMES = {"+": "plus", "_": "underscore", "-": "minus"}
+
 
 def run(scenario, *, size=(120, 36), past=None, **options):
     """Run a scenario on a fresh screen and return the link for a last look."""
@@ -317,13 +319,23 @@ def test_moving():
 def test_a_panel_fills_the_screen_and_gives_it_back():
     async def scenario(screen):
         everything = screen.text()
-        for bigger, smaller in (("plus", "underscore"), ("1", "1"), ("plus", "escape"), ("1", "q")):
-            await screen.press(bigger)
+        for bigger, smaller in (("+", "_"), ("11", "1"), ("+", "-"), ("k11", "q")):
+            await screen.press(*(NAMES.get(key, key) for key in bigger))
             assert "[1 Workers" in screen.lines()[1]
-            await screen.press(smaller)
+            await screen.press(NAMES.get(smaller, smaller))
             screen.app.overview.hush()
             assert screen.text() == everything
         assert screen.link.closed == 0
+
+    run(scenario)
+
+
+def test_one_digit_only_goes_to_the_panel():
+    async def scenario(screen):
+        await screen.press("1")
+        assert "2 SESSIONS" in screen.text()
+        await screen.press("2", "j", "2")
+        assert "1 WORKERS" in screen.text()
 
     run(scenario)
 

@@ -21,6 +21,7 @@ class Column:
         right: set numbers to the right edge.
         drop: columns with the highest number go first when room is short; 0 never goes.
         stretch: share of the room left over; 0 keeps `cells`.
+        tail: of what does not fit, keep the end: the end of a path tells more.
     """
 
     key: str
@@ -29,6 +30,7 @@ class Column:
     right: bool = False
     drop: int = 0
     stretch: int = 0
+    tail: bool = False
 
 
 @dataclass(frozen=True, slots=True)

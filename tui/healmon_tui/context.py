@@ -34,8 +34,9 @@ _SHOWN: Final = frozenset(
         "holder", "holder_pid", "holder_command", "locked_for", "wal_bytes", "mode", "kind",
         "percent", "free", "size", "level", "inode_percent", "wal_size", "locks", "pinned",
         "why_not", "reason", "still_since",
-        "last_end", "others", "how", "log_path", "pane_index", "rule", "question", "hands_off",
-        "attached", "quiet_since", "limit", "session", "key", "rows", "keys", "candidates",
+        "last_end", "restarts_total", "others", "how", "log_path", "pane_index", "rule",
+        "question", "hands_off", "attached", "quiet_since", "limit", "session", "key", "rows",
+        "keys", "candidates",
         "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
     }
 )  # fmt: skip
@@ -141,7 +142,7 @@ def _worker(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, 
             f"{cpu:.0f}% cpu" if cpu is not None and alive else "",
             f"{format_size(rss)} memory" if rss and alive else "",
         )),
-        ("restarts", facts.text("restarts")),
+        ("restarts", _restarts(facts)),
         ("failures", tries),
         ("next try", local_time(next_at) if next_at and next_at > scene.now else ""),
         ("why", facts.text("why") if facts.text("why") != view.summary else ""),
@@ -151,6 +152,13 @@ def _worker(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, 
         ("found by", facts.text("how")),
         ("output", facts.text("log_path")),
     ]  # fmt: skip
+
+
+def _restarts(facts: Facts) -> str:
+    now, ever = facts.number("restarts"), facts.number("restarts_total")
+    if now is None:
+        return ""
+    return f"{now:.0f}" + (f", {ever:.0f} ever" if ever is not None and ever > now else "")
 
 
 def _session(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
@@ -292,7 +300,7 @@ def _labelled(label: str, spans: Spans, cells: int) -> list[Line]:
     tone = spans[0].tone if spans else "text"
     head = LABEL if label else 1
     parts = wrap(text, max(cells - head - 1, 8), most=4)
-    first = Span(f" {fit(label, LABEL - 1)}" if label else " ", "dim")
+    first = Span(f" {fit(label, LABEL - 2)} " if label else " ", "dim")
     rest = Span(" " * head)
     return [Line((first if n == 0 else rest, Span(part, tone))) for n, part in enumerate(parts)]
 

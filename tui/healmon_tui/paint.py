@@ -67,6 +67,20 @@ def cut(text: str, cells: int) -> str:
     return set_cell_size(text[: 4 * cells], cells - 1).rstrip() + MORE
 
 
+def cut_head(text: str, cells: int) -> str:
+    """Return as much of the end of the text as fits, an ellipsis marking the beginning."""
+    text = printable(text)
+    if cell_len(text) <= cells:
+        return cut(text, cells)
+    kept, left = "", cells - 1
+    for char in reversed(text):
+        left -= cell_len(char)
+        if left < 0 or len(kept) >= 4 * cells:
+            break
+        kept = char + kept
+    return cut(MORE + kept, cells)
+
+
 def fit(text: str, cells: int, *, right: bool = False) -> str:
     """Return the text cut or padded to exactly so many cells."""
     short = cut(text, cells)

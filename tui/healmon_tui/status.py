@@ -13,7 +13,7 @@ from healmon.units import duration_text, format_duration
 from healmon_tui import glyphs
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone, between, width
-from healmon_tui.rows import workers
+from healmon_tui.rows import sessions, workers
 from healmon_tui.rows.scene import EVERYTHING, Scene
 
 OVERDUE: Final = 15.0
@@ -142,9 +142,8 @@ def _figures(scene: Scene) -> list[Part]:
     up, meant = workers.tally(scene)
     if meant:
         figures.append((5, f"up {up}/{meant}", "text" if up == meant else "strong"))
-    sessions = of_healer(snapshot, "sessions").values()
-    if sessions:
-        stuck = sum(Facts(v.facts).text("state") == "stuck" for v in sessions)
+    stuck, _, known = sessions.tally(scene)
+    if known:
         figures.append((6, f"stuck {stuck}", "strong" if stuck else "text"))
     disks = of_healer(snapshot, "disks").values()
     fullest = max((Facts(v.facts).number("percent") or 0.0 for v in disks), default=None)

@@ -20,6 +20,9 @@ from healmon_tui.rows.scene import ACKNOWLEDGED, Row, Scene
 IDLE: Final = 2.0
 """Seconds without a key after which the order may change."""
 
+PATH: Final = 16
+"""Cells that the names of file systems ask for."""
+
 PanelId: TypeAlias = Literal["workers", "sessions", "disks", "databases", "alerts"]
 PANELS: Final[tuple[PanelId, ...]] = ("workers", "sessions", "disks", "databases", "alerts")
 TITLE: Final[dict[PanelId, str]] = {
@@ -126,6 +129,8 @@ class ViewModel:
             "alerts": alerts.rows(scene, chronicle.incidents()),
         }
         longest = {panel: _longest(found) for panel, found in rows.items()}
+        # paths are long and are cut at their beginning: they do not push the others aside
+        longest["disks"] = min(longest["disks"], PATH)
         together = max(cells for panel, cells in longest.items() if panel != "alerts")
         longest = {p: n if p == "alerts" else together for p, n in longest.items()}
         return {
@@ -159,12 +164,17 @@ def _badge(scene: Scene, panel: PanelId, rows: list[Row]) -> Spans:
     if panel == "workers":
         up, meant = workers.tally(scene)
         return (Span(f"{up}/{meant} up", "dim" if up == meant else "text"),)
+    if panel == "sessions":
+        return _sessions_badge(scene)
     return tuple(span for span in _BADGES[panel](rows) if span.text)
 
 
-def _sessions_badge(rows: list[Row]) -> Spans:
-    stuck = stuck_sessions(rows)
-    return (Span(f"{stuck} stuck", "text") if stuck else Span(f"{len(rows)}", "dim"),)
+def _sessions_badge(scene: Scene) -> Spans:
+    stuck, waiting, known = sessions.tally(scene)
+    said = [f"{stuck} stuck"] * bool(stuck) + [f"{waiting} waiting"] * bool(waiting)
+    if said:
+        return (Span(f" {glyphs.DOT} ".join(said), "text"),)
+    return (Span(f"{known}", "dim"),)
 
 
 def _disks_badge(rows: list[Row]) -> Spans:
@@ -186,13 +196,7 @@ def _alerts_badge(rows: list[Row]) -> Spans:
 
 
 _BADGES: Final[dict[str, Callable[[list[Row]], Spans]]] = {
-    "sessions": _sessions_badge,
     "disks": _disks_badge,
     "databases": _databases_badge,
     "alerts": _alerts_badge,
 }
-
-
-def stuck_sessions(rows: Sequence[Row]) -> int:
-    """Return how many sessions are stuck, or are being cleared."""
-    return sum(row.mark.rank < 4 for row in rows)

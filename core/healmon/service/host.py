@@ -28,6 +28,7 @@ from healmon.store.store import Store
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
+HOUSEKEEPING = 30.0
 CLOSE_PATIENCE = 10.0
 
 
@@ -106,14 +107,17 @@ class Host:
             self.lock.release()
 
     async def _keep_house(self) -> None:
-        pruned = 0.0
+        pruned = kept = 0.0
         while True:
             now = self.clock.read()
-            self.store.checkpoint(self.engine.snapshot)
+            if self.store.checkpoint_due or now.steady - kept > CHECKPOINT_EVERY:
+                self.store.checkpoint(self.engine.snapshot)
+                kept = now.steady
             if now.steady - pruned > PRUNE_EVERY:
                 self.store.prune(now.wall - self.settings.store.retention)
                 pruned = now.steady
-            await self.clock.sleep(CHECKPOINT_EVERY)
+            self.lock.mend()
+            await self.clock.sleep(HOUSEKEEPING)
 
     async def _overrides(self) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start."""
@@ -126,7 +130,8 @@ class Host:
             stack.callback(queue.close)
             _listen(self.state_dir, knocked.set, stack)
             while True:
-                await knocked.wait()
+                with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
+                    await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
                 knocked.clear()
                 for command in queue.take(self.clock.read().wall):
                     task = asyncio.create_task(self._answer(queue, command))

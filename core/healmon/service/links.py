@@ -132,27 +132,31 @@ class StoreLink:
         return snapshot
 
     def _follow(self, snapshot: Snapshot, sink: Callable[[Recorded], None]) -> None:
-        version = -1
-        connection = read.open_reader(self._database)
-        checked = 0.0
-        try:
-            while not self._ended.wait(POLL):
-                if process_seconds() - checked > 1.0:
-                    checked = process_seconds()
-                    gone = instance.holder(self._state_dir) is None
-                    self._trouble = f"the healer ({self.attached}) has ended" if gone else ""
-                try:
-                    now = read.data_version(connection)
-                    if now == version:
-                        continue
-                    version = now
-                    for record in stream.read_events(connection, snapshot.last_id, 500):
-                        snapshot = apply(snapshot, record)
-                        sink(record)
-                        version = -1  # there may be more than one page: look again
-                except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
-                    self._trouble = clean(f"cannot read the store: {error}")
-        finally:
+        version, file, checked = -1, None, 0.0
+        connection: sqlite3.Connection | None = None
+        while not self._ended.wait(POLL):
+            if process_seconds() - checked > 1.0:
+                checked = process_seconds()
+                gone = instance.holder(self._state_dir) is None
+                self._trouble = f"the healer ({self.attached}) has ended" if gone else ""
+            try:
+                if connection is None or read.file_id(self._database) != file:
+                    # a damaged or deleted store is replaced by a new file: read that one
+                    file, version = read.file_id(self._database), -1
+                    if connection is not None:
+                        connection.close()
+                    connection = read.open_reader(self._database)
+                now = read.data_version(connection)
+                if now == version:
+                    continue
+                version = now
+                for record in stream.read_events(connection, snapshot.last_id, 500):
+                    snapshot = apply(snapshot, record)
+                    sink(record)
+                    version = -1  # there may be more than one page: look again
+            except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
+                self._trouble = clean(f"cannot read the store: {error}")
+        if connection is not None:
             connection.close()
 
     def history(self, count: int) -> list[Recorded]:

@@ -171,13 +171,14 @@ class _Interrupt:
     async def run(self, tasks: Sequence[Task]) -> str:
         """Return how the interrupt is seen to have worked; else fail the tasks and raise."""
         before = await self._first_view()
-        for keys in self._order.keys:
-            how = await self._press(keys, before)
-            if how:
-                return how
+        first, *others = self._order.keys
+        how = await self._press(first, before)
+        for keys in others:
+            how = how or await self._press_again(keys, before)
         last = self._clock.read().steady
-        await self._clock.sleep(REPEAT_AFTER)
-        how = await self._late(before) or await self._repeat(before)
+        if not how:
+            await self._clock.sleep(REPEAT_AFTER)
+            how = await self._late(before) or await self._press_again(self._order.keys[-1], before)
         if how:
             return how
         seconds = self._clock.read().steady - last
@@ -236,10 +237,11 @@ class _Interrupt:
         how = ended(before, after) or told(before, after)
         return f"{' '.join(self._pressed)}: {how} at last" if how else ""
 
-    async def _repeat(self, before: View) -> str:
+    async def _press_again(self, keys: tuple[str, ...], before: View) -> str:
+        """Press once more, if but for the screen all is as planned."""
         try:
             await self._remedy.check_again(self._order)
-            return await self._press(self._order.keys[-1], before)
+            return await self._press(keys, before)
         except VetoError as error:
             pressed = " ".join(self._pressed)
             raise RemedyError(

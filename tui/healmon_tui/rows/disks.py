@@ -18,7 +18,7 @@ HEALER: Final = "disks"
 def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
     return (
-        Column("name", "", names),
+        Column("name", "", names, tail=True),
         Column("meter", "", min(40, width // 4) if width >= 72 else 8),
         Column("used", "USED", 6, right=True),
         Column("free", "FREE", 8, right=True),

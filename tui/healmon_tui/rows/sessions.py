@@ -42,6 +42,14 @@ def rows(scene: Scene) -> list[Row]:
     return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
 
 
+def tally(scene: Scene) -> tuple[int, int, int]:
+    """Return how many sessions are stuck, how many wait for a person, how many there are."""
+    states = [
+        Facts(view.facts).text("state") for view in of_healer(scene.snapshot, HEALER).values()
+    ]
+    return states.count("stuck"), states.count("waiting"), len(states)
+
+
 def quiet_for(facts: Facts, view: ComponentView, now: float) -> float | None:
     """Return for how many seconds a session has said nothing."""
     quiet = facts.number("quiet")

@@ -37,6 +37,7 @@ class Overview(Screen[None]):
         super().__init__()
         self.panel: PanelId = "workers"
         self._full = False
+        self._digit: PanelId | None = None
         self._with_context = True
         self._picture: Picture | None = None
         self._panels: dict[PanelId, Panel] = {panel.panel: panel for panel in panels()}
@@ -171,7 +172,8 @@ class Overview(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """Remember that somebody is at the keys, and bind the cursor to its row."""
-        del event
+        if not event.key.isdigit():
+            self._digit = None
         self._panels[self.panel].pin()
         self.host.touched()
 
@@ -210,8 +212,9 @@ class Overview(Screen[None]):
 
     def action_panel(self, panel: PanelId) -> None:
         """Go to a panel; twice: let it fill the screen."""
-        if panel == self.panel and self._panels[panel].has_focus:
+        if panel == self._digit:
             self._full = not self._full
+        self._digit = panel
         self._to_panel(panel)
 
     def action_panel_next(self, by: int) -> None:

@@ -9,7 +9,7 @@ from textual.message import Message
 
 from healmon_tui import glyphs
 from healmon_tui.columns import GUTTER, Slot, place
-from healmon_tui.paint import Line, Span, Spans, Tone, clip, fill, fit, width
+from healmon_tui.paint import Line, Span, Spans, Tone, clip, cut_head, fill, fit, width
 from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import WELL, Row
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
@@ -159,6 +159,8 @@ class Panel(Lines, can_focus=True):
                 meter(row.meter[0], slot.cells, row.meter[1]) if row.meter else fill((), slot.cells)
             )
         cell = row.cells.get(slot.column.key, ())
+        if slot.column.tail and cell:
+            return fill((Span(cut_head(cell[0].text, slot.cells), cell[0].tone),), slot.cells)
         if slot.column.right:
             span = cell[0] if cell else Span("")
             return (Span(fit(span.text, slot.cells, right=True), span.tone),)

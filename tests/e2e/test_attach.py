@@ -1,0 +1,40 @@
+"""A second screen's link on a running daemon: the same state, and overrides that arrive."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from healmon.service.links import StoreLink
+from healmon.state import apply
+from tests.helpers.box import alive
+from tests.helpers.wait import until
+
+pytestmark = pytest.mark.slow
+
+
+def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
+    box.write(box.worker("a"))
+    assert box.run("--daemon").returncode == 0
+    until(lambda: box.events("actionverified"), 20, "the worker up")
+    link = StoreLink(box.state)
+    told = []
+    snapshot = link.open(told.append)
+    worker = box.started_pids()[0]
+    try:
+        offer = asyncio.run(link.ask("offer", "a", {"verb": "restart"}))
+        assert offer.ok
+        assert offer.plan is not None
+        assert offer.plan.component == "a"
+        assert asyncio.run(link.ask("apply", offer.plan.id, {})).ok
+        until(lambda: any(type(r.event).__name__ == "ActionVerified" for r in told), 15, "proof")
+        assert not alive(worker)
+        for record in told:
+            snapshot = apply(snapshot, record)
+        assert snapshot.components["a"].facts["pid"] == box.started_pids()[-1]
+        assert link.attached.startswith("pid ")
+        box.run("--stop")
+        until(link.trouble, 10, "the end of the healer told")
+    finally:
+        asyncio.run(link.close())
