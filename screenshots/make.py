@@ -59,7 +59,7 @@ async def lock(pilot: Pilot[Any], link: ScriptedLink) -> None:
     """Let a database get locked, and look at it."""
     locked(link)
     await pilot.pause(0.3)
-    await pressing("4", "j")(pilot, link)
+    await pilot.press("4")
 
 
 async def broken(_pilot: Pilot[Any], link: ScriptedLink) -> None:

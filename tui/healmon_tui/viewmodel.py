@@ -171,9 +171,8 @@ def _badge(scene: Scene, panel: PanelId, rows: list[Row]) -> Spans:
 
 def _sessions_badge(scene: Scene) -> Spans:
     stuck, waiting, known = sessions.tally(scene)
-    said = [f"{stuck} stuck"] * bool(stuck) + [f"{waiting} waiting"] * bool(waiting)
-    if said:
-        return (Span(f" {glyphs.DOT} ".join(said), "text"),)
+    if stuck or waiting:
+        return (Span(f"{stuck} stuck" if stuck else f"{waiting} waiting", "text"),)
     return (Span(f"{known}", "dim"),)
 
 
