@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
+# most tests wait for real processes: a few more at a time than there are cores
+JOBS ?= 3
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format screenshots clean tmux
@@ -15,10 +18,10 @@ run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
 test: $(STAMP) tmux ## set up and run every test
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 test-fast: $(STAMP) tmux ## the tests that need no minute
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 check: $(STAMP) ## lint, format, types, import rules
 	$(BIN)/ruff check .

@@ -187,9 +187,9 @@ class DemoWorld:
         with self._lock:
             self._closed = True  # from here on nothing more is started
             recorded = [started.identity for started in self._manifest.started]
-        if not self.layout.root.exists():
-            return ""
-        done = remove(self._processes, self.layout, self._manifest.python, recorded)
+        done = ""
+        if self.layout.root.exists():
+            done = remove(self._processes, self.layout, self._manifest.python, recorded)
         for who in recorded:
             self._processes.ended(who)  # reaps it if it was our child
         return done

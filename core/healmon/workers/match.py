@@ -19,9 +19,9 @@ from healmon.world.procfs import ARGUMENT_SHOWN
 
 Likeness = Literal["", "unclear", "exact"]
 
-_PYTHON = re.compile(r"(python|pypy)[\d.]*[a-z]*")
+_PYTHON = re.compile(r"(python|pypy)[\d.]*[dmtu]{0,2}")
 _INTERPRETER = re.compile(
-    r"(python|pypy|perl|ruby|node|nodejs|php|lua|tclsh)[\d.]*[a-z]*|(ba|da|z|k|c|tc|fi|a)?sh|busybox"
+    r"(python|pypy|perl|ruby|node|nodejs|php|lua|tclsh)[\d.]*[dmtu]{0,2}|(ba|da|z|k|c|tc|fi|a)?sh|busybox"
 )
 _TAKES_VALUE = {"-X", "-W", "--check-hash-based-pycs"}
 _RUNS_ELSE = re.compile(r"-[A-Za-z]*[cm]|-")

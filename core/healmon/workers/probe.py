@@ -170,13 +170,6 @@ class Probe:
         found: dict[str, list[ProcessFacts]],
         everyone: dict[Identity, ProcessFacts],
     ) -> WorkerSeen:
-        parents = {f.identity.pid: f.parent for f in everyone.values()}
-
-        def parent_of(pid: int) -> int:
-            if pid not in parents:
-                parents[pid] = self._parent(pid)
-            return parents[pid]
-
         matches: dict[Identity, Match] = {}
         trouble = one.trouble
         named: ProcessFacts | None = None
@@ -192,14 +185,28 @@ class Probe:
             like = self._likeness(worker, facts)
             how: How = "pid file" if by_file else "command line"
             if like == "exact" or (by_file and like == "unclear"):
-                matches[facts.identity] = Match(facts, how, _line(facts, parent_of))
+                matches[facts.identity] = Match(facts, how)
             elif like == "unclear":
                 trouble = trouble or (
                     f"pid {facts.identity.pid} may be it, but the directory it was started in "
                     "cannot be told (set pid_file, or start it by its absolute path)"
                 )
-        found_it = bool(one.known or matches)
-        return replace(one, matches=_leaders(matches), trouble="" if found_it else trouble)
+        known = {f.identity for f in one.known}
+        if len(matches) > 1 or (known and not matches.keys() <= known):
+            matches = self._with_lines(matches, everyone)  # whose child is whose: rarely asked
+        return replace(one, matches=_leaders(matches), trouble="" if known or matches else trouble)
+
+    def _with_lines(
+        self, matches: dict[Identity, Match], everyone: dict[Identity, ProcessFacts]
+    ) -> dict[Identity, Match]:
+        parents = {f.identity.pid: f.parent for f in everyone.values()}
+
+        def parent_of(pid: int) -> int:
+            if pid not in parents:
+                parents[pid] = self._parent(pid)
+            return parents[pid]
+
+        return {i: replace(m, line=_line(m.facts, parent_of)) for i, m in matches.items()}
 
     def _named_by_pid_file(self, worker: Worker) -> ProcessFacts | None:
         pid = notes.read_pid(worker.pid_file)

@@ -41,7 +41,8 @@ def _failed(name: str = "") -> OSError:
 
 
 def _openat2(directory: int, path: str, resolve: int) -> int:
-    how = _OpenHow(flags=_DIRECTORY, mode=0, resolve=resolve)
+    # without O_NOFOLLOW a link is told apart from what is no directory: ELOOP, not ENOTDIR
+    how = _OpenHow(flags=_DIRECTORY & ~os.O_NOFOLLOW, mode=0, resolve=resolve)
     for _ in range(_TRIES):
         fd = _libc.syscall(
             ctypes.c_long(_OPENAT2),

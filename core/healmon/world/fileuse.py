@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
@@ -101,7 +102,8 @@ def _leases_tell(fd: int) -> bool:
     try:
         use = _leased(fd)
         if use == "leased":
-            fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+            with suppress(OSError):
+                fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
     finally:
         os.close(other)
     return use == "open"

@@ -27,6 +27,7 @@ READ_DEADLINE: Final = 3.0
 WRITE_DEADLINE: Final = 6.0
 """Seconds; a writer may wait 2 s for somebody else's lock."""
 TaskId = int | str
+Outcome = Literal["requeued", "failed", "left"]
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -71,7 +72,7 @@ class Settled(msgspec.Struct, frozen=True):
     """What became of one task; `left` as it was, with `status`, when it was not as seen."""
 
     id: TaskId
-    outcome: Literal["requeued", "failed", "left"]
+    outcome: Outcome
     status: str
 
 

@@ -59,8 +59,9 @@ def read_list(answer: bytes, nonce: str, socket: str) -> tuple[Pane, ...]:
     """
     panes: list[Pane] = []
     clients: dict[str, list[int]] = {}
+    if not answer.rstrip(b"\n").endswith(f"E{nonce}".encode()):
+        raise ProbeError("tmux broke off its answer")
     tokens = iter(answer.split(nonce.encode()))
-    whole = False
     try:
         for token in tokens:
             record = token.lstrip(b"\n").decode("ascii")
@@ -71,12 +72,8 @@ def read_list(answer: bytes, nonce: str, socket: str) -> tuple[Pane, ...]:
                 control, readonly, activity, session = fields
                 if _number(control) == 0 and _number(readonly) == 0:
                     clients.setdefault(session, []).append(_number(activity))
-            elif kind == "E":
-                whole = True
     except (ValueError, StopIteration) as error:
         raise ProbeError("tmux answered something that cannot be understood") from error
-    if not whole:
-        raise ProbeError("tmux broke off its answer")
     return _folded(panes, clients)
 
 

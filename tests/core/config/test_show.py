@@ -156,7 +156,10 @@ def configurations(draw):
     )  # fmt: skip
 
 
-@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(configurations())
 def test_any_configuration_reads_back_to_itself(configs, made):
     assert without_source(configs.settings(show(made))) == made

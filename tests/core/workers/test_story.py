@@ -141,6 +141,7 @@ def test_the_backoff_doubles_and_the_breaker_opens(tmp_path: Path) -> None:
         assert alert.severity == "CRITICAL"
         assert "exit 1 at once" in alert.message
         assert "next trial at" in alert.message
+        assert not bench.due, "no plan before the cool-down is over"
 
     play(tmp_path, scene)
 
@@ -458,6 +459,42 @@ def test_one_that_waits_for_another_is_started_after_it(tmp_path: Path) -> None:
     play(tmp_path, scene, second, first)
 
 
+@pytest.mark.parametrize("verb", ["start", "restart"])
+def test_a_look_in_the_middle_of_an_act_concludes_nothing(tmp_path: Path, verb: str) -> None:
+    clock = ManualClock(autojump=False)
+    world = SimulatedProcesses(clock)
+    worker = a_worker(argv=("/bin/worker",), script="")
+
+    async def scene(bench: Bench) -> None:
+        old = world.add(worker.argv) if verb == "restart" else None
+        await bench.round()
+        plan = bench.healer.offer(verb, worker.name, bench.snapshot, clock.read())
+        bench.due.clear()
+        memory = bench.memory()
+        acting = asyncio.ensure_future(bench.act(plan))
+        async with asyncio.timeout(10):
+            while not world.spawned:
+                await asyncio.sleep(0)
+        for _ in range(3):
+            await bench.round()
+            assert bench.facts().state == "starting"
+            assert bench.memory().attempt == memory.attempt
+            assert bench.memory().failures == memory.failures
+            assert not bench.due
+            clock.advance(0.2)
+        assert not acting.done()
+        while not acting.done():
+            clock.advance(0.2)
+            await asyncio.sleep(0.001)
+        await bench.round()
+        assert bench.facts().state == "up"
+        assert bench.facts().identity == world.spawned[0][1] != old
+        assert not bench.opened()
+        await bench.close()
+
+    asyncio.run(scene(Bench((worker,), tmp_path / "workers", world, clock)))
+
+
 # Somebody else's hands.
 
 
@@ -496,6 +533,7 @@ def test_two_copies_are_told_and_left_alone(tmp_path: Path) -> None:
         await bench.run(HOUR)
         assert bench.facts().identity == older
         assert bench.facts().others == (newer.pid,)
+        assert len(bench.opened()) == 1, "one alert, that stays open"
         alert = bench.alert("second_copy")
         assert alert is not None
         assert alert.severity == "WARNING"
@@ -848,6 +886,20 @@ def test_somebody_elses_worker_cannot_be_restarted_and_no_second_is_started(
         assert "is somebody else's" in outcome
         assert not world.spawned
         assert bench.facts().state == "up"
+
+    play(tmp_path, scene)
+
+
+def test_no_new_one_is_started_while_helpers_of_the_old_one_live(tmp_path: Path) -> None:
+    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+        master = world.add(bench.workers[0].argv)
+        helper = world.add(bench.workers[0].argv, parent=master.pid)
+        await bench.round()
+        outcome = await bench.ask("restart")
+        assert outcome.startswith(f"failed: pid {master.pid} is gone, but pid {helper.pid}")
+        assert world.signals == [(master, signal.SIGTERM)]
+        assert not world.spawned
+        assert bench.facts().identity == helper, "an orphan that works on is better than two"
 
     play(tmp_path, scene)
 

@@ -275,6 +275,7 @@ class SimulatedFiles:
         """Make a file that was touched last at this wall second, or change it."""
         self._number += 1
         self._files[path] = _File(self._number, held, int(newest * 1e9))
+        self._directories.add(path.rpartition("/")[0])
 
     def remove(self, path: str) -> None:
         """Delete a file."""

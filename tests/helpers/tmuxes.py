@@ -1,0 +1,118 @@
+"""A private tmux server for tests, and programs to run in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pty
+import shlex
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.helpers.wait import until
+
+SHELL = "bash --norc --noprofile"
+HANG = "import time\nwhile True: time.sleep(1000)"
+DEAF = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{HANG}"
+
+
+def python(code: str) -> str:
+    """The command line of a Python program, for a shell."""
+    return shlex.join([sys.executable, "-c", code])
+
+
+class PrivateTmux:
+    """One tmux server on a socket of its own, nobody's configuration."""
+
+    def __init__(self, base: Path, name: str = "t") -> None:
+        self.base = base
+        self.socket = str(base / f"{name}.sock")
+        self._clients: list[tuple[int, int]] = []
+        self._stopped: int | None = None
+
+    def run(self, *words: str) -> str:
+        env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
+        env |= {"TERM": "xterm", "PS1": "$ "}
+        done = subprocess.run(
+            ["tmux", "-u", "-f", "/dev/null", "-S", self.socket, *words],
+            capture_output=True, timeout=20, check=False, env=env, cwd=self.base,
+        )  # fmt: skip
+        return (done.stdout or done.stderr).decode("utf-8", "replace").strip("\n")
+
+    def new(self, name: str, command: str = SHELL, *, width: int = 100, height: int = 30) -> str:
+        """Start a session; return its pane's id."""
+        size = ("-x", str(width), "-y", str(height))
+        return self.run("new-session", "-d", "-P", "-F", "#{pane_id}", "-s", name, *size, command)
+
+    def ask(self, pane: str, what: str) -> str:
+        return self.run("display-message", "-p", "-t", pane, f"#{{{what}}}")
+
+    def pid(self) -> int:
+        return int(self.run("display-message", "-p", "#{pid}"))
+
+    def screen(self, pane: str) -> str:
+        return self.run("capture-pane", "-p", "-J", "-t", pane)
+
+    def type(self, pane: str, line: str) -> None:
+        """Type a line at a shell's prompt, once the prompt is there."""
+        until(lambda: self.screen(pane).strip(), 10, "a prompt")
+        self.run("send-keys", "-t", pane, "-l", line)
+        self.run("send-keys", "-t", pane, "Enter")
+
+    def write(self, pane: str, data: str) -> None:
+        """Write into a pane's terminal, as another program there would."""
+        fd = os.open(self.ask(pane, "pane_tty"), os.O_WRONLY | os.O_NOCTTY)
+        try:
+            os.write(fd, data.encode())
+        finally:
+            os.close(fd)
+
+    def start(self, pane: str, code: str) -> None:
+        """Run a Python program in a pane's shell; return when it is in the foreground."""
+        self.type(pane, python(f"print('be' + 'gun', flush=True)\n{code}"))
+        until(lambda: "\nbegun" in self.screen(pane), 15, "the program running")
+
+    def attach(self, session: str, *words: str) -> None:
+        """Attach a client with a terminal of its own; `-r` and `-C` work too."""
+        head = ["tmux", "-u", "-f", "/dev/null", "-S", self.socket]
+        control = "-C" in words
+        argv = [*head, *(["-C"] if control else []), "attach-session"]
+        argv += [*(w for w in words if w != "-C"), "-t", f"={session}"]
+        before = len(self.run("list-clients").splitlines())
+        pid, fd = pty.fork()
+        if pid == 0:
+            os.environ["TERM"] = "xterm"
+            os.environ.pop("TMUX", None)
+            os.execvp(argv[0], argv)
+        self._clients.append((pid, fd))
+        until(lambda: len(self.run("list-clients").splitlines()) > before, 10, "a client")
+
+    def stop(self) -> None:
+        """Stop the server; `go_on` and `close` let it go on."""
+        self._stopped = os.pidfd_open(self.pid())
+        signal.pidfd_send_signal(self._stopped, signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        if self._stopped is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._stopped, signal.SIGCONT)
+            os.close(self._stopped)
+            self._stopped = None
+
+    def detach(self) -> None:
+        """End all clients."""
+        for pid, fd in self._clients:
+            os.close(fd)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+        if self._clients:
+            until(lambda: not self.run("list-clients"), 10, "no client")
+        self._clients = []
+
+    def close(self) -> None:
+        self.go_on()
+        self.detach()
+        self.run("kill-server")

@@ -1,0 +1,575 @@
+"""The door to tmux: one contract for both, then what only the real one does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from healmon.clock import ManualClock, SystemClock
+from healmon.errors import ProbeError, RemedyError, VetoError
+from healmon.world import tmux_wire
+from healmon.world.pane import Pane
+from healmon.world.simulated.processes import SimulatedProcesses
+from healmon.world.simulated.tmux import Job, SimulatedTmux
+from healmon.world.tmux import SystemTmux, Tmux, TmuxAbsentError
+from tests.helpers.tmuxes import DEAF, HANG, SHELL, PrivateTmux
+from tests.helpers.wait import until
+
+pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
+
+
+class RealWorld:
+    """Real servers and how to make things happen in them."""
+
+    def __init__(self, base: Path) -> None:
+        self.servers = {"one": PrivateTmux(base, "one"), "two": PrivateTmux(base, "two")}
+        self.tmux: Tmux = SystemTmux(deadline=2.0)
+
+    def socket(self, which: str = "one") -> str:
+        return self.servers[which].socket
+
+    def new(self, name: str, which: str = "one") -> None:
+        pane = self.servers[which].new(name)
+        until(lambda: self.servers[which].screen(pane).strip(), 10, "a prompt")
+
+    def hang(self, pane: Pane) -> None:
+        self.servers["one"].start(pane.id, HANG)
+
+    def deaf(self, pane: Pane) -> None:
+        self.servers["one"].start(pane.id, DEAF)
+
+    def say(self, pane: Pane, text: str) -> None:
+        self.servers["one"].write(pane.id, f"{text}\r\n")
+
+    def kill(self, pane: Pane) -> None:
+        self.servers["one"].run("kill-pane", "-t", pane.id)
+
+    def set(self, pane: Pane, fact: str) -> None:
+        words = {
+            "mode": ("copy-mode", "-t", pane.id),
+            "clock": ("clock-mode", "-t", pane.id),
+            "input_off": ("select-pane", "-d", "-t", pane.id),
+            "synchronized": ("set-option", "-w", "-t", pane.id, "synchronize-panes", "on"),
+        }
+        self.servers["one"].run(*words[fact])
+
+    def attach(self, pane: Pane) -> None:
+        self.servers["one"].attach(pane.name)
+
+    def detach(self) -> None:
+        self.servers["one"].detach()
+
+    def stop(self) -> None:
+        self.servers["one"].stop()
+
+    def go_on(self) -> None:
+        self.servers["one"].go_on()
+
+    def close(self) -> None:
+        for server in self.servers.values():
+            server.close()
+
+
+class MadeUpWorld:
+    """The same in memory."""
+
+    def __init__(self) -> None:
+        clock = ManualClock()
+        self.sim = SimulatedTmux(clock, SimulatedProcesses(clock))
+        self.tmux: Tmux = self.sim
+
+    def socket(self, which: str = "one") -> str:
+        return which
+
+    def new(self, name: str, which: str = "one") -> None:
+        self.sim.new(name, socket=which)
+
+    def _find(self, pane: Pane):
+        return next(p for p in self.sim._servers["one"] if p.facts.id == pane.id)
+
+    def hang(self, pane: Pane) -> None:
+        self._find(pane).run(Job())
+
+    def deaf(self, pane: Pane) -> None:
+        self._find(pane).run(Job(keys={}))
+
+    def say(self, pane: Pane, text: str) -> None:
+        self._find(pane).say(text)
+
+    def kill(self, pane: Pane) -> None:
+        self.sim.kill(self._find(pane))
+
+    def set(self, pane: Pane, fact: str) -> None:
+        found = self._find(pane)
+        found.facts = replace(found.facts, **{"mode" if fact == "clock" else fact: True})
+
+    def attach(self, pane: Pane) -> None:
+        self.sim.attach(self._find(pane))
+
+    def detach(self) -> None:
+        for pane in self.sim._servers["one"]:
+            self.sim.detach(pane)
+
+    def stop(self) -> None:
+        self.sim.stop("one")
+
+    def go_on(self) -> None:
+        self.sim.go_on("one")
+
+    def close(self) -> None:
+        pass
+
+
+World = RealWorld | MadeUpWorld
+
+
+@pytest.fixture(params=["real", "simulated"])
+def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+    made = RealWorld(tmp_path) if request.param == "real" else MadeUpWorld()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+def named(world: World, name: str) -> Pane:
+    return next(p for p in world.tmux.panes(world.socket()) if p.name == name)
+
+
+def shown(world: World, pane: Pane) -> str:
+    return world.tmux.screens(pane.socket, [pane]).get(pane.id, "")
+
+
+def foreground(world: World, pane: Pane) -> int:
+    terminal = world.tmux.terminal(pane)
+    assert terminal is not None
+    return terminal.foreground
+
+
+def test_no_server_is_absent_and_not_unknown(world: World) -> None:
+    with pytest.raises(TmuxAbsentError):
+        world.tmux.panes(world.socket())
+    world.new("a")
+    pane = named(world, "a")
+    world.kill(pane)
+    until(lambda: _absent(world), 10, "the server gone with its last session")
+    with pytest.raises(VetoError):
+        world.tmux.press(pane, ("C-c",))
+
+
+def _absent(world: World) -> bool:
+    try:
+        world.tmux.panes(world.socket())
+    except TmuxAbsentError:
+        return True
+    return False
+
+
+def test_names_that_begin_alike_are_different_panes(world: World) -> None:
+    for name in ("architect2", "architect", "codex_worker"):
+        world.new(name)
+    panes = world.tmux.panes(world.socket())
+    assert [p.name for p in panes] == ["architect", "architect2", "codex_worker"]
+    assert len({p.key for p in panes}) == len({p.id for p in panes}) == 3
+    assert {p.socket for p in panes} == {world.socket()}
+    assert not any(p.dead or p.mode or p.attached or p.input_off for p in panes)
+
+
+def test_a_second_look_names_the_same_pane_alike(world: World) -> None:
+    world.new("a")
+    world.new("b")
+    assert named(world, "a").key == named(world, "a").key != named(world, "b").key
+
+
+def test_screens_show_what_was_printed_and_leave_out_what_is_gone(world: World) -> None:
+    world.new("a")
+    world.new("b")
+    a, b = named(world, "a"), named(world, "b")
+    world.say(a, "one line of text")
+    until(lambda: "one line of text" in shown(world, a), 10, "the text on the screen")
+    assert "one line" not in shown(world, b)
+    world.kill(a)
+    assert world.tmux.screens(world.socket(), [a, b]).keys() == {b.id}
+    assert world.tmux.screens(world.socket(), []) == {}
+
+
+def test_an_interrupt_reaches_exactly_one_program(world: World) -> None:
+    for name in ("architect", "architect2"):
+        world.new(name)
+        world.hang(named(world, name))
+    one, other = named(world, "architect"), named(world, "architect2")
+    assert foreground(world, one) != one.pid
+    world.tmux.press(one, ("C-c",))
+    until(lambda: foreground(world, one) == one.pid, 10, "the shell in the foreground again")
+    assert foreground(world, other) != other.pid
+
+
+def test_a_deaf_program_stays(world: World) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    world.deaf(pane)
+    before = foreground(world, pane)
+    world.tmux.press(pane, ("C-c",))
+    until(lambda: "^C" in shown(world, pane), 10, "the terminal's echo")
+    assert foreground(world, pane) == before != pane.pid
+
+
+def test_the_terminal_tells_a_prompt_from_a_program(world: World) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    prompt = world.tmux.terminal(pane)
+    assert prompt is not None
+    assert (prompt.signals, prompt.canonical, prompt.foreground) == (True, False, pane.pid)
+    world.hang(pane)
+    job = world.tmux.terminal(pane)
+    assert job is not None
+    assert (job.signals, job.canonical, job.echo, job.reading) == (True, True, True, False)
+    assert not job.secret
+
+
+def test_a_newcomer_of_the_same_name_gets_no_key(world: World) -> None:
+    world.new("other")
+    world.new("a")
+    old = named(world, "a")
+    world.kill(old)
+    world.new("a")
+    new = named(world, "a")
+    assert new.key != old.key
+    before = shown(world, new)
+    with pytest.raises(VetoError):
+        world.tmux.press(old, ("x",))
+    with pytest.raises(VetoError):
+        world.tmux.leave_mode(old)
+    assert world.tmux.terminal(old) is None or world.tmux.terminal(old).foreground != old.pid
+    assert shown(world, new) == before
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"server_start": 1}, {"server_pid": 1}, {"session_created": 1}, {"pid": 1},
+        {"session_id": "$77"}, {"id": "%77"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_a_key_needs_every_part_of_the_identity(world: World, change: dict[str, object]) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    before = shown(world, pane)
+    with pytest.raises(VetoError):
+        world.tmux.press(replace(pane, **change), ("x",))
+    world.tmux.press(pane, ("y",))
+    if isinstance(world, RealWorld):
+        until(lambda: shown(world, pane).split() == [*before.split(), "y"], 10, "only y typed")
+
+
+@pytest.mark.parametrize("mode", ["mode", "clock"])
+def test_a_mode_swallows_no_key_and_is_left_at_will(world: World, mode: str) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    world.tmux.leave_mode(pane)  # outside a mode it does nothing
+    world.set(pane, mode)
+    assert named(world, "a").mode
+    with pytest.raises(VetoError):
+        world.tmux.press(pane, ("C-c",))
+    assert named(world, "a").mode
+    world.tmux.leave_mode(pane)
+    assert not named(world, "a").mode
+    world.tmux.press(pane, ("C-c",))
+
+
+@pytest.mark.parametrize("fact", ["input_off", "synchronized"])
+def test_panes_that_do_not_take_keys_alone_get_none(world: World, fact: str) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    world.set(pane, fact)
+    assert getattr(named(world, "a"), fact)
+    with pytest.raises(VetoError):
+        world.tmux.press(pane, ("C-c",))
+
+
+def test_who_is_attached_is_counted(world: World) -> None:
+    world.new("a")
+    world.new("b")
+    assert named(world, "a").last_attached == 0
+    world.attach(named(world, "a"))
+    until(lambda: named(world, "a").attached == 1, 10, "the client counted")
+    assert named(world, "a").client_activity > 0
+    assert named(world, "b").attached == 0
+    world.detach()
+    until(lambda: named(world, "a").attached == 0, 10, "the client gone")
+    assert named(world, "a").last_attached > 0
+
+
+def test_a_stopped_server_is_unknown_and_others_are_not_concerned(world: World) -> None:
+    world.new("a")
+    world.new("b", "two")
+    pane = named(world, "a")
+    world.stop()
+    began = time.monotonic()
+    with pytest.raises(ProbeError):
+        world.tmux.panes(world.socket())
+    with pytest.raises(ProbeError):
+        world.tmux.screens(world.socket(), [pane])
+    assert time.monotonic() - began < 2 * 4
+    assert [p.name for p in world.tmux.panes(world.socket("two"))] == ["b"]
+    world.go_on()
+    assert named(world, "a").key == pane.key
+
+
+def test_a_key_for_a_stopped_server_never_comes_late(world: World) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    before = shown(world, pane)
+    world.stop()
+    with pytest.raises(RemedyError):
+        world.tmux.press(pane, ("x",))
+    time.sleep(1.5 if isinstance(world, RealWorld) else 0)  # the deadline is in whole seconds
+    world.go_on()
+    world.say(pane, "awake")
+    until(lambda: "awake" in shown(world, pane), 10, "the server awake")
+    assert f"{before}x".replace("$x", "$ x") not in shown(world, pane)
+
+
+@pytest.mark.parametrize("keys", [(), ("",), ("C-c ; kill-server",), ("-X",), ("#{pid}",), ("'",)])
+def test_only_names_of_keys_are_pressed(world: World, keys: tuple[str, ...]) -> None:
+    world.new("a")
+    with pytest.raises(ValueError, match="no keys"):
+        world.tmux.press(named(world, "a"), keys)
+
+
+# What only real servers do.
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[PrivateTmux]:
+    made = PrivateTmux(tmp_path)
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+HOSTILE = [
+    "with\nnewline", "with\ttab", "record␞separator", "esc\x1b[31mred", "a|b;c", "$5", "%3",
+    "-dash", "=eq", "star*", "'quote\"", "#{pid}", "#(touch pwned)", "émoji 🚀", "n" * 300,
+    "[bold]x[/]",
+]  # fmt: skip
+
+
+def test_hostile_names_titles_and_directories(server: PrivateTmux, tmp_path: Path) -> None:
+    server.new("first")
+    for name in HOSTILE:
+        literal = name.replace("#", "##")  # new-session itself expands formats in -s
+        server.run("new-session", "-d", "-x", "80", "-y", "24", "-s", literal, SHELL)
+    nasty = tmp_path / "a\nP1,2,3\tb"
+    nasty.mkdir()
+    server.run("new-session", "-d", "-s", "dir", "-c", str(nasty), SHELL)
+    server.run("rename-window", "-t", "=dir:", "new\nline\ttab")
+    pane = server.run("list-panes", "-t", "=first:", "-F", "#{pane_id}")
+    server.write(pane, "\x1b]2;title ␞ | {n} é\x07")
+    tmux = SystemTmux()
+    count = len(server.run("list-sessions").splitlines())
+    panes = tmux.panes(server.socket)
+    assert len(panes) == count >= len(HOSTILE)
+    assert all(p.session.isprintable() and p.title.isprintable() for p in panes)
+    assert len({p.name for p in panes}) == len(panes)
+    assert {"#{pid}", "#(touch pwned)"} <= {p.name for p in panes}
+    until(lambda: any(p.title == "title ␞ | {n} é" for p in tmux.panes(server.socket)), 10, "title")
+    assert len(tmux.screens(server.socket, panes)) == len(panes)
+    for one in panes:
+        tmux.press(one, ("z",))
+    until(lambda: all("z" in s for s in tmux.screens(server.socket, panes).values()), 10, "typed")
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_grouped_and_linked_sessions_are_one_row(server: PrivateTmux) -> None:
+    server.new("a")
+    server.run("new-session", "-d", "-t", "=a:", "-s", "b")
+    server.new("c")
+    server.run("link-window", "-s", "=a:0", "-t", "=c:5")
+    panes = SystemTmux().panes(server.socket)
+    assert [(p.name, p.aliases) for p in panes] == [("a", ("b", "c")), ("c", ())]
+    server.attach("b")
+    a = next(p for p in SystemTmux().panes(server.socket) if p.name == "a")
+    assert a.attached == 1, "a client of any of its sessions sees the pane"
+    SystemTmux().press(a, ("z",))
+    until(lambda: "z" in server.screen(a.id), 10, "the key in the shared pane")
+
+
+def test_watchers_that_cannot_type_do_not_count(server: PrivateTmux) -> None:
+    server.new("a")
+    server.attach("a", "-r")
+    server.attach("a", "-C")
+    assert SystemTmux().panes(server.socket)[0].attached == 0
+
+
+def test_a_dead_pane_says_how_it_ended(server: PrivateTmux) -> None:
+    server.new("keep")
+    server.run("set-option", "-g", "remain-on-exit", "on")
+    server.new("code", "exit 3")
+    server.new("signal", "kill -9 $$")
+    tmux = SystemTmux()
+
+    def status() -> dict[str, str]:
+        return {p.name: p.status for p in tmux.panes(server.socket) if p.dead}
+
+    until(lambda: len(status()) == 2, 10, "both dead")
+    assert status() == {"code": "ended with status 3", "signal": "ended by signal 9"}
+    dead = next(p for p in tmux.panes(server.socket) if p.dead)
+    assert tmux.terminal(dead) is None
+    with pytest.raises(VetoError):
+        tmux.press(dead, ("C-c",))
+    assert dead.id in tmux.screens(server.socket, [dead])
+
+
+def test_questions_are_seen_in_the_terminal(server: PrivateTmux) -> None:
+    server.new("ask", "bash -c 'read -p \"go on? \" x'")
+    server.new("secret", "bash -c 'read -s -p \"password: \" x'")
+    server.new("quiet", "sleep 1000")
+    tmux = SystemTmux()
+
+    def terminals():
+        return {p.name: tmux.terminal(p) for p in tmux.panes(server.socket)}
+
+    until(lambda: terminals()["secret"].secret, 10, "the password prompt")
+    if Path("/proc/self/wchan").read_text() in {"", "0"}:
+        pytest.skip("this kernel does not say where a process waits")
+    until(lambda: terminals()["ask"].reading, 10, "the question")
+    assert not terminals()["quiet"].reading
+
+
+def test_a_server_without_sessions_has_no_panes(server: PrivateTmux) -> None:
+    server.new("a")
+    server.run("set-option", "-s", "exit-empty", "off")
+    server.run("kill-session", "-t", "=a")
+    assert SystemTmux().panes(server.socket) == ()
+
+
+def fake(tmp_path: Path, script: str) -> SystemTmux:
+    path = tmp_path / "fake-tmux"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return SystemTmux(program=str(path), deadline=2.0)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("exit 0", "broke off"),
+        ("kill -TERM $$", "exit"),
+        ("echo garbage", "broke off"),
+        ("echo 'error connecting to /x (Permission denied)' >&2; exit 1", "Permission denied"),
+        ("echo 'protocol version mismatch (client 8, server 7)' >&2; exit 1", "version mismatch"),
+        ("echo 'lost server' >&2; exit 1", "lost server"),
+        ("sleep 60", "no answer within 2 s"),
+    ],
+)
+def test_answers_that_say_nothing_are_unknown(tmp_path: Path, script: str, said: str) -> None:
+    with pytest.raises(ProbeError, match=said):
+        fake(tmp_path, script).panes(str(tmp_path / "s"))
+
+
+def test_a_cut_off_answer_is_unknown(server: PrivateTmux, tmp_path: Path) -> None:
+    server.new("a")
+    real = shutil.which("tmux")
+    cut = fake(tmp_path, f'{real} "$@" | head -c 150')
+    with pytest.raises(ProbeError):
+        cut.panes(server.socket)
+
+
+def test_a_missing_tmux_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(TmuxAbsentError, match="not installed"):
+        SystemTmux().panes("default")
+
+
+def test_a_stale_socket_is_absent(tmp_path: Path) -> None:
+    (tmp_path / "stale").touch()
+    with pytest.raises(TmuxAbsentError):
+        SystemTmux().panes(str(tmp_path / "stale"))
+
+
+def test_a_socket_by_name_is_found(
+    monkeypatch: pytest.MonkeyPatch, server: PrivateTmux, tmp_path: Path
+) -> None:
+    folder = tmp_path / f"tmux-{os.getuid()}"
+    folder.mkdir(mode=0o700)
+    named_server = PrivateTmux(folder, "x")
+    named_server.socket = str(folder / "mine")
+    try:
+        named_server.new("a")
+        monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
+        monkeypatch.setenv("TMUX", f"{server.socket},1,0")
+        assert [p.name for p in SystemTmux().panes("mine")] == ["a"]
+    finally:
+        named_server.close()
+
+
+def test_any_number_of_panes_costs_two_calls(server: PrivateTmux, tmp_path: Path) -> None:
+    for number in range(12):
+        server.new(f"s{number}", "sleep 1000")
+    calls = tmp_path / "calls"
+    counted = fake(tmp_path, f'echo x >> {calls}; exec {shutil.which("tmux")} "$@"')
+    panes = counted.panes(server.socket)
+    assert len(counted.screens(server.socket, panes)) == 12
+    assert calls.read_text().count("x") == 2
+
+
+def test_a_plain_locale_does_not_mangle_names(
+    monkeypatch: pytest.MonkeyPatch, server: PrivateTmux
+) -> None:
+    server.new("zażółć")
+    monkeypatch.setenv("LC_ALL", "C")
+    assert [p.name for p in SystemTmux().panes(server.socket)] == ["zażółć"]
+
+
+def test_a_key_that_is_too_old_is_not_pressed(server: PrivateTmux) -> None:
+    class Behind:
+        def read(self):
+            now = SystemClock().read()
+            return type(now)(now.wall - 60, now.steady, now.boot)
+
+        async def sleep(self, seconds: float) -> None:
+            raise NotImplementedError
+
+    server.new("a")
+    pane = SystemTmux().panes(server.socket)[0]
+    with pytest.raises(VetoError):
+        SystemTmux(Behind()).press(pane, ("x",))
+
+
+def test_it_may_be_asked_from_many_threads(server: PrivateTmux) -> None:
+    server.new("a")
+    tmux, answers = SystemTmux(), list[int]()
+
+    def ask() -> None:
+        answers.append(len(tmux.panes(server.socket)))
+
+    some = [threading.Thread(target=ask) for _ in range(8)]
+    for thread in some:
+        thread.start()
+    for thread in some:
+        thread.join()
+    assert answers == [1] * 8
+
+
+def answer(*parts: str, nonce: str = "N0") -> bytes:
+    return nonce.join(parts).encode()
+
+
+@pytest.mark.parametrize("cut", range(2, 60, 7))
+def test_no_part_of_an_answer_passes_for_the_whole(cut: int) -> None:
+    numbers = ",".join(["1"] * 19)
+    whole = answer(f"P{numbers},$0,%0", "name", "title", "sh", "/dev/pts/1", "\nE", "\n")
+    assert [p.name for p in tmux_wire.read_list(whole, "N0", "s")] == ["name"]
+    with pytest.raises(ProbeError):
+        tmux_wire.read_list(whole[:-cut], "N0", "s")
