@@ -17,6 +17,8 @@ from healmon.units import duration_text
 
 PROBES: Final = ("log", "tcp", "http", "command", "heartbeat")
 """The keys of `ready` and `liveness` of which exactly one is given."""
+LIMITS: Final = ("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "stack")
+"""The resource limits of setrlimit(2) that a worker may be given."""
 
 
 def _settings(settings: st.Settings, _path: KeyPath, context: Context) -> None:
@@ -51,6 +53,17 @@ def _worker(worker: st.Worker, path: KeyPath, context: Context) -> None:
         first, longest = map(duration_text, (worker.restart_delay, worker.restart_delay_max))
         what = f"the first delay ({first}) is longer than the longest ({longest})"
         context.faults.clash(path, ("restart_delay", "restart_delay_max"), what)
+    if worker.quarantine > worker.quarantine_max:
+        first, longest = map(duration_text, (worker.quarantine, worker.quarantine_max))
+        what = f"the first quarantine ({first}) is longer than the longest ({longest})"
+        context.faults.clash(path, ("quarantine", "quarantine_max"), what)
+    for name in worker.limits:
+        if name not in LIMITS:
+            where = (*path, "limits", name)
+            what = "no such resource limit"
+            context.faults.add(
+                where, what, allowed=", ".join(LIMITS), nearest=nearest(name, LIMITS)
+            )
     for key, probe in (("ready", worker.ready), ("liveness", worker.liveness)):
         if probe is not None and probe.heartbeat and not worker.heartbeat_file:
             context.faults.clash(path, (key, "heartbeat_file"), "heartbeat needs a heartbeat_file")

@@ -85,14 +85,14 @@ def whole(least: int, most: int, allowed: str) -> Kind:
     return Kind(allowed=allowed, read=read, typed=_typed_whole)
 
 
-def duration(least: float = 0.0) -> Kind:
-    """Return the kind of the durations above zero, or from `least` seconds on."""
+def duration(least: float = 0.0, *, none: bool = False) -> Kind:
+    """Return the kind of the durations above zero (or zero too), or from `least` seconds on."""
 
     def read(value: object) -> float:
         seconds = parse_duration(value)
         if seconds < least:
             raise ValueError(f"at least {literal(duration_text(least))}")
-        if seconds == 0:
+        if seconds == 0 and not none:
             raise ValueError("a duration longer than nothing")
         return seconds
 
@@ -153,6 +153,12 @@ def _read_name(value: object) -> str:
     return value
 
 
+def _read_umask(value: object) -> int:
+    if isinstance(value, str) and re.fullmatch(r"0?[0-7]{3}", value):
+        return int(value, 8)
+    raise ValueError
+
+
 def _typed_bool(text: str) -> object:
     return _BOOLS.get(text.strip().lower(), text)
 
@@ -195,10 +201,20 @@ FLAG: Final = Kind(
 )
 """A BOOL that is not written when false."""
 COUNT: Final = whole(1, 1_000_000, "a whole number from 1 on")
+COUNT_OR_NONE: Final = whole(0, 1_000_000, "a whole number; 0: no limit")
+EXIT_CODE: Final = whole(1, 255, "an exit code, 1 to 255")
 PORT: Final = whole(1, 65_535, "a port number, 1 to 65535")
 DURATION: Final = duration()
+PAUSE: Final = duration(none=True)
 SIZE: Final = Kind(
     allowed=SIZE_ALLOWED, read=_read_size, write=lambda size: literal(size_text(size))
+)
+LIMIT: Final = Kind(allowed=SIZE_ALLOWED, read=parse_size, write=literal)
+"""A resource limit: a count, or bytes."""
+UMASK: Final = Kind(
+    allowed='a mask in octal digits such as "027"',
+    read=_read_umask,
+    write=lambda mask: literal(f"{mask:03o}"),
 )
 PERCENT: Final = Kind(allowed=PERCENT_ALLOWED, read=parse_percent)
 TEXT: Final = _text("text without control characters", _is_text)

@@ -16,12 +16,26 @@ DAY = 86400.0
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
-    """`[monitor]`: the healer itself. `name` is the host's name in alerts."""
+    """`[monitor]`: the healer itself.
+
+    Attributes:
+        name: the host's name in alerts.
+        starts_in_flight: workers that are started at the same time; 0: any number.
+        start_spacing: seconds between two starts.
+        starts_per_minute: 0: any number.
+        storm_failures: workers (or half of them, if fewer) that fail within `storm_window` seconds
+            are one storm; 0: never.
+    """
 
     name: str
     check_interval: float = 60.0
     state_dir: str = ""
     dry_run: bool = False
+    starts_in_flight: int = 2
+    start_spacing: float = 2.0
+    starts_per_minute: int = 6
+    storm_failures: int = 3
+    storm_window: float = 60.0
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +60,13 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         forks: True: the started process ends and a daemon stays; False: it is the worker itself;
             None: found out.
         min_uptime: seconds a new identity must live to count as alive.
+        max_failures, failure_window: so many failures within so many seconds open the breaker.
+        slow_failures, slow_window: the same for one that fails slowly.
+        quarantine, quarantine_max: seconds of the first and of the longest cool-down.
+        max_trials: trials of a worker that is not critical; a critical one gets them for ever.
+        no_restart_codes: exit codes that no start mends: quarantine at once.
+        umask: of the worker; None: healmon's own.
+        limits: soft resource limits by their name in setrlimit(2) without `RLIMIT_`, lower case.
         cwd: where it is run; without `cwd` in the file, the directory of the file.
     """
 
@@ -61,7 +82,12 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     stable_after: float = 600.0
     max_failures: int = 5
     failure_window: float = 600.0
+    slow_failures: int = 10
+    slow_window: float = 6 * HOUR
     quarantine: float = 900.0
+    quarantine_max: float = 6 * HOUR
+    max_trials: int = 6
+    no_restart_codes: tuple[int, ...] = (78,)
     forks: bool | None = None
     pid_file: str = ""
     heartbeat_file: str = ""
@@ -74,6 +100,8 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     cwd: str = ""
     env: dict[str, str] = {}
     user: str = ""
+    umask: int | None = None
+    limits: dict[str, int] = {}
 
 
 class Sessions(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,6 +10,7 @@ from typing import Literal
 import msgspec
 
 from healmon.world.processes import Ended, Identity, ProcessFacts
+from healmon.world.shims import Shim
 
 NAME = "workers"
 """The healer's name."""
@@ -17,11 +18,16 @@ NAME = "workers"
 State = Literal[
     "up", "starting", "backoff", "quarantined", "down", "stopped", "unknown", "completed"
 ]
+Phase = Literal["decided", "stopping", "stopped", "spawning", "spawned", "verified"]
+"""How far an act has come, as its journal row says."""
+Level = Literal["", "V0", "V1", "V2", "V3", "V4"]
+"""How far a start was proved: old one gone, new identity, alive, ready, progressing."""
 How = Literal["", "spawned", "pid file", "command line"]
 Verb = Literal["start", "restart", "stop", "release"]
 Outcome = Literal["begun", "verified", "completed", "failed"]
 Desired = Literal["up", "down"]
-Fault = Literal["", "host", "command", "worker"]
+Fault = Literal["", "host", "command", "worker", "blocked", "stop"]
+"""Whose fault a failed act is: `blocked`: a stranger holds what it needs; `stop`: it survived."""
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -136,6 +142,10 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         trial: it was the one trial of a quarantine.
         fresh: a person asked for it: the failures before it are forgotten.
         origin: who asked.
+        verb: what was ordered.
+        phase: how far it has come.
+        old: the process that is to be replaced or stopped.
+        level: how far the start was proved.
     """
 
     number: int
@@ -150,6 +160,10 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     trial: bool = False
     fresh: bool = False
     origin: str = ""
+    verb: Verb = "restart"
+    phase: Phase = "decided"
+    old: Identity | None = None
+    level: Level = ""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,6 +208,64 @@ class Match(msgspec.Struct, frozen=True):
     line: tuple[int, ...] = ()
 
 
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What a liveness check says.
+
+    Attributes:
+        ok: whether the newest one passed; None: none was made yet.
+        failures: how many in a row failed.
+        text: what it showed, for people.
+        hard: so many failed in a row that the worker is unhealthy.
+    """
+
+    ok: bool | None = None
+    failures: int = 0
+    text: str = ""
+    hard: bool = False
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker and everything below it uses.
+
+    Attributes:
+        processes: how many they are.
+        rss: resident bytes of all.
+        over: looks in a row that it was above `memory_limit`.
+        slope: bytes an hour that it grows; None: not known yet.
+    """
+
+    processes: int = 1
+    rss: int = 0
+    over: int = 0
+    slope: float | None = None
+
+
+class Blocker(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who holds what a worker needs.
+
+    Attributes:
+        what: `port 8080`, or `instance lock`.
+        identity, command: who it is; None and empty when it cannot be told.
+        orphan: it is left over from an earlier run of the same worker, not a stranger.
+    """
+
+    what: str
+    identity: Identity | None = None
+    command: str = ""
+    orphan: bool = False
+
+
+class HostSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """What the host lacks, to tell a shared cause from a worker's own fault.
+
+    Attributes:
+        memory_total, memory_available: bytes; 0: not known.
+    """
+
+    memory_total: int = 0
+    memory_available: int = 0
+
+
 class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One look at a worker.
 
@@ -208,6 +280,10 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
         output: the last lines of its output, when it is not up.
         trouble: why nothing can be said, or empty.
         acting: a plan for it is being carried out right now.
+        shim: what its shim wrote down.
+        liveness: what its liveness check says; None: there is none.
+        use: what it and everything below it uses; None when it is not up.
+        blockers: who holds what it needs, when it is not up.
     """
 
     known: tuple[ProcessFacts, ...] = ()
@@ -221,6 +297,10 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     output: str = ""
     trouble: str = ""
     acting: bool = False
+    shim: Shim | None = None
+    liveness: Check | None = None
+    use: Use | None = None
+    blockers: tuple[Blocker, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
@@ -230,9 +310,11 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         boot: id of this boot.
         everyone: every process, when all were looked at.
         veiled: /proc does not show all processes: absence proves nothing.
+        host: what the host has.
     """
 
     boot: str
     workers: dict[str, WorkerSeen]
     everyone: dict[Identity, ProcessFacts] | None = None
     veiled: bool = False
+    host: HostSeen = HostSeen()

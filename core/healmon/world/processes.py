@@ -68,13 +68,20 @@ class Origin(msgspec.Struct, frozen=True):
 
 
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
-    """How to start a detached process: own session, output appended to a file, no stdin."""
+    """How to start a detached process: own session, output appended to a file, no stdin.
+
+    Attributes:
+        umask: its file mode mask; None: ours.
+        limits: its soft resource limits, by name in lower case without `RLIMIT_`.
+    """
 
     argv: tuple[str, ...]
     log_path: str
     cwd: str = ""
     env: dict[str, str] = {}
     user: str = ""
+    umask: int | None = None
+    limits: dict[str, int] = {}
 
 
 class Ended(msgspec.Struct, frozen=True):

@@ -1,0 +1,108 @@
+"""The door to shims: the tiny process above each worker that healmon starts.
+
+A shim leads a session and process group of its own, holds the worker's instance lock, is the
+reaper of everything its worker leaves behind, and writes down how it started and how each process
+ended. It needs no healmon: whoever comes later reads what it wrote. Its folder is `workers/NAME` in
+the state directory.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+from healmon.world.processes import Ended, Identity, Launch
+
+
+class ShimOrder(msgspec.Struct, frozen=True, kw_only=True):
+    """What to start under a shim.
+
+    Attributes:
+        launch: the worker's program.
+        folder: where the shim keeps its lock and its records.
+        number: of the attempt, so that a record is known to belong to it.
+    """
+
+    launch: Launch
+    folder: str
+    number: int
+
+
+class ShimEnd(msgspec.Struct, frozen=True, kw_only=True):
+    """How one process below a shim ended.
+
+    Attributes:
+        identity: who it was.
+        ended: how.
+        wall: when, in wall seconds.
+        main: it was the program that was started, not something that it left behind.
+        cpu_seconds: user and system time of it and of its reaped children.
+        max_rss: bytes, of the largest of them.
+        oom: the kernel killed something for want of memory while it ran, in its cgroup, or on the
+            host; with SIGKILL that is the cause.
+    """
+
+    identity: Identity
+    ended: Ended
+    wall: float
+    main: bool = True
+    cpu_seconds: float = 0.0
+    max_rss: int = 0
+    oom: bool = False
+
+
+class Shim(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in a worker's folder about its newest start under a shim.
+
+    Attributes:
+        number: of the attempt.
+        shim: the shim itself.
+        worker: the program that was started.
+        wall: when, in wall seconds.
+        alive: the shim lives: something below it lives, too.
+        locked: somebody holds the instance lock: the shim, or what it started.
+        ends: the newest ends, oldest first.
+    """
+
+    number: int
+    shim: Identity
+    worker: Identity
+    wall: float
+    alive: bool
+    locked: bool
+    ends: tuple[ShimEnd, ...] = ()
+
+
+class Shims(Protocol):
+    """Everything healmon does with shims. Calls may block for a moment; safe from any thread."""
+
+    def start(self, order: ShimOrder) -> Shim:
+        """Start a worker under a new shim; returns once its program runs and is written down.
+
+        Raises:
+            SpawnError: it could not be started; `host_fault` tells whether the host, not the
+                command, is to blame.
+            VetoError: the instance lock is held: one copy lives already; says who holds it.
+        """
+        ...
+
+    def look(self, folder: str) -> Shim | None:
+        """Return what stands in a folder; None when nothing was ever started there.
+
+        Raises:
+            ProbeError: it cannot be read.
+        """
+        ...
+
+    def trim(self, log_path: str, limit: int) -> int:
+        """Free the older part of an output log above `limit` bytes, without losing a new line.
+
+        Returns:
+            How many bytes were freed.
+        """
+        ...
+
+    def close(self) -> None:
+        """End what helps to start shims; shims and workers stay."""
+        ...
