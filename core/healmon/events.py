@@ -130,11 +130,15 @@ class ActionStarted(_Event, frozen=True):
 
 
 class StepTaken(_Event, frozen=True):
-    """Written before each touch of the world: what is about to be done."""
+    """Written before each touch of the world: what is about to be done.
+
+    `lasting`: what is touched outlives a power cut, so this record must, too.
+    """
 
     plan_id: str
     component: str
     text: str
+    lasting: bool = True
 
 
 class ActionVerified(_Event, frozen=True):

@@ -30,11 +30,13 @@ class Healer(Protocol[Seen]):
         name: the room's name: `workers`, `sessions`, `databases`, `disks`.
         title: what the report calls it: "workers", "sessions", "database locks", "disk space".
         deadline: seconds that one look may take before the engine goes on without it.
+        lasting: what it touches (rows, files) outlives a power cut; processes do not.
     """
 
     name: str
     title: str
     deadline: float
+    lasting: bool
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin watching; `wake()` asks the engine for a look at once (thread-safe)."""

@@ -50,6 +50,7 @@ class ScriptedHealer:
         self.name = name
         self.title = name
         self.deadline = 5.0
+        self.lasting = True
         self.component = f"{name}:one"
         self.broken = broken
         self.delay = delay

@@ -41,6 +41,7 @@ class DatabasesHealer:
 
     name: str = HEALER
     title: str = "database locks"
+    lasting: bool = True
 
     def __init__(
         self,

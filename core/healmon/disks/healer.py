@@ -41,6 +41,7 @@ class DisksHealer:
     name: str = HEALER
     title: str = "disk space"
     deadline: float = DEADLINE
+    lasting: bool = True
 
     def __init__(self, disk: Disk, state_dir: Path, files: Files, clock: Clock) -> None:
         self._disk = disk

@@ -112,7 +112,9 @@ class Acts:
         if not act.acting:
             act.acting = True
             self.stream.emit(ev.ActionStarted(plan.id, plan.component))
-        self.stream.emit(ev.StepTaken(plan.id, plan.component, clean(text)))
+        self.stream.emit(
+            ev.StepTaken(plan.id, plan.component, clean(text), lasting=act.room.healer.lasting)
+        )
         await self.stream.journal.flush(JOURNAL_PATIENCE)
 
     async def _run(self, act: _Act, cause: int) -> str:

@@ -47,6 +47,7 @@ class SessionsHealer:
         self.name = HEALER
         self.title = "sessions"
         self.deadline = 15.0
+        self.lasting = True
         self._settings = settings
         self._clock = clock
         self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock)

@@ -76,7 +76,7 @@ class Preparer:
             rows = rebuild(snapshot) if item.wounds > healed else []
             text = encode_snapshot(snapshot)
             return Piece(rows, snapshot.at, checkpoint=(snapshot.last_id, text), wounds=item.wounds)
-        durable = isinstance(item.event, ev.StepTaken)
+        durable = isinstance(item.event, ev.StepTaken) and item.event.lasting
         rows = [event_row(item), *self._projector.rows(item)]
         return Piece(rows, item.wall, number=item.id, durable=durable)
 

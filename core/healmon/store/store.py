@@ -193,7 +193,8 @@ class Store:
         """Return True once everything appended so far is committed.
 
         False when the store is faulted or `timeout` seconds have passed. A batch that holds a
-        `StepTaken` is on the disk itself by then; others are safe from the end of this process.
+        lasting `StepTaken` is on the disk itself by then; others are safe from the end of this
+        process.
         """
         if self.fault:
             return False

@@ -41,6 +41,7 @@ class WorkersHealer:
     name = NAME
     title = "workers"
     deadline = 10.0
+    lasting = False
 
     def __init__(
         self,

@@ -214,6 +214,7 @@ def test_a_step_is_committed_to_the_disk_itself(tmp_path: Path) -> None:
         assert flushed(store)
         store._held._conn.set_trace_callback(asked.append)
         engine.tell(observed())
+        engine.tell(ev.StepTaken("p", "w", "start it", lasting=False))
         assert flushed(store)
         assert not [sql for sql in asked if "synchronous" in sql]
         engine.tell(ev.StepTaken("p", "w", "kill it"))
