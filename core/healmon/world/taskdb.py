@@ -12,7 +12,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -28,6 +28,7 @@ WRITE_DEADLINE: Final = 6.0
 """Seconds; a writer may wait 2 s for somebody else's lock."""
 TaskId = int | str
 Outcome = Literal["requeued", "failed", "left"]
+E = TypeVar("E", ProbeError, RemedyError)
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -41,6 +42,7 @@ class Task(msgspec.Struct, frozen=True):
         assigned_at: wall seconds; None when the table does not say, or not understandably.
         timeout: seconds that somebody chose for this task; None: nobody did.
         stamp: how this row writes its times.
+        written: the time of assignment as the table has it, for comparing.
     """
 
     source: str
@@ -50,6 +52,7 @@ class Task(msgspec.Struct, frozen=True):
     assigned_at: float | None = None
     timeout: float | None = None
     stamp: Stamp = "sqlite"
+    written: str | float | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -80,11 +83,11 @@ class TaskDatabases(Protocol):
     """Everything healmon does with task databases. Calls block, each with a deadline."""
 
     def read(self, tasks: Tasks) -> tuple[Task, ...]:
-        """Return the active tasks that a session works on.
+        """Return the active tasks that a session works on, in the order of their ids.
 
         Raises:
-            ProbeError: the file is missing, empty, locked, not readable or laid out otherwise;
-                nothing is known of its tasks.
+            ProbeError: the file is missing, empty, locked, not readable, laid out otherwise or has
+                too many of them; nothing is known of its tasks.
         """
         ...
 
@@ -111,11 +114,11 @@ class SystemTaskDatabases:
 
     def read(self, tasks: Tasks) -> tuple[Task, ...]:
         """Return the active tasks that a session works on."""
-        question = {**_mapping(tasks), "verb": "read"}
+        question = {**mapping(tasks), "verb": "read"}
         try:
             rows = _ask(question, READ_DEADLINE)
         except _RefusedError as error:
-            raise ProbeError(_about(tasks, error), remedy=_remedy(tasks)) from None
+            raise refusal(ProbeError, tasks, error) from None
         return tuple(task_of(tasks, row, self._zone) for row in rows)
 
     def settle(
@@ -123,7 +126,7 @@ class SystemTaskDatabases:
     ) -> tuple[Settled, ...]:
         """Requeue or fail those of `seen` that still are as seen, in one transaction."""
         question = {
-            **_mapping(tasks),
+            **mapping(tasks),
             **settle_words(tasks, settlement),
             "verb": "settle",
             "rows": [wanted(task, settlement.at, self._zone) for task in seen],
@@ -131,8 +134,8 @@ class SystemTaskDatabases:
         try:
             answer = _ask(question, WRITE_DEADLINE)
         except _RefusedError as error:
-            raise RemedyError(_about(tasks, error), remedy=_remedy(tasks)) from None
-        return tuple(Settled(row[0], row[1], clean(row[2], limit=100)) for row in answer)
+            raise refusal(RemedyError, tasks, error) from None
+        return tuple(settled_of(row) for row in answer)
 
 
 def task_of(tasks: Tasks, row: Sequence[Any], zone: tzinfo | None) -> Task:
@@ -147,7 +150,14 @@ def task_of(tasks: Tasks, row: Sequence[Any], zone: tzinfo | None) -> Task:
         assigned_at=parse_task_time(assigned_at, zone),
         timeout=minutes * 60.0 if chosen else None,
         stamp=stamp_of(assigned_at),
+        written=assigned_at,
     )
+
+
+def settled_of(row: Sequence[Any]) -> Settled:
+    """Return what a row tells: id, outcome, the status found."""
+    number, outcome, status = row
+    return Settled(number, outcome, clean(status, limit=100))
 
 
 def settle_words(tasks: Tasks, settlement: Settlement) -> dict[str, Any]:
@@ -168,6 +178,7 @@ def wanted(task: Task, at: float, zone: tzinfo | None) -> dict[str, Any]:
         "id": task.id,
         "session": task.session,
         "status": task.status,
+        "assigned_at": task.written,
         "completed_at": format_task_time(at, task.stamp, zone),
     }
 
@@ -176,7 +187,8 @@ class _RefusedError(Exception):
     """The child said no, or nothing."""
 
 
-def _mapping(tasks: Tasks) -> dict[str, Any]:
+def mapping(tasks: Tasks) -> dict[str, Any]:
+    """Return what `taskchild` must know of a database: where it is, how its columns are called."""
     return {
         "path": tasks.path,
         "table": tasks.table,
@@ -192,10 +204,11 @@ def _mapping(tasks: Tasks) -> dict[str, Any]:
 def _ask(question: Mapping[str, Any], deadline: float) -> list[list[Any]]:
     argv = [sys.executable, "-I", "-S", str(PROGRAM)]
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    # it may have ended between its commit and its answer
+    unknown = "" if question["verb"] == "read" else "; whether rows were changed is not known"
     try:
         done = run(argv, timeout=deadline, stdin=json.dumps(question).encode(), env=env)
     except TimeoutError as error:
-        unknown = "" if question["verb"] == "read" else "; whether rows were changed is not known"
         raise _RefusedError(f"{error}{unknown}") from None
     except OSError as error:
         raise _RefusedError(f"cannot be asked: {error.strerror}") from None
@@ -203,17 +216,18 @@ def _ask(question: Mapping[str, Any], deadline: float) -> list[list[Any]]:
         answer = json.loads(done.out)
     except ValueError:
         said = done.err.decode("utf-8", "replace").strip().rpartition("\n")[2]
-        raise _RefusedError(f"the asking program ended ({done.code}): {said}") from None
+        said = clean(said or "it gave no whole answer", limit=150)
+        raise _RefusedError(f"the asking program ended ({done.code}): {said}{unknown}") from None
     if "error" in answer:
         raise _RefusedError(answer["error"])
     rows: list[list[Any]] = answer["answer"]
     return rows
 
 
-def _about(tasks: Tasks, error: _RefusedError) -> str:
-    path, reason = clean(tasks.path, limit=500), clean(str(error), limit=300)
-    return f"task database {tasks.name}: {path}: {reason}"
-
-
-def _remedy(tasks: Tasks) -> str:
-    return f"check tasks.{tasks.name} in the configuration, and the file itself"
+def refusal(kind: type[E], tasks: Tasks, reason: Exception) -> E:
+    """Return the error that says why a database could not be read or written."""
+    path, text = clean(tasks.path, limit=500), clean(str(reason), limit=300)
+    return kind(
+        f"task database {tasks.name}: {path}: {text}",
+        remedy=f"check tasks.{tasks.name} in the configuration, and the file itself",
+    )

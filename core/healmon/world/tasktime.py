@@ -7,7 +7,6 @@ zone, or count seconds. Comparing them as text, or taking one for the other, is 
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal
@@ -38,7 +37,7 @@ def parse_task_time(value: object, local_zone: tzinfo | None) -> float | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int | float):
-        return _seconds(float(value))
+        return _seconds(value)
     if not isinstance(value, str):
         return None
     text = value.strip()
@@ -61,21 +60,27 @@ def _moment(found: re.Match[str], local_zone: tzinfo | None) -> float | None:
 
 
 def _seconds(value: float) -> float | None:
-    return value if math.isfinite(value) and EARLIEST <= value < LATEST else None
+    return float(value) if EARLIEST <= value < LATEST else None
 
 
 def stamp_of(value: object) -> Stamp:
     """Return how a column writes its times, judged by one; `sqlite` when that cannot be told."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return "unix"
-    found = _ISO.fullmatch(value.strip()) if isinstance(value, str) else None
+    text = value.strip() if isinstance(value, str) else ""
+    if _NUMBER.fullmatch(text):
+        return "unix"
+    found = _ISO.fullmatch(text)
     if found is None or (found["gap"] == " " and not found["zone"]):
         return "sqlite"
     return "zulu" if found["zone"] else "local"
 
 
 def format_task_time(wall: float, stamp: Stamp, local_zone: tzinfo | None) -> str | float:
-    """Return a time as `stamp` writes it, so that `parse_task_time` reads the same again."""
+    """Return a time as `stamp` writes it, so that `parse_task_time` reads the same again.
+
+    But for parts of a second, and for the local hour that comes twice when clocks are set back.
+    """
     if stamp == "unix":
         return wall
     moment = datetime.fromtimestamp(wall, UTC)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
 from typing import Any
 
-from msgspec import convert
-
 from healmon.config.settings import Tasks
 from healmon.errors import ProbeError, RemedyError
-from healmon.world.taskchild import decide
-from healmon.world.taskdb import Outcome, Settled, Settlement, Task, settle_words, task_of, wanted
+from healmon.world import taskchild
+from healmon.world.taskdb import (
+    Settled,
+    Settlement,
+    Task,
+    mapping,
+    refusal,
+    settle_words,
+    settled_of,
+    task_of,
+    wanted,
+)
 
-COLUMNS: dict[str, Any] = {
+Row = dict[str, Any]
+COLUMNS: Row = {
     "id": None, "content": "", "status": "pending", "assigned_session": None, "assigned_at": None,
     "completed_at": None, "error": None, "retry_count": 0, "max_retries": 3, "timeout_minutes": 30,
 }  # fmt: skip
 """The columns of the assigner's table and their defaults."""
+HISTORY = ("prompt_id", "session_name", "action", "created_at", "details")
+"""The columns of the assigner's table of assignments."""
 
 
 class SimulatedTaskDatabases:
@@ -30,18 +40,22 @@ class SimulatedTaskDatabases:
     Attributes:
         rows: the task table of each database, by the database's name.
         history: the table of assignments of each.
-        columns: columns and defaults of all task tables.
-        faults: why a database cannot be read or written, by its name.
+        columns: columns and defaults of all task tables, in small letters.
+        history_columns: columns of all tables of assignments; empty: there are none.
+        faults: why a database can be neither read nor written, by its name.
+        write_faults: why one can be read but not written.
     """
 
     def __init__(self, local_zone: tzinfo = UTC) -> None:
-        self.rows: dict[str, list[dict[str, Any]]] = {}
-        self.history: dict[str, list[dict[str, Any]]] = {}
+        self.rows: dict[str, list[Row]] = {}
+        self.history: dict[str, list[Row]] = {}
         self.columns = dict(COLUMNS)
+        self.history_columns: tuple[str, ...] = HISTORY
         self.faults: dict[str, str] = {}
+        self.write_faults: dict[str, str] = {}
         self._zone = local_zone
 
-    def add(self, source: str, **row: Any) -> dict[str, Any]:  # noqa: ANN401 - column values
+    def add(self, source: str, **row: Any) -> Row:  # noqa: ANN401 - column values
         """Insert a row and return it; the caller may change it at any time."""
         unknown = row.keys() - self.columns.keys()
         if unknown:
@@ -52,58 +66,87 @@ class SimulatedTaskDatabases:
         return made
 
     def read(self, tasks: Tasks) -> tuple[Task, ...]:
-        """Return the active tasks that a session works on.
+        """Return the active tasks that a session works on, in the order of their ids.
 
         Raises:
-            ProbeError: `faults` says so, or nobody ever made this database.
+            ProbeError: `faults` says so, nobody ever made this database, or its columns are called
+                otherwise.
         """
-        self._refuse(tasks, ProbeError)
-        found = [
-            row for row in self.rows[tasks.name]
-            if row[tasks.status] in tasks.active and row[tasks.session] and not row.get("archived")
-        ]  # fmt: skip
-        return tuple(task_of(tasks, self._told(tasks, row), self._zone) for row in found)
-
-    def _told(self, tasks: Tasks, row: dict[str, Any]) -> list[Any]:
-        chosen = row.get("timeout_minutes")
-        if chosen == self.columns.get("timeout_minutes"):
-            chosen = None
-        names = (tasks.id, tasks.session, tasks.status)
-        return [*(row[name] for name in names), row.get(tasks.assigned_at), chosen]
+        try:
+            rows = self._select(tasks.name, mapping(tasks))
+        except taskchild.Unfit as error:
+            raise refusal(ProbeError, tasks, error) from None
+        return tuple(task_of(tasks, row, self._zone) for row in rows)
 
     def settle(
         self, tasks: Tasks, seen: Sequence[Task], settlement: Settlement
     ) -> tuple[Settled, ...]:
-        """Requeue or fail those of `seen` that still are as seen.
+        """Requeue or fail those of `seen` that still are as seen; on an error none.
 
         Raises:
-            RemedyError: `faults` says so, or nobody ever made this database.
+            RemedyError: as `read`, or `write_faults` says so.
         """
-        self._refuse(tasks, RemedyError)
-        order = settle_words(tasks, settlement)
-        return tuple(self._settle(tasks, task, order, settlement) for task in seen)
+        question = mapping(tasks) | settle_words(tasks, settlement)
+        wants = [wanted(task, settlement.at, self._zone) for task in seen]
+        try:
+            done = self._settle(tasks.name, question, wants)
+        except taskchild.Unfit as error:
+            raise refusal(RemedyError, tasks, error) from None
+        return tuple(settled_of(row) for row in done)
 
-    def _settle(
-        self, tasks: Tasks, task: Task, order: dict[str, Any], settlement: Settlement
-    ) -> Settled:
-        row = next((r for r in self.rows[tasks.name] if r[tasks.id] == task.id), None)
-        names = {word: getattr(tasks, word) for word in ("status", "session", "assigned_at")}
-        names |= {w: w for w in ("retry_count", "max_retries", "completed_at", "error")}
-        names = {word: name for word, name in names.items() if name in self.columns}
-        want = wanted(task, settlement.at, self._zone)
-        was = None if row is None else {word: row[name] for word, name in names.items()}
-        outcome, change = decide(was, want, order)
-        if row is not None and change:
-            row.update({names[word]: value for word, value in change.items() if word in names})
-            entry = {"prompt_id": task.id, "session_name": task.session, "action": outcome}
-            details = json.dumps({"by": "healmon", "was": task.status, **settlement.details})
-            self.history.setdefault(tasks.name, []).append({**entry, "details": details})
-        status = "" if was is None else str(was["status"])
-        return Settled(task.id, convert(outcome, Outcome), status)
-
-    def _refuse(self, tasks: Tasks, kind: type[ProbeError | RemedyError]) -> None:
-        reason = self.faults.get(tasks.name)
-        if reason is None and tasks.name not in self.rows:
+    def _table(self, source: str, question: dict[str, Any]) -> list[Row]:
+        reason = self.faults.get(source)
+        if reason is None and source not in self.rows:
             reason = "there is no such file"
         if reason is not None:
-            raise kind(f"task database {tasks.name}: {tasks.path}: {reason}")
+            raise taskchild.Unfit(reason)
+        taskchild.need(self.columns, question)
+        return self.rows[source]
+
+    def _select(self, source: str, question: dict[str, Any]) -> list[list[Any]]:
+        table = self._table(source, question)
+        names = [question[word].lower() for word in ("id", "session", "status", "assigned_at")]
+        rows = [
+            [*map(row.get, names), self._timeout(row)] for row in table if not row.get("archived")
+        ]
+        found = [r for r in rows if str(r[2]) in question["active"] and r[1] not in {None, ""}]
+        taskchild.countable(found)
+        return sorted(found, key=_by_id)
+
+    def _timeout(self, row: Row) -> object:
+        chosen = row.get("timeout_minutes")
+        # the column's own default is nobody's choice for this task
+        return None if chosen == self.columns.get("timeout_minutes") else chosen
+
+    def _settle(
+        self, source: str, question: dict[str, Any], wants: Sequence[dict[str, Any]]
+    ) -> list[list[Any]]:
+        table = self._table(source, question)
+        if source in self.write_faults:
+            raise taskchild.Unfit(self.write_faults[source])
+        after, entries = [dict(row) for row in table], list[Row]()
+        done = [self._settle_row(after, entries, want, question) for want in wants]
+        for row, new in zip(table, after, strict=True):
+            row.update(new)
+        self.history.setdefault(source, []).extend(entries)
+        return done
+
+    def _settle_row(
+        self, table: list[Row], entries: list[Row], want: dict[str, Any], question: dict[str, Any]
+    ) -> list[Any]:
+        rows = [row for row in table if row[question["id"].lower()] == want["id"]]
+        taskchild.alone(rows, want, question)
+        names = {w: n.lower() for w, n in taskchild.names_of(self.columns, question).items()}
+        was = {word: rows[0][name] for word, name in names.items()} if rows else None
+        outcome, change = taskchild.decide(was, want, question)
+        if change:
+            rows[0].update({names[word]: value for word, value in change.items() if word in names})
+            columns = self.history_columns if question["history"] else ()
+            entry = taskchild.entry_for(columns, outcome, want, question)
+            entries += [entry] if entry else []
+        return [want["id"], outcome, "" if was is None else str(was["status"])]
+
+
+def _by_id(row: Sequence[Any]) -> tuple[bool, Any]:
+    # SQLite puts numbers before texts
+    return isinstance(row[0], str), row[0]
