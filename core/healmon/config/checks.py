@@ -28,9 +28,8 @@ def _settings(settings: st.Settings, _path: KeyPath, context: Context) -> None:
             # a worker that is at fault itself exists nevertheless
             if name not in names and not context.faults.bad(("workers", name)):
                 path = ("workers", worker.name, "after", index)
-                context.faults.add(
-                    path, "no such worker", found=literal(name), nearest=nearest(name, names)
-                )
+                near = nearest(name, names)
+                context.faults.add(path, "no such worker", found=name, nearest=near)
     _check_circles({worker.name: list(worker.after) for worker in settings.workers}, context)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from healmon.config.lines import KeyPath
-from healmon.config.toml import path_text
+from healmon.config.mask import masked_at
+from healmon.config.toml import literal, path_text
 from healmon.errors import Problem
 from healmon.text import clean
 
@@ -32,19 +33,23 @@ class Faults:
         path: KeyPath,
         what: str = "",
         *,
-        found: str = "",
+        found: object = None,
         allowed: str = "",
         nearest: str = "",
     ) -> None:
-        """Record one fault of the key at `path`."""
+        """Record one fault of the key at `path`.
+
+        `found` is its value, of which no secret is told; None when it tells nothing.
+        """
         self._bad.add(path)
         if nearest:
             # the key that was meant is as good as given: it is not missing too
             self._bad.add((*path[:-1], nearest))
         file, line = self._place(path)
-        found = clean(found, limit=_LONGEST_FOUND)
+        text = "" if found is None else literal(masked_at(path, found))
+        text = clean(text, limit=_LONGEST_FOUND)
         key = clean(path_text(path))
-        self._problems.append(Problem(file, line, key, what, found, allowed, nearest))
+        self._problems.append(Problem(file, line, key, what, text, allowed, nearest))
 
     def clash(self, table: KeyPath, keys: tuple[str, ...], what: str) -> None:
         """Record that keys of one table do not go together.

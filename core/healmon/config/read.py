@@ -16,7 +16,7 @@ from healmon.config.nearest import nearest_key
 from healmon.config.paths import Place
 from healmon.config.schema import Key, Table, kind_of, table_of
 from healmon.config.settings import Settings
-from healmon.config.toml import as_list, as_table, literal, path_text
+from healmon.config.toml import as_list, as_table, path_text
 
 
 class _Bad:
@@ -105,7 +105,7 @@ class _Reader:
             value = kind.read(raw)
             return value if kind.resolve is None else kind.resolve(value, self._context.place)
         except RefusedError as error:
-            self._faults.add(path, str(error), found=literal(raw))
+            self._faults.add(path, str(error), found=raw)
             return _BAD
         except ValueError as error:
             return self._wrong(path, raw, str(error) or kind.allowed)
@@ -166,7 +166,7 @@ class _Reader:
         for value, path in values:
             if first.setdefault(value, path) != path and value is not _BAD:
                 what = f"is the same as {path_text(first[value])}"
-                self._faults.add(path, what, found=literal(value))
+                self._faults.add(path, what, found=value)
 
     def _unknown(self, table: Table, path: KeyPath, name: str) -> None:
         known = [key.name for key in table.keys]
@@ -175,5 +175,5 @@ class _Reader:
         self._faults.add((*path, name), "unknown key", allowed=allowed, nearest=meant)
 
     def _wrong(self, path: KeyPath, raw: object, allowed: str) -> _Bad:
-        self._faults.add(path, found=literal(raw), allowed=allowed)
+        self._faults.add(path, found=raw, allowed=allowed)
         return _BAD

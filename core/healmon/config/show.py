@@ -9,13 +9,21 @@ import msgspec
 
 from healmon.config import settings as st
 from healmon.config.keys import ROOT
+from healmon.config.mask import masked
 from healmon.config.schema import Key, Table, kind_of, table_of
 from healmon.config.toml import array, inline_table, key_text
 
 
-def show(settings: st.Settings) -> str:
-    """Return the settings as a valid `healmon.toml`: paths resolved, defaults filled in."""
-    return "\n".join("\n".join(block) + "\n" for block in _blocks(settings))
+def show(settings: st.Settings, *, mask: bool = False) -> str:
+    """Return the settings as a valid `healmon.toml`: paths resolved, defaults filled in.
+
+    Args:
+        settings: what was understood.
+        mask: put `***` where a variable of a worker looks secret by its name, and in the place of
+            user and password in URLs; then it does not read back to itself.
+    """
+    blocks = _blocks(masked(settings) if mask else settings)
+    return "\n".join("\n".join(block) + "\n" for block in blocks)
 
 
 def _blocks(settings: st.Settings) -> Iterator[list[str]]:

@@ -63,9 +63,9 @@ def stop(state_dir: Path) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Validate the configuration and print it as understood; touches nothing."""
+    """Validate the configuration and print it as understood, secrets masked; touches nothing."""
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    say(show(load(source, os.environ)))
+    say(show(load(source, os.environ), mask=True))
     return 0
 
 

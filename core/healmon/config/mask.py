@@ -1,0 +1,74 @@
+"""What must not be printed of a configuration: values with secret names, passwords in URLs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar, cast
+
+import msgspec
+
+from healmon.config.lines import KeyPath
+from healmon.config.toml import as_list
+
+MASK: Final = "***"
+T = TypeVar("T")
+
+_SECRET: Final = re.compile("key|token|secret|pass|credential|auth", re.IGNORECASE)
+# the second way is for passwords with a "/", "?" or "#", which should not be in a URL as they are;
+# what looks like a port is none
+_USERINFO: Final = re.compile(r"(?<=://)(?:[^\s/?#]*|[^\s/?#:@\[]*:(?!\d*(?:[/?#\s]|$))\S*)@")
+
+
+def looks_secret(name: str) -> bool:
+    """Return whether a variable of this name probably holds something that opens doors."""
+    return _SECRET.search(name) is not None
+
+
+def without_userinfo(text: str) -> str:
+    """Return a text with `user:password` of each URL in it masked."""
+    return _USERINFO.sub(f"{MASK}@", text)
+
+
+def masked(value: T) -> T:
+    """Return settings, or a value of TOML's, with all that must not be printed masked.
+
+    It is for showing: what is masked in it works no more.
+    """
+    return cast("T", _masked(value))
+
+
+def masked_at(path: KeyPath, value: object) -> object:
+    """Return a faulty value as it may be told; `path` is where it stands."""
+    match path:
+        case ("workers", _, "env", name) if looks_secret(str(name)):
+            return MASK
+        case ("workers", _, "env"):
+            # it should be a table, and is a list or a text of NAME=value perhaps
+            items = as_list(value)
+            return _assigned(value) if items is None else list(map(_assigned, items))
+        case _:
+            return masked(value)
+
+
+def _assigned(value: object) -> object:
+    if not isinstance(value, str):
+        return masked(value)
+    name, gap, _ = value.partition("=")
+    return f"{name}={MASK}" if gap and looks_secret(value) else masked(value)
+
+
+def _masked(value: object) -> object:
+    if isinstance(value, str):
+        return without_userinfo(value)
+    if isinstance(value, tuple | list):
+        items = [_masked(item) for item in cast("Sequence[object]", value)]
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[str, object]", value)
+        # an empty one is no secret
+        return {k: MASK if v and looks_secret(k) else _masked(v) for k, v in pairs.items()}
+    if isinstance(value, msgspec.Struct):
+        fields = {name: _masked(getattr(value, name)) for name in value.__struct_fields__}
+        return msgspec.structs.replace(value, **fields)
+    return value
