@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -24,10 +25,15 @@ def left(temp: Path) -> list[bytes]:
     return [line for pid in _everyone() if pid != os.getpid() and mark in (line := _cmdline(pid))]
 
 
-def test_the_demo_heals_four_real_faults_and_leaves_nothing(tmp_path):
-    temp = tmp_path / "t"
-    temp.mkdir()
-    env = {**os.environ, "TMPDIR": str(temp), "HOME": str(tmp_path)}
+@pytest.fixture
+def temp():
+    """A place of its own; a short one, for it holds a tmux socket."""
+    with tempfile.TemporaryDirectory(prefix="hm-") as made:
+        yield Path(made)
+
+
+def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
+    env = {**os.environ, "TMPDIR": str(temp), "HOME": str(temp)}
     env.pop("TMUX", None)
     demo = subprocess.Popen(
         [sys.executable, "-m", "healmon_tui", "--demo", "--no-ui", "--json"],
