@@ -14,6 +14,7 @@ from healmon.clock import boot_id
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world import procfs
+from healmon.world.httpget import reason
 from healmon.world.ports import Listener
 from healmon.world.processes import DEAD, Identity
 
@@ -121,7 +122,7 @@ class SystemPorts:
         except TimeoutError:
             return f"no connection within {timeout:g} s"
         except OSError as error:
-            return os.strerror(error.errno) if error.errno else clean(str(error))
+            return reason(error)
         writer.transport.abort()  # a reset: nothing of ours stays in TIME_WAIT
         return ""
 
