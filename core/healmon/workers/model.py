@@ -146,6 +146,10 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         phase: how far it has come.
         old: the process that is to be replaced or stopped.
         level: how far the start was proved.
+        wish: number of the wish of a person that comes with it; 0: none.
+        tree: all that belongs to `old`, as it was seen before it was stopped.
+        log_offset: bytes that its output log had before.
+        beat: wall seconds of the newest sign of life before.
     """
 
     number: int
@@ -164,6 +168,10 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     phase: Phase = "decided"
     old: Identity | None = None
     level: Level = ""
+    wish: int = 0
+    tree: tuple[Identity, ...] = ()
+    log_offset: int = 0
+    beat: float | None = None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +199,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         wish: number of the wish of a person that comes with it; 0: none.
         identity: the process that is to be replaced or stopped; None: there was none.
         trial: the one trial of a quarantine.
+        orphans: left over from earlier runs; they are stopped before anything is started.
     """
 
     verb: Verb
@@ -198,6 +207,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     wish: int = 0
     identity: Identity | None = None
     trial: bool = False
+    orphans: tuple[Identity, ...] = ()
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -284,6 +294,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
         liveness: what its liveness check says; None: there is none.
         use: what it and everything below it uses; None when it is not up.
         blockers: who holds what it needs, when it is not up.
+        changed: what was changed on disk since it was started, in words; empty: nothing.
     """
 
     known: tuple[ProcessFacts, ...] = ()
@@ -301,6 +312,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     liveness: Check | None = None
     use: Use | None = None
     blockers: tuple[Blocker, ...] = ()
+    changed: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

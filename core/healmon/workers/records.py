@@ -16,6 +16,8 @@ from healmon.workers.model import EndRecord, StartRecord, Wish
 from healmon.world import notes
 
 STARTED, ENDED, WANTED, OUTPUT = "started.json", "ended.json", "wanted.json", "output.log"
+LOCK = "instance.lock"
+"""What the shim holds, and whatever inherited its descriptor."""
 
 _R = TypeVar("_R", StartRecord, EndRecord, Wish)
 
@@ -31,9 +33,17 @@ class Records:
         self._folder = folder
         self._cache: dict[tuple[str, str], StartRecord | EndRecord | Wish | None] = {}
 
+    def folder(self, name: str) -> Path:
+        """Return where everything of a worker is."""
+        return self._folder / notes.folder_name(name)
+
     def log_path(self, name: str) -> Path:
         """Return where the output of a worker goes."""
-        return self._folder / notes.folder_name(name) / OUTPUT
+        return self.folder(name) / OUTPUT
+
+    def lock_path(self, name: str) -> Path:
+        """Return the instance lock of a worker."""
+        return self.folder(name) / LOCK
 
     def start(self, name: str) -> StartRecord | None:
         """Return the newest attempt to start a worker."""
@@ -60,7 +70,7 @@ class Records:
         self._put(name, WANTED, record)
 
     def _path(self, name: str, file: str) -> Path:
-        return self._folder / notes.folder_name(name) / file
+        return self.folder(name) / file
 
     def _get(self, name: str, file: str, kind: type[_R]) -> _R | None:
         if (name, file) not in self._cache:

@@ -28,8 +28,10 @@ class Family:
     def __init__(self, everyone: Iterable[ProcessFacts], own_pid: int = 0) -> None:
         self._by_pid = {facts.identity.pid: facts for facts in everyone}
         self._children: dict[int, list[ProcessFacts]] = {}
+        self._sessions: dict[int, list[ProcessFacts]] = {}
         for facts in self._by_pid.values():
             self._children.setdefault(facts.parent, []).append(facts)
+            self._sessions.setdefault(facts.session, []).append(facts)
         self._ours = frozenset((own_pid, *self.line(own_pid))) if own_pid else frozenset[int]()
 
     def find(self, identity: Identity) -> ProcessFacts | None:
@@ -80,9 +82,8 @@ class Family:
             return ()  # somebody else has its pid: what is in a session of that number is his
         return tuple(
             facts
-            for facts in self._by_pid.values()
-            if facts.session == leader.pid
-            and facts.identity.boot == leader.boot
+            for facts in self._sessions.get(leader.pid, ())
+            if facts.identity.boot == leader.boot
             and facts.identity.ticks >= leader.ticks
             and facts.state not in DEAD
             and not self.apart(facts)

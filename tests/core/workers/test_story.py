@@ -596,7 +596,7 @@ def test_a_stranger_that_carries_the_name_is_not_the_worker(
 
 def test_a_copy_in_a_container_is_not_the_worker(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: SimulatedProcesses) -> None:
-        bench.healer._probe._own_pid = world.add(("healmon",)).pid
+        bench.healer._probe.finder.own_pid = world.add(("healmon",)).pid
         world.add(bench.workers[0].argv, namespace=77)
         await bench.round()
         assert bench.facts().state == "backoff"
