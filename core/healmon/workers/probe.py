@@ -18,7 +18,7 @@ from healmon.config.settings import Worker
 from healmon.errors import ProbeError
 from healmon.workers import changes, memory
 from healmon.workers.beats import Beats
-from healmon.workers.blocking import Blocking
+from healmon.workers.blocking import Blocking, needed_ports
 from healmon.workers.finder import Candidates, Everyone, Finder
 from healmon.workers.model import (
     Blocker,
@@ -141,6 +141,11 @@ class Probe:
         locked = partial(self._locked, worker)
         return self._blocking.blockers(worker, one, family, lock, locked)
 
+    def may_be_blocked(self, worker: Worker, one: WorkerSeen) -> bool:
+        """Return whether it takes a look at all processes to tell that nothing is in the way."""
+        locked = one.shim is not None and one.shim.locked
+        return self._blocking is not None and (locked or bool(needed_ports(worker)))
+
     def newborn(self, worker: Worker, record: StartRecord, now: Reading) -> Match | None:
         """Return the process that a pid file names, if both are younger than a start."""
         return self.finder.newborn(worker, record, now)
@@ -148,6 +153,11 @@ class Probe:
     def kin(self, name: str) -> frozenset[Identity]:
         """Return everything that belonged to a worker when it was last looked at."""
         return self._kin.get(name, frozenset())
+
+    def tree(self, identity: Identity) -> frozenset[Identity]:
+        """Return everything that belongs to a process that is a worker now; looks at all."""
+        family = self.family()
+        return frozenset(facts.identity for facts in family.tree([identity]))
 
     def shim(self, worker: Worker) -> Shim | None:
         """Return what a worker's shim wrote down; None when it has none.

@@ -17,10 +17,10 @@ async def check(subject: Subject, doors: Doors) -> Outcome:
     worker, now = subject.worker, doors.clock.read()
     beat, age = await doors.hands.call(partial(doors.beats.age, worker, now))
     limit = format_duration(worker.heartbeat_max_age)
-    if beat is None or age is None:
-        return Outcome(ok=False, text="it has written no heartbeat")
-    if not written_since(subject, beat):
-        return Outcome(ok=False, text="it has written no heartbeat since it was started")
+    if beat is None or age is None or not written_since(subject, beat):
+        young = now.wall - subject.born <= worker.heartbeat_max_age
+        text = "it has written no heartbeat since it was started"
+        return Outcome(None if young else False, text)
     if age > worker.heartbeat_max_age:
         return Outcome(ok=False, text=f"its heartbeat is older than {limit}")
     return Outcome(ok=True, text="heartbeat written")

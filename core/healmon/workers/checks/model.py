@@ -15,7 +15,7 @@ from healmon.world.ports import Ports
 from healmon.world.processes import Identity, Processes
 
 SLACK = 5.0
-"""Seconds beyond its own patience that a check may take: a file system may hang, a thread be busy."""
+"""Seconds beyond its own patience that a check may take: a file system may hang, a thread work."""
 
 
 class Outcome(NamedTuple):

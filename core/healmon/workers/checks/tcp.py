@@ -8,6 +8,7 @@ from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.workers.checks.model import Doors, Outcome, Subject
 from healmon.world.ports import Listener, Ports
+from healmon.world.processes import Identity
 
 
 async def check(port: int, patience: float, subject: Subject, doors: Doors) -> Outcome:
@@ -19,6 +20,7 @@ async def check(port: int, patience: float, subject: Subject, doors: Doors) -> O
     own, said = await doors.hands.call(look)
     if own is None:
         return said
+    failed = ""
     for way in own.ways:
         failed = await ports.connect(way, port, patience)
         if not failed:
@@ -43,7 +45,9 @@ def _owned(
     )
 
 
-def _first_of(listeners: tuple[Listener, ...], kin: frozenset, ports: Ports) -> Listener | None:
+def _first_of(
+    listeners: tuple[Listener, ...], kin: frozenset[Identity], ports: Ports
+) -> Listener | None:
     return next((one for one in listeners if ports.owners([one.inode], kin)), None)
 
 
