@@ -7,7 +7,7 @@ moment leaves behind what the next one needs to finish it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -44,6 +44,7 @@ STEP: Final = 0.1
 END_TOLD: Final = 1.0
 """Seconds that a shim may take to write down an end that was noticed already."""
 
+FreshLife = Callable[[], Awaitable[str]]
 T = TypeVar("T")
 
 
@@ -89,6 +90,8 @@ class Act:
 
     Attributes:
         record: its journal row, as it was written last.
+        fresh_life: asked right before a worker is stopped that seemed to hang: what shows that it
+            works again; None: it is not stopped for that.
     """
 
     tools: Tools
@@ -96,6 +99,7 @@ class Act:
     order: Order
     hand: Hand
     record: StartRecord
+    fresh_life: FreshLife | None = None
 
     async def call(self, call: Callable[[], T]) -> T:
         """Return what a call that may hang returns.

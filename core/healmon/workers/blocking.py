@@ -50,6 +50,14 @@ class Blocking:
         self._ports = ports
         self._inspect = inspect
 
+    def lock_holders(self, lock_path: str) -> frozenset[Identity]:
+        """Return who holds an instance lock; slow.
+
+        Raises:
+            ProbeError: it cannot be told.
+        """
+        return self._ports.lock_holders(lock_path)
+
     def blockers(
         self,
         worker: Worker,

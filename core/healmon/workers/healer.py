@@ -58,8 +58,9 @@ class WorkersHealer:
         clock: Clock,
         *,
         jitter: float = breaker.JITTER,
-        equipment: Equipment = Equipment(),
+        equipment: Equipment | None = None,
     ) -> None:
+        equipment = equipment or Equipment()
         self._workers = {worker.name: worker for worker in workers}
         self._processes = processes
         self._clock = clock
@@ -214,9 +215,10 @@ class WorkersHealer:
             raise VetoError(f"{plan.component} is no longer configured")
         order = unpack(plan.order, Order)
         self._acting.add(worker.name)
-        self._liveness.hold(worker.name)
+        ailing = self._liveness.hold(worker.name)
+        fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
         try:
-            return await self._remedy.carry_out(worker, order, plan.origin, hand)
+            return await self._remedy.carry_out(worker, order, plan.origin, hand, fresh_life)
         finally:
             self._acting.discard(worker.name)
             self._acts += 1

@@ -121,9 +121,29 @@ class Liveness:
         """Take in which workers are in maintenance."""
         self._maintained = names
 
-    def hold(self, name: str) -> None:
-        """Judge a worker no more until it is seen again: an act on it begins."""
-        self._patients.pop(name, None)
+    def hold(self, name: str) -> Patient | None:
+        """Judge a worker no more until it is seen again: an act on it begins.
+
+        Returns:
+            What is known of it, if its failure is hard: that may be what the act is for.
+        """
+        patient = self._patients.pop(name, None)
+        return patient if patient is not None and patient.check.hard else None
+
+    async def fresh_life(self, worker: Worker, patient: Patient) -> str:
+        """Return what shows that one whose failure was hard works again; empty: nothing does."""
+        look = partial(self._states, [patient.identity])
+        facts = (await self._hands.call(look)).get(patient.identity)
+        if facts is None:
+            return ""
+        if off := _hands_off(facts, maintained=worker.name in self._maintained):
+            return off
+        if patient.halted:
+            return "" if facts.state == "T" else f"pid {patient.identity.pid} runs again"
+        if patient.checker is None:
+            return ""
+        outcome = await patient.checker()
+        return f"it works again: {outcome.text}" if outcome.ok else ""
 
     def seen(self, up: Mapping[str, ProcessFacts | None], held: frozenset[str]) -> None:
         """Take in a look.

@@ -199,7 +199,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         wish: number of the wish of a person that comes with it; 0: none.
         identity: the process that is to be replaced or stopped; None: there was none.
         trial: the one trial of a quarantine.
-        orphans: left over from earlier runs; they are stopped before anything is started.
+        sick: it is replaced because it is unhealthy; once it is well again nothing is done.
+        orphans: who is left over from an earlier run and must be stopped first.
     """
 
     verb: Verb
@@ -207,6 +208,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     wish: int = 0
     identity: Identity | None = None
     trial: bool = False
+    sick: bool = False
     orphans: tuple[Identity, ...] = ()
 
 

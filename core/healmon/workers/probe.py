@@ -223,14 +223,26 @@ class Probe:
     ) -> WorkerSeen:
         """Return a look at a worker with all that a search adds to it."""
         if not one.known and may_have_left_a_daemon(worker, one.record, one.shim):
-            assert one.shim is not None
-            daemon = heir(family, one.shim.shim)
+            daemon = self._left(worker, one.shim, family)
             one = replace(one, known=(daemon,) if daemon is not None else ())
         known = [f.identity for f in one.known]
         candidates = found.get(worker.name, [])
         matches, trouble = self.finder.matches(worker, known, candidates, everyone)
         certain = known or matches
         return replace(one, matches=matches, trouble="" if certain else one.trouble or trouble)
+
+    def _left(self, worker: Worker, shim: Shim | None, family: Family) -> ProcessFacts | None:
+        """Return the daemon that a start left behind: below its shim, else by the lock it holds."""
+        if shim is not None and shim.alive:
+            return heir(family, shim.shim)
+        if self._blocking is None:
+            return None
+        try:
+            holders = self._blocking.lock_holders(str(self._records.lock_path(worker.name)))
+        except ProbeError:
+            return None
+        found = [facts for facts in map(family.find, holders) if facts is not None]
+        return min(found, key=lambda facts: facts.identity.ticks, default=None)
 
     def _of_the_living(
         self,
@@ -306,13 +318,15 @@ def may_have_left_a_daemon(worker: Worker, record: StartRecord | None, shim: Shi
 
     It may when its program ended well and nobody was ever proved to be the worker: a start that
     leaves a daemon looks like that, and so does one that a killed healmon did not see to its end.
+    What a shim that was killed, too, could not write down is given the benefit of the doubt: the
+    lock is held, so something of it lives, and no second copy can be started.
     """
-    if shim is None or not shim.alive or worker.forks is False:
+    if shim is None or not (shim.alive or shim.locked) or worker.forks is False:
         return False
     if record is not None and record.number == shim.number and record.worker is not None:
         return False
     ends = [end.ended for end in shim.ends if end.main]
-    return bool(ends) and ends[-1] == Ended(code=0)
+    return ends[-1] == Ended(code=0) if ends else not shim.alive
 
 
 def _ends_of(shim: Shim | None) -> list[EndRecord]:

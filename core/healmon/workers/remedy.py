@@ -23,9 +23,10 @@ from healmon.healer import Hand
 from healmon.plans import Proof, pack
 from healmon.text import clean
 from healmon.workers import blocking, starting
-from healmon.workers.acting import Act, Tools, alive_in
+from healmon.workers.acting import Act, FreshLife, Tools, alive_in
 from healmon.workers.model import Order, StartRecord, WorkerSeen
 from healmon.workers.proving import Proving, fault_of
+from healmon.workers.refusal import goes_on, half_done, pids, refuse, veto_of_fresh_life
 from healmon.workers.stopping import Stopping
 from healmon.world.processes import Ended, Identity
 
@@ -45,8 +46,22 @@ class Remedy:
         self._tools = tools
         self._slots = asyncio.Semaphore(starts_in_flight) if starts_in_flight else None
 
-    async def carry_out(self, worker: Worker, order: Order, origin: str, hand: Hand) -> Proof:
+    async def carry_out(
+        self,
+        worker: Worker,
+        order: Order,
+        origin: str,
+        hand: Hand,
+        fresh_life: FreshLife | None = None,
+    ) -> Proof:
         """Do what is ordered and prove it.
+
+        Args:
+            worker: its settings.
+            order: what is to be done.
+            origin: who asked.
+            hand: journals.
+            fresh_life: what shows that one that seemed to hang works again; then it is left alone.
 
         Raises:
             VetoError: the world is not as planned; nothing was touched.
@@ -57,6 +72,7 @@ class Remedy:
             return await self._stop_for_good(act, one)
         async with self._slot(order):
             act, one = await self._begin(worker, order, origin, hand)
+            act.fresh_life = fresh_life if not order.wish else None
             old = act.record.old
             await self._replace(act, one)
             end = await Proving(act).settled()
@@ -87,19 +103,16 @@ class Remedy:
         now = self._tools.clock.read()
         act = Act(self._tools, worker, order, hand, _new_record(order, origin, now))
         one = await act.look(order.identity)
-        before = one.record
-        unfinished = before if before is not None and before.outcome == "begun" else None
-        alive = alive_in(one)
-        refuse(order, one, alive, unfinished)
+        alive, half = alive_in(one), half_done(one.record)
+        refuse(order, one, alive)
         old = order.identity if order.identity in alive else None
-        if unfinished is None:
+        if half is None:
             act.record = replace(act.record, old=old)
-        elif unfinished.number == order.number:
-            wish = order.wish or unfinished.wish
-            act.record = replace(unfinished, verb=order.verb, wish=wish)
+        elif goes_on(order, half):
+            act.record = replace(half, verb=order.verb, wish=order.wish or half.wish)
         else:
             # what that act was about to end is ended first
-            tree = (*filter(None, [unfinished.old]), *unfinished.tree)
+            tree = (*filter(None, [half.old]), *half.tree)
             act.record = replace(act.record, old=old, tree=tree)
         return act, one
 
@@ -161,6 +174,7 @@ class Remedy:
             if await self._found_again(act, one):
                 return
         else:
+            await veto_of_fresh_life(act)
             gone = await self._stop(act, one)
             if act.record.phase == "stopping":
                 await act.keep(phase="stopped")
@@ -172,7 +186,7 @@ class Remedy:
         if self._tools.clock.read().steady - looked > FRESH:
             one = await act.look(None)
             if others := alive_in(one):
-                reason = f"already up as pid {_pids(others)}: started by somebody else"
+                reason = f"already up as pid {pids(others)}: started by somebody else"
                 if act.record.phase == "decided":
                     raise VetoError(reason)
                 raise await act.failure("blocked", reason)
@@ -201,7 +215,7 @@ class Remedy:
         if left := alive_in(one):
             old = f"pid {act.record.old.pid} is gone, but " if act.record.old is not None else ""
             reason = (
-                f"{old}pid {_pids(left)} of {act.worker.name} still runs; no second copy is started"
+                f"{old}pid {pids(left)} of {act.worker.name} still runs; no second copy is started"
             )
             raise await act.failure("blocked", reason)
         return one
@@ -248,48 +262,3 @@ def _new_record(order: Order, origin: str, now: Reading) -> StartRecord:
         verb=order.verb,
         wish=order.wish,
     )
-
-
-def refuse(
-    order: Order, one: WorkerSeen, alive: list[Identity], unfinished: StartRecord | None
-) -> None:
-    """Raise VetoError when the world is not as it was when the plan was made.
-
-    Args:
-        order: what is to be done.
-        one: the look right before.
-        alive: all live processes that are the worker.
-        unfinished: the journal row of an act that was cut short.
-    """
-    if one.trouble:
-        raise VetoError(f"cannot tell whether it is up: {one.trouble}")
-    again = unfinished is not None and unfinished.number == order.number
-    wished = order.wish or (unfinished.wish if unfinished is not None and again else 0)
-    if order.verb != "stop":
-        if unfinished is not None and unfinished.verb == "stop" and not order.wish:
-            who = clean(unfinished.origin) or "a person"
-            raise VetoError(f"a stop by {who} is not finished yet")
-        if not wished and one.wish is not None and one.wish.desired == "down":
-            raise VetoError(f"stopped by {clean(one.wish.origin) or 'a person'} meanwhile")
-    if one.record is not None and one.record.number >= order.number and not again:
-        raise VetoError(f"start {order.number} was made already")
-    mine = {order.identity, *(_explained(unfinished, alive) if again else ())}
-    others = [identity for identity in alive if identity not in mine]
-    if order.verb == "stop":
-        if others and not mine & set(alive):
-            raise VetoError(f"it is another process now: pid {_pids(others)}")
-    elif others:
-        raise VetoError(f"already up as pid {_pids(others)}: started by somebody else")
-
-
-def _explained(unfinished: StartRecord | None, alive: list[Identity]) -> set[Identity | None]:
-    """Return who may be there because of an act that was cut short."""
-    if unfinished is None:
-        return set()
-    if unfinished.phase == "spawning" and unfinished.launched is None:
-        return {*alive}  # whoever is there now is the one copy that there may be
-    return {unfinished.old, unfinished.launched, unfinished.worker, *unfinished.tree}
-
-
-def _pids(who: list[Identity]) -> str:
-    return ", ".join(str(identity.pid) for identity in who)
