@@ -297,6 +297,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
         use: what it and everything below it uses; None when it is not up.
         blockers: who holds what it needs, when it is not up.
         changed: what was changed on disk since it was started, in words; empty: nothing.
+        left: who lives of those that a stop, which was cut short or gave up, has yet to end.
     """
 
     known: tuple[ProcessFacts, ...] = ()
@@ -315,6 +316,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     use: Use | None = None
     blockers: tuple[Blocker, ...] = ()
     changed: str = ""
+    left: tuple[Identity, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ from healmon.workers.model import (
     StartRecord,
     WorkerSeen,
 )
-from healmon.workers.records import Records
+from healmon.workers.records import Records, half_done
 from healmon.workers.tree import Family, heir
 from healmon.world import notes
 from healmon.world.host import Host
@@ -276,8 +276,11 @@ class Probe:
             with suppress(ProbeError):  # the start looks again, and tells
                 blockers = self.blockers(worker, one, family)
         started = one.record.wall if one.record is not None and one.record.worker else None
+        half = half_done(one.record)
+        tree = half.tree if half is not None and half.phase == "stopping" else ()
         return replace(
             one,
+            left=tuple(identity for identity in tree if family.find(identity) is not None),
             output=notes.tail(self._records.log_path(worker.name), TAIL_LINES),
             blockers=blockers,
             changed=changes.since(worker, started, now) if started is not None else "",

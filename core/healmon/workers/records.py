@@ -86,6 +86,14 @@ class Records:
             return  # a full disk must not keep a worker down
 
 
+def half_done(record: StartRecord | None) -> StartRecord | None:
+    """Return the journal row of an act that was cut short, or gave up on what it was to end."""
+    if record is None:
+        return None
+    gave_up = (record.outcome, record.fault) == ("failed", "stop")
+    return record if record.outcome == "begun" or gave_up else None
+
+
 def _read(path: Path, kind: type[_R]) -> _R | None:
     try:
         data = notes.read_small(path)

@@ -8,6 +8,7 @@ from healmon.errors import ProbeError, VetoError
 from healmon.text import clean
 from healmon.workers.acting import Act
 from healmon.workers.model import Order, StartRecord, WorkerSeen
+from healmon.workers.records import half_done
 from healmon.world.processes import Identity
 
 
@@ -30,14 +31,6 @@ async def veto_of_fresh_life(act: Act) -> None:
         members = (await act.family()).tree([act.record.old])
         if sum(facts.rss for facts in members) <= act.worker.memory_limit:
             raise VetoError("it is below its memory limit again")
-
-
-def half_done(record: StartRecord | None) -> StartRecord | None:
-    """Return the journal row of an act that was cut short, or gave up on what it was to end."""
-    if record is None:
-        return None
-    gave_up = (record.outcome, record.fault) == ("failed", "stop")
-    return record if record.outcome == "begun" or gave_up else None
 
 
 def goes_on(order: Order, half: StartRecord | None) -> bool:

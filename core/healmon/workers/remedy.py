@@ -26,7 +26,8 @@ from healmon.workers import blocking, starting
 from healmon.workers.acting import Act, FreshLife, Tools, alive_in
 from healmon.workers.model import Order, StartRecord, WorkerSeen
 from healmon.workers.proving import Proving, fault_of
-from healmon.workers.refusal import goes_on, half_done, pids, refuse, veto_of_fresh_life
+from healmon.workers.records import half_done
+from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
 from healmon.workers.stopping import Stopping
 from healmon.world.processes import Ended, Identity
 
