@@ -35,6 +35,7 @@ class Program:
         ignores: signals that it does not mind.
         leaves: it starts a daemon of the same arguments as it ends, that behaves like this.
         refuses: it cannot be started at all, and why.
+        stuck: it hangs in the kernel: no signal ends it.
     """
 
     lives: float | None = None
@@ -42,6 +43,7 @@ class Program:
     ignores: frozenset[int] = frozenset()
     leaves: Program | None = None
     refuses: SpawnError | None = None
+    stuck: bool = False
 
 
 @dataclass(slots=True)
@@ -116,7 +118,7 @@ class SimulatedProcesses:
         facts = ProcessFacts(
             identity=Identity(self._boot, pid, round(now.boot * 100) + self._serial),
             parent=parent,
-            state="S",
+            state="D" if program is not None and program.stuck else "S",
             name=clean(argv[0].rpartition("/")[2], limit=15) if argv else "",
             command=tuple(clean(part) for part in argv),
             cpu_seconds=0.0,
@@ -280,6 +282,8 @@ class SimulatedProcesses:
         if process.somebody_elses:
             raise PermissionError(1, "Operation not permitted")
         self.signals.append((identity, number))
+        if process.program.stuck:
+            return True
         stands = process.facts.state in "Tt"
         if number in (signal.SIGSTOP, signal.SIGCONT):
             state = "T" if number == signal.SIGSTOP else "S"
