@@ -34,7 +34,7 @@ def roots(record: StartRecord | None, shim: Shim | None) -> tuple[Identity, ...]
         on_record.append(shim.worker)
         on_record += [end.identity for end in shim.ends]
     if record is not None:
-        on_record += [record.worker, record.launched, record.old, *record.tree]
+        on_record += [record.worker, record.launched, record.old, *record.tree, *record.former]
     return tuple(dict.fromkeys(identity for identity in on_record if identity is not None))
 
 

@@ -202,7 +202,7 @@ class Probe:
             except ProbeError as error:
                 trouble = str(error)
                 continue
-            if ended is not None:
+            if ended is not None and not any(e.identity == identity for e in ends):
                 ends.append(EndRecord(identity=identity, ended=ended, wall=now.wall))
         return WorkerSeen(
             known=tuple(alive),

@@ -58,7 +58,7 @@ def _held(listeners: tuple[Listener, ...], doors: Doors, ports: Ports) -> str:
             facts = doors.processes.inspect(identity)
         except ProbeError:
             facts = None
-        words = clean(" ".join(facts.command), limit=100) if facts is not None else ""
+        words = clean(" ".join(facts.command), limit=200) if facts is not None else ""
         return f"pid {identity.pid} ({words}) holds it"
     uids = ", ".join(sorted({str(one.uid) for one in listeners}))
     return f"somebody who cannot be seen holds it (user id {uids})"
