@@ -187,7 +187,8 @@ class Liveness:
             patient.held, patient.halted = True, False
             hard, patient.check = patient.check.hard, Check(text=hands_off)
             return hard
-        patient.held = False
+        if patient.held:
+            patient.held, patient.check = False, Check()
         if facts.state == "T":
             return self._halted(name, patient, now)
         if not patient.halted:
