@@ -16,10 +16,13 @@ from healmon.databases.healer import DatabasesHealer
 from healmon.disks.healer import DisksHealer
 from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
+from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.world.files import SystemFiles
+from healmon.world.host import SystemHost
 from healmon.world.processes import Processes
 from healmon.world.sqlite import SystemLocks
+from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
@@ -36,7 +39,18 @@ class Parts:
 
 
 REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
-    lambda p: WorkersHealer(p.settings.workers, p.state_dir / "workers", p.processes, p.clock),
+    lambda p: WorkersHealer(
+        p.settings.workers,
+        p.state_dir / "workers",
+        p.processes,
+        p.clock,
+        equipment=Equipment(
+            ports=SystemPorts(),
+            host=SystemHost(),
+            starts_in_flight=p.settings.monitor.starts_in_flight,
+            pulse=True,
+        ),
+    ),
     lambda p: SessionsHealer(
         p.settings.sessions,
         p.settings.tasks,

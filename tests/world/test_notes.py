@@ -101,3 +101,50 @@ def test_the_last_words_are_harmless(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_worker_s_name_is_one_folder(name: str, folder: str) -> None:
     assert notes.folder_name(name) == folder
+
+
+def test_a_text_is_found_from_an_offset_on_and_looked_for_once(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"listening\nold\n")
+    found, place = notes.find_text(log, b"listening", 14)
+    assert (found, place) == (False, 14 - 8)
+    with log.open("ab") as file:
+        file.write(b"x" * 300_000 + b"list")
+    found, place = notes.find_text(log, b"listening", 14)
+    assert not found
+    with log.open("ab") as file:
+        file.write(b"ening on 8080\n")
+    assert notes.find_text(log, b"listening", place)[0], "also when it came in two pieces"
+    assert notes.find_text(log, b"listening", 0)[0]
+    assert not notes.find_text(log, b"listening", log.stat().st_size)[0]
+
+
+def test_a_text_across_the_edge_of_what_is_read_at_once_is_found(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    for start in range((1 << 18) - 8, (1 << 18) + 2):
+        log.write_bytes(b"." * start + b"ready" + b"." * 10)
+        assert notes.find_text(log, b"ready", 0)[0]
+
+
+def test_a_log_that_was_begun_anew_is_read_whole(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"ready\n")
+    assert notes.find_text(log, b"ready", 1000)[0]
+    assert notes.find_text(tmp_path / "none", b"ready", 10) == (False, 0)
+
+
+def test_only_so_much_is_read_at_once_and_the_rest_next_time(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"." * 1000 + b"ready")
+    place = 0
+    for _ in range(20):
+        found, place = notes.find_text(log, b"ready", place, limit=100)
+        if found:
+            return
+    pytest.fail("never found")
+
+
+def test_sizes_are_told_and_nothing_is_none(tmp_path: Path) -> None:
+    (tmp_path / "log").write_bytes(b"12345")
+    assert notes.size_of(tmp_path / "log") == 5
+    assert notes.size_of(tmp_path / "none") == 0

@@ -220,6 +220,22 @@ def test_a_stopped_process_shows_and_is_no_end(world: World) -> None:
     until(lambda: state(world, child) != "T", what="going on")
 
 
+def test_a_stopped_process_hears_sigterm_once_it_goes_on(world: World) -> None:
+    child = world.child()
+    world.processes.signal(child, signal.SIGSTOP)
+    until(lambda: state(world, child) == "T", what="the stop")
+    assert world.processes.signal(child, signal.SIGTERM) is True
+    assert world.processes.ended(child) is None
+    world.processes.signal(child, signal.SIGCONT)
+    assert gone(world, child) == Ended(signal=signal.SIGTERM)
+
+
+def test_what_is_started_leads_a_session_and_a_group_of_its_own(world: World) -> None:
+    facts = world.processes.inspect(world.child())
+    assert facts is not None
+    assert facts.session == facts.group == facts.identity.pid
+
+
 def state(world: World, identity: Identity) -> str:
     facts = world.processes.inspect(identity)
     return facts.state if facts is not None else ""
@@ -354,9 +370,9 @@ def test_nothing_to_run_is_the_commands_fault(world: World) -> None:
     "name", [b"sleep", b"a b", b"x) R 1 (y", b"((", b"))", b"\n)\x1b[2J", b"S 1 2 3", b""]
 )
 def test_a_hostile_name_moves_no_field(name: bytes) -> None:
-    fields = b"T 42 7 7 1026 -1 0 1 2 3 4 150 50 0 0 20 0 1 0 987654 111 222 333".split()
+    fields = b"T 42 7 8 1026 -1 0 1 2 3 4 150 50 0 0 20 0 1 0 987654 111 222 333".split()
     stat = parse_stat(b"4711 (" + name + b") " + b" ".join(fields) + b"\n")
-    assert stat == (4711, name, "T", 42, 1026, 200, 987654, 222)
+    assert stat == (4711, name, "T", 42, 7, 8, 1026, 200, 987654, 222)
 
 
 def test_a_process_lives_on_when_only_its_first_thread_has_ended() -> None:

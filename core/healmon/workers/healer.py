@@ -18,13 +18,20 @@ from healmon.plans import Diagnosis, Plan, Proof, unpack
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.workers import breaker, planning, wording
+from healmon.workers.checks.build import checker
+from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
+from healmon.workers.equipment import Equipment
+from healmon.workers.liveness import Liveness
 from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
-from healmon.workers.probe import Probe
+from healmon.workers.probe import Probe, main_of
 from healmon.workers.records import Records
 from healmon.workers.remedy import Remedy
 from healmon.world.hands import Hands
 from healmon.world.processes import Ended, Identity, Processes
+
+EVERYTHING = "*"
+"""Stands for all workers, in maintenance."""
 
 
 class WorkersHealer:
@@ -36,6 +43,7 @@ class WorkersHealer:
         processes: the door to processes.
         clock: all time.
         jitter: spread of the backoff delays; 0.0 makes them exact.
+        equipment: what it has besides.
     """
 
     name = NAME
@@ -51,14 +59,29 @@ class WorkersHealer:
         clock: Clock,
         *,
         jitter: float = breaker.JITTER,
+        equipment: Equipment | None = None,
     ) -> None:
+        equipment = equipment or Equipment()
         self._workers = {worker.name: worker for worker in workers}
         self._processes = processes
         self._clock = clock
         self._records = Records(folder)
-        self._probe = Probe(workers, self._records, processes, os.getpid())
+        self._equipment = equipment
+        self._probe = Probe(
+            workers,
+            self._records,
+            processes,
+            os.getpid(),
+            shims=equipment.shims,
+            ports=equipment.ports,
+            host=equipment.host,
+        )
         self._looking, self._doing = Hands("workers-look"), Hands("workers-act")
-        self._remedy = Remedy(self._probe, self._records, processes, clock, self._doing)
+        self._checking = Hands("workers-check")
+        self._checks = equipment.checks(self._probe, processes, clock, self._checking)
+        tools = equipment.tools(self._probe, self._records, self._checks, self._doing)
+        self._remedy = Remedy(tools, equipment.starts_in_flight)
+        self._liveness = Liveness(workers, processes, clock, self._live_check)
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
         self._judge = Judge(tuple(workers), paths, jitter)
         self._wake: Callable[[], None] = lambda: None
@@ -68,9 +91,25 @@ class WorkersHealer:
         self._acts = 0
         self._touched: dict[str, int] = {}
 
+    def _live_check(self, worker: Worker, identity: Identity, born: float) -> Checker:
+        """Return the liveness check of a process that is a worker."""
+        assert worker.liveness is not None
+        record = self._records.start(worker.name)
+        ours = record is not None and record.worker == identity
+        subject = Subject(
+            worker=worker,
+            identity=identity,
+            born=record.wall if record is not None and ours else born,
+            log=self._records.log_path(worker.name),
+            beat=record.beat if record is not None and ours else None,
+        )
+        return checker(worker.liveness, subject, self._checks)
+
     def start(self, wake: Callable[[], None]) -> None:
         """Begin watching; `wake()` asks the engine for a look as soon as a worker ends."""
         self._wake = wake
+        if self._equipment.pulse:
+            self._liveness.start(wake)
 
     async def look(self) -> Seen:
         """Return what is there now.
@@ -84,23 +123,37 @@ class WorkersHealer:
         seen = await self._looking.call(look)
         # what was acted on while we looked was seen half done: the look after the act will tell
         blurred = before | self._acting | {n for n, at in self._touched.items() if at > acts}
+        self._take_in(seen, blurred)
         seen = replace(
             seen,
             workers={
-                name: replace(one, acting=name in blurred) for name, one in seen.workers.items()
+                name: replace(one, acting=name in blurred, liveness=self._liveness.told(name))
+                for name, one in seen.workers.items()
             },
         )
         self._watch(seen)
         await self._note_ends(seen)
         return seen
 
+    def _take_in(self, seen: Seen, blurred: frozenset[str]) -> None:
+        """Let liveness know who is up, and who is not to be judged: acts, and starts not proved."""
+        begun = {
+            name
+            for name, one in seen.workers.items()
+            if one.record is not None and one.record.outcome == "begun"
+        }
+        up = {name: main_of(one) for name, one in seen.workers.items()}
+        self._liveness.seen(up, blurred | begun)
+
     def _watch(self, seen: Seen) -> None:
-        """Watch every live copy of every worker, and nobody else."""
+        """Watch every live copy of every worker and its shim, and nobody else."""
         alive = {
             facts.identity
             for one in seen.workers.values()
             for facts in (*one.known, *(m.facts for m in one.matches))
         }
+        shims = (one.shim for one in seen.workers.values())
+        alive |= {shim.shim for shim in shims if shim is not None and shim.alive}
         for identity in self._watches.keys() - alive:
             self._watches.pop(identity)()
         for identity in alive - self._watches.keys():
@@ -118,12 +171,16 @@ class WorkersHealer:
         """Write down how workers ended, for whoever looks after us."""
         for name, one in seen.workers.items():
             known = self._records.end(name)
-            fresh = [e for e in one.ends if e.ended != Ended() and not _same_end(e, known)]
-            if fresh:
-                await self._looking.call(partial(self._records.put_end, name, fresh[-1]))
+            told = [end for end in one.ends if end.ended != Ended()]
+            fresh = max(told, key=lambda end: end.wall, default=None)
+            if fresh is not None and not _same_end(fresh, known):
+                await self._looking.call(partial(self._records.put_end, name, fresh))
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge all workers."""
+        held = {name for name, until in known.maintenance.items() if until > now.wall}
+        everybody = EVERYTHING in held
+        self._liveness.maintain(frozenset(self._workers) if everybody else frozenset(held))
         diagnosis = self._judge.diagnose(seen, known, now)
         # where to look first next time; it changes no judgement
         memories = {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
@@ -159,8 +216,10 @@ class WorkersHealer:
             raise VetoError(f"{plan.component} is no longer configured")
         order = unpack(plan.order, Order)
         self._acting.add(worker.name)
+        ailing = self._liveness.hold(worker.name)
+        fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
         try:
-            return await self._remedy.carry_out(worker, order, plan.origin, hand)
+            return await self._remedy.carry_out(worker, order, plan.origin, hand, fresh_life)
         finally:
             self._acting.discard(worker.name)
             self._acts += 1
@@ -175,6 +234,8 @@ class WorkersHealer:
         for cancel in self._watches.values():
             cancel()
         self._watches.clear()
+        await self._liveness.close()
+        self._checking.close()
         self._looking.close()
         self._doing.close()
 

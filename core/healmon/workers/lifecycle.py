@@ -134,6 +134,8 @@ def _attempted(
     if lost and not (record.outcome == "verified" and alive):
         # the memory was lost, the record was not: it tells who it is, not what to count
         return replace(memory, attempt=record.number)
+    if record.verb == "stop":
+        return replace(memory, attempt=record.number)  # no start: nothing to count
     memory = replace(memory, attempt=record.number, identity=None)
     if record.fresh:
         memory = replace(breaker.forgiven(memory), completed="")

@@ -146,6 +146,11 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         phase: how far it has come.
         old: the process that is to be replaced or stopped.
         level: how far the start was proved.
+        wish: number of the wish of a person that comes with it; 0: none.
+        tree: all that belongs to `old`, as it was seen before it was stopped.
+        former: who the worker was in the runs before, newest first: what they left is its own.
+        log_offset: bytes that its output log had before.
+        beat: wall seconds of the newest sign of life before.
     """
 
     number: int
@@ -164,6 +169,11 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     phase: Phase = "decided"
     old: Identity | None = None
     level: Level = ""
+    wish: int = 0
+    tree: tuple[Identity, ...] = ()
+    former: tuple[Identity, ...] = ()
+    log_offset: int = 0
+    beat: float | None = None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -191,6 +201,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         wish: number of the wish of a person that comes with it; 0: none.
         identity: the process that is to be replaced or stopped; None: there was none.
         trial: the one trial of a quarantine.
+        sick: it is replaced because it is unhealthy; once it is well again nothing is done.
+        orphans: who is left over from an earlier run and must be stopped first.
     """
 
     verb: Verb
@@ -198,6 +210,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     wish: int = 0
     identity: Identity | None = None
     trial: bool = False
+    sick: bool = False
+    orphans: tuple[Identity, ...] = ()
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -284,6 +298,8 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
         liveness: what its liveness check says; None: there is none.
         use: what it and everything below it uses; None when it is not up.
         blockers: who holds what it needs, when it is not up.
+        changed: what was changed on disk since it was started, in words; empty: nothing.
+        left: who lives of those that a stop, which was cut short or gave up, has yet to end.
     """
 
     known: tuple[ProcessFacts, ...] = ()
@@ -301,6 +317,8 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     liveness: Check | None = None
     use: Use | None = None
     blockers: tuple[Blocker, ...] = ()
+    changed: str = ""
+    left: tuple[Identity, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

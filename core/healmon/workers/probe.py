@@ -1,56 +1,83 @@
-"""Looking for workers: by identity, by pid file, by command line. Touches nothing."""
+"""Looking for workers: by their shim, by identity, by pid file, by command line. Touches nothing.
+
+The order of evidence: what the shim wrote down and holds the lock for; who was recorded; a pid file
+whose process has the right arguments; the exact arguments. A name that only stands somewhere in a
+command line is no evidence at all.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import partial
 
 from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
-from healmon.workers import match
-from healmon.workers.model import EndRecord, How, Match, Seen, StartRecord, WorkerSeen
-from healmon.workers.records import Records
+from healmon.workers import changes, memory
+from healmon.workers.beats import Beats
+from healmon.workers.blocking import Blocking, needed_ports
+from healmon.workers.finder import Candidates, Everyone, Finder
+from healmon.workers.model import (
+    Blocker,
+    EndRecord,
+    HostSeen,
+    Match,
+    Seen,
+    StartRecord,
+    WorkerSeen,
+)
+from healmon.workers.records import Records, half_done
+from healmon.workers.tree import Family, heir
 from healmon.world import notes
-from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
+from healmon.world.host import Host
+from healmon.world.ports import Ports
+from healmon.world.processes import DEAD, Ended, Identity, Processes, ProcessFacts
+from healmon.world.shims import Shim, Shims
 
-SETTLED_AGE = 10.0
-"""Seconds after which a process is taken to be what it will stay; before, it may still exec."""
 FULL_EVERY = 10
 """Every so many looks all processes are looked at again, whatever was seen before."""
-CLOCK_GRAIN = 0.05
-"""Seconds that file times and process ages are coarse."""
-ANCESTORS = 32
 TAIL_LINES = 5
 
 
 class Probe:
-    """Looks at all workers; remembers only what makes the next look cheap.
+    """Looks at all workers; remembers only what makes the next look cheap, and their growth.
 
     Args:
         workers: who must be up.
         records: what healmon wrote about them.
         processes: the door.
         own_pid: of healmon itself.
+        shims: the door to what lives above them; None: they are started without.
+        ports: the door to ports and locks; None: nothing is known of them.
+        host: the door to the host; None: nothing is known of it.
     """
 
     def __init__(
-        self, workers: Iterable[Worker], records: Records, processes: Processes, own_pid: int
+        self,
+        workers: Iterable[Worker],
+        records: Records,
+        processes: Processes,
+        own_pid: int,
+        *,
+        shims: Shims | None = None,
+        ports: Ports | None = None,
+        host: Host | None = None,
     ) -> None:
         self._workers = tuple(workers)
         self._records = records
         self._processes = processes
-        self._own_pid = own_pid
-        self._needles: dict[str, list[Worker]] = {}
-        for worker in self._workers:
-            self._needles.setdefault(match.needle(worker), []).append(worker)
-        self._namespace: int | None = None
-        self._boot = ""
+        self._shims = shims
+        self._blocking = Blocking(ports, processes.inspect) if ports is not None else None
+        self._host = host
+        self.finder = Finder(self._workers, processes, own_pid)
+        self._beats = Beats()
         self._looks = 0
-        self._settled: set[int] = set()
         self._cpu: dict[Identity, tuple[float, float]] = {}
-        self._beats: dict[str, tuple[float, float, float]] = {}
+        self._usage: dict[Identity, memory.Usage] = {}
+        self._kin: dict[str, frozenset[Identity]] = {}
 
     def look(self, hints: dict[str, Identity], acting: frozenset[str], now: Reading) -> Seen:
         """Return what is there. Blocks; call it on a thread of its own.
@@ -66,60 +93,105 @@ class Probe:
         known = {w.name: self._known(w, hints.get(w.name), now) for w in self._workers}
         full = self._looks % FULL_EVERY == 0 or any(not k.known for k in known.values())
         self._looks += 1
-        everyone, found = self._scan(full=full)
+        kin = frozenset(i.pid for kin in self._kin.values() for i in kin)
+        everyone, found = self.finder.scan(full=full, kin=kin)
+        family = self._family(everyone, (f for k in known.values() for f in k.known))
         cpu = self._cpu_since(f for k in known.values() for f in k.known)
         seen: dict[str, WorkerSeen] = {}
+        usage, self._usage = self._usage, {}
         for worker in self._workers:
-            one = self._with_matches(worker, known[worker.name], found, everyone)
-            up = bool(one.known or one.matches)
-            beat, age = self._beat(worker, now) if up else (None, None)
-            log = self._records.log_path(worker.name)
-            seen[worker.name] = replace(
+            one = self._found(worker, known[worker.name], found, everyone, family)
+            one = replace(
                 one,
-                beat=beat,
-                beat_age=age,
                 cpu={f.identity.pid: cpu[f.identity] for f in one.known if f.identity in cpu},
-                output="" if up else notes.tail(log, TAIL_LINES),
                 acting=worker.name in acting,
             )
+            main = main_of(one)
+            if main is None:
+                seen[worker.name] = self._of_the_absent(worker, one, family, now)
+            else:
+                seen[worker.name] = self._of_the_living(worker, one, main, family, usage, now)
         return Seen(
-            boot=self._boot,
+            boot=self.finder.boot,
             workers=seen,
             everyone=everyone if full else None,
-            veiled=self._veiled() if full else False,
+            veiled=self.finder.veiled() if full else False,
+            host=self._host_seen(),
         )
 
     def look_at(self, worker: Worker, known: Identity | None, now: Reading) -> WorkerSeen:
         """Return a full look at one worker, for the moment before acting and for the proof."""
         one = self._known(worker, known, now)
-        everyone, found = self._scan(full=True)
-        return self._with_matches(worker, one, found, everyone)
+        everyone, found = self.finder.scan(full=True)
+        return self._found(worker, one, found, everyone, self._family(everyone, one.known))
+
+    def family(self) -> Family:
+        """Return all processes there are."""
+        return self._family(self.finder.scan(full=True)[0], ())
+
+    def blockers(self, worker: Worker, one: WorkerSeen, family: Family) -> tuple[Blocker, ...]:
+        """Return who holds what a worker needs that is not up.
+
+        Raises:
+            ProbeError: it cannot be told.
+        """
+        if self._blocking is None:
+            return ()
+        lock = str(self._records.lock_path(worker.name))
+        locked = partial(self._locked, worker)
+        return self._blocking.blockers(worker, one, family, lock, locked)
+
+    def may_be_blocked(self, worker: Worker, one: WorkerSeen) -> bool:
+        """Return whether it takes a look at all processes to tell that nothing is in the way."""
+        locked = one.shim is not None and one.shim.locked
+        return self._blocking is not None and (locked or bool(needed_ports(worker)))
 
     def newborn(self, worker: Worker, record: StartRecord, now: Reading) -> Match | None:
-        """Return the process that a pid file names, if both are younger than a start.
+        """Return the process that a pid file names, if both are younger than a start."""
+        return self.finder.newborn(worker, record, now)
 
-        For the moment after a start: a daemon may have given itself a title that is no command
-        line, but a pid file and a process that came after the start can only come from it.
+    def kin(self, name: str) -> frozenset[Identity]:
+        """Return everything that belonged to a worker when it was last looked at."""
+        return self._kin.get(name, frozenset())
+
+    def tree(self, identity: Identity) -> frozenset[Identity]:
+        """Return everything that belongs to a process that is a worker now; looks at all."""
+        family = self.family()
+        return frozenset(facts.identity for facts in family.tree([identity]))
+
+    def shim(self, worker: Worker) -> Shim | None:
+        """Return what a worker's shim wrote down; None when it has none.
+
+        Raises:
+            ProbeError: it cannot be read.
         """
-        if not worker.pid_file:
+        if self._shims is None:
             return None
-        written = notes.changed_at(worker.pid_file)
-        named = self._named_by_pid_file(worker)
-        if written is None or named is None or written < record.wall - CLOCK_GRAIN:
-            return None
-        young = named.age <= now.steady - record.steady + CLOCK_GRAIN
-        return Match(named, "pid file") if young else None
+        return self._shims.look(str(self._records.folder(worker.name)))
+
+    def _locked(self, worker: Worker) -> bool:
+        shim = self.shim(worker)
+        return shim is not None and shim.locked
+
+    def _family(self, everyone: Everyone, known: Iterable[ProcessFacts]) -> Family:
+        # who is known may have been left out of a scan that was not of all
+        return Family({**{f.identity: f for f in known}, **everyone}.values(), self.finder.own_pid)
 
     def _known(self, worker: Worker, hint: Identity | None, now: Reading) -> WorkerSeen:
         """Return what is known of a worker without searching for it."""
         record = self._records.start(worker.name)
-        asked = [hint]
-        if record is not None:
-            asked += [record.worker, record.launched]
-        alive: list[ProcessFacts] = []
         recorded = self._records.end(worker.name)
+        trouble, shim = "", None
+        try:
+            shim = self.shim(worker)
+        except ProbeError as error:
+            trouble = str(error)
+        asked = [shim.worker if shim is not None else None, hint]
+        if record is not None:
+            asked += [record.worker, record.launched, record.old]
         ends = [recorded] if recorded is not None else []
-        trouble = ""
+        ends += _ends_of(shim)
+        alive: list[ProcessFacts] = []
         for identity in dict.fromkeys(i for i in asked if i is not None):
             try:
                 facts = self._processes.inspect(identity)
@@ -130,7 +202,7 @@ class Probe:
             except ProbeError as error:
                 trouble = str(error)
                 continue
-            if ended is not None:
+            if ended is not None and not any(e.identity == identity for e in ends):
                 ends.append(EndRecord(identity=identity, ended=ended, wall=now.wall))
         return WorkerSeen(
             known=tuple(alive),
@@ -138,115 +210,88 @@ class Probe:
             wish=self._records.wish(worker.name),
             ends=tuple(ends),
             trouble=trouble,
+            shim=shim,
         )
 
-    def _scan(
-        self, *, full: bool
-    ) -> tuple[dict[Identity, ProcessFacts], dict[str, list[ProcessFacts]]]:
-        """Return who was looked at, and for each worker those that may be it."""
-        skip = set[int]() if full else self._settled
-        settled = set(skip)
-        everyone: dict[Identity, ProcessFacts] = {}
-        found: dict[str, list[ProcessFacts]] = {}
-        needles = set(self._needles)
-        for facts in self._processes.everyone(skip):
-            everyone[facts.identity] = facts
-            hits = match.may_be(facts, needles) if facts.state not in DEAD else set[str]()
-            for hit in hits:
-                for worker in self._needles[hit]:
-                    found.setdefault(worker.name, []).append(facts)
-            if not hits and facts.age > SETTLED_AGE:
-                settled.add(facts.identity.pid)
-        self._settled = settled
-        for identity in everyone:
-            self._boot = identity.boot
-            break
-        return everyone, found
-
-    def _with_matches(
+    def _found(
         self,
         worker: Worker,
         one: WorkerSeen,
-        found: dict[str, list[ProcessFacts]],
-        everyone: dict[Identity, ProcessFacts],
+        found: Candidates,
+        everyone: Everyone,
+        family: Family,
     ) -> WorkerSeen:
-        matches: dict[Identity, Match] = {}
-        trouble = one.trouble
-        named: ProcessFacts | None = None
-        try:
-            named = self._named_by_pid_file(worker) if worker.pid_file and not one.known else None
-        except ProbeError as error:
-            trouble = trouble or str(error)
+        """Return a look at a worker with all that a search adds to it."""
+        if not one.known and may_have_left_a_daemon(worker, one.record, one.shim):
+            daemon = self._left(worker, one.shim, family)
+            one = replace(one, known=(daemon,) if daemon is not None else ())
+        known = [f.identity for f in one.known]
         candidates = found.get(worker.name, [])
-        if named is not None and named.identity not in {f.identity for f in candidates}:
-            candidates = [*candidates, named]
-        for facts in candidates:
-            by_file = named is not None and facts.identity == named.identity
-            like = self._likeness(worker, facts)
-            how: How = "pid file" if by_file else "command line"
-            if like == "exact" or (by_file and like == "unclear"):
-                matches[facts.identity] = Match(facts, how)
-            elif like == "unclear":
-                trouble = trouble or (
-                    f"pid {facts.identity.pid} may be it, but the directory it was started in "
-                    "cannot be told (set pid_file, or start it by its absolute path)"
-                )
-        known = {f.identity for f in one.known}
-        if len(matches) > 1 or (known and not matches.keys() <= known):
-            matches = self._with_lines(matches, everyone)  # whose child is whose: rarely asked
-        return replace(one, matches=_leaders(matches), trouble="" if known or matches else trouble)
+        matches, trouble = self.finder.matches(worker, known, candidates, everyone)
+        certain = known or matches
+        return replace(one, matches=matches, trouble="" if certain else one.trouble or trouble)
 
-    def _with_lines(
-        self, matches: dict[Identity, Match], everyone: dict[Identity, ProcessFacts]
-    ) -> dict[Identity, Match]:
-        parents = {f.identity.pid: f.parent for f in everyone.values()}
-
-        def parent_of(pid: int) -> int:
-            if pid not in parents:
-                parents[pid] = self._parent(pid)
-            return parents[pid]
-
-        return {i: replace(m, line=_line(m.facts, parent_of)) for i, m in matches.items()}
-
-    def _named_by_pid_file(self, worker: Worker) -> ProcessFacts | None:
-        pid = notes.read_pid(worker.pid_file)
-        identity = self._processes.identify(pid) if pid is not None else None
-        return self._processes.inspect(identity) if identity is not None else None
-
-    def _likeness(self, worker: Worker, facts: ProcessFacts) -> match.Likeness:
-        own = self._own_namespace()
-        if facts.identity.pid == self._own_pid or (
-            own and facts.namespace and facts.namespace != own
-        ):
-            return ""  # a container's copy is the container's business
+    def _left(self, worker: Worker, shim: Shim | None, family: Family) -> ProcessFacts | None:
+        """Return the daemon that a start left behind: below its shim, else by the lock it holds."""
+        if shim is not None and shim.alive:
+            return heir(family, shim.shim)
+        if self._blocking is None:
+            return None
         try:
-            origin = self._processes.origin(facts.identity)
+            holders = self._blocking.lock_holders(str(self._records.lock_path(worker.name)))
         except ProbeError:
-            return ""
-        return match.likeness(worker, origin) if origin is not None else ""
+            return None
+        found = [facts for facts in map(family.find, holders) if facts is not None]
+        return min(found, key=lambda facts: facts.identity.ticks, default=None)
 
-    def _parent(self, pid: int) -> int:
-        """Return the parent of somebody who was left out of this scan; 0 when it is gone."""
-        try:
-            identity = self._processes.identify(pid)
-            facts = self._processes.inspect(identity) if identity is not None else None
-        except ProbeError:
-            return 0
-        return facts.parent if facts is not None else 0
+    def _of_the_living(
+        self,
+        worker: Worker,
+        one: WorkerSeen,
+        main: ProcessFacts,
+        family: Family,
+        usage: dict[Identity, memory.Usage],
+        now: Reading,
+    ) -> WorkerSeen:
+        shim = one.shim.shim if one.shim is not None and one.shim.alive else None
+        members = family.tree([main.identity], shim) or (main,)
+        self._kin[worker.name] = frozenset(f.identity for f in members)
+        before = usage.get(main.identity, memory.Usage())
+        sizes = [facts.rss for facts in members]
+        mine = memory.taken(before, now.steady, sizes, worker.memory_limit)
+        self._usage[main.identity] = mine
+        beat, age = self._beats.age(worker, now)
+        spawned = one.record is not None and one.record.worker == main.identity
+        # the wall clock may have been set since: what was written down then is compared with then
+        started = one.record.wall if spawned and one.record else now.wall - main.age
+        changed = changes.since(worker, started, now)
+        return replace(one, use=mine.use, beat=beat, beat_age=age, changed=changed)
 
-    def _own_namespace(self) -> int:
-        if self._namespace is None:
-            identity = self._processes.identify(self._own_pid)
-            facts = self._processes.inspect(identity) if identity is not None else None
-            self._namespace = facts.namespace if facts is not None else 0
-        return self._namespace
+    def _of_the_absent(
+        self, worker: Worker, one: WorkerSeen, family: Family, now: Reading
+    ) -> WorkerSeen:
+        self._kin.pop(worker.name, None)
+        blockers: tuple[Blocker, ...] = ()
+        if not one.acting:
+            with suppress(ProbeError):  # the start looks again, and tells
+                blockers = self.blockers(worker, one, family)
+        started = one.record.wall if one.record is not None and one.record.worker else None
+        half = half_done(one.record)
+        tree = half.tree if half is not None and half.phase == "stopping" else ()
+        return replace(
+            one,
+            left=tuple(identity for identity in tree if family.find(identity) is not None),
+            output=notes.tail(self._records.log_path(worker.name), TAIL_LINES),
+            blockers=blockers,
+            changed=changes.since(worker, started, now) if started is not None else "",
+        )
 
-    def _veiled(self) -> bool:
-        try:
-            self._processes.identify(1)
-        except ProbeError:
-            return True  # there is always a process 1
-        return False
+    def _host_seen(self) -> HostSeen:
+        if self._host is not None:
+            with suppress(ProbeError):
+                total, available = self._host.memory()
+                return HostSeen(memory_total=total, memory_available=available)
+        return HostSeen()
 
     def _cpu_since(self, alive: Iterable[ProcessFacts]) -> dict[Identity, int]:
         """Return percent of one core that each used since the last look."""
@@ -263,40 +308,31 @@ class Probe:
                 self._cpu[facts.identity] = before[facts.identity]
         return percent
 
-    def _beat(self, worker: Worker, now: Reading) -> tuple[float | None, float | None]:
-        """Return when a worker last showed life, and how long ago that is.
 
-        Once a beat has been seen its age grows with steady time: neither a clock that is set nor
-        a suspended host makes a worker look silent.
-        """
-        if not worker.heartbeat_file:
-            return None, None
-        try:
-            beat = notes.changed_at(worker.heartbeat_file)
-        except ProbeError:
-            beat = None
-        if beat is None:
-            self._beats.pop(worker.name, None)
-            return None, float("inf")
-        known = self._beats.get(worker.name)
-        if known is None or known[0] != beat:
-            known = (beat, now.steady, max(0.0, now.wall - beat))
-            self._beats[worker.name] = known
-        return beat, known[2] + (now.steady - known[1])
+def main_of(one: WorkerSeen) -> ProcessFacts | None:
+    """Return the process that is a worker, by the best evidence; None when it is not up."""
+    for facts in (*one.known, *(m.facts for m in one.matches)):
+        return facts
+    return None
 
 
-def _line(facts: ProcessFacts, parent_of: Callable[[int], int]) -> tuple[int, ...]:
-    """Return the pids of the ancestors of a process, nearest first, as far as they are known."""
-    line: list[int] = []
-    pid = facts.parent
-    while pid > 1 and len(line) < ANCESTORS:
-        line.append(pid)
-        pid = parent_of(pid)
-    return tuple(line)
+def may_have_left_a_daemon(worker: Worker, record: StartRecord | None, shim: Shim | None) -> bool:
+    """Return whether what lives below a shim may be the worker, and not only its orphans.
+
+    It may when its program ended well and nobody was ever proved to be the worker: a start that
+    leaves a daemon looks like that, and so does one that a killed healmon did not see to its end.
+    What a shim that was killed, too, could not write down is given the benefit of the doubt: the
+    lock is held, so something of it lives, and no second copy can be started.
+    """
+    if shim is None or not (shim.alive or shim.locked) or worker.forks is False:
+        return False
+    if record is not None and record.number == shim.number and record.worker is not None:
+        return False
+    ends = [end.ended for end in shim.ends if end.main]
+    return ends[-1] == Ended(code=0) if ends else not shim.alive
 
 
-def _leaders(matches: dict[Identity, Match]) -> tuple[Match, ...]:
-    """Return the matches without those that others of them started, oldest first."""
-    pids = {identity.pid for identity in matches}
-    leaders = [m for m in matches.values() if not pids & set(m.line)]
-    return tuple(sorted(leaders, key=lambda m: -m.facts.age))
+def _ends_of(shim: Shim | None) -> list[EndRecord]:
+    """Return what a shim saw: how processes ended that nobody else could take leave of."""
+    ends = shim.ends if shim is not None else ()
+    return [EndRecord(identity=e.identity, ended=e.ended, wall=e.wall) for e in ends]

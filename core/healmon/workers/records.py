@@ -16,6 +16,8 @@ from healmon.workers.model import EndRecord, StartRecord, Wish
 from healmon.world import notes
 
 STARTED, ENDED, WANTED, OUTPUT = "started.json", "ended.json", "wanted.json", "output.log"
+LOCK = "instance.lock"
+"""What the shim holds, and whatever inherited its descriptor."""
 
 _R = TypeVar("_R", StartRecord, EndRecord, Wish)
 
@@ -31,9 +33,17 @@ class Records:
         self._folder = folder
         self._cache: dict[tuple[str, str], StartRecord | EndRecord | Wish | None] = {}
 
+    def folder(self, name: str) -> Path:
+        """Return where everything of a worker is."""
+        return self._folder / notes.folder_name(name)
+
     def log_path(self, name: str) -> Path:
         """Return where the output of a worker goes."""
-        return self._folder / notes.folder_name(name) / OUTPUT
+        return self.folder(name) / OUTPUT
+
+    def lock_path(self, name: str) -> Path:
+        """Return the instance lock of a worker."""
+        return self.folder(name) / LOCK
 
     def start(self, name: str) -> StartRecord | None:
         """Return the newest attempt to start a worker."""
@@ -60,7 +70,7 @@ class Records:
         self._put(name, WANTED, record)
 
     def _path(self, name: str, file: str) -> Path:
-        return self._folder / notes.folder_name(name) / file
+        return self.folder(name) / file
 
     def _get(self, name: str, file: str, kind: type[_R]) -> _R | None:
         if (name, file) not in self._cache:
@@ -74,6 +84,14 @@ class Records:
             notes.write_record(self._path(name, file), msgspec.json.encode(record))
         except OSError:
             return  # a full disk must not keep a worker down
+
+
+def half_done(record: StartRecord | None) -> StartRecord | None:
+    """Return the journal row of an act that was cut short, or gave up on what it was to end."""
+    if record is None:
+        return None
+    gave_up = (record.outcome, record.fault) == ("failed", "stop")
+    return record if record.outcome == "begun" or gave_up else None
 
 
 def _read(path: Path, kind: type[_R]) -> _R | None:

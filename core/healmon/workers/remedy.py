@@ -1,360 +1,277 @@
 """Starting, restarting and stopping a worker: look again, act step by step, prove it.
 
-A start writes `started.json` before it spawns, when it has spawned and when it knows the outcome;
-whoever takes over in between (a healmon that comes after a killed one) finds the process by it.
+    decided ──▶ stopping ──▶ stopped ──▶ spawning ──▶ spawned ──▶ verified
+
+Each phase is written down before its step (`healmon.workers.acting`). An act that a killed healmon
+left half done is taken up where it stopped: an order with the number of its record continues it, a
+later one ends first what it was about to end.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, nullcontext
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec.structs import replace
 
-from healmon.clock import Clock
+from healmon.clock import Reading
 from healmon.config.settings import Worker
-from healmon.errors import ProbeError, RemedyError, SpawnError, VetoError
+from healmon.errors import VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof, pack
 from healmon.text import clean
-from healmon.units import format_duration
-from healmon.workers.model import (
-    Desired,
-    EndRecord,
-    Fault,
-    Match,
-    Order,
-    StartRecord,
-    Wish,
-    WorkerSeen,
-)
-from healmon.workers.probe import Probe
-from healmon.workers.records import Records
-from healmon.world import notes
-from healmon.world.hands import Hands
-from healmon.world.processes import DEAD, KILL, TERM, Ended, Identity, Launch, Processes
+from healmon.workers import blocking, starting
+from healmon.workers.acting import Act, FreshLife, Tools, alive_in
+from healmon.workers.model import Order, StartRecord, WorkerSeen
+from healmon.workers.proving import Proving, fault_of
+from healmon.workers.records import half_done
+from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
+from healmon.workers.stopping import Stopping
+from healmon.world.processes import Ended, Identity
 
-LOG_LIMIT: Final = 10_000_000
-"""Bytes of an output log above which the next start sets it aside."""
-KILL_TIMEOUT: Final = 5.0
-"""Seconds a process may take to end after SIGKILL."""
-DAEMON_TIMEOUT: Final = 5.0
-"""Seconds to look for a daemon after a start that ended at once, when none was promised."""
-STEP: Final = 0.1
-
-T = TypeVar("T")
+FORMER_KEPT: Final = 16
+"""Earlier processes of a worker that are remembered."""
+FRESH: Final = 0.5
+"""Seconds that a look is good for; what came in between may have taken longer."""
 
 
 class Remedy:
     """Carries out the orders for workers.
 
     Args:
-        probe: looks again.
-        records: where starts, ends and wishes are written down.
-        processes: the door.
-        clock: all waiting.
-        hands: a thread for calls that may hang.
+        tools: what all acts use.
+        starts_in_flight: starts at the same time that healmon makes by itself; 0: any number.
     """
 
-    def __init__(
-        self, probe: Probe, records: Records, processes: Processes, clock: Clock, hands: Hands
-    ) -> None:
-        self._probe = probe
-        self._records = records
-        self._processes = processes
-        self._clock = clock
-        self._hands = hands
+    def __init__(self, tools: Tools, starts_in_flight: int = 0) -> None:
+        self._tools = tools
+        self._slots = asyncio.Semaphore(starts_in_flight) if starts_in_flight else None
 
-    async def carry_out(self, worker: Worker, order: Order, origin: str, hand: Hand) -> Proof:
+    async def carry_out(
+        self,
+        worker: Worker,
+        order: Order,
+        origin: str,
+        hand: Hand,
+        fresh_life: FreshLife | None = None,
+    ) -> Proof:
         """Do what is ordered and prove it.
+
+        Args:
+            worker: its settings.
+            order: what is to be done.
+            origin: who asked.
+            hand: journals.
+            fresh_life: what shows that one that seemed to hang works again; then it is left alone.
 
         Raises:
             VetoError: the world is not as planned; nothing was touched.
             RemedyError: a step failed, or the proof did not come.
         """
-        one = await self._look(worker, order.identity)
-        alive = _alive(one)
-        _refuse(order, one, alive)
         if order.verb == "stop":
-            return await self._stop_for_good(worker, order, origin, hand, alive)
+            act, one = await self._begin(worker, order, origin, hand)
+            return await self._stop_for_good(act, one)
+        async with self._slot(order):
+            act, one = await self._begin(worker, order, origin, hand)
+            act.fresh_life = fresh_life if not order.wish else None
+            old = act.record.old
+            await self._replace(act, one)
+            end = await Proving(act).settled()
+            if end is not None:
+                return await _ended_at_once(act, end)
+            identity = act.record.worker
+            assert identity is not None
+            await Proving(act).sole(identity)
+            readiness = await Proving(act).ready(identity)
+            await act.keep(phase="verified", outcome="verified")
+        moved = await Proving(act).progressing(identity) if act.record.level == "V3" else ""
+        return self._proof(act, old, f"{readiness}; {moved}" if moved else readiness)
+
+    def _slot(self, order: Order) -> AbstractAsyncContextManager[None]:
+        """Return a place among the starts in flight; a person need not wait for one."""
+        if self._slots is None or order.wish:
+            return nullcontext()
+        return self._slots
+
+    async def _begin(
+        self, worker: Worker, order: Order, origin: str, hand: Hand
+    ) -> tuple[Act, WorkerSeen]:
+        """Look again; return the act, and what it begins from.
+
+        Raises:
+            VetoError: the world is not as it was when the plan was made.
+        """
+        now = self._tools.clock.read()
+        act = Act(self._tools, worker, order, hand, _new_record(order, origin, now))
+        one = await act.look(order.identity)
+        act.record = replace(act.record, former=_former(one))
+        alive, half = alive_in(one), half_done(one.record)
+        refuse(order, one, alive)
         old = order.identity if order.identity in alive else None
-        if old is not None:
-            await self._stop(worker, old, hand)
-            await self._nobody_left(worker, old)
-        await hand.about_to(f"start {worker.name}: {clean(' '.join(worker.argv))}")
-        if order.wish:
-            await self._wish(worker, order, "up", origin)
-        return await self._start(worker, order, origin, old)
+        if half is None:
+            act.record = replace(act.record, old=old)
+        elif goes_on(order, half):
+            act.record = replace(half, verb=order.verb, wish=order.wish or half.wish)
+        else:
+            # what that act was about to end is ended first
+            tree = (*filter(None, [half.old]), *half.tree)
+            act.record = replace(act.record, old=old, tree=tree)
+        return act, one
 
     # Stopping.
 
-    async def _stop_for_good(
-        self, worker: Worker, order: Order, origin: str, hand: Hand, alive: list[Identity]
-    ) -> Proof:
-        await hand.about_to(f"keep {worker.name} down until somebody starts it")
-        await self._wish(worker, order, "down", origin)
-        if order.identity not in alive:
-            return Proof(f"{worker.name} was not up; healmon leaves it down")
-        assert order.identity is not None
-        await self._stop(worker, order.identity, hand)
-        return Proof(f"pid {order.identity.pid} is gone; healmon leaves {worker.name} down")
+    async def _stop_for_good(self, act: Act, one: WorkerSeen) -> Proof:
+        name, old = act.worker.name, act.record.old
+        await act.hand.about_to(f"keep {name} down until somebody starts it")
+        await act.keep()
+        await act.wish("down")
+        gone = await self._stop(act, one)
+        await act.keep(phase="stopped", outcome="verified")
+        if old is None and not gone:
+            return Proof(f"{name} was not up; healmon leaves it down")
+        with_it = sum(1 for who in gone if who != old)
+        who = f"pid {old.pid}" if old is not None else f"what was left of {name}"
+        more = f" and {with_it} more of its processes" if old is not None and with_it else ""
+        verb = "are" if more else "is"
+        return Proof(f"{who}{more} {verb} gone; healmon leaves {name} down")
 
-    async def _stop(self, worker: Worker, identity: Identity, hand: Hand) -> None:
-        pid = identity.pid
-        for number, word, patience in (
-            (TERM, "SIGTERM", worker.stop_timeout),
-            (KILL, "SIGKILL", KILL_TIMEOUT),
-        ):
-            await hand.about_to(f"send {word} to pid {pid} ({worker.name})")
-            try:
-                sent = await self._call(partial(self._processes.signal, identity, number))
-            except PermissionError:
-                message = f"pid {pid} is somebody else's: {word} is not permitted"
-                raise RemedyError(message, remedy="run healmon as that user or as root") from None
-            if not sent or await self._ends_within(identity, patience):
-                await self._note_end(worker, identity)
-                return
-        raise RemedyError(
-            f"pid {pid} survived SIGKILL for {KILL_TIMEOUT:g} s; no second copy is started",
-            remedy="it hangs in the kernel, on a dead disk or mount perhaps",
-        )
+    async def _stop(self, act: Act, one: WorkerSeen) -> tuple[Identity, ...]:
+        """End the old process with all that belongs to it, and the orphans; return who that was."""
+        old, order = act.record.old, act.order
+        shim = one.shim.shim if one.shim is not None and one.shim.alive else None
+        orphans = await self._orphans(act, one) if order.orphans else ()
+        roots = (*filter(None, [old]), *act.record.tree, *orphans)
+        if not roots:
+            return ()
+        stopping = Stopping(act, roots, shim)
+        await stopping.all()
+        if old is not None:
+            await act.note_end(old)
+        return stopping.known
 
-    async def _nobody_left(self, worker: Worker, old: Identity) -> None:
-        """Return once no process of the old worker is left (it may have had helpers)."""
-        deadline = self._clock.read().steady + worker.stop_timeout
-        while left := _alive(await self._look(worker, old)):
-            if self._clock.read().steady >= deadline:
-                pids = ", ".join(str(identity.pid) for identity in left)
-                raise RemedyError(
-                    f"pid {old.pid} is gone, but pid {pids} of {worker.name} still runs; "
-                    "no second copy is started"
+    async def _orphans(self, act: Act, one: WorkerSeen) -> tuple[Identity, ...]:
+        """Return which of the orphans that are to be stopped live.
+
+        Raises:
+            VetoError: one of them is not shown to be the worker's own.
+        """
+        family = await act.family()
+        shim = one.shim.shim if one.shim is not None and one.shim.alive else None
+        kin = {f.identity for f in family.tree(blocking.roots(one.record, one.shim), shim)}
+        blockers = await act.call(partial(act.tools.probe.blockers, act.worker, one, family))
+        kin |= {b.identity for b in blockers if b.orphan and b.identity is not None}
+        alive = tuple(who for who in act.order.orphans if family.find(who) is not None)
+        for orphan in alive:
+            if orphan not in kin:
+                raise VetoError(
+                    f"pid {orphan.pid} is not shown to be left over from {act.worker.name}"
                 )
-            await self._clock.sleep(STEP)
-
-    async def _note_end(self, worker: Worker, identity: Identity) -> None:
-        ended = self._processes.ended(identity) or Ended()
-        record = EndRecord(identity=identity, ended=ended, wall=self._clock.read().wall)
-        await self._call(partial(self._records.put_end, worker.name, record))
-
-    async def _wish(self, worker: Worker, order: Order, desired: Desired, origin: str) -> None:
-        wall = self._clock.read().wall
-        wish = Wish(number=order.wish, desired=desired, wall=wall, origin=origin)
-        await self._call(partial(self._records.put_wish, worker.name, wish))
+        return alive
 
     # Starting.
 
-    async def _start(
-        self, worker: Worker, order: Order, origin: str, old: Identity | None
-    ) -> Proof:
-        now = self._clock.read()
-        record = StartRecord(
-            number=order.number,
-            wall=now.wall,
-            steady=now.steady,
-            trial=order.trial,
-            fresh=order.wish > 0,
-            origin=origin,
-        )
-        await self._keep(worker, record)
-        beat = await self._beat(worker)
-        record = await self._spawn(worker, record)
-        record, end = await self._settled(worker, record)
-        if record.worker is None:
-            assert end is not None
-            return await self._ended_at_once(worker, record, end)
-        readiness = await self._ready(worker, record, record.worker, beat)
-        record = replace(record, outcome="verified")
-        await self._keep(worker, record)
-        return self._proof(worker, record, old, readiness, healmon=order.wish == 0)
+    async def _replace(self, act: Act, one: WorkerSeen) -> None:
+        """Bring about that exactly one new process was spawned, and is on record."""
+        if act.record.phase in ("spawning", "spawned"):
+            if await self._found_again(act, one):
+                return
+        else:
+            await veto_of_fresh_life(act)
+            gone = await self._stop(act, one)
+            if act.record.phase == "stopping":
+                await act.keep(phase="stopped")
+            one = await self._nobody_left(act) if gone else one
+        looked = self._tools.clock.read().steady
+        await starting.clean_ground(act, one)
+        name = act.worker.name
+        await act.hand.about_to(f"start {name}: {clean(' '.join(act.worker.argv))}")
+        if self._tools.clock.read().steady - looked > FRESH:
+            one = await act.look(None)
+            if others := alive_in(one):
+                reason = f"already up as pid {pids(others)}: started by somebody else"
+                if act.record.phase == "decided":
+                    raise VetoError(reason)
+                raise await act.failure("blocked", reason)
+        await act.wish("up")
+        await starting.spawn(act)
 
-    async def _spawn(self, worker: Worker, record: StartRecord) -> StartRecord:
-        log = self._records.log_path(worker.name)
-        launch = Launch(
-            argv=worker.argv,
-            log_path=str(log),
-            cwd=worker.cwd,
-            env=worker.env,
-            user=worker.user,
-        )
+    async def _found_again(self, act: Act, one: WorkerSeen) -> bool:
+        """Return whether a start that was cut short had spawned something; it is on record then."""
+        record, launched = act.record, act.record.launched
+        if launched is None and one.shim is not None and one.shim.number == record.number:
+            launched = one.shim.worker
+        if launched is None:
+            found = [who for who in alive_in(one) if who != record.old]
+            launched = found[0] if found else None
+        if launched is None:
+            return False
+        name = act.worker.name
+        await act.hand.about_to(f"go on with start {record.number} of {name}: pid {launched.pid}")
+        await act.wish("up")
+        await act.keep(phase="spawned", launched=launched)
+        return True
 
-        def spawn() -> StartRecord:
-            if worker.script and not notes.is_file(worker.script):
-                raise SpawnError(f"there is no script {clean(worker.script)}")
-            with suppress(OSError):
-                notes.rotate(log, LOG_LIMIT)
-            spawned = replace(record, launched=self._processes.spawn(launch))
-            # in the same call: nothing may come between the process and the note of it
-            self._records.put_start(worker.name, spawned)
-            return spawned
+    async def _nobody_left(self, act: Act) -> WorkerSeen:
+        """Return a look that shows nobody; whoever is there now is somebody else's."""
+        one = await act.look(None)
+        if left := alive_in(one):
+            old = f"pid {act.record.old.pid} is gone, but " if act.record.old is not None else ""
+            reason = (
+                f"{old}pid {pids(left)} of {act.worker.name} still runs; no second copy is started"
+            )
+            raise await act.failure("blocked", reason)
+        return one
 
-        try:
-            return await self._call(spawn)
-        except SpawnError as error:
-            fault: Fault = "host" if error.host_fault else "command"
-            raise await self._failure(worker, record, fault, str(error)) from error
-
-    async def _settled(
-        self, worker: Worker, record: StartRecord
-    ) -> tuple[StartRecord, Ended | None]:
-        """Return the record with the process that stays, or how the launched one ended."""
-        launched = record.launched
-        assert launched is not None
-        if not await self._ends_within(launched, worker.min_uptime):
-            forked = worker.forks and await self._ends_within(launched, worker.start_timeout)
-            if not forked:
-                return replace(record, worker=launched, how="spawned"), None
-        end = self._processes.ended(launched) or Ended()
-        if worker.forks is False or end.code not in (0, None):
-            return record, end
-        patience = worker.start_timeout if worker.forks else DAEMON_TIMEOUT
-        daemon = await self._daemon(worker, record, min(patience, worker.start_timeout))
-        if daemon is None:
-            return record, end
-        return replace(record, worker=daemon.facts.identity, how=daemon.how), None
-
-    async def _daemon(self, worker: Worker, record: StartRecord, patience: float) -> Match | None:
-        """Return the daemon that a start left behind, or the one that was running already.
-
-        Those that end within `min_uptime` were steps on its way (a daemon forks twice).
-        """
-        deadline = self._clock.read().steady + patience
-        while True:
-            match = (await self._look(worker, None)).matches[:1]
-            now = self._clock.read()
-            found = match[0] if match else None
-            if found is None:
-                found = await self._call(partial(self._probe.newborn, worker, record, now))
-            if found is None:
-                await self._clock.sleep(STEP)
-            elif not await self._ends_within(found.facts.identity, worker.min_uptime):
-                return found
-            if self._clock.read().steady >= deadline:
-                return None
-
-    async def _ended_at_once(self, worker: Worker, record: StartRecord, end: Ended) -> Proof:
-        if end.code == 0 and worker.restart != "always" and not worker.forks:
-            record = replace(record, outcome="completed", reason=str(end))
-            await self._keep(worker, record)
-            return Proof(f"{worker.name} did its work: {end}", details={"code": 0})
-        missing = ", and no daemon was found" if end.code == 0 else ""
-        raise await self._failure(worker, record, "worker", f"{end} at once{missing}")
-
-    async def _ready(
-        self, worker: Worker, record: StartRecord, identity: Identity, beat: float | None
-    ) -> str:
-        """Return what showed that a new process is ready; waits for its first heartbeat."""
-        if worker.ready is None or not worker.ready.heartbeat or not worker.heartbeat_file:
-            return "alive only"
-        deadline = self._clock.read().steady + worker.start_timeout
-        while True:
-            now = await self._beat(worker)
-            if now is not None and now != beat:
-                return "heartbeat written"
-            if self._clock.read().steady >= deadline:
-                waited = format_duration(worker.start_timeout)
-                reason = f"pid {identity.pid} is alive but wrote no heartbeat in {waited}"
-                record = replace(record, worker=identity)
-                raise await self._failure(worker, record, "worker", reason)
-            if await self._ends_within(identity, STEP):
-                end = self._processes.ended(identity) or Ended()
-                reason = f"{end} before its first heartbeat"
-                raise await self._failure(worker, record, "worker", reason)
-
-    async def _beat(self, worker: Worker) -> float | None:
-        if not worker.heartbeat_file:
-            return None
-        with suppress(ProbeError):
-            return await self._call(partial(notes.changed_at, worker.heartbeat_file))
-        return None
-
-    def _proof(
-        self,
-        worker: Worker,
-        record: StartRecord,
-        old: Identity | None,
-        readiness: str,
-        *,
-        healmon: bool,
-    ) -> Proof:
+    def _proof(self, act: Act, old: Identity | None, readiness: str) -> Proof:
+        record = act.record
         assert record.worker is not None
-        took = self._clock.read().steady - record.steady
+        took = self._tools.clock.read().steady - record.steady
         gone = f", pid {old.pid} gone" if old is not None else ""
         how = "" if record.how == "spawned" else f", found by {record.how}"
         text = f"pid {record.worker.pid} alive after {took:.1f} s{how} ({readiness}){gone}"
+        healmon, name = act.order.wish == 0, act.worker.name
         return Proof(
             text=text,
-            message=f"{worker.name} was down and is up again: {text}" if healmon else "",
+            message=f"{name} was down and is up again: {text}" if healmon else "",
             details={
                 "identity": pack(record.worker),
                 "old": pack(old) if old is not None else None,
                 "how": record.how,
+                "level": record.level,
                 "readiness": readiness,
-                "log": str(self._records.log_path(worker.name)),
+                "log": str(self._tools.records.log_path(name)),
             },
         )
 
-    async def _failure(
-        self, worker: Worker, record: StartRecord, fault: Fault, reason: str
-    ) -> RemedyError:
-        """Write down that an attempt failed and return what to raise."""
-        reason = clean(reason)
-        await self._keep(worker, replace(record, outcome="failed", fault=fault, reason=reason))
-        said = notes.tail(self._records.log_path(worker.name), 1)
-        return RemedyError(reason, remedy=f"its last words: {said}" if said else "")
 
-    # The doors.
-
-    async def _call(self, call: Callable[[], T]) -> T:
-        try:
-            return await self._hands.call(call)
-        except ProbeError as error:
-            raise RemedyError(str(error)) from error
-
-    async def _keep(self, worker: Worker, record: StartRecord) -> None:
-        await self._call(partial(self._records.put_start, worker.name, record))
-
-    async def _look(self, worker: Worker, known: Identity | None) -> WorkerSeen:
-        now = self._clock.read()
-        return await self._call(partial(self._probe.look_at, worker, known, now))
-
-    async def _ends_within(self, identity: Identity, seconds: float) -> bool:
-        """Return whether a process ends within so many seconds; told by its pidfd, not by looks."""
-        over = asyncio.Event()
-        cancel = self._processes.watch(identity, over.set)
-        ending = asyncio.ensure_future(over.wait())
-        pause = asyncio.ensure_future(self._clock.sleep(seconds))
-        try:
-            await asyncio.wait({ending, pause}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            cancel()
-            for task in (ending, pause):
-                task.cancel()
-            await asyncio.gather(ending, pause, return_exceptions=True)
-        return self._processes.ended(identity) is not None
+async def _ended_at_once(act: Act, end: Ended) -> Proof:
+    worker = act.worker
+    if end.code == 0 and worker.restart != "always" and not worker.forks:
+        await act.keep(outcome="completed", reason=str(end))
+        return Proof(f"{worker.name} did its work: {end}", details={"code": 0})
+    missing = ", and no daemon was found" if end.code == 0 else ""
+    raise await act.failure(fault_of(end), f"{end} at once{missing}")
 
 
-def _alive(one: WorkerSeen) -> list[Identity]:
-    """Return all live processes that are the worker, each once."""
-    found = [*one.known, *(m.facts for m in one.matches)]
-    return list(dict.fromkeys(f.identity for f in found if f.state not in DEAD))
+def _former(one: WorkerSeen) -> tuple[Identity, ...]:
+    """Return who the worker was before, newest first, as far as it can have left something."""
+    record = one.record
+    if record is None:
+        return ()
+    who = dict.fromkeys((record.worker, record.launched, record.old, *record.former))
+    return tuple(identity for identity in who if identity is not None)[:FORMER_KEPT]
 
 
-def _refuse(order: Order, one: WorkerSeen, alive: list[Identity]) -> None:
-    """Raise VetoError when the world is not as it was when the plan was made."""
-    if one.trouble:
-        raise VetoError(f"cannot tell whether it is up: {one.trouble}")
-    if one.record is not None and one.record.number >= order.number:
-        raise VetoError(f"start {order.number} was made already")
-    if not order.wish and one.wish is not None and one.wish.desired == "down":
-        raise VetoError(f"stopped by {clean(one.wish.origin) or 'a person'} meanwhile")
-    others = [identity for identity in alive if identity != order.identity]
-    pids = ", ".join(str(identity.pid) for identity in others)
-    if order.verb == "stop":
-        if others and order.identity not in alive:
-            raise VetoError(f"it is another process now: pid {pids}")
-        return
-    if others:
-        raise VetoError(f"already up as pid {pids}: started by somebody else")
+def _new_record(order: Order, origin: str, now: Reading) -> StartRecord:
+    return StartRecord(
+        number=order.number,
+        wall=now.wall,
+        steady=now.steady,
+        trial=order.trial,
+        fresh=order.wish > 0,
+        origin=origin,
+        verb=order.verb,
+        wish=order.wish,
+    )

@@ -130,6 +130,44 @@ def tail(path: Path, lines: int, limit: int = 2000) -> str:
     return "\n".join(text.split("\n")[-lines:])
 
 
+def size_of(path: Path) -> int:
+    """Return how many bytes a file has; 0 when there is none, or it cannot be told."""
+    try:
+        return path.stat().st_size
+    except (OSError, ValueError):
+        return 0
+
+
+def find_text(path: Path, text: bytes, offset: int, limit: int = 1 << 24) -> tuple[bool, int]:
+    """Return whether a text stands in a growing file, and from where to look next time.
+
+    Args:
+        path: the file; none is as good as an empty one.
+        text: what is looked for.
+        offset: where to begin. A file that is shorter was cut or begun anew: it is read whole.
+        limit: bytes that are read at most; what is left is for the next time.
+
+    Raises:
+        ProbeError: it is there and cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            place = file.seek(offset if offset <= end else 0)
+            kept = b""
+            while limit > 0 and (data := file.read(min(limit, 1 << 18))):
+                if text in kept + data:
+                    return True, place
+                place, limit = place + len(data), limit - len(data)
+                kept = (kept + data)[-(len(text) - 1) :] if len(text) > 1 else b""
+    except (FileNotFoundError, NotADirectoryError):
+        return False, 0
+    except OSError as error:
+        raise ProbeError(f"{clean(str(path))}: {error.strerror}") from error
+    # the text may stand half before this place
+    return False, max(0, place - max(0, len(text) - 1))
+
+
 def folder_name(name: str) -> str:
     """Return a name as one safe path component: `a/b` becomes `a%2Fb`."""
     safe = quote(name, safe=" ")

@@ -14,6 +14,7 @@ import msgspec
 
 TERM: Final = 15
 KILL: Final = 9
+CONT: Final = 18
 """Signals, so that nobody but the doors needs the module of that name."""
 DEAD: Final = frozenset("ZXx")
 """States of a process that has ended and only waits for its parent to notice."""
@@ -39,6 +40,9 @@ class ProcessFacts(msgspec.Struct, frozen=True):
         uid: the effective user; 0 also for a process that may not be dumped.
         tty: device number of its terminal, 0 for none.
         namespace: inode of its pid namespace, 0 when it cannot be read.
+        group: its process group: the pid of the one that leads it, or led it.
+        session: its session, likewise. The kernel gives neither pid to anybody else while one
+            process is left in them.
     """
 
     identity: Identity
@@ -52,6 +56,8 @@ class ProcessFacts(msgspec.Struct, frozen=True):
     uid: int
     tty: int = 0
     namespace: int = 0
+    group: int = 0
+    session: int = 0
 
 
 class Origin(msgspec.Struct, frozen=True):

@@ -33,6 +33,8 @@ class Stat(NamedTuple):
     name: bytes
     state: str
     parent: int
+    group: int
+    session: int
     tty: int
     cpu_ticks: int
     start_ticks: int
@@ -52,6 +54,8 @@ def parse_stat(raw: bytes) -> Stat:
         name=name,
         state=state,
         parent=int(field[1]),
+        group=int(field[2]),
+        session=int(field[3]),
         tty=int(field[4]),
         cpu_ticks=int(field[11]) + int(field[12]),
         start_ticks=int(field[19]),
@@ -171,6 +175,8 @@ def facts_at(directory: int, boot: str, uptime: float) -> ProcessFacts | None:
         uid=os.fstat(directory).st_uid,
         tty=stat.tty,
         namespace=_namespace(directory),
+        group=stat.group,
+        session=stat.session,
     )
 
 

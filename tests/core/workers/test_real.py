@@ -360,7 +360,7 @@ def test_a_first_heartbeat_is_waited_for(host: Host) -> None:
         async with host.healmon(worker) as live:
             await live.up()
             await live.reach(lambda: verified(host), "the proof")
-        assert "(heartbeat written)" in verified(host)[0].proof
+        assert "(ready: heartbeat written)" in verified(host)[0].proof
         assert verified(host)[0].seconds >= 0.6
 
     play(scene)

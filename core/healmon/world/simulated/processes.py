@@ -35,6 +35,7 @@ class Program:
         ignores: signals that it does not mind.
         leaves: it starts a daemon of the same arguments as it ends, that behaves like this.
         refuses: it cannot be started at all, and why.
+        stuck: it hangs in the kernel: no signal ends it.
     """
 
     lives: float | None = None
@@ -42,6 +43,7 @@ class Program:
     ignores: frozenset[int] = frozenset()
     leaves: Program | None = None
     refuses: SpawnError | None = None
+    stuck: bool = False
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class _Process:
     somebody_elses: bool = False
     end: Ended | None = None
     watchers: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    pending: int | None = None
 
 
 class SimulatedProcesses:
@@ -67,12 +70,14 @@ class SimulatedProcesses:
         behave: asked for the program behind everything that is spawned.
         spawned: every start, in order, with the steady time of it.
         signals: every signal that reached somebody, in order.
+        reapers: pids of those that inherit what those below them leave behind.
     """
 
     def __init__(self, clock: Clock, boot: str = "simulated-boot") -> None:
         self.behave: Callable[[Launch], Program] = lambda _: Program()
         self.spawned: list[tuple[float, Identity, Launch]] = []
         self.signals: list[tuple[Identity, int]] = []
+        self.reapers: set[int] = set()
         self._clock = clock
         self._boot = boot
         self._world: dict[int, _Process] = {}
@@ -93,7 +98,7 @@ class SimulatedProcesses:
         somebody_elses: bool = False,
         zombie: bool = False,
     ) -> Identity:
-        """Let a process that healmon did not start appear.
+        """Let a process that healmon did not start appear, in the session of its parent.
 
         Args:
             argv: its arguments.
@@ -108,10 +113,12 @@ class SimulatedProcesses:
         self._serial += 1
         pid = self._serial if pid is None else pid
         now = self._clock.read()
+        above = self._world.get(parent)
+        session = pid if above is None else above.facts.session
         facts = ProcessFacts(
             identity=Identity(self._boot, pid, round(now.boot * 100) + self._serial),
             parent=parent,
-            state="S",
+            state="D" if program is not None and program.stuck else "S",
             name=clean(argv[0].rpartition("/")[2], limit=15) if argv else "",
             command=tuple(clean(part) for part in argv),
             cpu_seconds=0.0,
@@ -119,6 +126,8 @@ class SimulatedProcesses:
             age=0.0,
             uid=1000,
             namespace=namespace,
+            group=session,
+            session=session,
         )
         self._world[pid] = _Process(
             facts, Origin(argv, directories), program or Program(), now.steady, zombie,
@@ -132,17 +141,48 @@ class SimulatedProcesses:
         if process is None or process.end is not None:
             return
         process.end = how
+        heir = self._orphan(identity.pid)
         child = process.facts.parent == HEALER_PID
         if child:
             self._ends[identity] = how
         elif not process.zombie_of_stranger:
             del self._world[identity.pid]
         if process.program.leaves is not None and how.code == 0:
-            leaves = process.program.leaves
-            self.add(process.origin.argv, program=leaves, directories=process.origin.directories)
+            leaves, where = process.program.leaves, process.origin.directories
+            self.lead(self.add(process.origin.argv, program=leaves, directories=where, parent=heir))
         for watcher in process.watchers:
             watcher()
         process.watchers.clear()
+
+    def _orphan(self, pid: int) -> int:
+        """Give the children of one that ends to the nearest reaper above it, as the kernel does.
+
+        Returns:
+            The heir's pid.
+        """
+        above = self._world[pid].facts.parent
+        while above in self._world and above not in self.reapers:
+            above = self._world[above].facts.parent
+        heir = above if above in self._world else 1
+        for process in self._world.values():
+            if process.facts.parent == pid:
+                process.facts = replace(process.facts, parent=heir)
+        return heir
+
+    def lead(self, identity: Identity) -> None:
+        """Let a process begin a session of its own, as setsid does."""
+        process = self._world[identity.pid]
+        process.facts = replace(process.facts, session=identity.pid, group=identity.pid)
+
+    def grow(self, identity: Identity, rss: int) -> None:
+        """Let a process hold so many bytes from now on."""
+        process = self._world[identity.pid]
+        process.facts = replace(process.facts, rss=rss)
+
+    def halt(self, identity: Identity, state: str = "T") -> None:
+        """Let a process stand still (`T`), be traced (`t`), or run again (`S`)."""
+        process = self._world[identity.pid]
+        process.facts = replace(process.facts, state=state)
 
     def retitle(self, identity: Identity, argv: tuple[str, ...]) -> None:
         """Let a process change what it is called, as setproctitle does."""
@@ -225,6 +265,7 @@ class SimulatedProcesses:
         identity = self.add(
             launch.argv, program=program, parent=HEALER_PID, directories=directories
         )
+        self.lead(identity)
         self.spawned.append((self._clock.read().steady, identity, launch))
         return identity
 
@@ -241,9 +282,17 @@ class SimulatedProcesses:
         if process.somebody_elses:
             raise PermissionError(1, "Operation not permitted")
         self.signals.append((identity, number))
+        if process.program.stuck:
+            return True
+        stands = process.facts.state in "Tt"
         if number in (signal.SIGSTOP, signal.SIGCONT):
             state = "T" if number == signal.SIGSTOP else "S"
             process.facts = replace(process.facts, state=state)
+            if number == signal.SIGCONT and process.pending is not None:
+                number, process.pending = process.pending, None
+        elif stands and number not in IGNORED | {signal.SIGKILL}:
+            process.pending = number  # it hears of it once it runs again
+            return True
         if number == signal.SIGKILL or number not in IGNORED | process.program.ignores:
             self.end(identity, Ended(signal=number))
         return True

@@ -1,0 +1,215 @@
+"""One act on one worker: what is ordered, how far it has come, and the doors it goes through.
+
+`started.json` is its journal row: written before each step, so that a healmon that is killed at any
+moment leaves behind what the next one needs to finish it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from healmon.clock import Clock
+from healmon.config.settings import Worker
+from healmon.errors import ProbeError, RemedyError
+from healmon.healer import Hand
+from healmon.text import clean
+from healmon.workers.checks.model import Doors as CheckDoors
+from healmon.workers.model import (
+    Desired,
+    EndRecord,
+    Fault,
+    Order,
+    StartRecord,
+    Wish,
+    WorkerSeen,
+)
+from healmon.workers.probe import Probe
+from healmon.workers.records import Records
+from healmon.workers.tree import Family
+from healmon.world import notes
+from healmon.world.hands import Hands
+from healmon.world.processes import DEAD, Ended, Identity, Launch, Processes
+from healmon.world.shims import Shim
+
+STEP: Final = 0.1
+"""Seconds between two looks at what no descriptor tells."""
+END_TOLD: Final = 1.0
+"""Seconds that a shim may take to write down an end that was noticed already."""
+
+FreshLife = Callable[[], Awaitable[str]]
+T = TypeVar("T")
+
+
+class Starter(Protocol):
+    """What starts a worker's program."""
+
+    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+        """Start a program and return who it is.
+
+        Raises:
+            SpawnError: it could not be started, and whose fault that is.
+            VetoError: one copy lives already.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all acts use.
+
+    Attributes:
+        probe: looks again.
+        records: where starts, ends and wishes are written down.
+        processes: the door.
+        starter: starts a program.
+        clock: all waiting.
+        hands: a thread for calls that may hang.
+        checks: what readiness checks use.
+    """
+
+    probe: Probe
+    records: Records
+    processes: Processes
+    starter: Starter
+    clock: Clock
+    hands: Hands
+    checks: CheckDoors
+
+
+@dataclass(slots=True)
+class Act:
+    """One act.
+
+    Attributes:
+        record: its journal row, as it was written last.
+        fresh_life: asked right before a worker is stopped that seemed to hang: what shows that it
+            works again; None: it is not stopped for that.
+    """
+
+    tools: Tools
+    worker: Worker
+    order: Order
+    hand: Hand
+    record: StartRecord
+    fresh_life: FreshLife | None = None
+
+    async def call(self, call: Callable[[], T]) -> T:
+        """Return what a call that may hang returns.
+
+        Raises:
+            RemedyError: the world cannot be seen.
+        """
+        try:
+            return await self.tools.hands.call(call)
+        except ProbeError as error:
+            raise RemedyError(str(error)) from error
+
+    async def keep(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
+        """Write down how far the act has come."""
+        self.record = replace(self.record, **changes)
+        name = self.worker.name
+        await self.call(partial(self.tools.records.put_start, name, self.record))
+
+    async def wish(self, desired: Desired) -> None:
+        """Write down what the person who ordered this wants from now on; nobody: nothing."""
+        if not self.record.wish:
+            return
+        wall = self.tools.clock.read().wall
+        wish = Wish(number=self.record.wish, desired=desired, wall=wall, origin=self.record.origin)
+        await self.call(partial(self.tools.records.put_wish, self.worker.name, wish))
+
+    async def failure(self, fault: Fault, reason: str, **changes: Any) -> RemedyError:  # noqa: ANN401 - as above
+        """Write down that the act failed and return what to raise."""
+        reason = clean(reason)
+        await self.keep(outcome="failed", fault=fault, reason=reason, **changes)
+        said = notes.tail(self.tools.records.log_path(self.worker.name), 1)
+        return RemedyError(reason, remedy=f"its last words: {said}" if said else "")
+
+    # Looking.
+
+    async def look(self, known: Identity | None) -> WorkerSeen:
+        """Return a full look at the worker."""
+        now = self.tools.clock.read()
+        return await self.call(partial(self.tools.probe.look_at, self.worker, known, now))
+
+    async def family(self) -> Family:
+        """Return all processes there are."""
+        return await self.call(self.tools.probe.family)
+
+    async def shim(self) -> Shim | None:
+        """Return what the worker's shim wrote down."""
+        return await self.call(partial(self.tools.probe.shim, self.worker))
+
+    async def how_ended(self, identity: Identity) -> Ended:
+        """Return how a process ended that has; its shim knows, once it has written it down."""
+        deadline = self.tools.clock.read().steady + END_TOLD
+        while True:
+            ended = self.tools.processes.ended(identity) or Ended()
+            shim = await self.shim() if ended == Ended() else None
+            if shim is None:
+                return ended
+            told = [end.ended for end in shim.ends if end.identity == identity]
+            if told or self.tools.clock.read().steady >= deadline:
+                return told[-1] if told else ended
+            await self.tools.clock.sleep(STEP)
+
+    async def note_end(self, identity: Identity) -> None:
+        """Write down how a process of the worker ended."""
+        ended = await self.how_ended(identity)
+        record = EndRecord(identity=identity, ended=ended, wall=self.tools.clock.read().wall)
+        await self.call(partial(self.tools.records.put_end, self.worker.name, record))
+
+    # Waiting.
+
+    async def ends_within(self, identity: Identity, seconds: float) -> bool:
+        """Return whether a process ends within so many seconds."""
+        return not await self.left_after([identity], seconds)
+
+    async def left_after(self, who: Collection[Identity], seconds: float) -> list[Identity]:
+        """Return who of these has not ended after so many seconds, or all have.
+
+        Told by their pidfds, not by looks.
+
+        Raises:
+            RemedyError: their ends cannot be watched.
+        """
+        waiting, over = set(who), asyncio.Event()
+
+        def ended(one: Identity) -> None:
+            waiting.discard(one)
+            if not waiting:
+                over.set()
+
+        try:
+            with ExitStack() as watches:
+                for one in who:
+                    watches.callback(self.tools.processes.watch(one, partial(ended, one)))
+                if waiting:
+                    await self._either(over.wait(), self.tools.clock.sleep(seconds))
+            return [one for one in who if self.tools.processes.ended(one) is None]
+        except (ProbeError, OSError) as error:
+            raise RemedyError(f"cannot watch for an end: {clean(str(error))}") from error
+
+    @staticmethod
+    async def _either(one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> None:
+        tasks = [asyncio.ensure_future(one), asyncio.ensure_future(other)]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def alive_in(one: WorkerSeen) -> list[Identity]:
+    """Return all live processes that are the worker, each once."""
+    found = [*one.known, *(m.facts for m in one.matches)]
+    return list(dict.fromkeys(f.identity for f in found if f.state not in DEAD))

@@ -1,0 +1,42 @@
+"""How old a sign of life is, whatever becomes of the wall clock."""
+
+from __future__ import annotations
+
+from healmon.clock import Reading
+from healmon.config.settings import Worker
+from healmon.errors import ProbeError
+from healmon.world import notes
+
+CLOCK_GRAIN = 0.05
+"""Seconds that file times and process ages are coarse."""
+
+
+class Beats:
+    """The heartbeat files of workers; remembers when each beat was first seen."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, tuple[float, float, float]] = {}
+
+    def age(self, worker: Worker, now: Reading) -> tuple[float | None, float | None]:
+        """Return when a worker last showed life (wall), and how long ago that is; may block.
+
+        Once a beat has been seen its age grows with steady time: neither a clock that is set nor
+        a suspended host makes a worker look silent.
+
+        Returns:
+            Twice None when it has no heartbeat file; no time and an endless age when there is none.
+        """
+        if not worker.heartbeat_file:
+            return None, None
+        try:
+            beat = notes.changed_at(worker.heartbeat_file)
+        except ProbeError:
+            beat = None
+        if beat is None:
+            self._seen.pop(worker.name, None)
+            return None, float("inf")
+        known = self._seen.get(worker.name)
+        if known is None or known[0] != beat:
+            known = (beat, now.steady, max(0.0, now.wall - beat))
+            self._seen[worker.name] = known
+        return beat, known[2] + (now.steady - known[1])

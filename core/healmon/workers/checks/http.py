@@ -1,0 +1,18 @@
+"""Ready when a URL answers with a status of 200 to 399."""
+
+from __future__ import annotations
+
+from healmon.errors import ProbeError
+from healmon.text import clean
+from healmon.workers.checks.model import Outcome
+from healmon.world.httpget import status_of
+
+
+async def check(url: str, patience: float) -> Outcome:
+    """Return whether a URL answers well in time."""
+    shown = clean(url, limit=200)
+    try:
+        status = await status_of(url, patience)
+    except ProbeError as error:
+        return Outcome(ok=False, text=f"{shown}: {error}")
+    return Outcome(200 <= status < 400, f"{shown} answers {status}")

@@ -1,0 +1,200 @@
+"""Finding workers among all processes: by pid file and by command line. Touches nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from msgspec.structs import replace
+
+from healmon.clock import Reading
+from healmon.config.settings import Worker
+from healmon.errors import ProbeError
+from healmon.workers import match
+from healmon.workers.beats import CLOCK_GRAIN
+from healmon.workers.model import How, Match, StartRecord
+from healmon.workers.tree import LINE_LIMIT
+from healmon.world import notes
+from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
+
+SETTLED_AGE = 10.0
+"""Seconds after which a process is taken to be what it will stay; before, it may still exec."""
+
+Everyone = dict[Identity, ProcessFacts]
+Candidates = dict[str, list[ProcessFacts]]
+
+
+class Finder:
+    """Goes through all processes; remembers only what makes the next time cheap.
+
+    Args:
+        workers: who must be up.
+        processes: the door.
+        own_pid: of healmon itself.
+
+    Attributes:
+        boot: id of this boot, once somebody was seen.
+    """
+
+    def __init__(self, workers: Iterable[Worker], processes: Processes, own_pid: int) -> None:
+        self.boot = ""
+        self.own_pid = own_pid
+        self._processes = processes
+        self._needles: dict[str, list[Worker]] = {}
+        for worker in workers:
+            self._needles.setdefault(match.needle(worker), []).append(worker)
+        self._namespace: int | None = None
+        self._settled: frozenset[int] = frozenset()
+
+    def scan(self, *, full: bool, kin: frozenset[int] = frozenset()) -> tuple[Everyone, Candidates]:
+        """Return who was looked at, and for each worker those that may be it.
+
+        Args:
+            full: look at all, not only at those that may have changed since the last time.
+            kin: pids that are looked at every time.
+        """
+        skip = frozenset[int]() if full else self._settled - kin
+        settled = set(skip)
+        everyone: Everyone = {}
+        found: Candidates = {}
+        needles = set(self._needles)
+        for facts in self._processes.everyone(skip):
+            everyone[facts.identity] = facts
+            hits = match.may_be(facts, needles) if facts.state not in DEAD else set[str]()
+            for hit in hits:
+                for worker in self._needles[hit]:
+                    found.setdefault(worker.name, []).append(facts)
+            if not hits and facts.age > SETTLED_AGE:
+                settled.add(facts.identity.pid)
+        self._settled = frozenset(settled)
+        for identity in everyone:
+            self.boot = identity.boot
+            break
+        return everyone, found
+
+    def matches(
+        self,
+        worker: Worker,
+        known: Iterable[Identity],
+        candidates: Iterable[ProcessFacts],
+        everyone: Everyone,
+    ) -> tuple[tuple[Match, ...], str]:
+        """Return who is a worker by its pid file or its arguments, and what cannot be told.
+
+        Args:
+            worker: its settings.
+            known: who is known to be it; then its pid file is not asked.
+            candidates: who may be it, from `scan`.
+            everyone: from `scan`.
+        """
+        known, candidates, trouble = set(known), list(candidates), ""
+        named: ProcessFacts | None = None
+        try:
+            named = self._named_by_pid_file(worker) if worker.pid_file and not known else None
+        except ProbeError as error:
+            trouble = str(error)
+        if named is not None and named.identity not in {f.identity for f in candidates}:
+            candidates.append(named)
+        matches: dict[Identity, Match] = {}
+        for facts in candidates:
+            by_file = named is not None and facts.identity == named.identity
+            like = self._likeness(worker, facts)
+            how: How = "pid file" if by_file else "command line"
+            if like == "exact" or (by_file and like == "unclear"):
+                matches[facts.identity] = Match(facts, how)
+            elif like == "unclear":
+                trouble = trouble or _unclear(facts)
+        if len(matches) > 1 or (known and not matches.keys() <= known):
+            matches = self._with_lines(matches, everyone)  # whose child is whose: rarely asked
+        return _leaders(matches), trouble
+
+    def newborn(self, worker: Worker, record: StartRecord, now: Reading) -> Match | None:
+        """Return the process that a pid file names, if both are younger than a start.
+
+        For the moment after a start: a daemon may have given itself a title that is no command
+        line, but a pid file and a process that came after the start can only come from it.
+        """
+        if not worker.pid_file:
+            return None
+        written = notes.changed_at(worker.pid_file)
+        named = self._named_by_pid_file(worker)
+        if written is None or named is None or written < record.wall - CLOCK_GRAIN:
+            return None
+        young = named.age <= now.steady - record.steady + CLOCK_GRAIN
+        return Match(named, "pid file") if young else None
+
+    def veiled(self) -> bool:
+        """Return whether /proc hides processes: then absence proves nothing."""
+        try:
+            self._processes.identify(1)
+        except ProbeError:
+            return True  # there is always a process 1
+        return False
+
+    def _with_lines(
+        self, matches: dict[Identity, Match], everyone: Everyone
+    ) -> dict[Identity, Match]:
+        parents = {f.identity.pid: f.parent for f in everyone.values()}
+
+        def parent_of(pid: int) -> int:
+            if pid not in parents:
+                parents[pid] = self._parent(pid)
+            return parents[pid]
+
+        return {i: replace(m, line=_line(m.facts, parent_of)) for i, m in matches.items()}
+
+    def _named_by_pid_file(self, worker: Worker) -> ProcessFacts | None:
+        pid = notes.read_pid(worker.pid_file)
+        identity = self._processes.identify(pid) if pid is not None else None
+        return self._processes.inspect(identity) if identity is not None else None
+
+    def _likeness(self, worker: Worker, facts: ProcessFacts) -> match.Likeness:
+        own = self._own_namespace()
+        if facts.identity.pid == self.own_pid or (
+            own and facts.namespace and facts.namespace != own
+        ):
+            return ""  # a container's copy is the container's business
+        try:
+            origin = self._processes.origin(facts.identity)
+        except ProbeError:
+            return ""
+        return match.likeness(worker, origin) if origin is not None else ""
+
+    def _parent(self, pid: int) -> int:
+        """Return the parent of somebody who was left out of this scan; 0 when it is gone."""
+        try:
+            identity = self._processes.identify(pid)
+            facts = self._processes.inspect(identity) if identity is not None else None
+        except ProbeError:
+            return 0
+        return facts.parent if facts is not None else 0
+
+    def _own_namespace(self) -> int:
+        if self._namespace is None:
+            identity = self._processes.identify(self.own_pid)
+            facts = self._processes.inspect(identity) if identity is not None else None
+            self._namespace = facts.namespace if facts is not None else 0
+        return self._namespace
+
+
+def _unclear(facts: ProcessFacts) -> str:
+    return (
+        f"pid {facts.identity.pid} may be it, but the directory it was started in "
+        "cannot be told (set pid_file, or start it by its absolute path)"
+    )
+
+
+def _line(facts: ProcessFacts, parent_of: Callable[[int], int]) -> tuple[int, ...]:
+    """Return the pids of the ancestors of a process, nearest first, as far as they are known."""
+    line: list[int] = []
+    pid = facts.parent
+    while pid > 1 and len(line) < LINE_LIMIT:
+        line.append(pid)
+        pid = parent_of(pid)
+    return tuple(line)
+
+
+def _leaders(matches: dict[Identity, Match]) -> tuple[Match, ...]:
+    """Return the matches without those that others of them started, oldest first."""
+    pids = {identity.pid for identity in matches}
+    leaders = [m for m in matches.values() if not pids & set(m.line)]
+    return tuple(sorted(leaders, key=lambda m: -m.facts.age))

@@ -1,0 +1,199 @@
+"""Proving a start, rung by rung; the rung that was reached is written down.
+
+    V1 a new process ──▶ V2 it stays, runs, is the only one ──▶ V3 it is ready ──▶ V4 it works on
+
+Without a readiness check V2 is all there is, and it is called what it is: alive only.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Final
+
+from healmon.config.settings import Ready
+from healmon.errors import RemedyError
+from healmon.units import format_duration
+from healmon.workers.acting import STEP, Act, alive_in
+from healmon.workers.checks.build import checker
+from healmon.workers.checks.model import Checker, Subject
+from healmon.workers.model import Fault, Match
+from healmon.workers.tree import heir
+from healmon.world import notes
+from healmon.world.processes import Ended, Identity
+
+DAEMON_TIMEOUT: Final = 5.0
+"""Seconds to look for a daemon after a start that ended at once, when none was promised."""
+FIRST_PAUSE: Final = 0.05
+LONGEST_PAUSE: Final = 1.0
+"""Seconds between two readiness checks: they double."""
+NOT_RUN: Final = frozenset({126, 127})
+"""What a shell exits with when it could not run a command: no start mends that."""
+ALIVE_ONLY: Final = "alive only: no readiness check is configured"
+
+
+class Proving:
+    """Proves one start.
+
+    Args:
+        act: the act that this is a part of; its program was spawned.
+    """
+
+    def __init__(self, act: Act) -> None:
+        self._act = act
+
+    # V2.
+
+    async def settled(self) -> Ended | None:
+        """Find out which process stays: the launched one, or a daemon that it left.
+
+        Returns:
+            None when one stays, which is on record then; else how the launched one ended.
+        """
+        worker, launched = self._act.worker, self._act.record.launched
+        assert launched is not None
+        if not await self._act.ends_within(launched, worker.min_uptime):
+            patience = worker.start_timeout
+            if not (worker.forks and await self._act.ends_within(launched, patience)):
+                await self._act.keep(worker=launched, how="spawned")
+                return None
+        end = await self._act.how_ended(launched)
+        if worker.forks is False or end.code not in (0, None):
+            return end
+        patience = worker.start_timeout if worker.forks else DAEMON_TIMEOUT
+        daemon = await self._daemon(min(patience, worker.start_timeout))
+        if daemon is None:
+            return end
+        await self._act.keep(worker=daemon.facts.identity, how=daemon.how)
+        return None
+
+    async def _daemon(self, patience: float) -> Match | None:
+        """Return the daemon that a start left behind, or the one that was running already.
+
+        Those that end within `min_uptime` were steps on its way (a daemon forks twice).
+        """
+        clock = self._act.tools.clock
+        deadline = clock.read().steady + patience
+        while True:
+            found = await self._candidate()
+            if found is None:
+                await clock.sleep(STEP)
+            elif not await self._act.ends_within(found.facts.identity, self._act.worker.min_uptime):
+                return found
+            if clock.read().steady >= deadline:
+                return None
+
+    async def _candidate(self) -> Match | None:
+        act = self._act
+        shim = await act.shim()
+        if shim is not None and shim.alive and shim.number == act.record.number:
+            daemon = heir(await act.family(), shim.shim)
+            if daemon is not None:
+                return Match(daemon, "spawned")
+        matches = (await act.look(None)).matches
+        if matches:
+            return matches[0]
+        now = act.tools.clock.read()
+        return await act.call(partial(act.tools.probe.newborn, act.worker, act.record, now))
+
+    async def sole(self, identity: Identity) -> None:
+        """Return when a process runs and is the only one.
+
+        Raises:
+            RemedyError: it stands still, or is not alone.
+        """
+        act = self._act
+        one, family = await act.look(identity), await act.family()
+        facts = family.find(identity)
+        if facts is None:
+            raise await self._ended(identity, "at once")
+        if facts.state == "T":
+            reason = f"pid {identity.pid} stands still (state T): somebody stopped it"
+            raise await act.failure("worker", reason)
+        kin = {member.identity for member in family.tree([identity])}
+        others = [str(who.pid) for who in alive_in(one) if who not in kin]
+        if others:
+            reason = f"a second copy of {act.worker.name} lives as pid {', '.join(others)}"
+            raise await act.failure("blocked", f"pid {identity.pid} is up, but {reason}")
+        await act.keep(level="V2")
+
+    async def _ended(self, identity: Identity, when: str) -> RemedyError:
+        end = await self._act.how_ended(identity)
+        return await self._act.failure(fault_of(end), f"{end} {when}")
+
+    # V3.
+
+    async def ready(self, identity: Identity) -> str:
+        """Return what showed that a new process is ready, in words.
+
+        Raises:
+            RemedyError: it is not within `start_timeout`, or ended before it was.
+        """
+        act, ready = self._act, self._act.worker.ready
+        if ready is None:
+            return ALIVE_ONLY
+        check, clock = self._checker(ready, identity), act.tools.clock
+        deadline, pause = clock.read().steady + act.worker.start_timeout, FIRST_PAUSE
+        while not (outcome := await check()).ok:
+            if clock.read().steady >= deadline:
+                waited = format_duration(act.worker.start_timeout)
+                reason = f"pid {identity.pid} is alive but not ready after {waited}"
+                raise await act.failure("worker", f"{reason}: {outcome.text}")
+            if await act.ends_within(identity, pause):
+                raise await self._ended(identity, f"before it was ready: {outcome.text}")
+            pause = min(2 * pause, LONGEST_PAUSE)
+        await act.keep(level="V3")
+        return f"ready: {outcome.text}"
+
+    def _checker(self, ready: Ready, identity: Identity) -> Checker:
+        record, records = self._act.record, self._act.tools.records
+        subject = Subject(
+            worker=self._act.worker,
+            identity=identity,
+            born=record.wall,
+            log=records.log_path(self._act.worker.name),
+            log_offset=record.log_offset,
+            beat=record.beat,
+        )
+        return checker(ready, subject, self._act.tools.checks)
+
+    # V4.
+
+    async def progressing(self, identity: Identity) -> str:
+        """Return what moved after a process was ready, in words; empty: nothing was seen to.
+
+        It is waited for only where a beat was promised, and never longer than two of its periods.
+
+        Raises:
+            RemedyError: it ended.
+        """
+        promised = [p for p in (self._act.worker.ready, self._act.worker.liveness) if p is not None]
+        beats = [probe.every for probe in promised if probe.heartbeat]
+        patience = min(2 * min(beats), self._act.worker.start_timeout) if beats else 0.0
+        clock, before = self._act.tools.clock, await self._signs()
+        deadline = clock.read().steady + patience
+        while clock.read().steady < deadline:
+            now = await self._signs()
+            if now[0] != before[0]:
+                await self._act.keep(level="V4")
+                return "heartbeat moved"
+            if await self._act.ends_within(identity, STEP):
+                raise await self._ended(identity, "just after it was ready")
+        if (await self._signs())[1] > before[1]:
+            await self._act.keep(level="V4")
+            return "output moved"
+        return ""
+
+    async def _signs(self) -> tuple[float | None, int]:
+        """Return when it last beat, and how much it has written."""
+        worker, tools = self._act.worker, self._act.tools
+
+        def look() -> tuple[float | None, int]:
+            beat, _ = tools.checks.beats.age(worker, tools.clock.read())
+            return beat, notes.size_of(tools.records.log_path(worker.name))
+
+        return await self._act.call(look)
+
+
+def fault_of(end: Ended) -> Fault:
+    """Return whose fault it is that a program ended at once."""
+    return "command" if end.code in NOT_RUN else "worker"

@@ -1,0 +1,82 @@
+"""When an act must not be: the last look before it, against what it was planned on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from healmon.errors import ProbeError, VetoError
+from healmon.text import clean
+from healmon.workers.acting import Act
+from healmon.workers.model import Order, StartRecord, WorkerSeen
+from healmon.workers.records import half_done
+from healmon.world.processes import Identity
+
+
+async def veto_of_fresh_life(act: Act) -> None:
+    """Return when nothing shows that a worker that is to be replaced for being ill is well again.
+
+    Raises:
+        VetoError: it is, or that cannot be told.
+    """
+    if act.record.old is None or act.order.wish or act.record.phase != "decided":
+        return
+    if act.fresh_life is not None:
+        try:
+            alive = await act.fresh_life()
+        except ProbeError as error:
+            raise VetoError(f"cannot tell whether it still hangs: {error}") from error
+        if alive:
+            raise VetoError(clean(alive))
+    elif act.order.sick and act.worker.memory_limit is not None:
+        members = (await act.family()).tree([act.record.old])
+        if sum(facts.rss for facts in members) <= act.worker.memory_limit:
+            raise VetoError("it is below its memory limit again")
+
+
+def goes_on(order: Order, half: StartRecord | None) -> bool:
+    """Return whether an order is to go on with an act that was cut short, under its number."""
+    return half is not None and half.outcome == "begun" and half.number == order.number
+
+
+def refuse(order: Order, one: WorkerSeen, alive: list[Identity]) -> None:
+    """Raise VetoError when the world is not as it was when the plan was made.
+
+    Args:
+        order: what is to be done.
+        one: the look right before.
+        alive: all live processes that are the worker.
+    """
+    if one.trouble:
+        raise VetoError(f"cannot tell whether it is up: {one.trouble}")
+    half = half_done(one.record)
+    again = goes_on(order, half)
+    wished = order.wish or (half.wish if half is not None and again else 0)
+    if order.verb != "stop" and not wished and one.wish and one.wish.desired == "down":
+        raise VetoError(f"stopped by {clean(one.wish.origin) or 'a person'} meanwhile")
+    if one.record is not None and one.record.number >= order.number and not again:
+        raise VetoError(f"start {order.number} was made already")
+    mine = {order.identity, *_explained(half, alive, again=again)}
+    others = [identity for identity in alive if identity not in mine]
+    if order.verb == "stop":
+        if others and not mine & set(alive):
+            raise VetoError(f"it is another process now: pid {pids(others)}")
+    elif others:
+        raise VetoError(f"already up as pid {pids(others)}: started by somebody else")
+
+
+def _explained(
+    half: StartRecord | None, alive: list[Identity], *, again: bool
+) -> set[Identity | None]:
+    """Return who may be there because of an act that was cut short."""
+    if half is None:
+        return set()
+    if not again:
+        return {*half.tree}  # they are ended first
+    if half.phase == "spawning" and half.launched is None:
+        return {*alive}  # whoever is there now is the one copy that there may be
+    return {half.old, half.launched, half.worker, *half.tree}
+
+
+def pids(who: Iterable[Identity]) -> str:
+    """Return pids in words."""
+    return ", ".join(str(identity.pid) for identity in who)

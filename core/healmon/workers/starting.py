@@ -1,0 +1,155 @@
+"""Starting a worker: on clean ground only, exactly one, and written down before and after.
+
+Clean ground (V0) means: the old process is gone, nobody holds its port, its instance lock is free.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from healmon.config.settings import Worker
+from healmon.errors import ProbeError, SpawnError, VetoError
+from healmon.text import clean
+from healmon.workers import blocking
+from healmon.workers.acting import STEP, Act
+from healmon.workers.model import Fault, WorkerSeen
+from healmon.world import notes
+from healmon.world.processes import Identity, Launch, Processes
+from healmon.world.shims import Shim, ShimOrder, Shims
+
+LOG_LIMIT: Final = 10_000_000
+"""Bytes of an output log above which the next start sets it aside."""
+LOCK_PATIENCE: Final = 5.0
+"""Seconds that a shim may take to end after the last below it."""
+
+
+class PlainStarter:
+    """Starts programs as our own children.
+
+    Args:
+        processes: the door.
+    """
+
+    def __init__(self, processes: Processes) -> None:
+        self._processes = processes
+
+    def start(self, launch: Launch, folder: Path, number: int) -> Identity:  # noqa: ARG002 - the protocol's
+        """Start a program and return who it is."""
+        return self._processes.spawn(launch)
+
+
+class ShimStarter:
+    """Starts programs below shims.
+
+    Args:
+        shims: the door.
+    """
+
+    def __init__(self, shims: Shims) -> None:
+        self._shims = shims
+
+    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+        """Start a program and return who it is.
+
+        Raises:
+            SpawnError: it could not be started, and whose fault that is.
+            VetoError: the instance lock is held.
+        """
+        order = ShimOrder(launch=launch, folder=str(folder), number=number)
+        return self._shims.start(order).worker
+
+
+async def clean_ground(act: Act, one: WorkerSeen) -> None:
+    """Return when nothing is in the way of a start.
+
+    Args:
+        act: the act that this is a part of.
+        one: the newest look.
+
+    Raises:
+        RemedyError: somebody holds what the worker needs; nothing is started.
+    """
+    if one.shim is not None and one.shim.locked:
+        one = replace(one, shim=await _unlocked(act, one.shim.shim))
+    if not act.tools.probe.may_be_blocked(act.worker, one):
+        return
+    family = await act.family()
+    blockers = await act.call(partial(act.tools.probe.blockers, act.worker, one, family))
+    if blockers:
+        words = "; ".join(map(blocking.said, blockers))
+        raise await act.failure("blocked", f"not started: {words}")
+
+
+async def _unlocked(act: Act, shim: Identity) -> Shim | None:
+    """Return what the shim wrote down, once it has ended with the last below it, or will not."""
+    deadline = act.tools.clock.read().steady + LOCK_PATIENCE
+    while (now := await act.shim()) is not None and now.locked:
+        if (await act.family()).below(shim) or act.tools.clock.read().steady >= deadline:
+            break
+        await act.tools.clock.sleep(STEP)
+    return now
+
+
+async def spawn(act: Act) -> Identity:
+    """Start the program and return who it is; it is on record before anything else can happen.
+
+    Raises:
+        RemedyError: it could not be started, and whose fault that is.
+    """
+    try:
+        return await act.call(partial(_spawn, act))
+    except SpawnError as error:
+        fault: Fault = "host" if error.host_fault else "command"
+        raise await act.failure(fault, str(error)) from error
+    except VetoError as error:
+        raise await act.failure("blocked", f"not started: {error}") from error
+
+
+def _spawn(act: Act) -> Identity:
+    worker, tools, folder = act.worker, act.tools, act.tools.records.folder(act.worker.name)
+    log = tools.records.log_path(worker.name)
+    if worker.script and not notes.is_file(worker.script):
+        raise SpawnError(f"there is no script {clean(worker.script)}")
+    with suppress(OSError):
+        notes.rotate(log, LOG_LIMIT)
+    now = tools.clock.read()
+    act.record = replace(
+        act.record,
+        phase="spawning",
+        level="V0",
+        wall=now.wall,
+        steady=now.steady,
+        log_offset=notes.size_of(log),
+        beat=_beat(worker),
+    )
+    tools.records.put_start(worker.name, act.record)
+    launched = tools.starter.start(launch_of(worker, str(log)), folder, act.record.number)
+    # in the same call: nothing may come between the process and the note of it
+    act.record = replace(act.record, phase="spawned", level="V1", launched=launched)
+    tools.records.put_start(worker.name, act.record)
+    return launched
+
+
+def launch_of(worker: Worker, log: str) -> Launch:
+    """Return how a worker is started."""
+    return Launch(
+        argv=worker.argv,
+        log_path=log,
+        cwd=worker.cwd,
+        env=worker.env,
+        user=worker.user,
+        umask=worker.umask,
+        limits=worker.limits,
+    )
+
+
+def _beat(worker: Worker) -> float | None:
+    if worker.heartbeat_file:
+        with suppress(ProbeError):
+            return notes.changed_at(worker.heartbeat_file)
+    return None

@@ -1,0 +1,118 @@
+"""Ending a worker with everything that belongs to it, and nobody else.
+
+    SIGTERM to each member ──▶ stop_timeout ──▶ SIGKILL to whoever is left ──▶ 5 s ──▶ stop failed
+
+Who belongs to it is looked at anew in each round: a member may have forked in between, or left its
+group or session. Each signal goes through a pidfd that was compared with who was seen, so it cannot
+reach anybody else; the shim is never signalled, it ends with the last below it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from functools import partial
+from typing import Final
+
+from healmon.errors import RemedyError
+from healmon.workers.acting import Act
+from healmon.workers.tree import Family, named
+from healmon.world.processes import CONT, KILL, TERM, Identity, ProcessFacts
+
+KILL_TIMEOUT: Final = 5.0
+"""Seconds a process may take to end after SIGKILL."""
+SHOWN: Final = 8
+"""Members that are named; of more, how many they are."""
+
+
+class Stopping:
+    """Ends what belongs to one worker.
+
+    Args:
+        act: the act that this is a part of.
+        roots: processes that are known to be the worker's, the main one first; those that are gone
+            still tell which session is its own.
+        shim: what lives above them.
+    """
+
+    def __init__(self, act: Act, roots: Collection[Identity], shim: Identity | None) -> None:
+        self._act = act
+        self._roots = tuple(roots)
+        self._shim = shim
+        self._told: dict[int, set[Identity]] = {TERM: set(), KILL: set()}
+        self._known: dict[Identity, ProcessFacts] = {}
+
+    @property
+    def known(self) -> tuple[Identity, ...]:
+        """Everybody who was seen to belong to the worker."""
+        return tuple(self._known)
+
+    async def all(self) -> None:
+        """Return once nothing that belongs to the worker is left.
+
+        Raises:
+            RemedyError: something survived, or may not be signalled. Nothing is started then.
+        """
+        for number, word, patience in (
+            (TERM, "SIGTERM", self._act.worker.stop_timeout),
+            (KILL, "SIGKILL", KILL_TIMEOUT),
+        ):
+            left = await self._round(number, word, patience)
+            if not left:
+                return
+        who = named(left)
+        raise await self._act.failure(
+            "stop",
+            f"{who} survived SIGKILL for {KILL_TIMEOUT:g} s; no second copy is started"
+            + ("; it hangs in the kernel" if any(f.state == "D" for f in left) else ""),
+        )
+
+    async def _round(self, number: int, word: str, patience: float) -> tuple[ProcessFacts, ...]:
+        """Signal each member once and wait; return who is left of the tree."""
+        clock, deadline = self._act.tools.clock, None
+        while True:
+            members = self._members(await self._act.family())
+            if not members:
+                return ()
+            fresh = [facts for facts in members if facts.identity not in self._told[number]]
+            if fresh:
+                await self._signal(fresh, number, word)
+            now = clock.read().steady
+            deadline = now + patience if deadline is None else deadline
+            if now >= deadline:
+                return members
+            who = [facts.identity for facts in members]
+            await self._act.left_after(who, deadline - now)
+
+    def _members(self, family: Family) -> tuple[ProcessFacts, ...]:
+        members = family.tree((*self._roots, *self._known), self._shim)
+        self._known.update((facts.identity, facts) for facts in members)
+        return members
+
+    async def _signal(self, members: list[ProcessFacts], number: int, word: str) -> None:
+        act = self._act
+        await act.hand.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
+        tree = tuple(dict.fromkeys((*act.record.tree, *self._known)))
+        if (act.record.phase, act.record.tree) != ("stopping", tree):
+            await act.keep(phase="stopping", tree=tree)
+        for facts in members:
+            self._told[number].add(facts.identity)
+            try:
+                await act.call(partial(self._send, facts, number))
+            except PermissionError:
+                reason = f"pid {facts.identity.pid} is somebody else's: {word} is not permitted"
+                failed = await act.failure("stop", reason)
+                raise RemedyError(
+                    str(failed.args[0]), remedy="run healmon as that user or as root"
+                ) from None
+
+    def _send(self, facts: ProcessFacts, number: int) -> None:
+        processes = self._act.tools.processes
+        processes.signal(facts.identity, number)
+        if number == TERM and facts.state == "T":
+            processes.signal(facts.identity, CONT)  # one that stands still cannot hear the other
+
+
+def _pids(members: Iterable[ProcessFacts]) -> str:
+    pids = [str(facts.identity.pid) for facts in members]
+    more = f" and {len(pids) - SHOWN} more" if len(pids) > SHOWN else ""
+    return f"pid {', '.join(pids[:SHOWN])}{more}"

@@ -1,0 +1,220 @@
+"""A healmon that carries out one order and kills itself at its N-th step.
+
+    python -m tests.helpers.killpoints < FILES
+
+Each line names a file that holds a `Script`, which a child of its own plays; a line with its wait
+status answers. A step is each moment before and after a journal line, a record that is
+written, a signal that is sent, a program that is started. Every step is written to `steps` as it is
+reached, so that a test sees what was done, and in which order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import traceback
+from pathlib import Path
+
+import msgspec
+
+from healmon.clock import SystemClock
+from healmon.config.settings import Worker
+from healmon.errors import RemedyError, VetoError
+from healmon.plans import Plan, pack
+from healmon.workers.equipment import Equipment
+from healmon.workers.healer import WorkersHealer
+from healmon.workers.model import Order
+from healmon.workers.starting import PlainStarter, ShimStarter
+from healmon.world import notes
+from healmon.world.processes import Identity, Launch
+from healmon.world.shims import Shims
+from healmon.world.system_ports import SystemPorts
+from healmon.world.system_processes import SystemProcesses
+
+
+class Script(msgspec.Struct):
+    """What to do, and when to die.
+
+    Attributes:
+        state: the folder of the workers' records.
+        steps: file that gets a line at each step.
+        kill_at: number of the step at which to die; 0: never.
+        shims: start below shims.
+    """
+
+    worker: Worker
+    order: Order
+    state: str
+    steps: str
+    kill_at: int = 0
+    shims: bool = False
+
+
+class Steps:
+    """Counts steps, tells them, and dies in time."""
+
+    def __init__(self, script: Script) -> None:
+        self._fd = os.open(script.steps, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._kill_at = script.kill_at
+        self._count = 0
+
+    def reached(self, what: str) -> None:
+        self._count += 1
+        os.write(self._fd, f"{what}\n".encode())
+        if self._count == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+class StepHand:
+    def __init__(self, steps: Steps) -> None:
+        self._steps = steps
+
+    async def about_to(self, text: str) -> None:
+        self._steps.reached(f"before: {text}")
+        self._steps.reached(f"journal: {text}")
+
+
+class StepProcesses(SystemProcesses):
+    def __init__(self, steps: Steps) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def signal(self, identity: Identity, number: int) -> bool:
+        self._steps.reached(f"about to signal {identity.pid} {number}")
+        sent = super().signal(identity, number)
+        self._steps.reached(f"signalled {identity.pid} {number}")
+        return sent
+
+
+class StepStarter:
+    def __init__(self, steps: Steps, inner: PlainStarter | ShimStarter) -> None:
+        self._steps = steps
+        self._inner = inner
+
+    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+        self._steps.reached("about to start")
+        identity = self._inner.start(launch, folder, number)
+        self._steps.reached(f"started {identity.pid}")
+        return identity
+
+
+def watch_records(steps: Steps) -> None:
+    """Make a step of each record, before and after it appears."""
+    write = notes.write_record
+
+    def stepped(path: Path, data: bytes) -> None:
+        steps.reached(f"about to write {path.name}")
+        write(path, data)
+        steps.reached(f"wrote {path.name} {data.decode()}")
+
+    notes.write_record = stepped
+
+
+def real_shims() -> Shims:
+    from healmon.world.system_shims import SystemShims
+
+    return SystemShims()
+
+
+def equipment(processes: SystemProcesses, *, shims: bool, steps: Steps | None = None) -> Equipment:
+    """Return the real doors, with a step at each start."""
+    door = real_shims() if shims else None
+    starter = ShimStarter(door) if door is not None else PlainStarter(processes)
+    return Equipment(
+        shims=door,
+        starter=StepStarter(steps, starter) if steps is not None else starter,
+        ports=SystemPorts(),
+    )
+
+
+def plan_of(worker: Worker, order: Order, origin: str = "tester") -> Plan:
+    """Return the plan that carries an order, with what the engine would put into it."""
+    return Plan(
+        healer="workers",
+        component=worker.name,
+        action=f"{order.verb}_worker",
+        subject="",
+        why="",
+        steps=(),
+        proof="",
+        on_failure="",
+        order=pack(order),
+        origin=origin,
+    )
+
+
+async def carry_out(script: Script) -> str:
+    steps = Steps(script)
+    watch_records(steps)
+    processes = StepProcesses(steps)
+    healer = WorkersHealer(
+        (script.worker,),
+        Path(script.state),
+        processes,
+        SystemClock(),
+        equipment=equipment(processes, shims=script.shims, steps=steps),
+    )
+    try:
+        proof = await healer.carry_out(plan_of(script.worker, script.order), StepHand(steps))
+    except (VetoError, RemedyError) as error:
+        return f"failed: {error}"
+    finally:
+        await healer.close()
+    return f"proved: {proof.text}"
+
+
+def play(path: str) -> None:
+    script = msgspec.json.decode(Path(path).read_bytes(), type=Script)
+    said = asyncio.run(carry_out(script))
+    Path(f"{path}.said").write_text(said)
+
+
+def serve() -> None:
+    """Play scripts, each in a fork of this process, which has everything loaded already."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                play(line.strip())
+            except BaseException:  # noqa: BLE001 - told, and it is a fork
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        print(status, flush=True)
+
+
+class Player:
+    """The other side: asks for scripts to be played."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.helpers.killpoints"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+
+    def play(self, script: Script, path: Path) -> str:
+        """Return what came of a script; empty when it killed itself."""
+        path.write_bytes(msgspec.json.encode(script))
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(f"{path}\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            return ""
+        assert status == 0, f"status {status}"
+        return Path(f"{path}.said").read_text()
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    serve()
