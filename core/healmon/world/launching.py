@@ -67,7 +67,7 @@ def prepare(order: Launch) -> Ready:
     user = _user(order.user)
     env = {**os.environ, **(user.env if user else {}), **order.env}
     program = order.argv[0]
-    wrong = _unfit(order, env)
+    wrong = _unfit(order)
     if wrong:
         raise SpawnError(f"cannot run {clean(program)}: {wrong}")
     where = [program] if "/" in program else _in_path(program, env)
@@ -144,15 +144,16 @@ def explained(order: Launch, ready: Ready, step: str, number: int) -> SpawnError
     return SpawnError(f"cannot run {clean(order.argv[0])}: {clean(said)}", host_fault=host)
 
 
-def _unfit(order: Launch, env: dict[str, str]) -> str:
+def _unfit(order: Launch) -> str:
     """Return why the kernel cannot even be asked; empty when it can."""
+    names = tuple(order.env)
     try:
-        for text in (*order.argv, order.cwd, order.log_path, *env, *env.values()):
+        for text in (*order.argv, order.cwd, order.log_path, *names, *order.env.values()):
             if b"\0" in os.fsencode(text):
                 return "embedded null byte"
     except UnicodeEncodeError as error:
         return clean(str(error))
-    return "illegal environment variable name" if any("=" in n or not n for n in env) else ""
+    return "illegal environment variable name" if any("=" in n or not n for n in names) else ""
 
 
 def _user(name: str) -> User | None:

@@ -132,7 +132,7 @@ class NurseryLine:
         for _ in range(TRIES):
             try:
                 return self._ask_once(order, until)
-            except (ConnectionError, ChildProcessError):
+            except ConnectionError:
                 continue
             except TimeoutError:
                 self._let_go(self._nursery)
@@ -151,8 +151,9 @@ class NurseryLine:
                 # what is there already needs no second wait for it
                 sent = desk.send(order)
                 self._hand_over(theirs, until)
-            desk.settimeout(_left(until))
-            desk.sendall(order[sent:])
+            if sent < len(order):
+                desk.settimeout(_left(until))
+                desk.sendall(order[sent:])
             answer = b""
             while not answer.endswith(b"\n"):
                 desk.settimeout(_left(until))

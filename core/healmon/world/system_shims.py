@@ -53,29 +53,33 @@ class SystemShims:
         """
         ready = prepare(order.launch)
         try:
-            Path(order.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.path.isdir(order.folder):  # noqa: PTH112 - hot
+                Path(order.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             message = f"cannot make its folder {clean(order.folder)}: {error.strerror}"
             raise SpawnError(message, host_fault=True) from error
-        self._refuse_if_alive(order.folder)
-        answer = self._line.ask(_framed(order, ready, self._boot))
+        patience = self._patience(order.folder)
+        answer = self._line.ask(_framed(order, ready, self._boot, patience))
         if answer.startswith(b"no "):
             raise self._refused(order, ready, answer)
         begun = msgspec.json.decode(answer, type=Begun)
         return _shim(begun, alive=True, locked=True)
 
-    def _refuse_if_alive(self, folder: str) -> None:
-        """Raise VetoError when the worker of the newest record lives; let its shim take leave."""
+    def _patience(self, folder: str) -> float:
+        """Return how many seconds the shim of the newest record may take to take leave.
+
+        Raises:
+            VetoError: its worker lives.
+        """
         try:
             begun = shimrecords.begun(folder)
         except ProbeError:
-            return  # the lock decides
+            return 0.0  # the lock decides
         if begun is None:
-            return
+            return 0.0
         if self._lives(begun.worker):
             raise VetoError(f"one copy lives already: {self._named([begun.worker])}")
-        if self._lives(begun.shim) and instancelock.held(_lock(folder)):
-            self._wait(begun.shim, LEAVING)
+        return LEAVING if self._lives(begun.shim) else 0.0
 
     def _refused(self, order: ShimOrder, ready: Ready, answer: bytes) -> Exception:
         """Return what to raise when a shim says that it could not start a program."""
@@ -175,11 +179,12 @@ class SystemShims:
         self._line.close()
 
 
-def _framed(order: ShimOrder, ready: Ready, boot: str) -> bytes:
+def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes:
     what, user = order.launch, ready.user
     return frame(
         (
             order.number,
+            str(patience),
             boot,
             # a shim is at home in /, not where we are
             _absolute(order.folder),

@@ -5,12 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import resource
-import signal
-from collections.abc import Callable
+
+from healmon.world.programs import signals
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LOCK_FD = 63
 """Where the worker has the lock: beyond what a shell redirects by one digit."""
-SIGNALS = [int(number) for number in signal.valid_signals()]
 
 
 class Failed(Exception):  # noqa: N818 - an answer, not a fault
@@ -32,6 +35,7 @@ class Order:
             return [next(fields) for _ in range(int(next(fields)))]
 
         self.number = int(next(fields))
+        self.patience = float(next(fields))
         self.boot, self.folder, self.log, self.cwd = (next(fields) for _ in range(4))
         self.umask = int(next(fields))
         self.user = [int(number) for number in several()]
@@ -76,7 +80,7 @@ def _spawned(order: Order, log: int, lock: int) -> int:
     return _first(
         order,
         lambda path: os.posix_spawn(
-            path, order.argv, order.env, file_actions=files, setsigmask=(), setsigdef=SIGNALS
+            path, order.argv, order.env, file_actions=files, setsigmask=(), setsigdef=signals.ALL
         ),
     )
 
@@ -112,9 +116,7 @@ def _become(order: Order, log: int, lock: int) -> None:
     Raises:
         Failed: it cannot be.
     """
-    for number in SIGNALS:
-        if number not in (signal.SIGKILL, signal.SIGSTOP):
-            signal.signal(number, signal.SIG_DFL)
+    signals.restore(*signals.ALL)
     os.dup2(log, 1)
     os.dup2(log, 2)
     os.dup2(lock, LOCK_FD)
@@ -122,7 +124,7 @@ def _become(order: Order, log: int, lock: int) -> None:
         uid, gid, *groups = order.user
         _step(b"user", lambda: _switch(uid, gid, groups))
     _step(b"limits", lambda: _limit(order.limits))
-    signal.pthread_sigmask(signal.SIG_SETMASK, ())
+    signals.unblock_all()
     _first(order, lambda path: os.execve(path, order.argv, order.env))  # noqa: S606 - what it is for
 
 

@@ -15,16 +15,16 @@ from __future__ import annotations
 import _socket  # socket.py brings a megabyte of Python along
 import gc
 import os
-import signal
 import sys
 import time
 
 # the directory that holds the package: isolated mode knows of none
 sys.path.append(os.path.abspath(f"{__file__}/../../../.."))  # noqa: PTH100 - pathlib is a megabyte, too
 
+from healmon.world.programs import signals
 from healmon.world.programs.shim import answer, hung_up, name_us, receive, shim
 
-PAUSE = 0.1
+PAUSE = 0.2
 """Seconds until the next shim after one that died in waiting."""
 
 
@@ -62,9 +62,9 @@ def main() -> None:
     os.dup2(null, 0)
     os.close(null)
     # what is blocked here is blocked in every shim from its first moment on
-    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    signals.block_all()
     # shims are nobody's zombies
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signals.ignore(signals.CHILD)
     name_us(b"healmon-nursery")
     gc.collect()
     gc.freeze()

@@ -19,6 +19,8 @@ BLOCK = 4096
 """Bytes set aside for a record; none is longer."""
 LIMIT = 1 << 16
 """Bytes that are read of anything."""
+FIRST_PAUSE = 0.0002
+"""Seconds until the lock is tried again, at first; each time half as long again."""
 
 _WHOLE = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
 """struct flock of 64-bit Linux: all of the file."""
@@ -33,19 +35,33 @@ class Folder:
 
     def __init__(self, path: bytes) -> None:
         self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY)
+        self._reserved: set[bytes] = set()
 
-    def lock(self) -> int:
+    def lock(self, patience: float) -> int:
         """Return a descriptor that holds the instance lock.
 
         The lock belongs to the open file, not to a process, and F_OFD_GETLK tells whether it is
         held without taking it: a look can never turn away a shim that starts.
 
+        Args:
+            patience: seconds that whoever holds it may take to let go.
+
         Raises:
             OSError: EAGAIN: somebody else holds it.
         """
         fd = os.open(LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600, dir_fd=self._fd)
-        fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WHOLE)
-        return fd
+        pause = FIRST_PAUSE
+        while True:
+            try:
+                fcntl.fcntl(fd, fcntl.F_OFD_SETLK, _WHOLE)
+            except BlockingIOError:
+                if patience <= 0:
+                    raise
+            else:
+                return fd
+            time.sleep(pause)
+            patience -= pause
+            pause *= 1.5
 
     def keep(self, name: bytes, data: bytes, suffix: bytes = b"new") -> bool:
         """Write a record; False when the disk refuses it."""
@@ -55,14 +71,17 @@ class Folder:
             os.rename(beside, name, src_dir_fd=self._fd, dst_dir_fd=self._fd)
         except OSError:
             return False
+        self._reserved.discard(name)
         return True
 
     def reserve(self, name: bytes) -> None:
         """Set room aside for the next record of this name, if there is any."""
-        try:
-            self._write(b".%s.new" % name, bytes(BLOCK))
-        except OSError:
-            return
+        if name not in self._reserved:
+            try:
+                self._write(b".%s.new" % name, bytes(BLOCK))
+            except OSError:
+                return
+            self._reserved.add(name)
 
     def _write(self, name: bytes, data: bytes) -> None:
         # not truncated first: that would give back the room that was set aside
@@ -138,10 +157,8 @@ class Ends:
         kept = self._folder.keep(ENDS, b"\n".join(lines) + b"\n", suffix)
         if kept:
             self.pending = []
-        if beside:
+        elif beside:
             self._folder.remove(ENDS, suffix)
-        elif kept:
-            self._folder.reserve(ENDS)
         return kept
 
 

@@ -11,20 +11,29 @@ from __future__ import annotations
 import _socket  # socket.py brings a megabyte of Python along
 import ctypes
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable
 
+from healmon.world.programs import signals
 from healmon.world.programs.begin import Failed, Order, start
 from healmon.world.programs.records import ENDS, START, Ends, Folder, identity, ticks_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RETRY = 5.0
 """Seconds until a record is tried again that the disk refused."""
 LINGER = 12
 """How often a shim tries so that has nothing left below it."""
+REHEARSAL = b"\0".join(
+    [b"0", b"0", b"", b"/", b"/dev/null", b"/", b"-1", b"0", b"0", b"1", b"/", b"1", b"x", b"24"]
+    + [b"NAME%d=value" % number for number in range(24)]
+)
+"""An order to run the root directory, which no kernel does."""
 
 _SUBREAPER, _NAME = 36, 15
+_ENDED = os.WEXITED | os.WNOWAIT
 _prctl = ctypes.CDLL(None).prctl
 
 
@@ -72,6 +81,15 @@ def hung_up(line: _socket.socket) -> bool:
         return True
 
 
+def _waiting(line: _socket.socket) -> bool:
+    """Return whether an order waits to be taken, or healmon hung up."""
+    try:
+        line.recv(1, _socket.MSG_PEEK | _socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return False
+    return True
+
+
 def answer(desk: _socket.socket, text: bytes) -> None:
     """Say how it went; whoever asked may be gone."""
     try:
@@ -88,36 +106,63 @@ def shim(line: _socket.socket, taken: int, desk: _socket.socket | None = None) -
 
     Args:
         line: where orders come from.
-        taken: a pipe that tells the nursery that an order was taken.
+        taken: a pipe; a byte in it tells the nursery that an order was taken.
         desk: the order, when one was taken already.
     """
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signals.restore(signals.CHILD)
     os.setsid()
     _prctl(_SUBREAPER, 1, 0, 0, 0)
     name_us(b"healmon-shim")
     own = ticks_of(os.getpid())
+    if desk is None and not _waiting(line):
+        _rehearse()
     desk = desk or receive(line)
     if desk is None:
         return
-    line.close()
-    order = read_order(desk)
     asked = desk
+    order = read_order(desk)
     try:
         folder, lock, pid = _begin(order, lambda: hung_up(asked))
     except Failed as failed:
         answer(desk, b"no %s %d\n" % (failed.step, failed.number))
+        _tell(taken)
         return
-    finally:
-        # only now, so that two processes at a time suffice for a start
-        os.write(taken, b"t")
-        os.close(taken)
-    who = (identity(order.boot, os.getpid(), own), identity(order.boot, pid, ticks_of(pid)))
-    record = b'{"number":%d,"shim":%s,"worker":%s,"wall":%.3f}\n'
-    record %= (order.number, *who, time.time())
+    # while nobody else waits, the next fork must not take the time of this start
+    crowd = _waiting(line)
+    line.close()
+    if crowd:
+        _tell(taken)
+    record = _record(order, own, pid)
     kept = folder.keep(START, record)
     answer(desk, record)
     desk.close()
+    if not crowd:
+        _tell(taken)
     _watch(order, folder, lock, pid, None if kept else record)
+
+
+def _tell(taken: int) -> None:
+    os.write(taken, b"t")
+    os.close(taken)
+
+
+def _record(order: Order, own: int, pid: int) -> bytes:
+    """Return what is written of a start: who runs now."""
+    return b'{"number":%d,"shim":%s,"worker":%s,"wall":%.3f}\n' % (
+        order.number,
+        identity(order.boot, os.getpid(), own),
+        identity(order.boot, pid, ticks_of(pid)),
+        time.time(),
+    )
+
+
+def _rehearse() -> None:
+    """Go through a start that fails: the first touch of a page after a fork costs a copy of it."""
+    order = Order(REHEARSAL)
+    try:
+        start(order, 0, lambda: False)
+    except Failed:
+        _record(order, 0, os.getpid())
 
 
 def _begin(order: Order, late: Callable[[], bool]) -> tuple[Folder, int, int]:
@@ -128,7 +173,7 @@ def _begin(order: Order, late: Callable[[], bool]) -> tuple[Folder, int, int]:
     """
     try:
         folder = Folder(order.folder)
-        lock = folder.lock()
+        lock = folder.lock(order.patience)
     except OSError as error:
         raise Failed(b"lock", error.errno) from error
     try:
@@ -152,22 +197,21 @@ def _watch(order: Order, folder: Folder, lock: int, main: int, record: bytes | N
         record: of the start, when the disk has refused it.
     """
     ends = Ends(order.boot, folder)
-    if record is None:
-        folder.reserve(START)
-    folder.reserve(ENDS)
     over = False
     while True:
-        patient = record is None and not ends.pending
         try:
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOWAIT | (0 if patient else os.WNOHANG))
+            if os.waitid(os.P_ALL, 0, _ENDED | os.WNOHANG) is None:
+                folder.reserve(START)
+                folder.reserve(ENDS)
+                if record is not None or ends.pending:
+                    signals.wait_for(signals.CHILD, RETRY)
+                    record = None if record is None or folder.keep(START, record) else record
+                    ends.flush()
+                    continue
+            found = os.waitid(os.P_ALL, 0, _ENDED)
         except ChildProcessError:
             break
-        if found is None:
-            signal.sigtimedwait({signal.SIGCHLD}, RETRY)
-            if record is not None and folder.keep(START, record):
-                record = None
-            ends.flush()
-            continue
+        assert found is not None
         ticks = ticks_of(found.si_pid)  # it is still there until it is reaped
         pid, status, usage = os.wait4(found.si_pid, 0)
         over = over or pid == main
