@@ -22,6 +22,8 @@ DEADLINE: Final = 10.0
 """Seconds that one start may take; a program on a slow disk takes its time to be loaded."""
 TRIES: Final = 3
 """How many nurseries an order is given to that nobody took."""
+DYING: Final = 0.1
+"""Seconds until a nursery counts as alive of which a shim in waiting died."""
 GRACE: Final = 1.0
 """Seconds that a nursery may take to be gone."""
 
@@ -133,7 +135,7 @@ class NurseryLine:
             try:
                 return self._ask_once(order, until)
             except ConnectionError:
-                continue
+                self._take_leave()
             except TimeoutError:
                 self._let_go(self._nursery)
                 message = f"no shim has started it within {self._deadline:g} s"
@@ -174,6 +176,12 @@ class NurseryLine:
             if self._nursery is None:
                 self._nursery = _Nursery()
             self._nursery.hand_over(desk, _left(until))
+
+    def _take_leave(self) -> None:
+        """Give a nursery that is dying the moment it needs: the next order must not get it."""
+        with self._lock:
+            if self._nursery is not None and self._nursery.gone(DYING):
+                self._nursery = None
 
     def _let_go(self, nursery: _Nursery | None) -> None:
         """Have done with a nursery that hangs."""

@@ -6,6 +6,7 @@ import errno
 import os
 import select
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -27,6 +28,8 @@ LEAVING: Final = 1.0
 WRITING: Final = 0.2
 """Seconds that a shim may take to write down an end."""
 _GLANCE: Final = 0.005
+_SHIM: Final = b"healmon-shim"
+"""What a shim calls itself."""
 _COMMAND_SHOWN: Final = 120
 """Characters of a command that are shown of who holds a lock."""
 
@@ -70,6 +73,7 @@ class SystemShims:
 
         Raises:
             VetoError: its worker lives.
+            SpawnError: that cannot be told.
         """
         try:
             begun = shimrecords.begun(folder)
@@ -77,9 +81,16 @@ class SystemShims:
             return 0.0  # the lock decides
         if begun is None:
             return 0.0
-        if self._lives(begun.worker):
-            raise VetoError(f"one copy lives already: {self._named([begun.worker])}")
-        return LEAVING if self._lives(begun.shim) else 0.0
+        try:
+            if self._lives(begun.worker):
+                raise VetoError(f"one copy lives already: {_named([begun.worker.pid])}")
+            if not self._lives(begun.shim):
+                return 0.0
+        except ProbeError as error:
+            message = f"cannot tell whether it is up already: {error}"
+            raise SpawnError(message, host_fault=True) from error
+        others = procfs.children_of(begun.shim.pid) - {begun.worker.pid}
+        return 0.0 if others else LEAVING  # with somebody left below it, it stays
 
     def _refused(self, order: ShimOrder, ready: Ready, answer: bytes) -> Exception:
         """Return what to raise when a shim says that it could not start a program."""
@@ -90,26 +101,20 @@ class SystemShims:
         return explained(order.launch, ready, step.decode("ascii"), int(number))
 
     def _holders(self, folder: str) -> str:
-        """Return in words who holds an instance lock."""
-        try:
+        """Return in words who holds an instance lock, or for whom."""
+        begun = None
+        with suppress(ProbeError):
             begun = shimrecords.begun(folder)
+        try:
             if begun is not None and self._lives(begun.worker):
-                return self._named([begun.worker])
-            holders = SystemPorts().lock_holders(_lock(folder))
-            # a shim holds it for somebody: that one tells more
-            below = holders - {begun.shim} if begun is not None else holders
-            return self._named(sorted(below or holders, key=_pid)) or "by nobody that can be seen"
+                return _named([begun.worker.pid])
+            holders = {one.pid for one in SystemPorts().lock_holders(_lock(folder))}
+            shims = set(filter(_is_shim, holders))
+            # a shim holds it for somebody, who may have closed it: that one tells more
+            below = (holders - shims) or set[int]().union(*map(procfs.children_of, shims))
+            return _named(sorted(below or holders)) or "by nobody that can be seen"
         except ProbeError as error:
             return str(error)
-
-    def _named(self, identities: Iterable[Identity]) -> str:
-        words: list[str] = []
-        for identity in identities:
-            with procfs.opened(identity.pid) as directory:
-                argv = procfs.argv_of(directory) if directory is not None else []
-            command = clean(b" ".join(argv), limit=_COMMAND_SHOWN)
-            words.append(f"pid {identity.pid} ({command})" if command else f"pid {identity.pid}")
-        return ", ".join(words)
 
     def look(self, folder: str) -> Shim | None:
         """Return what stands in a folder; None when nothing was ever started there.
@@ -227,5 +232,17 @@ def _lock(folder: str) -> str:
     return str(Path(folder, instancelock.NAME))
 
 
-def _pid(identity: Identity) -> int:
-    return identity.pid
+def _is_shim(pid: int) -> bool:
+    with procfs.opened(pid) as directory:
+        stat = procfs.stat_of(directory) if directory is not None else None
+    return stat is not None and stat.name == _SHIM
+
+
+def _named(pids: Iterable[int]) -> str:
+    words: list[str] = []
+    for pid in pids:
+        with procfs.opened(pid) as directory:
+            argv = procfs.argv_of(directory) if directory is not None else []
+        command = clean(b" ".join(argv), limit=_COMMAND_SHOWN)
+        words.append(f"pid {pid} ({command})" if command else f"pid {pid}")
+    return ", ".join(words)

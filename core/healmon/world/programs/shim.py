@@ -142,8 +142,12 @@ def shim(line: _socket.socket, taken: int, desk: _socket.socket | None = None) -
 
 
 def _tell(taken: int) -> None:
-    os.write(taken, b"t")
-    os.close(taken)
+    try:
+        os.write(taken, b"t")
+    except OSError:
+        return  # the nursery is gone: another will be had, and this start goes on
+    finally:
+        os.close(taken)
 
 
 def _record(order: Order, own: int, pid: int) -> bytes:
