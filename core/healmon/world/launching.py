@@ -1,12 +1,18 @@
-"""Starting a detached process, and saying exactly why it could not be started."""
+"""Starting a detached process, and saying exactly why it could not be started.
+
+What is wrong with an order on paper is found by `prepare`, whoever starts it: `launch` here, or a
+shim (`healmon.world.system_shims`). What the kernel refused, and at which step, `explained` says.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import pwd
+import resource
 import shutil
 import subprocess
+from contextlib import suppress
 from typing import NamedTuple
 
 from healmon.errors import SpawnError
@@ -22,24 +28,66 @@ HOST_FAULTS = frozenset(
 """What the host lacks for the moment; the command may be right."""
 
 
-class _User(NamedTuple):
+_LOG = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+
+
+class User(NamedTuple):
+    """Whom a process becomes before it runs its program."""
+
     uid: int
     gid: int
     groups: list[int]
     env: dict[str, str]
 
 
-def launch(order: Launch) -> int:
-    """Start a process in a session of its own and return its pid once the program runs in it.
+class Ready(NamedTuple):
+    """An order that only the kernel can refuse any more.
+
+    Attributes:
+        programs: where its program may be, in the order they are tried.
+        env: all of its environment.
+        user: whom it becomes; None: it stays who we are.
+        limits: resources of setrlimit(2) with their soft limits.
+    """
+
+    programs: list[str]
+    env: dict[str, str]
+    user: User | None
+    limits: list[tuple[int, int]]
+
+
+def prepare(order: Launch) -> Ready:
+    """Return what it takes to carry out an order.
 
     Raises:
-        SpawnError: it could not be started, and why.
+        SpawnError: it cannot be carried out, and why.
     """
     if not order.argv:
         raise SpawnError("nothing to run: the command is empty")
     user = _user(order.user)
     env = {**os.environ, **(user.env if user else {}), **order.env}
-    log = _open_log(order.log_path)
+    program = order.argv[0]
+    wrong = _unfit(order)
+    if wrong:
+        raise SpawnError(f"cannot run {clean(program)}: {wrong}")
+    where = [program] if "/" in program else _in_path(program, env)
+    return Ready(where, env, user, _limits(order))
+
+
+def launch(order: Launch) -> int:
+    """Start a process in a session of its own and return its pid once the program runs in it.
+
+    Its resource limits are set as soon as it runs: only a shim sets them before.
+
+    Raises:
+        SpawnError: it could not be started, and why.
+    """
+    ready = prepare(order)
+    user = ready.user
+    try:
+        log = os.open(order.log_path, _LOG, 0o600)
+    except OSError as error:
+        raise explained(order, ready, "log", error.errno or 0) from error
     try:
         child = subprocess.Popen(
             order.argv,
@@ -47,34 +95,68 @@ def launch(order: Launch) -> int:
             stdout=log,
             stderr=log,
             cwd=order.cwd or None,
-            env=env,
+            env=ready.env,
             close_fds=True,
             start_new_session=True,
             user=user.uid if user else None,
             group=user.gid if user else None,
             extra_groups=user.groups if user else None,
+            umask=-1 if order.umask is None else order.umask,
         )
     except OSError as error:
-        raise _explained(error, order, env) from error
+        step = "cwd" if order.cwd and error.filename == order.cwd else "exec"
+        raise explained(order, ready, step, error.errno or 0) from error
     except (ValueError, subprocess.SubprocessError) as error:
         raise SpawnError(f"cannot run {clean(order.argv[0])}: {clean(str(error))}") from error
     finally:
         os.close(log)
     # we reap it ourselves by identity; Popen must neither wait for it nor complain that nobody did
     child.returncode = 0
+    for kind, soft in ready.limits:
+        with suppress(ProcessLookupError):  # it has ended already: nothing is left to be limited
+            resource.prlimit(child.pid, kind, (soft, resource.getrlimit(kind)[1]))
     return child.pid
 
 
-def _open_log(path: str) -> int:
-    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
+def explained(order: Launch, ready: Ready, step: str, number: int) -> SpawnError:
+    """Return what to raise when the kernel refused a step of a start.
+
+    Args:
+        order: what was to be started.
+        ready: the same, prepared.
+        step: `lock`, `log`, `cwd`, `user`, `limits`, `fork` or `exec`.
+        number: the errno.
+    """
+    said = os.strerror(number)
+    host = number in HOST_FAULTS
+    if step == "log":
+        return SpawnError(f"cannot open its log {clean(order.log_path)}: {said}", host_fault=True)
+    if step == "lock":
+        return SpawnError(f"cannot take its instance lock: {said}", host_fault=True)
+    if step == "cwd" and not host:
+        said = f"its working directory {clean(order.cwd)}: {said}"
+    elif step == "user" and not host:
+        said = f"cannot become user {clean(order.user)!r}: {said}"
+    elif step == "limits" and not host:
+        said = f"cannot set its limits: {said}"
+    elif step == "exec":
+        said = _why_no_exec(order, ready, number)
+    return SpawnError(f"cannot run {clean(order.argv[0])}: {clean(said)}", host_fault=host)
+
+
+def _unfit(order: Launch) -> str:
+    """Return why the kernel cannot even be asked; empty when it can."""
+    names = tuple(order.env)
     try:
-        return os.open(path, flags, 0o600)
-    except OSError as error:
-        message = f"cannot open its log {clean(path)}: {error.strerror}"
-        raise SpawnError(message, host_fault=True) from error
+        for text in (*order.argv, order.cwd, order.log_path, *names, *order.env.values()):
+            if b"\0" in os.fsencode(text):
+                return "embedded null byte"
+    except UnicodeEncodeError as error:
+        return clean(str(error))
+    return "illegal environment variable name" if any("=" in n or not n for n in names) else ""
 
 
-def _user(name: str) -> _User | None:
+def _user(name: str) -> User | None:
     """Return whom to become; None when that is who we are already."""
     if not name:
         return None
@@ -88,26 +170,38 @@ def _user(name: str) -> _User | None:
         raise SpawnError(f"only root can start a process as user {clean(name)!r}")
     env = {"HOME": entry.pw_dir, "USER": name, "LOGNAME": name}
     groups = os.getgrouplist(name, entry.pw_gid)
-    return _User(entry.pw_uid, entry.pw_gid, groups, env)
+    return User(entry.pw_uid, entry.pw_gid, groups, env)
 
 
-def _explained(error: OSError, order: Launch, env: dict[str, str]) -> SpawnError:
-    host = error.errno in HOST_FAULTS
-    program = clean(order.argv[0])
-    if error.filename == order.cwd and order.cwd and error.errno not in HOST_FAULTS:
-        why = f"its working directory {clean(order.cwd)}: {error.strerror}"
-        return SpawnError(f"cannot run {program}: {why}")
-    path = _resolved(order, env)
-    if error.errno == errno.ENOENT:
+def _limits(order: Launch) -> list[tuple[int, int]]:
+    limits: list[tuple[int, int]] = []
+    for name, soft in order.limits.items():
+        kind: int | None = getattr(resource, f"RLIMIT_{name.upper()}", None)
+        if kind is None:
+            raise SpawnError(f"there is no resource limit {clean(name)!r}")
+        hard = resource.getrlimit(kind)[1]
+        if hard != resource.RLIM_INFINITY and soft > hard:
+            program = clean(order.argv[0])
+            message = f"its limit {clean(name)} = {soft} is above the hard limit of {hard}"
+            raise SpawnError(f"cannot run {program}: {message}")
+        limits.append((kind, soft))
+    return limits
+
+
+def _in_path(program: str, env: dict[str, str]) -> list[str]:
+    return [os.path.join(part, program) for part in os.get_exec_path(env)]  # noqa: PTH118 - a path as exec(2) takes it
+
+
+def _why_no_exec(order: Launch, ready: Ready, number: int) -> str:
+    path = _resolved(order, ready.env)
+    if number == errno.ENOENT:
         interpreter = _interpreter(path) if path else ""
-        why = f"its interpreter {interpreter} does not exist" if interpreter else "no such program"
-    elif error.errno == errno.EACCES:
-        why = "it is a directory" if path and os.path.isdir(path) else "it is not executable"  # noqa: PTH112 - a path as exec(2) takes it
-    elif error.errno == errno.ENOEXEC:
-        why = "it is no program for this machine (no #! line, or another architecture)"
-    else:
-        why = error.strerror or str(error)
-    return SpawnError(f"cannot run {program}: {clean(why)}", host_fault=host)
+        return f"its interpreter {interpreter} does not exist" if interpreter else "no such program"
+    if number == errno.EACCES:
+        return "it is a directory" if path and os.path.isdir(path) else "it is not executable"  # noqa: PTH112 - likewise
+    if number == errno.ENOEXEC:
+        return "it is no program for this machine (no #! line, or another architecture)"
+    return os.strerror(number)
 
 
 def _resolved(order: Launch, env: dict[str, str]) -> str:

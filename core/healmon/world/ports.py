@@ -68,7 +68,7 @@ class Ports(Protocol):
         ...
 
     def lock_holders(self, path: str) -> frozenset[Identity]:
-        """Return who of all processes holds a flock(2) lock on a file by a descriptor; slow.
+        """Return who of all processes holds a lock on a file by a descriptor (flock, OFD); slow.
 
         Raises:
             ProbeError: the file cannot be looked at.

@@ -187,6 +187,15 @@ def argv_of(directory: int) -> list[bytes]:
     return raw.rstrip(b"\0").split(b"\0") if raw and raw.strip(b"\0") else []
 
 
+def children_of(pid: int) -> set[int]:
+    """Return the pids of the children of a process; none when it or the kernel shows none."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123 - a path per pid is dear
+            return {int(child) for child in file.read().split()}
+    except OSError:
+        return set()
+
+
 def origin_at(directory: int) -> Origin | None:
     """Return what a process was started as; None when it has ended."""
     argv = argv_of(directory)

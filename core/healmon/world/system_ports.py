@@ -74,7 +74,7 @@ class SystemPorts:
         return self._all_with(_has_socket(inodes))
 
     def lock_holders(self, path: str) -> frozenset[Identity]:
-        """Return who of all processes holds a flock(2) lock on a file by a descriptor; slow.
+        """Return who of all processes holds a lock on a file by a descriptor (flock, OFD); slow.
 
         Raises:
             ProbeError: the file cannot be looked at.
@@ -189,7 +189,8 @@ def _holds_lock(key: tuple[int, int]) -> Match:
         with suppress(ProbeError):
             # the locks of this open file, which whoever inherited the descriptor shares
             info = procfs.read(directory, f"fdinfo/{fd}", _FDINFO_LIMIT) or b""
-            return any(line.startswith(b"lock:") and b"FLOCK" in line for line in info.split(b"\n"))
+            locks = [line for line in info.split(b"\n") if line.startswith(b"lock:")]
+            return any(b" FLOCK " in line or b" OFDLCK " in line for line in locks)
         return False
 
     return has

@@ -71,6 +71,7 @@ class SimulatedProcesses:
         spawned: every start, in order, with the steady time of it.
         signals: every signal that reached somebody, in order.
         reapers: pids of those that inherit what those below them leave behind.
+        reports: are told of every end, once it has happened.
     """
 
     def __init__(self, clock: Clock, boot: str = "simulated-boot") -> None:
@@ -78,6 +79,7 @@ class SimulatedProcesses:
         self.spawned: list[tuple[float, Identity, Launch]] = []
         self.signals: list[tuple[Identity, int]] = []
         self.reapers: set[int] = set()
+        self.reports: list[Callable[[ProcessFacts, Ended], None]] = []
         self._clock = clock
         self._boot = boot
         self._world: dict[int, _Process] = {}
@@ -153,6 +155,8 @@ class SimulatedProcesses:
         for watcher in process.watchers:
             watcher()
         process.watchers.clear()
+        for report in self.reports:
+            report(process.facts, how)
 
     def _orphan(self, pid: int) -> int:
         """Give the children of one that ends to the nearest reaper above it, as the kernel does.
@@ -249,8 +253,8 @@ class SimulatedProcesses:
             if pid not in skip:
                 yield self._look(process)
 
-    def spawn(self, launch: Launch) -> Identity:
-        """Start a process that behaves as `behave` says.
+    def spawn(self, launch: Launch, parent: int = HEALER_PID) -> Identity:
+        """Start a process that behaves as `behave` says, in a session of its own if it is ours.
 
         Raises:
             SpawnError: `behave` says so.
@@ -262,10 +266,9 @@ class SimulatedProcesses:
         if program.refuses is not None:
             raise program.refuses
         directories = (launch.cwd,) if launch.cwd else ()
-        identity = self.add(
-            launch.argv, program=program, parent=HEALER_PID, directories=directories
-        )
-        self.lead(identity)
+        identity = self.add(launch.argv, program=program, parent=parent, directories=directories)
+        if parent == HEALER_PID:
+            self.lead(identity)
         self.spawned.append((self._clock.read().steady, identity, launch))
         return identity
 

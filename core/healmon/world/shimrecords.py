@@ -1,0 +1,62 @@
+"""What shims wrote into the folder of a worker, read by whoever comes later."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from healmon.errors import ProbeError
+from healmon.world import notes
+from healmon.world.processes import Identity
+from healmon.world.shims import ShimEnd
+
+START: Final = "shim.json"
+ENDS: Final = "ends.jsonl"
+
+
+class Begun(msgspec.Struct, frozen=True):
+    """`shim.json`: the newest start under a shim.
+
+    Attributes:
+        number: of the attempt.
+        shim, worker: who they are.
+        wall: when, in wall seconds.
+    """
+
+    number: int
+    shim: Identity
+    worker: Identity
+    wall: float
+
+
+def begun(folder: str) -> Begun | None:
+    """Return the newest start in a folder; None when there was none.
+
+    Raises:
+        ProbeError: there is a record, and it cannot be read.
+    """
+    path = Path(folder, START)
+    data = notes.read_small(path)
+    if data is None:
+        return None
+    try:
+        return msgspec.json.decode(data, type=Begun)
+    except msgspec.DecodeError as error:
+        raise ProbeError(f"{path}: {error}") from error
+
+
+def ends(folder: str) -> tuple[ShimEnd, ...]:
+    """Return the newest ends in a folder, oldest first; lines that cannot be read are left out.
+
+    Raises:
+        ProbeError: there is a record, and it cannot be read.
+    """
+    found: list[ShimEnd] = []
+    for line in (notes.read_small(Path(folder, ENDS)) or b"").splitlines():
+        try:
+            found.append(msgspec.json.decode(line, type=ShimEnd))
+        except msgspec.DecodeError:
+            continue  # another version's
+    return tuple(found)

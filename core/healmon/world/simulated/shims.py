@@ -1,0 +1,167 @@
+"""Shims in memory, above the processes of `SimulatedProcesses`.
+
+What a shim starts behaves as `processes.behave` says; what that leaves behind stays below the shim
+(`Program.leaves`), and so does whatever a test adds below the worker.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from healmon.clock import Clock
+from healmon.errors import SpawnError, VetoError
+from healmon.world.processes import Ended, Identity, ProcessFacts
+from healmon.world.shims import Shim, ShimEnd, ShimOrder
+from healmon.world.simulated.processes import SimulatedProcesses
+
+ENDS_KEPT = 12
+TITLE = ("/usr/bin/python3", "-I", "-S", "-E", "/opt/healmon/nursery.py")
+
+
+@dataclass(slots=True)
+class _Box:
+    """A folder: who runs there, and everybody who has ever lived below its shim."""
+
+    number: int
+    shim: Identity
+    worker: Identity
+    wall: float
+    below: set[Identity]
+    over: bool = False
+    ends: list[ShimEnd] = field(default_factory=list[ShimEnd])
+
+
+class SimulatedShims:
+    """Everything healmon does with shims, against a world that a test writes.
+
+    Args:
+        processes: where shims and workers live.
+        clock: when they start and end.
+
+    Attributes:
+        refuses: no shim can be had, and why.
+        oom: whether the kernel kills for want of memory now.
+        logs: bytes of each output log.
+    """
+
+    def __init__(self, processes: SimulatedProcesses, clock: Clock) -> None:
+        self.refuses: SpawnError | None = None
+        self.oom = False
+        self.logs: dict[str, int] = {}
+        self._processes = processes
+        self._clock = clock
+        self._boxes: dict[str, _Box] = {}
+        self._by_shim: dict[int, _Box] = {}
+        processes.reports.append(self._ended)
+
+    def start(self, order: ShimOrder) -> Shim:
+        """Start a worker under a new shim.
+
+        Raises:
+            SpawnError: there is no shim, or the program cannot be started.
+            VetoError: one copy lives already.
+        """
+        self._processes.settle()
+        box = self._boxes.get(order.folder)
+        if box is not None and self._locked(box):
+            holders = set(self._alive_in(box)) - {box.shim}
+            holder = box.worker if box.worker in holders else min(holders, key=_age)
+            raise VetoError(f"one copy lives already: pid {holder.pid}")
+        if self.refuses is not None:
+            raise self.refuses
+        shim = self._processes.add(TITLE)
+        self._processes.lead(shim)
+        self._processes.reapers.add(shim.pid)
+        try:
+            worker = self._processes.spawn(order.launch, shim.pid)
+        except SpawnError:
+            self._processes.end(shim, Ended(code=0))
+            raise
+        ends = box.ends if box is not None else []
+        wall = self._clock.read().wall
+        box = _Box(order.number, shim, worker, wall, {worker}, ends=ends)
+        self._boxes[order.folder] = self._by_shim[shim.pid] = box
+        return Shim(
+            number=order.number, shim=shim, worker=worker, wall=wall, alive=True, locked=True
+        )
+
+    def look(self, folder: str) -> Shim | None:
+        """Return what stands in a folder; None when nothing was ever started there."""
+        self._processes.settle()
+        box = self._boxes.get(folder)
+        if box is None:
+            return None
+        locked = self._locked(box)
+        return Shim(
+            number=box.number,
+            shim=box.shim,
+            worker=box.worker,
+            wall=box.wall,
+            alive=locked and self._lives(box.shim),
+            locked=locked,
+            ends=tuple(box.ends),
+        )
+
+    def trim(self, log_path: str, limit: int) -> int:
+        """Free the older part of an output log above `limit` bytes; returns how many were freed."""
+        size = self.logs.get(log_path, 0)
+        if size <= limit:
+            return 0
+        self.logs[log_path] = limit // 2
+        return size - limit // 2
+
+    def close(self) -> None:
+        """End what helps to start shims; shims and workers stay."""
+
+    # What happens by itself.
+
+    def _ended(self, facts: ProcessFacts, how: Ended) -> None:
+        box = self._by_shim.get(facts.parent)
+        if box is not None and self._lives(box.shim):
+            self._reap(box, facts, how)
+        own = self._by_shim.pop(facts.identity.pid, None)
+        if own is not None:
+            self._processes.reapers.discard(own.shim.pid)
+        for one in (box, own):
+            if one is not None:
+                self._alive_in(one)  # its descendants are known before they lose their parent
+
+    def _reap(self, box: _Box, facts: ProcessFacts, how: Ended) -> None:
+        box.over = box.over or facts.identity == box.worker
+        if box.over:
+            end = ShimEnd(
+                identity=facts.identity,
+                ended=how,
+                wall=self._clock.read().wall,
+                main=facts.identity == box.worker,
+                max_rss=facts.rss,
+                oom=self.oom,
+            )
+            box.ends = [*box.ends, end][-ENDS_KEPT:]
+        if not any(f.parent == box.shim.pid for f in self._living()):
+            self._processes.end(box.shim, Ended(code=0))
+
+    def _living(self) -> list[ProcessFacts]:
+        alive = set(self._processes.alive())
+        return [f for f in self._processes.everyone() if f.identity in alive]
+
+    def _alive_in(self, box: _Box) -> list[Identity]:
+        """Return who of those that ever were below a shim lives, with the shim."""
+        living = self._living()
+        while True:
+            pids = {f.identity.pid for f in living if f.identity in box.below | {box.shim}}
+            more = {f.identity for f in living if f.parent in pids} - box.below
+            if not more:
+                break
+            box.below |= more
+        return [f.identity for f in living if f.identity in box.below | {box.shim}]
+
+    def _locked(self, box: _Box) -> bool:
+        return bool(self._alive_in(box))
+
+    def _lives(self, identity: Identity) -> bool:
+        return identity in self._processes.alive()
+
+
+def _age(identity: Identity) -> int:
+    return identity.ticks

@@ -1,0 +1,248 @@
+"""The machine's shims: started through the nursery, looked at by what they wrote and hold."""
+
+from __future__ import annotations
+
+import errno
+import os
+import select
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from healmon.clock import boot_id, process_seconds
+from healmon.errors import ProbeError, SpawnError, VetoError
+from healmon.text import clean
+from healmon.world import instancelock, logtrim, procfs, shimrecords
+from healmon.world.launching import Ready, explained, prepare
+from healmon.world.nurseryline import DEADLINE, NurseryLine, frame
+from healmon.world.processes import DEAD, Identity
+from healmon.world.shimrecords import Begun
+from healmon.world.shims import Shim, ShimEnd, ShimOrder
+from healmon.world.system_ports import SystemPorts
+
+LEAVING: Final = 1.0
+"""Seconds that a shim may take to be gone once its worker has ended."""
+WRITING: Final = 0.2
+"""Seconds that a shim may take to write down an end."""
+_GLANCE: Final = 0.005
+_SHIM: Final = b"healmon-shim"
+"""What a shim calls itself."""
+_COMMAND_SHOWN: Final = 120
+"""Characters of a command that are shown of who holds a lock."""
+
+
+class SystemShims:
+    """Everything healmon does with shims on this machine.
+
+    Args:
+        deadline: seconds that one start may take.
+    """
+
+    def __init__(self, deadline: float = DEADLINE) -> None:
+        self._boot = boot_id()
+        self._line = NurseryLine(deadline)
+
+    def start(self, order: ShimOrder) -> Shim:
+        """Start a worker under a new shim; returns once its program runs and is written down.
+
+        Raises:
+            SpawnError: it could not be started; `host_fault` tells whether the host, not the
+                command, is to blame.
+            VetoError: one copy lives already: it holds the instance lock, or is the worker of the
+                newest record; says who it is.
+        """
+        ready = prepare(order.launch)
+        try:
+            if not os.path.isdir(order.folder):  # noqa: PTH112 - hot
+                Path(order.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"cannot make its folder {clean(order.folder)}: {error.strerror}"
+            raise SpawnError(message, host_fault=True) from error
+        patience = self._patience(order.folder)
+        answer = self._line.ask(_framed(order, ready, self._boot, patience))
+        if answer.startswith(b"no "):
+            raise self._refused(order, ready, answer)
+        begun = msgspec.json.decode(answer, type=Begun)
+        return _shim(begun, alive=True, locked=True)
+
+    def _patience(self, folder: str) -> float:
+        """Return how many seconds the shim of the newest record may take to take leave.
+
+        Raises:
+            VetoError: its worker lives.
+            SpawnError: that cannot be told.
+        """
+        try:
+            begun = shimrecords.begun(folder)
+        except ProbeError:
+            return 0.0  # the lock decides
+        if begun is None:
+            return 0.0
+        try:
+            if self._lives(begun.worker):
+                raise VetoError(f"one copy lives already: {_named([begun.worker.pid])}")
+            if not self._lives(begun.shim):
+                return 0.0
+        except ProbeError as error:
+            message = f"cannot tell whether it is up already: {error}"
+            raise SpawnError(message, host_fault=True) from error
+        others = procfs.children_of(begun.shim.pid) - {begun.worker.pid}
+        return 0.0 if others else LEAVING  # with somebody left below it, it stays
+
+    def _refused(self, order: ShimOrder, ready: Ready, answer: bytes) -> Exception:
+        """Return what to raise when a shim says that it could not start a program."""
+        _, step, number = answer.split()
+        if step == b"lock" and int(number) in (errno.EAGAIN, errno.EACCES):
+            held = "its instance lock is held: one copy lives already"
+            return VetoError(f"{held}: {self._holders(order.folder)}")
+        return explained(order.launch, ready, step.decode("ascii"), int(number))
+
+    def _holders(self, folder: str) -> str:
+        """Return in words who holds an instance lock, or for whom."""
+        begun = None
+        with suppress(ProbeError):
+            begun = shimrecords.begun(folder)
+        try:
+            if begun is not None and self._lives(begun.worker):
+                return _named([begun.worker.pid])
+            holders = {one.pid for one in SystemPorts().lock_holders(_lock(folder))}
+            shims = set(filter(_is_shim, holders))
+            # a shim holds it for somebody, who may have closed it: that one tells more
+            below = (holders - shims) or set[int]().union(*map(procfs.children_of, shims))
+            return _named(sorted(below or holders)) or "by nobody that can be seen"
+        except ProbeError as error:
+            return str(error)
+
+    def look(self, folder: str) -> Shim | None:
+        """Return what stands in a folder; None when nothing was ever started there.
+
+        A shim that is about to write down its worker's end is given a moment to do so.
+
+        Raises:
+            ProbeError: it cannot be read, or somebody holds the instance lock without a record.
+        """
+        locked = False
+        try:
+            begun = shimrecords.begun(folder)
+        except ProbeError:
+            # cut short by a power cut, with nobody left, it says no more than none
+            if instancelock.held(_lock(folder)):
+                raise
+            begun = None
+        if begun is None:
+            if instancelock.held(_lock(folder)):
+                raise ProbeError(f"no record of who runs there: {self._holders(folder)}")
+            return None
+        until = process_seconds() + WRITING
+        while True:
+            # in this order: what ends meanwhile is seen alive, or its end is seen
+            alive, working = self._lives(begun.shim), self._lives(begun.worker)
+            locked = instancelock.held(_lock(folder))
+            ends = shimrecords.ends(folder)
+            told = working or any(end.identity == begun.worker for end in ends)
+            if told or not (alive and locked) or process_seconds() > until:
+                return _shim(begun, alive=alive and locked, locked=locked, ends=ends)
+            self._wait(begun.shim, _GLANCE)
+
+    def _lives(self, identity: Identity) -> bool:
+        if identity.boot != self._boot:
+            return False
+        with procfs.opened(identity.pid) as directory:
+            stat = procfs.stat_of(directory) if directory is not None else None
+        return stat is not None and stat.start_ticks == identity.ticks and stat.state not in DEAD
+
+    def _wait(self, identity: Identity, seconds: float) -> None:
+        """Return when a process has ended, at the latest after so many seconds."""
+        try:
+            pidfd = os.pidfd_open(identity.pid)
+        except OSError:
+            return
+        try:
+            if self._lives(identity):
+                waiter = select.poll()
+                waiter.register(pidfd, select.POLLIN)
+                waiter.poll(seconds * 1000)
+        finally:
+            os.close(pidfd)
+
+    def trim(self, log_path: str, limit: int) -> int:
+        """Free the older part of an output log above `limit` bytes, without losing a new line.
+
+        Returns:
+            How many bytes were freed.
+
+        Raises:
+            OSError: the older part cannot be kept as `NAME.1`; nothing was freed.
+        """
+        return logtrim.trim(log_path, limit)
+
+    def close(self) -> None:
+        """End what helps to start shims; shims and workers stay."""
+        self._line.close()
+
+
+def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes:
+    what, user = order.launch, ready.user
+    return frame(
+        (
+            order.number,
+            str(patience),
+            boot,
+            # a shim is at home in /, not where we are
+            _absolute(order.folder),
+            _absolute(what.log_path),
+            _absolute(what.cwd),
+            -1 if what.umask is None else what.umask,
+            (user.uid, user.gid, *user.groups) if user is not None else (),
+            [number for limit in ready.limits for number in limit],
+            ready.programs,
+            what.argv,
+            [f"{name}={value}" for name, value in ready.env.items()],
+        )
+    )
+
+
+def _shim(begun: Begun, *, alive: bool, locked: bool, ends: tuple[ShimEnd, ...] = ()) -> Shim:
+    return Shim(
+        number=begun.number,
+        shim=begun.shim,
+        worker=begun.worker,
+        wall=begun.wall,
+        alive=alive,
+        locked=locked,
+        ends=ends,
+    )
+
+
+def _absolute(path: str) -> str:
+    return path if path.startswith("/") else os.path.join(_here(), path)  # noqa: PTH118 - kept as written
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()  # noqa: PTH109 - likewise
+    except FileNotFoundError:
+        return "/"
+
+
+def _lock(folder: str) -> str:
+    return str(Path(folder, instancelock.NAME))
+
+
+def _is_shim(pid: int) -> bool:
+    with procfs.opened(pid) as directory:
+        stat = procfs.stat_of(directory) if directory is not None else None
+    return stat is not None and stat.name == _SHIM
+
+
+def _named(pids: Iterable[int]) -> str:
+    words: list[str] = []
+    for pid in pids:
+        with procfs.opened(pid) as directory:
+            argv = procfs.argv_of(directory) if directory is not None else []
+        command = clean(b" ".join(argv), limit=_COMMAND_SHOWN)
+        words.append(f"pid {pid} ({command})" if command else f"pid {pid}")
+    return ", ".join(words)

@@ -1,0 +1,308 @@
+"""One contract for shims, held by the machine and by its twin in memory."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Protocol
+
+import pytest
+
+from healmon.clock import ManualClock
+from healmon.errors import SpawnError, VetoError
+from healmon.world.processes import Ended, Identity, Launch, Processes
+from healmon.world.shims import Shim, ShimOrder, Shims
+from healmon.world.simulated.processes import Program, SimulatedProcesses
+from healmon.world.simulated.shims import SimulatedShims
+from tests.helpers.shimfarm import DAEMON, PYTHON, Farm
+from tests.helpers.wait import until
+
+MISSING = "/no/such/program"
+PROGRAMS = {
+    "stays": ("/bin/sleep", "600"),
+    "exits 7": ("/bin/sh", "-c", "exit 7"),
+    "done": ("/bin/true",),
+    "daemon": (*PYTHON, DAEMON),
+    "missing": (MISSING,),
+    "nothing": (),
+}
+BEHAVIOUR = {
+    "exits 7": Program(lives=0.0, end=Ended(code=7)),
+    "done": Program(lives=0.0),
+    "daemon": Program(lives=0.0, leaves=Program()),
+    "missing": Program(refuses=SpawnError(f"cannot run {MISSING}: no such program")),
+}
+FAMILY = "sleep 600 & exec sleep 601"
+"""A worker with a child."""
+
+
+class World(Protocol):
+    """A place to try shims in."""
+
+    shims: Shims
+    processes: Processes
+
+    def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
+        """Start a program of `PROGRAMS`."""
+        ...
+
+    def family(self) -> tuple[Shim, Identity]:
+        """Start a worker with a child."""
+        ...
+
+    def place(self, name: str = "w") -> str:
+        """Return the folder of a worker."""
+        ...
+
+    def below(self, shim: Shim) -> list[Identity]:
+        """Return who has the shim for a parent."""
+        ...
+
+    def log_of(self, size: int) -> str:
+        """Return the path of a log of so many bytes."""
+        ...
+
+
+class RealWorld(Farm):
+    def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
+        return Farm.start(self, *PROGRAMS[kind], name=name, number=number)
+
+    def family(self) -> tuple[Shim, Identity]:
+        shim = Farm.start(self, "/bin/sh", "-c", FAMILY)
+
+        def child() -> Identity | None:
+            found = [f for f in self.processes.everyone() if f.parent == shim.worker.pid]
+            return next((f.identity for f in found if f.command == ("sleep", "600")), None)
+
+        return shim, until(child, what="the child")
+
+    def log_of(self, size: int) -> str:
+        path = self.log("big")
+        path.write_bytes(b"a line of a log\n" * (size // 16))
+        return str(path)
+
+
+class SimulatedWorld:
+    def __init__(self) -> None:
+        clock = ManualClock()
+        self.processes = SimulatedProcesses(clock)
+        self.shims = SimulatedShims(self.processes, clock)
+        self.processes.behave = lambda launch: next(
+            (
+                BEHAVIOUR[kind]
+                for kind, argv in PROGRAMS.items()
+                if argv == launch.argv and kind in BEHAVIOUR
+            ),
+            Program(),
+        )
+
+    def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
+        launch = Launch(argv=PROGRAMS[kind], log_path="log")
+        order = ShimOrder(launch=launch, folder=self.place(name), number=number)
+        return self.shims.start(order)
+
+    def family(self) -> tuple[Shim, Identity]:
+        shim = self.start("stays")
+        return shim, self.processes.add(("sleep", "600"), parent=shim.worker.pid)
+
+    def place(self, name: str = "w") -> str:
+        return f"/state/workers/{name}"
+
+    def below(self, shim: Shim) -> list[Identity]:
+        return [f.identity for f in self.processes.everyone() if f.parent == shim.shim.pid]
+
+    def log_of(self, size: int) -> str:
+        self.shims.logs["/big.log"] = size
+        return "/big.log"
+
+
+@pytest.fixture
+def real(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RealWorld]:
+    world = RealWorld(tmp_path, monkeypatch.setenv)
+    try:
+        yield world
+    finally:
+        world.close()
+
+
+@pytest.fixture(params=["real", "simulated"])
+def world(request: pytest.FixtureRequest) -> World:
+    if request.param == "real":
+        return request.getfixturevalue("real")
+    return SimulatedWorld()
+
+
+def look(world: World, name: str = "w") -> Shim:
+    shim = world.shims.look(world.place(name))
+    assert shim is not None
+    return shim
+
+
+def over(world: World, name: str = "w") -> Shim:
+    until(lambda: not look(world, name).locked, what="the end of all of it")
+    return look(world, name)
+
+
+def gone(world: World, identity: Identity) -> None:
+    until(lambda: world.processes.ended(identity), what="an end")
+
+
+def test_a_started_worker_lives_below_its_shim_and_is_on_record(world: World) -> None:
+    shim = world.start("stays", number=3)
+    assert (shim.number, shim.alive, shim.locked, shim.ends) == (3, True, True, ())
+    assert look(world) == shim
+    worker, above = (world.processes.inspect(one) for one in (shim.worker, shim.shim))
+    assert worker is not None
+    assert above is not None
+    assert worker.parent == shim.shim.pid
+    assert above.parent != shim.worker.pid
+    assert worker.session == worker.group == shim.shim.pid == above.session == above.group
+    assert world.below(shim) == [shim.worker]
+
+
+def test_where_nothing_was_ever_started_stands_nothing(world: World) -> None:
+    assert world.shims.look(world.place("nobody")) is None
+
+
+def test_an_exit_code_stands_there_for_whoever_comes(world: World) -> None:
+    worker = world.start("exits 7").worker
+    shim = over(world)
+    (end,) = shim.ends
+    assert (end.identity, end.ended, end.main, end.oom) == (worker, Ended(code=7), True, False)
+    assert end.wall >= shim.wall
+    assert end.max_rss > 0
+    assert (shim.alive, shim.worker) == (False, worker)
+    gone(world, shim.shim)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_deadly_signal_stands_there(world: World, number: int) -> None:
+    shim = world.start("stays")
+    world.processes.signal(shim.worker, number)
+    (end,) = over(world).ends
+    assert (end.identity, end.ended) == (shim.worker, Ended(signal=number))
+
+
+def test_an_end_that_was_noticed_is_told_at_once(world: World) -> None:
+    shim = world.start("stays")
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    gone(world, shim.worker)
+    assert [end.ended for end in look(world).ends] == [Ended(signal=signal.SIGKILL)]
+
+
+def test_whoever_is_not_our_child_ends_without_a_code_but_for_the_record(world: World) -> None:
+    shim = world.start("stays")
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    gone(world, shim.worker)
+    assert world.processes.ended(shim.worker) == Ended()
+
+
+def test_a_second_copy_is_refused_by_name_and_nothing_is_started(world: World) -> None:
+    shim = world.start("stays")
+    with pytest.raises(VetoError, match=f"one copy lives already: pid {shim.worker.pid}"):
+        world.start("stays", number=2)
+    assert look(world) == shim
+    assert world.below(shim) == [shim.worker]
+
+
+def test_two_workers_do_not_know_of_each_other(world: World) -> None:
+    one, other = world.start("stays", "one"), world.start("stays", "other")
+    world.processes.signal(one.worker, signal.SIGKILL)
+    over(world, "one")
+    assert look(world, "other") == other
+
+
+def test_after_its_end_it_can_be_started_again_and_earlier_ends_stay(world: World) -> None:
+    first = world.start("exits 7").worker
+    over(world)
+    second = world.start("stays", number=2)
+    assert look(world).number == 2
+    assert look(world).worker == second.worker != first
+    assert [(end.identity, end.ended) for end in look(world).ends] == [(first, Ended(code=7))]
+    world.processes.signal(second.worker, signal.SIGKILL)
+    over(world)
+    assert [end.identity for end in look(world).ends] == [first, second.worker]
+
+
+def test_a_start_right_after_an_end_is_not_refused(world: World) -> None:
+    shim = world.start("stays")
+    for number in range(2, 12):
+        world.processes.signal(shim.worker, signal.SIGKILL)
+        gone(world, shim.worker)
+        shim = world.start("stays", number=number)
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    assert len(over(world).ends) == 11
+
+
+def test_a_daemon_stays_below_the_shim_and_its_end_is_told(world: World) -> None:
+    shim = world.start("daemon")
+    until(lambda: look(world).ends, what="the end of the program")
+    main = look(world).ends[0]
+    assert (main.identity, main.ended, main.main) == (shim.worker, Ended(code=0), True)
+    assert (look(world).alive, look(world).locked) == (True, True)
+    until(lambda: len(world.below(shim)) == 1, what="one daemon")
+    (daemon,) = world.below(shim)
+    with pytest.raises(VetoError, match=f"pid {daemon.pid}"):
+        world.start("daemon", number=2)
+    world.processes.signal(daemon, signal.SIGKILL)
+    end = over(world).ends[-1]
+    assert (end.identity, end.ended, end.main) == (daemon, Ended(signal=signal.SIGKILL), False)
+    gone(world, shim.shim)
+
+
+def test_a_child_that_outlives_the_worker_holds_the_lock(world: World) -> None:
+    shim, child = world.family()
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    until(lambda: look(world).ends, what="the end of the worker")
+    assert child in world.below(shim)
+    with pytest.raises(VetoError, match=f"pid {child.pid}"):
+        world.start("stays", number=2)
+    for orphan in world.below(shim):
+        world.processes.signal(orphan, signal.SIGKILL)
+    assert over(world).ends[-1].main is False
+    assert world.start("stays", number=2).number == 2
+
+
+def test_a_killed_shim_harms_no_worker_and_no_second_copy_comes_of_it(world: World) -> None:
+    shim, child = world.family()
+    world.processes.signal(shim.shim, signal.SIGKILL)
+    gone(world, shim.shim)
+    assert (look(world).alive, look(world).locked) == (False, True)
+    assert world.processes.ended(shim.worker) is None
+    with pytest.raises(VetoError, match=f"pid {shim.worker.pid}"):
+        world.start("stays", number=2)
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    gone(world, shim.worker)
+    assert look(world).locked is True
+    with pytest.raises(VetoError, match=f"pid {child.pid}"):
+        world.start("stays", number=2)
+    world.processes.signal(child, signal.SIGKILL)
+    assert over(world).ends == ()
+    assert world.start("stays", number=2).number == 2
+
+
+def test_a_program_that_cannot_be_run_leaves_nothing_behind(world: World) -> None:
+    for kind in ("missing", "nothing"):
+        with pytest.raises(SpawnError) as caught:
+            world.start(kind)
+        assert caught.value.host_fault is False
+    assert world.shims.look(world.place()) is None
+    assert world.start("stays").number == 1
+
+
+def test_a_log_is_trimmed_only_above_its_limit(world: World) -> None:
+    log = world.log_of(1_000_000)
+    assert world.shims.trim(log, 1_000_000) == 0
+    freed = world.shims.trim(log, 400_000)
+    assert 800_000 - 8192 <= freed <= 800_000
+    assert world.shims.trim(log, 400_000) == 0
+    assert world.shims.trim(f"{log}.none", 400_000) == 0
+
+
+def test_sent_away_it_leaves_all_workers(world: World) -> None:
+    shim = world.start("stays")
+    world.shims.close()
+    assert look(world) == shim
+    world.processes.signal(shim.worker, signal.SIGTERM)
+    assert over(world).ends[-1].ended == Ended(signal=signal.SIGTERM)

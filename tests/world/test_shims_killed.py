@@ -1,0 +1,379 @@
+"""Shims under fire: many at once, everybody killed, and a host that lacks what they need."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from healmon.errors import ProbeError, SpawnError, VetoError
+from healmon.world import nurseryline
+from healmon.world.processes import Ended
+from healmon.world.system_processes import SystemProcesses
+from tests.helpers.shimfarm import PYTHON, SLEEP, Farm, alive, farming, name_of
+from tests.helpers.wait import until
+
+ROOT = os.geteuid() == 0
+
+
+@pytest.fixture
+def farm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Farm]:
+    with farming(tmp_path, monkeypatch.setenv) as farm:
+        yield farm
+
+
+# Many at once, and whoever is killed.
+
+
+@pytest.mark.slow
+def test_of_fifty_starts_at_once_exactly_one_runs(farm: Farm) -> None:
+    doors = [farm.door() for _ in range(3)]
+
+    def go(n: int) -> str:
+        try:
+            return str(doors[n % 3].start(farm.order(*PYTHON, SLEEP, number=n)).number)
+        except VetoError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(50) as pool:
+        said = list(pool.map(go, range(50)))
+    started = [word for word in said if word.isdecimal()]
+    assert len(started) == 1
+    assert all("one copy lives already" in word for word in said if not word.isdecimal())
+    assert str(farm.look().number) == started[0]
+    assert farm.sleepers() == [farm.look().worker.pid]
+
+
+HEALER = f"""
+import sys
+from healmon.world.processes import Launch
+from healmon.world.shims import ShimOrder
+from healmon.world.system_shims import SystemShims
+shims, base = SystemShims(), sys.argv[1]
+for number in range(1, 40):
+    launch = Launch(argv={(*PYTHON, SLEEP)!r}, log_path=f"{{base}}/log", cwd="/")
+    shims.start(ShimOrder(launch=launch, folder=f"{{base}}/workers/{{number}}", number=number))
+    print(number, flush=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(6))
+def test_a_healmon_killed_at_any_moment_leaves_workers_that_can_be_found(
+    farm: Farm, seed: int
+) -> None:
+    chance = random.Random(seed)
+    with subprocess.Popen(
+        [sys.executable, "-c", HEALER, str(farm.folder)], stdout=subprocess.PIPE
+    ) as healer:
+        assert healer.stdout is not None
+        for _ in range(chance.randrange(1, 12)):
+            healer.stdout.readline()
+        threading.Event().wait(chance.random() * 0.004)
+        healer.kill()
+    # the nursery and the shim in waiting go with it; all other shims and workers stay
+    until(lambda: names(farm).count("healmon-nursery") == 0, what="the end of the nursery")
+    until(lambda: names(farm).count("healmon-shim") == len(farm.sleepers()), what="shims at rest")
+    folders = [p.name for p in (farm.folder / "workers").iterdir()]
+    living = {name: shim for name in folders if (shim := farm.shims.look(farm.place(name)))}
+    assert sorted(shim.worker.pid for shim in living.values() if shim.locked) == sorted(
+        farm.sleepers()
+    )
+    assert len(living) >= 1
+    for name, shim in living.items():
+        if shim.locked:
+            with pytest.raises(VetoError):
+                farm.run(SLEEP, name=name, number=99)
+            farm.kill(shim.worker)
+            assert farm.over(name).ends[-1].ended == Ended(signal=9)
+        assert farm.run(SLEEP, name=name, number=100).number == 100
+
+
+def names(farm: Farm) -> list[str]:
+    return [name_of(pid) for pid in farm.marked()]
+
+
+@pytest.mark.slow
+def test_a_nursery_that_is_killed_over_and_over_harms_nobody(farm: Farm) -> None:
+    chance, done = random.Random(7), threading.Event()
+
+    def kill() -> int:
+        count = 0
+        while not done.wait(chance.random() * 0.05):
+            pid = farm.shims._line.pid
+            if pid is not None and alive(pid):
+                os.kill(pid, signal.SIGKILL)
+                count += 1
+        return count
+
+    def go(n: int) -> bool:
+        try:
+            farm.run(SLEEP, name=str(n), number=n)
+        except SpawnError as error:
+            if not error.host_fault:
+                raise
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        killer = pool.submit(kill)
+        try:
+            started = list(map(go, range(60)))
+        finally:
+            done.set()
+        assert killer.result() > 0
+    assert sum(started) > 0
+    workers = {farm.look(str(n)).worker.pid for n, up in enumerate(started) if up}
+    until(lambda: workers <= set(farm.sleepers()), what="all that were started")
+    assert all(farm.look(str(n)).alive for n, up in enumerate(started) if up)
+    # one that was not answered may have begun all the same: then it is on record, or its lock held
+    for pid in set(farm.sleepers()) - workers:
+        lock = Path(f"/proc/{pid}/fd/63").readlink()
+        shim = farm.shims.look(str(lock.parent))
+        assert shim is not None
+        assert shim.worker.pid == pid
+    assert farm.run(SLEEP, name="last").alive
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(12))
+def test_a_shim_killed_at_any_moment_leaves_one_copy_at_most(farm: Farm, seed: int) -> None:
+    chance = random.Random(seed)
+    farm.run(SLEEP, name="first")
+    victim = farm.in_waiting()
+    timer = threading.Timer(chance.random() * 0.004, os.kill, (victim, signal.SIGKILL))
+    timer.start()
+    try:
+        started = farm.run(SLEEP).worker.pid
+    except SpawnError as error:
+        if not error.host_fault:
+            raise
+        started = 0
+    timer.join()
+    until(lambda: not alive(victim), what="the end of the shim")
+    first = farm.look("first").worker.pid
+    if started:
+        until(lambda: started in farm.sleepers(), what="its command line, a moment after exec")
+    copies = [pid for pid in farm.sleepers() if pid != first]
+    assert len(copies) <= 1
+    assert not started or copies == [started]
+    if copies:
+        with pytest.raises(VetoError, match=f"pid {copies[0]}"):
+            farm.run(SLEEP, number=2)
+    else:
+        assert farm.run(SLEEP, number=2).number == 2
+
+
+# The nursery.
+
+
+def test_no_zombie_stays_and_the_nursery_goes_with_its_line(farm: Farm) -> None:
+    for n in range(5):
+        farm.start("/bin/true", name=str(n))
+    for n in range(5):
+        farm.over(str(n))
+    nursery = farm.nursery()
+    until(lambda: states(nursery) == ["S"], what="one shim in waiting and no zombie")
+    farm.shims.close()
+    assert not alive(nursery)
+    until(lambda: farm.marked() == [], what="the end of all of it")
+    with pytest.raises(SpawnError, match="sent away") as caught:
+        farm.start("/bin/true")
+    assert caught.value.host_fault
+
+
+def states(parent: int) -> list[str]:
+    found = [f.state for f in SystemProcesses().everyone() if f.parent == parent]
+    return ["S" if state in "RSD" else state for state in found]
+
+
+def test_a_stopped_nursery_is_replaced_and_nothing_is_started_late(farm: Farm) -> None:
+    door = farm.door(deadline=0.5)
+    door.start(farm.order("/bin/true", name="first"))
+    nursery, waiting = farm.nursery(door), farm.in_waiting(door)
+    os.kill(nursery, signal.SIGSTOP)
+    os.kill(waiting, signal.SIGSTOP)
+    with pytest.raises(SpawnError, match=r"within 0\.5 s") as caught:
+        door.start(farm.order(*PYTHON, SLEEP))
+    assert caught.value.host_fault is True
+    assert not alive(nursery)
+    assert farm.start(*PYTHON, SLEEP, name="second").alive
+    assert door._line.pid is None
+    os.kill(waiting, signal.SIGCONT)
+    until(lambda: not alive(waiting), what="the end of the one that was stopped")
+    assert farm.sleepers() == [farm.look("second").worker.pid]
+    assert farm.shims.look(farm.place()) is None
+
+
+def test_a_nursery_that_cannot_be_had_is_the_hosts_fault(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    with pytest.raises(SpawnError, match="no shim can be had: No such file") as caught:
+        farm.start("/bin/true")
+    assert caught.value.host_fault is True
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(SpawnError, match="the nursery dies instead") as caught:
+        farm.start("/bin/true")
+    assert caught.value.host_fault is True
+    monkeypatch.undo()
+    monkeypatch.setenv("HEALMON_TEST_FARM", str(farm.folder))
+    assert farm.start("/bin/true").number == 1
+
+
+def test_too_many_open_files_are_the_hosts_fault(farm: Farm) -> None:
+    farm.start("/bin/true")
+    farm.over()
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = os.open("/dev/null", os.O_RDONLY)
+    os.close(free)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (free + 1, hard))
+    try:
+        with pytest.raises(SpawnError) as caught:
+            farm.start("/bin/true", number=2)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert caught.value.host_fault is True
+    assert farm.start("/bin/true", number=2).number == 2
+
+
+def test_too_many_processes_are_the_hosts_fault(farm: Farm) -> None:
+    cgroup = make_cgroup(farm, "pids")
+    farm.start("/bin/true")
+    farm.over()
+    (cgroup / "cgroup.procs").write_text(str(farm.nursery()))
+    (cgroup / "cgroup.procs").write_text(str(farm.in_waiting()))
+    (cgroup / "pids.max").write_text("2")
+    with pytest.raises(SpawnError, match="Resource temporarily unavailable") as caught:
+        farm.start("/bin/true", number=2)
+    assert caught.value.host_fault is True
+    (cgroup / "pids.max").write_text("max")
+    assert farm.start("/bin/true", number=2).number == 2
+
+
+def make_cgroup(farm: Farm, controller: str) -> Path:
+    """Return a control group of the farm's own; skips where there can be none."""
+    for base in (Path("/sys/fs/cgroup") / controller, Path("/sys/fs/cgroup")):
+        group = base / f"healmon-test-{os.getpid()}-{controller}"
+        wanted = {"pids": "pids.max", "memory": "memory.limit_in_bytes"}[controller]
+        try:
+            group.mkdir()
+        except OSError:
+            continue
+        farm.groups.append(group)
+        for name in (wanted, "memory.max") if controller == "memory" else (wanted,):
+            if (group / name).exists():
+                return group
+    pytest.skip(f"no control group for {controller} can be had here")
+    raise AssertionError
+
+
+@pytest.mark.slow
+def test_a_kill_for_want_of_memory_is_told(farm: Farm) -> None:
+    group = make_cgroup(farm, "memory")
+    limit = next(p for n in ("memory.max", "memory.limit_in_bytes") if (p := group / n).exists())
+    limit.write_text("64M")
+    hog = "kept = []\nwhile True: kept.append(bytearray(1_000_000))"
+    farm.start("/bin/sh", "-c", f'echo $$ > {group}/cgroup.procs; exec "$@"', "sh", *PYTHON, hog)
+    until(lambda: not farm.look().locked, limit=60, what="the kernel's kill")
+    (end,) = farm.look().ends
+    assert end.ended == Ended(signal=9)
+    assert end.oom is True
+    farm.start("/bin/false", number=2)
+    assert farm.over().ends[-1].oom is False
+
+
+@pytest.mark.skipif(not ROOT, reason="mounting a small file system needs root")
+def test_a_full_disk_harms_neither_worker_nor_shim_and_the_end_is_told(farm: Farm) -> None:
+    small = farm.mount_small("512k")
+    order = farm.order(*PYTHON, SLEEP)
+    place = str(small / "w")
+    shim = farm.shims.start(farm.order_of(order.launch, place))
+    until(lambda: Path(place, ".ends.jsonl.new").exists(), what="room set aside")
+    fill(small)
+    farm.kill(shim.worker)
+    until(lambda: not farm.lives(shim.shim), what="the end of the shim")
+    told = farm.shims.look(place)
+    assert told is not None
+    assert [end.ended for end in told.ends] == [Ended(signal=9)]
+    # and with no room for anything it still starts
+    again = farm.shims.start(farm.order_of(order.launch, place, number=2))
+    assert farm.lives(again.worker)
+    assert again.number == 2
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not ROOT, reason="mounting a small file system needs root")
+def test_a_record_that_found_no_room_is_written_once_there_is_some(farm: Farm) -> None:
+    small = farm.mount_small("512k")
+    place = small / "w"
+    place.mkdir(mode=0o700)
+    (place / "instance.lock").touch(mode=0o600)
+    filler = fill(small)
+    shim = farm.shims.start(farm.order_of(farm.order(*PYTHON, SLEEP).launch, str(place)))
+    assert farm.lives(shim.worker)
+    with pytest.raises(ProbeError, match="no record of who runs there: pid"):
+        farm.shims.look(str(place))
+    farm.kill(shim.worker)
+    until(lambda: not farm.lives(shim.worker), what="the end of the worker")
+    filler.unlink()
+    until((place / "ends.jsonl").exists, limit=60, what="the record")
+    until(lambda: not farm.lives(shim.shim), limit=60, what="the end of the shim")
+
+
+def fill(folder: Path) -> Path:
+    """Leave no byte of room on a file system."""
+    filler = folder / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (1 << 16, 4096, 1):
+            try:
+                while True:
+                    file.write(b"x" * size)
+            except OSError as error:
+                assert error.errno == errno.ENOSPC  # noqa: PT017
+    return filler
+
+
+def test_the_nursery_loads_little() -> None:
+    code = (
+        "import sys\n"
+        f"sys.path.append({str(Path(nurseryline.__file__).parents[2])!r})\n"
+        "import healmon.world.programs.shim\n"
+        "print(*sys.modules)"
+    )
+    out = subprocess.run([*PYTHON, code], capture_output=True, text=True, check=True)
+    heavy = {
+        "typing",
+        "re",
+        "enum",
+        "json",
+        "asyncio",
+        "signal",
+        "socket",
+        "subprocess",
+        "collections",
+        "pathlib",
+        "threading",
+        "dataclasses",
+    }
+    assert not heavy & set(out.stdout.split())
+
+
+def test_a_rehearsal_ends_as_it_should(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from healmon.world.programs import begin, shim
+
+    order = begin.Order(shim.REHEARSAL)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(begin.Failed) as caught:
+        begin.start(order, 0, lambda: False)
+    assert (caught.value.step, caught.value.number) == (b"exec", errno.EACCES)
