@@ -36,7 +36,13 @@ class Parts:
 
 
 REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
-    lambda p: WorkersHealer(p.settings.workers, p.state_dir / "workers", p.processes, p.clock),
+    lambda p: WorkersHealer(
+        p.settings.workers,
+        p.state_dir / "workers",
+        p.processes,
+        p.clock,
+        limits=p.settings.monitor,
+    ),
     lambda p: SessionsHealer(
         p.settings.sessions,
         p.settings.tasks,

@@ -11,13 +11,13 @@ import msgspec
 from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading
-from healmon.config.settings import Worker
+from healmon.config.settings import Monitor, Worker
 from healmon.errors import DataError, HealmonError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Plan, Proof, unpack
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon.workers import breaker, planning, wording
+from healmon.workers import breaker, budget, offers, wording
 from healmon.workers.diagnose import Judge, recalled
 from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
 from healmon.workers.probe import Probe
@@ -36,6 +36,7 @@ class WorkersHealer:
         processes: the door to processes.
         clock: all time.
         jitter: spread of the backoff delays; 0.0 makes them exact.
+        limits: the host's budget of starts, and what a storm is; default: neither.
     """
 
     name = NAME
@@ -50,6 +51,7 @@ class WorkersHealer:
         clock: Clock,
         *,
         jitter: float = breaker.JITTER,
+        limits: Monitor = budget.NOBODY,
     ) -> None:
         self._workers = {worker.name: worker for worker in workers}
         self._processes = processes
@@ -59,7 +61,7 @@ class WorkersHealer:
         self._looking, self._doing = Hands("workers-look"), Hands("workers-act")
         self._remedy = Remedy(self._probe, self._records, processes, clock, self._doing)
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
-        self._judge = Judge(tuple(workers), paths, jitter)
+        self._judge = Judge(tuple(workers), paths, jitter, limits)
         self._wake: Callable[[], None] = lambda: None
         self._hints: dict[str, Identity] = {}
         self._watches: dict[Identity, Callable[[], None]] = {}
@@ -144,7 +146,8 @@ class WorkersHealer:
             facts = unpack(view.facts, WorkerFacts)
         except msgspec.ValidationError:
             raise DataError(f"{component} has not been looked at yet") from None
-        return planning.offered(verb, worker, facts, recalled(known, component))
+        workers = tuple(self._workers.values())
+        return offers.offered(verb, worker, facts, recalled(known, component), workers)
 
     async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
         """Look again, act, prove it.
