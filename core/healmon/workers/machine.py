@@ -28,10 +28,9 @@ Every look at a worker is boiled down to one *signal*, and `step` says which sta
 
 A signal tells what *is*, not what happened since the look before: healmon may have been away for a
 night, or been killed between two steps of an act, and must find the right state in one look from
-any other. That is why the rows of the table are alike, but for two:
-
-* `looking` moves nothing: an act that is vetoed leaves no trace;
-* a worker that lives while its breaker is open (somebody else started it) is on trial, not healthy.
+any other. That is why the rows of the table are alike, but for `looking`, which moves nothing: an
+act that is vetoed leaves no trace. Whether a start was a trial, or a failure opened the breaker, is
+no matter of states: the memory keeps it, and the signal tells.
 
 What is wanted wins in every wait: a worker that is wanted down and merely waits (for a countdown, a
 quarantine, another worker, a stranger) is `down` within the same look. What lives is not moved by
@@ -100,13 +99,8 @@ _LEADS_TO: Final[Mapping[Signal, State]] = {
     "due": "backoff",
     "rests": "down",
 }
-_EXCEPT: Final[Mapping[tuple[State, Signal], State]] = {
-    **{(state, "looking"): state for state in STATES},
-    ("quarantined", "well"): "trial",
-}
-
 TABLE: Final[Mapping[tuple[State, Signal], State]] = {
-    (state, signal): _EXCEPT.get((state, signal)) or _LEADS_TO[signal]
+    (state, signal): state if signal == "looking" else _LEADS_TO[signal]
     for state in STATES
     for signal in SIGNALS
 }
@@ -117,5 +111,6 @@ GOALS: Final[Mapping[tuple[Goal, State], State]] = {("down", state): "down" for 
 
 def step(state: State, signal: Signal, goal: Goal) -> State:
     """Return the state that follows."""
-    after: State = TABLE[state, signal]
-    return GOALS[goal, after] if (goal, after) in GOALS else after
+    after = TABLE[state, signal]
+    wanted = GOALS.get((goal, after))
+    return wanted if wanted is not None else after
