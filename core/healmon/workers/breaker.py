@@ -226,6 +226,7 @@ def forgiven(memory: Memory) -> Memory:
     return replace(
         memory,
         failures=(),
+        fell=None,
         sick="",
         row=0,
         hosts=0,

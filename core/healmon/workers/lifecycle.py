@@ -159,7 +159,7 @@ def _taken_up(worker: Worker, one: WorkerSeen, memory: Memory) -> Memory:
 def _read(look: Look, memory: Memory, waits: str) -> tuple[Memory, Signal]:
     """Return the memory with everything that a look shows in it, and the signal in that."""
     if look.one.acting:
-        return memory, _phase(look.one, memory)
+        return memory, _phase(look, memory)
     memory = attempted(look, memory)
     if look.match is None:
         memory = down(look, memory)
@@ -181,11 +181,13 @@ def _trouble(look: Look, seen: Seen, memory: Memory) -> str:
     return "its instance lock is held, but by whom cannot be told" if shim.locked else ""
 
 
-def _phase(one: WorkerSeen, memory: Memory) -> Signal:
+def _phase(look: Look, memory: Memory) -> Signal:
     """Return how far the act that is being carried out has come."""
-    record = one.record
+    record = look.one.record
     if record is None or record.number <= memory.attempt or record.outcome != "begun":
-        return "looking"
+        if look.match is not None:
+            return "looking"
+        return "rests" if look.goal == "down" else "starts"
     if record.launched is not None:
         return "proves"
     if record.phase == "spawning" or record.old is None:

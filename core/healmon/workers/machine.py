@@ -10,7 +10,7 @@ Every look at a worker is boiled down to one *signal*, and `step` says which sta
 
     signal       what the look says                                     state
     hidden       whether it lives cannot be told                        unknown
-    looking      an act has begun and touched nothing yet               as it was
+    looking      it lives, and an act has begun and touched nothing yet as it was
     stops        an act is ending the old process                       stopping
     halved       a killed healmon left an act half done: it goes on     stopping
     starts       an act asked for a new process                         starting
