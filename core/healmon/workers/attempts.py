@@ -2,10 +2,13 @@
 
 An act that a killed healmon left half done is finished or rolled back:
 
-* it was ending a process that still lives: that goes on (`half_done`);
-* the process that it started lives: it is the worker, on probation until it has lived long enough;
+* it was ending processes that still live: that goes on;
+* the process that it started lives: its proof goes on; when that comes to nothing, the process is
+  the worker all the same once it has lived long enough;
 * nothing lives: what it was about to start is started, at once, and no budget is used for that;
 * nothing had been touched: nothing has happened.
+
+What goes on keeps its number and is taken in when it is over.
 """
 
 from __future__ import annotations
@@ -21,55 +24,98 @@ from healmon.world.processes import Ended
 
 STARTS_KEPT: Final = 32
 """Moments of starts that are remembered: more than a host starts of one worker in a minute."""
+GO_ON_EVERY: Final = 5.0
+"""Seconds between two tries to go on with an act that was left half done."""
 CUT_SHORT: Final = "healmon ended while it was starting it"
 
 
+def next_number(memory: Memory) -> int:
+    """Return the number of the next act that is not one that goes on."""
+    return max(memory.attempt, memory.newest) + 1
+
+
 def half_done(look: Look, memory: Memory) -> StartRecord | None:
-    """Return the record of an act that was left in the midst of ending a process that lives."""
+    """Return the record of an act that a killed healmon left, and that can be gone on with."""
     record = look.one.record
-    if look.one.acting or record is None or record.outcome != "begun" or record.old is None:
+    if look.one.acting or record is None or record.number <= memory.attempt:
         return None
+    if record.outcome != "begun" or not (_ending(look, record, memory) or _proving(look, record)):
+        return None
+    return record
+
+
+def ending(look: Look, memory: Memory) -> bool:
+    """Return whether what goes on is the end of processes that live."""
+    half = half_done(look, memory)
+    return half is not None and _ending(look, half, memory)
+
+
+def _ending(look: Look, record: StartRecord, memory: Memory) -> bool:
     # a stop that was wished for is meant, however early it was cut short
     wished = record.verb == "stop" and memory.desired == "down" and record.phase == "decided"
-    ending = record.phase == "stopping" or wished
-    return record if ending and record.old == look.identity else None
+    lives = record.old is not None and record.old == look.identity
+    return (record.phase == "stopping" or wished) and (lives or bool(look.one.left))
+
+
+def _proving(look: Look, record: StartRecord) -> bool:
+    """Return whether what lives was started by an act that nobody finished, a while ago."""
+    worker, match = look.worker, look.match
+    if match is None or record.verb == "stop" or look.goal == "down":
+        return False
+    ours = look.identity in (record.launched, record.worker)
+    # killed between the spawn and the note of it: whoever lives now can only come from it
+    unnoted = record.phase == "spawning" and record.launched is None
+    young = match.facts.age < max(worker.min_uptime, worker.start_timeout)
+    return young and (ours or (unnoted and look.identity != record.old))
 
 
 def survived(look: Look) -> bool:
-    """Return whether what lives is a process that could not be ended."""
+    """Return whether something lives that could not be ended."""
     record = look.one.record
     if record is None or (record.outcome, record.fault) != ("failed", "stop"):
         return False
-    return record.old is not None and record.old == look.identity
-
-
-def unproved(look: Look, memory: Memory) -> bool:
-    """Return whether what lives was started by an act that nobody finished, a moment ago."""
-    record = look.one.record
-    if record is None or record.outcome != "begun":
-        return False
-    young = look.now.steady - memory.up_since < look.worker.min_uptime
-    return young and look.identity in (record.launched, record.worker)
+    lives = record.old is not None and record.old == look.identity
+    return lives or (look.identity is None and bool(look.one.left))
 
 
 def attempted(look: Look, memory: Memory) -> Memory:
     """Return the memory with the outcome of the newest act taken in, once."""
     record, alive = look.one.record, look.match is not None
     if record is None or record.number <= memory.attempt:
-        return memory
+        return replace(memory, goes_on=None)
+    memory = replace(memory, newest=record.number)
+    if half_done(look, memory) is not None:
+        return _going_on(look, _counted(look, record, memory))
     lost = memory.attempt == 0 and memory.identity is None and memory.down_since is None
+    memory = replace(memory, attempt=record.number, goes_on=None)
     if lost and not (record.outcome == "verified" and alive):
         # the memory was lost, the record was not: it tells who it is, not what to count
-        return replace(memory, attempt=record.number)
-    memory = replace(memory, attempt=record.number)
+        return memory
     if record.verb == "stop":
         return _stopped(look, record, memory)
     memory = replace(memory, starts=(*memory.starts, record.steady)[-STARTS_KEPT:])
-    if record.fault == "stop":
+    if record.outcome == "failed" and record.fault == "stop":
         return replace(memory, identity=record.old or memory.identity, why=record.reason)
+    memory = _counted(look, record, memory)
     if record.fresh:
         memory = replace(breaker.forgiven(memory), completed="")
     return _started(look, record, memory)
+
+
+def _going_on(look: Look, memory: Memory) -> Memory:
+    """Return the memory of one whose half-done act goes on: when it is tried, and tried again."""
+    now, at = look.now.steady, memory.goes_on
+    if at is not None and now > at:
+        at = now + max(GO_ON_EVERY, look.worker.restart_delay)  # that try came to nothing
+    return replace(memory, goes_on=now if at is None else at)
+
+
+def _counted(look: Look, record: StartRecord, memory: Memory) -> Memory:
+    """Return the memory with the end of a sick process counted, if healmon ended one."""
+    if not memory.sick or record.fresh or look.identity == memory.identity:
+        return memory
+    lived = max(0.0, look.now.steady - memory.up_since)
+    return breaker.replaced(look.worker, memory, look.now, lived)
 
 
 def _stopped(look: Look, record: StartRecord, memory: Memory) -> Memory:
@@ -84,15 +130,11 @@ def _stopped(look: Look, record: StartRecord, memory: Memory) -> Memory:
 
 def _started(look: Look, record: StartRecord, memory: Memory) -> Memory:
     """Return the memory after an attempt to start, or what was left of one."""
-    trial = record.trial
     if look.identity is None or look.identity != memory.identity:
-        if memory.sick:
-            lived = max(0.0, look.now.steady - memory.up_since)
-            memory = breaker.replaced(look.worker, memory, look.now, lived)
-            trial = trial or memory.trial
         memory = replace(memory, identity=None)
     if record.outcome == "begun":
         return _left(look, record, memory)
+    trial = record.trial or memory.trial
     memory = replace(memory, trial=trial, quarantined=False, retry_at=None)
     if record.outcome == "verified":
         return _verified(look, record, memory)
@@ -107,7 +149,7 @@ def _left(look: Look, record: StartRecord, memory: Memory) -> Memory:
     worker, now, jitter = look.worker, look.now, look.jitter
     if look.identity is not None:
         if look.identity not in (record.launched, record.worker):
-            return memory  # rolled back, or half done: what lives is what lived before
+            return memory  # rolled back: what lives is what lived before
         return replace(memory, trial=record.trial, quarantined=False, retry_at=None)
     if record.launched is None:
         return breaker.cut_short(worker, memory, now, CUT_SHORT, jitter)

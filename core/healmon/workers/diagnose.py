@@ -209,8 +209,9 @@ def _moments(mine: Judged, now: Reading) -> list[float]:
     if memory.down_since is not None:
         moments.append(PATIENCE - down_for(memory, now))
     uptime = now.steady - memory.up_since
-    if mine.state == "probation":
-        moments.append(worker.min_uptime - uptime)
+    if mine.half is not None and memory.goes_on is not None:
+        moments.append(max(SOON, memory.goes_on - now.steady))
+        moments.append(worker.start_timeout - uptime)
     if mine.state in {"healthy", "trial"} and (memory.trial or memory.row):
         moments += [outlived(worker, memory) - uptime, worker.stable_after - uptime]
     if mine.state == "healthy" and breaker.flapping(worker, memory, now):

@@ -77,7 +77,8 @@ def _why(mine: Judged, turn: Turn | None) -> str:
     if mine.trouble:
         return mine.trouble
     if mine.half is not None:
-        return "healmon ended while it was stopping it; that is gone on with"
+        doing = "proving its start" if mine.state == "probation" else "stopping it"
+        return f"healmon ended while it was {doing}; that goes on"
     if mine.state == "waiting_dependency":
         return f"waits for {mine.waits}"
     memory: Memory = mine.memory

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.workers import breaker, causes, machine, timeline
-from healmon.workers.attempts import attempted, half_done, survived, unproved
+from healmon.workers.attempts import attempted, ending, half_done, survived
 from healmon.workers.lives import down, up
 from healmon.workers.look import Look
 from healmon.workers.machine import Signal
@@ -79,7 +79,7 @@ class Judged:
         memory: what to remember of it.
         trouble: why it cannot be told whether it lives.
         waits: the worker that must be healthy before it, if it is held up by that.
-        half: the act that a killed healmon left in the midst of ending it.
+        half: the act that a killed healmon left half done, and that goes on.
     """
 
     look: Look
@@ -197,17 +197,19 @@ def _phase(look: Look, memory: Memory) -> Signal:
 
 def _alive(look: Look, memory: Memory) -> Signal:
     if half_done(look, memory) is not None:
-        return "halved"
+        return "halved" if ending(look, memory) else "proves"
     if survived(look):
         return "survives"
     if memory.sick or ailing(look.worker, look.one):
         return "sick"
-    if unproved(look, memory):
-        return "proves"
     return "tried" if memory.trial else "well"
 
 
-def _idle(look: Look, memory: Memory, waits: str) -> Signal:
+def _idle(look: Look, memory: Memory, waits: str) -> Signal:  # noqa: PLR0911 - one answer per state
+    if ending(look, memory):
+        return "halved"
+    if survived(look):
+        return "survives"
     if look.goal == "down":
         return "rests"
     if memory.completed:

@@ -12,7 +12,7 @@ Every look at a worker is boiled down to one *signal*, and `step` says which sta
     hidden       whether it lives cannot be told                        unknown
     looking      it lives, and an act has begun and touched nothing yet as it was
     stops        an act is ending the old process                       stopping
-    halved       a killed healmon left an act half done: it goes on     stopping
+    halved       a killed healmon left it half stopped: that goes on    stopping
     starts       an act asked for a new process                         starting
     proves       there is a new process, and no proof of it yet         probation
     survives     it lives after SIGKILL                                 stop_failed
@@ -79,8 +79,8 @@ WAITING: Final = frozenset[State](
 """Nothing lives, and something is waited for."""
 UNDER_WAY: Final = frozenset[State]({"stopping", "starting", "probation"})
 """An act is being carried out, or has just been."""
-ACTIVE: Final = frozenset[State]({"backoff", "quarantined", "unhealthy", "stopping"})
-"""The only states in which healmon itself may plan an act."""
+ACTIVE: Final = frozenset[State]({"backoff", "quarantined", "unhealthy", "stopping", "probation"})
+"""The only states in which healmon itself may plan an act; in the last two one that goes on."""
 
 _LEADS_TO: Final[Mapping[Signal, State]] = {
     "hidden": "unknown",

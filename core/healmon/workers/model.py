@@ -164,6 +164,10 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         phase: how far it has come.
         old: the process that is to be replaced or stopped.
         level: how far the start was proved.
+        wish: number of the wish of a person that comes with it; 0: none.
+        tree: all that belongs to `old`, as it was seen before it was stopped.
+        log_offset: bytes that its output log had before.
+        beat: wall seconds of the newest sign of life before.
     """
 
     number: int
@@ -182,6 +186,10 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     phase: Phase = "decided"
     old: Identity | None = None
     level: Level = ""
+    wish: int = 0
+    tree: tuple[Identity, ...] = ()
+    log_offset: int = 0
+    beat: float | None = None
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -259,7 +267,8 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
         liveness: what its liveness check says; None: there is none.
         use: what it and everything below it uses; None when it is not up.
         blockers: who holds what it needs, when it is not up.
-        changed: what of its program changed since it was started, in words.
+        changed: what was changed on disk since it was started, in words; empty: nothing.
+        left: who lives of those that a stop, which was cut short or gave up, has yet to end.
     """
 
     known: tuple[ProcessFacts, ...] = ()
@@ -278,6 +287,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     use: Use | None = None
     blockers: tuple[Blocker, ...] = ()
     changed: str = ""
+    left: tuple[Identity, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from healmon.errors import DataError
 from healmon.plans import Plan, Step, pack
 from healmon.text import clean
 from healmon.workers import budget, machine, planning, wording
+from healmon.workers.attempts import next_number
 from healmon.workers.model import NAME, Memory, Order, Verb, WorkerFacts
 
 
@@ -28,7 +29,7 @@ def offered(
         DataError: there is nothing to do that to; says what there is.
     """
     asked = _verb(verb, worker, facts)
-    number = memory.attempt + 1
+    number = next_number(memory)
     orphans = planning.orphans_of(facts.blockers) if asked != "stop" else ()
     order = Order(
         verb=asked,

@@ -13,6 +13,7 @@ from healmon.plans import Plan, Step, pack
 from healmon.text import clean
 from healmon.units import format_duration
 from healmon.workers import breaker, machine
+from healmon.workers.attempts import next_number
 from healmon.workers.lifecycle import Judged, strangers
 from healmon.workers.model import NAME, Blocker, Memory, Order, Verb
 
@@ -30,8 +31,8 @@ def due(mine: Judged, now: Reading) -> float | None:
     if mine.state not in machine.ACTIVE or mine.look.one.acting:
         return None
     match mine.state:
-        case "stopping":
-            return now.steady if mine.half is not None else None
+        case "stopping" | "probation":
+            return memory.goes_on if mine.half is not None else None
         case "backoff":
             return at if at is not None else now.steady
         case "quarantined":
@@ -71,7 +72,7 @@ def _start_plan(mine: Judged, now: Reading) -> Plan:
     orphans = orphans_of(mine.look.one.blockers)
     order = Order(
         verb="restart",
-        number=memory.attempt + 1,
+        number=next_number(memory),
         trial=trial,
         orphans=tuple(b.identity for b in orphans if b.identity is not None),
     )
@@ -87,7 +88,7 @@ def _replace_plan(mine: Judged, now: Reading) -> Plan:
     worker, memory, identity = mine.look.worker, mine.memory, mine.look.identity
     assert identity is not None
     trial = breaker.last_chance(worker, memory, now)
-    number = memory.attempt + 1
+    number = next_number(memory)
     order = Order(verb="restart", number=number, identity=identity, trial=trial, sick=True)
     why = f"{memory.sick}; unless it is well again by then, it is replaced"
     if trial:
@@ -95,32 +96,33 @@ def _replace_plan(mine: Judged, now: Reading) -> Plan:
     return _plan(worker, memory, order, why, (stop_step(worker, identity.pid), start_step(worker)))
 
 
-def ends_only(mine: Judged) -> bool:
-    """Return whether what is gone on with ends a process and starts none."""
-    stop = mine.half is not None and mine.half.verb == "stop"
-    return stop or mine.look.goal == "down"
+def starts_none(mine: Judged) -> bool:
+    """Return whether what is gone on with starts no process."""
+    return mine.half is not None and (mine.state == "probation" or _ends_only(mine))
+
+
+def _ends_only(mine: Judged) -> bool:
+    return mine.look.goal == "down" or (mine.half is not None and mine.half.verb == "stop")
 
 
 def _finish_plan(mine: Judged) -> Plan:
-    """Return the plan to go on with what a killed healmon left half done."""
+    """Return the plan to go on with what a killed healmon left half done, under its number."""
     worker, memory, half, identity = mine.look.worker, mine.memory, mine.half, mine.look.identity
     assert half is not None
-    assert identity is not None
-    verb: Verb = "stop" if ends_only(mine) else half.verb
-    asked = half.fresh or verb == "stop"
-    order = Order(
-        verb=verb,
-        number=memory.attempt + 1,
-        wish=memory.wish if asked else 0,
-        identity=identity,
-        trial=half.trial,
-    )
-    by = f" for {clean(half.origin)}" if half.origin and half.origin != "healmon" else ""
-    why = f"healmon ended while it was stopping pid {identity.pid}{by}: that is gone on with"
-    steps = (stop_step(worker, identity.pid),)
-    if verb == "stop":
-        return _plan(worker, memory, order, why, steps)
-    return _plan(worker, memory, order, why, (*steps, start_step(worker)))
+    by = f" for {clean(half.origin)}" if half.origin not in ("", "healmon") else ""
+    if mine.state == "probation":
+        assert identity is not None
+        verb: Verb = half.verb
+        why = f"healmon ended{by} before it had proved its start of pid {identity.pid}"
+        steps: tuple[Step, ...] = (Step(f"prove that pid {identity.pid} is well"),)
+    else:
+        verb = "stop" if _ends_only(mine) else half.verb
+        pid = half.old.pid if half.old is not None else None
+        why = f"healmon ended while it was stopping pid {pid}{by}"
+        steps = (stop_step(worker, pid),)
+        steps += () if verb == "stop" else (start_step(worker),)
+    order = Order(verb=verb, number=half.number, identity=identity, trial=half.trial)
+    return _plan(worker, memory, order, f"{why}: that goes on", steps)
 
 
 def _plan(worker: Worker, memory: Memory, order: Order, why: str, steps: tuple[Step, ...]) -> Plan:

@@ -19,7 +19,9 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         identity, how, since, up_since: the process that is the worker, or was until it ended;
             `up_since` is its start on the steady clock.
         proved: how far its start was proved.
-        attempt: number of the newest start that was taken in.
+        attempt: number of the newest act whose outcome was taken in.
+        newest: number of the newest act that there is a record of.
+        goes_on: steady time at which an act that was left half done is gone on with.
         wish: number of the newest wish of a person that was taken in.
         down_since: steady time of the end that began this time of being down.
         down_wall: the same for people.
@@ -58,6 +60,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     up_since: float = 0.0
     proved: Level = ""
     attempt: int = 0
+    newest: int = 0
+    goes_on: float | None = None
     wish: int = 0
     desired: Desired = "up"
     down_since: float | None = None

@@ -33,6 +33,7 @@ def carried_over(memory: Memory, boot: str, now: Reading) -> Memory:
         failures=tuple(at + shift for at in memory.failures),
         fell=_moved(memory.fell, shift),
         storm=_moved(memory.storm, shift),
+        goes_on=_moved(memory.goes_on, shift),
         retry_at=retry,
         retry_wall=round(now.wall + retry - now.steady) if retry is not None else 0.0,
     )

@@ -66,11 +66,10 @@ def turns(line: Line) -> dict[str, Turn]:
     given: dict[str, Turn] = {}
     asks: list[Ask] = []
     for name in _in_storm(line, wants, given):
-        half = line.judged[name].half
         view = waiting(line.known, name, line.now)
         earliest = _not_before(line, name, wants[name])
-        if half is not None and planning.ends_only(line.judged[name]):
-            given[name] = Turn(at=line.now.steady)  # nothing is started by that
+        if planning.starts_none(line.judged[name]):
+            given[name] = Turn(at=max(wants[name], line.now.steady))  # no budget is needed for that
         elif view is not None and view.due >= earliest - LATE:
             late = view.due > max(wants[name], line.now.steady) + LATE
             given[name] = Turn(at=view.due, why=_why(line, name) if late else "")
