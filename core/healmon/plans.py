@@ -142,11 +142,17 @@ class Diagnosis(msgspec.Struct, frozen=True):
         verdicts: one per component that exists now.
         gone: components that were known and exist no more; their alerts end with them.
         look_again: seconds until the healer wants to look again, if sooner than the next cycle.
+        systemic: what is wrong with the host or with many components at once; an open alert of
+            this healer about the whole whose condition is not among them is over.
+        hold: components whose plan waits for its moment and is no longer what this look would
+            plan: it is called off, and planned anew by the next look if need be.
     """
 
     verdicts: tuple[Verdict, ...]
     gone: tuple[str, ...] = ()
     look_again: float | None = None
+    systemic: tuple[Finding, ...] = ()
+    hold: tuple[str, ...] = ()
 
 
 class Proof(msgspec.Struct, frozen=True):

@@ -24,6 +24,7 @@ from healmon.world.processes import Processes
 from healmon.world.sqlite import SystemLocks
 from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
+from healmon.world.system_shims import SystemShims
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
 
@@ -45,11 +46,12 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
         p.processes,
         p.clock,
         equipment=Equipment(
+            shims=SystemShims(),
             ports=SystemPorts(),
             host=SystemHost(),
-            starts_in_flight=p.settings.monitor.starts_in_flight,
             pulse=True,
         ),
+        limits=p.settings.monitor,
     ),
     lambda p: SessionsHealer(
         p.settings.sessions,

@@ -30,9 +30,9 @@ from healmon.workers.model import Order
 from healmon.workers.starting import PlainStarter, ShimStarter
 from healmon.world import notes
 from healmon.world.processes import Identity, Launch
-from healmon.world.shims import Shims
 from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
+from healmon.world.system_shims import SystemShims
 
 
 class Script(msgspec.Struct):
@@ -113,15 +113,9 @@ def watch_records(steps: Steps) -> None:
     notes.write_record = stepped
 
 
-def real_shims() -> Shims:
-    from healmon.world.system_shims import SystemShims
-
-    return SystemShims()
-
-
 def equipment(processes: SystemProcesses, *, shims: bool, steps: Steps | None = None) -> Equipment:
     """Return the real doors, with a step at each start."""
-    door = real_shims() if shims else None
+    door = SystemShims() if shims else None
     starter = ShimStarter(door) if door is not None else PlainStarter(processes)
     return Equipment(
         shims=door,

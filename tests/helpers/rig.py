@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -14,6 +13,7 @@ from healmon.clock import Clock, SystemClock
 from healmon.config.settings import Worker
 from healmon.errors import RemedyError, VetoError
 from healmon.plans import Proof
+from healmon.workers import budget
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Order, Seen, StartRecord, Verb, WorkerSeen
@@ -21,15 +21,12 @@ from healmon.workers.records import Records
 from healmon.world.host import SystemHost
 from healmon.world.processes import Identity
 from healmon.world.system_ports import SystemPorts
-from tests.helpers.killpoints import plan_of, real_shims
+from healmon.world.system_shims import SystemShims
+from tests.helpers.killpoints import plan_of
 from tests.helpers.workerbench import Journaled
 from tests.helpers.workerhost import Host
 
-SHIMS = importlib.util.find_spec("healmon.world.system_shims") is not None
-STARTERS = [
-    pytest.param(False, id="plain"),
-    pytest.param(True, id="shims", marks=pytest.mark.skipif(not SHIMS, reason="no shims here")),
-]
+STARTERS = [pytest.param(False, id="plain"), pytest.param(True, id="shims")]
 """For tests that must hold with and without shims: parametrise `shims` with it."""
 
 
@@ -111,18 +108,24 @@ class Rig:
 
 @asynccontextmanager
 async def rigged(
-    host: Host, *workers: Worker, shims: bool = False, clock: Clock | None = None, **more: object
+    host: Host,
+    *workers: Worker,
+    shims: bool = False,
+    clock: Clock | None = None,
+    starts_in_flight: int = 0,
+    **more: object,
 ) -> AsyncIterator[Rig]:
     """Give a healer with real doors; what it starts stays for the host to end."""
     defaults = {"ports": SystemPorts(), "host": SystemHost()}
-    means = Equipment(shims=real_shims() if shims else None, **{**defaults, **more})
+    means = Equipment(shims=SystemShims() if shims else None, **{**defaults, **more})
     clock = clock or SystemClock()
-    healer = WorkersHealer(workers, host.state, host.processes, clock, equipment=means)
+    limits = replace(budget.NOBODY, starts_in_flight=starts_in_flight)
+    healer = WorkersHealer(
+        workers, host.state, host.processes, clock, equipment=means, limits=limits
+    )
     rig = Rig(host, healer, workers)
     healer.start(rig.wake)
     try:
         yield rig
     finally:
         await healer.close()
-        if means.shims is not None:
-            means.shims.close()

@@ -202,7 +202,7 @@ def calm_world() -> list[ev.Recorded]:
     )
     story.add(90_000, begun)
     for number, name in enumerate(("assigner_worker", "milestone_worker", "task_worker")):
-        story.seen(48, "workers", name, "healthy", "up", state="up", pid=48213 + number,
+        story.seen(48, "workers", name, "healthy", "healthy", state="healthy", pid=48213 + number,
                    since=NOW - 80_000 - number, cpu=1.0 + number, rss=61e6, restarts=0, failures=0,
                    max_failures=5)  # fmt: skip
     for name, task, line in (
@@ -223,15 +223,16 @@ def calm_world() -> list[ev.Recorded]:
 
 def _workers(story: Story) -> None:
     def up(name: str, ago: float, pid: int, age: float, cpu: float, rss: float, n: int = 0) -> None:
-        story.seen(ago, "workers", name, "healthy", "up", state="up", pid=pid, cpu=cpu, rss=rss,
-                   since=NOW - ago - age, restarts=n, failures=0, max_failures=5)  # fmt: skip
+        story.seen(ago, "workers", name, "healthy", "healthy", state="healthy", pid=pid, cpu=cpu,
+                   rss=rss, since=NOW - ago - age, restarts=n, failures=0,
+                   max_failures=5)  # fmt: skip
 
     up("task_worker", 48, 48213, 11_520, 4.2, 118e6)
     up("milestone_worker", 48, 48244, 11_520, 1.0, 61e6)
     up("api_worker", 48, 48310, 187_200, 11.4, 402e6, 1)
     story.seen(
-        48, "workers", "night_worker", "healthy", "stopped", state="stopped", restarts=0,
-        why="outside its hours",
+        48, "workers", "night_worker", "healthy", "stopped", state="down", desired="down",
+        restarts=0, why="outside its hours",
     )  # fmt: skip
     story.add(9_000, ev.MaintenanceStarted("night_worker", NOW + 33_179, "olga"))
 

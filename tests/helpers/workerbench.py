@@ -1,26 +1,34 @@
 """A bench for the workers' healer: an engine in small, with made-up time.
 
-It does what the engine does (look, diagnose, fold, alerts, wait, carry out, look again) in one
-thread and in one order, and keeps every event; the world behind it may be real or simulated.
+It does what the engine does (look, diagnose, fold, alerts, gate, wait, carry out, look again) in
+one thread and in one order, and keeps every event; the world behind it may be real or simulated.
 """
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
+from unittest import mock
 
-from healmon import alerts
+from msgspec.structs import replace
+
+from healmon import alerts, gate
 from healmon import events as ev
 from healmon.clock import Clock, ManualClock
-from healmon.config.settings import Worker
+from healmon.config.settings import Monitor, Worker
 from healmon.errors import RemedyError, VetoError
 from healmon.plans import Diagnosis, Plan, Verdict, unpack
 from healmon.state import AlertView, Snapshot, apply
+from healmon.workers import budget
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Memory, WorkerFacts
 from healmon.world.processes import Processes
 
 SCRIPT = "/srv/app/workers/task_worker.py"
 ARGV = ("/usr/bin/python3", SCRIPT, "--daemon")
+T = TypeVar("T")
 
 
 def a_worker(**more: object) -> Worker:
@@ -29,18 +37,44 @@ def a_worker(**more: object) -> Worker:
     return Worker(**{**settings, **more})
 
 
-class Journaled:
-    """The hand of a remedy, which remembers what was announced."""
+class Inline:
+    """Hands that make each call at once: a made-up world never hangs."""
 
-    def __init__(self) -> None:
-        self.steps: list[str] = []
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    async def call(self, call: Callable[[], T]) -> T:
+        return call()
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class Journaled:
+    """The hand of a remedy: journals each step on the bench."""
+
+    def __init__(self, bench: Bench, plan: Plan) -> None:
+        self.bench = bench
+        self.plan = plan
+        self.acting = False
 
     async def about_to(self, text: str) -> None:
-        self.steps.append(text)
+        self.bench.steps.append(text)
+        if not self.acting:
+            self.acting = True
+            self.bench.emit(ev.ActionStarted(self.plan.id, self.plan.component))
+        self.bench.emit(ev.StepTaken(self.plan.id, self.plan.component, text))
+        self.bench.on_step(text)
 
 
 class Bench:
-    """One healer, its snapshot and all events."""
+    """One healer, its snapshot and all events.
+
+    Attributes:
+        due: plans that wait for their moment, by component.
+        on_step: called when a step has been journaled; may raise, to end healmon there.
+        on_event: called with every event.
+    """
 
     def __init__(
         self,
@@ -50,12 +84,14 @@ class Bench:
         clock: Clock,
         *,
         jitter: float = 0.0,
+        limits: Monitor = Monitor(name="bench"),  # noqa: B008 - frozen
     ) -> None:
         self.clock = clock
         self.processes = processes
         self.workers = workers
         self.folder = folder
         self.jitter = jitter
+        self.limits = limits
         self.snapshot = Snapshot()
         self.events: list[ev.Event] = []
         self.outcomes: list[str] = []
@@ -63,17 +99,27 @@ class Bench:
         self.wakes = 0
         self.due: dict[str, tuple[float, Plan]] = {}
         self.diagnosis = Diagnosis(())
+        self.on_step: Callable[[str], None] = lambda _: None
+        self.on_event: Callable[[ev.Event], None] = self.events.append
         self.healer = self.begin()
 
     def begin(self, **more: object) -> WorkersHealer:
         """Begin a run of healmon: what was stored stays, everything else is new."""
         self.due = {}
-        self.emit(
-            ev.EngineStarted("bench", "1", 1, "test", more.get("dry_run", False), 60.0, "", 0.0)
-        )
-        self.healer = WorkersHealer(
-            self.workers, self.folder, self.processes, self.clock, jitter=self.jitter
-        )
+        before = self.snapshot.plans
+        dry_run = bool(more.get("dry_run", False))
+        self.emit(ev.EngineStarted("bench", "1", 1, "test", dry_run, 60.0, "", 0.0))
+        for component, view in before.items():
+            self.emit(ev.PlanAbandoned(view.plan.id, component, "healmon ended"))
+        with mock.patch.object(sys.modules[WorkersHealer.__module__], "Hands", Inline):
+            self.healer = WorkersHealer(
+                self.workers,
+                self.folder,
+                self.processes,
+                self.clock,
+                jitter=self.jitter,
+                limits=self.limits,
+            )
         self.healer.start(self._woken)
         return self.healer
 
@@ -81,59 +127,121 @@ class Bench:
         self.wakes += 1
 
     def emit(self, event: ev.Event) -> None:
-        self.events.append(event)
+        self.on_event(event)
         wall = self.clock.read().wall
-        self.snapshot = apply(self.snapshot, ev.Recorded(len(self.events), wall, event))
+        self.snapshot = apply(self.snapshot, ev.Recorded(self.snapshot.last_id + 1, wall, event))
 
     async def round(self) -> Diagnosis:
         """Look, judge, fold; plans are made, not carried out."""
         seen = await self.healer.look()
         now = self.clock.read()
         self.diagnosis = self.healer.diagnose(seen, self.snapshot, now)
+        for component in self.diagnosis.hold:
+            if component in self.due:
+                _, plan = self.due.pop(component)
+                self.emit(ev.PlanAbandoned(plan.id, component, "the newest look says otherwise"))
+        self._judge_all()
         for verdict in self.diagnosis.verdicts:
             self._fold(verdict)
-            plan = verdict.plan
-            if plan is not None and verdict.component not in self.due:
-                self.due[verdict.component] = (now.steady + plan.delay, plan)
+            if verdict.plan is not None and verdict.component not in self.diagnosis.hold:
+                self._propose(verdict.plan)
+        if self.diagnosis.hold:
+            return await self.round()  # as the engine: a plan that ends is looked after
         return self.diagnosis
 
     def _fold(self, v: Verdict) -> None:
-        self.emit(
-            ev.Observed(
-                "workers", v.component, v.status, v.summary, v.metric_type, v.metric_value, v.facts
+        known = self.snapshot.components.get(v.component)
+        if known is None or (known.status, known.summary, known.facts) != (
+            v.status,
+            v.summary,
+            v.facts,
+        ):
+            self.emit(
+                ev.Observed(
+                    "workers",
+                    v.component,
+                    v.status,
+                    v.summary,
+                    v.metric_type,
+                    v.metric_value,
+                    v.facts,
+                )
             )
-        )
         if self.snapshot.memory.get(v.component, {}) != v.memory:
             self.emit(ev.Remembered(v.component, v.memory))
+        self._judge(v)
+
+    def _judge_all(self) -> None:
+        found = self.diagnosis.systemic
+        self._judge(Verdict(alerts.ENGINE, "warning", "over", "workers", "", {}, found))
+
+    def _judge(self, v: Verdict) -> None:
         wall = self.clock.read().wall
         for event in alerts.judge(self.snapshot, "bench", "workers", v, wall):
             self.emit(event)
 
+    def _propose(self, plan: Plan) -> None:
+        if plan.component in self.due:
+            return
+        now, dry_run = self.clock.read(), self.snapshot.engine.dry_run
+        reason = gate.refusal(plan, self.snapshot, now.wall, dry_run=dry_run)
+        if reason:
+            known = self.snapshot.refusals.get(plan.component)
+            told = (plan.action, plan.subject, reason)
+            if known is None or (known.action, known.subject, known.reason) != told:
+                self.emit(ev.PlanRefused(plan, reason))
+            return
+        plan = self._made(plan)
+        self.due[plan.component] = (now.steady + plan.delay, plan)
+
+    def _made(self, plan: Plan) -> Plan:
+        plan = replace(plan, id=f"plan {self.snapshot.last_id}")
+        now = self.clock.read()
+        self.emit(ev.PlanMade(plan, now.steady + plan.delay, now.wall + plan.delay))
+        return plan
+
     async def act(self, plan: Plan) -> str:
         """Carry a plan out, as the engine does, and return the outcome in words."""
-        hand = Journaled()
+        if plan.component not in self.due and plan.component not in self.snapshot.plans:
+            plan = self._made(plan)
+        now, dry_run = self.clock.read(), self.snapshot.engine.dry_run
+        refused = gate.refusal(plan, self.snapshot, now.wall, dry_run=dry_run)
+        end: ev.Event
+        hand = Journaled(self, plan)
         try:
-            proof = await self.healer.carry_out(plan, hand)
+            proof = None if refused else await self.healer.carry_out(plan, hand)
         except VetoError as error:
             outcome = f"vetoed: {error}"
+            end = ev.PlanVetoed(plan.id, plan.component, str(error))
         except RemedyError as error:
             outcome = f"failed: {error}"
+            end = ev.ActionFailed(plan.id, plan.component, plan.action, str(error), 0.0)
         else:
-            outcome = f"proved: {proof.text}"
-            if proof.message:
+            told = proof.text if proof is not None else refused
+            outcome = f"proved: {told}" if proof is not None else f"vetoed: {told}"
+            end = ev.ActionVerified(plan.id, plan.component, plan.action, told, 0.0)
+            if proof is None:
+                end = ev.PlanVetoed(plan.id, plan.component, told)
+            elif proof.message:
                 self.emit(ev.AlertNoted("note", plan.component, proof.message))
-        self.steps += hand.steps
         self.outcomes.append(outcome)
         self.due.pop(plan.component, None)
+        self.emit(end)
         return outcome
 
     async def ask(self, verb: str, name: str = "task_worker") -> str:
         """Do what a person asks, at once."""
-        self.due.pop(name, None)
+        self.call_off(name)
         plan = self.healer.offer(verb, name, self.snapshot, self.clock.read())
-        outcome = await self.act(plan)
+        outcome = await self.act(replace(plan, origin="a person", delay=0.0))
         await self.round()
         return outcome
+
+    def call_off(self, name: str) -> None:
+        """End a plan that waits, as the desk does before a person's own."""
+        if name in self.due:
+            _, plan = self.due.pop(name)
+            self.emit(ev.PlanAbandoned(plan.id, name, "called off"))
 
     async def heal(self) -> str:
         """Carry out the plan that is due next, after its delay."""
@@ -156,10 +264,25 @@ class Bench:
             if ends is not None:
                 moments.append(ends)
             self.clock.advance(max(0.001, min(moments) - now))
-            for at, plan in list(self.due.values()):
-                if at <= self.clock.read().steady:
-                    await self.act(plan)
+            await self._act_on_what_is_due()
             await self.round()
+
+    async def _act_on_what_is_due(self) -> None:
+        """Carry out what is due; here acts come one after the other, so each keeps its distance."""
+        for name, (at, plan) in sorted(self.due.items(), key=lambda entry: entry[1][0]):
+            now = self.clock.read().steady
+            if at > now or name not in self.due:
+                continue
+            starts = sorted(s for m in self._memories() for s in m.starts)
+            later = budget.earliest(self.limits, starts, now) if plan.origin == "healmon" else now
+            if later > now:
+                self.due[name] = (later, plan)
+                continue
+            await self.act(plan)
+            await self.round()  # what others are about to do may be overtaken by that
+
+    def _memories(self) -> list[Memory]:
+        return [unpack(packed, Memory) for packed in self.snapshot.memory.values()]
 
     def facts(self, name: str = "task_worker") -> WorkerFacts:
         return unpack(self.snapshot.components[name].facts, WorkerFacts)

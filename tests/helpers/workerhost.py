@@ -175,7 +175,8 @@ class Live:
         def is_up() -> object:
             facts, now = self.facts(), self.engine.snapshot
             looked = now.engine.running and now.cycle.finished_at
-            return looked and facts and facts.state == "up" and facts.identity != but
+            up = facts is not None and facts.state in ("healthy", "trial")
+            return looked and up and facts is not None and facts.identity != but
 
         await self.reach(is_up, "up", limit)
         facts = self.facts()

@@ -153,7 +153,7 @@ def test_the_countdown_becomes_the_act_and_the_act_becomes_its_proof():
             link.emit(
                 ev.ActionVerified("4711.88.3", "assigner_worker", "restart_worker", "alive", 2.3)
             )
-            facts = {"state": "up", "pid": 50200, "age": 1.0}
+            facts = {"state": "healthy", "pid": 50200, "age": 1.0}
             link.emit(ev.Observed("workers", "assigner_worker", "healthy", "up", "t", "v", facts))
             link.emit(ev.AlertResolved(key("assigner_worker", "down"), "up again"))
             await look()
@@ -169,7 +169,7 @@ def test_the_countdown_becomes_the_act_and_the_act_becomes_its_proof():
     assert "✓ assigner_worker" in proved
     assert "verified 2.3 s" in proved
     assert "● assigner_worker" in later
-    assert " up " in later
+    assert " healthy " in later
 
 
 def test_red_is_for_what_needs_a_person():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 
 from healmon import events as ev
 from healmon.state import Snapshot, replay
+from healmon.workers.words import State
 from healmon_tui import context, status
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.facts import Facts
 from healmon_tui.paint import fill
+from healmon_tui.rows import workers
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PANELS, Order, ViewModel
 from tests.helpers.scripted import NOW, Story, key, restart_plan, world
@@ -48,23 +50,54 @@ def after(*more):
 
 
 def test_a_worker_that_is_up():
-    row = one(scene(observed(state="up", pid=7, since=NOW - 3720, cpu=4, rss=118e6, restarts=1)))
+    row = one(
+        scene(observed(state="healthy", pid=7, since=NOW - 3720, cpu=4, rss=118e6, restarts=1))
+    )
     assert [text(row, c) for c in ("state", "pid", "up", "cpu", "mem", "rst", "why")] == [
-        "up", "7", "1h02m", "4%", "118M", "1", "",
+        "healthy", "7", "1h02m", "4%", "118M", "1", "",
     ]  # fmt: skip
     assert row.mark.glyph == "●"
 
 
 def test_uptime_goes_on_between_two_looks():
-    row = one(scene(observed(state="up", age=10.0, ago=50.0)))
+    row = one(scene(observed(state="healthy", age=10.0, ago=50.0)))
     assert text(row, "up") == "1m00s"
 
 
-@pytest.mark.parametrize("state", ["stopped", "completed"])
-def test_a_worker_at_rest_is_no_trouble(state):
-    row = one(scene(observed(state=state, pid=7)))
+@pytest.mark.parametrize(
+    ("state", "desired", "word"),
+    [("down", "down", "stopped"), ("completed", "up", "completed")],
+)
+def test_a_worker_at_rest_is_no_trouble(state, desired, word):
+    row = one(scene(observed(state=state, desired=desired, pid=7)))
     assert row.mark.glyph == "○"
     assert text(row, "pid") == "-"
+    assert text(row, "state") == word
+
+
+@pytest.mark.parametrize("state", get_args(State))
+def test_every_state_of_a_worker_has_a_word_that_fits_and_a_tone(state):
+    this = scene(observed("unhealthy", "s", state=state, pid=7, desired="up"))
+    row, column = one(this), next(c for c in workers.columns(12, 80) if c.key == "state")
+    assert 0 < len(text(row, "state")) <= column.cells
+    assert state in workers._TONES
+    assert (text(row, "pid") == "7") == (state in workers.ALIVE)
+
+
+def test_a_worker_that_hangs_is_not_counted_as_up():
+    states = ["healthy", "trial", "unhealthy", "stop_failed", "backoff", "completed"]
+    records = [
+        ev.Recorded(
+            n, NOW, ev.Observed("workers", state, "healthy", "", "t", "v", {"state": state})
+        )
+        for n, state in enumerate(states, 1)
+    ]
+    assert workers.tally(scene(*records)) == (2, 5)
+
+
+def test_the_fuller_window_of_failures_is_shown():
+    budget = {"failures": 1, "max_failures": 5, "slow": 9, "max_slow": 10}
+    assert text(one(scene(observed(state="backoff", **budget))), "rst") == "9/10"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +147,7 @@ def test_a_failed_remedy_stays_until_it_is_well():
     failed = ev.ActionFailed("p", "w", "restart_worker", "no such file", 1.0)
     seen = observed("unhealthy", "down", state="down")
     assert "restart failed: no such file" in text(one(scene(seen, *after((900, failed)))), "why")
-    well = observed("healthy", "up", state="up")
+    well = observed("healthy", "up", state="healthy")
     assert text(one(scene(well, *after((900, failed)))), "why") == ""
 
 
@@ -179,7 +212,7 @@ def test_a_disk():
 def test_worst_first():
     story = Story()
     for name in "abcdefg":
-        story.seen(9, "workers", name, "healthy", state="up")
+        story.seen(9, "workers", name, "healthy", state="healthy")
     story.add(8, ev.AlertOpened("kc", "CRITICAL", "c", "down"))
     story.add(8, ev.AlertOpened("kf", "CRITICAL", "f", "down"))
     story.add(8, ev.AlertOpened("kb", "WARNING", "b", "flaps"))
@@ -244,7 +277,7 @@ def test_facts_answer_with_the_kind_that_was_asked_for(value):
 def test_the_order_stays_while_somebody_is_at_the_keys():
     order, story = Order(), Story()
     for name in "abc":
-        story.seen(9, "workers", name, "healthy", state="up")
+        story.seen(9, "workers", name, "healthy", state="healthy")
     calm = panels(Scene.of(replay(story.done()), NOW))["workers"].rows
     assert [row.key for row in order.arrange(list(calm), settled=True)] == ["a", "b", "c"]
     story.add(1, ev.AlertOpened("kc", "CRITICAL", "c", "down"))

@@ -16,7 +16,8 @@ from healmon_tui.paint import Line, Span, Spans, Tone, cut, fit, wrap
 from healmon_tui.rows.databases import holder, locked_for
 from healmon_tui.rows.scene import WELL, Row, Scene, doing, short
 from healmon_tui.rows.sessions import place_of, quiet_for
-from healmon_tui.rows.workers import uptime
+from healmon_tui.rows.workers import details, say
+from healmon_tui.rows.workers import state as worker_state
 
 LABEL: Final = 12
 """Cells of the label before each fact."""
@@ -38,6 +39,9 @@ _SHOWN: Final = frozenset(
         "question", "hands_off", "attached", "quiet_since", "limit", "session", "key", "rows",
         "keys", "candidates",
         "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
+        "identity", "failure_window", "slow", "max_slow", "slow_window", "delay", "trials",
+        "max_trials", "cause", "critical", "desired", "proved", "use", "liveness", "blockers",
+        "waits_for",
     }
 )  # fmt: skip
 
@@ -109,6 +113,8 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     mark = scene.mark(view)
     facts = Facts(view.facts)
     word = facts.text("state", "verdict") or view.status
+    if view.healer == "workers":
+        word = say(worker_state(facts)) or view.status
     since = f"{word} since {local_time(view.since)}"
     if word != view.status:
         since += f" {glyphs.DOT} {view.status}"
@@ -118,7 +124,7 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     if view.summary and view.summary != word:
         rows.append(("", (Span(view.summary, "text"),)))
     known = {
-        "workers": _worker,
+        "workers": details,
         "sessions": _session,
         "disks": _disk,
         "databases": _database,
@@ -127,38 +133,6 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
         rows += [(k, (Span(v, "text"),)) for k, v in known(scene, view, facts) if v]
     rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
     return [line for label, spans in rows for line in _labelled(label, spans, cells)]
-
-
-def _worker(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    up, cpu, rss = uptime(facts, view, scene.now), facts.number("cpu"), facts.number("rss")
-    failures, most = facts.number("failures"), facts.number("max_failures")
-    tries = f"{failures:.0f} of {most:.0f} before quarantine" if failures and most else ""
-    alive = facts.text("state") in ("up", "starting")
-    next_at = facts.number("next_at")
-    return [
-        ("pid", facts.text("pid")),
-        ("up", format_duration(int(up)) if alive and up is not None else ""),
-        ("uses", _joined(
-            f"{cpu:.0f}% cpu" if cpu is not None and alive else "",
-            f"{format_size(rss)} memory" if rss and alive else "",
-        )),
-        ("restarts", _restarts(facts)),
-        ("failures", tries),
-        ("next try", local_time(next_at) if next_at and next_at > scene.now else ""),
-        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
-        ("last end", facts.text("last_end")),
-        ("copies", ", ".join(facts.texts("others"))),
-        ("runs", " ".join(facts.texts("command"))),
-        ("found by", facts.text("how")),
-        ("output", facts.text("log_path")),
-    ]  # fmt: skip
-
-
-def _restarts(facts: Facts) -> str:
-    now, ever = facts.number("restarts"), facts.number("restarts_total")
-    if now is None:
-        return ""
-    return f"{now:.0f}" + (f", {ever:.0f} ever" if ever is not None and ever > now else "")
 
 
 def _session(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:

@@ -48,6 +48,14 @@ class Facts:
         one = self.text(key)
         return (one,) if one else ()
 
+    def inners(self, key: str) -> tuple[Facts, ...]:
+        """Return a list of objects; what is none among them is left out."""
+        value = self._packed.get(key)
+        items = cast("list[object]", value) if isinstance(value, list | tuple) else []
+        return tuple(
+            Facts(cast("Mapping[str, Any]", item)) for item in items if isinstance(item, Mapping)
+        )
+
     def inner(self, key: str) -> Facts:
         """Return the object behind a key; an empty one if there is none."""
         value = self._packed.get(key)

@@ -26,6 +26,7 @@ class _Act:
     room: Room
     plan: Plan
     task: asyncio.Task[str] | None = None
+    waiting: bool = False
     acting: bool = False
 
 
@@ -98,6 +99,12 @@ class Acts:
         act = self._acts.get(component)
         return act.plan if act is not None and act.acting else None
 
+    def withdraw(self, component: str, reason: str) -> None:
+        """Have a plan end that still waits for its moment; one whose moment has come goes on."""
+        act = self._acts.get(component)
+        if act is not None and act.waiting and act.task is not None:
+            act.task.cancel(reason)
+
     async def call_off(self, component: str, reason: str) -> None:
         """End a plan that still waits for its moment; one that acts is left to finish."""
         act = self._acts.get(component)
@@ -121,7 +128,9 @@ class Acts:
         plan = act.plan
         try:
             if plan.delay > 0:
+                act.waiting = True
                 await self.clock.sleep(plan.delay)
+                act.waiting = False
             outcome, event = await self._attempt(act)
         except asyncio.CancelledError as error:
             reason = str(error) or "healmon stopped"

@@ -185,7 +185,8 @@ class Engine:
         for event in alerts.strays(self.snapshot, self._run.host, names):
             self.stream.emit(event)
         self._rooms = [
-            Room(healer, self.stream, self._clock, self._acts.propose) for healer in self._healers
+            Room(healer, self.stream, self._clock, self._acts.propose, self._acts.withdraw)
+            for healer in self._healers
         ]
         self._desk = Desk(
             self.stream,

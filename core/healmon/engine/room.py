@@ -16,7 +16,11 @@ from healmon.plans import Diagnosis, Plan, Verdict
 from healmon.state import of_healer
 from healmon.text import clean
 
+OVERTAKEN = "the newest look says otherwise"
+"""Why a plan that waits is called off by its own healer."""
+
 Propose = Callable[["Room", Plan, int], None]
+Withdraw = Callable[[str, str], None]
 
 
 class Room:
@@ -27,13 +31,22 @@ class Room:
         stream: where its events go.
         clock: the engine's clock.
         propose: called with each plan a diagnosis makes and the id of the observation behind it.
+        withdraw: called with the component of each waiting plan that no longer holds, and why.
     """
 
-    def __init__(self, healer: Healer[Any], stream: Stream, clock: Clock, propose: Propose) -> None:
+    def __init__(
+        self,
+        healer: Healer[Any],
+        stream: Stream,
+        clock: Clock,
+        propose: Propose,
+        withdraw: Withdraw,
+    ) -> None:
         self.healer = healer
         self._stream = stream
         self._clock = clock
         self._propose = propose
+        self._withdraw = withdraw
         self._round = asyncio.Lock()
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -110,6 +123,9 @@ class Room:
         return False
 
     def _tell(self, diagnosis: Diagnosis) -> None:
+        for component in diagnosis.hold:
+            self._withdraw(component, OVERTAKEN)
+        self._tell_of_all(diagnosis)
         for verdict in diagnosis.verdicts:
             cause = self._observed(verdict)
             if verdict.plan is not None:
@@ -119,6 +135,14 @@ class Room:
                 for event in alerts.gone(self._stream.snapshot, component):
                     self._stream.emit(event)
                 self._stream.emit(ev.ComponentGone(component))
+
+    def _tell_of_all(self, diagnosis: Diagnosis) -> None:
+        """Judge what concerns the host or many components: alerts of healmon, by this healer."""
+        found = diagnosis.systemic
+        verdict = Verdict(alerts.ENGINE, "warning", "it is over", self.healer.name, "", {}, found)
+        snapshot, now = self._stream.snapshot, self._clock.read().wall
+        for event in alerts.judge(snapshot, snapshot.engine.host, self.healer.name, verdict, now):
+            self._stream.emit(event)
 
     def _observed(self, verdict: Verdict) -> int:
         stream, name = self._stream, verdict.component

@@ -2,124 +2,145 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace as with_
 from typing import Final
 
 import msgspec
 
 from healmon.clock import Reading
-from healmon.config.settings import Worker
-from healmon.plans import RANK, Diagnosis, Finding, Packed, Severity, Status, Verdict, pack, unpack
-from healmon.state import Snapshot, of_healer
-from healmon.text import clean
-from healmon.workers import breaker, wording
-from healmon.workers.lifecycle import Judged, advance, copies
-from healmon.workers.model import NAME, Memory, Seen, State, WorkerFacts, WorkerSeen
-from healmon.workers.planning import start_plan
+from healmon.config.settings import Monitor, Worker
+from healmon.plans import Diagnosis, Finding, Plan, Verdict, pack, unpack
+from healmon.state import AlertView, Snapshot, of_healer
+from healmon.workers import breaker, budget, machine, planning, storm, timeline, wording
+from healmon.workers.facts import facts_of
+from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
+from healmon.workers.lifecycle import Judged, advance
+from healmon.workers.model import NAME, Memory, Seen
+from healmon.workers.storm import Storm
+from healmon.workers.turns import LATE, Line, Turn, turns, waiting
 
-PATIENCE: Final = 120.0
-"""Seconds a critical worker may be down before that is CRITICAL."""
 EVERYTHING: Final = "*"
-_IDLE: Final = frozenset({"starting", "backoff", "down", "quarantined"})
-_STATUS: Final[dict[State, Status]] = {
-    "up": "healthy",
-    "starting": "unhealthy",
-    "backoff": "unhealthy",
-    "quarantined": "critical",
-    "down": "unhealthy",
-    "stopped": "warning",
-    "unknown": "unknown",
-    "completed": "healthy",
-}
-_MIB: Final = 1 << 20
+SOON: Final = 0.05
+"""Seconds that the healer leaves at least between two looks of its own wish."""
 
 
 class Judge:
-    """Judges all workers together: some wait for others.
+    """Judges all workers together: some wait for others, and the host starts only so many.
 
     Args:
         workers: their settings, in order.
         log_paths: where the output of each goes.
         jitter: spread of the backoff delays; 0 for exact ones.
+        limits: the host's budget of starts, and what a storm is; default: neither.
     """
 
     def __init__(
-        self, workers: tuple[Worker, ...], log_paths: dict[str, str], jitter: float
+        self,
+        workers: tuple[Worker, ...],
+        log_paths: Mapping[str, str],
+        jitter: float,
+        limits: Monitor = budget.NOBODY,
     ) -> None:
         self._workers = workers
         self._log_paths = log_paths
         self._jitter = jitter
+        self._limits = limits
+        self._ranks = budget.ranks(workers)
+        # whoever waits for others is judged after them
+        self._upwards = sorted(workers, key=lambda worker: self._ranks[worker.name])
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
-        """Return the verdict on every worker."""
-        run = known.engine.started_at
-        judged = {
-            w.name: advance(w, seen, recalled(known, w.name), now, run=run, jitter=self._jitter)
-            for w in self._workers
+        """Return the verdict on every worker, and on all of them together."""
+        judged, storm_now = self._judged(seen, known, now)
+        memories = {name: mine.memory for name, mine in judged.items()}
+        taken = budget.taken(known, seen, memories, now.steady)
+        given = turns(
+            Line(
+                limits=self._limits,
+                ranks=self._ranks,
+                judged=judged,
+                known=known,
+                taken=taken,
+                storm=storm_now,
+                now=now,
+            )
+        )
+        plans = {
+            name: planning.planned(judged[name], now, turn.at, turn.why)
+            for name, turn in given.items()
+            if turn.at is not None
         }
-        verdicts = tuple(self._verdict(w, seen, judged, known, now) for w in self._workers)
-        wakes = [t for w in self._workers for t in _moments(w, judged[w.name], now)]
+        verdicts = tuple(
+            self._verdict(judged[w.name], given.get(w.name), plans.get(w.name), known, now)
+            for w in self._workers
+        )
+        wakes = [t for mine in judged.values() for t in _moments(mine, now)]
+        wakes += _weather_wakes(storm_now, now)
         gone = tuple(name for name in of_healer(known, NAME) if name not in judged)
-        return Diagnosis(verdicts, gone, max(0.05, min(wakes)) if wakes else None)
+        return Diagnosis(
+            verdicts=verdicts,
+            gone=gone,
+            look_again=max(SOON, min(wakes)) if wakes else None,
+            systemic=self._systemic(storm_now, seen, known),
+            hold=tuple(_overtaken(judged, plans, known, now)),
+        )
+
+    def _judged(
+        self, seen: Seen, known: Snapshot, now: Reading
+    ) -> tuple[dict[str, Judged], Storm | None]:
+        """Return every worker after this look, and the storm they are in."""
+        judged: dict[str, Judged] = {}
+        for worker in self._upwards:
+            judged[worker.name] = advance(
+                worker,
+                seen,
+                recalled(known, worker.name),
+                now,
+                run=known.engine.started_at,
+                jitter=self._jitter,
+                paused=_paused(worker.name, known, now),
+                waits=_waits_for(worker, judged),
+            )
+        memories = {name: mine.memory for name, mine in judged.items()}
+        well = {name for name, mine in judged.items() if _well(mine)}
+        now_storm = storm.weather(self._limits, memories, well, now.steady)
+        for name, mine in judged.items():
+            memory = storm.marked(mine.memory, name, now_storm)
+            judged[name] = with_(mine, memory=timeline.stamped(mine.memory, memory, now))
+        return judged, now_storm
 
     def _verdict(
-        self,
-        worker: Worker,
-        seen: Seen,
-        judged: dict[str, Judged],
-        known: Snapshot,
-        now: Reading,
+        self, mine: Judged, turn: Turn | None, plan: Plan | None, known: Snapshot, now: Reading
     ) -> Verdict:
-        mine = judged[worker.name]
-        one = seen.workers[worker.name]
-        waits = _waits_for(worker, judged) if mine.state == "backoff" else ""
-        if waits:
-            mine = Judged("down", mine.memory, waits=waits)
-        held = _held(worker, known, now)
-        findings = tuple(_findings(worker, one, mine, held, now))
-        plan = None
-        due = mine.memory.retry_at is None or mine.memory.retry_at <= now.steady
-        if mine.state == "backoff" or (mine.state == "quarantined" and due):
-            plan = start_plan(worker, mine.memory, now)
-        facts = self._facts(worker, one, mine, known, now)
+        name = mine.look.worker.name
+        around = Around(
+            held=_held(name, known, now),
+            alerts=_alerts(name, known),
+            stormy=mine.memory.storm is not None,
+            now=now,
+        )
+        found = findings(mine, around)
+        facts = facts_of(mine, turn, self._log_paths[name], known, now)
         return Verdict(
-            component=worker.name,
-            status=_status(mine.state, findings),
-            summary=wording.summary(facts, findings),
+            component=name,
+            status=status(mine, found),
+            summary=wording.summary(facts, found),
             metric_type="worker",
             metric_value=mine.state,
             facts=pack(facts),
-            findings=findings,
+            findings=found,
             plan=plan,
-            memory=pack(judged[worker.name].memory),
+            memory=pack(mine.memory),
         )
 
-    def _facts(
-        self, worker: Worker, one: WorkerSeen, mine: Judged, known: Snapshot, now: Reading
-    ) -> WorkerFacts:
-        memory, match = mine.memory, mine.match
-        process = match.facts if match is not None else None
-        pid = process.identity.pid if process is not None else None
-        return WorkerFacts(
-            state=mine.state,
-            pid=pid,
-            identity=process.identity if process is not None else None,
-            since=memory.since if process is not None else memory.down_wall or None,
-            rss=-(-process.rss // _MIB) * _MIB if process is not None else None,
-            cpu=one.cpu.get(pid) if pid is not None else None,
-            restarts=memory.run_restarts if memory.run == known.engine.started_at else 0,
-            restarts_total=memory.restarts,
-            failures=breaker.recent(worker, memory, now),
-            max_failures=worker.max_failures,
-            next_at=memory.retry_wall or None if mine.state in ("backoff", "quarantined") else None,
-            why=clean(f"waits for {mine.waits}" if mine.waits else memory.why),
-            last_end=clean(memory.last_end),
-            log_path=clean(self._log_paths[worker.name]),
-            command=tuple(clean(part) for part in worker.argv),
-            how=match.how if match is not None else "",
-            others=tuple(f.identity.pid for f in copies(one, match)),
-            critical=worker.critical,
-            desired=memory.desired,
-        )
+    def _systemic(
+        self, now_storm: Storm | None, seen: Seen, known: Snapshot
+    ) -> tuple[Finding, ...]:
+        if now_storm is None:
+            return ()
+        causes = storm.shared(known, seen.host)
+        return (storm.finding(now_storm, self._workers, causes, self._limits),)
 
 
 def recalled(known: Snapshot, name: str) -> Memory:
@@ -130,119 +151,76 @@ def recalled(known: Snapshot, name: str) -> Memory:
         return Memory()
 
 
-def _waits_for(worker: Worker, judged: dict[str, Judged]) -> str:
-    """Return the first worker that must be up before this one and is not."""
-    ready = ("up", "completed")
-    return next((n for n in worker.after if n in judged and judged[n].state not in ready), "")
+def _waits_for(worker: Worker, judged: Mapping[str, Judged]) -> str:
+    """Return the first worker that must be healthy before this one and is not."""
+    others = (name for name in worker.after if name in judged)
+    return next((name for name in others if judged[name].state not in machine.READY), "")
 
 
-def _held(worker: Worker, known: Snapshot, now: Reading) -> str:
+def _well(mine: Judged) -> bool:
+    """Return whether a worker is as it should be."""
+    return mine.state in machine.READY or (mine.state == "down" and mine.look.goal == "down")
+
+
+def _paused(name: str, known: Snapshot, now: Reading) -> bool:
+    until = max(known.maintenance.get(each, 0.0) for each in (name, EVERYTHING))
+    return until > now.wall
+
+
+def _held(name: str, known: Snapshot, now: Reading) -> str:
     """Return why a plan of ours would not be carried out now; empty: it would."""
     if known.engine.dry_run:
         return "dry run"
-    until = max(known.maintenance.get(name, 0.0) for name in (worker.name, EVERYTHING))
-    return "maintenance" if until > now.wall else ""
+    return "maintenance" if _paused(name, known, now) else ""
 
 
-def _status(state: State, findings: tuple[Finding, ...]) -> Status:
-    worst = max((RANK[f.severity] for f in findings), default=0)
-    if state == "up":
-        return "warning" if worst else "healthy"
-    if state in _IDLE and worst == RANK["CRITICAL"]:
-        return "critical"
-    return _STATUS[state]
-
-
-def _findings(
-    worker: Worker, one: WorkerSeen, mine: Judged, held: str, now: Reading
-) -> list[Finding]:
-    memory, state = mine.memory, mine.state
-    found: list[Finding] = []
-    level = _down_level(worker, mine, held, now)
-    if level is not None:
-        message = wording.down(worker, mine, held, breaker.recent(worker, memory, now))
-        found.append(Finding("down", level, message, _evidence(worker, one, memory, now)))
-    if state == "unknown":
-        text = f"{worker.name}: cannot tell whether it is up: {clean(memory.why)}"
-        found.append(Finding("unknown", "WARNING", text))
-    flapping = breaker.flapping(worker, memory, now)
-    if flapping and state in ("up", "starting", "backoff") and not memory.trial:
-        found.append(Finding("flapping", "WARNING", wording.flapping(worker)))
-    if mine.match is not None and state == "up":
-        found += _of_the_living(worker, one, mine, now)
-    return found
-
-
-def _of_the_living(worker: Worker, one: WorkerSeen, mine: Judged, now: Reading) -> list[Finding]:
-    assert mine.match is not None
-    found: list[Finding] = []
-    process = mine.match.facts
-    others = copies(one, mine.match)
-    if others:
-        pids = [process.identity.pid, *(f.identity.pid for f in others)]
-        text = wording.second_copy(worker, pids)
-        found.append(Finding("second_copy", "WARNING", text, {"pids": pids}))
-    uptime = now.steady - mine.memory.up_since
-    limit = worker.heartbeat_max_age
-    if one.beat_age is not None and one.beat_age > limit and uptime > limit:
-        text = wording.silent(worker, process.identity.pid, one.beat)
-        found.append(Finding("silent", "WARNING", text, {"file": clean(worker.heartbeat_file)}))
-    if worker.memory_limit is not None and process.rss > worker.memory_limit:
-        text = wording.fat(worker, process.identity.pid)
-        found.append(Finding("memory", "WARNING", text))
-    return found
-
-
-def _down_level(worker: Worker, mine: Judged, held: str, now: Reading) -> Severity | None:
-    """Return how bad it is that a worker is down; None: the first ordinary restart is under way.
-
-    A worker that came back after several failures is watched until it has outlived them, so that
-    one that falls at once again is one alert, and not one per fall.
-    """
-    memory, up = mine.memory, mine.state == "up"
-    falls = memory.row + memory.absent
-    if not up and mine.state not in _IDLE:
-        return None
-    if mine.state == "quarantined" or memory.trial:
-        return "CRITICAL"
-    if up and (falls < 2 or now.steady - memory.up_since >= _outlived(worker, memory)):
-        return None
-    late = not up and _down_for(memory, now) >= PATIENCE
-    forsaken = not up and (bool(held) or (mine.state == "down" and not mine.waits))
-    if worker.critical and (falls > 2 or late or forsaken):
-        return "CRITICAL"
-    return "WARNING" if falls > 1 or late or forsaken or memory.hosts else None
-
-
-def _down_for(memory: Memory, now: Reading) -> float:
-    return now.steady - memory.down_since if memory.down_since is not None else 0.0
-
-
-def _outlived(worker: Worker, memory: Memory) -> float:
-    """Return how long a worker must be up to have outlived its last lives."""
-    return min(worker.stable_after, 2.0 * memory.longest)
-
-
-def _evidence(worker: Worker, one: WorkerSeen, memory: Memory, now: Reading) -> Packed:
-    evidence: Packed = {
-        "why": clean(memory.why),
-        "last_end": clean(memory.last_end),
-        "failures": breaker.recent(worker, memory, now),
+def _alerts(name: str, known: Snapshot) -> dict[str, AlertView]:
+    """Return the open alerts of a worker, by condition."""
+    prefix = f"{known.engine.host}/{NAME}/{name}/"
+    return {
+        key.removeprefix(prefix): alert
+        for key, alert in known.alerts.items()
+        if alert.component == name and key.startswith(prefix)
     }
-    if one.output:
-        evidence["output"] = one.output
-    return evidence
 
 
-def _moments(worker: Worker, mine: Judged, now: Reading) -> list[float]:
+def _overtaken(
+    judged: Mapping[str, Judged], plans: Mapping[str, Plan], known: Snapshot, now: Reading
+) -> list[str]:
+    """Return whose waiting plan no longer is what this look would plan."""
+    overtaken: list[str] = []
+    for name, mine in judged.items():
+        view = waiting(known, name, now)
+        if view is None or mine.look.one.acting:
+            continue
+        plan = plans.get(name)
+        later = plan is not None and now.steady + plan.delay > view.due + LATE
+        if plan is None or later or plan.subject != view.plan.subject:
+            overtaken.append(name)
+    return overtaken
+
+
+def _moments(mine: Judged, now: Reading) -> list[float]:
     """Return in how many seconds the judgement of a worker will change by itself."""
-    memory = mine.memory
+    worker, memory = mine.look.worker, mine.memory
     moments: list[float] = []
-    if mine.state == "quarantined" and memory.retry_at is not None:
+    if mine.state in {"quarantined", "unhealthy"} and memory.retry_at is not None:
         moments.append(memory.retry_at - now.steady)
-    if mine.state in _IDLE:
-        moments.append(PATIENCE - _down_for(memory, now))
-    if mine.state == "up" and (memory.trial or memory.row):
-        uptime = now.steady - memory.up_since
-        moments += [_outlived(worker, memory) - uptime, worker.stable_after - uptime]
+    if memory.down_since is not None:
+        moments.append(PATIENCE - down_for(memory, now))
+    uptime = now.steady - memory.up_since
+    if mine.half is not None and memory.goes_on is not None:
+        moments.append(max(SOON, memory.goes_on - now.steady))
+        moments.append(worker.start_timeout - uptime)
+    if mine.state in {"healthy", "trial"} and (memory.trial or memory.row):
+        moments += [outlived(worker, memory) - uptime, worker.stable_after - uptime]
+    if mine.state == "healthy" and breaker.flapping(worker, memory, now):
+        moments.append(memory.failures[0] + worker.slow_window - now.steady)
     return [moment for moment in moments if moment > 0]
+
+
+def _weather_wakes(now_storm: Storm | None, now: Reading) -> list[float]:
+    if now_storm is None:
+        return []
+    wakes = [now_storm.held_until - now.steady, now_storm.calm_at - now.steady]
+    return [wake for wake in wakes if wake > 0]

@@ -27,7 +27,6 @@ class Equipment:
         starter: what starts programs, if not these.
         ports: whose port it is; None: nothing is known of ports.
         host: what the host has; None: nothing is known of it.
-        starts_in_flight: starts at the same time that healmon makes by itself; 0: any number.
         pulse: check liveness between the looks. Off where time is made up.
     """
 
@@ -35,7 +34,6 @@ class Equipment:
     starter: Starter | None = None
     ports: Ports | None = None
     host: Host | None = None
-    starts_in_flight: int = 0
     pulse: bool = False
 
     def checks(self, probe: Probe, processes: Processes, clock: Clock, hands: Hands) -> Doors:

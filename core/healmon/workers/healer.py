@@ -11,13 +11,13 @@ import msgspec
 from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading
-from healmon.config.settings import Worker
+from healmon.config.settings import Monitor, Worker
 from healmon.errors import DataError, HealmonError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Plan, Proof, unpack
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon.workers import breaker, planning, wording
+from healmon.workers import breaker, budget, offers, wording
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
@@ -27,6 +27,7 @@ from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFa
 from healmon.workers.probe import Probe, main_of
 from healmon.workers.records import Records
 from healmon.workers.remedy import Remedy
+from healmon.workers.upkeep import Upkeep
 from healmon.world.hands import Hands
 from healmon.world.processes import Ended, Identity, Processes
 
@@ -44,6 +45,7 @@ class WorkersHealer:
         clock: all time.
         jitter: spread of the backoff delays; 0.0 makes them exact.
         equipment: what it has besides.
+        limits: the host's budget of starts, and what a storm is; default: neither.
     """
 
     name = NAME
@@ -60,6 +62,7 @@ class WorkersHealer:
         *,
         jitter: float = breaker.JITTER,
         equipment: Equipment | None = None,
+        limits: Monitor = budget.NOBODY,
     ) -> None:
         equipment = equipment or Equipment()
         self._workers = {worker.name: worker for worker in workers}
@@ -80,10 +83,11 @@ class WorkersHealer:
         self._checking = Hands("workers-check")
         self._checks = equipment.checks(self._probe, processes, clock, self._checking)
         tools = equipment.tools(self._probe, self._records, self._checks, self._doing)
-        self._remedy = Remedy(tools, equipment.starts_in_flight)
+        self._remedy = Remedy(tools, limits.starts_in_flight)
         self._liveness = Liveness(workers, processes, clock, self._live_check)
+        self._upkeep = Upkeep(equipment.shims, self._records, workers, clock)
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
-        self._judge = Judge(tuple(workers), paths, jitter)
+        self._judge = Judge(tuple(workers), paths, jitter, limits)
         self._wake: Callable[[], None] = lambda: None
         self._hints: dict[str, Identity] = {}
         self._watches: dict[Identity, Callable[[], None]] = {}
@@ -110,6 +114,7 @@ class WorkersHealer:
         self._wake = wake
         if self._equipment.pulse:
             self._liveness.start(wake)
+            self._upkeep.start()
 
     async def look(self) -> Seen:
         """Return what is there now.
@@ -180,6 +185,7 @@ class WorkersHealer:
         """Judge all workers."""
         held = {name for name, until in known.maintenance.items() if until > now.wall}
         everybody = EVERYTHING in held
+        self._upkeep.hands_off = known.engine.dry_run
         self._liveness.maintain(frozenset(self._workers) if everybody else frozenset(held))
         diagnosis = self._judge.diagnose(seen, known, now)
         # where to look first next time; it changes no judgement
@@ -202,7 +208,8 @@ class WorkersHealer:
             facts = unpack(view.facts, WorkerFacts)
         except msgspec.ValidationError:
             raise DataError(f"{component} has not been looked at yet") from None
-        return planning.offered(verb, worker, facts, recalled(known, component))
+        workers = tuple(self._workers.values())
+        return offers.offered(verb, worker, facts, recalled(known, component), workers)
 
     async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
         """Look again, act, prove it.
@@ -235,9 +242,12 @@ class WorkersHealer:
             cancel()
         self._watches.clear()
         await self._liveness.close()
+        await self._upkeep.close()
         self._checking.close()
         self._looking.close()
         self._doing.close()
+        if self._equipment.shims is not None:
+            self._equipment.shims.close()
 
 
 def _same_end(one: EndRecord, other: EndRecord | None) -> bool:

@@ -1,13 +1,7 @@
-"""What a look means for a worker's state. Pure: observation and memory in, state and memory out.
+"""What a look means for a worker. Pure: observation and memory in, state and memory out.
 
-    found alive ─────────────▶ up (a trial, or a row of failures, is over once it is stable)
-    a plan is acting ────────▶ starting
-    stopped by a person ─────▶ stopped
-    ended as it should ──────▶ completed
-    breaker open ────────────▶ quarantined
-    a start is due ──────────▶ backoff
-    nobody may start it ─────▶ down
-    cannot be told ──────────▶ unknown
+`advance` takes in what happened (a changed configuration, a person's wish, the outcome of an act,
+an end), boils the look down to one signal and asks the `machine` for the state.
 
 Each attempt to start and each life of a process counts as one failure at most.
 """
@@ -21,15 +15,29 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Worker
-from healmon.workers import breaker
-from healmon.workers.model import How, Match, Memory, Seen, StartRecord, State, WorkerSeen
-from healmon.world.processes import DEAD, Ended, Identity, ProcessFacts
+from healmon.workers import breaker, causes, machine, timeline
+from healmon.workers.attempts import attempted, ending, half_done, survived
+from healmon.workers.lives import down, up
+from healmon.workers.look import Look
+from healmon.workers.machine import Signal
+from healmon.workers.model import (
+    Blocker,
+    Goal,
+    How,
+    Match,
+    Memory,
+    Seen,
+    StartRecord,
+    State,
+    WorkerSeen,
+)
+from healmon.workers.sickness import ailing
+from healmon.world.processes import DEAD, ProcessFacts
 
 
 def digest(worker: Worker) -> int:
     """Return a number that changes with what is run."""
-    parts = (worker.argv, worker.cwd, sorted(worker.env.items()), worker.user)
-    return zlib.crc32(repr(parts).encode())
+    return zlib.crc32(repr(sorted(causes.settings_of(worker).items())).encode())
 
 
 def chosen(seen: Seen, one: WorkerSeen, memory: Memory) -> Match | None:
@@ -56,18 +64,42 @@ def copies(one: WorkerSeen, worker: Match | None) -> tuple[ProcessFacts, ...]:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
-    """The state of one worker after a look; `waits` names the worker it waits for, if any."""
+def strangers(one: WorkerSeen) -> tuple[Blocker, ...]:
+    """Return who holds what a worker needs and must not be touched."""
+    return tuple(b for b in one.blockers if not b.orphan or b.identity is None)
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """One worker after a look.
+
+    Attributes:
+        look: the look.
+        state: what it is doing.
+        memory: what to remember of it.
+        trouble: why it cannot be told whether it lives.
+        waits: the worker that must be healthy before it, if it is held up by that.
+        half: the act that a killed healmon left half done, and that goes on.
+    """
+
+    look: Look
     state: State
     memory: Memory
-    match: Match | None = None
+    trouble: str = ""
     waits: str = ""
+    half: StartRecord | None = None
 
 
 def advance(
-    worker: Worker, seen: Seen, memory: Memory, now: Reading, *, run: float, jitter: float
+    worker: Worker,
+    seen: Seen,
+    memory: Memory,
+    now: Reading,
+    *,
+    run: float,
+    jitter: float,
+    paused: bool = False,
+    waits: str = "",
 ) -> Judged:
     """Return what a worker is doing, and what to remember of it.
 
@@ -78,22 +110,38 @@ def advance(
         now: the time of the look.
         run: when this run of healmon began, to count restarts by.
         jitter: spread of the delays.
+        paused: it is in maintenance.
+        waits: the first worker that must be healthy before it and is not.
     """
-    one = seen.workers[worker.name]
-    memory = _taken_up(worker, one, memory)
-    match = chosen(seen, one, memory)
-    if match is None and (trouble := _trouble(seen, one, memory)):
-        return Judged("unknown", replace(memory, why=trouble))
-    if not one.acting:
-        alive = match is not None
-        memory = _attempted(worker, one, memory, now, alive=alive, run=run, jitter=jitter)
-    if match is not None:
-        memory = _up(worker, memory, match, now)
-        return Judged("starting" if one.acting else "up", memory, match)
-    if one.acting:
-        return Judged("starting", memory)
-    memory = _down(worker, seen, one, memory, now, jitter)
-    return Judged(_idle_state(worker, memory), memory)
+    one, before = seen.workers[worker.name], memory
+    memory = _taken_up(worker, one, timeline.carried_over(memory, seen.boot, now))
+    goal: Goal = "down" if memory.desired == "down" else "maintenance" if paused else "up"
+    look = Look(
+        worker=worker,
+        one=one,
+        now=now,
+        boot=seen.boot,
+        run=run,
+        jitter=jitter,
+        goal=goal,
+        match=chosen(seen, one, memory),
+    )
+    trouble = _trouble(look, seen, memory)
+    if trouble:
+        signal: Signal = "hidden"
+    else:
+        memory, signal = _read(look, memory, waits)
+    memory = replace(memory, state=machine.step(before.state, signal, goal))
+    memory = timeline.stamped(before, _settled(look, before, memory), now)
+    held = memory.state in {"waiting_dependency", "quarantined"}
+    return Judged(
+        look=look,
+        state=memory.state,
+        memory=memory,
+        trouble=trouble,
+        waits=waits if held else "",
+        half=half_done(look, memory),
+    )
 
 
 def _taken_up(worker: Worker, one: WorkerSeen, memory: Memory) -> Memory:
@@ -108,173 +156,80 @@ def _taken_up(worker: Worker, one: WorkerSeen, memory: Memory) -> Memory:
     return memory
 
 
-def _trouble(seen: Seen, one: WorkerSeen, memory: Memory) -> str:
-    if one.trouble:
-        return one.trouble
+def _read(look: Look, memory: Memory, waits: str) -> tuple[Memory, Signal]:
+    """Return the memory with everything that a look shows in it, and the signal in that."""
+    if look.one.acting:
+        return memory, _phase(look, memory)
+    memory = attempted(look, memory)
+    if look.match is None:
+        memory = down(look, memory)
+        return memory, _idle(look, memory, waits)
+    memory = up(look, memory, look.match)
+    return memory, _alive(look, memory)
+
+
+def _trouble(look: Look, seen: Seen, memory: Memory) -> str:
+    one = look.one
+    if look.match is not None or one.trouble:
+        return one.trouble if look.match is None else ""
     if seen.veiled and memory.identity is not None and memory.identity.boot == seen.boot:
         return "/proc does not show all processes: whether it lives cannot be told"
-    return ""
+    shim = one.shim
+    if shim is None or one.acting or one.blockers or shim.alive or shim.shim.boot != seen.boot:
+        return ""
+    # its shim was killed: whatever inherited the lock is a part of it that nobody can name
+    return "its instance lock is held, but by whom cannot be told" if shim.locked else ""
 
 
-def _attempted(
-    worker: Worker,
-    one: WorkerSeen,
-    memory: Memory,
-    now: Reading,
-    *,
-    alive: bool,
-    run: float,
-    jitter: float,
-) -> Memory:
-    """Return the memory with the outcome of the newest attempt taken in, once."""
-    record = one.record
-    if record is None or record.number <= memory.attempt:
-        return memory
-    lost = memory.attempt == 0 and memory.identity is None and memory.down_since is None
-    if lost and not (record.outcome == "verified" and alive):
-        # the memory was lost, the record was not: it tells who it is, not what to count
-        return replace(memory, attempt=record.number)
-    if record.verb == "stop":
-        return replace(memory, attempt=record.number)  # no start: nothing to count
-    memory = replace(memory, attempt=record.number, identity=None)
-    if record.fresh:
-        memory = replace(breaker.forgiven(memory), completed="")
-    memory = replace(memory, trial=record.trial, quarantined=False, retry_at=None)
-    if record.outcome == "verified":
-        return _verified(memory, record, run)
-    if record.outcome == "completed":
-        boot = record.launched.boot if record.launched is not None else ""
-        return replace(memory, completed=boot, last_end=record.reason, why="")
-    return _unproved(worker, record, memory, now, alive=alive, jitter=jitter)
+def _phase(look: Look, memory: Memory) -> Signal:
+    """Return how far the act that is being carried out has come."""
+    record = look.one.record
+    if record is None or record.number <= memory.attempt or record.outcome != "begun":
+        if look.match is not None:
+            return "looking"
+        return "rests" if look.goal == "down" else "starts"
+    if record.launched is not None:
+        return "proves"
+    if record.phase == "spawning" or record.old is None:
+        return "starts"
+    return "stops"
 
 
-def _unproved(
-    worker: Worker,
-    record: StartRecord,
-    memory: Memory,
-    now: Reading,
-    *,
-    alive: bool,
-    jitter: float,
-) -> Memory:
-    """Return the memory after an attempt that failed, or that was cut short."""
-    if record.outcome == "begun":
-        if alive:
-            return memory
-        why = "healmon ended while it was starting it"
-        if record.launched is None:
-            return breaker.host_failed(worker, memory, now, why, jitter)
-        memory = replace(memory, last_end=why)
-        return breaker.failed(worker, memory, now, why, lived=0.0, jitter=jitter)
-    if record.fault == "host":
-        return breaker.host_failed(worker, memory, now, record.reason, jitter)
-    memory = replace(memory, last_end=record.reason)
-    if record.fault == "command":
-        return breaker.hopeless(worker, memory, now, record.reason)
-    return breaker.failed(worker, memory, now, record.reason, lived=0.0, jitter=jitter)
+def _alive(look: Look, memory: Memory) -> Signal:
+    if half_done(look, memory) is not None:
+        return "halved" if ending(look, memory) else "proves"
+    if survived(look):
+        return "survives"
+    if memory.sick or ailing(look.worker, look.one):
+        return "sick"
+    return "tried" if memory.trial else "well"
 
 
-def _verified(memory: Memory, record: StartRecord, run: float) -> Memory:
-    counted = memory.run_restarts if memory.run == run else 0
-    return replace(
-        memory,
-        identity=record.worker,
-        how=record.how,
-        since=record.wall,
-        up_since=record.steady,
-        restarts=memory.restarts + 1,
-        run=run,
-        run_restarts=counted + 1,
-        completed="",
-        absent=False,
-    )
-
-
-def _up(worker: Worker, memory: Memory, match: Match, now: Reading) -> Memory:
-    facts = match.facts
-    if memory.identity != facts.identity:
-        memory = replace(
-            memory,
-            identity=facts.identity,
-            how=match.how,
-            since=round(now.wall - facts.age, 1),
-            up_since=now.steady - facts.age,
-            # somebody started it while the breaker was open: that is its trial
-            trial=memory.trial or memory.quarantined,
-        )
-    if memory.down_since is not None or memory.retry_at is not None or memory.completed:
-        memory = replace(
-            memory,
-            down_since=None,
-            down_wall=0.0,
-            retry_at=None,
-            retry_wall=0.0,
-            quarantined=False,
-            completed="",
-            absent=False,
-            hosts=0,
-        )
-    if now.steady - memory.up_since >= worker.stable_after and (memory.row or memory.trial):
-        memory = breaker.stable(memory)
-    # what ailed it is over, unless a row of failures is still being watched
-    return memory if memory.row or memory.trial else replace(memory, why="")
-
-
-def _down(
-    worker: Worker, seen: Seen, one: WorkerSeen, memory: Memory, now: Reading, jitter: float
-) -> Memory:
-    former = memory.identity
-    if memory.completed and seen.boot and memory.completed != seen.boot:
-        memory = replace(memory, completed="", down_since=None)  # every boot begins anew
-    if memory.down_since is None:
-        memory = replace(memory, down_since=now.steady, down_wall=round(now.wall, 1))
-        if former is None and not memory.row and not memory.completed:
-            return _absent(worker, memory, now, "it is not running", jitter)
-    if former is None:
-        return memory
-    memory = replace(memory, identity=None)
-    if seen.boot and former.boot != seen.boot:
-        why = "the host was restarted"
-        memory = replace(memory, completed="", last_end=why)
-        return _absent(worker, memory, now, f"not running since {why}", jitter)
-    ended = _ended(one, former)
-    memory = replace(memory, last_end=str(ended))
-    if memory.desired == "down":
-        return memory
-    if ended.code == 0 and worker.restart != "always":
-        return replace(memory, completed=former.boot, why="")
-    lived = max(0.0, now.steady - memory.up_since)
-    return _missing(worker, memory, now, str(ended), jitter, lived)
-
-
-def _missing(
-    worker: Worker, memory: Memory, now: Reading, why: str, jitter: float, lived: float = 0.0
-) -> Memory:
-    if memory.desired == "down":
-        return memory
-    return breaker.failed(worker, memory, now, why, lived=lived, jitter=jitter)
-
-
-def _absent(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
-    """Return the memory of a worker that is down through no failure of its own."""
-    if memory.desired == "down":
-        return memory
-    return breaker.absent(worker, memory, now, why, jitter)
-
-
-def _ended(one: WorkerSeen, former: Identity) -> Ended:
-    """Return how a process ended; a record that knows is better than a look that does not."""
-    ends = [end.ended for end in one.ends if end.identity == former]
-    return next((end for end in ends if end != Ended()), Ended())
-
-
-def _idle_state(worker: Worker, memory: Memory) -> State:
-    if memory.desired == "down":
-        return "stopped"
+def _idle(look: Look, memory: Memory, waits: str) -> Signal:  # noqa: PLR0911 - one answer per state
+    if ending(look, memory):
+        return "halved"
+    if survived(look):
+        return "survives"
+    if look.goal == "down":
+        return "rests"
     if memory.completed:
-        return "completed"
+        return "done"
     if memory.quarantined:
-        return "quarantined"
-    if worker.restart == "never":
-        return "down"
-    return "backoff"
+        return "tripped"
+    if look.worker.restart == "never":
+        return "rests"
+    if strangers(look.one):
+        return "barred"
+    return "waits" if waits else "due"
+
+
+def _settled(look: Look, before: Memory, memory: Memory) -> Memory:
+    """Return the memory with what follows from the state in it."""
+    if memory.state == "healthy":
+        return replace(memory, well=causes.settings_of(look.worker))
+    if look.goal == "maintenance":
+        memory = replace(memory, fell=before.fell)
+    newer = memory.failures[-1:] != before.failures[-1:]
+    if newer or memory.fell not in (before.fell, None):
+        return replace(memory, cause=causes.told(look.worker, look.one, memory))
+    return memory

@@ -5,29 +5,78 @@ Times: `wall` is for people, `steady` for every age and window (see `healmon.clo
 
 from __future__ import annotations
 
-from typing import Literal
-
 import msgspec
 
+from healmon.workers.recall import Memory
+from healmon.workers.words import (
+    Desired,
+    Fault,
+    Goal,
+    How,
+    Level,
+    Outcome,
+    Phase,
+    State,
+    Verb,
+)
 from healmon.world.processes import Ended, Identity, ProcessFacts
 from healmon.world.shims import Shim
+
+__all__ = [
+    "NAME", "Blocker", "Check", "Desired", "EndRecord", "Fault", "Goal", "HostSeen", "How",
+    "Level", "Match", "Memory", "Order", "Outcome", "Phase", "Seen", "StartRecord", "State", "Use",
+    "Verb", "Wish", "WorkerFacts", "WorkerSeen",
+]  # fmt: skip
 
 NAME = "workers"
 """The healer's name."""
 
-State = Literal[
-    "up", "starting", "backoff", "quarantined", "down", "stopped", "unknown", "completed"
-]
-Phase = Literal["decided", "stopping", "stopped", "spawning", "spawned", "verified"]
-"""How far an act has come, as its journal row says."""
-Level = Literal["", "V0", "V1", "V2", "V3", "V4"]
-"""How far a start was proved: old one gone, new identity, alive, ready, progressing."""
-How = Literal["", "spawned", "pid file", "command line"]
-Verb = Literal["start", "restart", "stop", "release"]
-Outcome = Literal["begun", "verified", "completed", "failed"]
-Desired = Literal["up", "down"]
-Fault = Literal["", "host", "command", "worker", "blocked", "stop"]
-"""Whose fault a failed act is: `blocked`: a stranger holds what it needs; `stop`: it survived."""
+
+class Check(msgspec.Struct, frozen=True, kw_only=True):
+    """What a liveness check says.
+
+    Attributes:
+        ok: whether the newest one passed; None: none was made yet.
+        failures: how many in a row failed.
+        text: what it showed, for people.
+        hard: so many failed in a row that the worker is unhealthy.
+    """
+
+    ok: bool | None = None
+    failures: int = 0
+    text: str = ""
+    hard: bool = False
+
+
+class Use(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker and everything below it uses.
+
+    Attributes:
+        processes: how many they are.
+        rss: resident bytes of all.
+        over: looks in a row that it was above `memory_limit`.
+        slope: bytes an hour that it grows; None: not known yet.
+    """
+
+    processes: int = 1
+    rss: int = 0
+    over: int = 0
+    slope: float | None = None
+
+
+class Blocker(msgspec.Struct, frozen=True, kw_only=True):
+    """Somebody who holds what a worker needs.
+
+    Attributes:
+        what: `port 8080`, or `instance lock`.
+        identity, command: who it is; None and empty when it cannot be told.
+        orphan: it is left over from an earlier run of the same worker, not a stranger.
+    """
+
+    what: str
+    identity: Identity | None = None
+    command: str = ""
+    orphan: bool = False
 
 
 class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,15 +90,25 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
         cpu: percent of one core since the last look, rounded.
         restarts: verified starts by healmon in this run.
         restarts_total: the same, ever.
-        failures: within the window, of `max_failures` that are let pass.
+        failures: within `failure_window` seconds, of `max_failures` that are let pass.
+        slow: within `slow_window` seconds, of `max_slow` that are let pass.
+        delay: seconds from its next failure to the start after it, without their spread.
+        level: how often the breaker opened again: the cool-down doubles with it.
+        trials: failed trials in a row, of `max_trials`; 0: there is no limit.
         next_at: wall seconds of the next try, when one is due.
         why: what ails it, or empty.
+        cause: all that is known of why it failed last, in one line.
         last_end: how it ended last.
         log_path: where its output goes when healmon starts it.
         command: what is run.
         how: how it was found: `spawned` by healmon, by `pid file`, by `command line`.
         others: pids of further live copies.
-        desired: `down` after a person stopped it.
+        desired: what is wanted of it.
+        proved: how far its start was proved.
+        use: what it and everything below it uses, rounded.
+        liveness: what its liveness check says.
+        blockers: who holds what it needs.
+        waits_for: the worker that must be healthy first.
     """
 
     state: State
@@ -62,70 +121,29 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     restarts_total: int = 0
     failures: int = 0
     max_failures: int = 0
+    failure_window: float = 0.0
+    slow: int = 0
+    max_slow: int = 0
+    slow_window: float = 0.0
+    delay: float = 0.0
+    level: int = 0
+    trials: int = 0
+    max_trials: int = 0
     next_at: float | None = None
     why: str = ""
+    cause: str = ""
     last_end: str = ""
     log_path: str = ""
     command: tuple[str, ...] = ()
     how: How = ""
     others: tuple[int, ...] = ()
     critical: bool = False
-    desired: Desired = "up"
-
-
-class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What is remembered of a worker from look to look, and over restarts of healmon.
-
-    Attributes:
-        identity, how, since, up_since: the process that is the worker, or was until it ended;
-            `up_since` is its start on the steady clock.
-        attempt: number of the newest start that was taken in.
-        wish: number of the newest wish of a person that was taken in.
-        down_since: steady time of the end that began this time of being down.
-        down_wall: the same for people.
-        failures: steady times of all failures of the last hours, oldest first.
-        row: failures in a row since it was last stable.
-        absent: it was never seen up since this row began, with a worker that was not there.
-        hosts: starts in a row that the host was to blame for; they cost no budget.
-        longest: seconds of its longest life in this row.
-        retry_at, retry_wall: when the next start is due.
-        level: how often the breaker opened in a row: the cool-down doubles with it.
-        quarantined: the breaker is open until `retry_at`.
-        trial: the breaker is half open: up on one trial, not yet stable.
-        completed: the boot in which it ended as it should; it need not come back in that one.
-        why: what is wrong, in words.
-        last_end: how it ended last, in words.
-        restarts: verified starts ever.
-        run, run_restarts: the healmon run that `run_restarts` were counted in.
-        configured: a digest of what is run; another one closes the breaker.
-    """
-
-    identity: Identity | None = None
-    how: How = ""
-    since: float = 0.0
-    up_since: float = 0.0
-    attempt: int = 0
-    wish: int = 0
-    desired: Desired = "up"
-    down_since: float | None = None
-    down_wall: float = 0.0
-    failures: tuple[float, ...] = ()
-    row: int = 0
-    absent: bool = False
-    hosts: int = 0
-    longest: float = 0.0
-    retry_at: float | None = None
-    retry_wall: float = 0.0
-    level: int = 0
-    quarantined: bool = False
-    trial: bool = False
-    completed: str = ""
-    why: str = ""
-    last_end: str = ""
-    restarts: int = 0
-    run: float = 0.0
-    run_restarts: int = 0
-    configured: int = 0
+    desired: Goal = "up"
+    proved: Level = ""
+    use: Use | None = None
+    liveness: Check | None = None
+    blockers: tuple[Blocker, ...] = ()
+    waits_for: str = ""
 
 
 class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -220,53 +238,6 @@ class Match(msgspec.Struct, frozen=True):
     facts: ProcessFacts
     how: How
     line: tuple[int, ...] = ()
-
-
-class Check(msgspec.Struct, frozen=True, kw_only=True):
-    """What a liveness check says.
-
-    Attributes:
-        ok: whether the newest one passed; None: none was made yet.
-        failures: how many in a row failed.
-        text: what it showed, for people.
-        hard: so many failed in a row that the worker is unhealthy.
-    """
-
-    ok: bool | None = None
-    failures: int = 0
-    text: str = ""
-    hard: bool = False
-
-
-class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker and everything below it uses.
-
-    Attributes:
-        processes: how many they are.
-        rss: resident bytes of all.
-        over: looks in a row that it was above `memory_limit`.
-        slope: bytes an hour that it grows; None: not known yet.
-    """
-
-    processes: int = 1
-    rss: int = 0
-    over: int = 0
-    slope: float | None = None
-
-
-class Blocker(msgspec.Struct, frozen=True, kw_only=True):
-    """Somebody who holds what a worker needs.
-
-    Attributes:
-        what: `port 8080`, or `instance lock`.
-        identity, command: who it is; None and empty when it cannot be told.
-        orphan: it is left over from an earlier run of the same worker, not a stranger.
-    """
-
-    what: str
-    identity: Identity | None = None
-    command: str = ""
-    orphan: bool = False
 
 
 class HostSeen(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,18 +1,21 @@
-"""The plans for workers: what will be done, why, and how it will be proved. Pure."""
+"""The plans that healmon itself makes for workers: what, why, and how it will be proved. Pure."""
 
 from __future__ import annotations
 
 import shlex
 from typing import Final
 
+from msgspec.structs import replace
+
 from healmon.clock import Reading
 from healmon.config.settings import Worker
-from healmon.errors import DataError
 from healmon.plans import Plan, Step, pack
 from healmon.text import clean
 from healmon.units import format_duration
-from healmon.workers import breaker
-from healmon.workers.model import NAME, Memory, Order, Verb, WorkerFacts
+from healmon.workers import breaker, machine
+from healmon.workers.attempts import next_number
+from healmon.workers.lifecycle import Judged, strangers
+from healmon.workers.model import NAME, Blocker, Memory, Order, Verb
 
 ACTIONS: Final[dict[Verb, str]] = {
     "start": "start_worker",
@@ -22,121 +25,180 @@ ACTIONS: Final[dict[Verb, str]] = {
 }
 
 
-def start_plan(worker: Worker, memory: Memory, now: Reading) -> Plan:
-    """Return the plan that healmon itself makes for a worker that is down."""
+def due(mine: Judged, now: Reading) -> float | None:
+    """Return the steady time at which healmon wants to act on a worker; None: it does not."""
+    memory, at = mine.memory, mine.memory.retry_at
+    if mine.state not in machine.ACTIVE or mine.look.one.acting:
+        return None
+    match mine.state:
+        case "stopping" | "probation":
+            return memory.goes_on if mine.half is not None else None
+        case "backoff":
+            return at if at is not None else now.steady
+        case "quarantined":
+            # nothing is planned for hours ahead; without a moment it waits for a person
+            held = bool(mine.waits or strangers(mine.look.one))
+            return at if at is not None and at <= now.steady and not held else None
+        case _:  # unhealthy
+            if not memory.sick or at is None or mine.look.goal == "down":
+                return None
+            last = breaker.last_chance(mine.look.worker, memory, now)
+            return at if at <= now.steady or not last else None
+
+
+def planned(mine: Judged, now: Reading, at: float, turn: str = "") -> Plan:
+    """Return the plan for a worker that is to be acted on.
+
+    Args:
+        mine: the worker.
+        now: the time of the look.
+        at: steady time of the act.
+        turn: why that is later than it need be for the worker's own sake.
+    """
+    if mine.half is not None:
+        plan = _finish_plan(mine)
+    elif mine.state == "unhealthy":
+        plan = _replace_plan(mine, now)
+    else:
+        plan = _start_plan(mine, now)
+    why = f"{plan.why}; {turn}" if turn else plan.why
+    return replace(plan, why=clean(why), delay=round(max(0.0, at - now.steady), 3))
+
+
+def _start_plan(mine: Judged, now: Reading) -> Plan:
+    """Return the plan to start a worker that is down."""
+    worker, memory = mine.look.worker, mine.memory
     trial = memory.quarantined or memory.trial
-    order = Order(verb="restart", number=memory.attempt + 1, trial=trial)
-    delay = max(0.0, memory.retry_at - now.steady) if memory.retry_at is not None else 0.0
-    count = breaker.recent(worker, memory, now)
+    orphans = orphans_of(mine.look.one.blockers)
+    order = Order(
+        verb="restart",
+        number=next_number(memory),
+        trial=trial,
+        orphans=tuple(b.identity for b in orphans if b.identity is not None),
+    )
     if trial:
         why = f"down: {memory.why}; the quarantine is over: one trial"
     else:
-        why = f"down: {memory.why}; failure {count} of {worker.max_failures} that are let pass"
+        why = f"down: {memory.why}; {counted(worker, memory, now)} that are let pass"
+    return _plan(worker, memory, order, why, (*map(_orphan_step, orphans), start_step(worker)))
+
+
+def _replace_plan(mine: Judged, now: Reading) -> Plan:
+    """Return the plan to end a worker that does not work, and to start it anew."""
+    worker, memory, identity = mine.look.worker, mine.memory, mine.look.identity
+    assert identity is not None
+    trial = breaker.last_chance(worker, memory, now)
+    number = next_number(memory)
+    order = Order(verb="restart", number=number, identity=identity, trial=trial, sick=True)
+    why = f"{memory.sick}; unless it is well again by then, it is replaced"
+    if trial:
+        why += ": one trial"
+    return _plan(worker, memory, order, why, (stop_step(worker, identity.pid), start_step(worker)))
+
+
+def starts_none(mine: Judged) -> bool:
+    """Return whether what is gone on with starts no process."""
+    return mine.half is not None and (mine.state == "probation" or _ends_only(mine))
+
+
+def _ends_only(mine: Judged) -> bool:
+    return mine.look.goal == "down" or (mine.half is not None and mine.half.verb == "stop")
+
+
+def _finish_plan(mine: Judged) -> Plan:
+    """Return the plan to go on with what a killed healmon left half done, under its number."""
+    worker, memory, half, identity = mine.look.worker, mine.memory, mine.half, mine.look.identity
+    assert half is not None
+    by = f" for {clean(half.origin)}" if half.origin not in ("", "healmon") else ""
+    if mine.state == "probation":
+        assert identity is not None
+        verb: Verb = half.verb
+        why = f"healmon ended{by} before it had proved its start of pid {identity.pid}"
+        steps: tuple[Step, ...] = (Step(f"prove that pid {identity.pid} is well"),)
+    else:
+        verb = "stop" if _ends_only(mine) else half.verb
+        pid = half.old.pid if half.old is not None else None
+        why = f"healmon ended while it was stopping pid {pid}{by}"
+        steps = (stop_step(worker, pid),)
+        steps += () if verb == "stop" else (start_step(worker),)
+    order = Order(verb=verb, number=half.number, identity=identity, trial=half.trial)
+    return _plan(worker, memory, order, f"{why}: that goes on", steps)
+
+
+def _plan(worker: Worker, memory: Memory, order: Order, why: str, steps: tuple[Step, ...]) -> Plan:
+    place = f"pid {order.identity.pid}, " if order.identity is not None else ""
     return Plan(
         healer=NAME,
         component=worker.name,
-        action=ACTIONS["restart"],
-        subject=f"start {order.number}",
+        action=ACTIONS[order.verb],
+        subject=f"{place}start {order.number}",
         why=clean(why),
-        steps=(_start_step(worker),),
-        proof=_proof(worker),
-        on_failure=_on_failure(worker, memory, trial=trial),
+        steps=steps,
+        proof=proof(worker) if order.verb != "stop" else GONE,
+        on_failure=on_failure(worker, memory, trial=order.trial),
         order=pack(order),
-        delay=round(delay, 3),
         cooldown=0.0,
         tier=1,
     )
 
 
-def offered(verb: str, worker: Worker, facts: WorkerFacts, memory: Memory) -> Plan:
-    """Return the plan for what a person asks.
+# Words that the plans of healmon and those of a person have in common.
 
-    Raises:
-        DataError: there is nothing to do that to; says what there is.
-    """
-    asked = _verb(verb, worker, facts)
-    number = memory.attempt + 1
-    order = Order(verb=asked, number=number, wish=memory.wish + 1, identity=facts.identity)
-    subject = f"pid {facts.pid}, start {number}" if facts.pid is not None else f"start {number}"
-    stopping = (_stop_step(worker, facts.pid),) if facts.pid is not None else ()
-    starting = () if asked == "stop" else (_start_step(worker),)
-    return Plan(
-        healer=NAME,
-        component=worker.name,
-        action=ACTIONS[asked],
-        subject=subject,
-        why=_asked_why(asked, facts),
-        steps=(*stopping, *starting) or (Step(f"keep {worker.name} down until it is started"),),
-        proof=_proof(worker) if starting else "its process is gone; healmon leaves it down",
-        on_failure=_on_failure(worker, memory, trial=False) if starting else "a person is asked",
-        order=pack(order),
-        cooldown=0.0,
-        tier=1,
-        origin="",
-    )
+GONE: Final = "its process is gone; healmon leaves it down"
 
 
-def _verb(verb: str, worker: Worker, facts: WorkerFacts) -> Verb:
-    name, place = worker.name, f"it is {facts.state}"
-    if facts.pid is not None:
-        place += f" as pid {facts.pid}"
-    match verb.removesuffix("-worker").removesuffix("_worker"):
-        case "restart":
-            if facts.state == "unknown":
-                raise DataError(f"{name}: {facts.why}; nothing is done to what cannot be told")
-            return "restart"
-        case "start":
-            if facts.pid is not None or facts.state in ("unknown", "starting"):
-                raise DataError(f"{name} cannot be started: {place}")
-            return "start"
-        case "stop":
-            if facts.state in ("unknown", "stopped"):
-                raise DataError(f"{name} cannot be stopped: {place}")
-            return "stop"
-        case "release":
-            if facts.state != "quarantined":
-                raise DataError(f"{name} is not quarantined: {place}")
-            return "release"
-        case _:
-            raise DataError(
-                f"no such request for a worker: {clean(verb)}",
-                remedy="there is: restart, start, stop, release",
-            )
+def counted(worker: Worker, memory: Memory, now: Reading) -> str:
+    """Return which failure it was, of how many: in the window that is fuller."""
+    fast, slow = breaker.recent(worker, memory, now), breaker.slow(worker, memory, now)
+    if slow * worker.max_failures > fast * worker.slow_failures:
+        window = format_duration(worker.slow_window)
+        return f"failure {slow} of {worker.slow_failures} in {window}"
+    return f"failure {fast} of {worker.max_failures} in {format_duration(worker.failure_window)}"
 
 
-def _asked_why(verb: Verb, facts: WorkerFacts) -> str:
-    told = f"; it is {facts.state}" + (f": {facts.why}" if facts.why else "")
-    words = {
-        "start": "start",
-        "restart": "restart",
-        "stop": "stop",
-        "release": "end its quarantine",
-    }
-    return f"a person asked to {words[verb]} it{told}"
+def orphans_of(blockers: tuple[Blocker, ...]) -> tuple[Blocker, ...]:
+    """Return who is left over from an earlier run and can be ended."""
+    return tuple(b for b in blockers if b.orphan and b.identity is not None)
 
 
-def _start_step(worker: Worker) -> Step:
+def start_step(worker: Worker) -> Step:
+    """Return the step that starts a worker."""
     place = f" in {clean(worker.cwd)}" if worker.cwd else ""
     return Step(f"start {worker.name}{place}", clean(shlex.join(worker.argv)))
 
 
-def _stop_step(worker: Worker, pid: int | None) -> Step:
+def stop_step(worker: Worker, pid: int | None) -> Step:
+    """Return the step that ends a process of a worker."""
     patience = format_duration(worker.stop_timeout)
     return Step(f"send SIGTERM to pid {pid}, after {patience} SIGKILL", f"kill -TERM {pid}")
 
 
-def _proof(worker: Worker) -> str:
+def _orphan_step(orphan: Blocker) -> Step:
+    assert orphan.identity is not None
+    pid = orphan.identity.pid
+    named = f" ({clean(orphan.command)})" if orphan.command else ""
+    text = f"end pid {pid}{named}, left over from an earlier run: it holds {orphan.what}"
+    return Step(text, f"kill -TERM {pid}")
+
+
+def proof(worker: Worker) -> str:
+    """Return how a start is proved."""
     alive = f"a new process is alive after {format_duration(worker.min_uptime)}"
-    if worker.ready is not None and worker.ready.heartbeat:
+    ready = worker.ready
+    if ready is None:
+        return f"{alive} (alive only: no readiness check is made)"
+    if ready.heartbeat:
         return f"{alive} and wrote its heartbeat"
-    return f"{alive} (alive only: no readiness check is made)"
+    return f"{alive} and its readiness check passes within {format_duration(worker.start_timeout)}"
 
 
-def _on_failure(worker: Worker, memory: Memory, *, trial: bool) -> str:
+def on_failure(worker: Worker, memory: Memory, *, trial: bool) -> str:
+    """Return what happens when a start cannot be proved."""
     if trial:
-        cool = format_duration(breaker.cool_down(worker, memory.level + 1))
+        cool = format_duration(breaker.cool_down(worker, memory.level + memory.opened))
         return f"quarantined again, for {cool}"
     return (
         f"tried again with a growing delay; after {worker.max_failures} failures in "
-        f"{format_duration(worker.failure_window)} quarantined and told"
+        f"{format_duration(worker.failure_window)}, or {worker.slow_failures} in "
+        f"{format_duration(worker.slow_window)}, quarantined and told"
     )

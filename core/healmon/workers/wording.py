@@ -10,14 +10,16 @@ from typing import Final
 
 import msgspec
 
-from healmon.clock import format_utc
+from healmon.clock import Reading, format_utc
 from healmon.config.settings import Worker
 from healmon.plans import Finding, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.text import clean
 from healmon.units import format_duration, format_size
-from healmon.workers.lifecycle import Judged
-from healmon.workers.model import NAME, WorkerFacts
+from healmon.workers import machine
+from healmon.workers.lifecycle import Judged, strangers
+from healmon.workers.model import NAME, Blocker, State, WorkerFacts
+from healmon.workers.planning import counted
 
 _GLYPHS: Final = {"critical": "🚨", "error": "🚨", "unhealthy": "⚠️ ", "warning": "⚠️ "}
 
@@ -27,34 +29,92 @@ def at(wall: float) -> str:
     return f"{format_utc(wall)[11:19]} UTC"
 
 
-def down(worker: Worker, mine: Judged, held: str, count: int) -> str:
+def say(state: State) -> str:
+    """Return the word of a state as people read it: `waiting for another`, `stop failed`."""
+    return "waiting for another" if state == "waiting_dependency" else state.replace("_", " ")
+
+
+def down(mine: Judged, held: str, now: Reading) -> str:
     """Return the message of the finding `down`."""
-    memory, name = mine.memory, worker.name
-    why = clean(memory.why) or "it is not running"
-    window = format_duration(worker.failure_window)
-    of = f"failure {count} of {worker.max_failures} in {window}"
-    if mine.state == "up":
+    worker, memory, name = mine.look.worker, mine.memory, mine.look.worker.name
+    why = clean(memory.cause or memory.why) or "it is not running"
+    of = counted(worker, memory, now)
+    if mine.state in machine.ALIVE:
         pid = memory.identity.pid if memory.identity is not None else 0
         kind = "on trial after its quarantine" if memory.trial else "not yet proved to stay"
         return f"{name} is up again as pid {pid}, {kind}; before: {why}"
     if mine.state == "quarantined":
-        trial = f"next trial at {at(memory.retry_wall)}"
-        times = f"{count} failure{'s' * (count != 1)} in {window}"
-        return f"{name} is quarantined: {why} ({times}); {trial}, or: healmon release {name}"
+        return f"{name} is quarantined: {why} ({of}); {_way_out(mine)}"
     if held:
         return f"{name} is down: {why}; not started ({clean(held)})"
+    return f"{name} is down: {_held_up(mine) or f'{why} ({of})'}"
+
+
+def _held_up(mine: Judged) -> str:
+    """Return what keeps a worker from being started, other than its own backoff."""
+    worker, memory = mine.look.worker, mine.memory
+    if mine.state == "blocked":
+        listed = ", ".join(blocker(one) for one in strangers(mine.look.one))
+        return f"{listed}; it is started once that is free"
     if mine.waits:
-        return f"{name} is down: waits for {mine.waits}"
+        return f"waits for {mine.waits}"
     if mine.state == "down":
-        return (
-            f"{name} is down: {why}; its policy is never to restart it: healmon start-worker {name}"
-        )
-    return f"{name} is down: {why} ({of})"
+        why = clean(memory.cause or memory.why) or "it is not running"
+        return f"{why}; its policy is never to restart it: healmon start-worker {worker.name}"
+    return ""
+
+
+def _way_out(mine: Judged) -> str:
+    """Return how a quarantine ends."""
+    worker, memory = mine.look.worker, mine.memory
+    release = f"healmon release {worker.name}"
+    if memory.retry_at is None:
+        return f"{memory.trials} trials failed, there are no more: {release}"
+    if mine.waits:
+        return f"its trial waits for {mine.waits}, or: {release}"
+    return f"next trial at {at(memory.retry_wall)}, or: {release}"
+
+
+def blocker(one: Blocker) -> str:
+    """Return who holds what: `port 8080 is held by pid 12 (nginx)`."""
+    if one.identity is None:
+        return f"{clean(one.what)} is held by somebody who cannot be named"
+    named = f" ({clean(one.command, limit=80)})" if one.command else ""
+    return f"{clean(one.what)} is held by pid {one.identity.pid}{named}"
+
+
+def stop_failed(mine: Judged) -> str:
+    """Return the message of the finding `stop_failed`."""
+    identity, why = mine.look.identity, clean(mine.memory.why)
+    pid = identity.pid if identity is not None else 0
+    told = f": {why}" if why else ""
+    return (
+        f"{mine.look.worker.name}: pid {pid} could not be ended{told}; no second copy is started "
+        "while it is there"
+    )
+
+
+def unhealthy(mine: Judged, held: str) -> str:
+    """Return the message of the findings `unhealthy` and `memory`, for one to be replaced."""
+    worker, memory, identity = mine.look.worker, mine.memory, mine.look.identity
+    pid = identity.pid if identity is not None else 0
+    lead = f"{worker.name} (pid {pid}): {clean(memory.sick or memory.why)}"
+    if mine.look.goal == "down":
+        return f"{lead}; left alone: a person stopped it, and somebody else started it"
+    if held:
+        return f"{lead}; not replaced ({clean(held)})"
+    if memory.retry_at is None:
+        return f"{lead}; {memory.trials} trials failed: healmon restart {worker.name}"
+    return f"{lead}; it is replaced unless it gets well"
 
 
 def flapping(worker: Worker) -> str:
     """Return the message of the finding `flapping`."""
-    return f"{worker.name} fails again and again; it is started each time. See its output log"
+    window = format_duration(worker.slow_window)
+    return (
+        f"{worker.name} fails again and again: {worker.slow_failures} times in {window} or more. "
+        "See its output log"
+    )
 
 
 def second_copy(worker: Worker, pids: Sequence[int]) -> str:
@@ -75,27 +135,45 @@ def silent(worker: Worker, pid: int, beat: float | None) -> str:
 
 
 def fat(worker: Worker, pid: int) -> str:
-    """Return the message of the finding `memory`."""
+    """Return the message of the finding `memory`, for one that is not yet to be replaced."""
     limit = format_size(worker.memory_limit or 0)
     return f"{worker.name} (pid {pid}) holds more memory than its limit of {limit}"
 
 
+def growing(worker: Worker, pid: int, slope: float, when: float) -> str:
+    """Return the message of the finding `memory_growth`; `when` in wall seconds."""
+    limit, rate = format_size(worker.memory_limit or 0), format_size(round(slope))
+    return (
+        f"{worker.name} (pid {pid}) grows by {rate} an hour: its limit of {limit} is reached at "
+        f"about {format_utc(when)[:16]} UTC, and it is replaced then"
+    )
+
+
 def summary(facts: WorkerFacts, findings: Sequence[Finding]) -> str:
     """Return one line for the WHY column."""
-    if facts.state == "up":
+    if facts.state in {"healthy", "trial", "unhealthy", "stop_failed"}:
         # the name stands beside it
         return findings[0].message if findings else f"pid {facts.pid}, {_found(facts)}"
     told = facts.why or facts.last_end
+    if facts.state == "down" and facts.desired == "down":
+        return "stopped by a person"
     next_at = at(facts.next_at) if facts.next_at else "once it may be"
-    count = f"failure {facts.failures} of {facts.max_failures}"
-    words = {
-        "backoff": f"{told}; {count}; next start {next_at}",
-        "quarantined": f"quarantined: {told}; next trial {next_at}",
+    trial = f"next trial {next_at}" if facts.next_at else "waits for a person"
+    words: dict[State, str] = {
+        "backoff": f"{told}; {_count(facts)}; next start {next_at}",
+        "quarantined": f"quarantined: {told}; {trial}",
         "starting": f"starting; before: {told}" if told else "starting",
-        "stopped": "stopped by a person",
+        "probation": f"not yet proved; before: {told}" if told else "not yet proved",
+        "stopping": f"stopping: {told}" if told else "stopping",
         "completed": f"completed: {facts.last_end}",
     }
-    return words.get(facts.state, told or facts.state)
+    return words.get(facts.state, told or say(facts.state))
+
+
+def _count(facts: WorkerFacts) -> str:
+    if facts.slow * facts.max_failures > facts.failures * facts.max_slow:
+        return f"failure {facts.slow} of {facts.max_slow}"
+    return f"failure {facts.failures} of {facts.max_failures}"
 
 
 def _found(facts: WorkerFacts) -> str:
@@ -119,13 +197,17 @@ def _worst_first(views: Iterable[ComponentView]) -> list[ComponentView]:
 
 
 def _line(view: ComponentView) -> str:
-    text = view.summary
+    text, state = view.summary, "unknown"
     try:
-        state = unpack(view.facts, WorkerFacts).state
+        facts = unpack(view.facts, WorkerFacts)
     except msgspec.ValidationError:
-        state = "unknown"
-    if not text.startswith((view.name, state)):
-        text = f"{state}: {text}" if state not in ("up", "stopped") else text
+        pass
+    else:
+        state = say(facts.state)
+        if facts.state in machine.ALIVE or facts.desired == "down":
+            state = ""
+    if state and not text.startswith((view.name, state)):
+        text = f"{state}: {text}"
     if not text.startswith(view.name):
         text = f"{view.name}: {text}"
     return f"   {_GLYPHS.get(view.status, '❓')} {text}"

@@ -7,7 +7,6 @@ finds it held tells on us.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,6 +22,7 @@ from healmon.workers.records import Records
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
 from tests.helpers.killpoints import Player, Script, equipment, plan_of
+from tests.helpers.rig import STARTERS
 from tests.helpers.wait import until
 from tests.helpers.workerbench import Journaled
 from tests.helpers.workerhost import Host, hosting
@@ -223,13 +223,6 @@ def sweep(base: Path, player: Player, verb: Verb, way: str, *, shims: bool) -> i
             if not played(Scene(folder, host, shims=shims), player, verb, way, at):
                 return at - 1
     pytest.fail("it never came to an end")
-
-
-SHIMS = importlib.util.find_spec("healmon.world.system_shims") is not None
-STARTERS = [
-    pytest.param(False, id="plain"),
-    pytest.param(True, id="shims", marks=pytest.mark.skipif(not SHIMS, reason="no shims here")),
-]
 
 
 @pytest.mark.slow

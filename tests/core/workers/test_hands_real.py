@@ -16,7 +16,7 @@ from healmon.workers.model import StartRecord
 from healmon.workers.records import Records
 from healmon.workers.starting import PlainStarter
 from healmon.world.processes import Identity, Launch
-from tests.helpers.rig import SHIMS, STARTERS, play, rigged
+from tests.helpers.rig import STARTERS, play, rigged
 from tests.helpers.tmuxes import PrivateTmux
 from tests.helpers.wait import until
 from tests.helpers.workerhost import DAEMON, STAYS, Host, hosting
@@ -71,7 +71,6 @@ def test_1_a_double_fork_daemon_is_found_replaced_and_stopped_and_is_one_copy(
     play(scene)
 
 
-@pytest.mark.skipif(not SHIMS, reason="no shims here")
 def test_1_a_daemon_with_a_strange_title_is_found_below_its_shim(host: Host) -> None:
     async def scene() -> None:
         async with rigged(host, host.worker(TITLED_DAEMON), shims=True) as rig:
@@ -93,7 +92,6 @@ def test_1_a_daemon_with_a_strange_title_is_found_below_its_shim(host: Host) -> 
     play(scene)
 
 
-@pytest.mark.skipif(not SHIMS, reason="no shims here")
 def test_1_a_daemon_whose_shim_was_killed_is_known_by_the_lock_it_holds(host: Host) -> None:
     async def scene() -> None:
         async with rigged(host, host.worker(TITLED_DAEMON), shims=True) as rig:

@@ -323,7 +323,7 @@ def test_a_worker_that_ignores_sigterm_is_killed(host: Host) -> None:
             until(lambda: "up" in log.read_text(), what="the deaf worker")
             answer = await live.engine.ask("stop", "task_worker", {}, origin="tester")
             assert answer.ok, answer.text
-            await live.state("stopped")
+            await live.state("down")
             assert not host.running("task_worker.py")
         data = (host.state / "task_worker" / "ended.json").read_bytes()
         end = msgspec.json.decode(data, type=EndRecord)
@@ -405,7 +405,7 @@ def test_many_workers_killed_at_once_come_back_once_each(host: Host) -> None:
 
             def all_up() -> bool:
                 states = [live.facts(w.name) for w in workers]
-                return all(f is not None and f.state == "up" for f in states)
+                return all(f is not None and f.state == "healthy" for f in states)
 
             await live.reach(all_up, "all up", 20)
             for identity in host.running(""):

@@ -78,7 +78,7 @@ def test_a_crash_is_waited_on_restarted_proved_and_noted(tmp_path: Path) -> None
         assert outcome.startswith("proved: pid")
         assert "(alive only: no readiness check is configured)" in outcome
         assert starts(world)[-1] == pytest.approx(died + 5.0, abs=0.01)
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert bench.status() == "healthy"
         assert len(bench.noted()) == noted + 1
         assert not bench.opened()
@@ -119,7 +119,7 @@ def test_an_adopted_worker_is_restarted_too(tmp_path: Path) -> None:
         await bench.round()
         assert bench.facts().last_end == "ended, code unknown"
         await bench.heal()
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert len(world.spawned) == 1
 
     play(tmp_path, scene)
@@ -179,13 +179,21 @@ def test_dying_two_seconds_after_each_start_is_one_alert_too(tmp_path: Path) -> 
 def test_dying_every_eleven_minutes_is_told_as_flapping(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: SimulatedProcesses) -> None:
         world.behave = lambda _: Program(lives=660.0, end=Ended(signal=11))
-        await bench.run(4 * HOUR)
+        await bench.run(105 * 60)
+        assert bench.facts().slow == 9
+        assert not bench.opened(), "each fall alone is an ordinary restart"
+        count = len(world.spawned)
+        await bench.run(HOUR)
         assert bench.alert("flapping") is not None
-        assert bench.facts().state in ("up", "backoff")
-        assert [e.key.rpartition("/")[2] for e in bench.opened()] == ["flapping"]
+        assert "10 times in 6h" in bench.alert("flapping").message
+        opened = [e.key.rpartition("/")[2] for e in bench.opened()]
+        assert opened[:2] == ["down", "flapping"]
+        assert opened.count("flapping") == 1, "one alert, however often it falls"
+        assert len(world.spawned) <= count + 3, "the slow window opened the breaker"
         world.behave = lambda _: STAYS
-        await bench.run(7 * HOUR)
+        await bench.run(9 * HOUR)
         assert bench.alert("flapping") is None
+        assert bench.memory().level == 0
 
     play(tmp_path, scene)
 
@@ -200,7 +208,7 @@ def test_a_trial_that_is_stable_closes_the_breaker_and_the_alert(tmp_path: Path)
         assert len(world.spawned) == count, "no start before the cool-down is over"
         await bench.run(500)
         assert len(world.spawned) == count + 1, "exactly one trial"
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "trial"
         assert bench.status() == "warning"
         alert = bench.alert()
         assert alert is not None
@@ -220,8 +228,28 @@ def test_a_failed_trial_doubles_the_cool_down_up_to_six_hours(tmp_path: Path) ->
         await bench.run(72 * HOUR)
         times = starts(world)[4:]
         gaps = [b - a for a, b in itertools.pairwise(times)]
-        expected = [1800, 3600, 7200, 14400, 21600, 21600]
-        assert gaps[:6] == [pytest.approx(seconds + 1, abs=3) for seconds in expected]
+        expected = [1800, 3600, 7200, 14400, 21600, 21600, 21600]
+        assert gaps[:7] == [pytest.approx(seconds + 1, abs=3) for seconds in expected]
+
+    play(tmp_path, scene, critical=True)
+
+
+def test_after_its_last_trial_a_worker_waits_for_a_person(tmp_path: Path) -> None:
+    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+        world.behave = lambda _: DIES_AT_ONCE
+        await bench.run(72 * HOUR)
+        assert len(world.spawned) == 4 + 6, "the budget, and six trials"
+        assert bench.facts().state == "quarantined"
+        assert (bench.facts().trials, bench.facts().max_trials) == (6, 6)
+        assert bench.facts().next_at is None
+        assert not bench.due
+        alert = bench.alert()
+        assert alert is not None
+        assert "6 trials failed, there are no more: healmon release task_worker" in alert.message
+        world.behave = lambda _: STAYS
+        await bench.ask("release")
+        assert bench.facts().state == "healthy"
+        assert bench.facts().trials == 0
 
     play(tmp_path, scene)
 
@@ -267,7 +295,8 @@ def test_a_dry_run_tells_at_once_that_nobody_will_start_it(tmp_path: Path) -> No
         assert alert is not None
         assert alert.severity == "CRITICAL"
         assert "not started (dry run)" in alert.message
-        assert bench.due, "the plan is made all the same"
+        refused = [e for e in bench.events if isinstance(e, ev.PlanRefused)]
+        assert [e.reason for e in refused] == ["dry run"], "the plan is made all the same, and told"
 
     play(tmp_path, scene, critical=True)
 
@@ -336,7 +365,7 @@ def test_a_host_that_lacks_something_costs_no_budget(tmp_path: Path) -> None:
         assert "out of processes" in alert.message
         world.behave = lambda _: STAYS
         await bench.run(600)
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert bench.alert() is None
 
     play(tmp_path, scene)
@@ -352,7 +381,7 @@ def test_a_changed_configuration_ends_a_quarantine(tmp_path: Path) -> None:
         bench.workers = (a_worker(argv=("/bin/other", "--daemon"), script=""),)
         bench.begin()
         await bench.run(30)
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
 
     play(tmp_path, scene)
 
@@ -378,7 +407,7 @@ def test_the_restart_policy_and_the_exit_code_decide(
         await bench.round()
         await bench.ask("start")
         await bench.run(4000)
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         bench.clock.advance(1200)
         await bench.round()
         assert bench.facts().state == state
@@ -433,7 +462,7 @@ def test_a_slow_launcher_hands_over_without_a_failure(tmp_path: Path) -> None:
         world.behave = lambda _: Program(lives=3.0, end=Ended(code=0), leaves=STAYS)
         await bench.run(HOUR)
         assert len(world.spawned) == 1
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert bench.memory().row == 0 or bench.facts().failures == 1
         assert not bench.opened()
 
@@ -477,7 +506,7 @@ def test_a_look_in_the_middle_of_an_act_concludes_nothing(tmp_path: Path, verb: 
                 await asyncio.sleep(0)
         for _ in range(3):
             await bench.round()
-            assert bench.facts().state == "starting"
+            assert bench.facts().state == "probation"
             assert bench.memory().attempt == memory.attempt
             assert bench.memory().failures == memory.failures
             assert not bench.due
@@ -487,7 +516,7 @@ def test_a_look_in_the_middle_of_an_act_concludes_nothing(tmp_path: Path, verb: 
             clock.advance(0.2)
             await asyncio.sleep(0.001)
         await bench.round()
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert bench.facts().identity == world.spawned[0][1] != old
         assert not bench.opened()
         await bench.close()
@@ -719,7 +748,7 @@ def test_a_worker_that_died_while_nobody_looked_is_one_failure(tmp_path: Path) -
         assert bench.facts().state == "backoff"
         assert bench.memory().row == 1
         await bench.heal()
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert not bench.opened()
 
     play(tmp_path, scene)
@@ -766,7 +795,7 @@ def test_a_memory_of_another_version_is_no_obstacle(tmp_path: Path) -> None:
         world.add(bench.workers[0].argv)
         bench.emit(ev.Remembered("task_worker", {"row": "many"}))
         await bench.round()
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
 
     play(tmp_path, scene)
 
@@ -786,7 +815,7 @@ def test_a_clock_that_is_set_and_a_suspended_host_change_nothing(tmp_path: Path)
             change()
             await bench.run(300)
         assert len(world.spawned) == 1
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert not bench.opened()
 
     play(tmp_path, scene)
@@ -885,7 +914,7 @@ def test_somebody_elses_worker_cannot_be_restarted_and_no_second_is_started(
         outcome = await bench.ask("restart")
         assert "is somebody else's" in outcome
         assert not world.spawned
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
 
     play(tmp_path, scene)
 
@@ -936,7 +965,7 @@ def test_a_stop_holds_and_a_start_ends_it(tmp_path: Path) -> None:
         assert (await bench.ask("stop")).startswith("proved")
         assert not world.alive()
         await bench.run(HOUR)
-        assert bench.facts().state == "stopped"
+        assert bench.facts().state == "down"
         assert bench.facts().desired == "down"
         assert not bench.opened()
         await bench.close()
@@ -944,7 +973,7 @@ def test_a_stop_holds_and_a_start_ends_it(tmp_path: Path) -> None:
         await bench.run(HOUR)
         assert len(world.spawned) == 1, "also over a restart of healmon"
         await bench.ask("start")
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert bench.facts().desired == "up"
         identity = bench.facts().identity
         assert identity is not None
@@ -960,7 +989,7 @@ def test_a_stop_during_backoff_wins(tmp_path: Path) -> None:
         await bench.round()
         _, waiting = bench.due["task_worker"]
         await bench.ask("stop")
-        assert bench.facts().state == "stopped"
+        assert bench.facts().state == "down"
         assert not bench.due
         assert (await bench.act(waiting)).startswith("vetoed: stopped by")
         assert not world.spawned
@@ -976,7 +1005,7 @@ def test_a_person_ends_a_quarantine(tmp_path: Path, verb: str) -> None:
         assert bench.facts().state == "quarantined"
         world.behave = lambda _: STAYS
         await bench.ask(verb)
-        assert bench.facts().state == "up"
+        assert bench.facts().state == "healthy"
         assert bench.facts().failures == 0
         assert bench.alert() is None
         assert bench.status() == "healthy"
@@ -1000,7 +1029,7 @@ def test_what_makes_no_sense_is_refused_with_what_there_is(tmp_path: Path) -> No
         world.add(bench.workers[0].argv)
         await bench.round()
         for verb, name, why in (
-            ("start", "task_worker", "it is up as pid"),
+            ("start", "task_worker", "it is healthy as pid"),
             ("release", "task_worker", "not quarantined"),
             ("dance", "task_worker", "no such request"),
             ("restart", "nobody", "there is: task_worker"),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from typing import Final
 
+from healmon.clock import local_time
 from healmon.state import ComponentView, of_healer
-from healmon.units import format_duration
+from healmon.units import format_duration, format_size
 from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
@@ -14,12 +15,23 @@ from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
 
 HEALER: Final = "workers"
-ALIVE: Final = frozenset({"up", "starting"})
+UP: Final = frozenset({"healthy", "trial", "starting", "probation"})
+ALIVE: Final = UP | {"unhealthy", "stopping", "stop_failed"}
 AT_REST: Final = frozenset({"stopped", "completed"})
+_WORDS: Final = {"waiting_dependency": "waiting", "stop_failed": "stop failed"}
+"""What the column is too narrow for."""
 _TONES: Final[dict[str, Tone]] = {
-    "up": "text", "starting": "heal", "backoff": "heal", "quarantined": "bad", "down": "bad",
-    "stopped": "dim", "completed": "dim", "unknown": "warn",
+    "healthy": "text", "trial": "heal", "starting": "heal", "probation": "heal", "backoff": "heal",
+    "stopping": "heal", "waiting_dependency": "heal", "unhealthy": "bad", "stop_failed": "bad",
+    "quarantined": "bad", "blocked": "bad", "down": "bad", "stopped": "dim", "completed": "dim",
+    "unknown": "warn",
 }  # fmt: skip
+
+PROVED: Final = {
+    "V0": "the old one is gone", "V1": "a new process", "V2": "alive", "V3": "ready",
+    "V4": "it makes progress",
+}  # fmt: skip
+"""How far a start was proved, in words."""
 
 
 def columns(names: int, width: int) -> tuple[Column, ...]:
@@ -44,16 +56,25 @@ def rows(scene: Scene) -> list[Row]:
 
 def tally(scene: Scene) -> tuple[int, int]:
     """Return how many workers are up, of those that are meant to be."""
-    states = [
-        Facts(view.facts).text("state") for view in of_healer(scene.snapshot, HEALER).values()
-    ]
-    meant = [state for state in states if state not in AT_REST]
-    return sum(state in ALIVE for state in meant), len(meant)
+    states = [state(Facts(view.facts)) for view in of_healer(scene.snapshot, HEALER).values()]
+    meant = [word for word in states if word not in AT_REST]
+    return sum(word in UP for word in meant), len(meant)
+
+
+def state(facts: Facts) -> str:
+    """Return what a worker is doing; `stopped`: it is down because a person wants it so."""
+    word = facts.text("state")
+    return "stopped" if word == "down" and facts.text("desired") == "down" else word
+
+
+def say(word: str) -> str:
+    """Return the word of a state as people read it."""
+    return _WORDS.get(word, word)
 
 
 def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
-    word = facts.text("state") or view.status
+    word = state(facts) or view.status
     mark = scene.mark(view)
     if mark.rank == WELL.rank and word in AT_REST:
         mark = Mark(glyphs.OFF, "dim", 8)
@@ -63,14 +84,14 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         tone = mark.tone
     cells: dict[str, Spans] = {
         "name": (Span(short(view.name), "dim" if word in AT_REST else "text"),),
-        "state": (scene.state(view, word, tone),),
+        "state": (scene.state(view, say(word), tone),),
         "pid": _number(facts, "pid") if alive else (Span("-", "faint"),),
         "up": _plain(_uptime(facts, view, scene.now) if alive else ""),
         "cpu": _plain(_percent(facts.number("cpu")) if alive else ""),
         "mem": _plain(_memory(facts.number("rss")) if alive else ""),
         "rst": _restarts(facts),
         "next": _plain(_next(facts, scene, view)),
-        "why": scene.why(view, word, facts.text("why")),
+        "why": scene.why(view, say(word), facts.text("why")),
     }
     return Row(view.name, view.name, mark, cells, (mark.rank, view.name))
 
@@ -113,7 +134,7 @@ def _memory(value: float | None) -> str:
 
 
 def _restarts(facts: Facts) -> Spans:
-    failures, most = facts.number("failures"), facts.number("max_failures")
+    failures, most = _fuller(facts)
     if failures and most:
         tone: Tone = "bad" if failures >= most else "warn" if failures == most - 1 else "text"
         return (Span(f"{failures:.0f}/{most:.0f}", tone),)
@@ -121,7 +142,94 @@ def _restarts(facts: Facts) -> Spans:
     return _plain("" if restarts is None else f"{restarts:.0f}")
 
 
+def _fuller(facts: Facts) -> tuple[float, float]:
+    """Return failures and how many are let pass, of the window that is fuller."""
+    fast = facts.number("failures") or 0.0, facts.number("max_failures") or 0.0
+    slow = facts.number("slow") or 0.0, facts.number("max_slow") or 0.0
+    return slow if slow[0] * fast[1] > fast[0] * slow[1] else fast
+
+
 def _next(facts: Facts, scene: Scene, view: ComponentView) -> str:
     plan = scene.healing(view.name)
     at = plan.due_wall if plan is not None and not plan.acting else facts.number("next_at")
     return format_duration(math.ceil(at - scene.now)) if at is not None and at > scene.now else ""
+
+
+def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
+    """Return all that is known of a worker, as labels and texts; empty texts are left out."""
+    cpu, rss = facts.number("cpu"), facts.number("rss")
+    up, next_at = uptime(facts, view, scene.now), facts.number("next_at")
+    alive = facts.text("state") in ALIVE
+    tree, check = facts.inner("use"), facts.inner("liveness")
+    return [
+        ("pid", facts.text("pid")),
+        ("up", format_duration(int(up)) if alive and up is not None else ""),
+        ("uses", _joined(
+            f"{cpu:.0f}% cpu" if cpu is not None and alive else "",
+            f"{format_size(rss)} memory" if rss and alive else "",
+            _tree(tree) if alive else "",
+        )),
+        ("proved", PROVED.get(facts.text("proved"), facts.text("proved"))),
+        ("liveness", _liveness(check)),
+        ("restarts", _restarted(facts)),
+        ("failures", _joined(_of(facts, "failures", "max_failures", "failure_window"),
+                             _of(facts, "slow", "max_slow", "slow_window"))),
+        ("quarantine", _quarantine(facts)),
+        ("next delay", format_duration(facts.number("delay") or 0) if facts.text("delay") else ""),
+        ("next try", local_time(next_at) if next_at and next_at > scene.now else ""),
+        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
+        ("cause", facts.text("cause") if facts.text("cause") != facts.text("why") else ""),
+        ("last end", facts.text("last_end")),
+        ("blocked by", ", ".join(_blocker(one) for one in facts.inners("blockers"))),
+        ("copies", ", ".join(facts.texts("others"))),
+        ("wanted", facts.text("desired") if facts.text("desired") != "up" else ""),
+        ("runs", " ".join(facts.texts("command"))),
+        ("found by", facts.text("how")),
+        ("output", facts.text("log_path")),
+    ]  # fmt: skip
+
+
+def _tree(use: Facts) -> str:
+    count, rss, slope = use.number("processes"), use.number("rss"), use.number("slope")
+    if not count or count < 2 or rss is None:
+        return ""
+    grows = f", +{format_size(slope)} an hour" if slope and slope > 0 else ""
+    return f"{format_size(rss)} with the {count - 1:.0f} below it{grows}"
+
+
+def _liveness(check: Facts) -> str:
+    failures = check.number("failures") or 0
+    failed = f"{failures:.0f} in a row failed" if failures else ""
+    return _joined(failed, check.text("text"))
+
+
+def _of(facts: Facts, count: str, most: str, window: str) -> str:
+    number, limit = facts.number(count), facts.number(most)
+    if number is None or not limit:
+        return ""
+    span = facts.number(window)
+    return f"{number:.0f} of {limit:.0f}" + (f" in {format_duration(span)}" if span else "")
+
+
+def _quarantine(facts: Facts) -> str:
+    level, trials, most = (facts.number(key) or 0 for key in ("level", "trials", "max_trials"))
+    again = f"opened again {level:.0f} times" if level else ""
+    of = f" of {most:.0f}" if most else ""
+    return _joined(again, f"{trials:.0f}{of} trials failed" if trials else "")
+
+
+def _blocker(one: Facts) -> str:
+    who = one.inner("identity").text("pid")
+    named = f"pid {who}" if who else "somebody who cannot be named"
+    return f"{named} ({one.text('command')}): {one.text('what')}"
+
+
+def _restarted(facts: Facts) -> str:
+    now, ever = facts.number("restarts"), facts.number("restarts_total")
+    if now is None:
+        return ""
+    return f"{now:.0f}" + (f", {ever:.0f} ever" if ever is not None and ever > now else "")
+
+
+def _joined(*parts: str) -> str:
+    return f" {glyphs.DOT} ".join(part for part in parts if part)

@@ -1,0 +1,40 @@
+"""One worker at one moment: all that judging it needs. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from healmon.clock import Reading
+from healmon.config.settings import Worker
+from healmon.workers.model import Goal, Match, WorkerSeen
+from healmon.world.processes import Identity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """A look at one worker.
+
+    Attributes:
+        worker: its settings.
+        one: what was seen.
+        now: when.
+        boot: id of this boot.
+        run: when this run of healmon began, to count restarts by.
+        jitter: spread of the delays.
+        goal: what is wanted of it.
+        match: the process that is the worker.
+    """
+
+    worker: Worker
+    one: WorkerSeen
+    now: Reading
+    boot: str
+    run: float
+    jitter: float
+    goal: Goal = "up"
+    match: Match | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        """Who the worker is; None when none lives."""
+        return self.match.facts.identity if self.match is not None else None
