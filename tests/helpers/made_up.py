@@ -100,3 +100,13 @@ class ScriptedHealer:
 
     async def close(self) -> None:
         self.closed = True
+
+
+class Noted:
+    """The hand of a remedy, which remembers what was announced."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    async def about_to(self, text: str) -> None:
+        self.steps.append(text)

@@ -23,7 +23,7 @@ from healmon.world.processes import Identity
 from healmon.world.system_ports import SystemPorts
 from healmon.world.system_shims import SystemShims
 from tests.helpers.killpoints import plan_of
-from tests.helpers.workerbench import Journaled
+from tests.helpers.made_up import Noted
 from tests.helpers.workerhost import Host
 
 STARTERS = [pytest.param(False, id="plain"), pytest.param(True, id="shims")]
@@ -75,7 +75,7 @@ class Rig:
         """Carry out an order; raises as the remedy does."""
         number = order.pop("number", None) or self.next_number(name)
         made = replace(Order(verb=verb, number=number), **order)
-        hand = Journaled()
+        hand = Noted()
         try:
             return await self.healer.carry_out(plan_of(self.workers[name], made), hand)
         finally:

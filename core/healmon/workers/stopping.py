@@ -100,7 +100,7 @@ class Stopping:
                 await act.call(partial(self._send, facts, number))
             except PermissionError:
                 reason = f"pid {facts.identity.pid} is somebody else's: {word} is not permitted"
-                failed = await act.failure("stop", reason)
+                failed = await act.failure("blocked", reason)
                 raise RemedyError(
                     str(failed.args[0]), remedy="run healmon as that user or as root"
                 ) from None

@@ -33,4 +33,7 @@ Desired = Literal["up", "down"]
 Goal = Literal["up", "down", "maintenance"]
 """What is wanted of a worker now: in maintenance healmon keeps its hands off one wanted up."""
 Fault = Literal["", "host", "command", "worker", "blocked", "stop"]
-"""Whose fault a failed act is: `blocked`: a stranger holds what it needs; `stop`: it survived."""
+"""Whose fault a failed act is.
+
+`blocked`: a stranger holds what it needs, or it is a stranger's itself; `stop`: it survived.
+"""

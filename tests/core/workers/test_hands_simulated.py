@@ -20,7 +20,7 @@ from healmon.world.processes import CONT, KILL, TERM, Ended, Identity
 from healmon.world.simulated.ports import SimulatedPorts
 from healmon.world.simulated.processes import Program, SimulatedProcesses
 from tests.helpers.killpoints import plan_of
-from tests.helpers.workerbench import Journaled
+from tests.helpers.made_up import Noted
 
 DEAF = Program(ignores=frozenset({TERM}))
 STUCK = Program(stuck=True)
@@ -44,7 +44,7 @@ class Stage:
         self.healer = WorkersHealer(
             (self.worker,), self.folder, self.world, self.clock, equipment=equipment
         )
-        self.hand = Journaled()
+        self.hand = Noted()
         self.phases: list[tuple[str, str]] = []
         records = self.healer._records
         put = records.put_start
@@ -207,7 +207,7 @@ def test_who_may_not_be_signalled_is_told_at_once_and_nothing_started(tmp_path: 
         said = await stage.act("restart", identity=main)
         assert f"pid {child.pid} is somebody else's: SIGTERM is not permitted" in said
         assert "run healmon as that user or as root" in said
-        assert stage.record.fault == "stop"
+        assert stage.record.fault == "blocked"
         assert len(stage.world.spawned) == 1
 
     play(stage, scene)
