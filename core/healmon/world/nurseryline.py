@@ -121,6 +121,15 @@ class NurseryLine:
         nursery = self._nursery
         return None if nursery is None else nursery.pid
 
+    def reap(self) -> None:
+        """Take leave of a nursery that has died, so that it does not stay a zombie."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._nursery is not None and self._nursery.gone():
+                    self._nursery = None
+            finally:
+                self._lock.release()
+
     def ask(self, order: bytes) -> bytes:
         """Return what the shim answers to an order from `frame`.
 
