@@ -29,7 +29,7 @@ NAMES: Final = tuple(c.name for c in CONTESTANTS)
 GROUPS: Final = {"floor": ("floor-c", "floor-py"), "all": NAMES}
 QUICK: Final = Plan(
     counts=(3,), rounds=1, crashes=5, masses=1, budget=8.0, idle=2.0, whole_cycle=False,
-    pauses=(0.02, 0.1),
+    pauses=(0.02, 0.6),
 )  # fmt: skip
 EXIT_USAGE: Final = 64
 EXIT_CANNOT_WRITE: Final = 73
@@ -58,7 +58,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--worker", choices=("auto", "c", "py"), default="auto", help="its language")
     made.add_argument(
         "--install", action="store_true",
-        help="fetch monit, runit and s6 from Debian where they are missing (unpacked, not installed)",
+        help="fetch monit, runit and s6 from Debian where missing (unpacked, not installed)",
     )  # fmt: skip
     made.add_argument(
         "--cache", type=Path, metavar="DIR", help="keep what is built and fetched for the next run"

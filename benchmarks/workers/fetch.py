@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+import msgspec
+
 PROGRAMS = Path(__file__).parent / "programs"
 PYPI = ("supervisor==4.3.0", "circus==0.19.0")
 NPM = "pm2@7.0.4"
@@ -19,6 +21,14 @@ PATIENCE = 600
 
 class UnavailableError(Exception):
     """A contestant cannot take part; the text says why."""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A program that is not ours: where it is, and what must be in its environment."""
+
+    command: str
+    version: str
+    env: dict[str, str] = {}
 
 
 class Tools:
@@ -94,17 +104,21 @@ class Tools:
             _run(["npm", "install", *quiet, cache, f"--prefix={folder}", NPM])
         return str(command)
 
-    def debian(self, package: str, command: str) -> tuple[str, dict[str, str]]:
-        """Return a command of a Debian package and what must be in its environment.
+    def debian(self, package: str, command: str) -> Found:
+        """Return where a command of a Debian package is.
 
         Raises:
             UnavailableError: it is not installed and may not or cannot be fetched.
         """
         found = shutil.which(command, path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
         if found is not None:
-            return found, {}
+            return Found(
+                command=found, version=_version(["dpkg-query", "-W", "-f", "${Version}"], package)
+            )
         if not self._install:
-            raise UnavailableError(f"not installed; with --install its package {package} is fetched")
+            raise UnavailableError(
+                f"not installed; with --install its package {package} is fetched"
+            )
         root = self._unpacked(package)
         places = [root / "usr" / "bin", root / "usr" / "sbin", root / "bin", root / "sbin"]
         libraries = [str(p) for p in root.glob("**/lib/*-linux-*") if p.is_dir()]
@@ -112,7 +126,12 @@ class Tools:
         found = shutil.which(command, path=path)
         if found is None:
             raise UnavailableError(f"package {package} has no {command}")
-        return found, {"PATH": path, "LD_LIBRARY_PATH": ":".join(libraries)}
+        (parcel,) = root.with_name(f"{package}-parcels").glob(f"{package}_*.deb")
+        return Found(
+            command=found,
+            version=_version(["dpkg-deb", "-f", str(parcel)], "Version"),
+            env={"PATH": path, "LD_LIBRARY_PATH": ":".join(libraries)},
+        )
 
     def _unpacked(self, package: str) -> Path:
         """Return where a package and what it needs beyond this host's are unpacked."""
@@ -133,6 +152,13 @@ class Tools:
         for file in sorted(parcel.glob("*.deb")):
             _run(["dpkg-deb", "-x", str(file), str(fresh)])
         return fresh.rename(root)
+
+
+def _version(command: list[str], what: str) -> str:
+    try:
+        return _run([*command, what]).strip()
+    except UnavailableError:
+        return "of this host"
 
 
 def _run(command: Sequence[str], folder: Path | None = None) -> str:

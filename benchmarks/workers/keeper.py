@@ -29,7 +29,7 @@ _libc = ctypes.CDLL(None)
 
 
 def kept(work: Callable[[Path], int]) -> int:
-    """Run `work` with a folder of its own and return its exit code; nothing stays, nor the folder."""
+    """Run `work` with a folder of its own, which does not stay either; return its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="healmon-bench-"))
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     child = os.fork()

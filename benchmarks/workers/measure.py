@@ -46,7 +46,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     budget: float = 150.0
     idle: float = 30.0
     whole_cycle: bool = True
-    pauses: tuple[float, float] = (0.1, 0.5)
+    pauses: tuple[float, float] = (0.1, 1.1)
 
 
 class Raw(msgspec.Struct, kw_only=True):
@@ -126,6 +126,7 @@ class Session:
             self._adopt(_share(plan.crashes, plan.rounds, number))
         for _ in range(_share(plan.masses, plan.rounds, number)):
             self._settle()
+            self._pause()
             raw.mass.append(self._crash_all())
         self._settle()
         raw.memory_after = gauge.memory(self._own())
@@ -147,7 +148,7 @@ class Session:
         """Kill the worker that has lived longest; return the milliseconds until its successor."""
         victim = min(self._stamps.newest.values(), key=lambda birth: birth.at)
         self._sleep_until_old(victim)
-        time.sleep(self._chance.uniform(*self._plan.pauses))
+        self._pause()
         since = self._kill(victim)
         (birth,) = self._births([victim.name], since, self._contestant.limit)
         return (birth.at - since) / 1e6
@@ -205,6 +206,9 @@ class Session:
 
     def _sleep_until_old(self, birth: Birth) -> None:
         time.sleep(max(0.0, SETTLED - (time.monotonic_ns() - birth.at) / 1e9))
+
+    def _pause(self) -> None:
+        time.sleep(self._chance.uniform(*self._plan.pauses))
 
     # Cost.
 

@@ -11,6 +11,8 @@ from benchmarks.workers.contestant import Command, Contestant, Place
 from benchmarks.workers.fetch import PROGRAMS
 from healmon import __version__
 
+MAIN = "import sys; from healmon.cli import main; sys.exit(main())"
+
 
 class FloorC(Contestant):
     """The physical limit."""
@@ -20,7 +22,7 @@ class FloorC(Contestant):
 
     def prepare(self) -> str:
         self._program = self.tools.compiled("floor")
-        return "-"
+        return "1"
 
     def configure(self, place: Place) -> Command:
         count = str(len(place.names))
@@ -55,11 +57,11 @@ class Healmon(Contestant):
 
     def configure(self, place: Place) -> Command:
         config = place.write("healmon.toml", _toml(place))
-        state = place.folder / "state"
-        words = ["run", "--config", str(config), "--state-dir", str(state), "--json"]
         return Command(
-            argv=[sys.executable, "-c", "import sys; from healmon.cli import main; sys.exit(main())"]
-            + words,
+            argv=[
+                *(sys.executable, "-c", MAIN, "run", "--json"),
+                *("--config", str(config), "--state-dir", str(place.folder / "state")),
+            ],
             env={"HOME": str(place.folder)},
         )
 
@@ -76,7 +78,7 @@ class Healmon(Contestant):
 def _toml(place: Place) -> str:
     lines = [
         '[monitor]\nname = "bench"\ncheck_interval = "60s"',
-        'starts_in_flight = 0\nstart_spacing = 0\nstarts_per_minute = 0\nstorm_failures = 0',
+        "starts_in_flight = 0\nstart_spacing = 0\nstarts_per_minute = 0\nstorm_failures = 0",
         "[sessions]\nsockets = []",
         "[disk]\npaths = []",
     ]

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-import subprocess
 
 from benchmarks.workers import fetch
-from benchmarks.workers.contestant import ENVIRONMENT, Command, Contestant, Place
-from benchmarks.workers.stamps import TroubleError
+from benchmarks.workers.contestant import Command, Contestant, Place
 
 
 class Supervisord(Contestant):
@@ -108,8 +106,8 @@ class Monit(Contestant):
     limit = 60.0
 
     def prepare(self) -> str:
-        self._program, self._env = self.tools.debian("monit", "monit")
-        return _said([self._program, "-V"], self._env).split()[4]
+        self._found = self.tools.debian("monit", "monit")
+        return self._found.version
 
     def configure(self, place: Place) -> Command:
         text = "set daemon 1\n"
@@ -124,49 +122,49 @@ class Monit(Contestant):
                 f'  stop program = "/bin/true"\n'
             )
         config = place.write("monitrc", text, 0o700)
-        return Command(argv=[self._program, "-I", "-c", str(config)], env=self._env)
+        return Command(argv=[self._found.command, "-I", "-c", str(config)], env=self._found.env)
 
 
-class Services(Contestant):
-    """runit and s6: a directory with one service directory per worker."""
-
-    package: str
-    program: str
-
-    def prepare(self) -> str:
-        self._program, self._env = self.tools.debian(self.package, self.program)
-        return _said(["dpkg-query", "-W", "-f", "${Version}", self.package]) or "Debian's"
-
-    def configure(self, place: Place) -> Command:
-        for name in place.names:
-            # `run` is a shell script in every manual of theirs; its shell is part of the restart
-            script = f"#!/bin/sh\nexec {shlex.join(place.argv(name))}\n"
-            place.write(f"services/{name}/run", script, 0o700)
-        return Command(argv=[self._program, str(place.folder / "services")], env=self._env)
-
-
-class Runit(Services):
+class Runit(Contestant):
     """runsvdir with a runsv per worker."""
 
-    name = package = "runit"
-    program = "runsvdir"
+    name = "runit"
     about = "runsvdir; holds back workers younger than 1 s; run is a sh script"
 
+    def prepare(self) -> str:
+        self._found = self.tools.debian("runit", "runsvdir")
+        return self._found.version
 
-class S6(Services):
-    """s6-svscan with an s6-supervise per worker."""
-
-    name = package = "s6"
-    program = "s6-svscan"
-    about = "s6-svscan; at least 1 s between two starts, fixed; run is a sh script"
+    def configure(self, place: Place) -> Command:
+        _services(place)
+        argv = [self._found.command, str(place.folder / "services")]
+        return Command(argv=argv, env=self._found.env)
 
 
-def _said(command: list[str], env: dict[str, str] | None = None) -> str:
-    try:
-        done = subprocess.run(
-            command, env={**ENVIRONMENT, **(env or {})}, capture_output=True, text=True, timeout=60,
-            check=False,
-        )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise TroubleError(f"{command[0]}: {error}") from error
-    return done.stdout.strip()
+class S6(Contestant):
+    """An s6-supervise per worker.
+
+    They are started by a shell: Debian's s6-svscan has the place of s6-supervise built in, which
+    need not be installed here; it has no part in a restart.
+    """
+
+    name = "s6"
+    about = "s6-supervise; at least 1 s between two starts, fixed; run is a sh script"
+
+    def prepare(self) -> str:
+        self._found = self.tools.debian("s6", "s6-supervise")
+        return self._found.version
+
+    def configure(self, place: Place) -> Command:
+        _services(place)
+        supervise = f"{shlex.quote(self._found.command)} services/"
+        script = "".join(f"{supervise}{name} &\n" for name in place.names) + "wait\n"
+        return Command(argv=["/bin/sh", str(place.write("all", script))], env=self._found.env)
+
+
+def _services(place: Place) -> None:
+    """Write a service directory per worker."""
+    for name in place.names:
+        # `run` is a shell script in every manual of theirs; its shell is part of the restart
+        script = f"#!/bin/sh\nexec {shlex.join(place.argv(name))}\n"
+        place.write(f"services/{name}/run", script, 0o700)
