@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import ClassVar
 import msgspec
 
 from benchmarks.workers.fetch import Tools
-from benchmarks.workers.keeper import descendants, die_with_parent, end_all
+from benchmarks.workers.keeper import die_with_parent, end_all, family
 from benchmarks.workers.stamps import TroubleError
 
 ROUNDS_OF_ENDING = 50
@@ -127,7 +126,7 @@ class Contestant:
 
     def own(self, workers: set[int]) -> set[int]:
         """Return the pids of the supervisor's own processes: all that are not its workers."""
-        return descendants(os.getppid()) - workers - {os.getpid()}
+        return family() - workers
 
     def end(self, workers: set[int]) -> None:
         """End the supervisor first, then its workers, until nobody is left.
@@ -136,7 +135,7 @@ class Contestant:
             TroubleError: somebody cannot be ended.
         """
         for _ in range(ROUNDS_OF_ENDING):
-            left = descendants(os.getppid()) - {os.getpid()}
+            left = family()
             if not left:
                 self._main = None
                 return

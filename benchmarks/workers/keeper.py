@@ -26,20 +26,26 @@ DESCRIPTORS = 8192
 """Soft limit of open files for all; some supervisors close every number up to it in each child."""
 
 _libc = ctypes.CDLL(None)
+_roots: set[int] = set()
+"""The keeper and the benchmark. Remembered, never asked for: when the keeper is gone our parent is
+process 1, and everybody on the machine below it."""
 
 
 def kept(work: Callable[[Path], int]) -> int:
     """Run `work` with a folder of its own, which does not stay either; return its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="healmon-bench-"))
     _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    keeper = os.getpid()
     child = os.fork()
     if child == 0:
+        _roots.update((keeper, os.getpid()))
         die_with_parent(signal.SIGTERM)
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         _leave(work, folder)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells the child, too
     signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
     code = _wait_for(child)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_all(descendants(os.getpid()))
     shutil.rmtree(folder, ignore_errors=True)
     return code
@@ -91,6 +97,11 @@ def descendants(root: int) -> set[int]:
         fresh = [child for parent in fresh for child in children.get(parent, ())]
         found.update(fresh)
     return found - dead
+
+
+def family() -> set[int]:
+    """Return the pids of all that the benchmark started and left, but not its own."""
+    return set[int]().union(*map(descendants, _roots)) - _roots
 
 
 def end_all(pids: Iterable[int], number: int = signal.SIGKILL) -> set[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks.workers import __main__ as bench
-from benchmarks.workers import gauge, results, table
+from benchmarks.workers import gauge, keeper, results, table
 from benchmarks.workers.measure import Plan, Raw, _share
 from tests.helpers.wait import until
 
@@ -113,6 +113,17 @@ def test_the_table_says_what_was_not_measured_and_what_went_wrong():
     assert "healmon, N=3: NOT MEASURED TO THE END: it hangs" in text
     assert "healmon, N=3: 1 starts that nothing called for" in text
     assert "2.00x" in text
+
+
+def test_only_descendants_are_ours_to_end():
+    assert keeper.family() == set()  # no keeper, no family: never everybody below process 1
+    nest = "import subprocess, sys; subprocess.run(['sleep', '60'])"
+    with subprocess.Popen([sys.executable, "-c", nest]) as child:
+        (grandchild,) = until(lambda: keeper.descendants(child.pid), what="its child")
+        assert child.pid in keeper.descendants(os.getpid())
+        assert keeper.end_all([grandchild]) == set()
+        child.wait(10)
+    assert not keeper.descendants(child.pid)
 
 
 def mine(folder: Path) -> list[str]:
