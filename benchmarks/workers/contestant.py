@@ -134,13 +134,15 @@ class Contestant:
         Raises:
             TroubleError: somebody cannot be ended.
         """
+        left = family()
         for _ in range(ROUNDS_OF_ENDING):
+            end_all(left - workers or left)
             left = family()
             if not left:
-                self._main = None
-                return
-            end_all(left - workers or left)
-        raise TroubleError(f"{self.name} cannot be ended: pids {sorted(left)[:5]}")
+                break
+        self._main = None
+        if left:
+            raise TroubleError(f"{self.name} cannot be ended: pids {sorted(left)[:5]}")
 
 
 def tail(place: Place, lines: int = 3) -> str:

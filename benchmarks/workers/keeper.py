@@ -14,6 +14,7 @@ import shutil
 import signal
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -60,8 +61,8 @@ def _leave(work: Callable[[Path], int], folder: Path) -> None:
         code = wish.code if isinstance(wish.code, int) else 1
     except KeyboardInterrupt:
         code = 130
-    except BaseException:  # noqa: BLE001 - told, then the keeper cleans up
-        sys.excepthook(*sys.exc_info())
+    except BaseException as error:  # noqa: BLE001 - told, then the keeper cleans up
+        traceback.print_exception(error)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)

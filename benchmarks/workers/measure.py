@@ -102,12 +102,14 @@ class Session:
     def run(self, number: int) -> None:
         """Measure round `number`; trouble is noted, and the contestant ended all the same."""
         try:
-            self._measure(number)
+            try:
+                self._measure(number)
+            finally:
+                self._contestant.end(self._workers())
         except TroubleError as error:
             said = tail(self._place)
             self._raw.trouble = f"{error}; its last words: {said[-300:]}" if said else str(error)
         finally:
-            self._contestant.end(self._workers())
             self._stamps.close()
             shutil.rmtree(self._place.folder, ignore_errors=True)
 
