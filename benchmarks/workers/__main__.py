@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import resource
 import sys
@@ -124,18 +125,24 @@ def prepared(
 
 
 def measured(able: dict[str, Contestant], plan: Plan, folder: Path) -> dict[str, dict[str, Raw]]:
-    """Return the raw measures by contestant and count; contestants take turns in every round."""
+    """Return the raw measures by contestant and count; contestants take turns in every round.
+
+    Ctrl-C ends it early: what was measured by then is not lost.
+    """
     raws: dict[str, dict[str, Raw]] = {name: {} for name in able}
-    for number in range(plan.rounds):
-        for count in plan.counts:
-            for name, contestant in able.items():
-                raw = raws[name].setdefault(str(count), Raw())
-                if raw.trouble:
-                    continue
-                say(f"round {number + 1} of {plan.rounds}, N={count}: {name}")
-                Session(contestant, plan, count, folder / name, raw).run(number)
-                if raw.trouble:
-                    say(f"  {raw.trouble}")
+    turns = itertools.product(range(plan.rounds), plan.counts, able.items())
+    for number, count, (name, contestant) in turns:
+        raw = raws[name].setdefault(str(count), Raw())
+        if raw.trouble:
+            continue
+        say(f"round {number + 1} of {plan.rounds}, N={count}: {name}")
+        try:
+            Session(contestant, plan, count, folder / name, raw).run(number)
+        except KeyboardInterrupt:
+            raw.trouble = "interrupted"
+            return raws
+        if raw.trouble:
+            say(f"  {raw.trouble}")
     return raws
 
 
