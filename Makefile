@@ -9,7 +9,7 @@ JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format screenshots clean tmux
+.PHONY: help run test test-fast check format bench-workers screenshots clean tmux
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -33,6 +33,9 @@ check: $(STAMP) ## lint, format, types, import rules
 format: $(STAMP) ## put the code into its form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench-workers: $(STAMP) ## crash to ready, memory, idle cost against the peers (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.workers $(BENCH)
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

@@ -165,11 +165,12 @@ def test_where_nothing_was_ever_started_stands_nothing(world: World) -> None:
     assert world.shims.look(world.place("nobody")) is None
 
 
-def test_an_exit_code_stands_there_for_whoever_comes(world: World) -> None:
-    worker = world.start("exits 7").worker
+@pytest.mark.parametrize(("kind", "code"), [("exits 7", 7), ("done", 0)])
+def test_an_exit_code_stands_there_for_whoever_comes(world: World, kind: str, code: int) -> None:
+    worker = world.start(kind).worker
     shim = over(world)
     (end,) = shim.ends
-    assert (end.identity, end.ended, end.main, end.oom) == (worker, Ended(code=7), True, False)
+    assert (end.identity, end.ended, end.main, end.oom) == (worker, Ended(code=code), True, False)
     assert end.wall >= shim.wall
     assert end.max_rss > 0
     assert (shim.alive, shim.worker) == (False, worker)

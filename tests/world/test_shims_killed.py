@@ -192,6 +192,16 @@ def test_no_zombie_stays_and_the_nursery_goes_with_its_line(farm: Farm) -> None:
     assert caught.value.host_fault
 
 
+def test_a_nursery_that_died_is_taken_leave_of_by_the_next_look(farm: Farm) -> None:
+    shim = farm.run(SLEEP)
+    nursery = farm.nursery()
+    os.kill(nursery, signal.SIGKILL)
+    until(lambda: not alive(nursery), what="its end")
+    assert farm.look() == shim
+    assert not Path(f"/proc/{nursery}").exists()
+    assert farm.run(SLEEP, name="other").alive
+
+
 def states(parent: int) -> list[str]:
     found = [f.state for f in SystemProcesses().everyone() if f.parent == parent]
     return ["S" if state in "RSD" else state for state in found]

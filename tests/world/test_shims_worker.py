@@ -448,6 +448,21 @@ def test_a_lock_without_a_record_is_unknown_and_names_its_holder(farm: Farm) -> 
     assert farm.shims.look(farm.place()) is None
 
 
+def test_a_removed_lock_file_lets_no_second_copy_in(farm: Farm) -> None:
+    shim = farm.run(DAEMON)
+    until(lambda: farm.look().ends, what="the end of the program")
+    until(lambda: len(farm.below(shim)) == 1, what="the daemon")
+    lock = Path(farm.place(), "instance.lock")
+    lock.unlink()
+    assert (farm.look().alive, farm.look().locked) == (True, True)
+    with pytest.raises(VetoError, match=f"without a lock file: pid {shim.shim.pid}"):
+        farm.run(SLEEP, number=2)
+    assert not lock.exists()
+    farm.kill(farm.below(shim)[0])
+    farm.over()
+    assert farm.run(SLEEP, number=2).number == 2
+
+
 def test_lines_of_another_version_are_left_out(farm: Farm) -> None:
     farm.start("/bin/false")
     farm.over()

@@ -104,12 +104,16 @@ def _set_aside(fd: int, path: str, start: int, end: int) -> None:
 
 def _take_out(fd: int, begin: int, cut: int, line: int) -> int:
     """Free what lies before `cut`; returns how many bytes that were."""
+    if _range(fd, _COLLAPSE_RANGE, cut):
+        rest = 0
+    elif _range(fd, _PUNCH_HOLE | _KEEP_SIZE, cut):
+        rest = cut
+    else:
+        return 0
     if line > cut:
-        # it is in NAME.1 as a whole; only in place, so that nothing appended can be hit
-        os.pwrite(fd, b" " * (line - cut - 1) + b"\n", cut)
-    if _range(fd, _COLLAPSE_RANGE, cut) or _range(fd, _PUNCH_HOLE | _KEEP_SIZE, cut):
-        return cut - begin
-    return 0
+        # in place, so that nothing appended can be hit
+        os.pwrite(fd, b" " * (line - cut - 1) + b"\n", rest)
+    return cut - begin
 
 
 def _range(fd: int, mode: int, end: int) -> bool:

@@ -121,6 +121,15 @@ class NurseryLine:
         nursery = self._nursery
         return None if nursery is None else nursery.pid
 
+    def reap(self) -> None:
+        """Take leave of a nursery that has died, so that it does not stay a zombie."""
+        if self._lock.acquire(blocking=False):
+            try:
+                if self._nursery is not None and self._nursery.gone():
+                    self._nursery = None
+            finally:
+                self._lock.release()
+
     def ask(self, order: bytes) -> bytes:
         """Return what the shim answers to an order from `frame`.
 
@@ -137,7 +146,6 @@ class NurseryLine:
             except ConnectionError:
                 self._take_leave()
             except TimeoutError:
-                self._let_go(self._nursery)
                 message = f"no shim has started it within {self._deadline:g} s"
                 raise SpawnError(message, host_fault=True) from None
             except OSError as error:
@@ -152,30 +160,28 @@ class NurseryLine:
                 desk.settimeout(0.0)
                 # what is there already needs no second wait for it
                 sent = desk.send(order)
-                self._hand_over(theirs, until)
-            if sent < len(order):
-                desk.settimeout(_left(until))
-                desk.sendall(order[sent:])
-            answer = b""
-            while not answer.endswith(b"\n"):
-                desk.settimeout(_left(until))
-                part = desk.recv(4096)  # a reset when the order was not read
-                if not part:
-                    message = "the shim ended before it said whether the program runs"
-                    raise SpawnError(message, host_fault=True)
-                answer += part
-        return answer
+                nursery = self._hand_over(theirs, until)
+            try:
+                return _served(desk, order[sent:], until)
+            except TimeoutError:
+                with self._lock:
+                    self._drop(nursery)
+                raise
 
-    def _hand_over(self, desk: socket.socket, until: float) -> None:
+    def _hand_over(self, desk: socket.socket, until: float) -> _Nursery:
         with self._lock:
             if self._closed:
                 raise SpawnError("the nursery has been sent away", host_fault=True)
             self._leaving = [one for one in self._leaving if not one.gone()]
             if self._nursery is not None and self._nursery.gone():
                 self._nursery = None
-            if self._nursery is None:
-                self._nursery = _Nursery()
-            self._nursery.hand_over(desk, _left(until))
+            nursery = self._nursery = self._nursery or _Nursery()
+            try:
+                nursery.hand_over(desk, _left(until))
+            except TimeoutError:
+                self._drop(nursery)
+                raise
+            return nursery
 
     def _take_leave(self) -> None:
         """Give a nursery that is dying the moment it needs: the next order must not get it."""
@@ -183,14 +189,13 @@ class NurseryLine:
             if self._nursery is not None and self._nursery.gone(DYING):
                 self._nursery = None
 
-    def _let_go(self, nursery: _Nursery | None) -> None:
-        """Have done with a nursery that hangs."""
-        with self._lock:
-            if nursery is not None and nursery is self._nursery:
-                self._nursery = None
-                nursery.kill()
-                if not nursery.gone(GRACE):
-                    self._leaving.append(nursery)
+    def _drop(self, nursery: _Nursery) -> None:
+        """Have done with a nursery that hangs, unless somebody else had."""
+        if nursery is self._nursery:
+            self._nursery = None
+            nursery.kill()
+            if not nursery.gone(GRACE):
+                self._leaving.append(nursery)
 
     def close(self) -> None:
         """Send the nursery away; returns when it is gone, or cannot be made to go."""
@@ -202,6 +207,27 @@ class NurseryLine:
                 if not nursery.gone(GRACE):
                     nursery.kill()
                     nursery.gone(GRACE)
+
+
+def _served(desk: socket.socket, rest: bytes, until: float) -> bytes:
+    """Return the answer to an order, the rest of which is still to be sent.
+
+    Raises:
+        ConnectionError: nobody has read the order, or not all of it.
+        SpawnError: somebody has, and ended without an answer.
+    """
+    if rest:
+        desk.settimeout(_left(until))
+        desk.sendall(rest)
+    answer = b""
+    while not answer.endswith(b"\n"):
+        desk.settimeout(_left(until))
+        part = desk.recv(4096)  # a reset when what we sent was not read
+        if not part:
+            message = "the shim ended before it said whether the program runs"
+            raise SpawnError(message, host_fault=True)
+        answer += part
+    return answer
 
 
 def _left(until: float) -> float:

@@ -188,7 +188,7 @@ def argv_of(directory: int) -> list[bytes]:
 
 
 def children_of(pid: int) -> set[int]:
-    """Return the pids of the children of a process; none when it or the kernel shows none."""
+    """Return the pids of the children that the first thread of a process has; none when unknown."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children", "rb") as file:  # noqa: PTH123 - a path per pid is dear
             return {int(child) for child in file.read().split()}

@@ -3,7 +3,13 @@
 A shim leads a session and process group of its own, holds the worker's instance lock, is the
 reaper of everything its worker leaves behind, and writes down how it started and how each process
 ended. It needs no healmon: whoever comes later reads what it wrote. Its folder is `workers/NAME` in
-the state directory.
+the state directory:
+
+* `instance.lock`: held (an open-file-description lock) by the shim and, by an open descriptor, by
+  all it started that has not closed it. The file stays; only the lock counts.
+* `shim.json`: the newest start. It is written once the program runs, so for a moment, or when the
+  shim is killed in it, the lock is held and no record tells by whom.
+* `ends.jsonl`: the newest ends, those of earlier starts among them, known by their identities.
 """
 
 from __future__ import annotations
@@ -38,7 +44,7 @@ class ShimEnd(msgspec.Struct, frozen=True, kw_only=True):
         wall: when, in wall seconds.
         main: it was the program that was started, not something that it left behind.
         cpu_seconds: user and system time of it and of its reaped children.
-        max_rss: bytes, of the largest of them.
+        max_rss: bytes, of the largest of them; never less than what a shim has before exec (10 MB).
         oom: the kernel killed something for want of memory while it ran, in its cgroup, or on the
             host; with SIGKILL that is the cause.
     """
@@ -60,8 +66,9 @@ class Shim(msgspec.Struct, frozen=True, kw_only=True):
         shim: the shim itself.
         worker: the program that was started.
         wall: when, in wall seconds.
-        alive: the shim lives: something below it lives, too.
-        locked: somebody holds the instance lock: the shim, or what it started.
+        alive: the shim lives and holds the lock: something below it lives, too.
+        locked: somebody holds the instance lock: the shim, or what it started. With a number that
+            is not the newest order's, that one is being started.
         ends: the newest ends, oldest first.
     """
 
@@ -83,23 +90,33 @@ class Shims(Protocol):
         Raises:
             SpawnError: it could not be started; `host_fault` tells whether the host, not the
                 command, is to blame.
-            VetoError: the instance lock is held: one copy lives already; says who holds it.
+            VetoError: one copy lives already: it holds the instance lock, or is the worker of the
+                newest record; says who it is. A shim that only takes leave of its dead worker is
+                waited for.
         """
         ...
 
     def look(self, folder: str) -> Shim | None:
         """Return what stands in a folder; None when nothing was ever started there.
 
+        A shim that is about to write down its worker's end is given a moment to do so.
+
         Raises:
-            ProbeError: it cannot be read.
+            ProbeError: it cannot be read, or somebody holds the instance lock without a record.
         """
         ...
 
     def trim(self, log_path: str, limit: int) -> int:
         """Free the older part of an output log above `limit` bytes, without losing a new line.
 
+        Its newest `limit / 2` bytes stay; what went before them, up to `limit`, is in `NAME.1`.
+        Offsets into the log change (or, where it has a hole now, do not).
+
         Returns:
-            How many bytes were freed.
+            How many bytes were freed; 0 where the file system has no way to.
+
+        Raises:
+            OSError: the older part cannot be kept; nothing was freed.
         """
         ...
 

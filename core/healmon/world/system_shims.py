@@ -86,6 +86,9 @@ class SystemShims:
                 raise VetoError(f"one copy lives already: {_named([begun.worker.pid])}")
             if not self._lives(begun.shim):
                 return 0.0
+            if not os.path.exists(_lock(folder)):  # noqa: PTH110 - hot
+                # somebody removed it: a new one would let in a second copy
+                raise VetoError(f"its shim lives without a lock file: pid {begun.shim.pid}")
         except ProbeError as error:
             message = f"cannot tell whether it is up already: {error}"
             raise SpawnError(message, host_fault=True) from error
@@ -124,7 +127,7 @@ class SystemShims:
         Raises:
             ProbeError: it cannot be read, or somebody holds the instance lock without a record.
         """
-        locked = False
+        self._line.reap()
         try:
             begun = shimrecords.begun(folder)
         except ProbeError:
@@ -140,12 +143,18 @@ class SystemShims:
         while True:
             # in this order: what ends meanwhile is seen alive, or its end is seen
             alive, working = self._lives(begun.shim), self._lives(begun.worker)
-            locked = instancelock.held(_lock(folder))
+            locked = self._locked(folder, alive=alive)
             ends = shimrecords.ends(folder)
             told = working or any(end.identity == begun.worker for end in ends)
             if told or not (alive and locked) or process_seconds() > until:
                 return _shim(begun, alive=alive and locked, locked=locked, ends=ends)
             self._wait(begun.shim, _GLANCE)
+
+    @staticmethod
+    def _locked(folder: str, *, alive: bool) -> bool:
+        """Return whether an instance lock is held; a removed file's is, while its shim lives."""
+        path = _lock(folder)
+        return instancelock.held(path) or (alive and not os.path.exists(path))  # noqa: PTH110 - hot
 
     def _lives(self, identity: Identity) -> bool:
         if identity.boot != self._boot:
