@@ -142,7 +142,7 @@ def taken(known: Snapshot, seen: Seen, memories: Mapping[str, Memory], now: floa
         for name, one in seen.workers.items()
         if one.record is not None
         and one.record.number > memories[name].attempt
-        and (one.acting or spawned(one.record))
+        and (spawned(one.record) or (one.acting and one.record.verb != "stop"))
     }
     planned = [view.due for name, view in plans.items() if name not in begun]
     in_flight = sum(1 for view in plans.values() if under_way(view, now))

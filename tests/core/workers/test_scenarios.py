@@ -13,14 +13,16 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock
 from healmon.config.settings import HOUR
 from healmon.errors import SpawnError
 from healmon.plans import describe
+from healmon.workers import offers
 from healmon.workers.breaker import CANNOT_RUN
-from healmon.workers.model import Blocker, Check, Use, WorkerSeen
+from healmon.workers.model import Blocker, Check, Use, Wish, WorkerSeen
 from healmon.world.processes import Ended
 from healmon.world.shims import ShimEnd
 from healmon.world.simulated.processes import Program
@@ -202,8 +204,6 @@ def test_10_a_new_healmon_adopts_them_all_and_knows_how_each_one_ended() -> None
 
 
 def ev_wish(desired: str, number: int = 1):
-    from healmon.workers.model import Wish
-
     return Wish(number=number, desired=desired, wall=0.0, origin="you")
 
 
@@ -321,8 +321,6 @@ def test_11_a_trial_that_was_cut_short_is_still_due() -> None:
 
 
 def test_11_a_person_may_ask_for_something_else_under_a_new_number() -> None:
-    from healmon.workers import offers
-
     judging, seen = cut_short(phase="stopping")
     judging.look(up(10, 2000.0, record=seen.record))
     plan = offers.offered("stop", judging.workers[0], judging.facts(), judging.memory())
@@ -648,8 +646,6 @@ def test_22_a_persons_stop_wins_in_every_wait_within_one_look(waiting: str) -> N
     judging.look(*ending, after=1.0)
     assert judging.state() == waiting
     first, second = ending
-    from msgspec.structs import replace
-
     for _ in range(3):
         judging.look(replace(first, wish=ev_wish("down")), second, after=1000.0)
         assert judging.state() == "down"
@@ -727,8 +723,6 @@ def test_24_the_trial_of_a_quarantine_waits_for_its_dependency() -> None:
 
 
 def test_24_a_stop_says_who_builds_on_it_and_the_order_to_stop_all() -> None:
-    from healmon.workers import offers
-
     base = a_worker(name="base")
     api = a_worker(name="api", after=("base",))
     web = a_worker(name="web", after=("api",))
