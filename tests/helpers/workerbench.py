@@ -98,6 +98,8 @@ class Bench:
         self.outcomes: list[str] = []
         self.steps: list[str] = []
         self.wakes = 0
+        self.rounds = (0.0, 0)
+        """Steady time of the newest look, and how many there were at that very moment."""
         self.due: dict[str, tuple[float, Plan]] = {}
         self.diagnosis = Diagnosis(())
         self.on_step: Callable[[str], None] = lambda _: None
@@ -137,6 +139,8 @@ class Bench:
         """Look, judge, fold; plans are made, not carried out."""
         seen = self.see(await self.healer.look())
         now = self.clock.read()
+        same = self.rounds[0] == now.steady
+        self.rounds = (now.steady, self.rounds[1] + 1 if same else 1)
         self.diagnosis = self.healer.diagnose(seen, self.snapshot, now)
         for component in self.diagnosis.hold:
             if component in self.due:

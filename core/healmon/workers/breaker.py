@@ -98,6 +98,7 @@ def noted(worker: Worker, memory: Memory, now: Reading, why: str, lived: float) 
         fell=now.steady,
         row=memory.row + 1,
         hosts=0,
+        cuts=0,
         longest=max(memory.longest, lived),
         why=why,
     )
@@ -149,9 +150,8 @@ def cut_short(worker: Worker, memory: Memory, now: Reading, why: str, jitter: fl
 
     One that is cut short again waits: perhaps it is what ends healmon.
     """
-    row = max(1, memory.row) + memory.hosts - 1
-    seconds = delay(worker, row, jitter) if memory.hosts else 0.0
-    return _retry(replace(memory, hosts=memory.hosts + 1, why=why), now, seconds)
+    seconds = delay(worker, max(1, memory.row) + memory.cuts - 1, jitter) if memory.cuts else 0.0
+    return _retry(replace(memory, cuts=memory.cuts + 1, why=why), now, seconds)
 
 
 def quarantined(worker: Worker, memory: Memory, now: Reading, why: str) -> Memory:
@@ -225,6 +225,7 @@ def forgiven(memory: Memory) -> Memory:
         chance=False,
         row=0,
         hosts=0,
+        cuts=0,
         longest=0.0,
         opened=False,
         level=0,
@@ -250,6 +251,7 @@ def stable(worker: Worker, memory: Memory, now: Reading) -> Memory:
         memory,
         row=0,
         hosts=0,
+        cuts=0,
         longest=0.0,
         opened=memory.opened and not calm,
         level=0 if calm else memory.level,

@@ -28,6 +28,7 @@ def up(look: Look, memory: Memory, match: Match) -> Memory:
             completed="",
             absent=False,
             hosts=0,
+            cuts=0,
         )
     watched = memory.row or memory.trial or memory.opened
     if watched and now.steady - memory.up_since >= look.worker.stable_after:

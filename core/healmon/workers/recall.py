@@ -34,6 +34,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         row: failures in a row since it was last stable.
         absent: it was never seen up since this row began, with a worker that was not there.
         hosts: starts in a row that the host was to blame for; they cost no budget.
+        cuts: starts in a row that healmon's own end cut short; they cost none either.
         longest: seconds of its longest life in this row.
         retry_at, retry_wall: when the next start is due.
         opened: the breaker has opened, and not been calm since.
@@ -76,6 +77,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     row: int = 0
     absent: bool = False
     hosts: int = 0
+    cuts: int = 0
     longest: float = 0.0
     retry_at: float | None = None
     retry_wall: float = 0.0

@@ -157,6 +157,7 @@ class Remedy:
             trial=order.trial,
             fresh=order.wish > 0,
             origin=origin,
+            phase="spawning",
         )
         await self._keep(worker, record)
         beat = await self._beat(worker)
@@ -185,7 +186,8 @@ class Remedy:
                 raise SpawnError(f"there is no script {clean(worker.script)}")
             with suppress(OSError):
                 notes.rotate(log, LOG_LIMIT)
-            spawned = replace(record, launched=self._processes.spawn(launch))
+            launched = self._processes.spawn(launch)
+            spawned = replace(record, launched=launched, phase="spawned")
             # in the same call: nothing may come between the process and the note of it
             self._records.put_start(worker.name, spawned)
             return spawned
