@@ -60,6 +60,8 @@ class ScriptedHealer:
         self.look_hook: Callable[[], Awaitable[None]] = nothing
         self.act_hook: Callable[[], Awaitable[None]] = nothing
         self.wake: Callable[[], None] = lambda: None
+        self.systemic: tuple[Finding, ...] = ()
+        self.hold: tuple[str, ...] = ()
 
     def start(self, wake: Callable[[], None]) -> None:
         self.wake = wake
@@ -84,7 +86,9 @@ class ScriptedHealer:
                 self.component, "unhealthy", "broken", "thing", "0", {"whole": False},
                 (finding,), self.plan(),
             )  # fmt: skip
-        return Diagnosis((verdict,), look_again=self.look_again)
+        return Diagnosis(
+            (verdict,), look_again=self.look_again, systemic=self.systemic, hold=self.hold
+        )
 
     def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
         return self.plan()

@@ -23,7 +23,7 @@ from healmon.plans import Diagnosis, Plan, Verdict, unpack
 from healmon.state import AlertView, Snapshot, apply
 from healmon.workers import budget
 from healmon.workers.healer import WorkersHealer
-from healmon.workers.model import Memory, WorkerFacts
+from healmon.workers.model import Memory, Seen, WorkerFacts
 from healmon.world.processes import Processes
 
 SCRIPT = "/srv/app/workers/task_worker.py"
@@ -74,6 +74,7 @@ class Bench:
         due: plans that wait for their moment, by component.
         on_step: called when a step has been journaled; may raise, to end healmon there.
         on_event: called with every event.
+        see: what becomes of each look before it is judged: for what no world here shows.
     """
 
     def __init__(
@@ -97,10 +98,13 @@ class Bench:
         self.outcomes: list[str] = []
         self.steps: list[str] = []
         self.wakes = 0
+        self.rounds = (0.0, 0)
+        """Steady time of the newest look, and how many there were at that very moment."""
         self.due: dict[str, tuple[float, Plan]] = {}
         self.diagnosis = Diagnosis(())
         self.on_step: Callable[[str], None] = lambda _: None
         self.on_event: Callable[[ev.Event], None] = self.events.append
+        self.see: Callable[[Seen], Seen] = lambda seen: seen
         self.healer = self.begin()
 
     def begin(self, **more: object) -> WorkersHealer:
@@ -133,8 +137,10 @@ class Bench:
 
     async def round(self) -> Diagnosis:
         """Look, judge, fold; plans are made, not carried out."""
-        seen = await self.healer.look()
+        seen = self.see(await self.healer.look())
         now = self.clock.read()
+        same = self.rounds[0] == now.steady
+        self.rounds = (now.steady, self.rounds[1] + 1 if same else 1)
         self.diagnosis = self.healer.diagnose(seen, self.snapshot, now)
         for component in self.diagnosis.hold:
             if component in self.due:

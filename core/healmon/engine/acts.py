@@ -17,6 +17,8 @@ from healmon.errors import RemedyError, VetoError
 from healmon.plans import Plan
 from healmon.text import clean
 
+VETO_PAUSE = 0.25
+"""Seconds before the same plan is tried again after a veto: a look may not see what a veto sees."""
 JOURNAL_PATIENCE = 2.0
 """Seconds an act waits for its journal row to reach the disk; then it goes on without."""
 
@@ -27,6 +29,7 @@ class _Act:
     plan: Plan
     task: asyncio.Task[str] | None = None
     waiting: bool = False
+    withdrawn: bool = False
     acting: bool = False
 
 
@@ -57,6 +60,7 @@ class Acts:
     on_settled: Callable[[], None] | None = None
     _acts: dict[str, _Act] = field(default_factory=dict[str, _Act])
     _done: set[str] = field(default_factory=set[str])
+    _vetoed: dict[str, str] = field(default_factory=dict[str, str])
     _serial: int = 0
     _closing: bool = False
 
@@ -81,6 +85,8 @@ class Acts:
             ):
                 self.stream.emit(ev.PlanRefused(replace(plan, id=self.new_id()), reason), cause)
             return
+        if self._vetoed.get(component) == plan.subject:
+            plan = replace(plan, delay=max(plan.delay, VETO_PAUSE))
         self.pursue(room, replace(plan, id=plan.id or self.new_id()), cause)
 
     def pursue(self, room: Room, plan: Plan, cause: int | None) -> asyncio.Task[str]:
@@ -103,6 +109,7 @@ class Acts:
         """Have a plan end that still waits for its moment; one whose moment has come goes on."""
         act = self._acts.get(component)
         if act is not None and act.waiting and act.task is not None:
+            act.withdrawn = True
             act.task.cancel(reason)
 
     async def call_off(self, component: str, reason: str) -> None:
@@ -136,7 +143,11 @@ class Acts:
             reason = str(error) or "healmon stopped"
             outcome, event = reason, ev.PlanAbandoned(plan.id, plan.component, reason)
         self._acts.pop(plan.component, None)
-        self._done.add(plan.component)
+        if not act.withdrawn:
+            self._done.add(plan.component)
+        self._vetoed.pop(plan.component, None)
+        if isinstance(event, ev.PlanVetoed):
+            self._vetoed[plan.component] = plan.subject
         self.stream.emit(event, cause)
         if isinstance(event, ev.ActionVerified) and event.message:
             self.stream.emit(self._note(event), cause)

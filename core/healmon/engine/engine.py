@@ -153,6 +153,8 @@ class Engine:
             deadline = process_seconds() + SETTLE
             while (tasks := self._acts.in_flight) and process_seconds() < deadline:
                 await asyncio.wait(tasks, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
+                # what waited for its turn may be planned now
+                await asyncio.gather(*(room.catch_up() for room in self._rooms))
             await asyncio.gather(*(room.round() for room in self._rooms))
             return self.snapshot
         finally:

@@ -65,6 +65,13 @@ class Room:
         """Whether a round has been asked for and not begun."""
         return self._wake.is_set()
 
+    async def catch_up(self) -> None:
+        """Make the round that has been asked for, if one has."""
+        await asyncio.sleep(0)  # who asks is heard in the next turn of the loop
+        if self._wake.is_set():
+            self._wake.clear()
+            await self.round()
+
     async def attend(self) -> None:
         """Make a round whenever woken or due, until cancelled."""
         while True:

@@ -34,6 +34,14 @@ def next_number(memory: Memory) -> int:
     return max(memory.attempt, memory.newest) + 1
 
 
+def spawned(record: StartRecord) -> bool:
+    """Return whether an act has come so far that it may have started something."""
+    if record.verb == "stop" or record.fault in {"blocked", "stop"}:
+        return False
+    early = record.phase in {"decided", "stopping", "stopped"} and record.launched is None
+    return not (early and record.outcome == "begun")
+
+
 def half_done(look: Look, memory: Memory) -> StartRecord | None:
     """Return the record of an act that a killed healmon left, and that can be gone on with."""
     record = look.one.record
@@ -93,7 +101,8 @@ def attempted(look: Look, memory: Memory) -> Memory:
         return memory
     if record.verb == "stop":
         return _stopped(look, record, memory)
-    memory = replace(memory, starts=(*memory.starts, record.steady)[-STARTS_KEPT:])
+    if spawned(record):
+        memory = replace(memory, starts=(*memory.starts, record.steady)[-STARTS_KEPT:])
     if record.outcome == "failed" and record.fault == "stop":
         return replace(memory, identity=record.old or memory.identity, why=record.reason)
     memory = _counted(look, record, memory)
@@ -124,7 +133,13 @@ def _stopped(look: Look, record: StartRecord, memory: Memory) -> Memory:
         return replace(memory, identity=record.old or memory.identity, why=record.reason)
     last = str(causes.end_of(look.one, record.old)) if record.old is not None else ""
     return replace(
-        memory, identity=None, sick="", retry_at=None, last_end=last or memory.last_end, why=""
+        memory,
+        identity=None,
+        sick="",
+        chance=False,
+        retry_at=None,
+        last_end=last or memory.last_end,
+        why="",
     )
 
 

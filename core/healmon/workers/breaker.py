@@ -98,6 +98,7 @@ def noted(worker: Worker, memory: Memory, now: Reading, why: str, lived: float) 
         fell=now.steady,
         row=memory.row + 1,
         hosts=0,
+        cuts=0,
         longest=max(memory.longest, lived),
         why=why,
     )
@@ -149,9 +150,8 @@ def cut_short(worker: Worker, memory: Memory, now: Reading, why: str, jitter: fl
 
     One that is cut short again waits: perhaps it is what ends healmon.
     """
-    row = max(1, memory.row) + memory.hosts - 1
-    seconds = delay(worker, row, jitter) if memory.hosts else 0.0
-    return _retry(replace(memory, hosts=memory.hosts + 1, why=why), now, seconds)
+    seconds = delay(worker, max(1, memory.row) + memory.cuts - 1, jitter) if memory.cuts else 0.0
+    return _retry(replace(memory, cuts=memory.cuts + 1, why=why), now, seconds)
 
 
 def quarantined(worker: Worker, memory: Memory, now: Reading, why: str) -> Memory:
@@ -182,25 +182,19 @@ def sickened(worker: Worker, memory: Memory, now: Reading, why: str, jitter: flo
     It is a failure only once the old process is ended: until then it may get well. When the
     budget has no room for that failure, the replacement is the one trial after a cool-down.
     """
-    memory = replace(memory, sick=why, why=why, fell=now.steady)
-    if not last_chance(worker, memory, now):
+    chance = memory.trial or spent(worker, memory, now, more=1)
+    memory = replace(memory, sick=why, chance=chance, why=why, fell=now.steady)
+    if not chance:
         return _retry(memory, now, delay(worker, memory.row + 1, jitter))
     if forsaken(worker, replace(memory, trials=memory.trials + memory.trial)):
         return replace(memory, retry_at=None, retry_wall=0.0)
     return _retry(memory, now, cool_down(worker, memory.level + memory.opened))
 
 
-def last_chance(worker: Worker, memory: Memory, now: Reading) -> bool:
-    """Return whether one more failure opens the breaker."""
-    return memory.trial or spent(worker, memory, now, more=1)
-
-
 def replaced(worker: Worker, memory: Memory, now: Reading, lived: float) -> Memory:
     """Return the memory after a sick process was ended: the failure counts from now on."""
-    chance = last_chance(worker, memory, now)
-    on_trial = memory.trial
-    memory = noted(worker, memory, now, memory.sick, lived)
-    memory = replace(memory, sick="", retry_at=None, retry_wall=0.0)
+    chance, on_trial = memory.chance, memory.trial
+    memory = recovered(noted(worker, memory, now, memory.sick, lived))
     if not chance:
         return memory
     level = memory.level + 1 if memory.opened else memory.level
@@ -209,7 +203,7 @@ def replaced(worker: Worker, memory: Memory, now: Reading, lived: float) -> Memo
 
 def recovered(memory: Memory) -> Memory:
     """Return the memory of one that was sick and is well again before anything was done."""
-    return replace(memory, sick="", retry_at=None, retry_wall=0.0)
+    return replace(memory, sick="", chance=False, retry_at=None, retry_wall=0.0)
 
 
 def mends_nothing(worker: Worker, code: int | None) -> bool:
@@ -228,8 +222,10 @@ def forgiven(memory: Memory) -> Memory:
         failures=(),
         fell=None,
         sick="",
+        chance=False,
         row=0,
         hosts=0,
+        cuts=0,
         longest=0.0,
         opened=False,
         level=0,
@@ -255,6 +251,7 @@ def stable(worker: Worker, memory: Memory, now: Reading) -> Memory:
         memory,
         row=0,
         hosts=0,
+        cuts=0,
         longest=0.0,
         opened=memory.opened and not calm,
         level=0 if calm else memory.level,

@@ -18,6 +18,7 @@ from typing import Final
 
 from healmon.config.settings import Monitor, Worker
 from healmon.state import PlanView, Snapshot
+from healmon.workers.attempts import spawned
 from healmon.workers.model import NAME, Memory, Seen
 
 MINUTE: Final = 60.0
@@ -140,8 +141,8 @@ def taken(known: Snapshot, seen: Seen, memories: Mapping[str, Memory], now: floa
         name: one.record.steady
         for name, one in seen.workers.items()
         if one.record is not None
-        and one.record.verb != "stop"
         and one.record.number > memories[name].attempt
+        and (spawned(one.record) or (one.acting and one.record.verb != "stop"))
     }
     planned = [view.due for name, view in plans.items() if name not in begun]
     in_flight = sum(1 for view in plans.values() if under_way(view, now))

@@ -128,7 +128,8 @@ def _down_level(mine: Judged, around: Around) -> Severity | None:
     forsaken = not up and _forsaken(mine, around.held)
     if worker.critical and (falls > 2 or late or forsaken):
         return "CRITICAL"
-    return "WARNING" if falls > 1 or late or forsaken or memory.hosts else None
+    unlucky = memory.hosts > 0 or memory.cuts > 1
+    return "WARNING" if falls > 1 or late or forsaken or unlucky else None
 
 
 def _forsaken(mine: Judged, held: str) -> bool:

@@ -172,7 +172,9 @@ def _trouble(look: Look, seen: Seen, memory: Memory) -> str:
     one = look.one
     if look.match is not None or one.trouble:
         return one.trouble if look.match is None else ""
-    if seen.veiled and memory.identity is not None and memory.identity.boot == seen.boot:
+    former = memory.identity
+    told = any(end.identity == former for end in one.ends)
+    if seen.veiled and former is not None and former.boot == seen.boot and not told:
         return "/proc does not show all processes: whether it lives cannot be told"
     shim = one.shim
     if shim is None or one.acting or one.blockers or shim.alive or shim.shim.boot != seen.boot:
@@ -229,7 +231,7 @@ def _settled(look: Look, before: Memory, memory: Memory) -> Memory:
         return replace(memory, well=causes.settings_of(look.worker))
     if look.goal == "maintenance":
         memory = replace(memory, fell=before.fell)
-    newer = memory.failures[-1:] != before.failures[-1:]
-    if newer or memory.fell not in (before.fell, None):
+    newer = memory.failures[-1:] != before.failures[-1:] or memory.why != before.why
+    if newer and memory.why:
         return replace(memory, cause=causes.told(look.worker, look.one, memory))
     return memory

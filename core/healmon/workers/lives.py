@@ -28,6 +28,7 @@ def up(look: Look, memory: Memory, match: Match) -> Memory:
             completed="",
             absent=False,
             hosts=0,
+            cuts=0,
         )
     watched = memory.row or memory.trial or memory.opened
     if watched and now.steady - memory.up_since >= look.worker.stable_after:
@@ -47,6 +48,7 @@ def _another(look: Look, memory: Memory, match: Match) -> Memory:
         up_since=look.now.steady - facts.age,
         proved=record.level if ours and record is not None else "",
         sick="",
+        chance=False,
         # somebody started it while the breaker was open: that is its trial
         trial=memory.trial or memory.quarantined,
     )
@@ -72,11 +74,13 @@ def down(look: Look, memory: Memory) -> Memory:
         memory = replace(memory, completed="", down_since=None)  # every boot begins anew
     if memory.down_since is None:
         memory = replace(memory, down_since=now.steady, down_wall=round(now.wall, 1))
-        if former is None and not memory.row and not memory.completed:
+        untold = not memory.row and memory.retry_at is None and not memory.completed
+        if former is None and untold:
             return _absent(look, memory, "it is not running")
     if former is None:
         return memory
-    sick, memory = memory.sick, replace(memory, identity=None, sick="", proved="")
+    sick = memory.sick
+    memory = replace(memory, identity=None, sick="", chance=False, proved="")
     if look.boot and former.boot != look.boot:
         why = "the host was restarted"
         memory = replace(memory, completed="", last_end=why)

@@ -42,8 +42,7 @@ def due(mine: Judged, now: Reading) -> float | None:
         case _:  # unhealthy
             if not memory.sick or at is None or mine.look.goal == "down":
                 return None
-            last = breaker.last_chance(mine.look.worker, memory, now)
-            return at if at <= now.steady or not last else None
+            return at if at <= now.steady or not memory.chance else None
 
 
 def planned(mine: Judged, now: Reading, at: float, turn: str = "") -> Plan:
@@ -58,7 +57,7 @@ def planned(mine: Judged, now: Reading, at: float, turn: str = "") -> Plan:
     if mine.half is not None:
         plan = _finish_plan(mine)
     elif mine.state == "unhealthy":
-        plan = _replace_plan(mine, now)
+        plan = _replace_plan(mine)
     else:
         plan = _start_plan(mine, now)
     why = f"{plan.why}; {turn}" if turn else plan.why
@@ -83,15 +82,19 @@ def _start_plan(mine: Judged, now: Reading) -> Plan:
     return _plan(worker, memory, order, why, (*map(_orphan_step, orphans), start_step(worker)))
 
 
-def _replace_plan(mine: Judged, now: Reading) -> Plan:
+def _replace_plan(mine: Judged) -> Plan:
     """Return the plan to end a worker that does not work, and to start it anew."""
     worker, memory, identity = mine.look.worker, mine.memory, mine.look.identity
     assert identity is not None
-    trial = breaker.last_chance(worker, memory, now)
-    number = next_number(memory)
-    order = Order(verb="restart", number=number, identity=identity, trial=trial, sick=True)
+    order = Order(
+        verb="restart",
+        number=next_number(memory),
+        identity=identity,
+        trial=memory.chance,
+        sick=True,
+    )
     why = f"{memory.sick}; unless it is well again by then, it is replaced"
-    if trial:
+    if memory.chance:
         why += ": one trial"
     return _plan(worker, memory, order, why, (stop_step(worker, identity.pid), start_step(worker)))
 

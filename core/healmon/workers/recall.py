@@ -30,9 +30,11 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         fell: steady time of its newest failure, whoever was to blame, that no storm has claimed.
         storm: steady time at which the storm began that it is in.
         sick: why it is to be replaced although it lives.
+        chance: that opens the breaker: what replaces it is the one trial after the cool-down.
         row: failures in a row since it was last stable.
         absent: it was never seen up since this row began, with a worker that was not there.
         hosts: starts in a row that the host was to blame for; they cost no budget.
+        cuts: starts in a row that healmon's own end cut short; they cost none either.
         longest: seconds of its longest life in this row.
         retry_at, retry_wall: when the next start is due.
         opened: the breaker has opened, and not been calm since.
@@ -71,9 +73,11 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     fell: float | None = None
     storm: float | None = None
     sick: str = ""
+    chance: bool = False
     row: int = 0
     absent: bool = False
     hosts: int = 0
+    cuts: int = 0
     longest: float = 0.0
     retry_at: float | None = None
     retry_wall: float = 0.0

@@ -11,6 +11,7 @@ from healmon import events as ev
 from healmon.clock import ManualClock
 from healmon.engine import Engine, Run
 from healmon.errors import ProbeError, RemedyError, VetoError
+from healmon.plans import Finding
 from healmon.report import exit_code
 from healmon.state import replay
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer
@@ -191,6 +192,125 @@ def test_every_plan_ends_in_exactly_one_outcome(error, kind):
     assert [type(o) for o in outcomes] == [kind]
     assert not snapshot.plans
     assert exit_code(snapshot) == 1
+
+
+def test_a_plan_that_waits_is_called_off_when_its_healer_thinks_otherwise_and_planned_anew():
+    healer = ScriptedHealer(broken=True, delay=30.0)
+    engine, journal, clock = build(healer)
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        assert [p.plan.delay for p in engine.snapshot.plans.values()] == [30.0]
+        await reach(lambda: engine._acts._acts["things:one"].waiting)
+        healer.hold, healer.delay = (healer.component,), 90.0
+        await engine.cycle()
+        await reach(lambda: not engine.snapshot.plans)
+        healer.hold = ()
+        await engine.cycle()
+        assert [p.plan.delay for p in engine.snapshot.plans.values()] == [90.0]
+        clock.advance(90.0)
+        await reach(lambda: not engine.snapshot.plans)
+        await engine._close()
+
+    asyncio.run(scenario())
+    (abandoned,) = journal.all(ev.PlanAbandoned)
+    assert abandoned.reason == "the newest look says otherwise"
+    assert len(journal.all(ev.ActionVerified)) == 1
+
+
+def test_a_plan_whose_moment_has_come_is_not_called_off():
+    healer = ScriptedHealer(broken=True)
+    engine, journal, _ = build(healer)
+    acting, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow():
+        acting.set()
+        await go_on.wait()
+
+    healer.act_hook = slow
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        await acting.wait()
+        healer.hold = (healer.component,)
+        await engine.cycle()
+        go_on.set()
+        await reach(lambda: not engine.snapshot.plans)
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert not journal.all(ev.PlanAbandoned)
+    assert len(journal.all(ev.ActionVerified)) == 1
+
+
+def test_what_is_wrong_with_all_of_them_is_an_alert_of_healmon_by_its_healer():
+    healer = ScriptedHealer()
+    other = ScriptedHealer("others")
+    engine, journal, _ = build(healer, other)
+    healer.systemic = (Finding("storm", "CRITICAL", "many at once", {"n": 3}),)
+
+    async def scenario():
+        await engine._open()
+        for _ in range(3):
+            await engine.cycle()
+        (alert,) = engine.snapshot.alerts.values()
+        assert (alert.key, alert.component) == ("box/things/healmon/storm", "healmon")
+        assert alert.severity == "CRITICAL"
+        assert "healmon" not in engine.snapshot.components
+        healer.systemic = ()
+        await engine.cycle()
+        assert not engine.snapshot.alerts
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert len(journal.all(ev.AlertOpened)) == 1, "one alert, however many looks"
+
+
+def test_a_plan_that_was_vetoed_is_not_tried_again_in_a_tight_circle():
+    healer = ScriptedHealer(broken=True)
+    engine, journal, clock = build(healer)
+
+    async def veto():
+        raise VetoError("not now")
+
+    healer.act_hook = veto
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        await reach(lambda: not engine.snapshot.plans)
+        await engine.cycle()
+        assert [p.plan.delay for p in engine.snapshot.plans.values()] == [0.25]
+        clock.advance(1.0)
+        await reach(lambda: not engine.snapshot.plans)
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert len(journal.all(ev.PlanVetoed)) == 2
+
+
+def test_once_waits_also_for_those_whose_turn_comes_after_another():
+    first, second = ScriptedHealer("first", broken=True), ScriptedHealer("second")
+    # the second has something to do only once the first is mended
+    look = second.look
+
+    async def later():
+        second.broken = not first.broken and second.looks < 3
+        return await look()
+
+    second.look = later
+    mended = first.carry_out
+
+    async def carry_out(plan, hand):
+        proof = await mended(plan, hand)
+        second.wake()
+        return proof
+
+    first.carry_out = carry_out
+    _, journal = once(first, second)
+    assert {e.component for e in journal.all(ev.ActionVerified)} == {"first:one", "second:one"}
 
 
 def test_after_a_failure_the_same_action_cools_down():

@@ -256,10 +256,10 @@ def test_the_fifth_that_hangs_is_replaced_by_one_trial_after_the_cool_down() -> 
         memory = breaker.replaced(WORKER, sick, at(steady), lived=60.0)
         assert not memory.trial
     sick = breaker.sickened(WORKER, memory, at(400.0), "hung", 0.0)
-    assert breaker.last_chance(WORKER, memory, at(400.0))
+    assert sick.chance
     assert sick.retry_at == 400.0 + 900.0
-    memory = breaker.replaced(WORKER, sick, at(500.0), lived=60.0)
+    memory = breaker.replaced(WORKER, sick, at(2000.0), lived=60.0)
     assert (memory.trial, memory.opened, memory.level) == (True, True, 0)
-    sick = breaker.sickened(WORKER, memory, at(600.0), "hung", 0.0)
-    assert sick.retry_at == 600.0 + 1800.0, "a trial that hangs opens it for twice as long"
-    assert breaker.replaced(WORKER, sick, at(2400.0), lived=60.0).trials == 1
+    sick = breaker.sickened(WORKER, memory, at(2100.0), "hung", 0.0)
+    assert sick.retry_at == 2100.0 + 1800.0, "a trial that hangs opens it for twice as long"
+    assert breaker.replaced(WORKER, sick, at(3900.0), lived=60.0).trials == 1

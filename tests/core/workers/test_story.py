@@ -6,7 +6,6 @@ import asyncio
 import itertools
 import os
 import signal
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -15,42 +14,13 @@ from healmon import events as ev
 from healmon.clock import ManualClock
 from healmon.errors import DataError, SpawnError
 from healmon.world.processes import Ended, Launch
-from healmon.world.simulated.processes import Program, SimulatedProcesses
+from healmon.world.simulated.processes import Program
+from tests.helpers.witness import WatchedWorld
 from tests.helpers.workerbench import ARGV, SCRIPT, Bench, a_worker
-
-HOUR = 3600.0
-DIES_AT_ONCE = Program(lives=0.0, end=Ended(code=1))
-STAYS = Program()
-Scene = Callable[[Bench, SimulatedProcesses], Awaitable[None]]
+from tests.helpers.workerplay import DIES_AT_ONCE, HOUR, STAYS, play, starts
 
 
-def play(
-    folder: Path, scene: Scene, *workers: object, jitter: float = 0.0, **more: object
-) -> Bench:
-    """Play a scene with one worker (or those given) and close everything behind it."""
-    clock = ManualClock()
-    world = SimulatedProcesses(clock)
-    script = folder / "task_worker.py"
-    script.touch()
-    argv = ("/usr/bin/python3", str(script), "--daemon")
-    mine = workers or (a_worker(**{"argv": argv, "script": str(script), **more}),)
-    bench = Bench(tuple(mine), folder / "workers", world, clock, jitter=jitter)
-
-    async def all_of_it() -> None:
-        try:
-            await scene(bench, world)
-        finally:
-            await bench.close()
-
-    asyncio.run(all_of_it())
-    return bench
-
-
-def starts(world: SimulatedProcesses) -> list[float]:
-    return [at for at, _, _ in world.spawned]
-
-
-async def killed_once(bench: Bench, world: SimulatedProcesses) -> float:
+async def killed_once(bench: Bench, world: WatchedWorld) -> float:
     """Let the worker come up, be stable, and be killed; return the moment."""
     await bench.round()
     await bench.heal()
@@ -66,7 +36,7 @@ async def killed_once(bench: Bench, world: SimulatedProcesses) -> float:
 
 
 def test_a_crash_is_waited_on_restarted_proved_and_noted(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         died = await killed_once(bench, world)
         assert bench.facts().state == "backoff"
         assert bench.status() == "unhealthy"
@@ -88,7 +58,7 @@ def test_a_crash_is_waited_on_restarted_proved_and_noted(tmp_path: Path) -> None
 
 
 def test_what_is_done_is_announced_before(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         assert [step.split(":")[0] for step in bench.steps] == ["start task_worker"]
@@ -97,7 +67,7 @@ def test_what_is_done_is_announced_before(tmp_path: Path) -> None:
 
 
 def test_a_worker_that_runs_is_adopted_and_nothing_is_started(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         identity = world.add(("python3.11", "-u", str(tmp_path / "task_worker.py"), "--daemon"))
         await bench.run(2 * HOUR)
         assert bench.facts().identity == identity
@@ -109,7 +79,7 @@ def test_a_worker_that_runs_is_adopted_and_nothing_is_started(tmp_path: Path) ->
 
 
 def test_an_adopted_worker_is_restarted_too(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         identity = world.add(bench.workers[0].argv)
         await bench.round()
         world.end(identity)
@@ -126,7 +96,7 @@ def test_an_adopted_worker_is_restarted_too(tmp_path: Path) -> None:
 
 
 def test_the_backoff_doubles_and_the_breaker_opens(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(300)
         times = starts(world)
@@ -151,7 +121,7 @@ def test_the_backoff_doubles_and_the_breaker_opens(tmp_path: Path) -> None:
 def test_six_hours_of_dying_at_once_are_one_alert_and_few_starts(
     tmp_path: Path, jitter: float, critical: bool
 ) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(6 * HOUR)
         assert len(world.spawned) <= 8
@@ -166,7 +136,7 @@ def test_six_hours_of_dying_at_once_are_one_alert_and_few_starts(
 
 
 def test_dying_two_seconds_after_each_start_is_one_alert_too(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=2.0, end=Ended(code=1))
         await bench.run(6 * HOUR)
         assert len(world.spawned) <= 9
@@ -177,7 +147,7 @@ def test_dying_two_seconds_after_each_start_is_one_alert_too(tmp_path: Path) -> 
 
 
 def test_dying_every_eleven_minutes_is_told_as_flapping(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=660.0, end=Ended(signal=11))
         await bench.run(105 * 60)
         assert bench.facts().slow == 9
@@ -199,7 +169,7 @@ def test_dying_every_eleven_minutes_is_told_as_flapping(tmp_path: Path) -> None:
 
 
 def test_a_trial_that_is_stable_closes_the_breaker_and_the_alert(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(300)
         count = len(world.spawned)
@@ -223,7 +193,7 @@ def test_a_trial_that_is_stable_closes_the_breaker_and_the_alert(tmp_path: Path)
 
 
 def test_a_failed_trial_doubles_the_cool_down_up_to_six_hours(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(72 * HOUR)
         times = starts(world)[4:]
@@ -235,7 +205,7 @@ def test_a_failed_trial_doubles_the_cool_down_up_to_six_hours(tmp_path: Path) ->
 
 
 def test_after_its_last_trial_a_worker_waits_for_a_person(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(72 * HOUR)
         assert len(world.spawned) == 4 + 6, "the budget, and six trials"
@@ -255,7 +225,7 @@ def test_after_its_last_trial_a_worker_waits_for_a_person(tmp_path: Path) -> Non
 
 
 def test_the_alert_rises_with_the_failures_of_a_critical_worker(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.round()
         assert bench.alert() is None
@@ -272,7 +242,7 @@ def test_the_alert_rises_with_the_failures_of_a_critical_worker(tmp_path: Path) 
 def test_a_critical_worker_that_nobody_starts_is_critical_after_two_minutes(
     tmp_path: Path,
 ) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         bench.clock.advance(119)
         await bench.round()
@@ -287,7 +257,7 @@ def test_a_critical_worker_that_nobody_starts_is_critical_after_two_minutes(
 
 
 def test_a_dry_run_tells_at_once_that_nobody_will_start_it(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.close()
         bench.begin(dry_run=True)
         await bench.round()
@@ -302,7 +272,7 @@ def test_a_dry_run_tells_at_once_that_nobody_will_start_it(tmp_path: Path) -> No
 
 
 def test_maintenance_that_is_over_holds_nothing(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         bench.emit(ev.MaintenanceStarted("*", bench.clock.read().wall + 100, "me"))
         await bench.round()
         alert = bench.alert()
@@ -319,7 +289,7 @@ def test_maintenance_that_is_over_holds_nothing(tmp_path: Path) -> None:
 
 
 def test_a_missing_script_is_quarantined_at_once_with_the_reason(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         (tmp_path / "task_worker.py").unlink()
         outcome = await bench.heal()
@@ -335,7 +305,7 @@ def test_a_missing_script_is_quarantined_at_once_with_the_reason(tmp_path: Path)
 
 
 def test_a_program_that_cannot_be_run_is_quarantined_at_once(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(refuses=SpawnError("cannot run x: it is not executable"))
         await bench.round()
         await bench.heal()
@@ -346,7 +316,7 @@ def test_a_program_that_cannot_be_run_is_quarantined_at_once(tmp_path: Path) -> 
 
 
 def test_a_host_that_lacks_something_costs_no_budget(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         error = SpawnError("cannot run x: out of processes", host_fault=True)
         attempts: list[Launch] = []
 
@@ -372,7 +342,7 @@ def test_a_host_that_lacks_something_costs_no_budget(tmp_path: Path) -> None:
 
 
 def test_a_changed_configuration_ends_a_quarantine(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(300)
         assert bench.facts().state == "quarantined"
@@ -402,7 +372,7 @@ def test_a_changed_configuration_ends_a_quarantine(tmp_path: Path) -> None:
 def test_the_restart_policy_and_the_exit_code_decide(
     tmp_path: Path, restart: str, code: int, state: str
 ) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=5000.0, end=Ended(code=code))
         await bench.round()
         await bench.ask("start")
@@ -419,7 +389,7 @@ def test_the_restart_policy_and_the_exit_code_decide(
 
 
 def test_a_short_job_completes_by_being_started(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=0.5, end=Ended(code=0))
         await bench.run(HOUR)
         assert len(world.spawned) == 1
@@ -430,7 +400,7 @@ def test_a_short_job_completes_by_being_started(tmp_path: Path) -> None:
 
 
 def test_exit_0_at_once_is_a_failure_of_what_must_always_run(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=0.0, end=Ended(code=0))
         await bench.run(6 * HOUR)
         assert bench.facts().state == "quarantined"
@@ -444,7 +414,7 @@ def test_exit_0_at_once_is_a_failure_of_what_must_always_run(tmp_path: Path) -> 
 def test_a_daemon_that_its_start_leaves_behind_is_adopted(
     tmp_path: Path, forks: bool | None
 ) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=0.2, end=Ended(code=0), leaves=STAYS)
         await bench.run(HOUR)
         assert len(world.spawned) == 1
@@ -458,7 +428,7 @@ def test_a_daemon_that_its_start_leaves_behind_is_adopted(
 
 
 def test_a_slow_launcher_hands_over_without_a_failure(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=3.0, end=Ended(code=0), leaves=STAYS)
         await bench.run(HOUR)
         assert len(world.spawned) == 1
@@ -473,7 +443,7 @@ def test_one_that_waits_for_another_is_started_after_it(tmp_path: Path) -> None:
     first = a_worker(name="first", argv=("/bin/first",), script="")
     second = a_worker(name="second", argv=("/bin/second",), script="", after=("first",))
 
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         assert "second" not in bench.due
         assert bench.facts("second").why == "waits for first"
@@ -491,7 +461,7 @@ def test_one_that_waits_for_another_is_started_after_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", ["start", "restart"])
 def test_a_look_in_the_middle_of_an_act_concludes_nothing(tmp_path: Path, verb: str) -> None:
     clock = ManualClock(autojump=False)
-    world = SimulatedProcesses(clock)
+    world = WatchedWorld(clock)
     worker = a_worker(argv=("/bin/worker",), script="")
 
     async def scene(bench: Bench) -> None:
@@ -528,7 +498,7 @@ def test_a_look_in_the_middle_of_an_act_concludes_nothing(tmp_path: Path, verb: 
 
 
 def test_somebody_elses_start_is_a_veto(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         _, plan = bench.due["task_worker"]
         identity = world.add(bench.workers[0].argv)
@@ -543,7 +513,7 @@ def test_somebody_elses_start_is_a_veto(tmp_path: Path) -> None:
 
 
 def test_a_plan_is_never_carried_out_twice(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         _, plan = bench.due["task_worker"]
         await bench.act(plan)
@@ -555,7 +525,7 @@ def test_a_plan_is_never_carried_out_twice(tmp_path: Path) -> None:
 
 
 def test_two_copies_are_told_and_left_alone(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         older = world.add(bench.workers[0].argv)
         bench.clock.advance(10)
         newer = world.add(bench.workers[0].argv)
@@ -577,7 +547,7 @@ def test_two_copies_are_told_and_left_alone(tmp_path: Path) -> None:
 
 
 def test_children_that_share_the_arguments_are_one_worker(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         master = world.add(bench.workers[0].argv)
         helper = world.add(("/bin/sh", "-c", "helper"), parent=master.pid)
         world.add(bench.workers[0].argv, parent=master.pid)
@@ -610,7 +580,7 @@ def test_children_that_share_the_arguments_are_one_worker(tmp_path: Path) -> Non
 def test_a_stranger_that_carries_the_name_is_not_the_worker(
     tmp_path: Path, argv: tuple[str, ...]
 ) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         script = str(tmp_path / "task_worker.py")
         world.add(tuple(part.format(script=script) for part in argv))
         await bench.round()
@@ -624,7 +594,7 @@ def test_a_stranger_that_carries_the_name_is_not_the_worker(
 
 
 def test_a_copy_in_a_container_is_not_the_worker(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         bench.healer._probe.finder.own_pid = world.add(("healmon",)).pid
         world.add(bench.workers[0].argv, namespace=77)
         await bench.round()
@@ -637,7 +607,7 @@ def test_a_copy_in_a_container_is_not_the_worker(tmp_path: Path) -> None:
 
 
 def test_a_process_that_may_be_it_is_unknown_and_left_alone(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         relative = f"{tmp_path.name}/task_worker.py"
         identity = world.add(("python3", relative, "--daemon"), directories=("/nowhere",))
         await bench.run(HOUR)
@@ -655,7 +625,7 @@ def test_a_process_that_may_be_it_is_unknown_and_left_alone(tmp_path: Path) -> N
 
 
 def test_a_relative_path_counts_from_where_it_was_started(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         identity = world.add(
             ("python3", "task_worker.py", "--daemon"), directories=("/", str(tmp_path))
         )
@@ -670,7 +640,7 @@ def test_the_same_name_in_another_checkout_is_somebody_elses(tmp_path: Path) -> 
     other.mkdir()
     (other / "task_worker.py").touch()
 
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.add(("python3", "task_worker.py", "--daemon"), directories=(str(other),))
         await bench.round()
         assert bench.facts().state == "backoff"
@@ -682,7 +652,7 @@ def test_the_same_name_in_another_checkout_is_somebody_elses(tmp_path: Path) -> 
 
 
 def test_a_new_healmon_adopts_what_the_old_one_started(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         identity = bench.facts().identity
@@ -702,7 +672,7 @@ def test_a_new_healmon_adopts_what_the_old_one_started(tmp_path: Path) -> None:
 
 
 def test_a_new_healmon_knows_an_adopted_worker_without_any_evidence(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         identity = world.add(bench.workers[0].argv)
         await bench.round()
         world.retitle(identity, ("a title that says nothing",))
@@ -719,7 +689,7 @@ def test_a_new_healmon_knows_an_adopted_worker_without_any_evidence(tmp_path: Pa
 
 
 def test_a_new_healmon_keeps_waiting_where_the_old_one_waited(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(300)
         count, before = len(world.spawned), bench.memory()
@@ -734,7 +704,7 @@ def test_a_new_healmon_keeps_waiting_where_the_old_one_waited(tmp_path: Path) ->
 
 
 def test_a_worker_that_died_while_nobody_looked_is_one_failure(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         await bench.run(700)
@@ -755,7 +725,7 @@ def test_a_worker_that_died_while_nobody_looked_is_one_failure(tmp_path: Path) -
 
 
 def test_a_healmon_that_was_killed_in_mid_start_finds_its_child(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         _, plan = bench.due["task_worker"]
         acting = asyncio.ensure_future(bench.act(plan))
@@ -776,7 +746,7 @@ def test_a_healmon_that_was_killed_in_mid_start_finds_its_child(tmp_path: Path) 
 
 
 def test_a_lost_store_does_not_make_a_second_copy(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         identity = bench.facts().identity
@@ -791,7 +761,7 @@ def test_a_lost_store_does_not_make_a_second_copy(tmp_path: Path) -> None:
 
 
 def test_a_memory_of_another_version_is_no_obstacle(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.add(bench.workers[0].argv)
         bench.emit(ev.Remembered("task_worker", {"row": "many"}))
         await bench.round()
@@ -801,7 +771,7 @@ def test_a_memory_of_another_version_is_no_obstacle(tmp_path: Path) -> None:
 
 
 def test_a_clock_that_is_set_and_a_suspended_host_change_nothing(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         await bench.run(100)
@@ -827,7 +797,7 @@ def test_a_clock_that_is_set_and_a_suspended_host_change_nothing(tmp_path: Path)
 def test_a_silent_worker_is_told_and_not_touched(tmp_path: Path) -> None:
     beat = tmp_path / "beat.json"
 
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         def beats() -> None:
             wall = bench.clock.read().wall
             beat.touch()
@@ -859,7 +829,7 @@ def test_a_silent_worker_is_told_and_not_touched(tmp_path: Path) -> None:
 
 
 def test_too_much_memory_is_told(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.add(bench.workers[0].argv)
         await bench.round()
         alert = bench.alert("memory")
@@ -873,7 +843,7 @@ def test_too_much_memory_is_told(tmp_path: Path) -> None:
 
 
 def test_restart_replaces_a_worker_that_is_up(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         old = bench.facts().identity
@@ -893,7 +863,7 @@ def test_restart_replaces_a_worker_that_is_up(tmp_path: Path) -> None:
 
 
 def test_a_deaf_worker_is_killed_after_its_patience(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         old = world.add(bench.workers[0].argv, program=Program(ignores=frozenset({15})))
         await bench.round()
         began = bench.clock.read().steady
@@ -908,7 +878,7 @@ def test_a_deaf_worker_is_killed_after_its_patience(tmp_path: Path) -> None:
 def test_somebody_elses_worker_cannot_be_restarted_and_no_second_is_started(
     tmp_path: Path,
 ) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.add(bench.workers[0].argv, somebody_elses=True)
         await bench.round()
         outcome = await bench.ask("restart")
@@ -920,7 +890,7 @@ def test_somebody_elses_worker_cannot_be_restarted_and_no_second_is_started(
 
 
 def test_the_helpers_of_the_old_one_are_stopped_with_it(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         master = world.add(bench.workers[0].argv)
         helper = world.add(bench.workers[0].argv, parent=master.pid)
         await bench.round()
@@ -933,7 +903,7 @@ def test_the_helpers_of_the_old_one_are_stopped_with_it(tmp_path: Path) -> None:
 
 
 def test_a_restart_asked_for_one_process_does_not_hit_another(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         old = world.add(bench.workers[0].argv)
         await bench.round()
         plan = bench.healer.offer("restart", "task_worker", bench.snapshot, bench.clock.read())
@@ -947,7 +917,7 @@ def test_a_restart_asked_for_one_process_does_not_hit_another(tmp_path: Path) ->
 
 
 def test_no_third_copy_while_a_second_lives(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.add(bench.workers[0].argv)
         world.add(bench.workers[0].argv)
         await bench.round()
@@ -959,7 +929,7 @@ def test_no_third_copy_while_a_second_lives(tmp_path: Path) -> None:
 
 
 def test_a_stop_holds_and_a_start_ends_it(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.heal()
         assert (await bench.ask("stop")).startswith("proved")
@@ -985,7 +955,7 @@ def test_a_stop_holds_and_a_start_ends_it(tmp_path: Path) -> None:
 
 
 def test_a_stop_during_backoff_wins(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         _, waiting = bench.due["task_worker"]
         await bench.ask("stop")
@@ -999,7 +969,7 @@ def test_a_stop_during_backoff_wins(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("verb", ["release", "restart", "start"])
 def test_a_person_ends_a_quarantine(tmp_path: Path, verb: str) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(300)
         assert bench.facts().state == "quarantined"
@@ -1014,7 +984,7 @@ def test_a_person_ends_a_quarantine(tmp_path: Path, verb: str) -> None:
 
 
 def test_a_release_that_fails_begins_a_new_budget(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
         await bench.run(300)
         await bench.ask("release")
@@ -1025,7 +995,7 @@ def test_a_release_that_fails_begins_a_new_budget(tmp_path: Path) -> None:
 
 
 def test_what_makes_no_sense_is_refused_with_what_there_is(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.add(bench.workers[0].argv)
         await bench.round()
         for verb, name, why in (
@@ -1041,7 +1011,7 @@ def test_what_makes_no_sense_is_refused_with_what_there_is(tmp_path: Path) -> No
 
 
 def test_a_worker_taken_out_of_the_configuration_is_gone(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         await bench.round()
         await bench.close()
         bench.workers = ()
@@ -1056,7 +1026,7 @@ def test_a_worker_taken_out_of_the_configuration_is_gone(tmp_path: Path) -> None
 
 
 def test_the_report_counts_and_names(tmp_path: Path) -> None:
-    async def scene(bench: Bench, world: SimulatedProcesses) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
         identity = world.add(bench.workers[0].argv)
         await bench.round()
         assert bench.healer.report(bench.snapshot) == ["   Workers: 1/1 healthy"]
@@ -1071,7 +1041,7 @@ def test_the_report_counts_and_names(tmp_path: Path) -> None:
 
 def test_without_workers_the_report_says_so(tmp_path: Path) -> None:
     clock = ManualClock()
-    bench = Bench((), tmp_path, SimulatedProcesses(clock), clock)
+    bench = Bench((), tmp_path, WatchedWorld(clock), clock)
     assert bench.healer.report(bench.snapshot) == ["   No workers configured"]
 
 
