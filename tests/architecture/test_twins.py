@@ -8,10 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from healmon.world import files, processes, sqlite, system_processes, taskdb, tmux
+from healmon.world import (
+    files,
+    ports,
+    processes,
+    shims,
+    sqlite,
+    system_ports,
+    system_processes,
+    system_shims,
+    taskdb,
+    tmux,
+)
 from healmon.world import simulated as package
 from healmon.world.simulated import files as made_files
+from healmon.world.simulated import ports as made_ports
 from healmon.world.simulated import processes as made_processes
+from healmon.world.simulated import shims as made_shims
 from healmon.world.simulated import sqlite as made_sqlite
 from healmon.world.simulated import taskdb as made_taskdb
 from healmon.world.simulated import tmux as made_tmux
@@ -19,9 +32,11 @@ from healmon.world.simulated import tmux as made_tmux
 ROOT = Path(__file__).parents[2]
 TWINS = {
     "files": (files.Files, files.SystemFiles, made_files.SimulatedFiles),
+    "ports": (ports.Ports, system_ports.SystemPorts, made_ports.SimulatedPorts),
     "processes": (
         processes.Processes, system_processes.SystemProcesses, made_processes.SimulatedProcesses,
     ),
+    "shims": (shims.Shims, system_shims.SystemShims, made_shims.SimulatedShims),
     "sqlite": (sqlite.Locks, sqlite.SystemLocks, made_sqlite.SimulatedLocks),
     "taskdb": (
         taskdb.TaskDatabases, taskdb.SystemTaskDatabases, made_taskdb.SimulatedTaskDatabases,
@@ -60,4 +75,5 @@ def test_one_suite_runs_over_both(name: str) -> None:
     assert fixture, "no fixture gives both"
     # or it makes the stage that tests are given
     given = rf"^def test_\w+\([^)]*\b({fixture[1]}|stage)\b"
-    assert len(re.findall(given, text, re.MULTILINE)) >= 10
+    questions = len(asked(TWINS[name][0]))
+    assert len(re.findall(given, text, re.MULTILINE)) >= questions

@@ -253,8 +253,18 @@ class SimulatedProcesses:
             if pid not in skip:
                 yield self._look(process)
 
-    def spawn(self, launch: Launch, parent: int = HEALER_PID) -> Identity:
-        """Start a process that behaves as `behave` says, in a session of its own if it is ours.
+    def spawn(self, launch: Launch) -> Identity:
+        """Start a process that behaves as `behave` says, in a session of its own.
+
+        Raises:
+            SpawnError: `behave` says so.
+        """
+        identity = self.spawn_below(HEALER_PID, launch)
+        self.lead(identity)
+        return identity
+
+    def spawn_below(self, parent: int, launch: Launch) -> Identity:
+        """Start such a process as the child of another one, in that one's session.
 
         Raises:
             SpawnError: `behave` says so.
@@ -267,8 +277,6 @@ class SimulatedProcesses:
             raise program.refuses
         directories = (launch.cwd,) if launch.cwd else ()
         identity = self.add(launch.argv, program=program, parent=parent, directories=directories)
-        if parent == HEALER_PID:
-            self.lead(identity)
         self.spawned.append((self._clock.read().steady, identity, launch))
         return identity
 

@@ -73,7 +73,7 @@ class SimulatedShims:
         self._processes.lead(shim)
         self._processes.reapers.add(shim.pid)
         try:
-            worker = self._processes.spawn(order.launch, shim.pid)
+            worker = self._processes.spawn_below(shim.pid, order.launch)
         except SpawnError:
             self._processes.end(shim, Ended(code=0))
             raise
