@@ -48,6 +48,7 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
             ports=SystemPorts(),
             host=SystemHost(),
             starts_in_flight=p.settings.monitor.starts_in_flight,
+            glance=0.2,
             pulse=True,
         ),
     ),

@@ -28,6 +28,7 @@ class Equipment:
         ports: whose port it is; None: nothing is known of ports.
         host: what the host has; None: nothing is known of it.
         starts_in_flight: starts at the same time that healmon makes by itself; 0: any number.
+        glance: seconds that one look at all processes serves acts that begin at the same time.
         pulse: check liveness between the looks. Off where time is made up.
     """
 
@@ -36,6 +37,7 @@ class Equipment:
     ports: Ports | None = None
     host: Host | None = None
     starts_in_flight: int = 0
+    glance: float = 0.0
     pulse: bool = False
 
     def checks(self, probe: Probe, processes: Processes, clock: Clock, hands: Hands) -> Doors:
