@@ -53,6 +53,16 @@ class Script(msgspec.Struct):
     shims: bool = False
 
 
+class Told:
+    """A hand that remembers what was announced."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+
+    async def about_to(self, text: str) -> None:
+        self.steps.append(text)
+
+
 class Steps:
     """Counts steps, tells them, and dies in time."""
 

@@ -21,8 +21,7 @@ from healmon.workers.records import Records
 from healmon.world.host import SystemHost
 from healmon.world.processes import Identity
 from healmon.world.system_ports import SystemPorts
-from tests.helpers.killpoints import plan_of, real_shims
-from tests.helpers.workerbench import Journaled
+from tests.helpers.killpoints import Told, plan_of, real_shims
 from tests.helpers.workerhost import Host
 
 SHIMS = importlib.util.find_spec("healmon.world.system_shims") is not None
@@ -78,7 +77,7 @@ class Rig:
         """Carry out an order; raises as the remedy does."""
         number = order.pop("number", None) or self.next_number(name)
         made = replace(Order(verb=verb, number=number), **order)
-        hand = Journaled()
+        hand = Told()
         try:
             return await self.healer.carry_out(plan_of(self.workers[name], made), hand)
         finally:

@@ -22,9 +22,8 @@ from healmon.workers.model import Order, StartRecord, Verb
 from healmon.workers.records import Records
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
-from tests.helpers.killpoints import Player, Script, equipment, plan_of
+from tests.helpers.killpoints import Player, Script, Told, equipment, plan_of
 from tests.helpers.wait import until
-from tests.helpers.workerbench import Journaled
 from tests.helpers.workerhost import Host, hosting
 
 WITNESS = """
@@ -139,7 +138,7 @@ class Scene:
 
     def take_up(self, order: Order, way: str) -> list[str]:
         """Do as the next healmon does with what it finds; return what it journaled."""
-        hand = Journaled()
+        hand = Told()
         record = self.record()
         if record is None or record.number < order.number:
             self.act(order, hand)  # nothing had begun: whoever asked, asks again
@@ -184,7 +183,7 @@ def played(scene: Scene, player: Player, verb: Verb, way: str, at: int) -> bool:
     stranger = scene.host.start("tail", "-f", str(scene.folder / "task_worker.py"))
     number, old = 1, None
     if verb != "start":
-        scene.act(Order(verb="restart", number=1), Journaled())
+        scene.act(Order(verb="restart", number=1), Told())
         scene.settle()
         (old,) = scene.mains()
         number = 2

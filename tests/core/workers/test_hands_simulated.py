@@ -19,8 +19,7 @@ from healmon.workers.records import Records
 from healmon.world.processes import CONT, KILL, TERM, Ended, Identity
 from healmon.world.simulated.ports import SimulatedPorts
 from healmon.world.simulated.processes import Program, SimulatedProcesses
-from tests.helpers.killpoints import plan_of
-from tests.helpers.workerbench import Journaled
+from tests.helpers.killpoints import Told, plan_of
 
 DEAF = Program(ignores=frozenset({TERM}))
 STUCK = Program(stuck=True)
@@ -44,7 +43,7 @@ class Stage:
         self.healer = WorkersHealer(
             (self.worker,), self.folder, self.world, self.clock, equipment=equipment
         )
-        self.hand = Journaled()
+        self.hand = Told()
         self.phases: list[tuple[str, str]] = []
         records = self.healer._records
         put = records.put_start
@@ -469,7 +468,7 @@ def test_acts_at_the_same_time_may_share_a_look_but_never_one_from_before_a_touc
     healer = WorkersHealer(workers, tmp_path, world, clock, equipment=equipment)
 
     async def act(worker: Worker, order: Order) -> str:
-        return (await healer.carry_out(plan_of(worker, order), Journaled())).text
+        return (await healer.carry_out(plan_of(worker, order), Told())).text
 
     async def scene() -> None:
         try:
