@@ -49,6 +49,7 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
             shims=SystemShims(),
             ports=SystemPorts(),
             host=SystemHost(),
+            glance=0.2,
             pulse=True,
         ),
         limits=p.settings.monitor,

@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from healmon.clock import Clock
+from healmon.clock import Clock, process_seconds
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError, RemedyError
 from healmon.healer import Hand
@@ -31,7 +31,7 @@ from healmon.workers.model import (
     Wish,
     WorkerSeen,
 )
-from healmon.workers.probe import Probe
+from healmon.workers.probe import NOW, Probe
 from healmon.workers.records import Records
 from healmon.workers.tree import Family
 from healmon.world import notes
@@ -92,6 +92,7 @@ class Act:
         record: its journal row, as it was written last.
         fresh_life: asked right before a worker is stopped that seemed to hang: what shows that it
             works again; None: it is not stopped for that.
+        touched: process seconds when something was last done, or happened, to its processes.
     """
 
     tools: Tools
@@ -100,6 +101,7 @@ class Act:
     hand: Hand
     record: StartRecord
     fresh_life: FreshLife | None = None
+    touched: float = 0.0
 
     async def call(self, call: Callable[[], T]) -> T:
         """Return what a call that may hang returns.
@@ -135,14 +137,22 @@ class Act:
 
     # Looking.
 
-    async def look(self, known: Identity | None) -> WorkerSeen:
-        """Return a full look at the worker."""
-        now = self.tools.clock.read()
-        return await self.call(partial(self.tools.probe.look_at, self.worker, known, now))
+    async def look(self, known: Identity | None, *, now: bool = False) -> WorkerSeen:
+        """Return a full look at the worker, begun after it was touched last; `now`: begun now."""
+        return (await self.look_around(known, now=now))[0]
 
-    async def family(self) -> Family:
-        """Return all processes there are."""
-        return await self.call(self.tools.probe.family)
+    async def look_around(
+        self, known: Identity | None, *, now: bool = False
+    ) -> tuple[WorkerSeen, Family]:
+        """Return the same, and all processes with it."""
+        touched = NOW if now else self.touched
+        look, read = self.tools.probe.look_at, self.tools.clock.read()
+        return await self.call(partial(look, self.worker, known, read, touched))
+
+    async def family(self, *, now: bool = False) -> Family:
+        """Return all processes there are, likewise."""
+        touched = NOW if now else self.touched
+        return await self.call(partial(self.tools.probe.family, touched))
 
     async def shim(self) -> Shim | None:
         """Return what the worker's shim wrote down."""
@@ -188,15 +198,19 @@ class Act:
             if not waiting:
                 over.set()
 
+        before, self.touched = self.touched, NOW
         try:
             with ExitStack() as watches:
                 for one in who:
                     watches.callback(self.tools.processes.watch(one, partial(ended, one)))
                 if waiting:
                     await self._either(over.wait(), self.tools.clock.sleep(seconds))
-            return [one for one in who if self.tools.processes.ended(one) is None]
+            left = [one for one in who if self.tools.processes.ended(one) is None]
         except (ProbeError, OSError) as error:
             raise RemedyError(f"cannot watch for an end: {clean(str(error))}") from error
+        # an older look is as good as one from now unless something has ended since
+        self.touched = before if len(left) == len(who) else process_seconds()
+        return left
 
     @staticmethod
     async def _either(one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> None:

@@ -27,6 +27,7 @@ class Equipment:
         starter: what starts programs, if not these.
         ports: whose port it is; None: nothing is known of ports.
         host: what the host has; None: nothing is known of it.
+        glance: seconds that one look at all processes serves acts that begin at the same time.
         pulse: check liveness between the looks. Off where time is made up.
     """
 
@@ -34,6 +35,7 @@ class Equipment:
     starter: Starter | None = None
     ports: Ports | None = None
     host: Host | None = None
+    glance: float = 0.0
     pulse: bool = False
 
     def checks(self, probe: Probe, processes: Processes, clock: Clock, hands: Hands) -> Doors:

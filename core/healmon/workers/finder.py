@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, process_seconds
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
 from healmon.workers import match
 from healmon.workers.beats import CLOCK_GRAIN
 from healmon.workers.model import How, Match, StartRecord
-from healmon.workers.tree import LINE_LIMIT
+from healmon.workers.tree import LINE_LIMIT, Family
 from healmon.world import notes
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 
@@ -23,6 +24,22 @@ Everyone = dict[Identity, ProcessFacts]
 Candidates = dict[str, list[ProcessFacts]]
 
 
+class Scan(NamedTuple):
+    """One look at all processes.
+
+    Attributes:
+        began: process seconds (`healmon.clock`) when it began.
+        everyone: all of them.
+        found: for each worker those that may be it.
+        family: whose child is whose.
+    """
+
+    began: float
+    everyone: Everyone
+    found: Candidates
+    family: Family
+
+
 class Finder:
     """Goes through all processes; remembers only what makes the next time cheap.
 
@@ -31,11 +48,19 @@ class Finder:
         processes: the door.
         own_pid: of healmon itself.
 
+        glance: seconds that one look at all serves those that ask for one; 0: each has its own.
+
     Attributes:
         boot: id of this boot, once somebody was seen.
     """
 
-    def __init__(self, workers: Iterable[Worker], processes: Processes, own_pid: int) -> None:
+    def __init__(
+        self,
+        workers: Iterable[Worker],
+        processes: Processes,
+        own_pid: int,
+        glance: float = 0.0,
+    ) -> None:
         self.boot = ""
         self.own_pid = own_pid
         self._processes = processes
@@ -44,6 +69,26 @@ class Finder:
             self._needles.setdefault(match.needle(worker), []).append(worker)
         self._namespace: int | None = None
         self._settled: frozenset[int] = frozenset()
+        self._glance = glance
+        self._newest: Scan | None = None
+
+    def around(self, touched: float = 0.0) -> Scan:
+        """Return a look at all processes that began after something was touched.
+
+        Where many ask at once, one look that is a moment old serves several: what it shows of one
+        process is read again before anything is done to that.
+
+        Args:
+            touched: process seconds; infinity: look now.
+        """
+        began = process_seconds()
+        newest = self._newest
+        if newest is not None and newest.began >= max(touched, began - self._glance):
+            return newest
+        everyone, found = self.scan(full=True)
+        scan = Scan(began, everyone, found, Family(everyone.values(), self.own_pid))
+        self._newest = scan if self._glance else None
+        return scan
 
     def scan(self, *, full: bool, kin: frozenset[int] = frozenset()) -> tuple[Everyone, Candidates]:
         """Return who was looked at, and for each worker those that may be it.

@@ -78,6 +78,7 @@ class WorkersHealer:
             shims=equipment.shims,
             ports=equipment.ports,
             host=equipment.host,
+            glance=equipment.glance,
         )
         self._looking, self._doing = Hands("workers-look"), Hands("workers-act")
         self._checking = Hands("workers-check")

@@ -40,6 +40,7 @@ from healmon.world.shims import Shim, Shims
 FULL_EVERY = 10
 """Every so many looks all processes are looked at again, whatever was seen before."""
 TAIL_LINES = 5
+NOW = float("inf")
 
 
 class Probe:
@@ -53,6 +54,7 @@ class Probe:
         shims: the door to what lives above them; None: they are started without.
         ports: the door to ports and locks; None: nothing is known of them.
         host: the door to the host; None: nothing is known of it.
+        glance: seconds that one look at all processes serves several acts.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Probe:
         shims: Shims | None = None,
         ports: Ports | None = None,
         host: Host | None = None,
+        glance: float = 0.0,
     ) -> None:
         self._workers = tuple(workers)
         self._records = records
@@ -72,7 +75,7 @@ class Probe:
         self._shims = shims
         self._blocking = Blocking(ports, processes.inspect) if ports is not None else None
         self._host = host
-        self.finder = Finder(self._workers, processes, own_pid)
+        self.finder = Finder(self._workers, processes, own_pid, glance)
         self._beats = Beats()
         self._looks = 0
         self._cpu: dict[Identity, tuple[float, float]] = {}
@@ -119,15 +122,24 @@ class Probe:
             host=self._host_seen(),
         )
 
-    def look_at(self, worker: Worker, known: Identity | None, now: Reading) -> WorkerSeen:
-        """Return a full look at one worker, for the moment before acting and for the proof."""
-        one = self._known(worker, known, now)
-        everyone, found = self.finder.scan(full=True)
-        return self._found(worker, one, found, everyone, self._family(everyone, one.known))
+    def look_at(
+        self, worker: Worker, known: Identity | None, now: Reading, touched: float = NOW
+    ) -> tuple[WorkerSeen, Family]:
+        """Return a full look at one worker, and all processes, for an act and its proof.
 
-    def family(self) -> Family:
+        Args:
+            worker: its settings.
+            known: who it is to be.
+            now: the time.
+            touched: process seconds that the look at all must have begun after.
+        """
+        one = self._known(worker, known, now)
+        scan = self.finder.around(touched)
+        return self._found(worker, one, scan.found, scan.everyone, scan.family), scan.family
+
+    def family(self, touched: float = NOW) -> Family:
         """Return all processes there are."""
-        return self._family(self.finder.scan(full=True)[0], ())
+        return self.finder.around(touched).family
 
     def blockers(self, worker: Worker, one: WorkerSeen, family: Family) -> tuple[Blocker, ...]:
         """Return who holds what a worker needs that is not up.

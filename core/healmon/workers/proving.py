@@ -86,10 +86,10 @@ class Proving:
         act = self._act
         shim = await act.shim()
         if shim is not None and shim.alive and shim.number == act.record.number:
-            daemon = heir(await act.family(), shim.shim)
+            daemon = heir(await act.family(now=True), shim.shim)
             if daemon is not None:
                 return Match(daemon, "spawned")
-        matches = (await act.look(None)).matches
+        matches = (await act.look(None, now=True)).matches
         if matches:
             return matches[0]
         now = act.tools.clock.read()
@@ -102,7 +102,7 @@ class Proving:
             RemedyError: it stands still, or is not alone.
         """
         act = self._act
-        one, family = await act.look(identity), await act.family()
+        one, family = await act.look_around(identity)
         facts = family.find(identity)
         if facts is None:
             raise await self._ended(identity, "at once")

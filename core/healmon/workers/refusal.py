@@ -28,7 +28,7 @@ async def veto_of_fresh_life(act: Act) -> None:
         if alive:
             raise VetoError(clean(alive))
     elif act.order.sick and act.worker.memory_limit is not None:
-        members = (await act.family()).tree([act.record.old])
+        members = (await act.family(now=True)).tree([act.record.old])
         if sum(facts.rss for facts in members) <= act.worker.memory_limit:
             raise VetoError("it is below its memory limit again")
 

@@ -188,7 +188,7 @@ class Remedy:
         name = act.worker.name
         await act.hand.about_to(f"start {name}: {clean(' '.join(act.worker.argv))}")
         if self._tools.clock.read().steady - looked > FRESH:
-            one = await act.look(None)
+            one = await act.look(None, now=True)
             if others := alive_in(one):
                 reason = f"already up as pid {pids(others)}: started by somebody else"
                 if act.record.phase == "decided":
@@ -215,7 +215,7 @@ class Remedy:
 
     async def _nobody_left(self, act: Act) -> WorkerSeen:
         """Return a look that shows nobody; whoever is there now is somebody else's."""
-        one = await act.look(None)
+        one = await act.look(None, now=True)
         if left := alive_in(one):
             old = f"pid {act.record.old.pid} is gone, but " if act.record.old is not None else ""
             reason = (

@@ -12,6 +12,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from healmon.clock import process_seconds
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.text import clean
@@ -89,7 +90,7 @@ async def _unlocked(act: Act, shim: Identity) -> Shim | None:
     """Return what the shim wrote down, once it has ended with the last below it, or will not."""
     deadline = act.tools.clock.read().steady + LOCK_PATIENCE
     while (now := await act.shim()) is not None and now.locked:
-        if (await act.family()).below(shim) or act.tools.clock.read().steady >= deadline:
+        if (await act.family(now=True)).below(shim) or act.tools.clock.read().steady >= deadline:
             break
         await act.tools.clock.sleep(STEP)
     return now
@@ -132,6 +133,7 @@ def _spawn(act: Act) -> Identity:
     # in the same call: nothing may come between the process and the note of it
     act.record = replace(act.record, phase="spawned", level="V1", launched=launched)
     tools.records.put_start(worker.name, act.record)
+    act.touched = process_seconds()
     return launched
 
 

@@ -443,3 +443,49 @@ def test_a_person_who_stopped_it_meanwhile_has_the_last_word(tmp_path: Path) -> 
         assert not stage.world.spawned
 
     play(stage, scene)
+
+
+# Looks that are shared.
+
+
+class Counted(SimulatedProcesses):
+    """Counts how often everybody was looked at."""
+
+    looks = 0
+
+    def everyone(self, skip: object = ()) -> object:  # type: ignore[override]
+        self.looks += 1
+        return super().everyone(skip)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("glance", [0.0, 30.0])
+def test_acts_at_the_same_time_may_share_a_look_but_never_one_from_before_a_touch(
+    tmp_path: Path, glance: float
+) -> None:
+    clock = ManualClock()
+    world = Counted(clock)
+    workers = [Worker(name=f"w{n}", argv=(f"/bin/w{n}",)) for n in range(20)]
+    equipment = Equipment(glance=glance)
+    healer = WorkersHealer(workers, tmp_path, world, clock, equipment=equipment)
+
+    async def act(worker: Worker, order: Order) -> str:
+        return (await healer.carry_out(plan_of(worker, order), Noted())).text
+
+    async def scene() -> None:
+        try:
+            first = Order(verb="restart", number=1)
+            await asyncio.gather(*(act(worker, first) for worker in workers))
+            assert len(world.alive()) == 20
+            looks, world.looks = world.looks, 0
+            assert looks < 30 if glance else looks >= 40
+            for worker in workers:
+                who = Records(tmp_path).start(worker.name)
+                assert who is not None
+                again = Order(verb="restart", number=2, identity=who.worker)
+                assert f"pid {who.worker.pid} gone" in await act(worker, again)
+            assert len(world.alive()) == 20
+            assert world.looks >= 40, "after a touch there is a new look"
+        finally:
+            await healer.close()
+
+    asyncio.run(scene())
