@@ -153,25 +153,25 @@ class WorkersHealer:
 
     def _watch(self, seen: Seen) -> None:
         """Watch every live copy of every worker and its shim, and nobody else."""
-        alive = {
-            facts.identity
-            for one in seen.workers.values()
-            for facts in (*one.known, *(m.facts for m in one.matches))
-        }
-        shims = (one.shim for one in seen.workers.values())
-        alive |= {shim.shim for shim in shims if shim is not None and shim.alive}
-        for identity in self._watches.keys() - alive:
+        alive: dict[Identity, str] = {}
+        for name, one in seen.workers.items():
+            alive |= {f.identity: name for f in (*one.known, *(m.facts for m in one.matches))}
+            if one.shim is not None and one.shim.alive:
+                alive[one.shim.shim] = name
+        for identity in self._watches.keys() - alive.keys():
             self._watches.pop(identity)()
-        for identity in alive - self._watches.keys():
+        for identity in alive.keys() - self._watches.keys():
+            on_end = partial(self._on_end, identity, alive[identity])
             try:
-                cancel = self._processes.watch(identity, partial(self._on_end, identity))
+                cancel = self._processes.watch(identity, on_end)
             except (OSError, HealmonError):
                 continue  # out of descriptors: the next cycle will see its end
             self._watches[identity] = cancel
 
-    def _on_end(self, identity: Identity) -> None:
+    def _on_end(self, identity: Identity, name: str) -> None:
         self._watches.pop(identity, None)
-        self._wake()
+        if name not in self._acting:  # an act sees it itself, and its end brings a look
+            self._wake()
 
     async def _note_ends(self, seen: Seen) -> None:
         """Write down how workers ended, for whoever looks after us."""

@@ -97,7 +97,11 @@ class Probe:
         full = self._looks % FULL_EVERY == 0 or any(not k.known for k in known.values())
         self._looks += 1
         kin = frozenset(i.pid for kin in self._kin.values() for i in kin)
-        everyone, found = self.finder.scan(full=full, kin=kin)
+        if full:
+            # an act that begins at once need not look at all of them again
+            _, everyone, found, _ = self.finder.around(NOW)
+        else:
+            everyone, found = self.finder.scan(full=False, kin=kin)
         family = self._family(everyone, (f for k in known.values() for f in k.known))
         cpu = self._cpu_since(f for k in known.values() for f in k.known)
         seen: dict[str, WorkerSeen] = {}

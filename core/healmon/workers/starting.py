@@ -87,11 +87,17 @@ async def clean_ground(act: Act, one: WorkerSeen) -> None:
 
 
 async def _unlocked(act: Act, shim: Identity) -> Shim | None:
-    """Return what the shim wrote down, once it has ended with the last below it, or will not."""
+    """Return what the shim wrote down, once it has ended with the last below it, or will not.
+
+    One that lives with nothing below it only takes leave of its worker: it begins nothing any more,
+    and whatever starts the next one waits for its lock.
+    """
     deadline = act.tools.clock.read().steady + LOCK_PATIENCE
     while (now := await act.shim()) is not None and now.locked:
-        if (await act.family(now=True)).below(shim) or act.tools.clock.read().steady >= deadline:
+        if (await act.family()).below(shim) or act.tools.clock.read().steady >= deadline:
             break
+        if now.alive:
+            return replace(now, locked=False)
         await act.tools.clock.sleep(STEP)
     return now
 
