@@ -20,7 +20,8 @@ def main() -> int:
     parser.add_argument("--days", type=float, default=100.0, help="simulated days")
     given = parser.parse_args()
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="healmon-simulation-") as folder:
+    shm = "/dev/shm" if Path("/dev/shm").is_dir() else None  # a disk would be waited for
+    with tempfile.TemporaryDirectory(prefix="healmon-simulation-", dir=shm) as folder:
         try:
             lives = simulate(given.seed, Path(folder), given.days)
         except AssertionError as error:
