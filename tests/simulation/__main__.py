@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.simulation.life import simulate
+from tests.simulation.life import EACH, simulate
 
 
 def main() -> int:
@@ -28,7 +28,8 @@ def main() -> int:
             print(error, file=sys.stderr)
             return 1
     took = time.monotonic() - began
-    print(f"{given.days:g} days in {lives} lives held all promises; it took {took:.0f} s")
+    days = given.days if ":" not in given.seed else EACH
+    print(f"{days:g} days in {lives} lives held all promises; it took {took:.0f} s")
     return 0
 
 

@@ -34,10 +34,14 @@ MOODS = {
     "kind": ["stays"] * 6 + ["day"],
     "harsh": ["at once", "at once", "two seconds", "host", "command", "deaf", "forks"],
     "eleven": ["eleven minutes"],
+    "exit 1": ["exit 1"],
+    "two": ["two seconds"],
     "mixed": ["stays", "day", "two seconds", "at once", "eleven minutes", "deaf", "forks", "hangs",
               "exit 0", "host"],
 }  # fmt: skip
 STEPS_TOLD = 60
+EACH = 2.0
+"""Days of one life, before all faults cease."""
 
 
 class Life:
@@ -116,6 +120,7 @@ class Life:
         long, short = self.random.uniform(0, DAY), self.random.uniform(0, 5000)
         daemon = Program(lives=self.random.choice([None, 500.0]), end=Ended(signal=9))
         return {
+            "exit 1": Program(lives=0.0, end=Ended(code=1)),
             "at once": Program(lives=0.0, end=Ended(code=code)),
             "two seconds": Program(lives=2.0, end=Ended(code=1)),
             "eleven minutes": Program(lives=660.0, end=Ended(signal=11)),
@@ -175,6 +180,7 @@ class Life:
     async def start_by_hand(self) -> None:
         worker = self.random.choice(self.workers)
         if not self.world.copies(worker.argv) and not self.world.veiled:
+            self.world.blocked.discard(worker.argv)
             self.world.add(worker.argv, program=self.program_by_hand(), by_hand=True)
             self.excuse("by hand")
             await self.bench.round()
@@ -263,7 +269,8 @@ class Life:
         end = self.now + days * DAY
         while self.now < end:
             pause = self.random.expovariate(1 / 1800.0)
-            every = self.random.choice([60.0, 600.0, 3600.0])
+            # ends, plans and wishes of the healer bring a look anyway
+            (every,) = self.random.choices([60.0, 600.0, 3600.0], [1, 6, 6])
             await self.tolerant(lambda p=pause, e=every: self.bench.run(min(p, 4 * 3600.0), e))
             self.check()
             await self.tolerant(self.happen)
@@ -296,13 +303,12 @@ class Life:
             await self._wanted_up(worker)
         await self.bench.run(7 * 3600.0, every=3600.0)
         self.check()
-        for worker in self.workers:
-            facts = self.bench.facts(worker.name)
+        for name, facts in {w.name: self.bench.facts(w.name) for w in self.workers}.items():
             forsaken = facts.state == "quarantined" and facts.next_at is None
             waits = facts.state == "waiting_dependency"
-            assert forsaken or waits or facts.state == "healthy", f"{worker.name}: {facts}"
+            assert forsaken or waits or facts.state == "healthy", f"{name}: {facts}"
             if forsaken:
-                await self.bench.ask("release", worker.name)
+                await self.bench.ask("release", name)
         await self.bench.run(7 * 3600.0, every=3600.0)
         states = {w.name: self.bench.facts(w.name).state for w in self.workers}
         assert set(states.values()) == {"healthy"}, states
@@ -378,22 +384,21 @@ async def lived(seed: str, folder: Path, days: float) -> None:
         ) from error
 
 
-def simulate(seed: str, folder: Path, days: float, *, each: float = 2.0) -> int:
-    """Live so many days, in lives of `each` days; return how many lives that were.
+def simulate(seed: str, folder: Path, days: float) -> int:
+    """Live so many days; return in how many lives.
 
     Args:
         seed: a number, or `number:life` for one life alone.
         folder: for the records of each life.
         days: simulated.
-        each: days of one life, before all faults cease.
     """
     if ":" in seed:
         (folder / "one").mkdir()
-        asyncio.run(lived(seed, folder / "one", each))
+        asyncio.run(lived(seed, folder / "one", EACH))
         return 1
-    count = max(1, round(days / each))
+    count = max(1, round(days / EACH))
     for number in range(count):
         place = folder / str(number)
         place.mkdir()
-        asyncio.run(lived(f"{seed}:{number}", place, each))
+        asyncio.run(lived(f"{seed}:{number}", place, EACH))
     return count
