@@ -10,6 +10,11 @@ PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-fast check format bench-workers screenshots clean tmux
+# of `make simulate`: a number, or number:life for one life alone; and how long
+SEED ?= 1
+DAYS ?= 100
+
+.PHONY: help run test test-fast simulate check format screenshots clean tmux
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -22,6 +27,9 @@ test: $(STAMP) tmux ## set up and run every test
 
 test-fast: $(STAMP) tmux ## the tests that need no minute
 	$(PYTEST) -m "not slow"
+
+simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
+	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)
 
 check: $(STAMP) ## lint, format, types, import rules
 	$(BIN)/ruff check .

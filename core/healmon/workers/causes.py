@@ -49,8 +49,27 @@ def end_of(one: WorkerSeen, identity: Identity) -> End:
     return End(next((end for end in ends if end != Ended()), Ended()))
 
 
-def settings_of(worker: Worker) -> dict[str, int]:
-    """Return a digest of each setting that decides what is run, by the name of its key."""
+class Configured(NamedTuple):
+    """A worker's settings, and what of them decides what is run.
+
+    Attributes:
+        worker: the settings.
+        keys: a digest of each that does, by the name of its key.
+        digest: of all of them.
+    """
+
+    worker: Worker
+    keys: dict[str, int]
+    digest: int
+
+
+def configured(worker: Worker) -> Configured:
+    """Return a worker's settings with the digests of them."""
+    keys = _keys(worker)
+    return Configured(worker, keys, zlib.crc32(repr(sorted(keys.items())).encode()))
+
+
+def _keys(worker: Worker) -> dict[str, int]:
     parts: dict[str, object] = {
         "program": worker.argv[:1],
         "script": worker.script,
@@ -73,17 +92,22 @@ def changed_settings(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     return told if len(names) <= CHANGES else f"{told} and {len(names) - CHANGES} more"
 
 
-def told(worker: Worker, one: WorkerSeen, memory: Memory) -> str:
-    """Return all that is known of the newest failure, in one line."""
+def told(one: WorkerSeen, memory: Memory, keys: Mapping[str, int]) -> str:
+    """Return all that is known of the newest failure, in one line.
+
+    Args:
+        one: the look that showed it.
+        memory: what is remembered, with the failure in it.
+        keys: digests of the settings as they are now.
+    """
     parts = [memory.why]
     if memory.last_end and memory.last_end not in memory.why:
         parts.append(memory.last_end)
     words = [line for line in one.output.split("\n") if line.strip()]
     if words:
         parts.append(f"its last words: {clean(words[-1].strip(), limit=LAST_WORDS)}")
-    keys = changed_settings(memory.well, settings_of(worker))
-    if keys:
-        parts.append(f"changed since it was healthy: {keys}")
+    if changed := changed_settings(memory.well, keys):
+        parts.append(f"changed since it was healthy: {changed}")
     if one.changed:
         parts.append(one.changed)
     return clean("; ".join(part for part in parts if part))

@@ -12,8 +12,8 @@ from healmon.clock import Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.plans import Diagnosis, Finding, Plan, Verdict, pack, unpack
 from healmon.state import AlertView, Snapshot, of_healer
-from healmon.workers import breaker, budget, machine, planning, storm, timeline, wording
-from healmon.workers.facts import facts_of
+from healmon.workers import breaker, budget, causes, machine, planning, storm, timeline, wording
+from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
 from healmon.workers.lifecycle import Judged, advance
 from healmon.workers.model import NAME, Memory, Seen
@@ -43,7 +43,8 @@ class Judge:
         limits: Monitor = budget.NOBODY,
     ) -> None:
         self._workers = workers
-        self._log_paths = log_paths
+        self._fixed = {w.name: fixed(w, log_paths[w.name]) for w in workers}
+        self._configured = {w.name: causes.configured(w) for w in workers}
         self._jitter = jitter
         self._limits = limits
         self._ranks = budget.ranks(workers)
@@ -93,7 +94,7 @@ class Judge:
         judged: dict[str, Judged] = {}
         for worker in self._upwards:
             judged[worker.name] = advance(
-                worker,
+                self._configured[worker.name],
                 seen,
                 recalled(known, worker.name),
                 now,
@@ -121,7 +122,7 @@ class Judge:
             now=now,
         )
         found = findings(mine, around)
-        facts = facts_of(mine, turn, self._log_paths[name], known, now)
+        facts = facts_of(mine, turn, self._fixed[name], known, now)
         return Verdict(
             component=name,
             status=status(mine, found),

@@ -5,11 +5,12 @@ Numbers that never stand still are rounded, so that a worker that does nothing n
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from msgspec.structs import replace
 
 from healmon.clock import Reading
+from healmon.config.settings import Worker
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.workers import breaker, sickness
@@ -20,15 +21,27 @@ from healmon.workers.turns import Turn, waiting
 _MIB: Final = 1 << 20
 
 
+class Fixed(NamedTuple):
+    """What of a worker's facts never changes, as it may be shown."""
+
+    command: tuple[str, ...]
+    log_path: str
+
+
+def fixed(worker: Worker, log_path: str) -> Fixed:
+    """Return what never changes of a worker whose output goes to `log_path`."""
+    return Fixed(tuple(clean(part) for part in worker.argv), clean(log_path))
+
+
 def facts_of(
-    mine: Judged, turn: Turn | None, log_path: str, known: Snapshot, now: Reading
+    mine: Judged, turn: Turn | None, always: Fixed, known: Snapshot, now: Reading
 ) -> WorkerFacts:
     """Return what a screen shows of a worker after a look.
 
     Args:
         mine: the worker.
         turn: when it is to be acted on.
-        log_path: where its output goes.
+        always: what never changes.
         known: the state before this look.
         now: the time of the look.
     """
@@ -59,8 +72,8 @@ def facts_of(
         why=clean(_why(mine, turn)),
         cause=clean(memory.cause),
         last_end=clean(memory.last_end),
-        log_path=clean(log_path),
-        command=tuple(clean(part) for part in worker.argv),
+        log_path=always.log_path,
+        command=always.command,
         how=match.how if match is not None else "",
         others=tuple(f.identity.pid for f in copies(look.one, match)),
         critical=worker.critical,

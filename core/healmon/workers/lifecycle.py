@@ -8,15 +8,14 @@ Each attempt to start and each life of a process counts as one failure at most.
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from healmon.clock import Reading
-from healmon.config.settings import Worker
 from healmon.workers import breaker, causes, machine, timeline
 from healmon.workers.attempts import attempted, ending, half_done, survived
+from healmon.workers.causes import Configured
 from healmon.workers.lives import down, up
 from healmon.workers.look import Look
 from healmon.workers.machine import Signal
@@ -33,11 +32,6 @@ from healmon.workers.model import (
 )
 from healmon.workers.sickness import ailing
 from healmon.world.processes import DEAD, ProcessFacts
-
-
-def digest(worker: Worker) -> int:
-    """Return a number that changes with what is run."""
-    return zlib.crc32(repr(sorted(causes.settings_of(worker).items())).encode())
 
 
 def chosen(seen: Seen, one: WorkerSeen, memory: Memory) -> Match | None:
@@ -91,7 +85,7 @@ class Judged:
 
 
 def advance(
-    worker: Worker,
+    configured: Configured,
     seen: Seen,
     memory: Memory,
     now: Reading,
@@ -104,7 +98,7 @@ def advance(
     """Return what a worker is doing, and what to remember of it.
 
     Args:
-        worker: its settings.
+        configured: its settings.
         seen: the look.
         memory: what was remembered before it.
         now: the time of the look.
@@ -113,11 +107,12 @@ def advance(
         paused: it is in maintenance.
         waits: the first worker that must be healthy before it and is not.
     """
-    one, before = seen.workers[worker.name], memory
-    memory = _taken_up(worker, one, timeline.carried_over(memory, seen.boot, now))
+    one, before = seen.workers[configured.worker.name], memory
+    memory = timeline.carried_over(memory, seen.boot, now)
+    memory = _taken_up(one, memory, configured.digest)
     goal: Goal = "down" if memory.desired == "down" else "maintenance" if paused else "up"
     look = Look(
-        worker=worker,
+        configured=configured,
         one=one,
         now=now,
         boot=seen.boot,
@@ -144,9 +139,8 @@ def advance(
     )
 
 
-def _taken_up(worker: Worker, one: WorkerSeen, memory: Memory) -> Memory:
+def _taken_up(one: WorkerSeen, memory: Memory, configured: int) -> Memory:
     """Return the memory with a changed configuration and a person's wish in it."""
-    configured = digest(worker)
     if memory.configured != configured:
         if memory.configured != 0:
             memory = replace(breaker.forgiven(memory), completed="")
@@ -228,10 +222,10 @@ def _idle(look: Look, memory: Memory, waits: str) -> Signal:  # noqa: PLR0911 - 
 def _settled(look: Look, before: Memory, memory: Memory) -> Memory:
     """Return the memory with what follows from the state in it."""
     if memory.state == "healthy":
-        return replace(memory, well=causes.settings_of(look.worker))
+        return replace(memory, well=look.configured.keys)
     if look.goal == "maintenance":
         memory = replace(memory, fell=before.fell)
     newer = memory.failures[-1:] != before.failures[-1:] or memory.why != before.why
     if newer and memory.why:
-        return replace(memory, cause=causes.told(look.worker, look.one, memory))
+        return replace(memory, cause=causes.told(look.one, memory, look.configured.keys))
     return memory

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from healmon.clock import Reading
 from healmon.config.settings import Worker
+from healmon.workers.causes import Configured
 from healmon.workers.model import Goal, Match, WorkerSeen
 from healmon.world.processes import Identity
 
@@ -15,7 +16,7 @@ class Look:
     """A look at one worker.
 
     Attributes:
-        worker: its settings.
+        configured: its settings, and digests of them.
         one: what was seen.
         now: when.
         boot: id of this boot.
@@ -25,7 +26,7 @@ class Look:
         match: the process that is the worker.
     """
 
-    worker: Worker
+    configured: Configured
     one: WorkerSeen
     now: Reading
     boot: str
@@ -33,6 +34,11 @@ class Look:
     jitter: float
     goal: Goal = "up"
     match: Match | None = None
+
+    @property
+    def worker(self) -> Worker:
+        """Its settings."""
+        return self.configured.worker
 
     @property
     def identity(self) -> Identity | None:

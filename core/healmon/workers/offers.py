@@ -90,12 +90,12 @@ def _verb(verb: str, worker: Worker, facts: WorkerFacts) -> Verb:
 
 def _why(verb: Verb, worker: Worker, facts: WorkerFacts, workers: Iterable[Worker]) -> str:
     words = {
-        "start": "start",
-        "restart": "restart",
-        "stop": "stop",
+        "start": "start it",
+        "restart": "restart it",
+        "stop": "stop it",
         "release": "end its quarantine",
     }
-    told = f"a person asked to {words[verb]} it; it is {wording.say(facts.state)}"
+    told = f"a person asked to {words[verb]}; it is {wording.say(facts.state)}"
     if facts.why:
         told += f": {facts.why}"
     if verb != "stop" and facts.waits_for:
