@@ -206,7 +206,8 @@ def test_who_may_not_be_signalled_is_told_at_once_and_nothing_started(tmp_path: 
         said = await stage.act("restart", identity=main)
         assert f"pid {child.pid} is somebody else's: SIGTERM is not permitted" in said
         assert "run healmon as that user or as root" in said
-        assert stage.record.fault == "stop"
+        assert stage.signalled() == [], "nobody is signalled if not all may be"
+        assert stage.record.number == 1, "nothing was begun"
         assert len(stage.world.spawned) == 1
 
     play(stage, scene)
