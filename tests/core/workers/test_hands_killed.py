@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -225,6 +226,46 @@ def sweep(base: Path, player: Player, verb: Verb, way: str, *, shims: bool) -> i
 
 
 SHIMS = importlib.util.find_spec("healmon.world.system_shims") is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("verb", ["restart", "stop", "start"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_11_killed_again_while_it_is_taken_up(
+    tmp_path: Path, player: Player, verb: Verb, seed: int
+) -> None:
+    dice = random.Random(f"{verb} {seed}")
+    for round_ in range(6):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        with hosting(folder) as host:
+            scene = Scene(folder, host, shims=False)
+            number, old = 1, None
+            if verb != "start":
+                scene.act(Order(verb="restart", number=1), Told())
+                scene.settle()
+                (old,) = scene.mains()
+                number = 2
+            order = Order(verb=verb, number=number, identity=old, wish=1)
+            deaths = []
+            while True:
+                at = dice.randint(1, 8 + len(deaths))
+                said = scene.killed(player, order, at)
+                deaths.append(f"{at}: {scene.steps()[-1][:80]}")
+                scene.settle()
+                assert not scene.told("violations"), f"two copies; killed at {deaths}"
+                record = scene.record()
+                begun = record is not None and record.number == number
+                if said or (begun and record.outcome != "begun"):
+                    break
+                assert len(deaths) < 60, deaths
+                if begun:
+                    order = Order(verb=verb, number=number, identity=record.old)
+            alive = (len(scene.mains()), len(scene.helpers()))
+            assert alive == ((0, 0) if verb == "stop" else (1, 1)), f"{said}; {deaths}"
+            assert scene.starts() == number - (verb == "stop"), deaths
+
+
 STARTERS = [
     pytest.param(False, id="plain"),
     pytest.param(True, id="shims", marks=pytest.mark.skipif(not SHIMS, reason="no shims here")),
