@@ -9,12 +9,11 @@ JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format bench-workers screenshots clean tmux
 # of `make simulate`: a number, or number:life for one life alone; and how long
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast simulate check format screenshots clean tmux
+.PHONY: help run test test-fast simulate check format bench-workers screenshots clean tmux
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14

@@ -83,6 +83,8 @@ class StepProcesses(SystemProcesses):
         self._steps = steps
 
     def signal(self, identity: Identity, number: int) -> bool:
+        if number == 0:
+            return super().signal(identity, number)
         self._steps.reached(f"about to signal {identity.pid} {number}")
         sent = super().signal(identity, number)
         self._steps.reached(f"signalled {identity.pid} {number}")

@@ -167,7 +167,7 @@ class Act:
             if shim is None:
                 return ended
             told = [end.ended for end in shim.ends if end.identity == identity]
-            if told or self.tools.clock.read().steady >= deadline:
+            if told or not shim.alive or self.tools.clock.read().steady >= deadline:
                 return told[-1] if told else ended
             await self.tools.clock.sleep(STEP)
 

@@ -82,15 +82,31 @@ class Blocking:
         kin = {f.identity for f in family.tree(roots(one.record, one.shim), shim)}
         found: list[Blocker] = []
         if shim is not None and one.shim is not None and one.shim.locked:
-            holders = self._ports.lock_holders(lock_path) | frozenset(kin)
-            # whoever holds it by descriptor got it from the shim, on record or not
-            found += self._named("instance lock", holders - {shim}, orphan=True)
-            if not holders - {shim} and still_locked():
-                found += self._named("instance lock", holders, orphan=False)
-                found += () if holders else (Blocker(what="instance lock"),)
+            found += self._of_lock(lock_path, frozenset(kin), shim, family, still_locked)
         for port in needed_ports(worker):
             found += self._of_port(port, kin)
         return tuple(found)
+
+    def _of_lock(
+        self,
+        lock_path: str,
+        kin: frozenset[Identity],
+        shim: Identity,
+        family: Family,
+        still_locked: Callable[[], bool],
+    ) -> Iterator[Blocker]:
+        """Yield who holds an instance lock, and whatever else is left below its shim."""
+        holders = self._ports.lock_holders(lock_path)
+        facts = {who: family.find(who) for who in holders}
+        apart = {who for who, one in facts.items() if one is not None and family.apart(one)}
+        # whoever else holds it by descriptor got it from the shim, on record or not
+        own = (holders | kin) - {shim} - apart
+        yield from self._named("instance lock", own, orphan=True)
+        yield from self._named("instance lock", apart, orphan=False)
+        if not own and not apart and still_locked():
+            yield from self._named("instance lock", holders, orphan=False)
+            if not holders:
+                yield Blocker(what="instance lock")
 
     def _of_port(self, port: int, kin: Collection[Identity]) -> Iterator[Blocker]:
         listeners = [one for one in self._ports.listeners(port) if one.local]

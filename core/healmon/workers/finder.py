@@ -64,9 +64,7 @@ class Finder:
         self.boot = ""
         self.own_pid = own_pid
         self._processes = processes
-        self._needles: dict[str, list[Worker]] = {}
-        for worker in workers:
-            self._needles.setdefault(match.needle(worker), []).append(worker)
+        self._index = match.Index(workers)
         self._namespace: int | None = None
         self._settled: frozenset[int] = frozenset()
         self._glance = glance
@@ -101,13 +99,11 @@ class Finder:
         settled = set(skip)
         everyone: Everyone = {}
         found: Candidates = {}
-        needles = set(self._needles)
         for facts in self._processes.everyone(skip):
             everyone[facts.identity] = facts
-            hits = match.may_be(facts, needles) if facts.state not in DEAD else set[str]()
-            for hit in hits:
-                for worker in self._needles[hit]:
-                    found.setdefault(worker.name, []).append(facts)
+            hits = self._index.may_be(facts) if facts.state not in DEAD else []
+            for worker in hits:
+                found.setdefault(worker.name, []).append(facts)
             if not hits and facts.age > SETTLED_AGE:
                 settled.add(facts.identity.pid)
         self._settled = frozenset(settled)

@@ -22,9 +22,10 @@ from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
 from healmon.workers.equipment import Equipment
+from healmon.workers.evidence import main_of
 from healmon.workers.liveness import Liveness
 from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
-from healmon.workers.probe import Probe, main_of
+from healmon.workers.probe import Probe
 from healmon.workers.records import Records
 from healmon.workers.remedy import Remedy
 from healmon.workers.upkeep import Upkeep

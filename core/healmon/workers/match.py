@@ -8,6 +8,7 @@ directory it was meant from is known; where it is not, the answer is "unclear".
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from posixpath import basename, isabs, join, normpath
 from typing import Literal
 
@@ -33,9 +34,34 @@ def needle(worker: Worker) -> str:
     return clean(basename(worker.script or worker.argv[0]), limit=ARGUMENT_SHOWN)
 
 
-def may_be(facts: ProcessFacts, needles: set[str]) -> set[str]:
-    """Return which needles are among the first arguments of a process; cheap, proves nothing."""
-    return {basename(part) for part in facts.command[:8]} & needles
+def arguments(worker: Worker) -> tuple[str, ...]:
+    """Return what every command line that is the worker ends with, as `ProcessFacts` shows it."""
+    own = worker.argv.index(worker.script) if worker.script and worker.script in worker.argv else 0
+    return tuple(clean(part, limit=ARGUMENT_SHOWN) for part in worker.argv[own + 1 :])
+
+
+class Index:
+    """Finds the workers that a process may be, however many there are of one program.
+
+    Args:
+        workers: all of them.
+    """
+
+    def __init__(self, workers: Iterable[Worker]) -> None:
+        self._known: dict[str, dict[int, dict[tuple[str, ...], list[Worker]]]] = {}
+        for worker in workers:
+            ending = arguments(worker)
+            by_length = self._known.setdefault(needle(worker), {}).setdefault(len(ending), {})
+            by_length.setdefault(ending, []).append(worker)
+
+    def may_be(self, facts: ProcessFacts) -> list[Worker]:
+        """Return the workers whose program and last arguments a process has; proves nothing."""
+        command, found = facts.command, list[Worker]()
+        for needle in {basename(part) for part in command[:8]} & self._known.keys():
+            for length, endings in self._known[needle].items():
+                if length < len(command):
+                    found += endings.get(command[len(command) - length :], ())
+        return found
 
 
 def likeness(worker: Worker, origin: Origin) -> Likeness:

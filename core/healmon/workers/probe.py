@@ -16,10 +16,12 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
-from healmon.workers import changes, memory
+from healmon.workers import changes
 from healmon.workers.beats import Beats
 from healmon.workers.blocking import Blocking, needed_ports
+from healmon.workers.evidence import ends_of, main_of, may_have_left_a_daemon
 from healmon.workers.finder import Candidates, Everyone, Finder
+from healmon.workers.gauges import Gauges
 from healmon.workers.model import (
     Blocker,
     EndRecord,
@@ -34,7 +36,7 @@ from healmon.workers.tree import Family, heir
 from healmon.world import notes
 from healmon.world.host import Host
 from healmon.world.ports import Ports
-from healmon.world.processes import DEAD, Ended, Identity, Processes, ProcessFacts
+from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 from healmon.world.shims import Shim, Shims
 
 FULL_EVERY = 10
@@ -78,8 +80,7 @@ class Probe:
         self.finder = Finder(self._workers, processes, own_pid, glance)
         self._beats = Beats()
         self._looks = 0
-        self._cpu: dict[Identity, tuple[float, float]] = {}
-        self._usage: dict[Identity, memory.Usage] = {}
+        self._gauges = Gauges()
         self._kin: dict[str, frozenset[Identity]] = {}
 
     def look(self, hints: dict[str, Identity], acting: frozenset[str], now: Reading) -> Seen:
@@ -96,16 +97,10 @@ class Probe:
         known = {w.name: self._known(w, hints.get(w.name), now) for w in self._workers}
         full = self._looks % FULL_EVERY == 0 or any(not k.known for k in known.values())
         self._looks += 1
-        kin = frozenset(i.pid for kin in self._kin.values() for i in kin)
-        if full:
-            # an act that begins at once need not look at all of them again
-            _, everyone, found, _ = self.finder.around(NOW)
-        else:
-            everyone, found = self.finder.scan(full=False, kin=kin)
-        family = self._family(everyone, (f for k in known.values() for f in k.known))
-        cpu = self._cpu_since(f for k in known.values() for f in k.known)
+        everyone, found, family = self._around(known.values(), full=full)
+        cpu = self._gauges.cpu_since(f for k in known.values() for f in k.known)
         seen: dict[str, WorkerSeen] = {}
-        usage, self._usage = self._usage, {}
+        self._gauges.turn()
         for worker in self._workers:
             one = self._found(worker, known[worker.name], found, everyone, family)
             one = replace(
@@ -117,7 +112,7 @@ class Probe:
             if main is None:
                 seen[worker.name] = self._of_the_absent(worker, one, family, now)
             else:
-                seen[worker.name] = self._of_the_living(worker, one, main, family, usage, now)
+                seen[worker.name] = self._of_the_living(worker, one, main, family, now)
         return Seen(
             boot=self.finder.boot,
             workers=seen,
@@ -125,6 +120,19 @@ class Probe:
             veiled=self.finder.veiled() if full else False,
             host=self._host_seen(),
         )
+
+    def _around(
+        self, known: Iterable[WorkerSeen], *, full: bool
+    ) -> tuple[Everyone, Candidates, Family]:
+        if full:
+            scan = self.finder.around(NOW)
+            return scan.everyone, scan.found, scan.family
+        kin = frozenset(i.pid for kin in self._kin.values() for i in kin)
+        everyone, found = self.finder.scan(full=False, kin=kin)
+        # who is known may have been left out
+        facts = {f.identity: f for one in known for f in one.known}
+        family = Family({**facts, **everyone}.values(), self.finder.own_pid)
+        return everyone, found, family
 
     def look_at(
         self, worker: Worker, known: Identity | None, now: Reading, touched: float = NOW
@@ -189,10 +197,6 @@ class Probe:
         shim = self.shim(worker)
         return shim is not None and shim.locked
 
-    def _family(self, everyone: Everyone, known: Iterable[ProcessFacts]) -> Family:
-        # who is known may have been left out of a scan that was not of all
-        return Family({**{f.identity: f for f in known}, **everyone}.values(), self.finder.own_pid)
-
     def _known(self, worker: Worker, hint: Identity | None, now: Reading) -> WorkerSeen:
         """Return what is known of a worker without searching for it."""
         record = self._records.start(worker.name)
@@ -206,7 +210,7 @@ class Probe:
         if record is not None:
             asked += [record.worker, record.launched, record.old]
         ends = [recorded] if recorded is not None else []
-        ends += _ends_of(shim)
+        ends += ends_of(shim)
         alive: list[ProcessFacts] = []
         for identity in dict.fromkeys(i for i in asked if i is not None):
             try:
@@ -266,22 +270,18 @@ class Probe:
         one: WorkerSeen,
         main: ProcessFacts,
         family: Family,
-        usage: dict[Identity, memory.Usage],
         now: Reading,
     ) -> WorkerSeen:
         shim = one.shim.shim if one.shim is not None and one.shim.alive else None
         members = family.tree([main.identity], shim) or (main,)
         self._kin[worker.name] = frozenset(f.identity for f in members)
-        before = usage.get(main.identity, memory.Usage())
-        sizes = [facts.rss for facts in members]
-        mine = memory.taken(before, now.steady, sizes, worker.memory_limit)
-        self._usage[main.identity] = mine
+        use = self._gauges.use(main.identity, members, worker.memory_limit, now.steady)
         beat, age = self._beats.age(worker, now)
         spawned = one.record is not None and one.record.worker == main.identity
         # the wall clock may have been set since: what was written down then is compared with then
         started = one.record.wall if spawned and one.record else now.wall - main.age
         changed = changes.since(worker, started, now)
-        return replace(one, use=mine.use, beat=beat, beat_age=age, changed=changed)
+        return replace(one, use=use, beat=beat, beat_age=age, changed=changed)
 
     def _of_the_absent(
         self, worker: Worker, one: WorkerSeen, family: Family, now: Reading
@@ -308,47 +308,3 @@ class Probe:
                 total, available = self._host.memory()
                 return HostSeen(memory_total=total, memory_available=available)
         return HostSeen()
-
-    def _cpu_since(self, alive: Iterable[ProcessFacts]) -> dict[Identity, int]:
-        """Return percent of one core that each used since the last look."""
-        before, self._cpu = self._cpu, {}
-        percent: dict[Identity, int] = {}
-        for facts in alive:
-            spent, age = before.get(facts.identity, (0.0, 0.0))
-            self._cpu[facts.identity] = (facts.cpu_seconds, facts.age)
-            if facts.age - age >= 1.0:
-                percent[facts.identity] = round(
-                    100 * (facts.cpu_seconds - spent) / (facts.age - age)
-                )
-            elif facts.identity in before:
-                self._cpu[facts.identity] = before[facts.identity]
-        return percent
-
-
-def main_of(one: WorkerSeen) -> ProcessFacts | None:
-    """Return the process that is a worker, by the best evidence; None when it is not up."""
-    for facts in (*one.known, *(m.facts for m in one.matches)):
-        return facts
-    return None
-
-
-def may_have_left_a_daemon(worker: Worker, record: StartRecord | None, shim: Shim | None) -> bool:
-    """Return whether what lives below a shim may be the worker, and not only its orphans.
-
-    It may when its program ended well and nobody was ever proved to be the worker: a start that
-    leaves a daemon looks like that, and so does one that a killed healmon did not see to its end.
-    What a shim that was killed, too, could not write down is given the benefit of the doubt: the
-    lock is held, so something of it lives, and no second copy can be started.
-    """
-    if shim is None or not (shim.alive or shim.locked) or worker.forks is False:
-        return False
-    if record is not None and record.number == shim.number and record.worker is not None:
-        return False
-    ends = [end.ended for end in shim.ends if end.main]
-    return ends[-1] == Ended(code=0) if ends else not shim.alive
-
-
-def _ends_of(shim: Shim | None) -> list[EndRecord]:
-    """Return what a shim saw: how processes ended that nobody else could take leave of."""
-    ends = shim.ends if shim is not None else ()
-    return [EndRecord(identity=e.identity, ended=e.ended, wall=e.wall) for e in ends]

@@ -86,9 +86,9 @@ class Proving:
         act = self._act
         shim = await act.shim()
         if shim is not None and shim.alive and shim.number == act.record.number:
+            # something lives below it: that is it, or a step on its way
             daemon = heir(await act.family(now=True), shim.shim)
-            if daemon is not None:
-                return Match(daemon, "spawned")
+            return Match(daemon, "spawned") if daemon is not None else None
         matches = (await act.look(None, now=True)).matches
         if matches:
             return matches[0]

@@ -16,7 +16,7 @@ from typing import Final
 from healmon.errors import RemedyError
 from healmon.workers.acting import Act
 from healmon.workers.tree import Family, named
-from healmon.world.processes import CONT, KILL, TERM, Identity, ProcessFacts
+from healmon.world.processes import ASK, CONT, KILL, TERM, Identity, ProcessFacts
 
 KILL_TIMEOUT: Final = 5.0
 """Seconds a process may take to end after SIGKILL."""
@@ -90,26 +90,28 @@ class Stopping:
 
     async def _signal(self, members: list[ProcessFacts], number: int, word: str) -> None:
         act = self._act
+        for facts in members:
+            await self._send(facts, ASK, word)  # nobody is signalled if not all may be
         await act.hand.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
         tree = tuple(dict.fromkeys((*act.record.tree, *self._known)))
         if (act.record.phase, act.record.tree) != ("stopping", tree):
             await act.keep(phase="stopping", tree=tree)
         for facts in members:
             self._told[number].add(facts.identity)
-            try:
-                await act.call(partial(self._send, facts, number))
-            except PermissionError:
-                reason = f"pid {facts.identity.pid} is somebody else's: {word} is not permitted"
-                failed = await act.failure("blocked", reason)
-                raise RemedyError(
-                    str(failed.args[0]), remedy="run healmon as that user or as root"
-                ) from None
+            await self._send(facts, number, word)
+            if number == TERM and facts.state == "T":
+                # one that stands still cannot hear it
+                await self._send(facts, CONT, word)
 
-    def _send(self, facts: ProcessFacts, number: int) -> None:
-        processes = self._act.tools.processes
-        processes.signal(facts.identity, number)
-        if number == TERM and facts.state == "T":
-            processes.signal(facts.identity, CONT)  # one that stands still cannot hear the other
+    async def _send(self, facts: ProcessFacts, number: int, word: str) -> None:
+        act = self._act
+        try:
+            await act.call(partial(act.tools.processes.signal, facts.identity, number))
+        except PermissionError:
+            reason = f"pid {facts.identity.pid} is somebody else's: {word} is not permitted"
+            if act.record.phase != "decided" or act.order.verb == "stop":
+                await act.failure("blocked", reason)  # something was begun, and is on record
+            raise RemedyError(reason, remedy="run healmon as that user or as root") from None
 
 
 def _pids(members: Iterable[ProcessFacts]) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 from healmon.world.processes import DEAD, Identity, ProcessFacts
 
-APART: Final = frozenset({"tmux: server", "screen", "SCREEN"})
+APART: Final = frozenset({"tmux: server", "screen", "SCREEN", "zellij", "dtach", "abduco"})
 """Names of programs that hold other people's work: whoever started one does not own it."""
 LINE_LIMIT: Final = 64
 

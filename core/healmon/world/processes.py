@@ -15,6 +15,7 @@ import msgspec
 TERM: Final = 15
 KILL: Final = 9
 CONT: Final = 18
+ASK: Final = 0
 """Signals, so that nobody but the doors needs the module of that name."""
 DEAD: Final = frozenset("ZXx")
 """States of a process that has ended and only waits for its parent to notice."""
@@ -141,7 +142,7 @@ class Processes(Protocol):
         ...
 
     def signal(self, identity: Identity, number: int) -> bool:
-        """Send a signal to exactly this process; False when it is gone.
+        """Send a signal to exactly this process; False when it is gone. 0 only asks.
 
         Raises:
             PermissionError: it is somebody else's.

@@ -7,6 +7,7 @@ finds it held tells on us.
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +24,6 @@ from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
 from tests.helpers.killpoints import Player, Script, equipment, plan_of
 from tests.helpers.made_up import Noted
-from tests.helpers.rig import STARTERS
 from tests.helpers.wait import until
 from tests.helpers.workerhost import Host, hosting
 
@@ -226,11 +226,48 @@ def sweep(base: Path, player: Player, verb: Verb, way: str, *, shims: bool) -> i
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("shims", STARTERS)
+@pytest.mark.parametrize("verb", ["restart", "stop", "start"])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_11_killed_again_while_it_is_taken_up(
+    tmp_path: Path, player: Player, verb: Verb, seed: int
+) -> None:
+    dice = random.Random(f"{verb} {seed}")
+    for round_ in range(6):
+        folder = tmp_path / str(round_)
+        folder.mkdir()
+        with hosting(folder) as host:
+            scene = Scene(folder, host, shims=True)
+            number, old = 1, None
+            if verb != "start":
+                scene.act(Order(verb="restart", number=1), Noted())
+                scene.settle()
+                (old,) = scene.mains()
+                number = 2
+            order = Order(verb=verb, number=number, identity=old, wish=1)
+            deaths = []
+            while True:
+                at = dice.randint(1, 8 + len(deaths))
+                said = scene.killed(player, order, at)
+                deaths.append(f"{at}: {scene.steps()[-1][:80]}")
+                scene.settle()
+                assert not scene.told("violations"), f"two copies; killed at {deaths}"
+                record = scene.record()
+                begun = record is not None and record.number == number
+                if said or (begun and record.outcome != "begun"):
+                    break
+                assert len(deaths) < 60, deaths
+                if begun:
+                    order = Order(verb=verb, number=number, identity=record.old)
+            alive = (len(scene.mains()), len(scene.helpers()))
+            assert alive == ((0, 0) if verb == "stop" else (1, 1)), f"{said}; {deaths}"
+            assert scene.starts() == number - (verb == "stop"), deaths
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["go on", "anew"])
 @pytest.mark.parametrize("verb", ["restart", "stop", "start"])
 def test_11_killed_at_every_step_and_never_a_second_copy(
-    tmp_path: Path, player: Player, verb: Verb, way: str, shims: bool
+    tmp_path: Path, player: Player, verb: Verb, way: str
 ) -> None:
-    steps = sweep(tmp_path, player, verb, way, shims=shims)
+    steps = sweep(tmp_path, player, verb, way, shims=True)
     assert steps >= {"restart": 20, "stop": 14, "start": 10}[verb], "the steps are counted"

@@ -17,6 +17,7 @@ from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Order, StartRecord, Verb, WorkerSeen
 from healmon.workers.records import Records
 from healmon.world.processes import CONT, KILL, TERM, Ended, Identity
+from healmon.world.shims import Shim, ShimEnd, ShimOrder
 from healmon.world.simulated.ports import SimulatedPorts
 from healmon.world.simulated.processes import Program, SimulatedProcesses
 from tests.helpers.killpoints import plan_of
@@ -207,7 +208,8 @@ def test_who_may_not_be_signalled_is_told_at_once_and_nothing_started(tmp_path: 
         said = await stage.act("restart", identity=main)
         assert f"pid {child.pid} is somebody else's: SIGTERM is not permitted" in said
         assert "run healmon as that user or as root" in said
-        assert stage.record.fault == "blocked"
+        assert stage.signalled() == [], "nobody is signalled if not all may be"
+        assert stage.record.number == 1, "nothing was begun"
         assert len(stage.world.spawned) == 1
 
     play(stage, scene)
@@ -489,3 +491,125 @@ def test_acts_at_the_same_time_may_share_a_look_but_never_one_from_before_a_touc
             await healer.close()
 
     asyncio.run(scene())
+
+
+# Shims that a test writes.
+
+
+class Written:
+    """Shims of which a test says what stands in their folder."""
+
+    def __init__(self) -> None:
+        self.shim: Shim | None = None
+        self.refuses: Exception | None = None
+
+    def look(self, folder: str) -> Shim | None:
+        return self.shim
+
+    def start(self, order: ShimOrder) -> Shim:
+        assert self.refuses is not None
+        raise self.refuses
+
+    def trim(self, log_path: str, limit: int) -> int:
+        return 0
+
+    def close(self) -> None: ...
+
+
+def under_shims(stage: Stage) -> Written:
+    shims = Written()
+    equipment = Equipment(ports=stage.ports, shims=shims)
+    stage.healer = WorkersHealer(
+        (stage.worker,), stage.folder, stage.world, stage.clock, equipment=equipment
+    )
+    return shims
+
+
+def locked_by(stage: Stage, *holders: Identity) -> None:
+    stage.ports.lock(str(stage.folder / "w" / "instance.lock"), *holders)
+
+
+def a_shim(shim: Identity, worker: Identity, **more: object) -> Shim:
+    defaults: dict[str, object] = {"number": 1, "wall": 1.0, "alive": True, "locked": True}
+    return Shim(shim=shim, worker=worker, **{**defaults, **more})
+
+
+def test_who_holds_the_lock_is_an_orphan_but_never_the_shim_and_never_a_tmux_server(
+    tmp_path: Path,
+) -> None:
+    stage = Stage(tmp_path)
+    shims = under_shims(stage)
+    shim = stage.world.add(("shim",))
+    gone = stage.world.add(("/bin/w",), parent=shim.pid)
+    left = stage.world.add(("/bin/c",), parent=shim.pid)
+    server = stage.world.add(("tmux: server",), parent=shim.pid)
+    stage.world.end(gone)
+    shims.shim = a_shim(shim, gone, ends=(ShimEnd(identity=gone, ended=Ended(code=1), wall=2.0),))
+    locked_by(stage, shim, left, server)
+
+    async def scene() -> None:
+        one = await stage.look()
+        assert {(b.what, b.identity, b.orphan) for b in one.blockers} == {
+            ("instance lock", left, True), ("instance lock", server, False),
+        }  # fmt: skip
+        said = await stage.act("restart", orphans=(server,))
+        assert said.startswith(f"vetoed: pid {server.pid} is not shown to be left over")
+        stage.world.end(left)
+        assert "instance lock is held by pid" in await stage.act("restart")
+        assert stage.signalled() == []
+
+    play(stage, scene)
+
+
+def test_a_lock_that_is_free_by_the_time_one_looks_blocks_nobody(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    shims = under_shims(stage)
+    shim, gone = stage.world.add(("shim",)), stage.world.add(("/bin/w",))
+    stage.world.end(gone)
+    shims.shim = a_shim(shim, gone)
+    locked_by(stage, shim)
+
+    async def scene() -> None:
+        one = await stage.look()
+        assert [(b.identity, b.orphan) for b in one.blockers] == [(shim, False)]
+        look, shims_look = shims.shim, iter([shims.shim])
+
+        def leaves(folder: str) -> Shim | None:
+            return next(shims_look, None) or replace(look, alive=False, locked=False)
+
+        shims.look = leaves  # type: ignore[method-assign]
+        locked_by(stage)
+        assert (await stage.look()).blockers == ()
+
+    play(stage, scene)
+
+
+def test_a_shim_that_refuses_because_one_lives_is_a_block_and_no_failure(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    shims = under_shims(stage)
+    shims.refuses = VetoError("its instance lock is held: pid 7")
+
+    async def scene() -> None:
+        said = await stage.act("restart")
+        assert said.startswith("failed: not started: its instance lock is held: pid 7")
+        assert (stage.record.fault, stage.record.launched) == ("blocked", None)
+
+    play(stage, scene)
+
+
+def test_the_shims_word_on_an_end_is_taken_where_nobody_else_knows(tmp_path: Path) -> None:
+    stage = Stage(tmp_path)
+    shims = under_shims(stage)
+    gone = stage.world.add(("/bin/w",))
+    stage.world.end(gone)
+    ends = (ShimEnd(identity=gone, ended=Ended(code=7), wall=2.0),)
+    shims.shim = a_shim(gone, gone, alive=False, locked=False, ends=ends)
+
+    async def scene() -> None:
+        one = await stage.look()
+        assert [(e.identity, e.ended) for e in one.ends] == [(gone, Ended(code=7))]
+        end = Records(stage.folder).end("w")
+        assert end is not None
+        assert end.ended == Ended(code=7), "and it is kept"
+
+    play(stage, scene)

@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healmon.workers.match import likeness, needle
-from healmon.world.processes import Origin
+from healmon.text import clean
+from healmon.workers.match import Index, likeness, needle
+from healmon.world.processes import Identity, Origin, ProcessFacts
+from healmon.world.procfs import ARGUMENT_SHOWN
 from tests.helpers.workerbench import SCRIPT, a_worker
 
 DAEMON = a_worker()
@@ -150,3 +152,31 @@ def test_what_matches_ends_in_the_script_and_all_its_arguments(argv: list[str]) 
 def test_nothing_that_others_write_breaks_it(argv: list[str]) -> None:
     assert like(DAEMON, *argv) in ("", "unclear", "exact")
     assert like(COMMAND, *argv) in ("", "unclear", "exact")
+
+
+def facts_of(argv: tuple[str, ...]) -> ProcessFacts:
+    command = tuple(clean(part, limit=ARGUMENT_SHOWN) for part in argv)
+    return ProcessFacts(Identity("b", 1, 1), 1, "S", "x", command, 0.0, 1, 1.0, 0)
+
+
+@given(
+    st.lists(st.sampled_from(["-u", "-X", "dev", "--daemon", "x", "", "\x1b[2J", "é" * 1001])),
+    st.sampled_from([DAEMON, PLAIN, COMMAND]),
+    st.sampled_from(
+        ["python3", "/usr/bin/python3", SCRIPT, "/opt/app/bin/indexer", "indexer", "sh"]
+    ),
+)
+def test_the_index_leaves_out_nobody_who_is_the_worker(more, worker, program) -> None:
+    for argv in ((program, *more), (program, *worker.argv[1:], *more), (program, *worker.argv)):
+        if like(worker, *argv):
+            assert worker in Index([DAEMON, PLAIN, COMMAND]).may_be(facts_of(argv))
+
+
+def test_the_index_tells_many_of_one_program_apart() -> None:
+    workers = [a_worker(name=str(n), argv=("/bin/w", "-n", str(n)), script="") for n in range(50)]
+    index = Index(workers)
+    for worker in workers:
+        assert index.may_be(facts_of(worker.argv)) == [worker]
+    assert index.may_be(facts_of(("/bin/w", "-n"))) == []
+    assert index.may_be(facts_of(("-n", "1"))) == []
+    assert index.may_be(facts_of(())) == []

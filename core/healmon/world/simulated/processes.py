@@ -292,6 +292,8 @@ class SimulatedProcesses:
             return False
         if process.somebody_elses:
             raise PermissionError(1, "Operation not permitted")
+        if number == 0:
+            return True
         self.signals.append((identity, number))
         if process.program.stuck:
             return True
