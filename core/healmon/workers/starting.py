@@ -94,9 +94,10 @@ async def _unlocked(act: Act, shim: Identity) -> Shim | None:
     """
     deadline = act.tools.clock.read().steady + LOCK_PATIENCE
     while (now := await act.shim()) is not None and now.locked:
-        if (await act.family()).below(shim) or act.tools.clock.read().steady >= deadline:
+        family = await act.family()
+        if family.below(shim) or act.tools.clock.read().steady >= deadline:
             break
-        if now.alive:
+        if now.alive and family.childless(shim):
             return replace(now, locked=False)
         await act.tools.clock.sleep(STEP)
     return now

@@ -75,6 +75,10 @@ class Family:
         mine = [facts for facts in self._children.get(pid, ()) if not self.apart(facts)]
         return sorted(mine, key=lambda facts: facts.identity.ticks)
 
+    def childless(self, identity: Identity) -> bool:
+        """Return whether nothing at all lives right below a process, be it its own or not."""
+        return all(facts.state in DEAD for facts in self._children.get(identity.pid, ()))
+
     def session(self, leader: Identity) -> tuple[ProcessFacts, ...]:
         """Return who is in the session that a process leads, or led until it ended."""
         now = self._by_pid.get(leader.pid)

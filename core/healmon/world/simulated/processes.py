@@ -294,7 +294,8 @@ class SimulatedProcesses:
             raise PermissionError(1, "Operation not permitted")
         if number == 0:
             return True
-        self.signals.append((identity, number))
+        if number:
+            self.signals.append((identity, number))
         if process.program.stuck:
             return True
         stands = process.facts.state in "Tt"
