@@ -166,6 +166,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         level: how far the start was proved.
         wish: number of the wish of a person that comes with it; 0: none.
         tree: all that belongs to `old`, as it was seen before it was stopped.
+        former: who the worker was in the runs before, newest first: what they left is its own.
         log_offset: bytes that its output log had before.
         beat: wall seconds of the newest sign of life before.
     """
@@ -188,6 +189,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     level: Level = ""
     wish: int = 0
     tree: tuple[Identity, ...] = ()
+    former: tuple[Identity, ...] = ()
     log_offset: int = 0
     beat: float | None = None
 
