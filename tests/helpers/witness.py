@@ -62,7 +62,7 @@ class WatchedWorld(SimulatedProcesses):
         return super().spawn(launch)
 
     def signal(self, identity: Identity, number: int) -> bool:
-        if self.bench is not None and number:  # 0 only asks whether it may be
+        if self.bench is not None and number:  # 0 only asks whether it is permitted
             argv = self.argv_of.get(identity, ())
             view = self._plan(argv)
             assert str(identity.pid) in view.steps[-1], f"not journaled: {view.steps}"

@@ -95,6 +95,27 @@ def test_a_worker_that_hangs_is_not_counted_as_up():
     assert workers.tally(scene(*records)) == (2, 5)
 
 
+def test_all_that_is_known_of_a_worker_is_beside_it():
+    facts = {
+        "state": "unhealthy", "pid": 7, "proved": "V3", "desired": "up", "delay": 10.0,
+        "failures": 2, "max_failures": 5, "failure_window": 600.0,
+        "slow": 3, "max_slow": 10, "slow_window": 21600.0,
+        "level": 2, "trials": 1, "max_trials": 6, "cause": "exit 1; its last words: oh",
+        "use": {"processes": 3, "rss": 4 << 20, "over": 0, "slope": 1 << 20},
+        "liveness": {"ok": False, "failures": 3, "text": "no answer", "hard": True},
+        "blockers": [{"what": "port 80", "identity": {"pid": 9}, "command": "nginx"}, "odd"],
+    }  # fmt: skip
+    this = scene(observed("unhealthy", "s", **facts))
+    lines = context.now(this, context.Subject("w"), 100)
+    text_ = "\n".join("".join(span.text for span in line.spans) for line in lines)
+    for words in (
+        "4.2 MB with the 2 below it, +1.0 MB an hour", "3 in a row failed · no answer",
+        "ready", "2 of 5 in 10m", "3 of 10 in 6h", "opened again 2 times · 1 of 6 trials failed",
+        "its last words: oh", "pid 9 (nginx): port 80", "10s",
+    ):  # fmt: skip
+        assert words in text_, words
+
+
 def test_the_fuller_window_of_failures_is_shown():
     budget = {"failures": 1, "max_failures": 5, "slow": 9, "max_slow": 10}
     assert text(one(scene(observed(state="backoff", **budget))), "rst") == "9/10"

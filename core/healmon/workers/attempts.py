@@ -25,7 +25,7 @@ from healmon.world.processes import Ended
 STARTS_KEPT: Final = 32
 """Moments of starts that are remembered: more than a host starts of one worker in a minute."""
 GO_ON_EVERY: Final = 5.0
-"""Seconds between two tries to go on with an act that was left half done."""
+"""Seconds at least between two tries to go on with an act that was left half done."""
 CUT_SHORT: Final = "healmon ended while it was starting it"
 
 
@@ -93,7 +93,7 @@ def attempted(look: Look, memory: Memory) -> Memory:
         return replace(memory, goes_on=None)
     memory = replace(memory, newest=record.number)
     if half_done(look, memory) is not None:
-        return _going_on(look, _counted(look, record, memory))
+        return _going_on(look, record, _counted(look, record, memory))
     lost = memory.attempt == 0 and memory.identity is None and memory.down_since is None
     memory = replace(memory, attempt=record.number, goes_on=None)
     if lost and not (record.outcome == "verified" and alive):
@@ -111,12 +111,16 @@ def attempted(look: Look, memory: Memory) -> Memory:
     return _started(look, record, memory)
 
 
-def _going_on(look: Look, memory: Memory) -> Memory:
+def _going_on(look: Look, record: StartRecord, memory: Memory) -> Memory:
     """Return the memory of one whose half-done act goes on: when it is tried, and tried again."""
     now, at = look.now.steady, memory.goes_on
-    if at is not None and now > at:
-        at = now + max(GO_ON_EVERY, look.worker.restart_delay)  # that try came to nothing
-    return replace(memory, goes_on=now if at is None else at)
+    if at is None:
+        return replace(memory, goes_on=now)
+    if now <= at:
+        return memory
+    # that try came to nothing: others follow at ever longer intervals
+    pause = max(GO_ON_EVERY, look.worker.restart_delay, 0.5 * (now - record.steady))
+    return replace(memory, goes_on=now + pause)
 
 
 def _counted(look: Look, record: StartRecord, memory: Memory) -> Memory:

@@ -92,6 +92,12 @@ def changed_settings(before: Mapping[str, int], now: Mapping[str, int]) -> str:
     return told if len(names) <= CHANGES else f"{told} and {len(names) - CHANGES} more"
 
 
+def _peak(one: WorkerSeen) -> int:
+    """Return the most bytes that the newest process to end held; 0: not known, or told already."""
+    end = one.shim.ends[-1] if one.shim is not None and one.shim.ends else None
+    return end.max_rss if end is not None and not end.oom else 0
+
+
 def told(one: WorkerSeen, memory: Memory, keys: Mapping[str, int]) -> str:
     """Return all that is known of the newest failure, in one line.
 
@@ -103,6 +109,8 @@ def told(one: WorkerSeen, memory: Memory, keys: Mapping[str, int]) -> str:
     parts = [memory.why]
     if memory.last_end and memory.last_end not in memory.why:
         parts.append(memory.last_end)
+    if peak := _peak(one):
+        parts.append(f"it held {format_size(peak)} at most")
     words = [line for line in one.output.split("\n") if line.strip()]
     if words:
         parts.append(f"its last words: {clean(words[-1].strip(), limit=LAST_WORDS)}")

@@ -53,38 +53,46 @@ class Judge:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
-        judged, storm_now = self._judged(seen, known, now)
-        memories = {name: mine.memory for name, mine in judged.items()}
-        taken = budget.taken(known, seen, memories, now.steady)
-        given = turns(
-            Line(
-                limits=self._limits,
-                ranks=self._ranks,
-                judged=judged,
-                known=known,
-                taken=taken,
-                storm=storm_now,
-                now=now,
-            )
-        )
+        judged, weather = self._judged(seen, known, now)
+        given = turns(self._line(judged, weather, seen, known, now))
         plans = {
             name: planning.planned(judged[name], now, turn.at, turn.why)
             for name, turn in given.items()
             if turn.at is not None
         }
+        arounds = _arounds(judged, known, now)
+        names = [worker.name for worker in self._workers]
         verdicts = tuple(
-            self._verdict(judged[w.name], given.get(w.name), plans.get(w.name), known, now)
-            for w in self._workers
+            self._verdict(judged[n], given.get(n), plans.get(n), arounds[n], known) for n in names
         )
         wakes = [t for mine in judged.values() for t in _moments(mine, now)]
-        wakes += _weather_wakes(storm_now, now)
-        gone = tuple(name for name in of_healer(known, NAME) if name not in judged)
+        wakes += _weather_wakes(weather, now)
         return Diagnosis(
             verdicts=verdicts,
-            gone=gone,
+            gone=tuple(name for name in of_healer(known, NAME) if name not in judged),
             look_again=max(SOON, min(wakes)) if wakes else None,
-            systemic=self._systemic(storm_now, seen, known),
+            systemic=self._systemic(weather, seen, known),
             hold=tuple(_overtaken(judged, plans, known, now)),
+        )
+
+    def _line(
+        self,
+        judged: Mapping[str, Judged],
+        weather: Storm | None,
+        seen: Seen,
+        known: Snapshot,
+        now: Reading,
+    ) -> Line:
+        """Return all that decides on turns."""
+        memories = {name: mine.memory for name, mine in judged.items()}
+        return Line(
+            limits=self._limits,
+            ranks=self._ranks,
+            judged=judged,
+            known=known,
+            taken=budget.taken(known, seen, memories, now.steady),
+            storm=weather,
+            now=now,
         )
 
     def _judged(
@@ -105,24 +113,18 @@ class Judge:
             )
         memories = {name: mine.memory for name, mine in judged.items()}
         well = {name for name, mine in judged.items() if _well(mine)}
-        now_storm = storm.weather(self._limits, memories, well, now.steady)
+        weather = storm.weather(self._limits, memories, well, now.steady)
         for name, mine in judged.items():
-            memory = storm.marked(mine.memory, name, now_storm)
+            memory = storm.marked(mine.memory, name, weather)
             judged[name] = with_(mine, memory=timeline.stamped(mine.memory, memory, now))
-        return judged, now_storm
+        return judged, weather
 
     def _verdict(
-        self, mine: Judged, turn: Turn | None, plan: Plan | None, known: Snapshot, now: Reading
+        self, mine: Judged, turn: Turn | None, plan: Plan | None, around: Around, known: Snapshot
     ) -> Verdict:
         name = mine.look.worker.name
-        around = Around(
-            held=_held(name, known, now),
-            alerts=_alerts(name, known),
-            stormy=mine.memory.storm is not None,
-            now=now,
-        )
         found = findings(mine, around)
-        facts = facts_of(mine, turn, self._fixed[name], known, now)
+        facts = facts_of(mine, turn, self._fixed[name], known, around.now)
         return Verdict(
             component=name,
             status=status(mine, found),
@@ -135,13 +137,11 @@ class Judge:
             memory=pack(mine.memory),
         )
 
-    def _systemic(
-        self, now_storm: Storm | None, seen: Seen, known: Snapshot
-    ) -> tuple[Finding, ...]:
-        if now_storm is None:
+    def _systemic(self, weather: Storm | None, seen: Seen, known: Snapshot) -> tuple[Finding, ...]:
+        if weather is None:
             return ()
         causes = storm.shared(known, seen.host)
-        return (storm.finding(now_storm, self._workers, causes, self._limits),)
+        return (storm.finding(weather, self._workers, causes, self._limits),)
 
 
 def recalled(known: Snapshot, name: str) -> Memory:
@@ -175,14 +175,28 @@ def _held(name: str, known: Snapshot, now: Reading) -> str:
     return "maintenance" if _paused(name, known, now) else ""
 
 
-def _alerts(name: str, known: Snapshot) -> dict[str, AlertView]:
-    """Return the open alerts of a worker, by condition."""
-    prefix = f"{known.engine.host}/{NAME}/{name}/"
+def _arounds(judged: Mapping[str, Judged], known: Snapshot, now: Reading) -> dict[str, Around]:
+    """Return for each worker what its judgement must know of the world around it."""
+    alerts = _alerts(known)
     return {
-        key.removeprefix(prefix): alert
-        for key, alert in known.alerts.items()
-        if alert.component == name and key.startswith(prefix)
+        name: Around(
+            held=_held(name, known, now),
+            alerts=alerts.get(name, {}),
+            stormy=mine.memory.storm is not None,
+            now=now,
+        )
+        for name, mine in judged.items()
     }
+
+
+def _alerts(known: Snapshot) -> dict[str, dict[str, AlertView]]:
+    """Return the open alerts of each worker, by condition."""
+    found: dict[str, dict[str, AlertView]] = {}
+    for key, alert in known.alerts.items():
+        prefix = f"{known.engine.host}/{NAME}/{alert.component}/"
+        if key.startswith(prefix):
+            found.setdefault(alert.component, {})[key.removeprefix(prefix)] = alert
+    return found
 
 
 def _overtaken(
@@ -220,8 +234,8 @@ def _moments(mine: Judged, now: Reading) -> list[float]:
     return [moment for moment in moments if moment > 0]
 
 
-def _weather_wakes(now_storm: Storm | None, now: Reading) -> list[float]:
-    if now_storm is None:
+def _weather_wakes(weather: Storm | None, now: Reading) -> list[float]:
+    if weather is None:
         return []
-    wakes = [now_storm.held_until - now.steady, now_storm.calm_at - now.steady]
+    wakes = [weather.held_until - now.steady, weather.calm_at - now.steady]
     return [wake for wake in wakes if wake > 0]

@@ -569,7 +569,11 @@ def test_19_out_of_memory_is_the_cause_with_what_it_held() -> None:
 
 def test_19_oom_somewhere_on_the_host_is_not_the_cause_of_a_plain_exit() -> None:
     judging = long_up()
-    end = ShimEnd(identity=who(10), ended=Ended(code=1), wall=0.0, oom=True)
+    end = ShimEnd(identity=who(10), ended=Ended(code=1), wall=0.0, max_rss=60_000_000)
+    judging.look(WorkerSeen(shim=shim(10, end, alive=False, locked=False)))
+    assert judging.facts().cause == "exit 1; it held 60.0 MB at most"
+    judging = long_up()
+    end = replace(end, oom=True)
     judging.look(WorkerSeen(shim=shim(10, end, alive=False, locked=False)))
     assert "out of memory" not in judging.facts().cause
 
