@@ -1,0 +1,67 @@
+"""Workers under a real daemon: what happens while nobody looks, and to many at once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from tests.helpers.box import alive
+from tests.helpers.wait import until
+
+pytestmark = pytest.mark.slow
+
+ENDS_WITH_7 = """
+import os, signal, time
+signal.signal(signal.SIGUSR2, lambda *_: os._exit(7))
+open({pids!r}, "a").write(f"{{os.getpid()}}\\n")
+while True: time.sleep(0.05)
+"""
+
+
+def up(box) -> int:
+    answer = box.run("--daemon")
+    assert answer.returncode == 0, answer.stderr
+    return int((box.state / "healmon.pid").read_text())
+
+
+def test_an_exit_code_that_no_healmon_saw_is_known_to_the_next_one(box):
+    code = ENDS_WITH_7.format(pids=str(box.pids))
+    box.write(box.worker("task_worker", code, restart_delay="1s"))
+    daemon = up(box)
+    until(lambda: box.events("actionverified"), 20, "the first proof")
+    (worker,) = box.started_pids()
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: not alive(daemon), 5, "its end")
+    os.kill(worker, signal.SIGUSR2)
+    ends = box.state / "workers" / "task_worker" / "ends.jsonl"
+    until(lambda: ends.exists() and ends.read_text().endswith("\n"), 10, "the shim's word")
+    told = json.loads(ends.read_text().splitlines()[-1])
+    assert told["identity"]["pid"] == worker
+    assert told["ended"] == {"code": 7}
+    up(box)
+    until(lambda: len(box.started_pids()) == 2, 20, "the restart")
+    until(lambda: len(box.events("actionverified")) == 2, 20, "its proof")
+    plans = [made["plan"]["why"] for made in box.events("planmade")]
+    assert "exit 7" in plans[-1], plans
+    assert len([p for p in box.started_pids() if alive(p)]) == 1, "one copy"
+
+
+def test_three_that_fall_together_are_one_alert_and_come_back_one_after_the_other(box):
+    names = ("a", "b", "c")
+    box.write(*(box.worker(name, restart_delay="1s", min_uptime="200ms") for name in names))
+    up(box)
+    until(lambda: len(box.events("actionverified")) == 3, 40, "all three proved")
+    first = box.started_pids()
+    for pid in first:
+        os.kill(pid, signal.SIGKILL)
+    opened = "SELECT component, severity, message FROM health_alerts WHERE resolved = 0"
+    until(lambda: box.rows(f"{opened} AND component = 'healmon'"), 20, "the alert of the storm")
+    ((component, severity, message),) = box.rows(opened)
+    assert (component, severity) == ("healmon", "CRITICAL")
+    assert "3 of 3 workers failed" in message
+    until(lambda: len(box.started_pids()) == 6, 90, "all three started again")
+    until(lambda: not box.rows(opened), 30, "the end of the alert")
+    assert sorted(p for p in box.started_pids() if alive(p)) == sorted(box.started_pids()[3:])
