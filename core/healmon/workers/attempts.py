@@ -91,7 +91,7 @@ def attempted(look: Look, memory: Memory) -> Memory:
     record, alive = look.one.record, look.match is not None
     if record is None or record.number <= memory.attempt:
         return replace(memory, goes_on=None)
-    memory = replace(memory, newest=record.number)
+    memory = _started_once(record, replace(memory, newest=record.number))
     if half_done(look, memory) is not None:
         return _going_on(look, record, _counted(look, record, memory))
     lost = memory.attempt == 0 and memory.identity is None and memory.down_since is None
@@ -101,14 +101,19 @@ def attempted(look: Look, memory: Memory) -> Memory:
         return memory
     if record.verb == "stop":
         return _stopped(look, record, memory)
-    if spawned(record):
-        memory = replace(memory, starts=(*memory.starts, record.steady)[-STARTS_KEPT:])
     if record.outcome == "failed" and record.fault == "stop":
         return replace(memory, identity=record.old or memory.identity, why=record.reason)
     memory = _counted(look, record, memory)
     if record.fresh:
         memory = replace(breaker.forgiven(memory), completed="")
     return _started(look, record, memory)
+
+
+def _started_once(record: StartRecord, memory: Memory) -> Memory:
+    """Return the memory with the moment of a start in it, for the host's budget."""
+    if not spawned(record) or record.steady in memory.starts:
+        return memory
+    return replace(memory, starts=(*memory.starts, record.steady)[-STARTS_KEPT:])
 
 
 def _going_on(look: Look, record: StartRecord, memory: Memory) -> Memory:

@@ -142,6 +142,7 @@ def taken(known: Snapshot, seen: Seen, memories: Mapping[str, Memory], now: floa
         for name, one in seen.workers.items()
         if one.record is not None
         and one.record.number > memories[name].attempt
+        and one.record.steady not in memories[name].starts
         and (spawned(one.record) or (one.acting and one.record.verb != "stop"))
     }
     planned = [view.due for name, view in plans.items() if name not in begun]

@@ -61,8 +61,9 @@ def waiting(known: Snapshot, name: str, now: Reading) -> PlanView | None:
 
 def turns(line: Line) -> dict[str, Turn]:
     """Return the turn of every worker that is to be acted on."""
+    begun = {n for n, v in line.known.plans.items() if budget.under_way(v, line.now.steady)}
     dues = {name: planning.due(mine, line.now) for name, mine in line.judged.items()}
-    wants = {name: due for name, due in dues.items() if due is not None}
+    wants = {name: due for name, due in dues.items() if due is not None and name not in begun}
     given: dict[str, Turn] = {}
     asks: list[Ask] = []
     for name in _in_storm(line, wants, given):

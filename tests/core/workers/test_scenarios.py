@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock
-from healmon.config.settings import HOUR
+from healmon.config.settings import HOUR, Monitor
 from healmon.errors import SpawnError
 from healmon.plans import describe
 from healmon.workers import offers
@@ -757,6 +757,18 @@ def test_the_budget_of_the_host_spreads_a_crowd_and_says_so(tmp_path: Path) -> N
         assert all(b - a >= 60.0 - 1e-6 for a, b in zip(times, times[6:], strict=False))
 
     play(tmp_path, scene, *crowd)
+
+
+def test_one_whose_act_has_begun_stands_in_the_line_no_more() -> None:
+    first, second = (a_worker(name=n, argv=(f"/bin/{n}",), restart_delay=0.0) for n in "ab")
+    judging = Judging(first, second, limits=Monitor(name="here", storm_failures=0))
+    judging.look(up(10, 2000.0), up(11, 2000.0))
+    judging.look(gone(10), up(11, 2000.0), after=1.0)
+    assert judging.planned() == {"a": 0.0}
+    judging.make("a")
+    judging.look(gone(10), gone(11))
+    assert judging.planned() == {"b": 2.0}, "after the one that begins now, and no later"
+    assert not judging.diagnosis.hold
 
 
 def test_the_values_of_the_policy_stand_beside_the_worker(tmp_path: Path) -> None:
