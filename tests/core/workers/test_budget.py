@@ -152,6 +152,7 @@ def test_no_budget_holds_nobody() -> None:
 def test_three_hundred_at_once_are_planned_in_no_time() -> None:
     crowd = [Ask(name=f"{n:03d}", due=0.0) for n in range(300)]
     given_ = budget.moments(Monitor(name="host"), crowd, Taken(), 0.0)
+    assert len(given_) == 300
     kept(Monitor(name="host"), [at for at in given_.values() if at is not None])
 
 
