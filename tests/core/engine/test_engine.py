@@ -309,7 +309,15 @@ def test_once_waits_also_for_those_whose_turn_comes_after_another():
         return proof
 
     first.carry_out = carry_out
-    _, journal = once(first, second, clock=ManualClock())
+    engine, journal, clock = build(first, second)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run_once())
+        while not task.done():
+            clock.advance(1.0)
+            await asyncio.sleep(0.005)
+
+    asyncio.run(scenario())
     assert {e.component for e in journal.all(ev.ActionVerified)} == {"first:one", "second:one"}
 
 
