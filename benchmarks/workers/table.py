@@ -68,7 +68,7 @@ def _cost_row(report: Report, name: str, count: str, floor: str) -> list[str]:
         _spread(one.mass_ms)[0],
         against("mass"),
         *_cost(one),
-        _number(per.pss / 1024 if per is not None else _share(one, int(count))),
+        _number(max(0.0, per.pss / 1024) if per is not None else _share(one, int(count))),
         *_idle(one),
     ]
 

@@ -151,10 +151,13 @@ class Engine:
         try:
             await self.cycle()
             deadline = process_seconds() + SETTLE
-            while (tasks := self._acts.in_flight) and process_seconds() < deadline:
-                await asyncio.wait(tasks, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
-                # what waited for its turn may be planned now
+            while True:
+                # an act that is over may be what another one waited for
                 await asyncio.gather(*(room.catch_up() for room in self._rooms))
+                tasks = self._acts.in_flight
+                if not tasks or process_seconds() >= deadline:
+                    break
+                await asyncio.wait(tasks, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.gather(*(room.round() for room in self._rooms))
             return self.snapshot
         finally:

@@ -292,7 +292,7 @@ def test_a_plan_that_was_vetoed_is_not_tried_again_in_a_tight_circle():
 
 
 def test_once_waits_also_for_those_whose_turn_comes_after_another():
-    first, second = ScriptedHealer("first", broken=True), ScriptedHealer("second")
+    first, second = ScriptedHealer("first", broken=True), ScriptedHealer("second", delay=5.0)
     # the second has something to do only once the first is mended
     look = second.look
 
@@ -309,7 +309,15 @@ def test_once_waits_also_for_those_whose_turn_comes_after_another():
         return proof
 
     first.carry_out = carry_out
-    _, journal = once(first, second)
+    engine, journal, clock = build(first, second)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run_once())
+        while not task.done():
+            clock.advance(1.0)
+            await asyncio.sleep(0.005)
+
+    asyncio.run(scenario())
     assert {e.component for e in journal.all(ev.ActionVerified)} == {"first:one", "second:one"}
 
 
