@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
@@ -51,6 +52,10 @@ class World(Protocol):
         """Start a worker with a child."""
         ...
 
+    def server(self) -> tuple[Shim, Identity]:
+        """Start a worker that starts a tmux server."""
+        ...
+
     def place(self, name: str = "w") -> str:
         """Return the folder of a worker."""
         ...
@@ -76,6 +81,17 @@ class RealWorld(Farm):
             return next((f.identity for f in found if f.command == ("sleep", "600")), None)
 
         return shim, until(child, what="the child")
+
+    def server(self) -> tuple[Shim, Identity]:
+        with tempfile.TemporaryDirectory(prefix="hm-") as short:  # a socket's path has a limit
+            tmux = f"env -u TMUX tmux -f /dev/null -S {short}/s new-session -d 'sleep 600'"
+            shim = Farm.start(self, "/bin/sh", "-c", f"{tmux}; exec sleep 601")
+
+            def child() -> Identity | None:
+                found = [f for f in self.processes.everyone() if f.parent == shim.shim.pid]
+                return next((f.identity for f in found if f.name == "tmux: server"), None)
+
+            return shim, until(child, what="the server")
 
     def log_of(self, size: int) -> str:
         path = self.log("big")
@@ -105,6 +121,10 @@ class SimulatedWorld:
     def family(self) -> tuple[Shim, Identity]:
         shim = self.start("stays")
         return shim, self.processes.add(("sleep", "600"), parent=shim.worker.pid)
+
+    def server(self) -> tuple[Shim, Identity]:
+        shim = self.start("stays")
+        return shim, self.processes.add(("tmux: server",), parent=shim.shim.pid)
 
     def place(self, name: str = "w") -> str:
         return f"/state/workers/{name}"
@@ -316,3 +336,24 @@ def test_sent_away_it_leaves_all_workers(world: World) -> None:
     assert look(world) == shim
     world.processes.signal(shim.worker, signal.SIGTERM)
     assert over(world).ends[-1].ended == Ended(signal=signal.SIGTERM)
+
+
+def test_a_tmux_server_below_the_shim_is_no_copy_of_the_worker(world: World) -> None:
+    shim, server = world.server()
+    assert (look(world).alive, look(world).locked) == (True, True)
+    with pytest.raises(VetoError, match=f"pid {shim.worker.pid}"):
+        world.start("stays", number=2)
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    gone(world, shim.worker)
+    until(lambda: not look(world).locked, what="the lock that is nobody's")
+    assert look(world).alive is False
+    second = world.start("stays", number=2)
+    assert (look(world).worker, look(world).locked) == (second.worker, True)
+    with pytest.raises(VetoError, match=f"pid {second.worker.pid}"):
+        world.start("stays", number=3)
+    assert world.processes.inspect(server) is not None, "whose work it holds is not disturbed"
+    world.processes.signal(second.worker, signal.SIGKILL)
+    until(lambda: not look(world).locked, what="the end of the second")
+    assert look(world).ends[-1].identity == second.worker
+    world.processes.signal(server, signal.SIGKILL)
+    gone(world, shim.shim)

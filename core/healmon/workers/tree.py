@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import Final
 
+from healmon.world.apart import APART
 from healmon.world.processes import DEAD, Identity, ProcessFacts
 
-APART: Final = frozenset({"tmux: server", "screen", "SCREEN", "zellij", "dtach", "abduco"})
-"""Names of programs that hold other people's work: whoever started one does not own it."""
 LINE_LIMIT: Final = 64
 
 

@@ -68,7 +68,8 @@ class Shim(msgspec.Struct, frozen=True, kw_only=True):
         wall: when, in wall seconds.
         alive: the shim lives and holds the lock: something below it lives, too.
         locked: somebody holds the instance lock: the shim, or what it started. With a number that
-            is not the newest order's, that one is being started.
+            is not the newest order's, that one is being started. What holds other people's work
+            (`healmon.world.apart`) does not count once the worker has ended.
         ends: the newest ends, oldest first.
     """
 

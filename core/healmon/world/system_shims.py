@@ -16,6 +16,7 @@ from healmon.clock import boot_id, process_seconds
 from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.text import clean
 from healmon.world import instancelock, logtrim, procfs, shimrecords
+from healmon.world.apart import apart
 from healmon.world.launching import Ready, explained, prepare
 from healmon.world.nurseryline import DEADLINE, NurseryLine, frame
 from healmon.world.processes import DEAD, Identity
@@ -84,6 +85,9 @@ class SystemShims:
         try:
             if self._lives(begun.worker):
                 raise VetoError(f"one copy lives already: {_named([begun.worker.pid])}")
+            if self._nobodys(folder, begun):
+                os.unlink(_lock(folder))  # noqa: PTH108 - hot; the next shim makes a new one
+                return 0.0
             if not self._lives(begun.shim):
                 return 0.0
             if not os.path.exists(_lock(folder)):  # noqa: PTH110 - hot
@@ -147,8 +151,31 @@ class SystemShims:
             ends = shimrecords.ends(folder)
             told = working or any(end.identity == begun.worker for end in ends)
             if told or not (alive and locked) or process_seconds() > until:
+                if locked and not working and self._nobodys(folder, begun):
+                    alive = locked = False
                 return _shim(begun, alive=alive and locked, locked=locked, ends=ends)
             self._wait(begun.shim, _GLANCE)
+
+    def _nobodys(self, folder: str, begun: Begun) -> bool:
+        """Return whether nothing of a worker that ended is left but what holds others' work.
+
+        A tmux server that it started has inherited its lock and keeps its shim: no copy of it. All
+        that is left must be seen for that, so without the shim only root can tell.
+        """
+        path = _lock(folder)
+        try:
+            if not instancelock.held(path):
+                return False
+            shim = self._lives(begun.shim)
+            below = procfs.children_of(begun.shim.pid) if shim else set[int]()
+            if not below and (shim or os.geteuid() != 0):
+                return False
+            if not all(map(apart, below)):
+                return False
+            holders = {one.pid for one in SystemPorts().lock_holders(path)} - {begun.shim.pid}
+        except ProbeError:
+            return False
+        return bool(holders | below) and all(map(apart, holders))
 
     @staticmethod
     def _locked(folder: str, *, alive: bool) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from healmon.clock import Clock
 from healmon.errors import SpawnError, VetoError
+from healmon.world.apart import APART
 from healmon.world.processes import Ended, Identity, ProcessFacts
 from healmon.world.shims import Shim, ShimEnd, ShimOrder
 from healmon.world.simulated.processes import SimulatedProcesses
@@ -157,7 +158,21 @@ class SimulatedShims:
         return [f.identity for f in living if f.identity in box.below | {box.shim}]
 
     def _locked(self, box: _Box) -> bool:
-        return bool(self._alive_in(box))
+        alive = set(self._alive_in(box))
+        if box.worker in alive or not alive - {box.shim}:
+            return bool(alive)
+        return not alive - {box.shim} <= self._apart()
+
+    def _apart(self) -> set[Identity]:
+        """Return who lives that holds other people's work, with all that is below."""
+        living = self._living()
+        found = {f.identity for f in living if f.name in APART}
+        while True:
+            pids = {identity.pid for identity in found}
+            more = {f.identity for f in living if f.parent in pids} - found
+            if not more:
+                return found
+            found |= more
 
     def _lives(self, identity: Identity) -> bool:
         return identity in self._processes.alive()
