@@ -543,8 +543,13 @@ def zombies() -> set[Identity]:
     }
 
 
-def test_children_nobody_asks_about_are_reaped_by_the_next_scan(real: RealWorld) -> None:
-    children = [real.child("pass") for _ in range(3)]
+def test_children_nobody_asks_about_are_reaped_by_the_next_scan(
+    real: RealWorld, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"  # a start reaps those that have ended: none may before the last is there
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)"
+    children = [real.child(waits) for _ in range(3)]
+    go.touch()
     until(lambda: set(children) <= zombies(), what="three zombies")
     list(real.processes.everyone())
     assert not zombies() & set(children)

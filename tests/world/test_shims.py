@@ -64,6 +64,10 @@ class World(Protocol):
         """Return who has the shim for a parent."""
         ...
 
+    def daemon(self, shim: Shim) -> Identity | None:
+        """Return the daemon that a program left, once it is alone below the shim."""
+        ...
+
     def log_of(self, size: int) -> str:
         """Return the path of a log of so many bytes."""
         ...
@@ -131,6 +135,10 @@ class SimulatedWorld:
 
     def below(self, shim: Shim) -> list[Identity]:
         return [f.identity for f in self.processes.everyone() if f.parent == shim.shim.pid]
+
+    def daemon(self, shim: Shim) -> Identity | None:
+        alone = self.below(shim)
+        return alone[0] if len(alone) == 1 else None
 
     def log_of(self, size: int) -> str:
         self.shims.logs["/big.log"] = size
@@ -256,23 +264,13 @@ def test_a_start_right_after_an_end_is_not_refused(world: World) -> None:
     assert len(over(world).ends) == 11
 
 
-def daemon_of(world: World, shim: Shim) -> Identity | None:
-    """Return the daemon that is left once both forks are over."""
-    if len(alone := world.below(shim)) != 1:
-        return None
-    facts = world.processes.inspect(alone[0])
-    sessions = (alone[0].pid, shim.shim.pid)  # of one that has a fork before it still
-    on_its_way = isinstance(world, RealWorld) and (facts is None or facts.session in sessions)
-    return None if on_its_way else alone[0]
-
-
 def test_a_daemon_stays_below_the_shim_and_its_end_is_told(world: World) -> None:
     shim = world.start("daemon")
     until(lambda: look(world).ends, what="the end of the program")
     main = look(world).ends[0]
     assert (main.identity, main.ended, main.main) == (shim.worker, Ended(code=0), True)
     assert (look(world).alive, look(world).locked) == (True, True)
-    daemon = until(lambda: daemon_of(world, shim), what="one daemon")
+    daemon = until(lambda: world.daemon(shim), what="one daemon")
     with pytest.raises(VetoError, match=f"pid {daemon.pid}"):
         world.start("daemon", number=2)
     world.processes.signal(daemon, signal.SIGKILL)

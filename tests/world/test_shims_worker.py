@@ -331,8 +331,7 @@ def test_whatever_forks_stays_below_until_its_end(farm: Farm) -> None:
         shim = farm.run(code, name=name)
         until(lambda name=name: farm.look(name).ends, what="the end of the program")
         assert farm.look(name).ends[0].ended == ended
-        until(lambda shim=shim: len(farm.below(shim)) == 1, what="the daemon alone")
-        (daemon,) = farm.below(shim)
+        daemon = until(lambda shim=shim: farm.daemon(shim), what="the daemon alone")
         assert farm.look(name).alive
         farm.kill(daemon, signal.SIGTERM)
         last = farm.over(name).ends[-1]
@@ -451,14 +450,14 @@ def test_a_lock_without_a_record_is_unknown_and_names_its_holder(farm: Farm) -> 
 def test_a_removed_lock_file_lets_no_second_copy_in(farm: Farm) -> None:
     shim = farm.run(DAEMON)
     until(lambda: farm.look().ends, what="the end of the program")
-    until(lambda: len(farm.below(shim)) == 1, what="the daemon")
+    daemon = until(lambda: farm.daemon(shim), what="the daemon")
     lock = Path(farm.place(), "instance.lock")
     lock.unlink()
     assert (farm.look().alive, farm.look().locked) == (True, True)
     with pytest.raises(VetoError, match=f"without a lock file: pid {shim.shim.pid}"):
         farm.run(SLEEP, number=2)
     assert not lock.exists()
-    farm.kill(farm.below(shim)[0])
+    farm.kill(daemon)
     farm.over()
     assert farm.run(SLEEP, number=2).number == 2
 

@@ -48,10 +48,13 @@ _ALERT: Final = (
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _RANK_NOW: Final = "CASE severity WHEN 'CRITICAL' THEN 2 WHEN 'WARNING' THEN 1 ELSE 0 END"
+_ALERT_WORSE: Final = (  # what was acknowledged was less than this
+    "UPDATE health_alerts SET severity = ?, state = 'open', acknowledged_at = NULL,"  # noqa: S608 - a constant
+    " acknowledged_by = '', note = '', acknowledged_until = NULL"
+    f" WHERE key = ? AND resolved = 0 AND {_RANK_NOW} < ?"
+)
 _ALERT_AGAIN: Final = (
-    f"UPDATE health_alerts SET state = CASE WHEN {_RANK_NOW} < ? THEN 'open' ELSE state END,"  # noqa: S608 - a constant
-    f" severity = CASE WHEN {_RANK_NOW} < ? THEN ? ELSE severity END,"
-    " message = ?, evidence = ?, count = count + 1, last_seen = ?"
+    "UPDATE health_alerts SET message = ?, evidence = ?, count = count + 1, last_seen = ?"
     " WHERE key = ? AND resolved = 0"
 )
 _ALERT_OVER: Final = (
@@ -176,11 +179,9 @@ def _alert_rows(record: ev.Recorded, at: str) -> list[Statement]:  # noqa: PLR09
             )  # fmt: skip
             return [(_ALERT, noted)]
         case ev.AlertUpdated():
-            rank = RANK[event.level]
-            values = (
-                rank, rank, event.level, event.message, _details(event.evidence), at, event.key,
-            )  # fmt: skip
-            return [(_ALERT_AGAIN, values)]
+            again = (event.message, _details(event.evidence), at, event.key)
+            worse = (event.level, event.key, RANK[event.level])
+            return [(_ALERT_WORSE, worse), (_ALERT_AGAIN, again)]
         case ev.AlertResolved():
             return [(_ALERT_OVER, (at, event.reason, event.key))]
         case ev.AlertAcknowledged():

@@ -124,6 +124,8 @@ def test_the_life_of_an_alert(tables: Tables) -> None:
     tables.tell(ev.AlertUpdated(key, "CRITICAL", "worse"))  # what was known was less than this
     (row,) = tables.rows("health_alerts")
     assert (row["severity"], row["state"], row["count"]) == ("CRITICAL", "open", 3)
+    assert (row["acknowledged_at"], row["acknowledged_by"], row["note"]) == (None, "", "")
+    assert row["acknowledged_until"] is None
     assert (row["message"], row["last_seen"]) == ("worse", "2026-02-02 02:40:04.000")
     tables.tell(ev.AlertAcknowledged(key, "bob"), ev.AlertUnacknowledged(key, "time over"))
     (row,) = tables.rows("health_alerts")
