@@ -124,6 +124,7 @@ def test_17_one_that_goes_on_right_before_the_act_is_left_alone(host: Host) -> N
     play(scene)
 
 
+@pytest.mark.slow
 def test_17_a_deadlock_is_hard_after_three_checks_and_fresh_life_vetoes(
     host: Host, port: int
 ) -> None:
@@ -163,6 +164,7 @@ def test_17_a_deadlock_is_hard_after_three_checks_and_fresh_life_vetoes(
     play(scene)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_who_is_held_by_a_debugger_is_left_alone(host: Host) -> None:
     async def scene() -> None:

@@ -356,7 +356,7 @@ def test_a_first_heartbeat_is_waited_for(host: Host) -> None:
     text = f"import time; time.sleep(0.6); open({str(beat)!r}, 'w').close()\n{STAYS}"
 
     async def scene() -> None:
-        worker = host.worker(text, heartbeat_file=str(beat), ready=Ready(heartbeat=True))
+        worker = host.worker(text, heartbeat_file=str(beat), ready=Ready(heartbeat=True, every=0.3))
         async with host.healmon(worker) as live:
             await live.up()
             await live.reach(lambda: verified(host), "the proof")
