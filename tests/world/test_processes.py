@@ -370,9 +370,9 @@ def test_nothing_to_run_is_the_commands_fault(world: World) -> None:
     "name", [b"sleep", b"a b", b"x) R 1 (y", b"((", b"))", b"\n)\x1b[2J", b"S 1 2 3", b""]
 )
 def test_a_hostile_name_moves_no_field(name: bytes) -> None:
-    fields = b"T 42 7 8 1026 -1 0 1 2 3 4 150 50 0 0 20 0 1 0 987654 111 222 333".split()
+    fields = b"T 42 7 8 1026 -1 77 1 2 3 4 150 50 0 0 20 0 1 0 987654 111 222 333".split()
     stat = parse_stat(b"4711 (" + name + b") " + b" ".join(fields) + b"\n")
-    assert stat == (4711, name, "T", 42, 7, 8, 1026, 200, 987654, 222)
+    assert stat == (4711, name, "T", 42, 7, 8, 1026, 77, 200, 987654, 222)
 
 
 def test_a_process_lives_on_when_only_its_first_thread_has_ended() -> None:

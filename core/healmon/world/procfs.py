@@ -20,6 +20,8 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PID_MAX = 1 << 22
 """The kernel's own upper limit of pids (PID_MAX_LIMIT)."""
+KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD of the kernel's sched.h, in field 9 of `stat`."""
 ARGV_LIMIT = 1 << 18
 """Bytes of a command line that are read; a title may be megabytes long."""
 ARGUMENT_SHOWN = 1_000
@@ -36,6 +38,7 @@ class Stat(NamedTuple):
     group: int
     session: int
     tty: int
+    flags: int
     cpu_ticks: int
     start_ticks: int
     rss_pages: int
@@ -57,6 +60,7 @@ def parse_stat(raw: bytes) -> Stat:
         group=int(field[2]),
         session=int(field[3]),
         tty=int(field[4]),
+        flags=int(field[6]),
         cpu_ticks=int(field[11]) + int(field[12]),
         start_ticks=int(field[19]),
         rss_pages=int(field[21]),
@@ -163,18 +167,21 @@ def facts_at(directory: int, boot: str, uptime: float) -> ProcessFacts | None:
     stat = stat_of(directory)
     if stat is None:
         return None
+    # a thread of the kernel has neither: not asking makes a look at all processes a third cheaper
+    kernel = stat.flags & KERNEL_THREAD
+    argv = argv_of(directory) if not kernel else []
     return ProcessFacts(
         identity=Identity(boot, stat.pid, stat.start_ticks),
         parent=stat.parent,
         state=stat.state,
         name=clean(stat.name),
-        command=tuple(clean(part, limit=ARGUMENT_SHOWN) for part in argv_of(directory)),
+        command=tuple(clean(part, limit=ARGUMENT_SHOWN) for part in argv),
         cpu_seconds=stat.cpu_ticks / TICKS_PER_SECOND,
         rss=stat.rss_pages * PAGE,
         age=max(0.0, uptime - stat.start_ticks / TICKS_PER_SECOND),
         uid=os.fstat(directory).st_uid,
         tty=stat.tty,
-        namespace=_namespace(directory),
+        namespace=_namespace(directory) if not kernel else 0,
         group=stat.group,
         session=stat.session,
     )
