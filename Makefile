@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # most tests wait for real processes: a few more at a time than there are cores
 JOBS ?= 3
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist worksteal
+FAST_JOBS ?= 4
+PYTEST := $(BIN)/python -m pytest --dist worksteal
 
 .DEFAULT_GOAL := help
 # of `make simulate`: a number, or number:life for one life alone; and how long
@@ -22,10 +23,10 @@ run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
 test: $(STAMP) tmux ## set up and run every test
-	$(PYTEST)
+	$(PYTEST) -n $(JOBS)
 
 test-fast: $(STAMP) tmux ## the tests that need no minute
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
 	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)

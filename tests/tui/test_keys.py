@@ -25,6 +25,8 @@ from tests.helpers.scripted import (
     world,
 )
 
+pytestmark = pytest.mark.slow
+
 NAMES = {"+": "plus", "_": "underscore", "-": "minus"}
 
 

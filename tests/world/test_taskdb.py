@@ -30,6 +30,8 @@ from tests.helpers.dbactor import Actors
 from tests.helpers.taskstage import LAYOUTS, MadeUpStage, RealStage, tell
 from tests.helpers.wait import until
 
+pytestmark = pytest.mark.slow
+
 NOW = 1_770_503_580.25
 ZONES = {
     "utc": UTC,
@@ -448,7 +450,6 @@ def test_a_database_that_is_not_there_is_unknown_and_not_made(stage):
         assert list(stage.file.parent.iterdir()) == []
 
 
-@pytest.mark.slow
 def test_a_locked_database_is_unknown_and_nothing_in_it_changes(stage):
     stage.fill(work(1), work(2))
     seen, before = read(stage), stage.rows()
@@ -464,7 +465,6 @@ def test_a_locked_database_is_unknown_and_nothing_in_it_changes(stage):
     assert [s.outcome for s in settle(stage, *seen)] == ["requeued", "requeued"]
 
 
-@pytest.mark.slow
 def test_a_database_that_somebody_writes_can_be_read_all_the_same(stage):
     stage.fill(work(1))
     stage.hold_writing()
@@ -504,7 +504,6 @@ AFTERWARDS = st.dictionaries(
 )
 
 
-@pytest.mark.slow
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     rows=ROWS,
@@ -760,7 +759,6 @@ while True:
 """
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("reopen", [False, True])
 def test_a_read_sees_whole_transactions_while_another_process_writes(real, actors, reopen):
     real.fill(*(work(n, "dev0") for n in range(20)))
@@ -856,7 +854,6 @@ def test_columns_that_hold_numbers_are_compared_all_the_same(real):
     assert [tuple(one.values()) for one in rows] == [(7, 9), (70, 1), (9, 2)]
 
 
-@pytest.mark.slow
 def test_a_commit_that_a_reader_holds_up_changes_nothing(real, actors):
     real.fill(work(1), work(2))
     tell(real.file, ("PRAGMA journal_mode=DELETE", ()))
@@ -926,7 +923,6 @@ def refused(stage: World, seen: tuple[Task, ...]) -> str:
     return ""
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_a_writer_killed_at_any_statement_leaves_all_or_nothing(real, sabotage, mode):
     real.fill(*(work(n, content="x" * 3000) for n in range(1, 5)))
@@ -1012,7 +1008,6 @@ def test_a_child_that_hangs_is_ended_at_its_deadline(real, monkeypatch, tmp_path
     assert real.rows() == before
 
 
-@pytest.mark.slow
 def test_a_child_stopped_in_its_transaction_holds_nobody_up_for_longer(
     real, monkeypatch, sabotage, actors
 ):

@@ -23,6 +23,8 @@ from tests.helpers.dbactor import Actors, ask, create
 from tests.helpers.dbstory import Notebook
 from tests.helpers.wait import until
 
+pytestmark = pytest.mark.slow
+
 CALM = {"free", "busy", "working"}
 
 
@@ -278,7 +280,6 @@ def test_close_leaves_no_child_behind(tmp_path):
     assert not Path(f"/proc/{pid}").exists()
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("writers", [1, 3])
 def test_a_busy_database_never_alarms(tmp_path, actors, watch, mode, writers):
     path = tmp_path / "a.db"
@@ -295,7 +296,6 @@ def test_a_busy_database_never_alarms(tmp_path, actors, watch, mode, writers):
     assert sum(word in CALM for word in words) >= 0.9 * len(words), words
 
 
-@pytest.mark.slow
 def test_one_long_statement_is_work(tmp_path, actors, watch, mode):
     path = tmp_path / "a.db"
     create(path, mode)

@@ -23,6 +23,8 @@ from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
 from tests.helpers.wait import until
 
+pytestmark = pytest.mark.slow
+
 PROCESSES = SystemProcesses()
 DURATION = re.compile(r"\b(\d+m )?\d+s\b")
 NOT_TEXT = re.compile(r"[^\w%]|_")
@@ -110,7 +112,6 @@ def test_a_second_task_worker_says_so_and_exits_0(world: DemoWorld) -> None:
     assert worker(world, "task_worker") == before
 
 
-@pytest.mark.slow
 def test_a_frozen_session_moves_and_says_nothing_new(world: DemoWorld) -> None:
     session = "claude_architect"
     first = lines(world, session)
@@ -174,7 +175,6 @@ def test_an_approval_waits_for_ever_and_takes_an_answer(world: DemoWorld) -> Non
     until(lambda: agent(world, "architect2") == "working", what="work after the answer")
 
 
-@pytest.mark.slow
 def test_a_requeued_prompt_is_given_out_again_and_the_agent_goes_on(world: DemoWorld) -> None:
     session = "claude_architect"
     world.fault("freeze-session").run()

@@ -20,6 +20,8 @@ from tests.helpers.rig import Rig, play, rigged
 from tests.helpers.wait import until
 from tests.helpers.workerhost import Host, hosting
 
+pytestmark = pytest.mark.slow
+
 # hangs in every answer for as long as there is a file
 ANSWERS = """
 import http.server, os, time
@@ -124,7 +126,6 @@ def test_17_one_that_goes_on_right_before_the_act_is_left_alone(host: Host) -> N
     play(scene)
 
 
-@pytest.mark.slow
 def test_17_a_deadlock_is_hard_after_three_checks_and_fresh_life_vetoes(
     host: Host, port: int
 ) -> None:
@@ -164,7 +165,6 @@ def test_17_a_deadlock_is_hard_after_three_checks_and_fresh_life_vetoes(
     play(scene)
 
 
-@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_who_is_held_by_a_debugger_is_left_alone(host: Host) -> None:
     async def scene() -> None:

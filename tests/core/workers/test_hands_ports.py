@@ -18,6 +18,8 @@ from tests.helpers.rig import STARTERS, play, rigged
 from tests.helpers.wait import until
 from tests.helpers.workerhost import STAYS, Host, hosting
 
+pytestmark = pytest.mark.slow
+
 # listens on PORT; with CHILD, a program of that name inherits the socket and outlives it
 LISTENS = """
 import os, socket, subprocess, sys, time

@@ -21,6 +21,8 @@ from tests.helpers.tmuxes import PrivateTmux
 from tests.helpers.wait import until
 from tests.helpers.workerhost import DAEMON, STAYS, Host, hosting
 
+pytestmark = pytest.mark.slow
+
 SLEEPS = "import time; time.sleep(300)"
 # a daemon that no argument and no pid file tells from any other program
 TITLED_DAEMON = DAEMON.replace(
