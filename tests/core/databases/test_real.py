@@ -155,7 +155,8 @@ def test_a_stopped_writer_is_continued_and_commits_by_itself(tmp_path, actors, w
     proof = eyes.carry_out(verdict, hand)
     assert len(hand.told) == 1
     assert hand.told[0].startswith(f"send SIGCONT to pid {holder.pid} (python")
-    assert "lock released after" in proof.text
+    # the look may fall into its commit: the file has changed, the lock is not let go yet
+    assert "lock released after" in proof.text or "it committed after" in proof.text
     assert proof.message
     assert holder.answer() == []
     assert holder.state() != "T"
