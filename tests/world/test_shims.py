@@ -355,3 +355,19 @@ def test_a_tmux_server_below_the_shim_is_no_copy_of_the_worker(world: World) -> 
     assert look(world).ends[-1].identity == second.worker
     world.processes.signal(server, signal.SIGKILL)
     gone(world, shim.shim)
+
+
+def test_a_lock_that_was_set_aside_by_a_healmon_that_was_killed_then_blocks_nobody(
+    real: RealWorld,
+) -> None:
+    shim, server = real.server()
+    real.processes.signal(shim.worker, signal.SIGKILL)
+    gone(real, shim.worker)
+    Path(real.place(), "instance.lock").unlink()
+    until(lambda: not look(real).locked, what="the lock that is nobody's")
+    second = real.start("stays", number=2)
+    assert (look(real).worker, look(real).locked) == (second.worker, True)
+    assert real.processes.inspect(server) is not None
+    real.processes.signal(second.worker, signal.SIGKILL)
+    real.processes.signal(server, signal.SIGKILL)
+    gone(real, shim.shim)

@@ -86,7 +86,7 @@ class SystemShims:
             if self._lives(begun.worker):
                 raise VetoError(f"one copy lives already: {_named([begun.worker.pid])}")
             if self._nobodys(folder, begun):
-                os.unlink(_lock(folder))  # noqa: PTH108 - hot; the next shim makes a new one
+                Path(_lock(folder)).unlink(missing_ok=True)  # the next shim makes a new one
                 return 0.0
             if not self._lives(begun.shim):
                 return 0.0
@@ -95,6 +95,9 @@ class SystemShims:
                 raise VetoError(f"its shim lives without a lock file: pid {begun.shim.pid}")
         except ProbeError as error:
             message = f"cannot tell whether it is up already: {error}"
+            raise SpawnError(message, host_fault=True) from error
+        except OSError as error:
+            message = f"cannot set its old lock aside: {error.strerror}"
             raise SpawnError(message, host_fault=True) from error
         others = procfs.children_of(begun.shim.pid) - {begun.worker.pid}
         return 0.0 if others else LEAVING  # with somebody left below it, it stays
@@ -160,13 +163,14 @@ class SystemShims:
         """Return whether nothing of a worker that ended is left but what holds others' work.
 
         A tmux server that it started has inherited its lock and keeps its shim: no copy of it. All
-        that is left must be seen for that, so without the shim only root can tell.
+        that is left must be seen for that, so without the shim only root can tell. A healmon that
+        was killed before the next shim came left no lock file: then what is below the shim decides.
         """
         path = _lock(folder)
         try:
-            if not instancelock.held(path):
-                return False
             shim = self._lives(begun.shim)
+            if not self._locked(folder, alive=shim):
+                return False
             below = procfs.children_of(begun.shim.pid) if shim else set[int]()
             if not below and (shim or os.geteuid() != 0):
                 return False
