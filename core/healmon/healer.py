@@ -73,6 +73,14 @@ class Healer(Protocol[Seen]):
         """
         ...
 
+    async def pause(self, component: str) -> None:
+        """Take back what would be done without another word; a pause of a component has begun.
+
+        Args:
+            component: `*` stands for all.
+        """
+        ...
+
     def report(self, known: Snapshot) -> list[str]:
         """Return the healer's lines of the cycle report (specification, "Example Output")."""
         ...

@@ -61,6 +61,7 @@ class ScriptedHealer:
         self.act_hook: Callable[[], Awaitable[None]] = nothing
         self.wake: Callable[[], None] = lambda: None
         self.systemic: tuple[Finding, ...] = ()
+        self.paused: list[str] = []
         self.hold: tuple[str, ...] = ()
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -98,6 +99,9 @@ class ScriptedHealer:
         await self.act_hook()
         self.broken = False
         return Proof("it is whole", "mended by itself")
+
+    async def pause(self, component: str) -> None:
+        self.paused.append(component)
 
     def report(self, known: Snapshot) -> list[str]:
         return [f"   {view.summary}" for view in known.components.values()]

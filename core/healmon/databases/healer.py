@@ -119,6 +119,9 @@ class DatabasesHealer:
             at = self._doors.clock.read().steady
             self._continued[plan.component] = Continued(order.holder.identity, at)
 
+    async def pause(self, component: str) -> None:
+        """Nothing is done here without the engine."""
+
     def report(self, known: Snapshot) -> list[str]:
         """Return the lines under "Checking database locks"."""
         views = of_healer(known, HEALER)

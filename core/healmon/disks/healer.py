@@ -96,6 +96,9 @@ class DisksHealer:
             raise VetoError("the plan was made by another version of healmon") from error
         return await self._remedy.carry_out(order, hand)
 
+    async def pause(self, component: str) -> None:
+        """Nothing is done here without the engine."""
+
     def report(self, known: Snapshot) -> list[str]:
         """Return the lines under "Checking disk space"."""
         views = of_healer(known, HEALER)

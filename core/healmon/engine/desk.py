@@ -70,13 +70,13 @@ class Desk:
         simple: dict[str, Callable[[], Answer]] = {
             "acknowledge": lambda: self._acknowledge(target, arguments, origin),
             "unacknowledge": lambda: self._unacknowledge(target, origin),
-            "pause": lambda: self._pause(target, arguments, origin),
             "resume": lambda: self._resume(target, origin),
             "check": self._check_now,
         }
         slow: dict[str, Callable[[], Awaitable[Answer]]] = {
             "offer": lambda: self._offer(str(arguments["verb"]), target, origin),
             "apply": lambda: self._apply(target),
+            "pause": lambda: self._pause(target, arguments, origin),
         }
         if verb in simple:
             return simple[verb]()
@@ -168,7 +168,7 @@ class Desk:
         self._stream.emit(ev.AlertUnacknowledged(alert.key, f"taken back by {clean(origin)}"))
         return Answer(ok=True, text=f"open again: {alert.message}")
 
-    def _pause(self, target: str, arguments: Packed, origin: str) -> Answer:
+    async def _pause(self, target: str, arguments: Packed, origin: str) -> Answer:
         component = target or gate.EVERYTHING
         known = self._stream.snapshot.components
         if component != gate.EVERYTHING and component not in known:
@@ -178,6 +178,8 @@ class Desk:
             return Answer(ok=False, text="a pause needs an end within 30 days")
         until = self._clock.read().wall + seconds
         self._stream.emit(ev.MaintenanceStarted(component, until, clean(origin)))
+        for room in self._rooms:
+            await room.healer.pause(component)
         return Answer(ok=True, text=f"actions paused for {format_duration(seconds)}: {component}")
 
     def _resume(self, target: str, origin: str) -> Answer:

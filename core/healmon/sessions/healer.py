@@ -102,6 +102,9 @@ class SessionsHealer:
         """
         return await self._remedy.carry_out(plan, hand)
 
+    async def pause(self, component: str) -> None:
+        """Nothing is done here without the engine."""
+
     def report(self, known: Snapshot) -> list[str]:
         """Return the sessions' lines of the cycle report."""
         return outcome.report(known)

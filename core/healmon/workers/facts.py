@@ -89,6 +89,8 @@ def facts_of(
 def _why(mine: Judged, turn: Turn | None) -> str:
     if mine.trouble:
         return mine.trouble
+    if mine.half is not None and mine.half.granted:
+        return f"its shim started it again at once: {mine.memory.why}"
     if mine.half is not None:
         doing = "proving its start" if mine.state == "probation" else "stopping it"
         return f"healmon ended while it was {doing}; that goes on"

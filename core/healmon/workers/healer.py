@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,12 +18,13 @@ from healmon.healer import Hand
 from healmon.plans import Diagnosis, Plan, Proof, unpack
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon.workers import breaker, budget, offers, wording
+from healmon.workers import breaker, budget, grants, offers, wording
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
 from healmon.workers.equipment import Equipment
 from healmon.workers.evidence import main_of
+from healmon.workers.grants import Grants
 from healmon.workers.liveness import Liveness
 from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
 from healmon.workers.probe import Probe
@@ -87,6 +89,9 @@ class WorkersHealer:
         tools = equipment.tools(self._probe, self._records, self._checks, self._doing)
         self._remedy = Remedy(tools, limits.starts_in_flight)
         self._liveness = Liveness(workers, processes, clock, self._live_check)
+        # where the host counts starts, or waits in a storm, none may come without being asked for
+        granting = equipment.shims if grants.unlimited(limits) else None
+        self._grants = Grants(granting, self._records, self._workers)
         self._upkeep = Upkeep(equipment.shims, self._records, workers, clock)
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
         self._judge = Judge(tuple(workers), paths, jitter, limits)
@@ -171,7 +176,12 @@ class WorkersHealer:
 
     def _on_end(self, identity: Identity, name: str) -> None:
         self._watches.pop(identity, None)
-        if name not in self._acting:  # an act sees it itself, and its end brings a look
+        if name in self._acting:
+            return  # an act sees it itself, and its end brings a look
+        if self._grants.holds(name, identity):
+            # its shim starts it again; the processor is left to that
+            asyncio.get_running_loop().call_later(grants.AFTERWARDS, self._wake)
+        else:
             self._wake()
 
     async def _note_ends(self, seen: Seen) -> None:
@@ -193,6 +203,13 @@ class WorkersHealer:
         # where to look first next time; it changes no judgement
         memories = {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
         self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
+        idle = known.engine.dry_run or everybody
+        free = {n: m for n, m in memories.items() if not (idle or n in held or n in self._acting)}
+        starts = {
+            name: grants.grantable(self._workers[name], seen.workers[name], memory, now)
+            for name, memory in free.items()
+        }
+        self._grants.aim({name: start for name, start in starts.items() if start is not None})
         return diagnosis
 
     def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:  # noqa: ARG002 - the protocol's
@@ -225,9 +242,10 @@ class WorkersHealer:
             raise VetoError(f"{plan.component} is no longer configured")
         order = unpack(plan.order, Order)
         self._acting.add(worker.name)
-        ailing = self._liveness.hold(worker.name)
-        fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
         try:
+            await self._grants.withdraw([worker.name])
+            ailing = self._liveness.hold(worker.name)
+            fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
             return await self._remedy.carry_out(worker, order, plan.origin, hand, fresh_life)
         finally:
             self._acting.discard(worker.name)
@@ -238,8 +256,13 @@ class WorkersHealer:
         """Return the lines of the cycle report."""
         return wording.report(known)
 
+    async def pause(self, component: str) -> None:
+        """Take back what was granted: no shim starts this worker by itself any more."""
+        await self._grants.withdraw(None if component == EVERYTHING else [component])
+
     async def close(self) -> None:
         """Stop watching. Workers stay up."""
+        await self._grants.close()
         for cancel in self._watches.values():
             cancel()
         self._watches.clear()

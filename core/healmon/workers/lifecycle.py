@@ -16,7 +16,7 @@ from healmon.clock import Reading
 from healmon.workers import breaker, causes, machine, timeline
 from healmon.workers.attempts import attempted, ending, half_done, survived
 from healmon.workers.causes import Configured
-from healmon.workers.lives import down, up
+from healmon.workers.lives import down, fallen, up
 from healmon.workers.look import Look
 from healmon.workers.machine import Signal
 from healmon.workers.model import (
@@ -154,7 +154,7 @@ def _read(look: Look, memory: Memory, waits: str) -> tuple[Memory, Signal]:
     """Return the memory with everything that a look shows in it, and the signal in that."""
     if look.one.acting:
         return memory, _phase(look, memory)
-    memory = attempted(look, memory)
+    memory = attempted(look, fallen(look, memory))
     if look.match is None:
         memory = down(look, memory)
         return memory, _idle(look, memory, waits)

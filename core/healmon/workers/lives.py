@@ -67,6 +67,18 @@ def _health(look: Look, memory: Memory) -> Memory:
     return replace(memory, retry_at=None, retry_wall=0.0, why="", cause="")
 
 
+def fallen(look: Look, memory: Memory) -> Memory:
+    """Return the memory with the end in it after which a shim started the worker by itself."""
+    record, former = look.one.record, memory.identity
+    if record is None or not record.granted or record.number <= memory.attempt:
+        return memory
+    if former is None or record.old != former:
+        return memory
+    sick = memory.sick
+    memory = replace(memory, identity=None, sick="", chance=False, proved="")
+    return _ended(look, memory, former, sick)
+
+
 def down(look: Look, memory: Memory) -> Memory:
     """Return the memory of a worker of which nothing lives."""
     former, now = memory.identity, look.now

@@ -169,6 +169,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         former: who the worker was in the runs before, newest first: what they left is its own.
         log_offset: bytes that its output log had before.
         beat: wall seconds of the newest sign of life before.
+        granted: its shim made it by itself, when `old` had ended: it was granted beforehand.
     """
 
     number: int
@@ -192,6 +193,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     former: tuple[Identity, ...] = ()
     log_offset: int = 0
     beat: float | None = None
+    granted: bool = False
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

@@ -109,23 +109,27 @@ def _ends_only(mine: Judged) -> bool:
 
 
 def _finish_plan(mine: Judged) -> Plan:
-    """Return the plan to go on with what a killed healmon left half done, under its number."""
+    """Return the plan to go on with what a killed healmon, or a shim, began, under its number."""
     worker, memory, half, identity = mine.look.worker, mine.memory, mine.half, mine.look.identity
     assert half is not None
     by = f" for {clean(half.origin)}" if half.origin not in ("", "healmon") else ""
     if mine.state == "probation":
         assert identity is not None
         verb: Verb = half.verb
-        why = f"healmon ended{by} before it had proved its start of pid {identity.pid}"
+        why = (
+            f"healmon ended{by} before it had proved its start of pid {identity.pid}: that goes on"
+        )
+        if half.granted:
+            why = f"down: {memory.why}; its shim started it again at once, as pid {identity.pid}"
         steps: tuple[Step, ...] = (Step(f"prove that pid {identity.pid} is well"),)
     else:
         verb = "stop" if _ends_only(mine) else half.verb
         pid = half.old.pid if half.old is not None else None
-        why = f"healmon ended while it was stopping pid {pid}{by}"
+        why = f"healmon ended while it was stopping pid {pid}{by}: that goes on"
         steps = (stop_step(worker, pid),)
         steps += () if verb == "stop" else (start_step(worker),)
     order = Order(verb=verb, number=half.number, identity=identity, trial=half.trial)
-    return _plan(worker, memory, order, f"{why}: that goes on", steps)
+    return _plan(worker, memory, order, why, steps)
 
 
 def _plan(worker: Worker, memory: Memory, order: Order, why: str, steps: tuple[Step, ...]) -> Plan:

@@ -199,13 +199,13 @@ class Probe:
 
     def _known(self, worker: Worker, hint: Identity | None, now: Reading) -> WorkerSeen:
         """Return what is known of a worker without searching for it."""
-        record = self._records.start(worker.name)
         recorded = self._records.end(worker.name)
         trouble, shim = "", None
         try:
             shim = self.shim(worker)
         except ProbeError as error:
             trouble = str(error)
+        record = self._records.taken_up(worker.name, shim, now)
         asked = [shim.worker if shim is not None else None, hint]
         if record is not None:
             asked += [record.worker, record.launched, record.old]

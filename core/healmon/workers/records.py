@@ -6,18 +6,25 @@ its way again. While the disk refuses them they live in memory, and healing goes
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
+from healmon.clock import Reading
 from healmon.errors import ProbeError
 from healmon.workers.model import EndRecord, StartRecord, Wish
 from healmon.world import notes
+from healmon.world.processes import Identity
+from healmon.world.shims import Shim
 
 STARTED, ENDED, WANTED, OUTPUT = "started.json", "ended.json", "wanted.json", "output.log"
 LOCK = "instance.lock"
 """What the shim holds, and whatever inherited its descriptor."""
+
+FORMER_KEPT: Final = 16
+"""Earlier processes of a worker that are remembered."""
 
 _R = TypeVar("_R", StartRecord, EndRecord, Wish)
 
@@ -32,6 +39,7 @@ class Records:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._cache: dict[tuple[str, str], StartRecord | EndRecord | Wish | None] = {}
+        self._lock = threading.RLock()
 
     def folder(self, name: str) -> Path:
         """Return where everything of a worker is."""
@@ -61,6 +69,18 @@ class Records:
         """Keep the newest attempt."""
         self._put(name, STARTED, record)
 
+    def taken_up(self, name: str, shim: Shim | None, now: Reading) -> StartRecord | None:
+        """Return the newest attempt, be it one that a shim made by itself and that is new to us."""
+        with self._lock:
+            record = self.start(name)
+            if shim is None or shim.former is None:
+                return record
+            if record is not None and record.number >= shim.number:
+                return record
+            record = _granted(shim, shim.former.identity, record, now)
+            self.put_start(name, record)
+            return record
+
     def put_end(self, name: str, record: EndRecord) -> None:
         """Keep the newest end."""
         self._put(name, ENDED, record)
@@ -79,11 +99,37 @@ class Records:
         return record if isinstance(record, kind) else None
 
     def _put(self, name: str, file: str, record: StartRecord | EndRecord | Wish) -> None:
-        self._cache[name, file] = record
-        try:
-            notes.write_record(self._path(name, file), msgspec.json.encode(record))
-        except OSError:
-            return  # a full disk must not keep a worker down
+        with self._lock:
+            self._cache[name, file] = record
+            try:
+                notes.write_record(self._path(name, file), msgspec.json.encode(record))
+            except OSError:
+                return  # a full disk must not keep a worker down
+
+
+def former_of(record: StartRecord | None) -> tuple[Identity, ...]:
+    """Return who a worker was before, newest first, as far as it can have left something."""
+    if record is None:
+        return ()
+    who = dict.fromkeys((record.worker, record.launched, record.old, *record.former))
+    return tuple(identity for identity in who if identity is not None)[:FORMER_KEPT]
+
+
+def _granted(shim: Shim, old: Identity, before: StartRecord | None, now: Reading) -> StartRecord:
+    """Return the record of a start that a shim made by itself."""
+    return StartRecord(
+        number=shim.number,
+        wall=shim.wall,
+        steady=now.steady,
+        launched=shim.worker,
+        origin="healmon",
+        phase="spawned",
+        level="V1",
+        old=old,
+        former=former_of(before),
+        log_offset=shim.log_offset,
+        granted=True,
+    )
 
 
 def half_done(record: StartRecord | None) -> StartRecord | None:

@@ -26,13 +26,11 @@ from healmon.workers import blocking, starting
 from healmon.workers.acting import Act, FreshLife, Tools, alive_in
 from healmon.workers.model import Order, StartRecord, WorkerSeen
 from healmon.workers.proving import Proving, fault_of
-from healmon.workers.records import half_done
+from healmon.workers.records import former_of, half_done
 from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
 from healmon.workers.stopping import Stopping
 from healmon.world.processes import Ended, Identity
 
-FORMER_KEPT: Final = 16
-"""Earlier processes of a worker that are remembered."""
 FRESH: Final = 0.5
 """Seconds that a look is good for; what came in between may have taken longer."""
 
@@ -106,7 +104,7 @@ class Remedy:
         now = self._tools.clock.read()
         act = Act(self._tools, worker, order, hand, _new_record(order, origin, now))
         one = await act.look(order.identity)
-        act.record = replace(act.record, former=_former(one))
+        act.record = replace(act.record, former=former_of(one.record))
         alive, half = alive_in(one), half_done(one.record)
         refuse(order, one, alive)
         old = order.identity if order.identity in alive else None
@@ -253,15 +251,6 @@ async def _ended_at_once(act: Act, end: Ended) -> Proof:
         return Proof(f"{worker.name} did its work: {end}", details={"code": 0})
     missing = ", and no daemon was found" if end.code == 0 else ""
     raise await act.failure(fault_of(end), f"{end} at once{missing}")
-
-
-def _former(one: WorkerSeen) -> tuple[Identity, ...]:
-    """Return who the worker was before, newest first, as far as it can have left something."""
-    record = one.record
-    if record is None:
-        return ()
-    who = dict.fromkeys((record.worker, record.launched, record.old, *record.former))
-    return tuple(identity for identity in who if identity is not None)[:FORMER_KEPT]
 
 
 def _new_record(order: Order, origin: str, now: Reading) -> StartRecord:

@@ -19,6 +19,7 @@ from healmon.text import clean
 from healmon.workers import blocking
 from healmon.workers.acting import STEP, Act
 from healmon.workers.model import Fault, WorkerSeen
+from healmon.workers.records import Records
 from healmon.world import notes
 from healmon.world.processes import Identity, Launch, Processes
 from healmon.world.shims import Shim, ShimOrder, Shims
@@ -142,6 +143,12 @@ def _spawn(act: Act) -> Identity:
     tools.records.put_start(worker.name, act.record)
     act.touched = process_seconds()
     return launched
+
+
+def order_of(worker: Worker, records: Records, number: int) -> ShimOrder:
+    """Return what a shim is asked for when a worker is started."""
+    launch = launch_of(worker, str(records.log_path(worker.name)))
+    return ShimOrder(launch=launch, folder=str(records.folder(worker.name)), number=number)
 
 
 def launch_of(worker: Worker, log: str) -> Launch:

@@ -10,10 +10,11 @@ import msgspec
 from healmon.errors import ProbeError
 from healmon.world import notes
 from healmon.world.processes import Identity
-from healmon.world.shims import ShimEnd
+from healmon.world.shims import Grant, ShimEnd
 
 START: Final = "shim.json"
 ENDS: Final = "ends.jsonl"
+GRANT: Final = "grant"
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -23,12 +24,15 @@ class Begun(msgspec.Struct, frozen=True):
         number: of the attempt.
         shim, worker: who they are.
         wall: when, in wall seconds.
+        log_offset, former: see `healmon.world.shims.Shim`.
     """
 
     number: int
     shim: Identity
     worker: Identity
     wall: float
+    log_offset: int = 0
+    former: ShimEnd | None = None
 
 
 def begun(folder: str) -> Begun | None:
@@ -45,6 +49,18 @@ def begun(folder: str) -> Begun | None:
         return msgspec.json.decode(data, type=Begun)
     except msgspec.DecodeError as error:
         raise ProbeError(f"{path}: {error}") from error
+
+
+def grant(folder: str, giver: Identity, given: Grant, digest: str) -> None:
+    """Write down what a shim may do by itself, as `healmon.world.programs.again` reads it.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    but = ",".join(map(str, given.but)) or "-"
+    who = (giver.pid, giver.ticks, given.worker.pid, given.worker.ticks)
+    words = (*who, given.order.number, digest, but)
+    notes.write_record(Path(folder, GRANT), " ".join(map(str, words)).encode("ascii"))
 
 
 def ends(folder: str) -> tuple[ShimEnd, ...]:

@@ -10,6 +10,8 @@ the state directory:
 * `shim.json`: the newest start. It is written once the program runs, so for a moment, or when the
   shim is killed in it, the lock is held and no record tells by whom.
 * `ends.jsonl`: the newest ends, those of earlier starts among them, known by their identities.
+* `grant`: what the shim may do by itself, once: start its program again as soon as it has ended.
+  Whoever unlinks it has it, the shim or healmon; when that healmon is gone it says nothing.
 """
 
 from __future__ import annotations
@@ -58,6 +60,20 @@ class ShimEnd(msgspec.Struct, frozen=True, kw_only=True):
     oom: bool = False
 
 
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """Leave to start a worker again without being asked, once.
+
+    Attributes:
+        order: the start: its number is new, all else must be as the shim was ordered before.
+        worker: whose end it is for.
+        but: exit codes after which nothing is started.
+    """
+
+    order: ShimOrder
+    worker: Identity
+    but: tuple[int, ...] = ()
+
+
 class Shim(msgspec.Struct, frozen=True, kw_only=True):
     """What stands in a worker's folder about its newest start under a shim.
 
@@ -71,6 +87,8 @@ class Shim(msgspec.Struct, frozen=True, kw_only=True):
             is not the newest order's, that one is being started. What holds other people's work
             (`healmon.world.apart`) does not count once the worker has ended.
         ends: the newest ends, oldest first.
+        former: how the program before it ended, when the shim has started it by itself.
+        log_offset: bytes that its output log had before, likewise.
     """
 
     number: int
@@ -80,6 +98,8 @@ class Shim(msgspec.Struct, frozen=True, kw_only=True):
     alive: bool
     locked: bool
     ends: tuple[ShimEnd, ...] = ()
+    former: ShimEnd | None = None
+    log_offset: int = 0
 
 
 class Shims(Protocol):
@@ -100,10 +120,33 @@ class Shims(Protocol):
     def look(self, folder: str) -> Shim | None:
         """Return what stands in a folder; None when nothing was ever started there.
 
-        A shim that is about to write down its worker's end is given a moment to do so.
+        A shim that is about to write down its worker's end, or that it has started it again, is
+        given a moment to do so.
 
         Raises:
             ProbeError: it cannot be read, or somebody holds the instance lock without a record.
+        """
+        ...
+
+    def grant(self, grant: Grant) -> None:
+        """Let the shim of a worker start it again as soon as it ends, in place of any leave before.
+
+        It does so only when nothing of the worker is left below it, and as long as we live.
+
+        Raises:
+            OSError: it cannot be written down.
+            SpawnError: such an order cannot be carried out.
+        """
+        ...
+
+    def revoke(self, folder: str) -> bool:
+        """Take back what was granted; from then on the shim starts nothing.
+
+        Returns:
+            False when there was nothing to take back: `look` tells whether the shim has used it.
+
+        Raises:
+            OSError: it cannot be taken back.
         """
         ...
 

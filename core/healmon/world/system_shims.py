@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import select
 from collections.abc import Iterable
@@ -21,7 +22,7 @@ from healmon.world.launching import Ready, explained, prepare
 from healmon.world.nurseryline import DEADLINE, NurseryLine, frame
 from healmon.world.processes import DEAD, Identity
 from healmon.world.shimrecords import Begun
-from healmon.world.shims import Shim, ShimEnd, ShimOrder
+from healmon.world.shims import Grant, Shim, ShimEnd, ShimOrder
 from healmon.world.system_ports import SystemPorts
 
 LEAVING: Final = 1.0
@@ -31,6 +32,8 @@ WRITING: Final = 0.2
 _GLANCE: Final = 0.005
 _SHIM: Final = b"healmon-shim"
 """What a shim calls itself."""
+_What = tuple[str | int | Iterable[str | int], ...]
+"""All of an order but its number and its patience, as `frame` takes it."""
 _COMMAND_SHOWN: Final = 120
 """Characters of a command that are shown of who holds a lock."""
 
@@ -45,6 +48,7 @@ class SystemShims:
     def __init__(self, deadline: float = DEADLINE) -> None:
         self._boot = boot_id()
         self._line = NurseryLine(deadline)
+        self._own: Identity | None = None
 
     def start(self, order: ShimOrder) -> Shim:
         """Start a worker under a new shim; returns once its program runs and is written down.
@@ -151,8 +155,11 @@ class SystemShims:
             # in this order: what ends meanwhile is seen alive, or its end is seen
             alive, working = self._lives(begun.shim), self._lives(begun.worker)
             locked = self._locked(folder, alive=alive)
-            ends = shimrecords.ends(folder)
+            ends = _with_former(shimrecords.ends(folder), begun)
             told = working or any(end.identity == begun.worker for end in ends)
+            if not working and (newer := _newer(folder, begun)) is not None:
+                begun = newer  # it has started the program again meanwhile
+                continue
             if told or not (alive and locked) or process_seconds() > until:
                 if locked and not working and self._nobodys(folder, begun):
                     alive = locked = False
@@ -208,6 +215,37 @@ class SystemShims:
         finally:
             os.close(pidfd)
 
+    def grant(self, grant: Grant) -> None:
+        """Let the shim of a worker start it again as soon as it ends, in place of any leave before.
+
+        Raises:
+            OSError: it cannot be written down.
+            SpawnError: such an order cannot be carried out.
+        """
+        order = grant.order
+        digest = _digest(_what(order, prepare(order.launch), self._boot))
+        shimrecords.grant(order.folder, self._own_identity(), grant, digest)
+
+    def revoke(self, folder: str) -> bool:
+        """Take back what was granted; False when there was nothing to take back.
+
+        Raises:
+            OSError: it cannot be taken back.
+        """
+        try:
+            os.unlink(f"{folder}/{shimrecords.GRANT}")  # noqa: PTH108 - hot
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def _own_identity(self) -> Identity:
+        pid = os.getpid()
+        if self._own is None or self._own.pid != pid:
+            with procfs.opened(pid) as directory:
+                stat = procfs.stat_of(directory) if directory is not None else None
+            self._own = Identity(self._boot, pid, stat.start_ticks if stat is not None else 0)
+        return self._own
+
     def trim(self, log_path: str, limit: int) -> int:
         """Free the older part of an output log above `limit` bytes, without losing a new line.
 
@@ -225,24 +263,44 @@ class SystemShims:
 
 
 def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes:
+    what = _what(order, ready, boot)
+    return frame((order.number, str(patience), _digest(what), *what))
+
+
+def _digest(what: _What) -> str:
+    """Return what two orders have in common that differ in their number only."""
+    return hashlib.sha256(frame(what)).hexdigest()
+
+
+def _what(order: ShimOrder, ready: Ready, boot: str) -> _What:
     what, user = order.launch, ready.user
-    return frame(
-        (
-            order.number,
-            str(patience),
-            boot,
-            # a shim is at home in /, not where we are
-            _absolute(order.folder),
-            _absolute(what.log_path),
-            _absolute(what.cwd),
-            -1 if what.umask is None else what.umask,
-            (user.uid, user.gid, *user.groups) if user is not None else (),
-            [number for limit in ready.limits for number in limit],
-            ready.programs,
-            what.argv,
-            [f"{name}={value}" for name, value in ready.env.items()],
-        )
+    return (
+        boot,
+        # a shim is at home in /, not where we are
+        _absolute(order.folder),
+        _absolute(what.log_path),
+        _absolute(what.cwd),
+        -1 if what.umask is None else what.umask,
+        (user.uid, user.gid, *user.groups) if user is not None else (),
+        [number for limit in ready.limits for number in limit],
+        ready.programs,
+        what.argv,
+        [f"{name}={value}" for name, value in ready.env.items()],
     )
+
+
+def _newer(folder: str, begun: Begun) -> Begun | None:
+    """Return the newest start when it is another one than it was."""
+    newest = shimrecords.begun(folder)
+    return newest if newest is not None and newest != begun else None
+
+
+def _with_former(ends: tuple[ShimEnd, ...], begun: Begun) -> tuple[ShimEnd, ...]:
+    """Return the ends with the one that stands in the record of the start after it."""
+    former = begun.former
+    if former is None or any(end.identity == former.identity for end in ends):
+        return ends
+    return (*ends, former)  # what came after it would stand there with it
 
 
 def _shim(begun: Begun, *, alive: bool, locked: bool, ends: tuple[ShimEnd, ...] = ()) -> Shim:
@@ -254,6 +312,8 @@ def _shim(begun: Begun, *, alive: bool, locked: bool, ends: tuple[ShimEnd, ...] 
         alive=alive,
         locked=locked,
         ends=ends,
+        former=begun.former,
+        log_offset=begun.log_offset,
     )
 
 

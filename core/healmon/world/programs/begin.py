@@ -36,6 +36,7 @@ class Order:
 
         self.number = int(next(fields))
         self.patience = float(next(fields))
+        self.digest = next(fields)
         self.boot, self.folder, self.log, self.cwd = (next(fields) for _ in range(4))
         self.umask = int(next(fields))
         self.user = [int(number) for number in several()]

@@ -12,7 +12,7 @@ import resource
 import struct
 import time
 
-LOCK, START, ENDS = b"instance.lock", b"shim.json", b"ends.jsonl"
+LOCK, START, ENDS, GRANT = b"instance.lock", b"shim.json", b"ends.jsonl", b"grant"
 ENDS_KEPT = 12
 """How many ends stand in the file."""
 BLOCK = 4096
@@ -95,20 +95,21 @@ class Folder:
         finally:
             os.close(fd)
 
-    def lines(self, name: bytes) -> list[bytes]:
-        """Return the lines of a record; none when it cannot be read."""
+    def content(self, name: bytes) -> bytes:
+        """Return what stands in a record; empty when it cannot be read."""
         try:
-            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self._fd)
+            fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=self._fd)
         except OSError:
-            return []
-        return _drained(fd).splitlines()
+            return b""
+        return _drained(fd)
 
-    def remove(self, name: bytes, suffix: bytes) -> None:
-        """Remove what an attempt to write a record left."""
+    def remove(self, name: bytes) -> bool:
+        """Remove a file; False when it was not there, or cannot be removed."""
         try:
-            os.unlink(b".%s.%s" % (name, suffix), dir_fd=self._fd)
+            os.unlink(name, dir_fd=self._fd)
         except OSError:
-            return
+            return False
+        return True
 
 
 class Ends:
@@ -121,13 +122,13 @@ class Ends:
         self._counter = oom_counter()
         self._ooms = ooms(self._counter)
 
-    def add(
+    def line(
         self, pid: int, ticks: int, status: int, usage: resource.struct_rusage, *, main: bool
-    ) -> None:
-        """Write down how a process ended."""
+    ) -> bytes:
+        """Return what is written of how a process ended."""
         killed = os.WIFSIGNALED(status)
         number = os.WTERMSIG(status) if killed else os.WEXITSTATUS(status)
-        self.pending.append(
+        return (
             b'{"identity":%s,"ended":{"%s":%d},"wall":%.3f,"main":%s,"cpu_seconds":%.3f,'
             b'"max_rss":%d,"oom":%s}'
             % (
@@ -141,7 +142,15 @@ class Ends:
                 _json(truth=ooms(self._counter) > self._ooms),
             )
         )
+
+    def add(self, line: bytes) -> None:
+        """Write down how a process ended."""
+        self.pending.append(line)
         self.flush()
+
+    def renew(self) -> None:
+        """Let what the kernel killed until now be no concern of the next program."""
+        self._ooms = ooms(self._counter)
 
     def flush(self, *, beside: bool = False) -> bool:
         """Bring to disk what is not there yet; False when the disk refuses it.
@@ -152,13 +161,13 @@ class Ends:
         if not self.pending:
             return True
         self.pending = bounded(self.pending)
-        lines = bounded(self._folder.lines(ENDS) + self.pending)
+        lines = bounded(self._folder.content(ENDS).splitlines() + self.pending)
         suffix = b"%d" % os.getpid() if beside else b"new"
         kept = self._folder.keep(ENDS, b"\n".join(lines) + b"\n", suffix)
         if kept:
             self.pending = []
         elif beside:
-            self._folder.remove(ENDS, suffix)
+            self._folder.remove(b".%s.%s" % (ENDS, suffix))
         return kept
 
 
@@ -179,6 +188,14 @@ def ticks_of(pid: int) -> int:
     """Return when a process started, in clock ticks since boot (proc(5), field 22)."""
     raw = read(b"/proc/%d/stat" % pid)
     return int(raw.rpartition(b")")[2].split()[19]) if raw else 0
+
+
+def size_of(path: bytes) -> int:
+    """Return the bytes of a file; 0 when there is none."""
+    try:
+        return os.stat(path).st_size  # noqa: PTH116 - pathlib is a megabyte
+    except OSError:
+        return 0
 
 
 def oom_counter() -> bytes:

@@ -3,7 +3,8 @@
 It takes the instance lock, starts the program with it as an open descriptor, so that it is held as
 long as anything of either lives, writes down that it runs, and answers. Then it waits, without
 polling, until nothing lives below it, and writes down how the program ended and whatever ended
-after it. A shim that is killed harms no worker: only its end will not be written down.
+after it. When healmon has granted it (`again`), it starts the program once more instead, at once.
+A shim that is killed harms no worker: only its end will not be written down.
 """
 
 from __future__ import annotations
@@ -15,8 +16,17 @@ import sys
 import time
 
 from healmon.world.programs import signals
+from healmon.world.programs.again import taken
 from healmon.world.programs.begin import Failed, Order, start
-from healmon.world.programs.records import ENDS, START, Ends, Folder, identity, ticks_of
+from healmon.world.programs.records import (
+    ENDS,
+    START,
+    Ends,
+    Folder,
+    identity,
+    size_of,
+    ticks_of,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +37,23 @@ RETRY = 5.0
 LINGER = 12
 """How often a shim tries so that has nothing left below it."""
 REHEARSAL = b"\0".join(
-    [b"0", b"0", b"", b"/", b"/dev/null", b"/", b"-1", b"0", b"0", b"1", b"/", b"1", b"x", b"24"]
+    [
+        b"0",
+        b"0",
+        b"",
+        b"",
+        b"/",
+        b"/dev/null",
+        b"/",
+        b"-1",
+        b"0",
+        b"0",
+        b"1",
+        b"/",
+        b"1",
+        b"x",
+        b"24",
+    ]
     + [b"NAME%d=value" % number for number in range(24)]
 )
 """An order to run the root directory, which no kernel does."""
@@ -101,12 +127,12 @@ def answer(desk: _socket.socket, text: bytes) -> None:
 # The life of a shim.
 
 
-def shim(line: _socket.socket, taken: int, desk: _socket.socket | None = None) -> None:
+def shim(line: _socket.socket, told: int, desk: _socket.socket | None = None) -> None:
     """Wait for an order, carry it out, stay until nothing is left below.
 
     Args:
         line: where orders come from.
-        taken: a pipe; a byte in it tells the nursery that an order was taken.
+        told: a pipe; a byte in it tells the nursery that an order was taken.
         desk: the order, when one was taken already.
     """
     signals.restore(signals.CHILD)
@@ -125,38 +151,39 @@ def shim(line: _socket.socket, taken: int, desk: _socket.socket | None = None) -
         folder, lock, pid = _begin(order, lambda: hung_up(asked))
     except Failed as failed:
         answer(desk, b"no %s %d\n" % (failed.step, failed.number))
-        _tell(taken)
+        _tell(told)
         return
     # while nobody else waits, the next fork must not take the time of this start
     crowd = _waiting(line)
     line.close()
     if crowd:
-        _tell(taken)
+        _tell(told)
     record = _record(order, own, pid)
     kept = folder.keep(START, record)
     answer(desk, record)
     desk.close()
     if not crowd:
-        _tell(taken)
-    _watch(order, folder, lock, pid, None if kept else record)
+        _tell(told)
+    _Watch(order, folder, lock, own).watch(pid, None if kept else record)
 
 
-def _tell(taken: int) -> None:
+def _tell(told: int) -> None:
     try:
-        os.write(taken, b"t")
+        os.write(told, b"t")
     except OSError:
         return  # the nursery is gone: another will be had, and this start goes on
     finally:
-        os.close(taken)
+        os.close(told)
 
 
-def _record(order: Order, own: int, pid: int) -> bytes:
+def _record(order: Order, own: int, pid: int, more: bytes = b"") -> bytes:
     """Return what is written of a start: who runs now."""
-    return b'{"number":%d,"shim":%s,"worker":%s,"wall":%.3f}\n' % (
+    return b'{"number":%d,"shim":%s,"worker":%s,"wall":%.3f%s}\n' % (
         order.number,
         identity(order.boot, os.getpid(), own),
         identity(order.boot, pid, ticks_of(pid)),
         time.time(),
+        more,
     )
 
 
@@ -181,48 +208,98 @@ def _begin(order: Order, late: Callable[[], bool]) -> tuple[Folder, int, int]:
     except OSError as error:
         raise Failed(b"lock", error.errno) from error
     try:
-        return folder, lock, start(order, lock, late)
+        return folder, lock, _started(order, lock, late)
     except Failed:
         os.close(lock)
         raise
+
+
+def _started(order: Order, lock: int, late: Callable[[], bool]) -> int:
+    """Return the pid of the program, which runs; we are at home again.
+
+    Raises:
+        Failed: it does not, and nothing is left of it.
+    """
+    try:
+        return start(order, lock, late)
     finally:
         os.chdir("/")
         os.umask(0o077)
 
 
-def _watch(order: Order, folder: Folder, lock: int, main: int, record: bytes | None) -> None:
-    """Write down the program's end and each end below it that follows, until nothing lives there.
+class _Watch:
+    """Writes down each end below a shim from its program's on, until nothing lives there.
 
     Args:
         order: what was started.
         folder: where to write.
         lock: is let go when all is written.
-        main: pid of the program.
-        record: of the start, when the disk has refused it.
+        own: the shim's ticks.
     """
-    ends = Ends(order.boot, folder)
-    over = False
-    while True:
+
+    def __init__(self, order: Order, folder: Folder, lock: int, own: int) -> None:
+        self._order = order
+        self._folder = folder
+        self._lock = lock
+        self._own = own
+        self._ends = Ends(order.boot, folder)
+
+    def watch(self, main: int, record: bytes | None) -> None:
+        """Wait for ends.
+
+        Args:
+            main: pid of the program.
+            record: of the start, when the disk has refused it.
+        """
+        ends, folder, over = self._ends, self._folder, False
+        while True:
+            try:
+                if os.waitid(os.P_ALL, 0, _ENDED | os.WNOHANG) is None:
+                    folder.reserve(START)
+                    folder.reserve(ENDS)
+                    if record is not None or ends.pending:
+                        signals.wait_for(signals.CHILD, RETRY)
+                        record = None if record is None or folder.keep(START, record) else record
+                        ends.flush()
+                        continue
+                found = os.waitid(os.P_ALL, 0, _ENDED)
+            except ChildProcessError:
+                break
+            assert found is not None
+            ticks = ticks_of(found.si_pid)  # it is still there until it is reaped
+            pid, status, usage = os.wait4(found.si_pid, 0)
+            first = pid == main and not over
+            again = self._again(pid, ticks, status) if first else 0
+            over = not again and (over or pid == main)
+            if again:
+                line = ends.line(pid, ticks, status, usage, main=True)
+                main, record = again, self._begun(again, line)
+                ends.add(line)
+                ends.renew()
+            elif over:
+                ends.add(ends.line(pid, ticks, status, usage, main=pid == main))
+        os.close(self._lock)
+        _linger(ends)
+
+    def _again(self, pid: int, ticks: int, status: int) -> int:
+        """Return the pid of the program, started again if that is granted; 0: it is not."""
+        number = taken(self._folder, self._order, pid, ticks, status)
+        if not number:
+            return 0
+        self._log = size_of(self._order.log)
         try:
-            if os.waitid(os.P_ALL, 0, _ENDED | os.WNOHANG) is None:
-                folder.reserve(START)
-                folder.reserve(ENDS)
-                if record is not None or ends.pending:
-                    signals.wait_for(signals.CHILD, RETRY)
-                    record = None if record is None or folder.keep(START, record) else record
-                    ends.flush()
-                    continue
-            found = os.waitid(os.P_ALL, 0, _ENDED)
-        except ChildProcessError:
-            break
-        assert found is not None
-        ticks = ticks_of(found.si_pid)  # it is still there until it is reaped
-        pid, status, usage = os.wait4(found.si_pid, 0)
-        over = over or pid == main
-        if over:
-            ends.add(pid, ticks, status, usage, main=pid == main)
-    os.close(lock)
-    _linger(ends)
+            again = _started(self._order, self._lock, lambda: False)
+        except Failed:
+            return 0  # healmon will try, and tell why
+        self._order.number = number
+        return again
+
+    def _begun(self, pid: int, former: bytes) -> bytes | None:
+        """Write down that the program was started again; returns what the disk has refused."""
+        # the end before it in the same breath: whoever sees the new one must know why
+        more = b',"log_offset":%d,"former":%s' % (self._log, former)
+        record = _record(self._order, self._own, pid, more)
+        return None if self._folder.keep(START, record) else record
 
 
 def _linger(ends: Ends) -> None:

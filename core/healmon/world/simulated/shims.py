@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from healmon.clock import Clock
 from healmon.errors import SpawnError, VetoError
 from healmon.world.apart import APART
-from healmon.world.processes import Ended, Identity, ProcessFacts
-from healmon.world.shims import Shim, ShimEnd, ShimOrder
+from healmon.world.processes import Ended, Identity, Launch, ProcessFacts
+from healmon.world.shims import Grant, Shim, ShimEnd, ShimOrder
 from healmon.world.simulated.processes import SimulatedProcesses
 
 ENDS_KEPT = 12
@@ -28,8 +28,11 @@ class _Box:
     worker: Identity
     wall: float
     below: set[Identity]
+    launch: Launch
     over: bool = False
     ends: list[ShimEnd] = field(default_factory=list[ShimEnd])
+    grant: Grant | None = None
+    former: ShimEnd | None = None
 
 
 class SimulatedShims:
@@ -80,7 +83,8 @@ class SimulatedShims:
             raise
         ends = box.ends if box is not None else []
         wall = self._clock.read().wall
-        box = _Box(order.number, shim, worker, wall, {worker}, ends=ends)
+        grant = box.grant if box is not None else None
+        box = _Box(order.number, shim, worker, wall, {worker}, order.launch, ends=ends, grant=grant)
         self._boxes[order.folder] = self._by_shim[shim.pid] = box
         return Shim(
             number=order.number, shim=shim, worker=worker, wall=wall, alive=True, locked=True
@@ -101,7 +105,35 @@ class SimulatedShims:
             alive=locked and self._lives(box.shim),
             locked=locked,
             ends=tuple(box.ends),
+            former=box.former,
         )
+
+    def grant(self, grant: Grant) -> None:
+        """Let the shim of a worker start it again as soon as it ends, in place of any leave before.
+
+        Raises:
+            SpawnError: such an order cannot be carried out.
+        """
+        if not grant.order.launch.argv:
+            raise SpawnError("nothing to run: the command is empty")
+        self._processes.settle()
+        box = self._boxes.get(grant.order.folder)
+        if box is not None:
+            box.grant = grant
+
+    def revoke(self, folder: str) -> bool:
+        """Take back what was granted; False when there was nothing to take back."""
+        self._processes.settle()
+        box = self._boxes.get(folder)
+        if box is None or box.grant is None:
+            return False
+        box.grant = None
+        return True
+
+    def forsake(self) -> None:
+        """Let the healmon end that gave all grants there are."""
+        for box in self._boxes.values():
+            box.grant = None
 
     def trim(self, log_path: str, limit: int) -> int:
         """Free the older part of an output log above `limit` bytes; returns how many were freed."""
@@ -128,19 +160,40 @@ class SimulatedShims:
                 self._alive_in(one)  # its descendants are known before they lose their parent
 
     def _reap(self, box: _Box, facts: ProcessFacts, how: Ended) -> None:
-        box.over = box.over or facts.identity == box.worker
+        main = facts.identity == box.worker
+        box.over = box.over or main
         if box.over:
             end = ShimEnd(
                 identity=facts.identity,
                 ended=how,
                 wall=self._clock.read().wall,
-                main=facts.identity == box.worker,
+                main=main,
                 max_rss=facts.rss,
                 oom=self.oom,
             )
             box.ends = [*box.ends, end][-ENDS_KEPT:]
+            if main and self._again(box, end):
+                return
         if not any(f.parent == box.shim.pid for f in self._living()):
             self._processes.end(box.shim, Ended(code=0))
+
+    def _again(self, box: _Box, end: ShimEnd) -> bool:
+        """Return whether the program was started again, as it was granted."""
+        grant = box.grant
+        if grant is None or grant.worker != end.identity or end.ended.code in grant.but:
+            return False
+        left = any(f.parent == box.shim.pid for f in self._living())
+        if left or grant.order.launch != box.launch:
+            return False
+        box.grant = None
+        try:
+            worker = self._processes.spawn_below(box.shim.pid, box.launch)
+        except SpawnError:
+            return False
+        box.number, box.worker, box.former, box.over = grant.order.number, worker, end, False
+        box.wall = self._clock.read().wall
+        box.below.add(worker)
+        return True
 
     def _living(self) -> list[ProcessFacts]:
         alive = set(self._processes.alive())
