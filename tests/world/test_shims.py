@@ -13,7 +13,7 @@ import pytest
 from healmon.clock import ManualClock
 from healmon.errors import SpawnError, VetoError
 from healmon.world.processes import Ended, Identity, Launch, Processes
-from healmon.world.shims import Shim, ShimOrder, Shims
+from healmon.world.shims import Grant, Shim, ShimOrder, Shims
 from healmon.world.simulated.processes import Program, SimulatedProcesses
 from healmon.world.simulated.shims import SimulatedShims
 from tests.helpers.shimfarm import DAEMON, PYTHON, Farm
@@ -34,6 +34,13 @@ BEHAVIOUR = {
     "daemon": Program(lives=0.0, leaves=Program()),
     "missing": Program(refuses=SpawnError(f"cannot run {MISSING}: no such program")),
 }
+SEVEN = """
+import signal, sys, time
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(7))
+print("ready", flush=True)
+time.sleep(600)
+"""
+"""A program that exits with 7 when it is told to end."""
 FAMILY = "sleep 600 & exec sleep 601"
 """A worker with a child."""
 
@@ -46,6 +53,10 @@ class World(Protocol):
 
     def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
         """Start a program of `PROGRAMS`."""
+        ...
+
+    def grant(self, kind: str, worker: Identity, number: int, but: tuple[int, ...] = ()) -> None:
+        """Grant that a program of `PROGRAMS` is started when a worker ends."""
         ...
 
     def family(self) -> tuple[Shim, Identity]:
@@ -76,6 +87,10 @@ class World(Protocol):
 class RealWorld(Farm):
     def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
         return Farm.start(self, *PROGRAMS[kind], name=name, number=number)
+
+    def grant(self, kind: str, worker: Identity, number: int, but: tuple[int, ...] = ()) -> None:
+        order = self.order(*PROGRAMS[kind], number=number)
+        self.shims.grant(Grant(order=order, worker=worker, but=but))
 
     def family(self) -> tuple[Shim, Identity]:
         shim = Farm.start(self, "/bin/sh", "-c", FAMILY)
@@ -121,6 +136,11 @@ class SimulatedWorld:
         launch = Launch(argv=PROGRAMS[kind], log_path="log")
         order = ShimOrder(launch=launch, folder=self.place(name), number=number)
         return self.shims.start(order)
+
+    def grant(self, kind: str, worker: Identity, number: int, but: tuple[int, ...] = ()) -> None:
+        launch = Launch(argv=PROGRAMS[kind], log_path="log")
+        order = ShimOrder(launch=launch, folder=self.place(), number=number)
+        self.shims.grant(Grant(order=order, worker=worker, but=but))
 
     def family(self) -> tuple[Shim, Identity]:
         shim = self.start("stays")
@@ -371,3 +391,120 @@ def test_a_lock_that_was_set_aside_by_a_healmon_that_was_killed_then_blocks_nobo
     real.processes.signal(second.worker, signal.SIGKILL)
     real.processes.signal(server, signal.SIGKILL)
     gone(real, shim.shim)
+
+
+# A start that was granted beforehand.
+
+
+def again(world: World, before: Shim) -> Shim:
+    """Wait until the shim has started its program again."""
+    until(lambda: look(world).worker != before.worker, what="another process")
+    return look(world)
+
+
+def test_a_granted_start_is_made_at_once_by_the_same_shim(world: World) -> None:
+    before = world.start("stays")
+    world.grant("stays", before.worker, number=2)
+    assert look(world) == before, "as long as it lives nothing happens"
+    world.processes.signal(before.worker, signal.SIGKILL)
+    after = again(world, before)
+    assert (after.number, after.shim, after.alive, after.locked) == (2, before.shim, True, True)
+    assert after.former is not None
+    assert (after.former.identity, after.former.ended) == (before.worker, Ended(signal=9))
+    assert [(end.identity, end.main) for end in after.ends] == [(before.worker, True)]
+    assert world.below(after) == [after.worker]
+    with pytest.raises(VetoError, match=f"one copy lives already: pid {after.worker.pid}"):
+        world.start("stays", number=3)
+
+
+def test_an_end_that_was_noticed_is_never_told_without_the_start_after_it(world: World) -> None:
+    shim = world.start("stays")
+    for number in range(2, 12):
+        world.grant("stays", shim.worker, number)
+        world.processes.signal(shim.worker, signal.SIGKILL)
+        gone(world, shim.worker)
+        now = look(world)
+        assert (now.number, now.alive, now.locked) == (number, True, True)
+        assert now.former is not None
+        assert now.ends[-1] == now.former
+        assert now.former.identity == shim.worker
+        shim = now
+
+
+def test_a_grant_is_for_one_start(world: World) -> None:
+    before = world.start("stays")
+    world.grant("stays", before.worker, number=2)
+    world.processes.signal(before.worker, signal.SIGKILL)
+    after = again(world, before)
+    assert world.shims.revoke(world.place()) is False, "it has been used"
+    world.processes.signal(after.worker, signal.SIGTERM)
+    ended = over(world)
+    assert [end.identity for end in ended.ends] == [before.worker, after.worker]
+    gone(world, ended.shim)
+    assert world.start("stays", number=3).number == 3
+
+
+def test_what_was_taken_back_is_not_used(world: World) -> None:
+    shim = world.start("stays")
+    world.grant("stays", shim.worker, number=2)
+    assert world.shims.revoke(world.place()) is True
+    assert world.shims.revoke(world.place()) is False
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    assert over(world).number == 1
+
+
+def test_a_grant_is_for_the_end_of_one_process(world: World) -> None:
+    first = world.start("stays")
+    world.grant("stays", Identity(first.worker.boot, first.worker.pid, 1), number=2)
+    world.processes.signal(first.worker, signal.SIGKILL)
+    assert over(world).number == 1
+    second = world.start("stays", number=2)
+    world.processes.signal(second.worker, signal.SIGKILL)
+    assert over(world).number == 2
+
+
+@pytest.mark.parametrize(("but", "number"), [((0, 7), 1), ((0, 6), 2), ((), 2)])
+def test_after_an_exit_code_that_is_excepted_nothing_is_started(
+    real: RealWorld, but: tuple[int, ...], number: int
+) -> None:
+    shim = Farm.start(real, *PYTHON, SEVEN)
+    until(lambda: "ready" in real.output(), what="its readiness")
+    order = real.order(*PYTHON, SEVEN, number=2)
+    real.shims.grant(Grant(order=order, worker=shim.worker, but=but))
+    real.kill(shim.worker, signal.SIGTERM)
+    if number == 1:
+        assert over(real).ends[-1].ended == Ended(code=7)
+    else:
+        assert again(real, shim).number == 2
+
+
+def test_while_something_is_left_of_the_worker_nothing_is_started(world: World) -> None:
+    shim, child = world.family()
+    world.grant("stays", shim.worker, number=2)
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    until(lambda: look(world).ends, what="the end of the worker")
+    assert (look(world).number, look(world).worker) == (1, shim.worker)
+    assert child in world.below(shim)
+    assert world.shims.revoke(world.place()) is True
+    world.processes.signal(child, signal.SIGKILL)
+    for orphan in world.below(shim):
+        world.processes.signal(orphan, signal.SIGKILL)
+    over(world)
+
+
+def test_another_order_than_it_was_given_is_none_of_the_shims(world: World) -> None:
+    shim = world.start("stays")
+    world.grant("exits 7", shim.worker, number=2)
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    assert over(world).number == 1
+
+
+def test_what_cannot_be_run_is_not_granted(world: World) -> None:
+    shim = world.start("stays")
+    with pytest.raises(SpawnError):
+        world.grant("nothing", shim.worker, number=2)
+    assert world.shims.revoke(world.place()) is False
+
+
+def test_nothing_is_to_be_taken_back_where_nothing_was_started(world: World) -> None:
+    assert world.shims.revoke(world.place("nobody")) is False

@@ -18,7 +18,8 @@ import pytest
 
 from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.world import nurseryline
-from healmon.world.processes import Ended
+from healmon.world.processes import Ended, Identity
+from healmon.world.shims import Grant
 from healmon.world.system_processes import SystemProcesses
 from tests.helpers.shimfarm import PYTHON, SLEEP, Farm, alive, farming, name_of
 from tests.helpers.wait import until
@@ -175,6 +176,142 @@ def test_a_shim_killed_at_any_moment_leaves_one_copy_at_most(farm: Farm, seed: i
 
 
 # The nursery.
+
+
+GIVER = f"""
+import sys
+from healmon.world.processes import Identity, Launch
+from healmon.world.shims import Grant, ShimOrder
+from healmon.world.system_shims import SystemShims
+log, folder, boot, pid, ticks = sys.argv[1:]
+order = ShimOrder(
+    launch=Launch(argv={(*PYTHON, SLEEP)!r}, log_path=log, cwd="/"), folder=folder, number=2
+)
+SystemShims().grant(Grant(order=order, worker=Identity(boot, int(pid), int(ticks))))
+print("given", flush=True)
+sys.stdin.read()
+"""
+
+
+def giver(farm: Farm, worker: Identity) -> subprocess.Popen[bytes]:
+    """Return another healmon, that has granted the next start of a worker."""
+    who = (worker.boot, str(worker.pid), str(worker.ticks))
+    argv = [sys.executable, "-c", GIVER, str(farm.log()), farm.place(), *who]
+    made = subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env=dict(os.environ),  # without what libraries have added: both must have the same
+    )
+    assert made.stdout is not None
+    assert made.stdout.readline() == b"given\n"
+    return made
+
+
+@pytest.mark.parametrize("reaped", [True, False])
+def test_a_grant_ends_with_the_healmon_that_gave_it(farm: Farm, reaped: bool) -> None:
+    shim = farm.run(SLEEP)
+    with giver(farm, shim.worker) as healmon:
+        healmon.kill()
+        until(lambda: not alive(healmon.pid), what="its end")
+        if reaped:
+            healmon.wait()
+        farm.kill(shim.worker)
+        assert farm.over().number == 1
+    assert farm.sleepers() == []
+
+
+def test_a_grant_holds_while_the_healmon_that_gave_it_lives(
+    farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONCOERCECLOCALE", "0")
+    shim = farm.run(SLEEP)
+    with giver(farm, shim.worker) as healmon:
+        farm.kill(shim.worker)
+        until(lambda: farm.look().number == 2, what="the next start")
+        healmon.kill()
+    assert farm.sleepers() == [farm.look().worker.pid]
+
+
+WITNESS = """
+import fcntl, os, time
+lock = os.open(FOLDER + "/witness", os.O_RDWR | os.O_CREAT)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    os.close(os.open(FOLDER + "/violation", os.O_CREAT))
+time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_shim_killed_or_grant_taken_back_at_any_moment_there_is_one_copy_at_most(
+    farm: Farm, seed: int
+) -> None:
+    chance, code = random.Random(seed), WITNESS.replace("FOLDER", repr(str(farm.folder)))
+    shim = farm.run(code)
+    used = 0
+    for number in range(2, 80, 2):
+        order = farm.order(*PYTHON, code, number=number)
+        farm.shims.grant(Grant(order=order, worker=shim.worker))
+        farm.kill(shim.worker)
+        threading.Event().wait(chance.random() * 0.002)
+        if chance.random() < 0.5:
+            farm.kill(shim.shim)
+        taken = farm.shims.revoke(farm.place())
+        until(lambda old=shim.worker: not farm.lives(old), what="the end of the old one")
+        try:
+            shim = farm.run(code, number=number + 1)
+            assert shim.number == number + 1
+        except VetoError:
+            assert not taken, "what was taken back was not used"
+            used += 1
+            if farm.look().number != number:
+                # killed before it could write down what it had started
+                for left in witnesses(farm):
+                    os.kill(left, signal.SIGKILL)
+                farm.over()
+                farm.run(code, number=number + 1)
+            shim = farm.look()
+        assert not (farm.folder / "violation").exists(), f"two copies at start {number}"
+        assert len(witnesses(farm)) == 1
+    assert used > 0
+
+
+def witnesses(farm: Farm) -> list[int]:
+    def argv(pid: int) -> bytes:
+        try:
+            return Path(f"/proc/{pid}/cmdline").read_bytes()
+        except OSError:
+            return b""
+
+    return [pid for pid in farm.marked() if b"/witness" in argv(pid)]
+
+
+def test_a_granted_program_that_is_gone_is_told_like_any_end(farm: Farm) -> None:
+    program = farm.folder / "program"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    shim = farm.start(str(program))
+    farm.shims.grant(Grant(order=farm.order(str(program), number=2), worker=shim.worker))
+    program.unlink()
+    farm.kill(shim.worker)
+    over = farm.over()
+    assert (over.number, over.ends[-1].ended) == (1, Ended(signal=9))
+    with pytest.raises(SpawnError, match="no such program"):
+        farm.start(str(program), number=2)
+
+
+def test_where_the_output_of_a_granted_start_begins_is_told(farm: Farm) -> None:
+    code = f"print('x' * 99, flush=True); {SLEEP}"
+    shim = farm.run(code)
+    until(lambda: len(farm.output()) == 100, what="its output")
+    farm.shims.grant(Grant(order=farm.order(*PYTHON, code, number=2), worker=shim.worker))
+    farm.kill(shim.worker)
+    until(lambda: farm.look().number == 2, what="the next start")
+    assert farm.look().log_offset == 100
+    until(lambda: len(farm.output()) == 200, what="more output")
 
 
 def test_no_zombie_stays_and_the_nursery_goes_with_its_line(farm: Farm) -> None:

@@ -268,7 +268,7 @@ def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes
 
 
 def _digest(what: _What) -> str:
-    """Return what two orders have in common that differ in their number only."""
+    """Return what two orders have in common that differ in their number only; no secret is told."""
     return hashlib.sha256(frame(what)).hexdigest()
 
 
@@ -285,7 +285,7 @@ def _what(order: ShimOrder, ready: Ready, boot: str) -> _What:
         [number for limit in ready.limits for number in limit],
         ready.programs,
         what.argv,
-        [f"{name}={value}" for name, value in ready.env.items()],
+        [f"{name}={value}" for name, value in sorted(ready.env.items())],
     )
 
 
