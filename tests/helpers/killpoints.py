@@ -19,20 +19,25 @@ import traceback
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon.clock import SystemClock
 from healmon.config.settings import Worker
+from healmon.engine import Engine, Run
 from healmon.errors import RemedyError, VetoError
+from healmon.events import Recorded, StepTaken
 from healmon.plans import Plan, pack
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
-from healmon.workers.model import Order
+from healmon.workers.model import Order, StartRecord
+from healmon.workers.records import Records
 from healmon.workers.starting import PlainStarter, ShimStarter
 from healmon.world import notes
 from healmon.world.processes import Identity, Launch
 from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.system_shims import SystemShims
+from tests.helpers.made_up import MemoryJournal
 
 
 class Script(msgspec.Struct):
@@ -43,6 +48,8 @@ class Script(msgspec.Struct):
         steps: file that gets a line at each step.
         kill_at: number of the step at which to die; 0: never.
         shims: start below shims.
+        life: instead of an order: a whole healmon, that has its worker killed once the next start
+            is granted, and ends when it has proved that one.
     """
 
     worker: Worker
@@ -51,6 +58,7 @@ class Script(msgspec.Struct):
     steps: str
     kill_at: int = 0
     shims: bool = False
+    life: bool = False
 
 
 class Steps:
@@ -103,6 +111,29 @@ class StepStarter:
         return identity
 
 
+class StepShims(SystemShims):
+    def __init__(self, steps: Steps) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def revoke(self, folder: str) -> bool:
+        self._steps.reached("about to revoke")
+        taken = super().revoke(folder)
+        self._steps.reached(f"revoked {taken}")
+        return taken
+
+
+class StepJournal(MemoryJournal):
+    def __init__(self, steps: Steps) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def append(self, record: Recorded) -> None:
+        super().append(record)
+        if isinstance(record.event, StepTaken):
+            self._steps.reached(f"journal: {record.event.text}")
+
+
 def watch_records(steps: Steps) -> None:
     """Make a step of each record, before and after it appears."""
     write = notes.write_record
@@ -124,6 +155,46 @@ def equipment(processes: SystemProcesses, *, shims: bool, steps: Steps | None = 
         starter=StepStarter(steps, starter) if steps is not None else starter,
         ports=SystemPorts(),
     )
+
+
+def eager(worker: Worker) -> Worker:
+    """Return the settings with which a start is granted beforehand."""
+    return replace(worker, restart_delay=0.0, max_failures=100, slow_failures=100)
+
+
+async def live(script: Script) -> str:
+    """Be a healmon that sees its worker killed, and started again by its shim."""
+    steps = Steps(script)
+    watch_records(steps)
+    door, processes, state = StepShims(steps), StepProcesses(steps), Path(script.state)
+    starter = StepStarter(steps, ShimStarter(door))
+    means = Equipment(shims=door, starter=starter, ports=SystemPorts())
+    clock, worker = SystemClock(), eager(script.worker)
+    healer = WorkersHealer((worker,), state, processes, clock, jitter=0.0, equipment=means)
+    engine = Engine([healer], StepJournal(steps), clock, Run(host="box"))
+    task = asyncio.create_task(engine.run())
+    grant = state / worker.name / "grant"
+
+    def proved(granted: bool) -> StartRecord | None:
+        record = Records(state).start(worker.name)
+        done = record is not None and record.outcome == "verified" and record.granted == granted
+        return record if done and grant.exists() else None
+
+    async def until_proved(granted: bool) -> StartRecord:
+        while (record := proved(granted)) is None:
+            await asyncio.sleep(0.01)
+        return record
+
+    async with asyncio.timeout(20):
+        first = (await until_proved(False)).worker
+        assert first is not None
+        steps.reached("about to kill it")
+        os.kill(first.pid, signal.SIGKILL)
+        steps.reached("killed")
+        await until_proved(True)
+        engine.stop()
+        await task
+    return "proved: a life"
 
 
 def plan_of(worker: Worker, order: Order, origin: str = "tester") -> Plan:
@@ -164,7 +235,7 @@ async def carry_out(script: Script) -> str:
 
 def play(path: str) -> None:
     script = msgspec.json.decode(Path(path).read_bytes(), type=Script)
-    said = asyncio.run(carry_out(script))
+    said = asyncio.run((live if script.life else carry_out)(script))
     Path(f"{path}.said").write_text(said)
 
 

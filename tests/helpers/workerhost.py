@@ -12,10 +12,12 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from healmon.clock import SystemClock
-from healmon.config.settings import Worker
+from healmon.config.settings import Monitor, Worker
 from healmon.engine import Engine, Run
 from healmon.plans import unpack
 from healmon.state import AlertView
+from healmon.workers import budget
+from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import WorkerFacts
 from healmon.world.processes import Identity
@@ -130,10 +132,22 @@ class Host:
             list(door.everyone())  # reaps
 
     @asynccontextmanager
-    async def healmon(self, *workers: Worker, interval: float = 60.0) -> AsyncIterator[Live]:
+    async def healmon(
+        self,
+        *workers: Worker,
+        interval: float = 60.0,
+        equipment: Equipment | None = None,
+        limits: Monitor = budget.NOBODY,
+        dry_run: bool = False,
+    ) -> AsyncIterator[Live]:
         """Run healmon with these workers; what it knew before it still knows."""
-        healer = WorkersHealer(workers, self.state, self.processes, SystemClock(), jitter=0.0)
-        engine = Engine([healer], self.journal, SystemClock(), Run(host="box", interval=interval))
+        clock = SystemClock()
+        healer = WorkersHealer(
+            workers, self.state, self.processes, clock,
+            jitter=0.0, equipment=equipment, limits=limits,
+        )  # fmt: skip
+        run = Run(host="box", interval=interval, dry_run=dry_run)
+        engine = Engine([healer], self.journal, clock, run)
         task = asyncio.create_task(engine.run())
         try:
             yield Live(engine, self, task)

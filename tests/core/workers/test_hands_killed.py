@@ -17,12 +17,15 @@ import pytest
 from healmon.clock import SystemClock
 from healmon.config.settings import Worker
 from healmon.healer import Hand
+from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Order, StartRecord, Verb
 from healmon.workers.records import Records
 from healmon.world.processes import Identity
+from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
-from tests.helpers.killpoints import Player, Script, equipment, plan_of
+from healmon.world.system_shims import SystemShims
+from tests.helpers.killpoints import Player, Script, eager, equipment, plan_of
 from tests.helpers.made_up import Noted
 from tests.helpers.wait import until
 from tests.helpers.workerhost import Host, hosting
@@ -271,3 +274,63 @@ def test_11_killed_at_every_step_and_never_a_second_copy(
 ) -> None:
     steps = sweep(tmp_path, player, verb, way, shims=True)
     assert steps >= {"restart": 20, "stop": 14, "start": 10}[verb], "the steps are counted"
+
+
+ALONE = """
+import fcntl, os, time
+folder = os.path.dirname(os.path.abspath(__file__))
+lock = os.open(f"{folder}/witness", os.O_RDWR | os.O_CREAT)
+try:
+    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+except BlockingIOError:
+    open(f"{folder}/violations", "a").write(f"{os.getpid()}\\n")
+open(f"{folder}/starts", "a").write(f"{os.getpid()}\\n")
+time.sleep(300)
+"""
+
+
+def lived(scene: Scene, player: Player, at: int) -> bool:
+    """Let a healmon that grants starts die at a step; return whether it came so far."""
+    scene.host.program("task_worker.py", ALONE)
+    script = Script(
+        worker=scene.worker, order=Order(verb="start", number=1), state=str(scene.host.state),
+        steps=str(scene.folder / "steps"), kill_at=at, shims=True, life=True,
+    )  # fmt: skip
+    said = player.play(script, scene.folder / "script")
+    steps = scene.steps()
+    place = f"killed at step {at}: {steps[-1][:150]}"
+    if said:
+        assert said == "proved: a life", said
+        assert not (scene.host.state / "task_worker" / "grant").exists(), "it ended in order"
+    kills = steps.count("killed")
+
+    async def next_one() -> None:
+        worker, means = eager(scene.worker), Equipment(shims=SystemShims(), ports=SystemPorts())
+        async with scene.host.healmon(worker, equipment=means) as healmon:
+            await healmon.up()
+            grant = scene.host.state / "task_worker" / "grant"
+            await healmon.reach(grant.exists, f"the next grant; {place}")
+
+    asyncio.run(next_one())
+    assert not scene.told("violations"), f"two copies; {place}"
+    (main,) = scene.mains()
+    until(lambda: str(main.pid) in scene.told("starts").split(), what="its start")
+    assert scene.starts() == 1 + kills, f"started more often than needed; {place}"
+    record = scene.record()
+    assert record is not None, place
+    assert (record.worker, record.outcome) == (main, "verified"), place
+    return not said
+
+
+@pytest.mark.slow
+def test_11_killed_at_every_step_around_a_start_that_was_granted(
+    tmp_path: Path, player: Player
+) -> None:
+    for at in range(1, STEPS_AT_MOST):
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        with hosting(folder) as host:
+            if not lived(Scene(folder, host, shims=True), player, at):
+                assert at > 20, "the steps are counted"
+                return
+    pytest.fail("it never came to an end")
