@@ -117,8 +117,9 @@ class Act:
     async def keep(self, **changes: Any) -> None:  # noqa: ANN401 - fields of the record
         """Write down how far the act has come."""
         self.record = replace(self.record, **changes)
-        name = self.worker.name
-        await self.call(partial(self.tools.records.put_start, name, self.record))
+        name, records = self.worker.name, self.tools.records
+        if records.start(name) != self.record:
+            await self.call(partial(records.put_start, name, self.record))
 
     async def wish(self, desired: Desired) -> None:
         """Write down what the person who ordered this wants from now on; nobody: nothing."""

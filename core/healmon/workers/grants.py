@@ -42,9 +42,9 @@ def unlimited(limits: Monitor) -> bool:
 def grantable(worker: Worker, one: WorkerSeen, memory: Memory, now: Reading) -> Start | None:
     """Return the start that may be granted to a worker after a look at it; None: none. Pure."""
     identity = memory.identity
-    if identity is None or memory.state != "healthy" or memory.trial or memory.storm is not None:
+    if identity is None or memory.trial or memory.storm is not None or one.acting:
         return None
-    if not _simple(worker) or one.acting or not _proved(one.record, identity):
+    if not _simple(worker) or not _known(one.record, memory):
         return None
     shim = one.shim
     if shim is None or not shim.alive or shim.worker != identity or alive_in(one) != [identity]:
@@ -61,8 +61,14 @@ def _simple(worker: Worker) -> bool:
     return worker.restart != "never" and not needs
 
 
-def _proved(record: StartRecord | None, identity: Identity) -> bool:
-    return record is not None and (record.outcome, record.worker) == ("verified", identity)
+def _known(record: StartRecord | None, memory: Memory) -> bool:
+    """Return whether a worker is well, or is being proved after a start that was granted."""
+    if record is None:
+        return False
+    if memory.state == "probation":
+        return record.granted and record.launched == memory.identity
+    proved = (record.outcome, record.worker) == ("verified", memory.identity)
+    return proved and memory.state == "healthy"
 
 
 def excluded(worker: Worker) -> tuple[int, ...]:
@@ -99,6 +105,10 @@ class Grants:
         task = asyncio.ensure_future(self._apply())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def wanted(self, name: str) -> Start | None:
+        """Return what is to be granted to a worker."""
+        return self._wanted.get(name)
 
     def holds(self, name: str, identity: Identity) -> bool:
         """Return whether a shim may start a worker by itself when this process of it ends."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +28,8 @@ from healmon.workers.grants import Grants
 from healmon.workers.liveness import Liveness
 from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
 from healmon.workers.probe import Probe
-from healmon.workers.records import Records
+from healmon.workers.records import Records, half_done
+from healmon.workers.refusal import goes_on
 from healmon.workers.remedy import Remedy
 from healmon.workers.upkeep import Upkeep
 from healmon.world.hands import Hands
@@ -203,14 +204,22 @@ class WorkersHealer:
         # where to look first next time; it changes no judgement
         memories = {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
         self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
-        idle = known.engine.dry_run or everybody
-        free = {n: m for n, m in memories.items() if not (idle or n in held or n in self._acting)}
-        starts = {
-            name: grants.grantable(self._workers[name], seen.workers[name], memory, now)
-            for name, memory in free.items()
-        }
-        self._grants.aim({name: start for name, start in starts.items() if start is not None})
+        off = known.engine.dry_run or everybody
+        free = {n: m for n, m in memories.items() if not (off or n in held)}
+        self._grants.aim(self._grantable(seen, free, now))
         return diagnosis
+
+    def _grantable(
+        self, seen: Seen, memories: Mapping[str, Memory], now: Reading
+    ) -> dict[str, grants.Start]:
+        """Return the starts that may be granted; an act has taken its own back, if it must."""
+        starts = {
+            name: self._grants.wanted(name)
+            if name in self._acting
+            else grants.grantable(self._workers[name], seen.workers[name], memory, now)
+            for name, memory in memories.items()
+        }
+        return {name: start for name, start in starts.items() if start is not None}
 
     def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:  # noqa: ARG002 - the protocol's
         """Return the plan for `restart`, `stop`, `start` or `release` of a worker.
@@ -243,7 +252,8 @@ class WorkersHealer:
         order = unpack(plan.order, Order)
         self._acting.add(worker.name)
         try:
-            await self._grants.withdraw([worker.name])
+            if not self._only_proves(order, worker.name):
+                await self._grants.withdraw([worker.name])
             ailing = self._liveness.hold(worker.name)
             fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
             return await self._remedy.carry_out(worker, order, plan.origin, hand, fresh_life)
@@ -251,6 +261,11 @@ class WorkersHealer:
             self._acting.discard(worker.name)
             self._acts += 1
             self._touched[worker.name] = self._acts
+
+    def _only_proves(self, order: Order, name: str) -> bool:
+        """Return whether an act neither ends nor starts anything: its shim has done that."""
+        half = half_done(self._records.start(name))
+        return half is not None and half.granted and goes_on(order, half)
 
     def report(self, known: Snapshot) -> list[str]:
         """Return the lines of the cycle report."""

@@ -75,7 +75,7 @@ def fallen(look: Look, memory: Memory) -> Memory:
     if former is None or record.old != former:
         return memory
     sick = memory.sick
-    memory = replace(memory, identity=None, sick="", chance=False, proved="")
+    memory = replace(memory, identity=None, sick="", chance=False, proved="", goes_on=None)
     return _ended(look, memory, former, sick)
 
 

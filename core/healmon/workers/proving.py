@@ -57,7 +57,7 @@ class Proving:
                 await self._act.keep(worker=launched, how="spawned")
                 return None
         end = await self._act.how_ended(launched)
-        if worker.forks is False or end.code not in (0, None):
+        if worker.forks is False or end.code not in (0, None) or await self._again():
             return end
         patience = worker.start_timeout if worker.forks else DAEMON_TIMEOUT
         daemon = await self._daemon(min(patience, worker.start_timeout))
@@ -65,6 +65,11 @@ class Proving:
             return end
         await self._act.keep(worker=daemon.facts.identity, how=daemon.how)
         return None
+
+    async def _again(self) -> bool:
+        """Return whether the shim has started it once more since."""
+        shim = await self._act.shim()
+        return shim is not None and shim.number > self._act.record.number
 
     async def _daemon(self, patience: float) -> Match | None:
         """Return the daemon that a start left behind, or the one that was running already.

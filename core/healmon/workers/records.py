@@ -66,8 +66,11 @@ class Records:
         return self._get(name, WANTED, Wish)
 
     def put_start(self, name: str, record: StartRecord) -> None:
-        """Keep the newest attempt."""
-        self._put(name, STARTED, record)
+        """Keep the newest attempt; one that another has followed is over."""
+        with self._lock:
+            newest = self.start(name)
+            if newest is None or newest.number <= record.number:
+                self._put(name, STARTED, record)
 
     def taken_up(self, name: str, shim: Shim | None, now: Reading) -> StartRecord | None:
         """Return the newest attempt, be it one that a shim made by itself and that is new to us."""

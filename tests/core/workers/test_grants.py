@@ -70,6 +70,7 @@ def test_where_policy_says_anything_but_at_once_nothing_is_granted(worker: dict)
     [
         {"state": "unhealthy", "sick": "it hangs"},
         {"state": "probation"},
+        {"state": "starting"},
         {"state": "trial", "trial": True},
         {"state": "unknown"},
         {"state": "stop_failed"},
@@ -83,6 +84,18 @@ def test_where_policy_says_anything_but_at_once_nothing_is_granted(worker: dict)
 )
 def test_who_is_not_simply_well_gets_nothing(memory: dict) -> None:
     assert grantable(WORKER, ONE, replace(MEMORY, **memory), NOW) is None
+
+
+PROVED = replace(RECORD, number=5, outcome="begun", launched=ME, worker=None, granted=True)
+
+
+def test_the_next_start_is_granted_while_one_that_was_is_still_being_proved() -> None:
+    memory = replace(MEMORY, state="probation", newest=5, row=1, failures=(999.0,))
+    assert grantable(WORKER, replace(ONE, record=PROVED), memory, NOW) == (ME, 6)
+    of_another = replace(PROVED, launched=OTHER)
+    assert grantable(WORKER, replace(ONE, record=of_another), memory, NOW) is None
+    by_healmon = replace(PROVED, granted=False)
+    assert grantable(WORKER, replace(ONE, record=by_healmon), memory, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -349,6 +362,33 @@ def test_where_healmon_would_not_start_it_at_once_no_shim_may(host: Host, case: 
             else:
                 await live.up(but=who)
                 assert not record(host).granted
+
+    play(scene)
+
+
+@pytest.mark.slow
+def test_one_that_is_killed_while_it_is_proved_is_started_again_and_each_fall_counts(
+    host: Host,
+) -> None:
+    async def scene() -> None:
+        async with healmon(host, eager(host, min_uptime=1.0, max_failures=9)) as live:
+            who = await ready(live)
+            for falls in (1, 2, 3):
+                host.kill(who)
+                await live.reach(lambda n=falls: record(host).number == n + 1, "the next start")
+                await live.reach(granted(host).exists, "its grant")
+                now = record(host)
+                assert (now.granted, now.outcome, now.old) == (True, "begun", who)
+                assert now.launched is not None
+                who = now.launched
+            await live.reach(lambda: record(host).outcome == "verified", "the proof of the last")
+            assert await live.up() == who
+            await live.reach(lambda: failures(live) == 3, "three failures")
+            assert alive(host) == [who]
+            assert record(host).number == 4
+            facts = live.facts()
+            assert facts is not None
+            assert facts.restarts == 2, "what fell before it was proved was no restart"
 
     play(scene)
 
