@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace as with_
 from typing import Final
 
@@ -16,11 +16,13 @@ from healmon.workers import breaker, budget, causes, machine, planning, storm, t
 from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
 from healmon.workers.lifecycle import Judged, advance
-from healmon.workers.model import NAME, Memory, Seen
+from healmon.workers.model import NAME, Memory, Seen, State
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, turns, waiting
 
 EVERYTHING: Final = "*"
+TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
+"""States in which nothing is to be told of a worker that was not looked at and has not changed."""
 SOON: Final = 0.05
 """Seconds that the healer leaves at least between two looks of its own wish."""
 
@@ -53,7 +55,8 @@ class Judge:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
-        judged, weather = self._judged(seen, known, now)
+        before = {worker.name: recalled(known, worker.name) for worker in self._workers}
+        judged, weather = self._judged(seen, known, before, now)
         given = turns(self._line(judged, weather, seen, known, now))
         plans = {
             name: planning.planned(judged[name], now, turn.at, turn.why)
@@ -62,6 +65,9 @@ class Judge:
         }
         arounds = _arounds(judged, known, now)
         names = [worker.name for worker in self._workers]
+        if seen.fresh is not None:
+            quiet = _quiet(judged, before, seen.fresh | given.keys())
+            names = [name for name in names if name not in quiet]
         verdicts = tuple(
             self._verdict(judged[n], given.get(n), plans.get(n), arounds[n], known) for n in names
         )
@@ -96,7 +102,7 @@ class Judge:
         )
 
     def _judged(
-        self, seen: Seen, known: Snapshot, now: Reading
+        self, seen: Seen, known: Snapshot, before: Mapping[str, Memory], now: Reading
     ) -> tuple[dict[str, Judged], Storm | None]:
         """Return every worker after this look, and the storm they are in."""
         judged: dict[str, Judged] = {}
@@ -104,7 +110,7 @@ class Judge:
             judged[worker.name] = advance(
                 self._configured[worker.name],
                 seen,
-                recalled(known, worker.name),
+                before[worker.name],
                 now,
                 run=known.engine.started_at,
                 jitter=self._jitter,
@@ -150,6 +156,17 @@ def recalled(known: Snapshot, name: str) -> Memory:
         return unpack(known.memory.get(name, {}), Memory)
     except msgspec.ValidationError:
         return Memory()
+
+
+def _quiet(
+    judged: Mapping[str, Judged], before: Mapping[str, Memory], told: Collection[str]
+) -> set[str]:
+    """Return of whom there is nothing new, but for those of whom it is `told` anyway."""
+    return {
+        name
+        for name, mine in judged.items()
+        if name not in told and mine.state in TELLS_NOTHING and mine.memory == before[name]
+    }
 
 
 def _waits_for(worker: Worker, judged: Mapping[str, Judged]) -> str:

@@ -17,9 +17,10 @@ class Gauges:
         self._usage: dict[Identity, memory.Usage] = {}
         self._before: dict[Identity, memory.Usage] = {}
 
-    def turn(self) -> None:
-        """Begin a look: who is not in it is forgotten."""
-        self._before, self._usage = self._usage, {}
+    def turn(self, *, whole: bool = True) -> None:
+        """Begin a look; who is not in one at all is forgotten."""
+        self._before = self._usage
+        self._usage = {} if whole else dict(self._usage)
 
     def use(
         self, main: Identity, members: Sequence[ProcessFacts], limit: int | None, steady: float
@@ -37,9 +38,11 @@ class Gauges:
         self._usage[main] = usage
         return usage.use
 
-    def cpu_since(self, alive: Iterable[ProcessFacts]) -> dict[Identity, int]:
+    def cpu_since(
+        self, alive: Iterable[ProcessFacts], *, whole: bool = True
+    ) -> dict[Identity, int]:
         """Return percent of one core that each used since the last look."""
-        before, self._cpu = self._cpu, {}
+        before, self._cpu = self._cpu, {} if whole else dict(self._cpu)
         percent: dict[Identity, int] = {}
         for facts in alive:
             spent, age = before.get(facts.identity, (0.0, 0.0))

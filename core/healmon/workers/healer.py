@@ -26,17 +26,28 @@ from healmon.workers.equipment import Equipment
 from healmon.workers.evidence import main_of
 from healmon.workers.grants import Grants
 from healmon.workers.liveness import Liveness
-from healmon.workers.model import NAME, EndRecord, Memory, Order, Seen, WorkerFacts
+from healmon.workers.model import (
+    NAME,
+    EndRecord,
+    Memory,
+    Order,
+    Seen,
+    WorkerFacts,
+    WorkerSeen,
+)
 from healmon.workers.probe import Probe
 from healmon.workers.records import Records, half_done
 from healmon.workers.refusal import goes_on
 from healmon.workers.remedy import Remedy
+from healmon.workers.sight import Sight
 from healmon.workers.upkeep import Upkeep
 from healmon.world.hands import Hands
 from healmon.world.processes import Ended, Identity, Processes
 
 EVERYTHING = "*"
 """Stands for all workers, in maintenance."""
+SIGHT = 0.9
+"""Part of a cycle after which a look is at all workers, whatever asks for it."""
 
 
 class WorkersHealer:
@@ -97,6 +108,8 @@ class WorkersHealer:
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
         self._judge = Judge(tuple(workers), paths, jitter, limits)
         self._wake: Callable[[], None] = lambda: None
+        self._sight = Sight(self._records, SIGHT * limits.check_interval)
+        self._memories: dict[str, Memory] = {}
         self._hints: dict[str, Identity] = {}
         self._watches: dict[Identity, Callable[[], None]] = {}
         self._acting: set[str] = set()
@@ -132,8 +145,13 @@ class WorkersHealer:
         """
         before, acts = frozenset(self._acting), self._acts
         now = self._clock.read()
-        look = partial(self._probe.look, dict(self._hints), before, now)
-        seen = await self._looking.call(look)
+        few = self._sight.turn(now)
+        look = partial(self._probe.look, dict(self._hints), before, now, few)
+        try:
+            seen = self._sight.whole(await self._looking.call(look))
+        except BaseException:
+            self._sight.failed()
+            raise
         # what was acted on while we looked was seen half done: the look after the act will tell
         blurred = before | self._acting | {n for n, at in self._touched.items() if at > acts}
         self._take_in(seen, blurred)
@@ -150,17 +168,19 @@ class WorkersHealer:
 
     def _take_in(self, seen: Seen, blurred: frozenset[str]) -> None:
         """Let liveness know who is up, and who is not to be judged: acts, and starts not proved."""
+        fresh = _fresh(seen)
         begun = {
             name
-            for name, one in seen.workers.items()
+            for name, one in fresh.items()
             if one.record is not None and one.record.outcome == "begun"
         }
-        up = {name: main_of(one) for name, one in seen.workers.items()}
+        up = {name: main_of(one) for name, one in fresh.items()}
         self._liveness.seen(up, blurred | begun)
 
     def _watch(self, seen: Seen) -> None:
         """Watch every live copy of every worker and its shim, and nobody else."""
         alive: dict[Identity, str] = {}
+        fresh = _fresh(seen)
         for name, one in seen.workers.items():
             alive |= {f.identity: name for f in (*one.known, *(m.facts for m in one.matches))}
             if one.shim is not None and one.shim.alive:
@@ -168,6 +188,8 @@ class WorkersHealer:
         for identity in self._watches.keys() - alive.keys():
             self._watches.pop(identity)()
         for identity in alive.keys() - self._watches.keys():
+            if alive[identity] not in fresh:
+                continue  # it has ended since it was seen
             on_end = partial(self._on_end, identity, alive[identity])
             try:
                 cancel = self._processes.watch(identity, on_end)
@@ -177,6 +199,7 @@ class WorkersHealer:
 
     def _on_end(self, identity: Identity, name: str) -> None:
         self._watches.pop(identity, None)
+        self._sight.touch(name)
         if name in self._acting:
             return  # an act sees it itself, and its end brings a look
         if self._grants.holds(name, identity):
@@ -187,7 +210,7 @@ class WorkersHealer:
 
     async def _note_ends(self, seen: Seen) -> None:
         """Write down how workers ended, for whoever looks after us."""
-        for name, one in seen.workers.items():
+        for name, one in _fresh(seen).items():
             known = self._records.end(name)
             told = [end for end in one.ends if end.ended != Ended()]
             fresh = max(told, key=lambda end: end.wall, default=None)
@@ -201,8 +224,11 @@ class WorkersHealer:
         self._upkeep.hands_off = known.engine.dry_run
         self._liveness.maintain(frozenset(self._workers) if everybody else frozenset(held))
         diagnosis = self._judge.diagnose(seen, known, now)
+        again = diagnosis.look_again
+        self._sight.look_again(now.steady + again if again is not None else None)
         # where to look first next time; it changes no judgement
-        memories = {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
+        self._memories |= {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
+        memories = self._memories
         self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
         off = known.engine.dry_run or everybody
         free = {n: m for n, m in memories.items() if not (off or n in held)}
@@ -215,7 +241,7 @@ class WorkersHealer:
         """Return the starts that may be granted; an act has taken its own back, if it must."""
         starts = {
             name: self._grants.wanted(name)
-            if name in self._acting
+            if name in self._acting or seen.workers[name].acting
             else grants.grantable(self._workers[name], seen.workers[name], memory, now)
             for name, memory in memories.items()
         }
@@ -261,6 +287,7 @@ class WorkersHealer:
             self._acting.discard(worker.name)
             self._acts += 1
             self._touched[worker.name] = self._acts
+            self._sight.touch(worker.name)
 
     def _only_proves(self, order: Order, name: str) -> bool:
         """Return whether an act neither ends nor starts anything: its shim has done that."""
@@ -288,6 +315,14 @@ class WorkersHealer:
         self._doing.close()
         if self._equipment.shims is not None:
             self._equipment.shims.close()
+
+
+def _fresh(seen: Seen) -> dict[str, WorkerSeen]:
+    """Return those workers that were looked at."""
+    fresh = seen.fresh
+    if fresh is None:
+        return seen.workers
+    return {name: one for name, one in seen.workers.items() if name in fresh}
 
 
 def _same_end(one: EndRecord, other: EndRecord | None) -> bool:

@@ -302,6 +302,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         everyone: every process, when all were looked at.
         veiled: /proc does not show all processes: absence proves nothing.
         host: what the host has.
+        fresh: who was looked at; all others are as they were seen last. None: all were.
     """
 
     boot: str
@@ -309,3 +310,4 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     everyone: dict[Identity, ProcessFacts] | None = None
     veiled: bool = False
     host: HostSeen = HostSeen()
+    fresh: frozenset[str] | None = None

@@ -83,25 +83,34 @@ class Probe:
         self._gauges = Gauges()
         self._kin: dict[str, frozenset[Identity]] = {}
 
-    def look(self, hints: dict[str, Identity], acting: frozenset[str], now: Reading) -> Seen:
+    def look(
+        self,
+        hints: dict[str, Identity],
+        acting: frozenset[str],
+        now: Reading,
+        few: frozenset[str] | None = None,
+    ) -> Seen:
         """Return what is there. Blocks; call it on a thread of its own.
 
         Args:
             hints: who each worker was when it was last seen.
             acting: workers that a plan is acting on right now.
             now: the time.
+            few: the workers to look at; None: all.
 
         Raises:
             ProbeError: the processes cannot be seen at all.
         """
-        known = {w.name: self._known(w, hints.get(w.name), now) for w in self._workers}
-        full = self._looks % FULL_EVERY == 0 or any(not k.known for k in known.values())
-        self._looks += 1
+        whole = few is None
+        workers = [w for w in self._workers if few is None or w.name in few]
+        known = {w.name: self._known(w, hints.get(w.name), now) for w in workers}
+        full = (whole and self._looks % FULL_EVERY == 0) or any(not k.known for k in known.values())
+        self._looks += whole
         everyone, found, family = self._around(known.values(), full=full)
-        cpu = self._gauges.cpu_since(f for k in known.values() for f in k.known)
+        cpu = self._gauges.cpu_since((f for k in known.values() for f in k.known), whole=whole)
         seen: dict[str, WorkerSeen] = {}
-        self._gauges.turn()
-        for worker in self._workers:
+        self._gauges.turn(whole=whole)
+        for worker in workers:
             one = self._found(worker, known[worker.name], found, everyone, family)
             one = replace(
                 one,
@@ -119,6 +128,7 @@ class Probe:
             everyone=everyone if full else None,
             veiled=self.finder.veiled() if full else False,
             host=self._host_seen(),
+            fresh=few,
         )
 
     def _around(
