@@ -52,6 +52,8 @@ class Doors:
 async def look(databases: Iterable[Database], doors: Doors) -> Seen:
     """Return what all databases are like now; those under a standing lock looked at repeatedly."""
     paths = {database.name: database.path for database in databases}
+    if not paths:
+        return Seen(())  # without waking a thread
     found = {name: DatabaseSeen(name=name) for name in paths}
     standing = tuple(found)
     for turn in range(SAMPLES):

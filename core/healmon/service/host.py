@@ -28,7 +28,7 @@ from healmon.store.store import Store
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
-HOUSEKEEPING = 30.0
+HOUSEKEEPING = 60.0
 CLOSE_PATIENCE = 10.0
 
 

@@ -20,6 +20,8 @@ BATCH: Final = 1_000
 """Records written in one transaction at most: about 20 ms under the lock."""
 LINGER: Final = 0.02
 """Seconds that a first record waits for company, unless somebody waits for it."""
+CALM: Final = 0.25
+"""Seconds that samples wait for company as long as nothing but samples comes."""
 
 _SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
 
@@ -71,7 +73,7 @@ class Buffer:
             if len(self._items) >= self._capacity and not self._make_room(for_sample=sample):
                 self.dropped += 1
                 return
-            self._add(record)
+            self._add(record, sample=sample)
             if sample:
                 self._samples.append(self._serial)
 
@@ -89,10 +91,11 @@ class Buffer:
             self._prune_before = max(before, self._prune_before or before)
             self._wake.notify()
 
-    def _add(self, item: Item) -> None:
+    def _add(self, item: Item, *, sample: bool = False) -> None:
         self._serial += 1
         self._items[self._serial] = item
-        if len(self._items) == 1:
+        first = len(self._items) - len(self._samples) == 1 and not sample
+        if len(self._items) == 1 or first:
             self._wake.notify()
 
     def _make_room(self, *, for_sample: bool) -> bool:
@@ -127,6 +130,8 @@ class Buffer:
         with self._wake:
             if wait:
                 self._wake.wait_for(self._pending)
+                if not self._told():
+                    self._wake.wait_for(self._told, CALM)
                 if not self._urgent():
                     self._wake.wait_for(self._urgent, LINGER)
             if self.closing and not self._items:
@@ -144,6 +149,10 @@ class Buffer:
 
     def _pending(self) -> bool:
         return bool(self._items) or self._prune_before is not None or self.closing
+
+    def _told(self) -> bool:
+        """Return whether there is more than samples to write."""
+        return self._urgent() or len(self._items) > len(self._samples)
 
     def _urgent(self) -> bool:
         return self.closing or bool(self._waiters) or len(self._items) >= BATCH

@@ -27,7 +27,9 @@ from healmon.world.hands import Hands
 from healmon.world.processes import Identity, Processes, ProcessFacts
 
 PULSE: Final = 10.0
-"""Seconds between two looks at whether processes stand still."""
+"""Seconds between two looks at whether processes stand still, while one does."""
+CALM: Final = 3.0
+"""How many times longer that is while none does: a wake-up costs more than it tells."""
 PULSE_GRAIN: Final = 0.5
 FAILURES: Final = 3
 """Failures in a row that are hard, where the configuration says nothing."""
@@ -101,10 +103,13 @@ class Liveness:
         self._wake: Callable[[], None] = lambda: None
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._last: Reading | None = None
+        self._seen_at = 0.0
+        self._hasten = asyncio.Event()
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to check between the looks; `wake()` is called when hard ones come or go."""
         self._wake = wake
+        self._hasten, self._seen_at = asyncio.Event(), self._clock.read().steady
         loops = [self._pulse()]
         loops += [self._rounds(w) for w in self._workers.values() if w.liveness is not None]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -153,6 +158,8 @@ class Liveness:
             held: workers that are not judged now.
         """
         now = self._tick()
+        if len(up) == len(self._workers):
+            self._seen_at = now.steady
         for name, facts in up.items():
             if facts is None:
                 self._patients.pop(name, None)
@@ -199,6 +206,7 @@ class Liveness:
     def _halted(self, name: str, patient: Patient, now: Reading) -> bool:
         if not patient.halted:
             patient.halted, patient.check = True, Check()
+            self._hasten.set()
         elif now.steady - patient.counted_at < PULSE - PULSE_GRAIN:
             return False
         patient.counted_at = now.steady
@@ -220,9 +228,12 @@ class Liveness:
     async def _pulse(self) -> None:
         """See now and then whether processes stand still: the kernel tells that to parents only."""
         while True:
-            await self._until_next(PULSE)
+            await self._rest()
             patients = {n: p for n, p in self._patients.items() if not p.held}
             now = self._tick()
+            self._seen_at = now.steady
+            if not patients:
+                continue
             look = partial(self._states, [p.identity for p in patients.values()])
             try:
                 facts = await self._hands.call(look)
@@ -234,6 +245,27 @@ class Liveness:
                     continue
                 if self._look_at(name, one, now, held=False):
                     self._wake()
+
+    async def _rest(self) -> None:
+        """Wait for the next pulse; a look that shows somebody halted lets it come sooner."""
+        while True:
+            calm = CALM * PULSE - (self._clock.read().steady - self._seen_at)
+            if not self._halts() and calm <= 0:
+                return
+            self._hasten.clear()
+            until = self._until_next(PULSE) if self._halts() else self._clock.sleep(calm)
+            pause = asyncio.ensure_future(until)
+            sooner = asyncio.ensure_future(self._hasten.wait())
+            try:
+                await asyncio.wait({pause, sooner}, return_when=asyncio.FIRST_COMPLETED)
+                if pause.done() and self._halts():
+                    return
+            finally:
+                pause.cancel()
+                sooner.cancel()
+
+    def _halts(self) -> bool:
+        return any(patient.halted for patient in self._patients.values())
 
     def _states(self, who: list[Identity]) -> dict[Identity, ProcessFacts]:
         found: dict[Identity, ProcessFacts] = {}

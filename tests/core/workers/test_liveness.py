@@ -238,7 +238,7 @@ def test_17_one_that_stands_still_is_hard_after_three_pulses_without_any_check()
         await ward.run(35)
         assert ward.told is None
         ward.world.halt(ward.who)
-        await ward.run(11)
+        await ward.run(31)
         assert ward.told is not None
         assert (ward.told.failures, ward.told.hard) == (1, False)
         assert "stands still (state T)" in ward.told.text
@@ -368,7 +368,7 @@ def test_fresh_life_of_one_that_stood_still_is_that_it_runs() -> None:
     async def scene() -> None:
         ward.look()
         ward.world.halt(ward.who)
-        await ward.run(31)
+        await ward.run(51)
         ailing = ward.liveness.hold(ward.worker.name)
         assert ailing is not None
         assert await ward.liveness.fresh_life(ward.worker, ailing) == ""
