@@ -130,9 +130,8 @@ class Buffer:
         with self._wake:
             if wait:
                 self._wake.wait_for(self._pending)
-                if not self._told():
-                    self._wake.wait_for(self._told, CALM)
-                if not self._urgent():
+                calm = not self._told() and not self._wake.wait_for(self._told, CALM)
+                if not calm and not self._urgent():
                     self._wake.wait_for(self._urgent, LINGER)
             if self.closing and not self._items:
                 return None

@@ -31,6 +31,8 @@ AFTERWARDS: Final = 0.1
 
 Start = tuple[Identity, int]
 """At whose end, and under which number."""
+UNKNOWN: Final[Start] = (Identity("", 0, 0), 0)
+"""What may have been granted by whoever was here before."""
 
 
 def unlimited(limits: Monitor) -> bool:
@@ -94,7 +96,8 @@ class Grants:
         self._workers = workers
         self._hands = Hands("workers-grants")
         self._wanted: dict[str, Start] = {}
-        self._given: dict[str, Start] = {}
+        # an engine that failed may have left grants: this process lives, so they hold
+        self._given: dict[str, Start] = dict.fromkeys(workers, UNKNOWN) if shims else {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def aim(self, wanted: Mapping[str, Start]) -> None:

@@ -250,7 +250,7 @@ class Liveness:
         """Wait for the next pulse; a look that shows somebody halted lets it come sooner."""
         while True:
             calm = CALM * PULSE - (self._clock.read().steady - self._seen_at)
-            if not self._halts() and calm <= 0:
+            if not self._halts() and calm <= PULSE_GRAIN:
                 return
             self._hasten.clear()
             until = self._until_next(PULSE) if self._halts() else self._clock.sleep(calm)

@@ -261,13 +261,16 @@ time.sleep(300)
 
 @pytest.mark.slow
 def test_one_that_falls_again_before_it_is_proved_has_failed_twice(host: Host) -> None:
+    starts = host.folder / "task_worker.py.starts"
+
     async def scene() -> None:
         async with healmon(host, eager(host, TWICE, max_failures=5)) as live:
             who = await ready(live)
             host.kill(who)
+            await live.reach(lambda: failures(live) == 2, "both failures")
             await ready(live, but=who)
             assert failures(live) == 2
-            assert (host.folder / "task_worker.py.starts").read_text() == "xxx"
+            until(lambda: starts.read_text() == "xxx", what="three starts")
             assert len(alive(host)) == 1
 
     play(scene)
@@ -322,6 +325,28 @@ def test_a_healmon_that_ends_leaves_no_grant_and_the_next_one_gives_it_anew(host
             await ready(live, but=who)
             assert record(host).granted
             assert failures(live) == 1
+
+    play(scene)
+
+
+@pytest.mark.slow
+def test_what_an_engine_that_failed_has_granted_is_taken_back_by_the_next_one(host: Host) -> None:
+    async def scene() -> None:
+        worker, kept = eager(host), b""
+        async with healmon(host, worker) as live:
+            who = await ready(live)
+            kept = granted(host).read_bytes()
+        granted(host).write_bytes(kept)  # it never came to its end, and its process lives
+        async with healmon(host, replace(worker, restart_delay=0.1)) as live:
+            assert await live.up() == who
+            await live.reach(lambda: not granted(host).exists(), "the end of the grant")
+        granted(host).write_bytes(kept)
+        async with healmon(host, worker) as live:
+            assert await ready(live) == who
+            answer = await live.engine.ask("stop", "task_worker", {}, origin="ann")
+            assert answer.ok, answer.text
+            await live.state("down")
+            assert alive(host) == []
 
     play(scene)
 

@@ -130,11 +130,6 @@ class SimulatedShims:
         box.grant = None
         return True
 
-    def forsake(self) -> None:
-        """Let the healmon end that gave all grants there are."""
-        for box in self._boxes.values():
-            box.grant = None
-
     def trim(self, log_path: str, limit: int) -> int:
         """Free the older part of an output log above `limit` bytes; returns how many were freed."""
         size = self.logs.get(log_path, 0)
