@@ -27,6 +27,7 @@ PROGRAMS = {
     "daemon": (*PYTHON, DAEMON),
     "missing": (MISSING,),
     "nothing": (),
+    "family": ("/bin/sh", "-c", "sleep 600 & exec sleep 601"),
 }
 BEHAVIOUR = {
     "exits 7": Program(lives=0.0, end=Ended(code=7)),
@@ -41,8 +42,6 @@ print("ready", flush=True)
 time.sleep(600)
 """
 """A program that exits with 7 when it is told to end."""
-FAMILY = "sleep 600 & exec sleep 601"
-"""A worker with a child."""
 
 
 class World(Protocol):
@@ -93,7 +92,7 @@ class RealWorld(Farm):
         self.shims.grant(Grant(order=order, worker=worker, but=but))
 
     def family(self) -> tuple[Shim, Identity]:
-        shim = Farm.start(self, "/bin/sh", "-c", FAMILY)
+        shim = self.start("family")
 
         def child() -> Identity | None:
             found = [f for f in self.processes.everyone() if f.parent == shim.worker.pid]
@@ -143,7 +142,7 @@ class SimulatedWorld:
         self.shims.grant(Grant(order=order, worker=worker, but=but))
 
     def family(self) -> tuple[Shim, Identity]:
-        shim = self.start("stays")
+        shim = self.start("family")
         return shim, self.processes.add(("sleep", "600"), parent=shim.worker.pid)
 
     def server(self) -> tuple[Shim, Identity]:
@@ -480,7 +479,7 @@ def test_after_an_exit_code_that_is_excepted_nothing_is_started(
 
 def test_while_something_is_left_of_the_worker_nothing_is_started(world: World) -> None:
     shim, child = world.family()
-    world.grant("stays", shim.worker, number=2)
+    world.grant("family", shim.worker, number=2)
     world.processes.signal(shim.worker, signal.SIGKILL)
     until(lambda: look(world).ends, what="the end of the worker")
     assert (look(world).number, look(world).worker) == (1, shim.worker)

@@ -21,8 +21,8 @@ from healmon.workers.equipment import Equipment
 from healmon.workers.grants import excluded, grantable, unlimited
 from healmon.workers.model import Match, Memory, StartRecord, WorkerSeen
 from healmon.workers.records import Records
-from healmon.world.processes import Identity, ProcessFacts
-from healmon.world.shims import Shim
+from healmon.world.processes import Ended, Identity, ProcessFacts
+from healmon.world.shims import Shim, ShimEnd
 from healmon.world.system_shims import SystemShims
 from tests.helpers.wait import until
 from tests.helpers.workerhost import STAYS, Host, Live, hosting
@@ -135,6 +135,32 @@ def test_a_host_that_counts_starts_is_not_unlimited(limit: dict) -> None:
 def test_exit_codes_that_no_start_follows(restart: str, codes: tuple[int, ...]) -> None:
     worker = replace(WORKER, restart=restart, no_restart_codes=(3, 126))
     assert excluded(worker) == codes
+
+
+def test_a_start_that_another_has_followed_is_kept_no_more(tmp_path: Path) -> None:
+    records = Records(tmp_path)
+    records.put_start("w", replace(RECORD, number=5))
+    records.put_start("w", RECORD)
+    assert Records(tmp_path).start("w") == records.start("w") == replace(RECORD, number=5)
+
+
+def test_a_start_of_its_shim_that_is_new_is_taken_up_once(tmp_path: Path) -> None:
+    records, end = Records(tmp_path), ShimEnd(identity=OTHER, ended=Ended(signal=9), wall=7.0)
+    records.put_start("w", replace(RECORD, worker=OTHER))
+    assert records.taken_up("w", ABOVE, NOW) == replace(RECORD, worker=OTHER)
+    shim = replace(ABOVE, number=5, wall=8.0, former=end, log_offset=3)
+    taken = records.taken_up("w", shim, NOW)
+    assert taken is not None
+    assert (taken.number, taken.launched, taken.old, taken.former) == (5, ME, OTHER, (OTHER,))
+    assert (taken.granted, taken.outcome, taken.phase) == (True, "begun", "spawned")
+    assert (taken.wall, taken.steady, taken.log_offset) == (8.0, NOW.steady, 3)
+    later = replace_reading(NOW, 9.0)
+    assert records.taken_up("w", shim, later) == taken == Records(tmp_path).start("w")
+    assert records.taken_up("w", None, later) == taken
+
+
+def replace_reading(now: Reading, seconds: float) -> Reading:
+    return Reading(now.wall + seconds, now.steady + seconds, now.boot + seconds)
 
 
 # Real workers below real shims, under a real engine.
@@ -287,6 +313,9 @@ def test_what_a_person_stopped_stays_down(host: Host) -> None:
             assert host.processes.ended(who) is not None
             await live.state("down")
             assert alive(host) == []
+            shim = SystemShims().look(str(host.state / "task_worker"))
+            assert shim is not None
+            assert shim.worker == who, "nobody was started in between"
 
     play(scene)
 
