@@ -289,6 +289,29 @@ def witnesses(farm: Farm) -> list[int]:
     return [pid for pid in farm.marked() if b"/witness" in argv(pid)]
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"x",
+        b"1 2 3 4 5 6 7 8",
+        b"1 1 {pid} {ticks} five {digest} -",
+        b"\xff" * 9000,
+        b"a " * 7,
+    ],
+)
+def test_a_grant_that_says_nothing_grants_nothing(farm: Farm, content: bytes) -> None:
+    shim = farm.run(SLEEP)
+    farm.shims.grant(Grant(order=farm.order(*PYTHON, SLEEP, number=2), worker=shim.worker))
+    path = Path(farm.place(), "grant")
+    digest = path.read_bytes().split()[5]
+    content = content.replace(b"{pid}", b"%d" % shim.worker.pid).replace(b"{digest}", digest)
+    path.write_bytes(content.replace(b"{ticks}", b"%d" % shim.worker.ticks))
+    farm.kill(shim.worker)
+    over = farm.over()
+    assert (over.number, over.ends[-1].ended) == (1, Ended(signal=9))
+
+
 def test_a_granted_program_that_is_gone_is_told_like_any_end(farm: Farm) -> None:
     program = farm.folder / "program"
     program.write_text("#!/bin/sh\nexec sleep 600\n")

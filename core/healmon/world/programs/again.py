@@ -31,18 +31,19 @@ def taken(folder: Folder, order: Order, main: int, ticks: int, status: int) -> i
     if len(found) != 7:
         return 0
     giver, since, pid, at, number, digest, but = found
-    if (int(pid), int(at), digest) != (main, ticks, order.digest):
+    # compared as they are written: nothing that stands there can make us fall
+    if (pid, at, digest) != (b"%d" % main, b"%d" % ticks, order.digest):
         return 0
     if os.WIFEXITED(status) and b"%d" % os.WEXITSTATUS(status) in but.split(b","):
         return 0
-    if not (_lives(int(giver), int(since)) and _alone()):
+    if not (number.isdigit() and _lives(giver, since) and _alone()):
         return 0
     return int(number) if folder.remove(GRANT) else 0
 
 
-def _lives(pid: int, ticks: int) -> bool:
-    stat = read(b"/proc/%d/stat" % pid).rpartition(b")")[2].split()
-    return bool(stat) and int(stat[19]) == ticks and stat[0] not in b"ZXx"
+def _lives(pid: bytes, ticks: bytes) -> bool:
+    stat = read(b"/proc/%s/stat" % pid).rpartition(b")")[2].split()
+    return len(stat) > 19 and stat[19] == ticks and stat[0] not in b"ZXx"
 
 
 def _alone() -> bool:
