@@ -115,6 +115,23 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     on_stuck: Literal["requeue", "fail", "alert"] = "requeue"
     verify_within: float = 5.0
     quiet_client: float = 120.0
+    warn_after: float = 10 * MINUTE
+    retry_after: float = 15 * MINUTE
+    retry_act: bool = False
+    frozen_after: float = 3 * MINUTE
+    idle_after: float = 5 * MINUTE
+    gave_up_after: float = MINUTE
+    waiting_after: float = MINUTE
+    confirm_for: float = 2 * MINUTE
+    confirm_looks: int = 3
+    cooldown: float = 10 * MINUTE
+    acts_per_session: int = 2
+    acts_per_hour: int = 5
+    outage: int = 3
+    requeue_backoff: tuple[float, ...] = (MINUTE, 5 * MINUTE, 15 * MINUTE)
+    max_requeues: int = 3
+    packs: str = ""
+    evidence: float = 14 * DAY
 
 
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):

@@ -43,6 +43,11 @@ class Task(msgspec.Struct, frozen=True):
         timeout: seconds that somebody chose for this task; None: nobody did.
         stamp: how this row writes its times.
         written: the time of assignment as the table has it, for comparing.
+        attempt: how often it was given out before; None: the table does not count.
+        attempts: how often it may be given out again at most; None: the table does not say.
+        token: the fencing token of this attempt: another attempt has another one.
+        stuck_after: seconds of quiet that somebody chose for this task; None: nobody did.
+        beat_at: wall seconds of its newest heartbeat (`healmon beat`); None: there was none.
     """
 
     source: str
@@ -53,6 +58,11 @@ class Task(msgspec.Struct, frozen=True):
     timeout: float | None = None
     stamp: Stamp = "sqlite"
     written: str | float | None = None
+    attempt: int | None = None
+    attempts: int | None = None
+    token: str = ""
+    stuck_after: float | None = None
+    beat_at: float | None = None
 
 
 class Settlement(msgspec.Struct, frozen=True):
@@ -63,12 +73,14 @@ class Settlement(msgspec.Struct, frozen=True):
         error: the reason, as it is written into the row.
         at: wall seconds.
         details: written into the history of assignments.
+        elsewhere: the session must not get them again.
     """
 
     requeue: bool
     error: str
     at: float
     details: dict[str, Any] = {}
+    elsewhere: bool = False
 
 
 class Settled(msgspec.Struct, frozen=True):
