@@ -1,9 +1,9 @@
 """A short-lived program that reads or changes rows of one task database, for `world.taskdb`.
 
-Run as `python -I -S taskchild.py`: standard library only, and of healmon nothing but
-`world.taskrules`, which is so too. It takes one question (JSON on stdin), gives one answer (JSON on
-stdout) and ends. It is a process of its own so that it can be ended when it hangs, and so that its
-descriptors never drop locks of anybody else.
+Run as `python -I -S taskchild.py`: standard library only, and of healmon nothing but `taskfile`,
+`taskrules` and `taskledger`, which are so too. It takes one question (JSON on stdin), gives one
+answer (JSON on stdout) and ends. It is a process of its own so that it can be ended when it hangs,
+and so that its descriptors never drop locks of anybody else.
 
 The question names tables and columns; they are quoted here and nowhere else.
 """
@@ -13,20 +13,31 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import stat
 import sys
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 if __name__ == "__main__":
     # last, so that nothing that lies there is taken for a part of the standard library
     sys.path.append(os.path.abspath(__file__ + "/../../.."))  # noqa: PTH100 - light on purpose
 
+from healmon.world import taskledger as ledger
 from healmon.world import taskrules as rules
-from healmon.world.taskrules import Decision, Fit, Row, Unfit
+from healmon.world.taskfile import (
+    bound,
+    columns_of,
+    connect,
+    fit_to_read,
+    plain,
+    quoted,
+    real_path,
+    state,
+    wal_mode,
+    with_wal,
+)
+from healmon.world.taskledger import Row
+from healmon.world.taskrules import Decision, Fit, Unfit
 
-MAGIC = b"SQLite format 3\x00"
 LATE = 1000
 """Rows with late results that are told at most, the newest ones."""
 BUSY_READ, BUSY_WRITE = 1.0, 2.0
@@ -56,7 +67,7 @@ def said(error: Exception) -> str:
 
 def look(question: Question) -> dict[str, list[Row]]:
     """Return what is wanted of `active`, `owed` and `late` rows."""
-    path = real_path(question)
+    path = real_path(question["path"])
     fit_to_read(path)
     found = look_unopened(path, question)
     return select(path, "mode=ro", question) if found is None else found
@@ -78,91 +89,6 @@ def look_unopened(path: str, question: Question) -> dict[str, list[Row]] | None:
             raise
         return None
     return rows if state(path) == before else None
-
-
-def real_path(question: Question) -> str:
-    """Return where the file itself is: there SQLite keeps its -wal, not beside a link to it."""
-    path: str = question["path"]
-    return os.path.realpath(path)
-
-
-def fit_to_read(path: str) -> None:
-    """Raise Unfit unless this is a regular file that begins as a SQLite database does."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Unfit("there is no such file") from None
-    except OSError as error:
-        raise Unfit(f"cannot be opened: {error.strerror}") from None
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise Unfit("is no regular file")
-        if found.st_size == 0:
-            raise Unfit("is empty (0 bytes): no table was ever made in it")
-        if os.pread(fd, len(MAGIC), 0) != MAGIC:
-            raise Unfit("is no SQLite database")
-    finally:
-        os.close(fd)
-
-
-def wal_mode(path: str) -> bool:
-    """Return whether the file's header says write-ahead log."""
-    with open(path, "rb") as file:  # noqa: PTH123 - light on purpose
-        return file.read(20)[18:20] == b"\x02\x02"
-
-
-def state(path: str) -> tuple[int, ...]:
-    """Return what changes when somebody opens it or writes into it."""
-    found = os.stat(path)  # noqa: PTH116 - light on purpose
-    wal = os.path.exists(path + "-wal")  # noqa: PTH110 - light on purpose
-    return int(wal), found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def with_wal(found: tuple[int, ...]) -> bool:
-    """Return whether there was a -wal, by what `state` returned."""
-    return bool(found[0])
-
-
-def connect(path: str, mode: str, busy: float) -> sqlite3.Connection:
-    """Open an existing file; never make one."""
-    uri = f"file:{quote(os.fsencode(path))}?{mode}"
-    database = sqlite3.connect(uri, uri=True, timeout=busy, isolation_level=None)
-    # one row that is no UTF-8 must not hide all others
-    database.text_factory = as_text
-    return database
-
-
-def as_text(raw: bytes) -> str:
-    """Return a text column's bytes; those that are no UTF-8 become surrogates."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def bound(value: Any) -> tuple[str, Any]:  # noqa: ANN401 - whatever SQLite holds
-    """Return how a value stands in SQL, and what to bind there."""
-    if isinstance(value, str):
-        raw = value.encode("utf-8", "surrogateescape")
-        # Python binds no text with bytes that are no UTF-8
-        if raw.decode("utf-8", "replace") != value:
-            return "CAST(? AS TEXT)", raw
-    return "?", value
-
-
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever SQLite holds
-    """Return a value that JSON can carry."""
-    return as_text(value) if isinstance(value, bytes) else value
-
-
-def quoted(name: str) -> str:
-    """Return a table's or column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def columns_of(database: sqlite3.Connection, table: str) -> dict[str, Any]:
-    """Return the columns of a table and their defaults, as SQL; empty: there is no such table."""
-    # SQL compares names of columns without case
-    rows = database.execute("SELECT name, dflt_value FROM pragma_table_info(?)", (table,))
-    return {str(name).lower(): default for name, default in rows}
 
 
 class Base:
@@ -249,8 +175,8 @@ class Base:
             f"WHERE {self.column('status')} = ? AND instr({self.column('error')}, ?) > 0"
             f" AND NOT {self.hidden} ORDER BY {self.column('id')} LIMIT {rules.ROWS}"
         )
-        rows = self.rows(rest, (self.layout["failed"], rules.MARK + rules.OWED))
-        return [one for row in rows if (one := rules.owed(row)) is not None]
+        rows = self.rows(rest, (self.layout["failed"], ledger.MARK + ledger.OWED))
+        return [one for row in rows if (one := ledger.owed(row)) is not None]
 
     def late(self) -> list[Row]:
         """Return rows whose old attempt ended after they were taken away, the newest first."""
@@ -259,18 +185,18 @@ class Base:
         if entries:
             history = quoted(self.layout["history"])
             told = f"SELECT prompt_id FROM {history} WHERE instr(details, ?) > 0"  # noqa: S608 - a quoted name
-            here, values = [f"{self.column('id')} IN ({told})"], [rules.BY]
+            here, values = [f"{self.column('id')} IN ({told})"], [ledger.BY]
         if "error" in self.fit.names:
             here.append(f"instr({self.column('error')}, ?) > 0")
-            values.append(rules.MARK)
-        words = (*self.layout["active"], self.layout["pending"], *rules.CANCELLED)
+            values.append(ledger.MARK)
+        words = (*self.layout["active"], self.layout["pending"], *ledger.CANCELLED)
         rest = (
             f"WHERE ({' OR '.join(here)})"
             f" AND {self.column('status')} NOT IN ({', '.join('?' * len(words))})"
             f" ORDER BY {self.column('id')} DESC LIMIT {LATE}"
         )
-        rows = [r for r in self.rows(rest, (*values, *words)) if not rules.as_left(r, self.order)]
-        found = (rules.late(row, entries.get(row["id"])) for row in rows)
+        rows = [r for r in self.rows(rest, (*values, *words)) if not ledger.as_left(r, self.order)]
+        found = (ledger.late(row, entries.get(row["id"])) for row in rows)
         return [one for one in found if one is not None]
 
     def _entries(self) -> dict[Any, Row]:
@@ -288,7 +214,7 @@ class Base:
             "SELECT h.prompt_id, h.session_name, h.details"  # noqa: S608 - a quoted name
             f" FROM ({newest}) m JOIN {table} h ON h.id = m.ours"
         )
-        rows = self.database.execute(sql, (rules.BY, *rules.ANEW))
+        rows = self.database.execute(sql, (ledger.BY, *ledger.ANEW))
         names = ("session_name", "details")
         return {plain(n): dict(zip(names, map(plain, rest), strict=True)) for n, *rest in rows}
 
@@ -357,7 +283,7 @@ def select(path: str, mode: str, question: Question) -> dict[str, list[Row]]:
 
 def settle(question: Question) -> list[list[Any]]:
     """Take rows that still are as seen away; all of them or, on an error, none."""
-    path = real_path(question)
+    path = real_path(question["path"])
     fit_to_read(path)
     database = connect(path, "mode=rw", BUSY_WRITE)
     try:
@@ -377,7 +303,7 @@ def give_back(question: Question) -> list[list[Any]]:
     Raises:
         sqlite3.Error, Unfit: not one could be.
     """
-    path = real_path(question)
+    path = real_path(question["path"])
     fit_to_read(path)
     database = connect(path, "mode=rw", BUSY_WRITE)
     done: list[list[Any]] = []

@@ -2,21 +2,16 @@
 
 `world.taskchild` applies it to rows in SQLite files, the simulated twin to rows in memory. A row is
 told by words (`id`, `session`, `status`, …); a layout says which column each word is.
-
-What healmon did is written into the row's error text, behind the reason, so that it needs no memory
-of its own: `stuck for 31 min [healmon: to be given back at 2026-02-07T22:38:00Z as retry 1 of 3;
-token 9f3a12bc77de]`. Who changes status, error or assignment takes the row out of its hands.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
-Row = dict[str, Any]
+from healmon.world.taskledger import GIVEN, NOTE, OWED, Row, text_of, token_of
+
 ROWS = 20_000
 """Active rows that are read at most; where there are more, nothing is known of any."""
 NEEDED = ("id", "session", "status")
@@ -26,16 +21,6 @@ WORDS = (
 )  # fmt: skip
 """What a column may mean."""
 HISTORY_NEEDS = {"prompt_id", "session_name", "action"}
-OWED = "to be given back at"
-GIVEN = "given back at"
-MARK = "[healmon: "
-BY = '"by": "healmon"'
-"""Stands in the details of every history entry of ours."""
-CANCELLED = ("cancelled", "canceled")
-"""Ends of a task that are a person's doing, never the result of an attempt."""
-ANEW = ("assigned", "started")
-"""Actions of the history that say that somebody got a task."""
-_NOTE = re.compile(r"\[healmon: (?P<note>[^\[\]]*); token (?P<token>[0-9a-f]{12})\]\Z")
 
 
 class Unfit(Exception):  # noqa: N818 - an answer, not a fault
@@ -75,9 +60,7 @@ class Decision(NamedTuple):
 LEFT = Decision("left")
 
 
-def fitting(
-    layouts: Sequence[dict[str, Any]], columns_of: Callable[[str], dict[str, Any]]
-) -> Fit:
+def fitting(layouts: Sequence[dict[str, Any]], columns_of: Callable[[str], dict[str, Any]]) -> Fit:
     """Return the first of the layouts whose table is there.
 
     Args:
@@ -132,23 +115,6 @@ def alone(rows: Sequence[Any], number: object, name: str) -> None:
         raise Unfit(f"several rows have the {name} {number!r}")
 
 
-def token_of(row: Mapping[str, Any], retries: object = None) -> str:
-    """Return the fencing token of the attempt that a row tells: another attempt has another one.
-
-    Args:
-        row: the row, by words.
-        retries: its count of retries, if not the row's own.
-    """
-    session = row.get("session")
-    parts = (
-        row.get("id"),
-        None if session is None else str(session),
-        row.get("assigned_at"),
-        row.get("retries") if retries is None else retries,
-    )
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
-
-
 def told(row: Row, fit: Fit, timeouts: Mapping[str, Any]) -> Row:
     """Return what is told of an active row: its words, its token, its own timeout in seconds.
 
@@ -164,15 +130,18 @@ def told(row: Row, fit: Fit, timeouts: Mapping[str, Any]) -> Row:
         timeout = None
     if not number(timeout) and timeouts:
         timeout, unit = timeouts.get(str(row.get("kind")), timeouts.get("default")), 1
-    stuck_after = row.get("stuck_after")
     return {
         **{word: row.get(word) for word in (*NEEDED, "assigned_at", "heartbeat")},
         "retries": row.get("retries"),
         "max_retries": row.get("max_retries"),
-        "timeout": timeout * unit if number(timeout) else None,
-        "stuck_after": stuck_after * fit.layout["unit"] if number(stuck_after) else None,
+        "timeout": _seconds(timeout, unit),
+        "stuck_after": _seconds(row.get("stuck_after"), fit.layout["unit"]),
         "token": token_of(row),
     }
+
+
+def _seconds(value: Any, unit: int) -> float | None:  # noqa: ANN401 - whatever SQLite holds
+    return value * unit if number(value) else None
 
 
 def number(value: object) -> bool:
@@ -201,16 +170,16 @@ def decide(row: Row | None, wanted: Mapping[str, Any], order: Mapping[str, Any])
     if nth > most:
         text = f"needs a person: all {most} retries are used"
         return _failed(row, order, wanted, text, order["needs_human"])
-    steps: Sequence[Mapping[str, Any]] = wanted["steps"]
-    step = steps[min(nth, len(steps)) - 1] if steps else {"delay": 0.0}
-    again = f"as retry {nth} of {most}{_not_to(row, wanted, order)}"
+    steps: Sequence[Row] = wanted["steps"]
+    step: Row = steps[min(nth, len(steps)) - 1] if steps else {"delay": 0.0}
+    again = f"as retry {nth} of {most}{_not_to(wanted, order)}"
     if step["delay"] > 0 and "not_before" not in row and "error" in row:
         note = f"{OWED} {step['due']} {again}"
         failed = _failed(row, order, wanted, note)
         return failed._replace(outcome="owed", due=step["due"])
     later = step["delay"] > 0 and "not_before" in row
     note = f"{GIVEN} {order['now']} {again}"
-    change = _pending(row, order, nth) | {"error": _text(order["error"], note, token_of(row))}
+    change = _pending(row, order, nth) | {"error": text_of(order["error"], note, token_of(row))}
     if later:
         change["not_before"] = step["not_before"]
     elif row.get("not_before") is not None:
@@ -228,7 +197,7 @@ def give_back(row: Row | None, wanted: Mapping[str, Any], order: Mapping[str, An
     """
     if row is None or row["hidden"]:
         return LEFT
-    found = _NOTE.search(str(row.get("error")))
+    found = NOTE.search(str(row.get("error")))
     # the text is the ledger: whoever changed it, or what it stands for, has taken the task over
     if found is None or row["error"] != wanted["error"] or not found["note"].startswith(OWED):
         return LEFT
@@ -238,7 +207,7 @@ def give_back(row: Row | None, wanted: Mapping[str, Any], order: Mapping[str, An
         return LEFT
     again = found["note"].partition(" as ")[2]
     note = f"{GIVEN} {order['now']} as {again}"
-    text = _text(row["error"][: found.start()].rstrip(), note, found["token"])
+    text = text_of(row["error"][: found.start()].rstrip(), note, found["token"])
     asked = {**order, "elsewhere": wanted["elsewhere"]}
     return Decision("requeued", _pending(row, asked, retries + 1) | {"error": text}, note)
 
@@ -285,16 +254,12 @@ def _pending(row: Mapping[str, Any], order: Mapping[str, Any], retries: int) -> 
 def _failed(
     row: Row, order: Mapping[str, Any], wanted: Mapping[str, Any], note: str, status: str = ""
 ) -> Decision:
-    text = _text(order["error"], note, token_of(row))
+    text = text_of(order["error"], note, token_of(row))
     change = {"status": status or order["failed"], "completed_at": wanted["completed_at"]}
     return Decision("failed", change | {"error": text}, note)
 
 
-def _text(reason: str, note: str, token: str) -> str:
-    return f"{reason}{' ' * bool(reason)}{MARK}{note}; token {token}]"
-
-
-def _not_to(row: Mapping[str, Any], wanted: Mapping[str, Any], order: Mapping[str, Any]) -> str:
+def _not_to(wanted: Mapping[str, Any], order: Mapping[str, Any]) -> str:
     # a wish for this very session is cleared; whoever chooses by himself can only be told
     return f", not to {wanted['shown']}" if order["elsewhere"] else ""
 
@@ -329,56 +294,3 @@ def entry_for(
         "details": json.dumps(details),
     }
     return {name: value for name, value in entry.items() if name in history}
-
-
-def owed(row: Row) -> Row | None:
-    """Return what is told of a row that is owed; None: its text says otherwise."""
-    found = _NOTE.search(str(row.get("error")))
-    if found is None or not found["note"].startswith(OWED) or found["token"] != token_of(row):
-        return None
-    words = ("id", "session", "status", "error", "retries")
-    return {word: row.get(word) for word in words} | {"note": found["note"]}
-
-
-def late(row: Row, entry: Mapping[str, Any] | None) -> Row | None:
-    """Return what is told of a row whose old attempt ended after it was taken away; None: none did.
-
-    Args:
-        row: a row that is neither active nor pending, by words.
-        entry: healmon's newest history entry about it, when nobody got it since: `details`,
-            `session_name`.
-    """
-    found = _NOTE.search(str(row.get("error")))
-    token, taken = (found["token"] if found else ""), None
-    if entry is not None:
-        token = token or str(_details(entry).get("token") or "")
-        taken = str(entry["session_name"])
-    if not token or not _by_old(row, token, taken):
-        return None
-    words = ("id", "status", "completed_at", "session")
-    return {**{word: row.get(word) for word in words}, "token": token, "taken": taken}
-
-
-def as_left(row: Row, order: Mapping[str, Any]) -> bool:
-    """Return whether a row that healmon failed still is as it was left, as far as can be told."""
-    if str(row["status"]) not in {order["failed"], order["needs_human"]}:
-        return False
-    return "error" not in row or _NOTE.search(str(row["error"])) is not None
-
-
-def _by_old(row: Row, token: str, taken: str | None) -> bool:
-    session, count = row.get("session"), row.get("retries")
-    if session is None or not str(session):
-        return True
-    counts = [count, count - 1] if isinstance(count, int) else [count]
-    if token in {token_of(row, one) for one in counts}:
-        return True
-    return str(session) == taken and row.get("assigned_at") is None
-
-
-def _details(entry: Mapping[str, Any]) -> dict[str, Any]:
-    try:
-        details = json.loads(str(entry.get("details")))
-    except ValueError:
-        return {}
-    return details if isinstance(details, dict) else {}
