@@ -198,6 +198,10 @@ class RealStage(Stage):
     def table(self) -> str:
         return _quoted(layouts(self.tasks)[0]["table"])
 
+    @property
+    def key(self) -> str:
+        return _quoted(self.called["id"])
+
     def fill(self, *rows: Row) -> None:
         tell(self.file, ("BEGIN", ()), *[self._insert(self.whole(r)) for r in rows], ("COMMIT", ()))
 
@@ -210,14 +214,14 @@ class RealStage(Stage):
     def change(self, number: object, **values: object) -> None:
         row = self.names(values)
         sets = ", ".join(f"{_quoted(name)} = {_mark(value)}" for name, value in row.items())
-        sql = f"UPDATE {self.table} SET {sets} WHERE {_quoted(self.called["id"])} = ?"
+        sql = f"UPDATE {self.table} SET {sets} WHERE {self.key} = ?"
         tell(self.file, (sql, [*map(_value, row.values()), number]))
 
     def remove(self, number: object) -> None:
-        tell(self.file, (f"DELETE FROM {self.table} WHERE {_quoted(self.called["id"])} = ?", [number]))
+        tell(self.file, (f"DELETE FROM {self.table} WHERE {self.key} = ?", [number]))
 
     def rows(self) -> list[Row]:
-        sql = f"SELECT * FROM {self.table} ORDER BY {_quoted(self.called["id"])}"
+        sql = f"SELECT * FROM {self.table} ORDER BY {self.key}"
         return [self.words(row) for row in tell(self.file, (sql, ()))]
 
     def history(self) -> list[Row]:

@@ -104,7 +104,7 @@ class Base:
         self.fit: Fit = rules.fitting(question["layouts"], lambda t: columns_of(database, t))
         self.layout = self.fit.layout
         self.history = columns_of(database, self.layout["history"])
-        if not self.history and "history" in self.layout["given"]:
+        if self.layout["history"] and not self.history and "history" in self.layout["given"]:
             raise Unfit(f"has no table {self.layout['history']!r} (key: history)")
         self.order = rules.order_of(question, self.layout)
 
