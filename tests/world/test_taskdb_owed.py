@@ -306,6 +306,14 @@ def test_another_attempt_is_another_token_and_is_left(stage):
     assert outcomes(settle(stage, *again[:2])) == ["owed", "owed"]
 
 
+def test_a_count_that_is_none_tells_attempts_apart_all_the_same(stage):
+    stage.fill(work(1, retry_count="x"), work(2, retry_count="x"))
+    seen = read(stage)
+    assert [task.attempt for task in seen] == [None, None]
+    stage.change(1, retry_count="y")
+    assert outcomes(settle(stage, *seen, requeue=False)) == ["left", "failed"]
+
+
 def test_a_task_without_a_token_is_told_apart_by_its_attempt(stage):
     stage.fill(work(1), work(2))
     first, second = (replace(task, token="") for task in read(stage))
@@ -433,6 +441,17 @@ ANEW = {"status": "completed", "session": "other", "assigned_at": utc(NOW + 70)}
 def test_a_result_of_the_next_attempt_is_not_late(stage, session):
     taken(stage, given_back=True)
     stage.change(1, **ANEW | {"session": session})
+    assert late(stage) == ()
+
+
+@pytest.mark.parametrize("error", ["ours", "cleared"])
+@pytest.mark.parametrize("session", [None, "dev"])
+def test_where_the_history_says_that_somebody_got_it_since_nothing_is_late(stage, session, error):
+    taken(stage, given_back=True)
+    stage.assigned(1, "dev")
+    # some queues forget who it was once it is done
+    done = {**DONE, "session": session, "assigned_at": None}
+    stage.change(1, **done | ({} if error == "ours" else {"error": None}))
     assert late(stage) == ()
 
 

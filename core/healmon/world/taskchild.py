@@ -204,7 +204,7 @@ class Base:
         return [one for one in found if one is not None]
 
     def _entries(self) -> dict[Any, Row]:
-        """Return healmon's newest history entries of tasks that nobody got since, by task."""
+        """Return healmon's newest history entries, and whether somebody got it since, by task."""
         if not {"id", "details", *rules.HISTORY_NEEDS} <= self.history.keys():
             return {}
         table = quoted(self.layout["history"])
@@ -212,14 +212,13 @@ class Base:
             "SELECT MAX(CASE WHEN instr(details, ?) > 0 THEN id END) AS ours,"  # noqa: S608 - a quoted name
             " MAX(CASE WHEN action IN (?, ?) THEN id END) AS anew"
             f" FROM {table} GROUP BY prompt_id HAVING ours IS NOT NULL"
-            " AND (anew IS NULL OR anew < ours)"
         )
         sql = (
-            "SELECT h.prompt_id, h.session_name, h.details"  # noqa: S608 - a quoted name
+            "SELECT h.prompt_id, h.session_name, h.details, COALESCE(m.anew, 0) > m.ours"  # noqa: S608 - a quoted name
             f" FROM ({newest}) m JOIN {table} h ON h.id = m.ours"
         )
         rows = self.database.execute(sql, (ledger.BY, *ledger.ANEW))
-        names = ("session_name", "details")
+        names = ("session_name", "details", "anew")
         return {plain(n): dict(zip(names, map(plain, rest), strict=True)) for n, *rest in rows}
 
     def change(self, wanted: Row, decide: Decide) -> list[Any]:

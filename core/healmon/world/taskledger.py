@@ -63,12 +63,14 @@ def late(row: Row, entry: Mapping[str, Any] | None) -> Row | None:
 
     Args:
         row: a row that is neither active nor pending, by words.
-        entry: healmon's newest history entry about it, when nobody got it since: `details`,
-            `session_name`.
+        entry: healmon's newest history entry about it: `details`, `session_name`, and `anew`: the
+            history says that somebody got it since.
     """
     found = NOTE.search(str(row.get("error")))
     token, taken = (found["token"] if found else ""), None
     if entry is not None:
+        if entry["anew"]:
+            return None
         token = token or str(_details(entry).get("token") or "")
         taken = str(entry["session_name"])
     if not token or not _by_old(row, token, taken):
