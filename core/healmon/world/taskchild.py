@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -48,8 +49,10 @@ Decide = Callable[[Row | None, Row, Row], Decision]
 
 
 def main() -> None:
-    """Answer the one question."""
+    """Answer the one question, in its time also when whoever asked is gone."""
     question = json.load(sys.stdin)
+    # nobody may be left to end it; it must not keep a lock then
+    signal.alarm(question["deadline"])
     try:
         answer: dict[str, Any] = {"answer": VERBS[question["verb"]](question)}
     except Unfit as error:
