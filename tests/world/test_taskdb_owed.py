@@ -475,6 +475,16 @@ def test_without_a_history_the_text_tells_what_is_late(make, layout):
     assert late(stage) == ()
 
 
+@pytest.mark.parametrize(("layout", "at"), [("full", NOW), ("bare", None), ("mapped", NOW + 60)])
+def test_when_its_end_is_not_told_it_is_dated_by_its_being_taken_away(make, layout, at):
+    stage = make(layout, requeue_backoff=(60.0,) if layout == "full" else ())
+    status = layouts(stage.tasks)[0]["active"][0]
+    stage.fill(work(1, status=status))
+    settle(stage, at=NOW + 60 * (layout == "mapped"))
+    stage.change(1, status="done", **({} if layout == "bare" else {"completed_at": None}))
+    assert [one.at for one in late(stage)] == [at]
+
+
 def test_one_look_tells_all_three(stage):
     stage.fill(work(1), work(2), work(3))
     first, second, third = read(stage)

@@ -216,12 +216,13 @@ class Base:
             " MAX(CASE WHEN action IN (?, ?) THEN id END) AS anew"
             f" FROM {table} GROUP BY prompt_id HAVING ours IS NOT NULL"
         )
+        when = "h.created_at" if "created_at" in self.history else "NULL"
         sql = (
-            "SELECT h.prompt_id, h.session_name, h.details, COALESCE(m.anew, 0) > m.ours"  # noqa: S608 - a quoted name
+            f"SELECT h.prompt_id, h.session_name, h.details, COALESCE(m.anew, 0) > m.ours, {when}"  # noqa: S608 - a quoted name
             f" FROM ({newest}) m JOIN {table} h ON h.id = m.ours"
         )
         rows = self.database.execute(sql, (ledger.BY, *ledger.ANEW))
-        names = ("session_name", "details", "anew")
+        names = ("session_name", "details", "anew", "created_at")
         return {plain(n): dict(zip(names, map(plain, rest), strict=True)) for n, *rest in rows}
 
     def change(self, wanted: Row, decide: Decide) -> list[Any]:
