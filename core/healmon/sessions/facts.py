@@ -6,7 +6,9 @@ from typing import Final, Literal
 
 import msgspec
 
+from healmon.plans import Packed
 from healmon.sessions.novelty import Known
+from healmon.sessions.signs import Choice
 from healmon.world.taskdb import TaskId
 
 HEALER: Final = "sessions"
@@ -25,6 +27,8 @@ class Row(msgspec.Struct, frozen=True):
     source: str
     id: TaskId
     status: str
+    attempt: str = ""
+    """The fencing token of the attempt that was seen (see `taskdb.Task.token`)."""
 
 
 class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,6 +54,14 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         keys: what would be pressed to interrupt it; none where the tasks alone are settled.
         mode: it shows a mode that must be left first.
         key: who the pane is.
+        painted: seconds since the program last wrote anything to its screen, at this look.
+        novelty: new lines in each of the last minutes, the newest last (the spark line).
+        pack: the detection pack that judged, and `version` its version.
+        matched: the rule of the pack that matched, and `text` the line it matched.
+        choices: the answers that its question offers.
+        act_at: seconds of quiet after which healmon would act; 0: it would not.
+        held: why healmon does not act although it is stuck (cap, cooldown, outage, …), or empty.
+        evidence: id of the newest stored evidence of this session, or empty.
     """
 
     state: State
@@ -72,6 +84,16 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
     keys: Chords = ()
     mode: bool = False
     key: str = ""
+    painted: float = 0.0
+    novelty: tuple[int, ...] = ()
+    pack: str = ""
+    version: str = ""
+    matched: str = ""
+    text: str = ""
+    choices: tuple[Choice, ...] = ()
+    act_at: float = 0.0
+    held: str = ""
+    evidence: str = ""
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -117,6 +139,11 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         by_hand: a person asked: signs of life do not hinder.
         quiet: seconds without anything new, when this was ordered.
         reason: what is written into the tasks.
+        state: the state it was found in; anything else right before a key aborts.
+        matched: the rule that matched then.
+        elsewhere: whoever hands out tasks must not give them to this session again (it is frozen).
+        proof: what was seen, for the stored evidence: ages, samples, counts, processes, ids.
+        answer: the answer that a person chose; `keys` give it, and no task is settled.
     """
 
     session: str
@@ -131,3 +158,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     by_hand: bool = False
     quiet: float = 0.0
     reason: str = ""
+    state: str = ""
+    matched: str = ""
+    elsewhere: bool = False
+    proof: Packed = {}
+    answer: str = ""

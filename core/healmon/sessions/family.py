@@ -24,6 +24,11 @@ class Family(msgspec.Struct, frozen=True):
         prompt: a shell is in the foreground, waits for a command and has no child.
         cpu: CPU seconds of each process so far, by `pid.ticks`.
         painters: those among them that paint the screen: their CPU time says nothing.
+        io: bytes read and written by each process so far, as `cpu`.
+        tool: names of the processes that the agent runs as tools, without its companions.
+        waits: where in the kernel each process waits, by `pid.ticks`; where it can be read.
+        stopped: name of a stopped process (state T) on this terminal, or empty.
+        flow_stopped: its output is stopped (Ctrl-S).
     """
 
     ticks: int = 0
@@ -31,6 +36,11 @@ class Family(msgspec.Struct, frozen=True):
     prompt: bool = False
     cpu: dict[str, float] = {}
     painters: tuple[str, ...] = ()
+    io: dict[str, int] = {}
+    tool: tuple[str, ...] = ()
+    waits: dict[str, str] = {}
+    stopped: str = ""
+    flow_stopped: bool = False
 
 
 class Table:

@@ -14,6 +14,7 @@ from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
 from healmon.sessions import places
 from healmon.sessions.family import Family, Table, family
+from healmon.sessions.signs import Sign
 from healmon.text import clean
 from healmon.world.hands import Hands
 from healmon.world.pane import Pane
@@ -35,6 +36,22 @@ class Fault(msgspec.Struct, frozen=True):
     reason: str
 
 
+class AgentFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent writes down about itself; all of it undocumented by its makers, so a hint.
+
+    Attributes:
+        status: the agent's own word (`busy`, `idle`, `waiting`), or empty.
+        waiting_for: what it says it waits for, or empty.
+        changed: wall seconds when any of its files last changed; 0.0 unknown.
+        size: bytes of its transcript so far.
+    """
+
+    status: str = ""
+    waiting_for: str = ""
+    changed: float = 0.0
+    size: int = 0
+
+
 class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One session in one look.
 
@@ -46,6 +63,11 @@ class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
         screen: what it shows; of all its panes, when it is not sure.
         tasks: the active tasks that name it.
         family: its processes; None when they were not looked at.
+        fresh: the screen was captured in this look; False: nothing was written since the capture
+            that is shown again.
+        agent_file: what the agent itself wrote down, when it does and that could be read.
+        received: seconds since a socket of the family last received anything; None: not looked at.
+        sign: what the screen says (see `signs`).
     """
 
     label: str
@@ -56,6 +78,10 @@ class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
     tasks: tuple[Task, ...] = ()
     terminal: Terminal | None = None
     family: Family | None = None
+    fresh: bool = True
+    agent_file: AgentFile | None = None
+    received: float | None = None
+    sign: Sign = Sign()
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
