@@ -21,7 +21,7 @@ ENDLESS = [
     "x{1,5000}", "(x+x+)+y",
 ]  # fmt: skip
 REFUSED = ["(a)\\1", "(?P<n>a)(?P=n)", "(?#hello)a", "(a)?(?(1)b|c)", "(?>a+)b"]
-BROKEN = ["(", "[a", "*a", "a{3,2}", "(?P<1>a)", "\\"]
+BROKEN = ["(", "[a", "*a", "a{3,2}", "[[a]", "[a--b]", "(?P<1>a)", "\\"]
 FINE = {
     "": LINE, "a": LINE, "^a": 1, "^a*": LINE, "a?b": 2 * LINE, "^[a-z]+$": LINE, "^[]a]+": LINE,
     "^[^]]*x": LINE, "^a{3}": 1, "^a{2,4}": 3, "^a|b": 2 * LINE, "^(?:a|b)": 2,
