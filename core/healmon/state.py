@@ -85,7 +85,7 @@ class RefusalView(msgspec.Struct, frozen=True):
 
 
 class ActionView(msgspec.Struct, frozen=True):
-    """A finished action."""
+    """A finished action; `details` is what its healer made of it, packed."""
 
     component: str
     action: str
@@ -93,6 +93,7 @@ class ActionView(msgspec.Struct, frozen=True):
     outcome: str
     seconds: float
     at: float
+    details: Packed = {}
 
 
 class AlertView(msgspec.Struct, frozen=True):
@@ -219,6 +220,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 outcome=event.proof,
                 seconds=event.seconds,
                 at=at,
+                details=event.details,
             )
             return _finished(s, action)
         case ev.ActionFailed():
@@ -229,6 +231,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 outcome=event.reason,
                 seconds=event.seconds,
                 at=at,
+                details=event.details,
             )
             return _finished(s, action)
         case ev.AlertOpened():

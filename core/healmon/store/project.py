@@ -153,6 +153,8 @@ def _action(event: ev.ActionVerified | ev.ActionFailed, at: str, number: int) ->
     else:
         status, value = "error", "failed"
         details = {"summary": event.reason, "seconds": event.seconds}
+        if event.details:
+            details["facts"] = event.details
     details["plan"] = event.plan_id
     return _METRIC, (
         at, event.component, "auto_recovery", value, status, event.action, _details(details),
