@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from healmon.plans import Packed, pack, unpack
+from healmon.plans import Packed, pack
 from healmon.state import ActionView
 
 Result = Literal[
@@ -78,8 +78,8 @@ def packed(verdict: Verdict) -> Packed:
 
 def of(action: ActionView) -> Verdict | None:
     """Return the verdict that a finished action carries; None: none, or another version's."""
-    found = action.details.get(KEY)
+    found: object = action.details.get(KEY)
     try:
-        return unpack(found, Verdict) if isinstance(found, dict) else None
+        return msgspec.convert(found, Verdict)
     except msgspec.ValidationError:
         return None
