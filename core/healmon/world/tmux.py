@@ -40,8 +40,8 @@ class TmuxAbsentError(MissingPartError):
 class Tmux(Protocol):
     """Everything healmon does with tmux. Calls block, each with a deadline of a few seconds.
 
-    A socket is a name (`default`, as `tmux -L`) or an absolute path (as `tmux -S`). tmux must be 3.2
-    or newer.
+    A socket is a name (`default`, as `tmux -L`) or an absolute path (as `tmux -S`). The server
+    must be of version 3.2 or newer.
     """
 
     def panes(self, socket: str) -> tuple[Pane, ...]:
