@@ -11,7 +11,8 @@ import msgspec
 
 from healmon.clock import Reading
 from healmon.errors import ProbeError
-from healmon.sessions.family import Family, Programs, Signals, Table, family, members
+from healmon.sessions.family import Family, Signals, Table, family, members
+from healmon.sessions.packs import Packs
 from healmon.sessions.signs import Sign
 from healmon.world.pane import Pane
 from healmon.world.processes import AgentFile, Identity, Processes
@@ -22,7 +23,7 @@ from healmon.world.tmux import Tmux
 PAINTING: Final = 3
 """Seconds since the last output for which a program counts as painting."""
 SUSPECT_AFTER: Final = 60.0
-"""Seconds of being busy after which an agent's sockets are asked whether they still hear anything."""
+"""Seconds of being busy after which an agent's sockets are asked when they last heard anything."""
 PATIENCE: Final = 1.0
 """Seconds that looking at agents' files may take: they may lie on a mount that is dead."""
 BUSY: Final = frozenset({"busy", "retrying", "rate_limited"})
@@ -55,14 +56,14 @@ class Backstage:
         on: makes blocking calls.
         tmux: the door to terminals.
         processes: the door to processes.
-        programs: how programs are recognised.
+        packs: know programs by their command lines.
     """
 
-    def __init__(self, on: Hand, tmux: Tmux, processes: Processes, programs: Programs) -> None:
+    def __init__(self, on: Hand, tmux: Tmux, processes: Processes, packs: Packs) -> None:
         self._on = on
         self._tmux = tmux
         self._processes = processes
-        self._programs = programs
+        self._packs = packs
         self._busy: dict[str, float] = {}
 
     async def behind(
@@ -86,32 +87,30 @@ class Backstage:
                 tasked=_tasked(tasks, now),
             )
             terminal = terminals[pane.key]
-            kin = family(table, pane.pid, terminal, signals, self._programs)
+            kin = family(table, pane.pid, terminal, signals, self._packs)
             found[pane.key] = Behind(terminal, kin, self._agents(table, pane, kin))
         return found
 
     async def _table(self) -> Table:
-        found: Table = await self._on(
-            "processes", lambda: Table(self._processes.everyone())
-        )
+        found: Table = await self._on("processes", lambda: Table(self._processes.everyone()))
         return found
 
     async def _terminals(self, panes: Sequence[Pane]) -> dict[str, Terminal | None]:
         """Return what each pane's terminal tells, by the pane's key; one call for each socket."""
-        sockets = dict.fromkeys(pane.socket for pane in panes)
         found: dict[str, Terminal | None] = {}
-        for socket in sockets:
+        for socket in dict.fromkeys(pane.socket for pane in panes):
             some = [pane for pane in panes if pane.socket == socket]
-            found |= await self._on(
-                f"tmux {socket}", lambda some=some: {p.key: self._tmux.terminal(p) for p in some}
-            )
+            found |= await self._on(f"tmux {socket}", partial(self._all, some))
         return found
+
+    def _all(self, panes: Sequence[Pane]) -> dict[str, Terminal | None]:
+        return {pane.key: self._tmux.terminal(pane) for pane in panes}
 
     def _agents(self, table: Table, pane: Pane, kin: Family) -> tuple[Identity, ...]:
         if not kin.agent:
             return ()
         some = members(table, pane.pid)
-        return tuple(f.identity for f in some if self._programs.agent_of(f.command) == kin.agent)
+        return tuple(f.identity for f in some if self._packs.agent_of(f.command) == kin.agent)
 
     async def agent_files(self, behind: Mapping[str, Behind]) -> dict[str, AgentFile]:
         """Return what the agents wrote down, by the pane's key; nothing where that takes long."""

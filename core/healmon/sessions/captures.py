@@ -69,7 +69,10 @@ class Captures:
     def due(
         self, socket: str, panes: Sequence[Pane], watched: Container[str], now: Reading
     ) -> list[Pane]:
-        """Return which panes of a socket must be captured; `watched` are ids of those with tasks."""
+        """Return which panes of a socket must be captured.
+
+        `watched` are the ids of those with tasks.
+        """
         kept = self._kept.get(socket, {})
         return [
             pane
@@ -106,7 +109,7 @@ class Captures:
         self._kept[pane.socket][pane.id] = replace(kept, sign=sign, read=how)
         return sign
 
-    def forget(self, sockets: Container[str]) -> None:
+    def forget_all_but(self, sockets: Container[str]) -> None:
         """Keep nothing of all other sockets: they did not answer."""
         self._kept = {socket: kept for socket, kept in self._kept.items() if socket in sockets}
 

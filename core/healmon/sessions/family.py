@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
+from pathlib import PurePosixPath
 from typing import Final
 
 import msgspec
 
-from healmon.sessions.agents import agent_of, is_shell
+from healmon.sessions.agents import is_shell
+from healmon.sessions.packs import Packs
 from healmon.world.processes import DEAD, Identity, ProcessFacts, Work
 from healmon.world.terminal import Terminal
 
@@ -104,18 +106,6 @@ class Signals(msgspec.Struct, frozen=True):
     tasked: float | None = None
 
 
-class Programs(msgspec.Struct, frozen=True):
-    """How programs are recognised.
-
-    Attributes:
-        agent_of: which agent a command line starts, or empty.
-        companions: names of processes that an agent keeps beside it and that are no tools.
-    """
-
-    agent_of: Callable[[Sequence[str]], str] = agent_of
-    companions: Callable[[str], Collection[str]] = lambda _: frozenset[str]()
-
-
 def members(table: Table, pid: int) -> list[ProcessFacts]:
     """Return the processes of a pane that are described, the hardest working first."""
     return sorted(table.under(pid), key=lambda facts: -facts.cpu_seconds)[:COUNTED]
@@ -125,8 +115,8 @@ def family(
     table: Table,
     pid: int,
     terminal: Terminal | None,
-    signals: Signals = Signals(),
-    programs: Programs = Programs(),
+    signals: Signals,
+    packs: Packs,
 ) -> Family:
     """Return what the processes of a pane tell.
 
@@ -135,17 +125,17 @@ def family(
         pid: the pane's own process.
         terminal: what its terminal tells.
         signals: what else is known.
-        programs: how programs are recognised.
+        packs: know programs by their command lines.
     """
     own = table.get(pid)
     if own is None:
         return Family()
     leader = own if terminal is None else table.get(terminal.foreground)
-    agent = "" if leader is None else programs.agent_of(leader.command)
-    tools, companions = _below(table, leader, agent, signals.tasked, programs)
+    agent = "" if leader is None else packs.agent_of(leader.command)
+    tools, companions = _below(table, leader, agent, signals.tasked, packs)
     raw = terminal is not None and not terminal.signals
     some = [f for f in members(table, pid) if f.identity.pid not in companions]
-    painters = _painters(some, leader, agent, programs) if raw or signals.painting else []
+    painters = _painters(some, leader, agent, packs) if raw or signals.painting else []
     work = {_name(f): signals.work[f.identity] for f in some if f.identity in signals.work}
     stops = terminal is not None and not terminal.writable and not signals.painting
     return Family(
@@ -176,12 +166,12 @@ def _below(
     leader: ProcessFacts | None,
     agent: str,
     tasked: float | None,
-    programs: Programs,
+    packs: Packs,
 ) -> tuple[list[ProcessFacts], set[int]]:
     """Return the tools that an agent runs, and the pids of its companions; nobody's without one."""
     if leader is None or not agent:
         return [], set()
-    kept = programs.companions(agent)
+    kept = packs.companions(agent)
     tools: list[ProcessFacts] = []
     companions: set[int] = set()
     waiting = [(_pid(leader), True)]
@@ -193,9 +183,9 @@ def _below(
             if facts is None or child in seen:
                 continue
             seen.add(child)
-            same = is_agent and programs.agent_of(facts.command) == agent  # its launcher started it
+            same = is_agent and packs.agent_of(facts.command) == agent  # its launcher started it
             early = is_agent and tasked is not None and facts.age > tasked + SURELY
-            if not same and (facts.name in kept or early):
+            if not same and (early or not _called(facts).isdisjoint(kept)):
                 companions.update(f.identity.pid for f in table.under(child))
                 continue
             if not same:
@@ -204,13 +194,19 @@ def _below(
     return tools, companions
 
 
+def _called(facts: ProcessFacts) -> set[str]:
+    """Return what a process is called: by the kernel, by its command, by its script."""
+    words = [word for word in facts.command if not word.startswith("-")][:2]
+    return {facts.name, *(PurePosixPath(word).name for word in words)}
+
+
 def _painters(
-    some: Iterable[ProcessFacts], leader: ProcessFacts | None, agent: str, programs: Programs
+    some: Iterable[ProcessFacts], leader: ProcessFacts | None, agent: str, packs: Packs
 ) -> list[ProcessFacts]:
     if leader is None:
         return []
     # agents start themselves a second time (a launcher and the program)
-    return [f for f in some if f is leader or (agent and programs.agent_of(f.command) == agent)]
+    return [f for f in some if f is leader or (agent and packs.agent_of(f.command) == agent)]
 
 
 def _has_prompt(leader: ProcessFacts | None, terminal: Terminal | None) -> bool:

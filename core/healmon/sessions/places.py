@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from healmon.sessions.family import Family
@@ -18,6 +19,34 @@ Place = tuple[str, str]
 Behind = tuple[Pane, Terminal | None, Family | None]
 """A pane, its terminal, its processes."""
 NAME_LIMIT: Final = 200
+
+
+class Spread(msgspec.Struct, frozen=True):
+    """All sessions, and the tasks of each.
+
+    Attributes:
+        groups: the panes of each session.
+        working: its tasks.
+        missing: by name, the tasks of sessions that do not exist.
+    """
+
+    groups: dict[Place, list[Pane]]
+    working: dict[Place, list[Task]]
+    missing: dict[str, tuple[Task, ...]]
+
+    def watched(self, socket: str) -> set[str]:
+        """Return the ids of the panes of a socket that may work on a task."""
+        return {
+            pane.id for place in self.working if place[0] == socket for pane in self.groups[place]
+        }
+
+
+def spread(panes: Mapping[str, Sequence[Pane]], tasks: Sequence[Task]) -> Spread:
+    """Return the sessions of all sockets, and who works on which task."""
+    groups = grouped(panes)
+    inside = nested(groups)
+    groups = followed(groups, inside)
+    return Spread(groups, *shared_out(tasks, owners(groups, inside)))
 
 
 def grouped(panes: Mapping[str, Sequence[Pane]]) -> dict[Place, list[Pane]]:
@@ -61,9 +90,11 @@ def _innermost(place: Place, shows: Mapping[Place, Place]) -> Place | None:
 
 
 def followed(
-    places: Mapping[Place, Sequence[Pane]], inside: Mapping[Place, Place]
+    places: Mapping[Place, list[Pane]], inside: Mapping[Place, Place]
 ) -> dict[Place, list[Pane]]:
     """Return the same sessions; those that are shown in another one answer to its names too."""
+    if not inside:
+        return dict(places)
     names: dict[Place, tuple[str, ...]] = {}
     for outer, inner in inside.items():
         names[inner] = (*names.get(inner, ()), *_names(places[outer]))
