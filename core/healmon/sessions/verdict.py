@@ -78,8 +78,8 @@ def packed(verdict: Verdict) -> Packed:
 
 def of(action: ActionView) -> Verdict | None:
     """Return the verdict that a finished action carries; None: none, or another version's."""
-    found = action.details.get(KEY)
+    found: Packed | None = action.details.get(KEY)
     try:
-        return unpack(found, Verdict) if isinstance(found, dict) else None
+        return unpack(found, Verdict) if found else None
     except msgspec.ValidationError:
         return None
