@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from msgspec.structs import replace
-
 from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.sessions.dossier import Dossier
@@ -87,6 +85,12 @@ class Interrupt:
         self._pressed: list[str] = []
         self._pressed_at = 0.0
         self._before: View | None = None
+        self._last: View | None = None
+
+    @property
+    def last(self) -> View | None:
+        """The newest look at the pane; None: it was gone."""
+        return self._last
 
     @property
     def pressed(self) -> tuple[str, ...]:
@@ -234,12 +238,8 @@ class Interrupt:
 
     async def _see(self) -> View | None:
         try:
-            return await self._doors.see(self._pane)
+            self._last = await self._doors.see(self._pane)
         except ProbeError as error:
             pressed = f"pressed {self._keys()}; " if self._pressed else ""
             raise RemedyError(f"{pressed}it cannot be looked at: {error.args[0]}") from error
-
-
-def with_hint(verdict: Verdict, hint: str) -> Verdict:
-    """Return a verdict with how the program says that it can be started again."""
-    return replace(verdict, resume=hint) if hint and verdict.result == "exited" else verdict
+        return self._last

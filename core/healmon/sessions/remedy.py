@@ -18,10 +18,12 @@ from healmon.sessions.agents import chords
 from healmon.sessions.dossier import Archive, Dossier
 from healmon.sessions.facts import Order
 from healmon.sessions.interrupt import Interrupt
+from healmon.sessions.packs import bundled
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Probe, Seen, SessionSeen
 from healmon.sessions.verdict import Verdict
 from healmon.sessions.viewing import View, read_sign, view
+from healmon.text import clean
 from healmon.world.evidencefiles import EvidenceFiles
 from healmon.world.pane import Pane
 from healmon.world.taskdb import Settled, Settlement, Task
@@ -85,12 +87,17 @@ class Remedy:
         check = partial(self.check_again, order)
         ladder = Interrupt(doors, order, one.pane, dossier, check)
         try:
-            return await ladder.run()
+            verdict = await ladder.run()
         except RemedyError as error:
             lost = Verdict(
                 result="unknown", how=str(error.args[0]), key=order.key, keys=ladder.pressed
             )
             raise await self._failed(order, dossier, lost) from error
+        if verdict.result != "exited" or ladder.last is None:
+            return verdict
+        # programs say how they can be started again when they end
+        hint = bundled().resume_hint(ladder.last.agent, ladder.last.screen)
+        return replace(verdict, resume=clean(hint, limit=200))
 
     async def _settle_all(
         self,

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from healmon.errors import ProbeError
 from healmon.plans import pack
 from healmon.sessions import agents, evidence
+from healmon.sessions.packs import bundled
 from healmon.sessions.probe import Probe
-from healmon.sessions.signs import Kind, Sign
+from healmon.sessions.signs import Sign
 from healmon.world.pane import Pane
 from healmon.world.processes import Identity
 from healmon.world.terminal import Terminal
@@ -78,18 +79,7 @@ async def view(probe: Probe, pane: Pane, agent: str = "") -> View | None:
 
 def read_sign(agent: str, screen: str, title: str, terminal: Terminal | None) -> Sign:
     """Return what a screen, its title and its terminal say."""
-    cues = agents.read(screen, title, terminal)
-    kind: Kind = "none"
-    if cues.question:
-        kind = "approval" if agent else "question"
-    elif cues.busy or cues.idle:
-        kind = "busy" if cues.busy else "idle"
-    return Sign(
-        kind=kind,
-        question=cues.question,
-        cancelled=cues.cancelled,
-        last_line=cues.last_line,
-    )
+    return bundled().read(agent, screen, title, terminal)
 
 
 def shown(one: View) -> evidence.Shown:
