@@ -52,6 +52,7 @@ def stage() -> Iterator[Stage]:
         ("claude", "refuse", "retrying"),
         ("claude", "529", "gave_up"),
         ("claude", "tool", "approval"),
+        ("claude", "background", "tool"),
         ("claude", "done", "idle"),
         ("codex", "hang", "busy"),
         ("codex", "stream", "busy"),
