@@ -3,7 +3,8 @@
     python endpoint.py PORT MODE
 
 MODE: hang (never answers), stream (text for ever), stall (a little text, then nothing), tool (wants
-to run a command once, then text), done (a short answer), 401, 429, 500, 529 (that error always).
+to run a command once, then text), background (the same, in the background), done (a short answer),
+401, 429, 500, 529 (that error always).
 Standard library only.
 """
 
@@ -99,7 +100,8 @@ class Answer(BaseHTTPRequestHandler):
 
     def wants_tool(self, body: dict[str, Any]) -> bool:
         """Whether this is the turn in which the command is wanted: a real one, and the first."""
-        if self.mode not in {"tool", "background"} or not (body.get("tools") or body.get("toolConfig")):
+        able = body.get("tools") or body.get("toolConfig")
+        if self.mode not in {"tool", "background"} or not able:
             return False
         return not any(
             mark in json.dumps(body)
