@@ -13,6 +13,8 @@ from healmon.world.taskdb import TaskId
 
 HEALER: Final = "sessions"
 ACTION: Final = "clear_stuck_session"
+ANSWER: Final = "answer_session"
+REQUEUE: Final = "requeue_task"
 State = Literal[
     "working", "quiet", "stuck", "idle", "attached", "protected", "typing", "mode", "waiting",
     "dead", "gone", "unknown",

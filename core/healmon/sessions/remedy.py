@@ -135,7 +135,8 @@ class Remedy:
             raise await self._failed(order, dossier, verdict, settled)
         verdict = await dossier.close(verdict)
         if one is not None and order.keys and verdict.result == "cleared":
-            self._afterwards.follow(one.pane, one.screen, dossier)
+            agent = "" if one.family is None else one.family.agent
+            self._afterwards.follow(one.pane, agent, one.screen, dossier)
         return outcome.proof(order, verdict, settled)
 
     async def _failed(
