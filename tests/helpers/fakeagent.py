@@ -2,7 +2,7 @@
 
     FAKE_KIND=claude claude -IS fakeagent.py STATE LOG [deaf] [brittle]
 
-`claude` is a link to Python: its name is what others see. Every key that it reads is one line of LOG. A state written to LOG.do is taken over; what LOG.say holds is said.
+`claude` is a link to Python: its name is what others see. Each key that it reads is a line of LOG.
 
 States: stream, hung, title, retry, rate, approval, question, idle, gave_up, unsent, tool, frozen.
 `frozen` paints once and never reads again. `deaf` reads every key and does nothing about it;
@@ -84,7 +84,7 @@ class Agent:
             return {
                 "claude": f"✻ API error · Retrying in {9 - n % 9}s · attempt {min(n // 2, 9)}/10",
                 "codex": f"• Reconnecting... {n % 5 + 1}/5 ({n}s • esc to interrupt)",
-                "gemini": f"{spin} Trying to reach it (Attempt {n % 9 + 1}/9) (esc to cancel, {n}s)",
+                "gemini": f"{spin} Trying to reach it (Attempt {n % 9}/9) (esc to cancel, {n}s)",
                 "opencode": "",
             }[self.kind]
         if self.state == "tool":
