@@ -12,11 +12,11 @@ from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Plan, Proof, unpack
-from healmon.sessions import answering, checks, outcome
+from healmon.sessions import answering, checks, giveback, outcome
 from healmon.sessions.afterwards import Afterwards
 from healmon.sessions.agents import chords
 from healmon.sessions.dossier import Archive, Dossier
-from healmon.sessions.facts import Order
+from healmon.sessions.facts import REQUEUE, Order
 from healmon.sessions.interrupt import Interrupt
 from healmon.sessions.packs import bundled
 from healmon.sessions.planning import task_words
@@ -55,6 +55,8 @@ class Remedy:
             RemedyError: it ignored what was pressed, or its tasks could not be settled.
         """
         order = unpack(plan.order, Order)
+        if plan.action == REQUEUE:
+            return await giveback.give_back(order, self.probe, self._clock, hand)
         dossier = await Dossier.begin(self._archive, hand, self._clock, plan, order)
         if order.answer:
             return await answering.answer(self, order, dossier)
