@@ -26,7 +26,6 @@ from healmon.sessions import agents, novelty
 from healmon.sessions.facts import ACTION, Order, Row, SessionFacts
 from healmon.sessions.probe import Probe, SessionSeen
 from healmon.sessions.remedy import Remedy
-from healmon.sessions.viewing import read_sign
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.taskdb import SystemTaskDatabases
@@ -303,7 +302,7 @@ class Hands:
         """What the judge would order about a session as it is now."""
         one = self.seen(session)
         agent = "" if one.family is None else one.family.agent
-        sign = read_sign(agent, one.screen, one.pane.title, one.terminal)
+        sign = one.sign
         keys, _ = agents.chords(self.settings.sessions.interrupt, one.terminal, agent)
         order = Order(
             session=session,
