@@ -116,10 +116,10 @@ def remember(
         old = aftermath.noticed(old, last, seen, moment.now)
     if not seen.tasks and (old is None or not (old.failure or old.quarantine)):
         return None
+    if old is not None and seen.pane.dead:
+        return old
     if old is None or not old.progress_at:
         return begin(seen, moment)
-    if seen.pane.dead:
-        return old
     return aftermath.released(follow(old, seen, sign, moment), seen)
 
 
