@@ -1,7 +1,7 @@
 """How healmon looks at all sessions of a server: `tmux` alone, the whole `look`, or the `cycle`.
 
-`tmux`: what the peers do, a list and a batch of captures. `look`: the two calls as they are made in
-use, with tasks from a database, terminals, processes and what each screen says. `cycle`: the same
+`tmux`: what the peers do, a list and a batch of captures, of those screens that moved. `look`: the
+same with tasks from a database, terminals, processes and what each screen says. `cycle`: the same
 and the judgement on it.
 """
 
@@ -20,6 +20,7 @@ import meter
 
 from healmon.clock import SystemClock
 from healmon.config.settings import Sessions, Tasks
+from healmon.sessions.captures import Captures
 from healmon.sessions.diagnose import diagnose
 from healmon.sessions.probe import Probe
 from healmon.state import Snapshot
@@ -29,10 +30,15 @@ from healmon.world.tmux import SystemTmux
 
 
 def tmux_alone(told: dict) -> Callable[[], int]:
-    tmux = SystemTmux(program=told.get("program"))
+    tmux, socket = SystemTmux(program=told.get("program")), told["socket"]
+    captures, clock = Captures(), SystemClock()
 
     def look() -> int:
-        return len(tmux.screens(told["socket"], tmux.panes(told["socket"])))
+        now = clock.read()
+        captures.begin(now)
+        panes = tmux.panes(socket)
+        due = captures.due(socket, panes, {pane.id for pane in panes}, now)
+        return len(captures.take(socket, panes, tmux.screens(socket, due), now))
 
     return look
 

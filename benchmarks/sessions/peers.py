@@ -6,6 +6,7 @@ alone: which panes there are, what each shows.
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from collections.abc import Callable
@@ -41,9 +42,7 @@ def subprocesses(told: dict) -> Callable[[], int]:
 
 def libtmux_walk(told: dict) -> Callable[[], int]:
     """libtmux's objects: sessions, their windows, their panes, what each shows."""
-    import libtmux
-
-    server = libtmux.Server(socket_path=told["socket"])
+    server = importlib.import_module("libtmux").Server(socket_path=told["socket"])
 
     def look() -> int:
         count = 0
@@ -58,9 +57,7 @@ def libtmux_walk(told: dict) -> Callable[[], int]:
 
 def libtmux_panes(told: dict) -> Callable[[], int]:
     """libtmux's list of all panes, and what each shows."""
-    import libtmux
-
-    server = libtmux.Server(socket_path=told["socket"])
+    server = importlib.import_module("libtmux").Server(socket_path=told["socket"])
 
     def look() -> int:
         return sum(bool(pane.capture_pane()) for pane in server.panes)
