@@ -11,6 +11,7 @@ TTY = 34817
 SHELL = ("-bash",)
 RAW = Terminal(signals=False, canonical=False, echo=False, foreground=20)
 COOKED = Terminal(signals=True, canonical=True, echo=True, foreground=20)
+NOTHING = Signals()
 PROMPT = Terminal(signals=True, canonical=False, echo=False, foreground=10)
 
 
@@ -31,7 +32,7 @@ def process(
 
 
 def behind(
-    *some: ProcessFacts, terminal: Terminal | None = COOKED, signals: Signals = Signals()
+    *some: ProcessFacts, terminal: Terminal | None = COOKED, signals: Signals = NOTHING
 ) -> Family:
     shell = process(10, 1, *SHELL)
     return family(Table([shell, *some]), 10, terminal, signals, bundled())
