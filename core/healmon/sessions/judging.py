@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as case_with
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from healmon.plans import Finding, Packed, Plan, Verdict, pack
 from healmon.sessions import aftermath, caps, confirm, findings, outage
 from healmon.sessions.facts import Memory, Row, SessionFacts, State
 from healmon.sessions.outage import Suspect
+from healmon.sessions.packs import Packs
 from healmon.sessions.planning import make_plan, minutes
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.progress import Moment, begin, follow, restarted
@@ -26,6 +28,8 @@ from healmon.state import Snapshot
 from healmon.text import clean
 
 LINE_LIMIT: Final = 160
+QUESTION_LIMIT: Final = 1_000
+"""Characters of a question: an answer is given only to the very same one."""
 SOON: Final = 60.0
 """Seconds before a limit from which on the next look is asked for in time."""
 PRIVATE: Final = frozenset[State](("human", "secret"))
@@ -79,30 +83,30 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draft(
-    component: str, seen: SessionSeen, known: Snapshot, settings: Sessions, moment: Moment
+    component: str,
+    seen: SessionSeen,
+    known: Snapshot,
+    settings: Sessions,
+    moment: Moment,
+    packs: Packs,
 ) -> Draft:
     """Return the judgement on a session that is there."""
     now, sign = moment.now, seen.sign
     memory = remember(component, seen, sign, known, moment)
-    case = Case(seen, sign, memory or Memory(), settings, now, never(known, component))
+    case = Case(seen, sign, memory or Memory(), settings, now, never(known, component), packs)
     stands = of_case(case)
     if memory is not None and memory.state in PAUSED and stands.state not in PAUSED:
         memory = restarted(memory, seen, now, "a person was here", mends=False)
-        case = _with(case, memory)
+        case = case_with(case, memory=memory)
         stands = of_case(case)
     if memory is None or seen.pane.dead:
         return _plain(component, case, stands, memory, known)
     memory = _entered(case, stands)
-    case = _with(case, memory)
+    case = case_with(case, memory=memory)
     trouble = trouble_of(case, stands.state)
     memory = _agreed(case, stands, trouble)
-    case = _with(case, memory)
+    case = case_with(case, memory=memory)
     return _drafted(component, case, stands, trouble, known)
-
-
-def _with(case: Case, memory: Memory) -> Case:
-    """Return the same case with another memory."""
-    return Case(case.seen, case.sign, memory, case.settings, case.now, case.never)
 
 
 def remember(
@@ -114,11 +118,14 @@ def remember(
         old = aftermath.noticed(old, last, seen, moment.now)
     if not seen.tasks and (old is None or not (old.failure or old.quarantine)):
         return None
+    if old is not None and seen.pane.dead:
+        return old
     if old is None or not old.progress_at:
         return begin(seen, moment)
-    if seen.pane.dead:
-        return old
-    return aftermath.released(follow(old, seen, sign, moment), seen)
+    memory = follow(old, seen, sign, moment)
+    if aftermath.is_other_program(memory, seen):
+        return restarted(aftermath.released(memory), seen, moment.now, "another program")
+    return aftermath.watched(memory, seen)
 
 
 def _plain(
@@ -192,7 +199,7 @@ def _held(component: str, case: Case, stands: Standing, known: Snapshot, *, free
         return "it gets stuck and goes on again and again"
     unsure = confirm.missing(case.memory, case.settings, case.now)
     if unsure or free:
-        return unsure
+        return unsure or caps.cooling(known, component, case.settings, case.now)
     return stands.doubt or caps.holds(known, component, case.settings, case.now)
 
 
@@ -226,8 +233,8 @@ def _facts(
     secret = seen.terminal is not None and seen.terminal.secret
     private = secret or stands.state in PRIVATE
     asks = stands.state in {"approval", "question", "secret"}
-    question = sign.question or sign.text or sign.last_line
     choices = sign.choices if asks else ()
+    question = sign.question or ("" if choices else sign.text or sign.last_line)
     if trouble is not None and trouble.state == "unsent":
         choices = choices or (SEND,)
     return SessionFacts(
@@ -246,7 +253,7 @@ def _facts(
         last_line="" if private else clean(sign.last_line, limit=LINE_LIMIT),
         attached=pane.attached,
         rule=stands.rule,
-        question=clean(question, limit=LINE_LIMIT) if asks else "",
+        question=clean(question, limit=QUESTION_LIMIT) if asks else "",
         hands_off=stands.hands_off,
         keys=stands.keys,
         mode=pane.mode,
