@@ -7,11 +7,13 @@ import os
 import socket
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from healmon.sessions.interrupt import CHORD
 from healmon.sessions.packs import bundled, explain
 from healmon.sessions.packs.catalog import Packs
 from tests.agents.stage import Stage
@@ -119,7 +121,8 @@ def test_its_own_keys_stop_a_turn_and_do_not_end_it(stage: Stage, agent: str) ->
     steps = packs.interrupt(agent)
     assert steps is not None
     for step in steps:
-        for key in step:
+        for i, key in enumerate(step):
+            time.sleep(CHORD if i else 0.0)  # as the product does it
             stage.server.run("send-keys", "-t", pane, key)
     until(lambda: stage.look(pane)[2].kind in {"idle", "unsent"}, 30, "the end of the turn")
     assert stage.look(pane)[0] == agent
