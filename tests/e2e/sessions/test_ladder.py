@@ -277,7 +277,7 @@ def test_no_secret_is_kept(stage):
     ("kind", "text", "keys"),
     [
         ("claude", "1. Yes", ["1"]),
-        ("codex", "1. Yes, proceed", ["y"]),
+        ("codex", "1. Yes, proceed (y)", ["1"]),
         ("gemini", "1. Allow once", ["1"]),
     ],
 )
