@@ -219,6 +219,12 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
     task = stage.task("a")
     hands = stage.hands()
     order = hands.order("a")
+    given_at = stage.sql("SELECT assigned_at FROM prompts")[0][0]
+
+    def as_before():
+        stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a',"
+                  " retry_count = 0, error = NULL, assigned_at = ?", given_at)  # fmt: skip
+
     failed(hands, order, "1.1.1")
     assert len(stage.keys("a")) == 2
     # as if it had been killed right after its first key
@@ -226,7 +232,7 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
     kept = json.loads(file.read_text())
     first = next(n for n, t in enumerate(kept["touches"]) if t["work"] == "press")
     kept |= {"verdict": None, "closed": 0.0, "touches": kept["touches"][: first + 1]}
-    stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a'")
+    as_before()
     again = hands.order("a")
 
     for begun, more in ((1, 1), (2, 0)):
@@ -238,7 +244,7 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
         assert len(stage.keys("a")) - before == more
         assert json.loads(file.read_text())["verdict"]["result"] == "unknown"
         assert hands.evidence(f"2.2.{begun}")["pressed_before"] == begun
-        stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a'")
+        as_before()
         again = hands.order("a")
     assert stage.taken(task)
 
