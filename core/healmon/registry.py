@@ -18,6 +18,8 @@ from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
+from healmon.world.beats import BeatFiles
+from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.files import SystemFiles
 from healmon.world.host import SystemHost
 from healmon.world.processes import Processes
@@ -58,9 +60,10 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
         p.settings.sessions,
         p.settings.tasks,
         SystemTmux(),
-        SystemTaskDatabases(),
+        SystemTaskDatabases(beats=BeatFiles(p.state_dir).all),
         p.processes,
         p.clock,
+        SystemEvidenceFiles(p.state_dir / "evidence"),
     ),
     lambda p: DatabasesHealer(p.settings.databases, SystemLocks(), p.processes, p.clock),
     lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),

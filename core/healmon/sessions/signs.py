@@ -34,7 +34,7 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True):
         version: that pack's version.
         rule: the rule's name: `claude/approval-proceed`.
         where: the part of the screen that matched: `title`, `footer`, `tail`, `terminal`.
-        text: the line that matched, as it stands there.
+        text: the line that matched, as it stands there; of `unsent` what was typed.
         question: what it asks a person, or empty.
         choices: the answers that it offers, in their order.
         seconds: seconds that the screen itself names: a tool's time limit, until the next attempt,

@@ -14,6 +14,7 @@ from healmon.sessions.signs import Choice, Sign
 from healmon.text import clean
 from healmon.world.terminal import Terminal
 
+_PROMPT: Final = re.compile(r"^[❯›>!*]\s+")
 _DURATION: Final = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)\s*([a-z]?)", re.IGNORECASE)
 QUESTION: Final = 300
 """Characters of a question at most, with what it is about."""
@@ -120,7 +121,7 @@ def sign_of(hits: Sequence[Hit], parts: Regions, speaker: Pack) -> Sign:
         version=best.pack.version,
         rule=full_name(best),
         where=best.where,
-        text=_squeezed(best.text),
+        text=_squeezed(_PROMPT.sub("", best.text) if best.rule.kind == "unsent" else best.text),
         question=question,
         choices=choices,
         seconds=_seconds(best.rule, parts),

@@ -14,7 +14,7 @@ Chords = tuple[tuple[str, ...], ...]
 """Steps of keys; the keys of one step follow each other before anything is verified."""
 Region = Literal["title", "footer", "composer", "above", "last", "tail", "screen"]
 REGIONS: Final[tuple[Region, ...]] = (
-    "title", "footer", "above", "composer", "last", "tail", "screen",
+    "title", "above", "composer", "footer", "last", "tail", "screen",
 )  # fmt: skip
 """Where patterns look, in the order in which a match is shown."""
 Mode = Literal["secret", "reading", "echo", "raw", "cooked", "unreadable"]
