@@ -16,7 +16,7 @@ from healmon.config.settings import Sessions
 from healmon.plans import Diagnosis, Finding, Verdict, pack
 from healmon.sessions import caps, outage
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
-from healmon.sessions.judging import LINE_LIMIT, Draft, draft, verdict_of
+from healmon.sessions.judging import LINE_LIMIT, Draft, draft, may_settle, verdict_of
 from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Fault, Seen, SessionSeen
@@ -177,7 +177,9 @@ class _Judge:
             # perhaps the tasks are those of another user's server
             return self._not_seen(component, facts, "no tmux server on the watched sockets")
         memory, found = self._lost(facts, memory_of(self._known, component))
-        acts = bool(found) and self._settings.on_stuck != "alert"
+        held = may_settle(component, self._known, self._settings, self._now)
+        acts = bool(found) and not held
+        facts = replace(facts, held=held) if found else facts
         return self._verdict(
             Draft(component=component, facts=facts, memory=memory, findings=found, acts=acts)
         )

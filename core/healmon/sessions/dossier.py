@@ -116,13 +116,19 @@ class Dossier:
         """Return a dossier that continues what killed healmons began on the same program."""
         ident = _UNFIT.sub("-", plan.id)[:80] or f"e{secrets.token_hex(6)}"
         mine = ev.begin(plan, order, ident, clock.read().wall)
-        left = [] if order.by_hand else await archive.open(plan, order)
-        if left:
-            last = max(left, key=lambda one: one.opened)
-            begun = max(one.begun for one in left)
-            pressed_at = max(one.last_press for one in left)
-            marks = [t for t in last.touches if t.at == pressed_at]
-            mine = replace(mine, pressed_before=begun, before=last.before, touches=tuple(marks))
+        left = await archive.open(plan, order)
+        same = [one for one in left if not order.by_hand and ev.same_tasks(one, order)]
+        if same:
+            last = max(same, key=lambda one: one.last_press)
+            begun = max(one.begun for one in same)
+            marks = [t for t in last.touches if t.at == last.last_press]
+            mine = replace(
+                mine,
+                pressed_before=begun,
+                before=last.before,
+                touches=tuple(marks),
+                tasks=last.tasks,
+            )
         made = cls(archive, hand, clock, mine)
         if left:
             await made.save()
@@ -148,6 +154,10 @@ class Dossier:
             world=ev.world_of(seen, self._clock.read().wall),
             tasks=ev.tasks_of(list(tasks)),
         )
+
+    async def announce(self, text: str) -> None:
+        """Write into the journal what begins now."""
+        await self._hand.about_to(text)
 
     async def about_to(self, work: ev.Work, text: str, step: int = 0) -> None:
         """Write a touch down, in the file and in the journal, before it happens."""

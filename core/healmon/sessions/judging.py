@@ -134,9 +134,16 @@ def _plain(
     """Return the judgement on a session without tasks, or of a dead one."""
     facts = _facts(component, case, stands, None, memory, known)
     held = facts.hands_off
-    if stands.state == "dead" and case.settings.on_stuck == "alert":
-        held = "sessions.on_stuck is alert"
+    if stands.state == "dead":
+        held = held or may_settle(component, known, case.settings, case.now)
     return Draft(component=component, facts=facts, memory=memory, held=held, subject="dead ")
+
+
+def may_settle(component: str, known: Snapshot, settings: Sessions, now: Reading) -> str:
+    """Return why the tasks of a session that is dead or gone are not settled, or empty."""
+    if settings.on_stuck == "alert":
+        return "sessions.on_stuck is alert"
+    return caps.cooling(known, component, settings, now)
 
 
 def _entered(case: Case, stands: Standing) -> Memory:
