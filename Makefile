@@ -14,7 +14,8 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast simulate check format bench-workers screenshots clean tmux
+.PHONY: help run test test-fast simulate check format bench-workers bench-sessions screenshots clean tmux
+.PHONY: test-agents
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +28,9 @@ test: $(STAMP) tmux ## set up and run every test
 
 test-fast: $(STAMP) tmux ## the tests that need no minute
 	$(PYTEST) -n $(FAST_JOBS) -m "not slow"
+
+test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
+	$(BIN)/python -m tests.agents.prepare $(CACHE)
 
 simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
 	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)
@@ -44,6 +48,9 @@ format: $(STAMP) ## put the code into its form
 
 bench-workers: $(STAMP) ## crash to ready, memory, idle cost against the peers (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.workers $(BENCH)
+
+bench-sessions: $(STAMP) tmux ## what a look at 200 sessions costs, what the judgement is worth (BENCH="cycle --quick")
+	@$(BIN)/python -m benchmarks.sessions $(BENCH)
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

@@ -31,12 +31,13 @@ class PrivateTmux:
         self.socket = str(base / f"{name}.sock")
         self._clients: list[tuple[int, int]] = []
         self._stopped: int | None = None
+        self.program = ["tmux"]
 
     def run(self, *words: str) -> str:
         env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
         env |= {"TERM": "xterm", "PS1": "$ "}
         done = subprocess.run(
-            ["tmux", "-u", "-f", "/dev/null", "-S", self.socket, *words],
+            [*self.program, "-u", "-f", "/dev/null", "-S", self.socket, *words],
             capture_output=True, timeout=20, check=False, env=env, cwd=self.base,
         )  # fmt: skip
         return (done.stdout or done.stderr).decode("utf-8", "replace").strip("\n")
@@ -71,7 +72,9 @@ class PrivateTmux:
 
     def start(self, pane: str, code: str) -> None:
         """Run a Python program in a pane's shell; return when it is in the foreground."""
-        self.type(pane, python(f"print('be' + 'gun', flush=True)\n{code}"))
+        # what it does before its loop is done when it says so
+        head, loop = code[: (at := max(code.find("\nwhile "), 0))], code[at:]
+        self.type(pane, python(f"{head}\nprint('be' + 'gun', flush=True)\n{loop}"))
         until(lambda: "\nbegun" in self.screen(pane), 15, "the program running")
 
     def attach(self, session: str, *words: str) -> None:

@@ -15,7 +15,7 @@ from healmon.clock import Clock, Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.errors import DataError, HealmonError, VetoError
 from healmon.healer import Hand
-from healmon.plans import Diagnosis, Plan, Proof, unpack
+from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.workers import breaker, budget, grants, offers, wording
@@ -247,7 +247,14 @@ class WorkersHealer:
         }
         return {name: start for name, start in starts.items() if start is not None}
 
-    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:  # noqa: ARG002 - the protocol's
+    def offer(
+        self,
+        verb: str,
+        component: str,
+        known: Snapshot,
+        now: Reading,  # noqa: ARG002 - the protocol's
+        arguments: Packed | None = None,  # noqa: ARG002 - the protocol's
+    ) -> Plan:
         """Return the plan for `restart`, `stop`, `start` or `release` of a worker.
 
         Raises:

@@ -9,16 +9,16 @@ import array
 import fcntl
 import os
 import re
+import select
 import stat
 import termios
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 _TTY: Final = re.compile(r"/dev/(?:pts/[0-9]{1,9}|ttys?[0-9]{1,9})")
-_READING: Final = frozenset({"wait_woken", "n_tty_read"})
+_READING: Final = frozenset({b"wait_woken", b"n_tty_read"})
 """Where in the kernel a process stands that waits for a line from its terminal."""
 
 
@@ -32,6 +32,7 @@ class Terminal(msgspec.Struct, frozen=True):
         foreground: the process group that keys go to, 0 when unknown.
         reading: the foreground process waits for a line from this terminal.
         unread: bytes typed that nobody has read yet.
+    writable: it takes output. Not so while Ctrl-S stops it, or while nobody draws what was written.
     """
 
     signals: bool
@@ -40,6 +41,7 @@ class Terminal(msgspec.Struct, frozen=True):
     foreground: int
     reading: bool = False
     unread: int = 0
+    writable: bool = True
 
     @property
     def secret(self) -> bool:
@@ -64,6 +66,7 @@ def look(tty: str, pid: int) -> Terminal | None:
         local = int(termios.tcgetattr(fd)[3])
         unread = array.array("i", [0])
         fcntl.ioctl(fd, termios.FIONREAD, unread)
+        writable = _takes_output(fd)
     except (OSError, termios.error):
         return None
     finally:
@@ -75,16 +78,32 @@ def look(tty: str, pid: int) -> Terminal | None:
         foreground=group,
         reading=_reads(group, tty),
         unread=unread[0],
+        writable=writable,
     )
+
+
+def _takes_output(fd: int) -> bool:
+    """Return whether a terminal has room for output; one that was stopped has none."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in poll.poll(0))
 
 
 def _foreground(pid: int) -> tuple[int, int]:
     """Return the foreground process group and the device number of a process's terminal."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         return max(int(fields[5]), 0), _device(int(fields[4]))
     except (OSError, ValueError, IndexError):
         return 0, -1
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)
 
 
 def _device(packed: int) -> int:
@@ -96,7 +115,7 @@ def _device(packed: int) -> int:
 def _reads(pid: int, tty: str) -> bool:
     """Return whether this process waits for its terminal, and not for a socket."""
     with suppress(OSError):
-        if Path(f"/proc/{pid}/wchan").read_text("ascii") not in _READING:
+        if _read(f"/proc/{pid}/wchan") not in _READING:
             return False
         if os.readlink(f"/proc/{pid}/fd/0") != tty:  # noqa: PTH115 - a link that is no path
             return False
