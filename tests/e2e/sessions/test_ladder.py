@@ -405,7 +405,7 @@ def test_an_agent_that_ended_is_started_again_as_it_said(stage, monkeypatch):
     ("kind", "text", "keys"),
     [
         ("claude", "1. Yes", ["1"]),
-        ("codex", "1. Yes, proceed", ["y"]),
+        ("codex", "1. Yes, proceed (y)", ["1"]),
         ("gemini", "1. Allow once", ["1"]),
     ],
 )
