@@ -13,6 +13,7 @@ from typing import Any
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
+from healmon.service.link import Leave, Peek
 from healmon.state import Snapshot, replay
 
 NOW = parse_utc("2026-11-23 20:47:01.000")
@@ -30,6 +31,10 @@ class ScriptedLink:
         self.answers: dict[str, Answer | Callable[[str, Packed], Answer]] = {}
         self.closed = 0
         self.sick = ""
+        self.screens: dict[str, Peek] = {}
+        """What sessions show, by pane."""
+        self.kept: dict[str, Packed] = {}
+        self.visited: list[Packed] = []
         self.sink: Callable[[ev.Recorded], None] | None = None
         self.past = past or []
         self.ids = itertools.count(self.past[-1].id + 1 if self.past else 1)
@@ -59,6 +64,19 @@ class ScriptedLink:
         self.asked.append((verb, target, arguments))
         answer = self.answers.get(verb, Answer(ok=True, text=""))
         return answer if isinstance(answer, Answer) else answer(target, arguments)
+
+    async def peek(self, facts: Packed) -> Peek:
+        """Show what a test says."""
+        return self.screens.get(str(facts.get("pane")), Peek())
+
+    async def evidence(self, name: str) -> Packed:
+        """Return what a test says was kept."""
+        return self.kept.get(name, {})
+
+    async def visit(self, facts: Packed, leave: Leave) -> str:
+        """Remember where the person wanted to go."""
+        self.visited.append(facts)
+        return "back"
 
     async def close(self) -> None:
         """Let go."""

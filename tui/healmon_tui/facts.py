@@ -48,6 +48,16 @@ class Facts:
         one = self.text(key)
         return (one,) if one else ()
 
+    def items(self, key: str) -> tuple[object, ...]:
+        """Return a list of anything."""
+        value = self._packed.get(key)
+        return tuple(cast("list[object]", value)) if isinstance(value, list | tuple) else ()
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Return a list of finite numbers; what is none among them is left out."""
+        found = (Facts({"": item}).number("") for item in self.items(key))
+        return tuple(number for number in found if number is not None)
+
     def inners(self, key: str) -> tuple[Facts, ...]:
         """Return a list of objects; what is none among them is left out."""
         value = self._packed.get(key)

