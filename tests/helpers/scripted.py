@@ -228,7 +228,8 @@ def calm_world() -> list[ev.Recorded]:
         ("claude_docs", 82, "Writing docs/guide.md"),
     ):
         story.seen(48, "sessions", f"session:{name}", "healthy", "working", state="working",
-                   quiet=3, tasks=[task], window=0, pane_index=0, pane=f"%{task}", command="claude",
+                   quiet=3, painted=0, novelty=[4, 9, 22, 31, 8, 12, 17, 40, 6, 11, 9, 13],
+                   tasks=[task], window=0, pane_index=0, pane=f"%{task}", command="claude",
                    last_line=line)  # fmt: skip
     story.seen(48, "disks", "disk:/", "healthy", "", kind="filesystem", percent=61.3, free=357e9,
                size=923e9, level="ok", inode_percent=12.0)  # fmt: skip
@@ -311,31 +312,39 @@ def _sessions(story: Story) -> None:
         story.seen(48, "sessions", f"session:{name}", status, state, state=state, quiet=quiet,
                    tasks=tasks, pane=pane, window=window, pane_index=index, **more)  # fmt: skip
 
-    seen("claude_architect", "stuck", "unhealthy", 2712, [77], at="1.0 %14", command="claude",
-         last_line="> Continue? [y/N]", rule="quiet 45 min with task 77")  # fmt: skip
+    seen("claude_architect", "stalled", "unhealthy", 2712, [77], at="1.0 %14", command="claude",
+         painted=0, novelty=[9, 14, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", version="3",
+         matched="claude/busy-footer", text="esc to interrupt", keys=[["C-c"]], limit=1800,
+         act_at=1800, last_line="✻ Sorting… (45m 12s · ↓ 10 tokens)", key="9.1.$1.1.%14.41822",
+         rule="it repaints, and nothing new for 45 min", evidence="4711.40.1")  # fmt: skip
     seen("claude_docs", "working", "healthy", 2, [82, 85], at="0.1 %11", command="claude",
+         painted=0, novelty=[4, 9, 22, 31, 8, 12, 17, 40, 6, 11, 9, 13], pack="claude",
          last_line="Writing docs/guide.md")  # fmt: skip
-    seen("claude_tests", "waiting", "warning", 960, [79], at="0.0 %12", command="claude",
-         last_line="Do you want to run this command? (approve/deny)")  # fmt: skip
-    seen("codex_review", "quiet", "healthy", 1323, [81], at="0.0 %9", command="codex",
-         last_line="reading core/healmon/state.py")  # fmt: skip
-    seen(
-        "scratch",
-        "idle",
-        "healthy",
-        8040,
-        [],
-        at="2.1 %3",
-        command="bash",
-        last_line="$",
-    )
+    seen("claude_tests", "approval", "warning", 960, [79], at="0.0 %12", command="claude",
+         painted=957, novelty=[12, 8, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", version="3",
+         matched="claude/approval-proceed", text="Do you want to proceed?",
+         question="Do you want to proceed? (make clean)", hands_off="it waits for an answer",
+         key="9.1.$1.1.%12.41900", rule="it asks for approval",
+         choices=[{"text": "1. Yes", "keys": ["1"]},
+                  {"text": "2. Yes, and always allow access to proj/", "keys": ["2"]},
+                  {"text": "3. No", "keys": ["3"]}])  # fmt: skip
+    seen("codex_review", "quiet", "healthy", 323, [81], at="0.0 %9", command="codex", painted=1,
+         novelty=[3, 9, 8, 11, 2, 5, 6, 0, 0, 0, 0, 0], limit=1800, act_at=1800, pack="codex",
+         keys=[["Escape"]], last_line="reading core/healmon/state.py")  # fmt: skip
+    seen("gemini_ideas", "retrying", "warning", 431, [84], at="0.0 %16", command="node", painted=0,
+         novelty=[2, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", matched="claude/retry",
+         text="API error · Retrying in 33s · attempt 9/10", rule="it tries again by itself",
+         last_line="API error · Retrying in 33s · attempt 9/10")  # fmt: skip
+    seen("scratch", "idle", "healthy", 0, [], at="2.1 %3", command="bash", last_line="$")
+    seen("architect", "protected", "healthy", 0, [], at="0.0 %1", command="claude",
+         hands_off="it is protected", last_line="ready")  # fmt: skip
 
     stuck = key("session:claude_architect", "stuck")
     plan = clear_plan()
     story.add(
         6,
         ev.AlertOpened(stuck, "WARNING", "session:claude_architect",
-                       "quiet for 45 min with task 77",
+                       "stuck: it repaints, and nothing new for 45 min, with task 77",
                        {"task": 77, "attempt": "1 of 3", "screen": "unchanged since 20:01:49"}),
     )  # fmt: skip
     story.add(6, ev.PlanMade(plan, NOW - 6, NOW - 6))
@@ -345,7 +354,12 @@ def _sessions(story: Story) -> None:
     waiting = key("session:claude_tests", "waiting")
     story.add(
         600,
-        ev.AlertOpened(waiting, "WARNING", "session:claude_tests", "waits for an answer, task 79"),
+        ev.AlertOpened(
+            waiting,
+            "WARNING",
+            "session:claude_tests",
+            "waits for an answer, task 79: Do you want to proceed? (make clean)",
+        ),
     )
     story.add(540, ev.AlertAcknowledged(waiting, "olga", "approving after lunch", NOW + 6_780))
 

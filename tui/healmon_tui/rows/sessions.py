@@ -46,7 +46,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
         Column("state", "STATE", 14),
         Column("quiet", "QUIET", 6, right=True, drop=1),
         Column("painted", "PAINT", 6, right=True, drop=2),
-        Column("novelty", "NEW/MIN", 12 if width >= 100 else 10, drop=3),
+        Column("novelty", "NEW/MIN", 12 if width >= 100 else 8, drop=3, last=True),
         Column("task", "TASK", 5, right=True),
         Column("pane", "PANE", 10, drop=5),
         Column("command", "CMD", 9, drop=6),
@@ -78,7 +78,7 @@ def need(scene: Scene, view: ComponentView) -> int:
         for alert in scene.alerts.get(view.name, [])
         if alert.state != "acknowledged" and alert.severity != "INFO"
     )
-    return min(found, *alarms) if found else found
+    return min([found, *alarms])
 
 
 def word_of(facts: Facts) -> str:
