@@ -63,8 +63,17 @@ def now(scene: Scene, about: Subject, cells: int, seen: Peek | None = None) -> l
         return [Line((Span(" nothing selected", "dim"),))]
     view = scene.snapshot.components.get(about.component)
     facts = _facts(scene, view, cells) if view is not None else []
-    screen = session.preview(seen, cells) if seen is not None else []
-    return [*facts, *screen, *_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
+    if view is not None and view.healer == "sessions":
+        facts += _session(view, seen or Peek(), cells)
+    return [*facts, *_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
+
+
+def _session(view: ComponentView, seen: Peek, cells: int) -> list[Line]:
+    """Return a session's screen, and what stands below it."""
+    lines = session.preview(seen, cells)
+    lines += [heading("MORE", cells)] if lines else []
+    rows = [*session.more(view), *_others(view.facts)]
+    return lines + [line for k, v in rows if v for line in labelled(k, (Span(v, "text"),), cells)]
 
 
 def past(chronicle: Chronicle, about: Subject, cells: int, upto: float | None) -> list[Line]:
@@ -124,7 +133,8 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     }.get(view.healer)
     if known is not None:
         rows += [(k, (Span(v, "text"),)) for k, v in known(scene, view, facts) if v]
-    rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
+    if view.healer != "sessions":
+        rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
     return [line for label, spans in rows for line in labelled(label, spans, cells)]
 
 

@@ -22,8 +22,7 @@ _NOTED: Final = frozenset({"before", "after", "screen_before", "screen_after", "
 
 
 def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    """Return (label, text) of everything that is known of a session."""
-    why = facts.text("why", "rule")
+    """Return (label, text) of what a person needs to know of a session first."""
     return [
         ("task", ", ".join(facts.texts("tasks"))),
         ("asks", facts.text("question")),
@@ -34,8 +33,16 @@ def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, 
         ),
         ("progress", _progress(scene, view, facts)),
         ("painted", _ago(painted_for(facts, view, scene.now))),
-        ("why", why if why != view.summary else ""),
         ("will", will(scene, view, facts)),
+    ]
+
+
+def more(view: ComponentView) -> list[tuple[str, str]]:
+    """Return (label, text) of the rest that is known of a session."""
+    facts = Facts(view.facts)
+    why = facts.text("why", "rule")
+    return [
+        ("why", why if why != view.summary else ""),
         ("read as", _read_as(facts)),
         ("line", facts.text("text")),
         ("pane", place_of(facts)),

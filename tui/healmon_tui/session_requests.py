@@ -94,7 +94,7 @@ class SessionRequests:
         def body(cells: int) -> list[Line]:
             return session.reading(Facts(view.facts), seen, cells)
 
-        self._app.open_sheet(PageSheet(f"why {short(view.name)} is {_state(view)}", body))
+        self._app.open_sheet(PageSheet(f"{short(view.name)}: why {_state(view)}", body))
 
     def replay(self, view: ComponentView) -> None:
         """Show what was kept of the newest act on it: its screen before and after."""
