@@ -63,9 +63,16 @@ def stop(state_dir: Path) -> int:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Validate the configuration and print it as understood, secrets masked; touches nothing."""
+    """Validate the configuration and print it as understood, secrets masked; touches nothing.
+
+    Detection packs of one's own are tried on the screens of their test files.
+    """
+    from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
+
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    say(show(load(source, os.environ), mask=True))
+    settings = load(source, os.environ)
+    user.tested(settings.sessions.packs)
+    say(show(settings, mask=True))
     return 0
 
 

@@ -21,6 +21,7 @@ from healmon.service import background, instance, statedir
 from healmon.service.host import Host
 from healmon.service.links import EngineLink, StoreLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.sessions.packs import user
 
 log = logging.getLogger("healmon")
 
@@ -38,6 +39,7 @@ def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     settings = load(source, os.environ)
+    user.packs_of(settings.sessions.packs)  # a pack that is wrong is told before anything starts
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
     return settings, state_dir
 

@@ -34,11 +34,12 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True):
         version: that pack's version.
         rule: the rule's name: `claude/approval-proceed`.
         where: the part of the screen that matched: `title`, `footer`, `tail`, `terminal`.
-        text: the line that matched, as it stands there.
+        text: the line that matched, as it stands there; of `unsent` what was typed.
         question: what it asks a person, or empty.
         choices: the answers that it offers, in their order.
         seconds: seconds that the screen itself names: a tool's time limit, until the next attempt,
             until a rate limit resets; None: it names none.
+        attempt: which attempt it says that it makes: `7/10`.
         cancelled: how often the screen says that a turn was cancelled.
         last_line: the last line that says anything.
         also: other rules that matched and were outranked.
@@ -53,6 +54,7 @@ class Sign(msgspec.Struct, frozen=True, kw_only=True):
     question: str = ""
     choices: tuple[Choice, ...] = ()
     seconds: float | None = None
+    attempt: str = ""
     cancelled: int = 0
     last_line: str = ""
     also: tuple[str, ...] = ()
