@@ -100,7 +100,10 @@ def reading(facts: Facts, seen: Peek, cells: int) -> list[Line]:
     done = [line for k, v in rows if v for line in labelled(k, (Span(v, "text"),), cells)]
     if seen.why:
         done += [Line(), heading("RULES", cells, extra="tried on its screen just now")]
-        done += [line for text in seen.why for line in labelled("", (Span(text, "dim"),), cells)]
+        marks: dict[str, Tone] = {glyphs.DONE: "ok", glyphs.BAD: "dim"}
+        for text in seen.why:
+            done.append(Line((Span(f" {text}", marks.get(text.strip()[:1], "text")),)))
+        return done
     return [*done, *preview(seen, cells)]
 
 

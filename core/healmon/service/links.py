@@ -16,7 +16,7 @@ from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
 from healmon.service.host import DATABASE, Host
-from healmon.service.peek import Peek, evidence, peek
+from healmon.service.peek import Peek, evidence, packs_in, peek
 from healmon.service.visits import Leave, visit
 from healmon.service.wake import knock
 from healmon.state import Snapshot, apply
@@ -32,12 +32,13 @@ RESTART_AFTER = (1.0, 5.0, 30.0)
 class _Near:
     """A healer on this very host: its sessions and its state directory are within reach."""
 
-    def __init__(self, state_dir: Path) -> None:
+    def __init__(self, state_dir: Path, packs: str) -> None:
         self._state_dir = state_dir
+        self._packs = packs
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
-        return await asyncio.to_thread(peek, facts)
+        return await asyncio.to_thread(lambda: peek(facts, packs_in(self._packs)))
 
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""
@@ -58,7 +59,7 @@ class EngineLink(_Near):
     attached = ""
 
     def __init__(self, host: Host) -> None:
-        super().__init__(host.state_dir)
+        super().__init__(host.state_dir, host.settings.sessions.packs)
         self._host = host
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -131,8 +132,8 @@ class EngineLink(_Near):
 class StoreLink(_Near):
     """Looks at another process's healer through its store, and asks it through the queue."""
 
-    def __init__(self, state_dir: Path) -> None:
-        super().__init__(state_dir)
+    def __init__(self, state_dir: Path, packs: str = "") -> None:
+        super().__init__(state_dir, packs)
         self._database = state_dir / DATABASE
         holder = instance.holder(state_dir)
         self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"

@@ -10,18 +10,20 @@ import json
 import os
 import re
 import stat
+from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast
 
 import msgspec
 
 from healmon.clock import SystemClock
-from healmon.errors import HealmonError
+from healmon.errors import ConfigError, HealmonError, ProbeError
 from healmon.plans import Packed, unpack
 from healmon.sessions.facts import SessionFacts
+from healmon.sessions.packs import Packs, bundled, explain, user
 from healmon.text import clean
 from healmon.world import visit
-from healmon.world.pane import Pane
+from healmon.world.system_processes import SystemProcesses
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import SystemTmux, Tmux
 
@@ -56,11 +58,12 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     why: tuple[str, ...] = ()
 
 
-def peek(packed: Packed, tmux: Tmux | None = None) -> Peek:
+def peek(packed: Packed, packs: Packs | None = None, tmux: Tmux | None = None) -> Peek:
     """Return how a session is now; never raises, a reason is an answer too. Blocks for seconds.
 
     Args:
         packed: the facts of the session, as the healer told them.
+        packs: who reads its screen; default: the packs that come with healmon.
         tmux: the door to tmux; default: the machine's.
     """
     now = SystemClock().read().wall
@@ -68,14 +71,23 @@ def peek(packed: Packed, tmux: Tmux | None = None) -> Peek:
         facts = unpack(packed, SessionFacts)
         if not facts.pane or not facts.key:
             return Peek(at=now, reason=f"it has no pane to look at: {facts.rule or facts.state}")
-        return _look(facts, tmux or SystemTmux(), now)
+        return _look(facts, packs or bundled(), tmux or SystemTmux(), now)
     except msgspec.ValidationError:
         return Peek(at=now, reason="these facts are another version's")
     except HealmonError as error:
         return Peek(at=now, reason=clean(str(error.args[0])))
 
 
-def _look(facts: SessionFacts, tmux: Tmux, now: float) -> Peek:
+@lru_cache(maxsize=4)
+def packs_in(folder: str) -> Packs:
+    """Return all detection packs; those of one's own are left out when they cannot be read."""
+    try:
+        return user.packs_of(folder)
+    except ConfigError:
+        return bundled()
+
+
+def _look(facts: SessionFacts, packs: Packs, tmux: Tmux, now: float) -> Peek:
     pane = visit.find(facts.socket, facts.key, tmux)
     screen = tmux.screens(pane.socket, [pane]).get(pane.id)
     if screen is None:
@@ -83,6 +95,7 @@ def _look(facts: SessionFacts, tmux: Tmux, now: float) -> Peek:
     terminal = tmux.terminal(pane)
     state = "secret" if terminal is not None and terminal.secret else facts.state
     lines, reason = shown(screen, state)
+    agent = _agent(packs, terminal) or facts.pack
     return Peek(
         lines=lines,
         at=now,
@@ -90,8 +103,19 @@ def _look(facts: SessionFacts, tmux: Tmux, now: float) -> Peek:
         painted=max(now - pane.window_activity, 0.0),
         command=clean(pane.command, limit=80),
         reason=reason,
-        why=() if reason else tuple(read_aloud(facts, screen, pane, terminal)),
+        why=() if reason else tuple(explain(packs, agent, screen, pane.title, terminal)),
     )
+
+
+def _agent(packs: Packs, terminal: Terminal | None) -> str:
+    """Return the pack of the program in the foreground, or empty."""
+    processes = SystemProcesses()
+    try:
+        leader = processes.identify(terminal.foreground) if terminal is not None else None
+        facts = None if leader is None else processes.inspect(leader)
+    except ProbeError:
+        return ""
+    return "" if facts is None else packs.agent_of(facts.command)
 
 
 def shown(screen: str, state: str) -> tuple[tuple[str, ...], str]:
@@ -104,14 +128,6 @@ def shown(screen: str, state: str) -> tuple[tuple[str, ...], str]:
         return (last,), "it asks for a secret: only its prompt is shown"
     prompt = _PROMPT.match(last)
     return ((prompt[0].rstrip(),) if prompt else ()), "a person is at it: its screen is theirs"
-
-
-def read_aloud(
-    facts: SessionFacts, screen: str, pane: Pane, terminal: Terminal | None
-) -> list[str]:
-    """Return how the detection packs read a screen, for people."""
-    del facts, screen, pane, terminal
-    return []
 
 
 def evidence(state_dir: Path, name: str) -> Packed:

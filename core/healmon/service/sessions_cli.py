@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from pathlib import Path
 
-from healmon.errors import DataError, HolderError, UsageError
+from healmon.config import locate
+from healmon.config.load import load
+from healmon.config.settings import Settings
+from healmon.errors import DataError, HolderError
 from healmon.plans import Packed, pack, unpack
 from healmon.service.commandline import override, period, say
 from healmon.service.host import DATABASE
 from healmon.service.peek import Peek, peek
 from healmon.sessions.facts import HEALER, SessionFacts
+from healmon.sessions.packs import Packs
+from healmon.sessions.packs import explain as lines_of
+from healmon.sessions.packs.explaining import saved
+from healmon.sessions.packs.user import packs_of
 from healmon.state import ComponentView, of_healer
 from healmon.store import read, stream
 from healmon.text import clean
 from healmon.units import format_duration
+from healmon.world import packfiles
 
 PREFIX = "session:"
 
@@ -37,12 +46,13 @@ def answer(state_dir: Path, args: argparse.Namespace) -> int:
         raise DataError(f"{facts.session} asks nothing; it is {facts.state}")
     if args.number is None:
         return _list(facts, json_wanted=getattr(args, "json", False))
-    if not 1 <= args.number <= len(facts.choices):
+    number: int = args.number
+    if not 1 <= number <= len(facts.choices):
         offered = "; ".join(choice.text for choice in facts.choices) or "none that can be picked"
-        raise DataError(f"{facts.session} has no answer {args.number}", remedy=f"it has: {offered}")
+        raise DataError(f"{facts.session} has no answer {number}", remedy=f"it has: {offered}")
     arguments: Packed = {
-        "number": args.number,
-        "text": facts.choices[args.number - 1].text,
+        "number": number,
+        "text": facts.choices[number - 1].text,
         "rule": facts.matched,
         "question": facts.question,
     }
@@ -102,20 +112,47 @@ def session(state_dir: Path, name: str) -> ComponentView:
 
 
 def explain(state_dir: Path, args: argparse.Namespace) -> int:
-    """Say why a session is in its state, by a fresh look at it; returns 0.
+    """Say why a session is in its state, by a fresh look, or how a saved screen is read; returns 0.
 
     Raises:
-        DataError: no such session and no such file.
-        UsageError: a file's options with a session's name.
+        DataError: no such session and no such file, or no such pack.
     """
-    if args.pack or args.title:
-        raise UsageError("--pack and --title go with a file that holds a screen")
+    wanted = getattr(args, "json", False)
+    packs = packs_of(_settings(args).sessions.packs)
+    if _is_file(args):
+        return _explain_file(packs, args, json_wanted=wanted)
     view = session(state_dir, args.target)
-    facts, seen = unpack(view.facts, SessionFacts), peek(view.facts)
-    if getattr(args, "json", False):
+    facts, seen = unpack(view.facts, SessionFacts), peek(view.facts, packs)
+    if wanted:
         say(json.dumps({"facts": pack(facts), "status": view.status, "now": pack(seen)}))
     else:
         say("\n".join(_reasons(view, facts, seen)))
+    return 0
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    return load(source, os.environ)
+
+
+def _is_file(args: argparse.Namespace) -> bool:
+    """Return whether a saved screen is meant: no session has a point or a slash in its name."""
+    named = bool(args.pack or args.title or set("./") & set(args.target))
+    return named and (Path(args.target).is_file() or bool(args.pack or args.title))
+
+
+def _explain_file(packs: Packs, args: argparse.Namespace, *, json_wanted: bool) -> int:
+    if args.pack and packs.get(args.pack) is None:
+        known = ", ".join(sorted(one.name for one in packs))
+        raise DataError(f"there is no pack {clean(args.pack)}", remedy=f"there are: {known}")
+    screen, title = saved(packfiles.screen(Path(args.target)))
+    title = args.title or title
+    if json_wanted:
+        sign = packs.read(args.pack, screen, title, None)
+        lines = lines_of(packs, args.pack, screen, title, None)
+        say(json.dumps({"sign": pack(sign), "lines": lines}))
+        return 0
+    say("\n".join(lines_of(packs, args.pack, screen, title, None)))
     return 0
 
 
