@@ -6,7 +6,7 @@ and the Nagios plugin codes). An error that reaches a person says what, where an
 
 from __future__ import annotations
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 
 class HealmonError(Exception):
@@ -122,7 +122,19 @@ class ProbeError(HealmonError):
 
 
 class RemedyError(HealmonError):
-    """A remedy's step failed; what was done before it is in the events."""
+    """A remedy's step failed; what was done before it is in the events.
+
+    Args:
+        message: what failed, in words.
+        remedy: how to mend it, in words.
+        details: the same as data, a JSON object: it is kept with the failed action.
+    """
+
+    def __init__(
+        self, message: str = "", *, remedy: str = "", details: dict[str, Any] | None = None
+    ) -> None:
+        super().__init__(message, remedy=remedy)
+        self.details = details or {}
 
 
 class VetoError(HealmonError):

@@ -163,6 +163,7 @@ class ActionFailed(_Event, frozen=True):
     action: str
     reason: str
     seconds: float
+    details: Packed = {}
 
 
 class PlanAbandoned(_Event, frozen=True):

@@ -21,6 +21,8 @@ _V = TypeVar("_V")
 AlertState = Literal["pending", "open", "acknowledged", "resolved", "stale"]
 RECENT = 50
 """How many finished actions the snapshot keeps."""
+ATTEMPTS = 100
+"""How many begun actions of each kind it keeps, those of former runs too."""
 
 
 class EngineView(msgspec.Struct, frozen=True):
@@ -85,7 +87,7 @@ class RefusalView(msgspec.Struct, frozen=True):
 
 
 class ActionView(msgspec.Struct, frozen=True):
-    """A finished action."""
+    """A finished action; `details` is what its healer made of it, packed."""
 
     component: str
     action: str
@@ -93,6 +95,20 @@ class ActionView(msgspec.Struct, frozen=True):
     outcome: str
     seconds: float
     at: float
+    details: Packed = {}
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """An action that touched the world, or may have; `ok` None: nobody knows how it ended.
+
+    What limits how often something may be done counts these: they outlive the run.
+    """
+
+    component: str
+    subject: str
+    origin: str
+    at: float
+    ok: bool | None = None
 
 
 class AlertView(msgspec.Struct, frozen=True):
@@ -116,7 +132,10 @@ class AlertView(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """Everything known at one moment. `plans` and `refusals` are keyed by component."""
+    """Everything known at one moment.
+
+    `plans` and `refusals` are keyed by component, `attempts` by action (oldest first).
+    """
 
     last_id: int = 0
     at: float = 0.0
@@ -131,6 +150,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     maintenance: dict[str, float] = {}
     recent: tuple[ActionView, ...] = ()
     tallies: dict[str, int] = {}
+    attempts: dict[str, tuple[Attempt, ...]] = {}
 
 
 def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
@@ -206,10 +226,13 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             refusal = RefusalView(plan.action, plan.subject, event.reason, at)
             return replace(s, refusals={**s.refusals, plan.component: refusal})
         case ev.ActionStarted():
-            return _on_plan(s, event.component, acting=True)
+            return _on_plan(_begun(s, event.component, at), event.component, acting=True)
         case ev.StepTaken():
             return _on_plan(s, event.component, step=event.text)
-        case ev.PlanVetoed() | ev.PlanAbandoned():
+        case ev.PlanVetoed():
+            s = _taken_back(s, event.component)
+            return replace(s, plans=_without(s.plans, event.component))
+        case ev.PlanAbandoned():
             return replace(s, plans=_without(s.plans, event.component))
         case ev.ActionVerified():
             action = ActionView(
@@ -219,6 +242,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 outcome=event.proof,
                 seconds=event.seconds,
                 at=at,
+                details=event.details,
             )
             return _finished(s, action)
         case ev.ActionFailed():
@@ -229,6 +253,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 outcome=event.reason,
                 seconds=event.seconds,
                 at=at,
+                details=event.details,
             )
             return _finished(s, action)
         case ev.AlertOpened():
@@ -323,7 +348,39 @@ def _on_plan(s: Snapshot, component: str, *, acting: bool = False, step: str = "
     return replace(s, plans={**s.plans, component: view})
 
 
+def _begun(s: Snapshot, component: str, at: float) -> Snapshot:
+    view = s.plans.get(component)
+    if view is None or view.acting:
+        return s
+    plan = view.plan
+    attempt = Attempt(component, plan.subject, plan.origin, at)
+    kept = (*s.attempts.get(plan.action, ()), attempt)[-ATTEMPTS:]
+    return replace(s, attempts={**s.attempts, plan.action: kept})
+
+
+def _taken_back(s: Snapshot, component: str) -> Snapshot:
+    """Forget the attempt that was called off before anything was done."""
+    view = s.plans.get(component)
+    if view is None or not view.acting:
+        return s
+    return _on_attempt(s, component, view.plan.action, ())
+
+
+def _on_attempt(s: Snapshot, component: str, action: str, instead: tuple[bool, ...]) -> Snapshot:
+    """Give the newest attempt on a component its end, or without one forget it."""
+    kept = s.attempts.get(action, ())
+    for i in range(len(kept) - 1, -1, -1):
+        if kept[i].component == component:
+            if kept[i].ok is not None:
+                return s
+            ended = tuple(replace(kept[i], ok=ok) for ok in instead)
+            kept = (*kept[:i], *ended, *kept[i + 1 :])
+            return replace(s, attempts={**s.attempts, action: kept})
+    return s
+
+
 def _finished(s: Snapshot, action: ActionView) -> Snapshot:
+    s = _on_attempt(s, action.component, action.action, (action.ok,))
     s = replace(
         s,
         plans=_without(s.plans, action.component),

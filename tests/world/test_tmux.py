@@ -568,8 +568,8 @@ def answer(*parts: str, nonce: str = "N0") -> bytes:
 
 @pytest.mark.parametrize("cut", range(2, 60, 7))
 def test_no_part_of_an_answer_passes_for_the_whole(cut: int) -> None:
-    numbers = ",".join(["1"] * 19)
-    whole = answer(f"P{numbers},$0,%0", "name", "title", "sh", "/dev/pts/1", "\nE", "\n")
+    numbers = ",".join(["1"] * 20)
+    whole = answer(f"P{numbers},3.2a,$0,%0", "name", "title", "sh", "/dev/pts/1", "\nE", "\n")
     assert [p.name for p in tmux_wire.read_list(whole, "N0", "s")] == ["name"]
     with pytest.raises(ProbeError):
         tmux_wire.read_list(whole[:-cut], "N0", "s")

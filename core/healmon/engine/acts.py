@@ -14,7 +14,7 @@ from healmon.clock import Clock, process_seconds
 from healmon.engine.room import Room
 from healmon.engine.stream import Stream
 from healmon.errors import RemedyError, VetoError
-from healmon.plans import Plan
+from healmon.plans import Packed, Plan
 from healmon.text import clean
 
 VETO_PAUSE = 0.25
@@ -174,7 +174,7 @@ class Acts:
             reason = clean(str(error))
             return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
         except RemedyError as error:
-            return self._failed(plan, str(error), began)
+            return self._failed(plan, str(error), began, error.details)
         except Exception as error:  # noqa: BLE001 - a remedy's crash must not end the engine
             return self._failed(plan, f"crashed: {type(error).__name__}: {error}", began)
         seconds = round(process_seconds() - began, 3)
@@ -182,9 +182,13 @@ class Acts:
             plan.id, plan.component, plan.action, proof.text, seconds, proof.message, proof.details
         )
 
-    def _failed(self, plan: Plan, reason: str, began: float) -> tuple[str, ev.Event]:
+    def _failed(
+        self, plan: Plan, reason: str, began: float, details: Packed | None = None
+    ) -> tuple[str, ev.Event]:
         reason, seconds = clean(reason), round(process_seconds() - began, 3)
-        event = ev.ActionFailed(plan.id, plan.component, plan.action, reason, seconds)
+        event = ev.ActionFailed(
+            plan.id, plan.component, plan.action, reason, seconds, details or {}
+        )
         return f"failed: {reason}", event
 
     @property

@@ -13,10 +13,14 @@ from healmon.world.taskdb import TaskId
 
 HEALER: Final = "sessions"
 ACTION: Final = "clear_stuck_session"
+ANSWER: Final = "answer_session"
+REQUEUE: Final = "requeue_task"
 State = Literal[
-    "working", "quiet", "stuck", "idle", "attached", "protected", "typing", "mode", "waiting",
-    "dead", "gone", "unknown",
+    "unknown", "gone", "dead", "protected", "human", "suspended", "secret", "approval", "question",
+    "flow_stopped", "idle", "starting", "gave_up", "unsent", "idle_with_task", "rate_limited",
+    "retrying", "tool", "working", "frozen", "quiet", "stalled",
 ]  # fmt: skip
+"""How a session stands, in the order in which the first that fits is taken (see `states`)."""
 Chords = tuple[tuple[str, ...], ...]
 """Steps of keys; the keys of one step follow each other before anything is verified."""
 
@@ -104,23 +108,80 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         size: its columns and rows.
         known: what it has shown.
         progress_at: when there last was progress.
+        by: what that progress was, in words.
         tasks_at: since when it has had tasks at every look.
+        tasks: names them and their attempts, as a hash.
         cpu: CPU seconds of its working processes at `cpu_at`, by `pid.ticks`.
+        io: the same of bytes read and written.
+        file: seconds of change and size of what its agent writes down.
+        beat_wall: wall seconds of the newest heartbeat of a task.
+        first_at: when this pane was first seen.
+        seen_at: when it was last looked at.
+        run_wall: wall seconds when the run that looked then began.
+        settled_at: until then its screen may be drawn anew (attach, resize): no line counts.
+        attached_wall: wall seconds of the newest attach that was seen.
+        hand_wall: wall seconds when a client that could type last did anything.
+        painted: the second of the newest output, and when that was first seen.
+        trickle: how many new lines came since `trickle_at`, too few to be progress.
+        minutes: new lines in each of the last minutes; the newest is minute number `minute`.
+        lines: the newest of them, for the evidence.
+        state: its state at the last look, and `since` when that began.
+        retry_at: when it was first seen to try again since the last progress.
+        reset_at: when the rate limit that `reset_by` tells of is over.
+        agreed: the trouble that looks have agreed on (see `confirm`), in `agree` looks since
+            `agree_at`, and after `samples` looks without progress.
+        trouble: the condition that is told until it is surely over.
+        stirs: looks with progress since that was last seen.
+        turns: when it lately got into trouble, or out of it.
+        planned_at: when healmon last wanted to act on it.
         lost_at: when it was first seen dead or gone.
-        failed_wall: wall seconds of the newest failed attempt that was noticed.
-        failure: what that attempt ended with, until there is progress again.
+        attempt_wall: wall seconds of the newest attempt that was noticed.
+        failure: what a failed attempt ended with, until there is progress again.
+        quarantine: why it is no place for tasks; `program` is the group that this is about.
     """
 
     key: str = ""
     size: tuple[int, int] = (0, 0)
     known: Known = Known()
     progress_at: float = 0.0
+    by: str = ""
     tasks_at: float = 0.0
+    tasks: str = ""
     cpu: dict[str, float] = {}
     cpu_at: float = 0.0
+    io: dict[str, int] = {}
+    file: tuple[float, int] = (0.0, 0)
+    beat_wall: float = 0.0
+    first_at: float = 0.0
+    seen_at: float = 0.0
+    run_wall: float = 0.0
+    settled_at: float = 0.0
+    attached_wall: float = 0.0
+    hand_wall: float = 0.0
+    painted: tuple[int, float] = (0, 0.0)
+    trickle: int = 0
+    trickle_at: float = 0.0
+    minutes: tuple[int, ...] = ()
+    minute: int = 0
+    lines: tuple[str, ...] = ()
+    state: str = ""
+    since: float = 0.0
+    retry_at: float = 0.0
+    reset_at: float = 0.0
+    reset_by: str = ""
+    agreed: str = ""
+    agree: int = 0
+    agree_at: float = 0.0
+    samples: int = 0
+    trouble: str = ""
+    stirs: int = 0
+    turns: tuple[float, ...] = ()
+    planned_at: float = 0.0
     lost_at: float = 0.0
-    failed_wall: float = 0.0
+    attempt_wall: float = 0.0
     failure: str = ""
+    quarantine: str = ""
+    program: int = 0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,12 +11,12 @@ from healmon.config.settings import Sessions, Tasks
 from healmon.errors import DataError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Plan, Proof
-from healmon.sessions import outcome
 from healmon.sessions.diagnose import diagnose, facts_of, memory_of
 from healmon.sessions.facts import HEALER, Memory
 from healmon.sessions.planning import make_plan
 from healmon.sessions.probe import Probe, Seen
 from healmon.sessions.remedy import Remedy
+from healmon.sessions.reporting import report
 from healmon.state import Snapshot, of_healer
 from healmon.world.processes import Processes
 from healmon.world.taskdb import TaskDatabases
@@ -104,7 +104,7 @@ class SessionsHealer:
 
     def report(self, known: Snapshot) -> list[str]:
         """Return the sessions' lines of the cycle report."""
-        return outcome.report(known)
+        return report(known)
 
     async def close(self) -> None:
         """Stop watching; the sessions stay as they are."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
+import msgspec
+from msgspec.structs import replace
+
 from healmon.sessions.family import Family
 from healmon.text import clean
 from healmon.world.pane import Pane
@@ -18,6 +21,34 @@ Behind = tuple[Pane, Terminal | None, Family | None]
 NAME_LIMIT: Final = 200
 
 
+class Spread(msgspec.Struct, frozen=True):
+    """All sessions, and the tasks of each.
+
+    Attributes:
+        groups: the panes of each session.
+        working: its tasks.
+        missing: by name, the tasks of sessions that do not exist.
+    """
+
+    groups: dict[Place, list[Pane]]
+    working: dict[Place, list[Task]]
+    missing: dict[str, tuple[Task, ...]]
+
+    def watched(self, socket: str) -> set[str]:
+        """Return the ids of the panes of a socket that may work on a task."""
+        return {
+            pane.id for place in self.working if place[0] == socket for pane in self.groups[place]
+        }
+
+
+def spread(panes: Mapping[str, Sequence[Pane]], tasks: Sequence[Task]) -> Spread:
+    """Return the sessions of all sockets, and who works on which task."""
+    groups = grouped(panes)
+    inside = nested(groups)
+    groups = followed(groups, inside)
+    return Spread(groups, *shared_out(tasks, owners(groups, inside)))
+
+
 def grouped(panes: Mapping[str, Sequence[Pane]]) -> dict[Place, list[Pane]]:
     """Return the panes of each session; a pane that several sessions show is in the oldest."""
     places: dict[Place, list[Pane]] = {}
@@ -27,8 +58,69 @@ def grouped(panes: Mapping[str, Sequence[Pane]]) -> dict[Place, list[Pane]]:
     return places
 
 
-def owners(places: Mapping[Place, Sequence[Pane]]) -> dict[str, list[Place]]:
-    """Return where each name leads: to a session, or to the one whose panes it shows too."""
+def nested(places: Mapping[Place, Sequence[Pane]]) -> dict[Place, Place]:
+    """Return for each session that only shows another tmux the session that is shown there.
+
+    A client's terminal is the pane's that it runs in, so it is known which session that pane
+    shows, whatever the two are called. What cannot be told for sure is left out.
+    """
+    outer: dict[str, list[Place]] = {}
+    for place, panes in places.items():
+        if len(panes) == 1 and panes[0].command == "tmux" and panes[0].tty:
+            outer.setdefault(panes[0].tty, []).append(place)
+    found: dict[Place, set[Place]] = {}
+    for place, panes in places.items():
+        for viewer in {viewer for pane in panes for viewer in pane.viewers}:
+            for one in outer.get(viewer, []):
+                found.setdefault(one, set()).add(place)
+    shows = {one: next(iter(inside)) for one, inside in found.items() if len(inside) == 1}
+    doubtful = {one for some in outer.values() if len(some) > 1 for one in some}
+    innermost = {one: _innermost(one, shows) for one in shows if one not in doubtful}
+    return {one: inside for one, inside in innermost.items() if inside is not None}
+
+
+def _innermost(place: Place, shows: Mapping[Place, Place]) -> Place | None:
+    """Return where a chain of sessions within sessions ends; None: it goes in a circle."""
+    passed = {place}
+    while (place := shows.get(place, place)) in shows:
+        if place in passed:
+            return None
+        passed.add(place)
+    return place
+
+
+def followed(
+    places: Mapping[Place, list[Pane]], inside: Mapping[Place, Place]
+) -> dict[Place, list[Pane]]:
+    """Return the same sessions; those that are shown in another one answer to its names too."""
+    if not inside:
+        return dict(places)
+    names: dict[Place, tuple[str, ...]] = {}
+    for outer, inner in inside.items():
+        names[inner] = (*names.get(inner, ()), *_names(places[outer]))
+    return {
+        place: [
+            replace(p, aliases=tuple(dict.fromkeys((*p.aliases, *names.get(place, ())))))
+            for p in panes
+        ]
+        for place, panes in places.items()
+    }
+
+
+def _names(panes: Sequence[Pane]) -> list[str]:
+    return list(dict.fromkeys(name for pane in panes for name in (pane.name, *pane.aliases)))
+
+
+def owners(
+    places: Mapping[Place, Sequence[Pane]], inside: Mapping[Place, Place]
+) -> dict[str, list[Place]]:
+    """Return where each name leads: to a session, or to the one whose panes it shows too.
+
+    Args:
+        places: the sessions.
+        inside: which of them only show another one (see `nested`): their tasks are worked on
+            there, and keys go there.
+    """
     found: dict[str, list[Place]] = {}
     for place, panes in places.items():
         found.setdefault(panes[0].name, []).append(place)
@@ -37,7 +129,10 @@ def owners(places: Mapping[Place, Sequence[Pane]]) -> dict[str, list[Place]]:
             here = found.setdefault(alias, [])
             if all(socket != place[0] for socket, _ in here):
                 here.append(place)
-    return found
+    return {
+        name: list(dict.fromkeys(inside.get(one, one) for one in here))
+        for name, here in found.items()
+    }
 
 
 def shared_out(

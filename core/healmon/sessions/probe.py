@@ -3,29 +3,37 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
 from functools import partial
-from typing import Literal, TypeVar
+from typing import Final, Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
 from healmon.sessions import places
-from healmon.sessions.family import Family, Table, family
+from healmon.sessions.backstage import Backstage, Behind
+from healmon.sessions.captures import Captures
+from healmon.sessions.family import Family
+from healmon.sessions.packs import Packs, bundled
+from healmon.sessions.places import Spread
 from healmon.sessions.signs import Sign
 from healmon.text import clean
 from healmon.world.hands import Hands
 from healmon.world.pane import Pane
-from healmon.world.processes import Processes
+from healmon.world.processes import AgentFile, Processes
 from healmon.world.taskdb import Task, TaskDatabases
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import Tmux, TmuxAbsentError
 
 T = TypeVar("T")
-PAINTING = 3
-"""Seconds since the last output for which a program counts as painting."""
+LOOK_WITHIN: Final = 3.5
+"""Seconds after which a look waits for no tmux any more."""
+LEAST: Final = 0.5
+"""Seconds that a batch of captures has in any case."""
+NOTHING: Final = Behind()
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -36,35 +44,19 @@ class Fault(msgspec.Struct, frozen=True):
     reason: str
 
 
-class AgentFile(msgspec.Struct, frozen=True, kw_only=True):
-    """What an agent writes down about itself; all of it undocumented by its makers, so a hint.
-
-    Attributes:
-        status: the agent's own word (`busy`, `idle`, `waiting`), or empty.
-        waiting_for: what it says it waits for, or empty.
-        changed: wall seconds when any of its files last changed; 0.0 unknown.
-        size: bytes of its transcript so far.
-    """
-
-    status: str = ""
-    waiting_for: str = ""
-    changed: float = 0.0
-    size: int = 0
-
-
 class SessionSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One session in one look.
 
     Attributes:
         label: its name as part of the component, unlike that of all other sessions.
-        pane: the pane that is judged.
+        pane: the pane that is judged; in a split window its `window_activity` is its own.
         sure: it is known that the tasks are worked on in this pane.
         twins: another socket has a session of this name too.
         screen: what it shows; of all its panes, when it is not sure.
         tasks: the active tasks that name it.
         family: its processes; None when they were not looked at.
         fresh: the screen was captured in this look; False: nothing was written since the capture
-            that is shown again.
+            that is shown again (or, without tasks, it is not yet time for another one).
         agent_file: what the agent itself wrote down, when it does and that could be read.
         received: seconds since a socket of the family last received anything; None: not looked at.
         sign: what the screen says (see `signs`).
@@ -91,6 +83,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         missing: tasks by the name of a session that is on no socket that answered.
         faults: what could not be looked at.
         answered: sockets with a server that answered.
+        absent: by socket, why no server answers there.
         jumped: the host slept since the healer's look before.
     """
 
@@ -98,18 +91,25 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     missing: dict[str, tuple[Task, ...]] = {}
     faults: tuple[Fault, ...] = ()
     answered: tuple[str, ...] = ()
+    absent: dict[str, str] = {}
     jumped: bool = False
 
 
-class _Shown(msgspec.Struct, frozen=True):
-    """A socket's panes and what they show, by pane id."""
-
-    panes: tuple[Pane, ...]
-    screens: dict[str, str]
-
-
 class Probe:
-    """Looks, each socket and each task database on a thread of its own."""
+    """Looks, each socket and each task database on a thread of its own.
+
+    Two calls of tmux a socket and look, however many sessions: a list of everything, and one batch
+    of captures of those panes that may show something new.
+
+    Args:
+        settings: `[sessions]`.
+        tasks: every `[tasks.NAME]`.
+        tmux: the door to tmux.
+        taskdb: the door to task databases.
+        processes: the door to processes.
+        clock: all time.
+        packs: read screens; default: those that come with healmon.
+    """
 
     def __init__(
         self,
@@ -119,6 +119,7 @@ class Probe:
         taskdb: TaskDatabases,
         processes: Processes,
         clock: Clock,
+        packs: Packs | None = None,
     ) -> None:
         self.settings = settings
         self.tasks = {t.name: t for t in tasks}
@@ -126,7 +127,10 @@ class Probe:
         self.taskdb = taskdb
         self.processes = processes
         self.clock = clock
+        self.packs = bundled() if packs is None else packs
         self._hands: dict[str, Hands] = {}
+        self._captures = Captures()
+        self._backstage = Backstage(self.on, tmux, processes, self.packs)
 
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
@@ -150,99 +154,142 @@ class Probe:
         """Return the active tasks of one database (see `TaskDatabases.read`)."""
         return await self.on(f"tasks {source}", partial(self.taskdb.read, self.tasks[source]))
 
-    async def table(self) -> Table:
-        """Return one look at all processes."""
-        return await self.on("processes", lambda: Table(self.processes.everyone()))
-
     def close(self) -> None:
         """Let all threads end."""
         for hands in self._hands.values():
             hands.close()
         self._hands = {}
 
-    async def look(self) -> Seen:
+    async def look(self, *, fresh: bool = False) -> Seen:
         """Return everything there is to see.
+
+        Args:
+            fresh: every pane with tasks is captured, whatever its window's clock says.
 
         Raises:
             ProbeError: not one socket could be looked at.
         """
         now = self.clock.read()
-        sockets, sources = self.settings.sockets, tuple(self.tasks)
-        shown, tasks = await asyncio.gather(
-            asyncio.gather(*(_outcome(self._socket(socket)) for socket in sockets)),
-            asyncio.gather(*(_outcome(self.read(source)) for source in sources)),
+        self._captures.begin(now)
+        listed, tasks = await asyncio.gather(
+            _each(self.settings.sockets, self.panes), _each(self.tasks, self.read)
         )
-        faults = (
-            *_faults("tmux", sockets, shown),
-            *_faults("tasks", sources, tasks),
+        known = [task for some in _good(tasks).values() for task in some]
+        found = _good(listed)
+        watched = places.spread(found, known).watched
+        shown = await _each(
+            found, lambda s: self._capture(found[s], watched(s), now, all_watched=fresh)
         )
-        if sockets and all(isinstance(one, ProbeError) for one in shown):
+        answers = {s: shown[s] if s in shown else listed[s] for s in listed}
+        faults = (*_faults("tmux", answers), *_faults("tasks", tasks))
+        if answers and all(isinstance(one, ProbeError) for one in answers.values()):
             raise ProbeError("; ".join(fault.reason for fault in faults if fault.kind == "tmux"))
-        there = {s: one for s, one in zip(sockets, shown, strict=True) if isinstance(one, _Shown)}
-        known = [task for some in tasks if isinstance(some, tuple) for task in some]
-        groups = places.grouped({socket: one.panes for socket, one in there.items()})
-        working, missing = places.shared_out(known, places.owners(groups))
+        captured = _good(shown)
+        self._captures.forget_all_but(captured)
+        there = {s: self._captures.take(s, found[s], captured[s], now) for s in captured}
+        spread = places.spread(there, known)
         return Seen(
-            sessions=await self._sessions(groups, there, working, now),
-            missing=missing,
+            sessions=await self._sessions(spread, captured, now),
+            missing=spread.missing,
             faults=faults,
             answered=tuple(there),
+            absent={s: str(a) for s, a in answers.items() if isinstance(a, TmuxAbsentError)},
         )
 
-    async def _socket(self, socket: str) -> _Shown:
-        panes = await self.panes(socket)
-        screens = await self.screens(socket, panes)
-        return _Shown(tuple(pane for pane in panes if pane.id in screens), screens)
+    async def _capture(
+        self, panes: Sequence[Pane], watched: Container[str], now: Reading, *, all_watched: bool
+    ) -> dict[str, str]:
+        """Return what those panes of one socket show that may show something new."""
+        socket = panes[0].socket if panes else ""
+        due = self._captures.due(socket, panes, watched, now)
+        if all_watched:
+            due = [pane for pane in panes if pane in due or pane.id in watched]
+        if not due:
+            return {}
+        left = LOOK_WITHIN - (self.clock.read().steady - now.steady)
+        try:
+            return await asyncio.wait_for(self.screens(socket, due), max(left, LEAST))
+        except TimeoutError:
+            raise ProbeError(
+                f"tmux on socket {clean(socket, limit=200)}: it answered once and then no more"
+            ) from None
 
     async def _sessions(
-        self,
-        groups: Mapping[places.Place, Sequence[Pane]],
-        shown: Mapping[str, _Shown],
-        working: Mapping[places.Place, Sequence[Task]],
-        now: Reading,
+        self, spread: Spread, captured: Mapping[str, Container[str]], now: Reading
     ) -> tuple[SessionSeen, ...]:
-        table = await self.table() if working else None
+        tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
+        behind = await self._backstage.behind(tasked, now)
         sessions: dict[str, SessionSeen] = {}
-        names = [panes[0].name for panes in groups.values()]
-        for place, panes in groups.items():
-            tasks = tuple(working.get(place, ()))
-            looked = [await self.behind(p, table if tasks else None, now) for p in panes]
-            (pane, terminal, kin), sure = places.chosen(looked)
-            screens = [shown[p.socket].screens[p.id] for p in ([pane] if sure else panes)]
-            label = places.label_for(pane, sessions.keys())
-            sessions[label] = SessionSeen(
-                label=label,
-                pane=pane,
-                sure=sure,
-                twins=names.count(pane.name) > 1,
-                screen="\n".join(screens),
-                tasks=tasks,
-                terminal=terminal,
-                family=kin,
+        names = [panes[0].name for panes in spread.groups.values()]
+        for place, panes in spread.groups.items():
+            twins = names.count(panes[0].name) > 1
+            label = places.label_for(panes[0], sessions.keys())
+            tasks = tuple(spread.working.get(place, ()))
+            one = self._session(panes, tasks, behind, captured[place[0]])
+            sessions[label] = replace(one, label=label, twins=twins)
+        signs = {one.pane.key: one.sign for one in sessions.values()}
+        files, received = await asyncio.gather(
+            self._backstage.agent_files(behind), self._backstage.received(signs, behind, now)
+        )
+        return tuple(
+            replace(
+                one,
+                agent_file=files.get(one.pane.key),
+                received=received.get(one.pane.key),
             )
-        return tuple(sessions.values())
+            for one in sessions.values()
+        )
 
-    async def behind(self, pane: Pane, table: Table | None, now: Reading) -> places.Behind:
-        """Return a pane with its terminal and its processes; without a table neither is read."""
-        if table is None or pane.dead:
-            return pane, None, None
-        terminal = await self.terminal(pane)
-        painting = now.wall - pane.window_activity <= PAINTING
-        return pane, terminal, family(table, pane.pid, terminal, painting=painting)
+    def _session(
+        self,
+        panes: Sequence[Pane],
+        tasks: tuple[Task, ...],
+        behind: Mapping[str, Behind],
+        captured: Container[str],
+    ) -> SessionSeen:
+        looked = [(p, behind.get(p.key, NOTHING)) for p in panes]
+        (pane, terminal, kin), sure = places.chosen([(p, b.terminal, b.family) for p, b in looked])
+        agent = self.packs.agent_of((pane.command,)) if kin is None else kin.agent
+        shown = [pane] if sure else panes
+        screen = "\n".join(self._captures.screen(one) for one in shown)
+        read = partial(self.packs.read, agent, title=pane.title, terminal=terminal)
+        sign = self._captures.sign(pane, agent, terminal, read) if sure else read(screen)
+        return SessionSeen(
+            label="",
+            pane=pane,
+            sure=sure,
+            screen=screen,
+            tasks=tasks,
+            terminal=terminal,
+            family=kin,
+            fresh=any(one.id in captured for one in shown),
+            sign=sign,
+        )
 
 
-async def _outcome(call: Awaitable[T]) -> T | TmuxAbsentError | ProbeError:
-    try:
-        return await call
-    except (TmuxAbsentError, ProbeError) as error:
-        return error
+Failed = TmuxAbsentError | ProbeError
 
 
-def _faults(
-    kind: Literal["tmux", "tasks"], names: Sequence[str], answers: Sequence[object]
-) -> list[Fault]:
+async def _each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dict[str, T | Failed]:
+    """Return what a call gives for each name, or how it failed; all at the same time."""
+
+    async def outcome(name: str) -> T | Failed:
+        try:
+            return await call(name)
+        except (TmuxAbsentError, ProbeError) as error:
+            return error
+
+    names = tuple(names)
+    return dict(zip(names, await asyncio.gather(*map(outcome, names)), strict=True))
+
+
+def _good(answers: Mapping[str, T | Failed]) -> dict[str, T]:
+    return {name: one for name, one in answers.items() if not isinstance(one, Failed)}
+
+
+def _faults(kind: Literal["tmux", "tasks"], answers: Mapping[str, object]) -> list[Fault]:
     return [
         Fault(kind, name, str(answer))
-        for name, answer in zip(names, answers, strict=True)
+        for name, answer in answers.items()
         if isinstance(answer, ProbeError)
     ]

@@ -1,29 +1,74 @@
-"""When a session last got on with its work. Pure."""
+"""When a session last got on with its work, and what a look adds to what is remembered. Pure.
+
+Progress is one of these, and nothing else:
+
+    new lines      one for a job; for an agent two within a minute, or a count that moved by itself
+    CPU time, I/O  of those in the family that do not paint, from a rate on; or a new child
+    agent file     the agent wrote something down
+    heartbeat      somebody said that the task is alive
+
+What may have changed the screen or the clocks without any work (resize, attach, suspend, a clock
+that was set, looks that are missing) begins the count anew: never backwards, so never too soon.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from hashlib import blake2b
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.sessions import novelty
 from healmon.sessions.facts import Memory
-from healmon.sessions.family import Family, spent
+from healmon.sessions.family import COUNTED, Family, spent
 from healmon.sessions.novelty import Known
 from healmon.sessions.probe import SessionSeen
-from healmon.state import ActionView
+from healmon.sessions.signs import Sign
+from healmon.text import clean
 from healmon.world.taskdb import Task
 
-CPU_SHARE: Final = 0.5 / 60
+MINUTE: Final = 60.0
+CPU_SHARE: Final = 0.5 / MINUTE
 """CPU seconds per second from which silent processes count as working."""
 CPU_LEAST: Final = 0.1
 """CPU seconds below which nothing is concluded: the kernel counts in hundredths."""
+IO_SHARE: Final = 256 * 1024 / MINUTE
+"""Bytes per second from which silent processes count as working."""
+IO_LEAST: Final = 64 * 1024
 CPU_WINDOW: Final = 120.0
-"""Seconds over which CPU time is measured."""
+"""Seconds over which CPU time and I/O are measured."""
+LINES_A_MINUTE: Final = 2
+"""New lines within a minute that an agent must show: one may be a change of its decoration."""
+MINUTES: Final = 12
+KEPT_LINES: Final = 5
+SETTLE: Final = 15.0
+"""Seconds after a resize or an attach in which a screen may be drawn anew."""
+LOST: Final = 180.0
+"""Seconds without a look, at least three cycles, after which nothing is known of what went on."""
+UNKNOWN_FILE: Final = (0.0, 0)
 FUTURE: Final = 5.0
 """Seconds by which a task may seem to begin in the future before its time counts as unknown."""
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """What one look has in common for all sessions.
+
+    Attributes:
+        now: this moment.
+        jumped: the host slept, or a clock was set, since the look before.
+        run_wall: wall seconds when this run of healmon began.
+        lasting: each run is a look of its own (`--once`), so that looks agree across runs.
+        interval: seconds between two cycles.
+    """
+
+    now: Reading
+    jumped: bool = False
+    run_wall: float = 0.0
+    lasting: bool = False
+    interval: float = 60.0
 
 
 def pane_key(seen: SessionSeen) -> str:
@@ -32,82 +77,250 @@ def pane_key(seen: SessionSeen) -> str:
     return f"{seen.pane.key}.{ticks}"
 
 
-def begin(seen: SessionSeen, now: Reading, *, tasks_at: float, failed_wall: float) -> Memory:
-    """Return what is remembered of a pane at first sight; being there counts as progress."""
+def tasks_key(tasks: Collection[Task]) -> str:
+    """Return a short name for tasks and their attempts."""
+    rows = sorted(f"{t.source}\0{t.id}\0{t.token}\0{t.attempt}" for t in tasks)
+    return blake2b("\1".join(rows).encode("utf-8", "replace"), digest_size=6).hexdigest()
+
+
+def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memory:
+    """Return what is remembered of a pane at first sight; being there counts as progress.
+
+    Args:
+        seen: the session now.
+        moment: the look.
+        old: what was remembered of another pane of this session.
+    """
+    now = moment.now.steady
+    old = old or Memory()
+    activity = seen.pane.window_activity
     return Memory(
         key=pane_key(seen),
         size=(seen.pane.width, seen.pane.height),
-        known=novelty.absorb(Known(), seen.screen, now.steady),
-        progress_at=now.steady,
-        tasks_at=tasks_at,
+        known=novelty.absorb(Known(), seen.screen, now),
+        progress_at=now,
+        by="seen for the first time",
+        tasks_at=(old.tasks_at or now) if seen.tasks else 0.0,
+        tasks=tasks_key(seen.tasks),
         cpu={} if seen.family is None else seen.family.cpu,
-        cpu_at=now.steady,
-        failed_wall=failed_wall,
+        io={} if seen.family is None else seen.family.io,
+        cpu_at=now,
+        file=_file(seen),
+        beat_wall=_beat(seen.tasks),
+        first_at=now,
+        seen_at=now,
+        run_wall=moment.run_wall,
+        attached_wall=seen.pane.last_attached,
+        hand_wall=old.hand_wall,
+        painted=(activity, now - max(moment.now.wall - activity, 0.0) if activity else now),
+        minute=int(now // MINUTE),
+        turns=old.turns,
+        trouble=old.trouble,
+        attempt_wall=moment.now.wall,
     )
 
 
-def follow(
-    old: Memory, seen: SessionSeen, now: Reading, last: ActionView | None, *, jumped: bool
-) -> Memory:
-    """Return what is remembered after one more look.
-
-    Args:
-        old: what was remembered before.
-        seen: the session now.
-        now: this moment.
-        last: the newest finished attempt to clear this session.
-        jumped: the host slept since the look before.
-    """
-    tasks_at = (old.tasks_at or now.steady) if seen.tasks else 0.0
-    failed = last.at if last is not None and not last.ok else old.failed_wall
+def follow(old: Memory, seen: SessionSeen, sign: Sign, moment: Moment) -> Memory:
+    """Return what is remembered after one more look."""
+    now = moment.now
     # a terminal or process table that could not be read does not make it another pane
     same = old.key == pane_key(seen) or (seen.family is None and old.key.startswith(seen.pane.key))
-    resized = old.size != (seen.pane.width, seen.pane.height)
-    if not same or resized or jumped or old.progress_at > now.steady:
-        return begin(seen, now, tasks_at=tasks_at, failed_wall=failed)
-    memory = replace(old, tasks_at=tasks_at, lost_at=0.0)
-    if last is not None and not last.ok and last.at > old.failed_wall:
-        # our own keys have left their marks on the screen: they are no progress
-        known = novelty.absorb(old.known, seen.screen, now.steady)
-        return replace(memory, known=known, failed_wall=last.at, failure=last.outcome)
-    if novelty.novel(old.known, seen.screen, now.steady) or _works(old, seen.family, now.steady):
-        return restarted(memory, seen, now)
-    if seen.family is not None and now.steady - old.cpu_at >= CPU_WINDOW:
-        return replace(memory, cpu=seen.family.cpu, cpu_at=now.steady)
+    if not same:
+        return _handed(begin(seen, moment, old), seen, now)
+    size = (seen.pane.width, seen.pane.height)
+    missing = now.steady - old.seen_at > max(LOST, 3 * moment.interval)
+    anew = size != old.size or moment.jumped or missing or old.progress_at > now.steady
+    memory = _looked(old, seen, moment)
+    if anew:
+        settled = now.steady + SETTLE if size != old.size else old.settled_at
+        memory = replace(memory, size=size, settled_at=settled, lines=())
+        return unconfirmed(restarted(memory, seen, now, "counted anew", mends=False))
+    if seen.pane.last_attached > old.attached_wall:
+        settled = now.steady + SETTLE
+        memory = replace(memory, settled_at=settled, attached_wall=float(seen.pane.last_attached))
+    if now.steady < memory.settled_at:
+        # the screen may be drawn anew: that is neither progress nor the want of it
+        return replace(memory, known=novelty.absorb(memory.known, seen.screen, now.steady))
+    return _judged(memory, seen, sign, now)
+
+
+def _judged(memory: Memory, seen: SessionSeen, sign: Sign, now: Reading) -> Memory:
+    """Return what is remembered after a look that says something."""
+    found = novelty.novel(memory.known, seen.screen, now.steady) if seen.fresh else ()
+    counted = any(novelty.counts(memory.known, line) for line in found)
+    private = seen.terminal is not None and seen.terminal.secret
+    memory = _noted(memory, found, now, private=private)
+    if found:
+        memory = replace(memory, known=novelty.absorb(memory.known, seen.screen, now.steady))
+    agent = bool(seen.family is not None and seen.family.agent)
+    by = _by(memory, seen, found, counted=counted, agent=agent, now=now)
+    file = _file(seen) if seen.agent_file is not None else memory.file
+    memory = replace(memory, file=file, beat_wall=max(memory.beat_wall, _beat(seen.tasks)))
+    if by:
+        return restarted(memory, seen, now, by)
+    memory = replace(memory, samples=memory.samples + 1)
+    if sign.kind == "retrying" and not memory.retry_at:
+        memory = replace(memory, retry_at=now.steady)
+    if seen.family is not None and now.steady - memory.cpu_at >= CPU_WINDOW:
+        kin = seen.family
+        return replace(memory, cpu=kin.cpu, io=kin.io, cpu_at=now.steady)
     return memory
 
 
-def restarted(memory: Memory, seen: SessionSeen, now: Reading) -> Memory:
-    """Return what is remembered when there is progress right now."""
+def _by(
+    memory: Memory,
+    seen: SessionSeen,
+    found: Collection[str],
+    *,
+    counted: bool,
+    agent: bool,
+    now: Reading,
+) -> str:
+    """Return what progress there was, in words, or empty."""
+    rules = (
+        (found and not agent, "new lines"),
+        (agent and memory.trickle >= LINES_A_MINUTE, "new lines"),
+        (agent and counted, "a count that went on"),
+        (_moved_file(memory, seen), "its agent's file moved"),
+        (_beat(seen.tasks) > memory.beat_wall, "a heartbeat of its task"),
+    )
+    told = next((word for applies, word in rules if applies), "")
+    return told or _works(memory, seen.family, now.steady)
+
+
+def _noted(memory: Memory, found: Collection[str], now: Reading, *, private: bool) -> Memory:
+    """Return the memory with new lines counted: by the minute, and towards progress."""
+    minute = int(now.steady // MINUTE)
+    passed = min(max(minute - memory.minute, 0), MINUTES)
+    minutes = ((*(memory.minutes or (0,)), *(0,) * passed))[-MINUTES:]
+    minutes = (*minutes[:-1], minutes[-1] + len(found))
+    memory = replace(memory, minute=minute, minutes=minutes)
+    if not found:
+        return memory
+    over = now.steady - memory.trickle_at > MINUTE
+    shown = () if private else tuple(clean(line, limit=120) for line in found)
+    return replace(
+        memory,
+        trickle=len(found) + (0 if over else memory.trickle),
+        trickle_at=now.steady if over else memory.trickle_at,
+        lines=(*memory.lines, *shown)[-KEPT_LINES:],
+    )
+
+
+def _looked(old: Memory, seen: SessionSeen, moment: Moment) -> Memory:
+    """Return the memory of the same pane with what needs no judgement."""
+    now = moment.now
+    activity = seen.pane.window_activity
+    tasks = tasks_key(seen.tasks)
+    memory = replace(
+        old,
+        tasks_at=(old.tasks_at or now.steady) if seen.tasks else 0.0,
+        tasks=tasks,
+        since=old.since if tasks == old.tasks else now.steady,
+        seen_at=now.steady,
+        run_wall=moment.run_wall,
+        lost_at=0.0,
+        painted=old.painted if activity == old.painted[0] else (activity, now.steady),
+    )
+    if old.run_wall != moment.run_wall and not moment.lasting:
+        memory = unconfirmed(memory)
+    return _handed(memory, seen, now)
+
+
+def _handed(memory: Memory, seen: SessionSeen, now: Reading) -> Memory:
+    """Remember when somebody who could type last did anything."""
+    if not seen.pane.attached or seen.pane.client_activity > now.wall + FUTURE:
+        return memory
+    return replace(memory, hand_wall=max(memory.hand_wall, float(seen.pane.client_activity)))
+
+
+def restarted(
+    memory: Memory, seen: SessionSeen, now: Reading, by: str, *, mends: bool = True
+) -> Memory:
+    """Return what is remembered when the count begins now.
+
+    Args:
+        memory: what was remembered.
+        seen: the session now.
+        now: this moment.
+        by: why, in words.
+        mends: there was progress: what failed before is over.
+    """
+    kin = seen.family
     return replace(
         memory,
         known=novelty.absorb(memory.known, seen.screen, now.steady),
         progress_at=now.steady,
-        cpu={} if seen.family is None else seen.family.cpu,
+        by=by,
+        cpu=memory.cpu if kin is None else kin.cpu,
+        io=memory.io if kin is None else kin.io,
         cpu_at=now.steady,
-        failure="",
+        trickle=0,
+        trickle_at=0.0,
+        retry_at=0.0,
+        stirs=memory.stirs + mends,
+        agreed="",
+        agree=0,
+        agree_at=0.0,
+        samples=0,
+        failure="" if mends else memory.failure,
     )
 
 
-def _works(old: Memory, kin: Family | None, now: float) -> bool:
+def unconfirmed(memory: Memory) -> Memory:
+    """Return the memory with nothing that looks have agreed on."""
+    return replace(memory, agreed="", agree=0, agree_at=0.0, samples=0)
+
+
+def _works(old: Memory, kin: Family | None, now: float) -> str:
     if kin is None:
+        return ""
+    passed = max(now - old.cpu_at, 0.0)
+    used = spent(old.cpu, kin)
+    if used >= CPU_LEAST and used >= CPU_SHARE * passed:
+        return f"{used:.1f} s of CPU time"
+    moved = _moved(old.io, kin)
+    if moved >= IO_LEAST and moved >= IO_SHARE * passed:
+        return f"{moved // 1024} KiB read and written"
+    return "a new child" if _newcomer(old.cpu, kin) else ""
+
+
+def _moved(before: Mapping[str, int], kin: Family) -> int:
+    return sum(
+        max(count - before.get(name, 0 if before else count), 0)
+        for name, count in kin.io.items()
+        if name not in kin.painters
+    )
+
+
+def _newcomer(before: Mapping[str, float], kin: Family) -> bool:
+    """Return whether somebody is there who was not; of an agent's children only tools count."""
+    if not before or max(len(before), len(kin.cpu)) >= COUNTED or (kin.agent and not kin.tool):
         return False
-    used, passed = spent(old.cpu, kin), now - old.cpu_at
-    return used >= CPU_LEAST and used >= CPU_SHARE * passed
+    return any(name not in before and name not in kin.painters for name in kin.cpu)
+
+
+def _file(seen: SessionSeen) -> tuple[float, int]:
+    file = seen.agent_file
+    return UNKNOWN_FILE if file is None else (file.changed, file.size)
+
+
+def _moved_file(memory: Memory, seen: SessionSeen) -> bool:
+    known = seen.agent_file is not None and memory.file != UNKNOWN_FILE
+    return known and _file(seen) != memory.file
+
+
+def _beat(tasks: Collection[Task]) -> float:
+    return max((task.beat_at or 0.0 for task in tasks), default=0.0)
 
 
 def limit_for(tasks: Collection[Task], stuck_after: float) -> float:
     """Return the seconds of quiet after which a session with these tasks is stuck."""
-    return max((stuck_after, *(task.timeout for task in tasks if task.timeout is not None)))
+    chosen = [s for task in tasks for s in (task.timeout, task.stuck_after) if s is not None]
+    return max((stuck_after, *chosen))
 
 
-def overdue(tasks: Collection[Task], memory: Memory, limit: float, now: Reading) -> bool:
-    """Return whether a session is stuck on its tasks.
-
-    There was no progress for `limit` seconds, and one of the tasks is at least as old; a task that
-    does not say how old it is counts from when healmon first saw the session have tasks.
-    """
-    if now.steady - max(memory.progress_at, memory.tasks_at) < limit:
-        return False
+def old_enough(tasks: Collection[Task], limit: float, now: Reading) -> bool:
+    """Return whether one of the tasks is as old as `limit`, or does not say how old it is."""
     ages = [None if t.assigned_at is None else now.wall - t.assigned_at for t in tasks]
     return any(age is None or age < -FUTURE or age >= limit for age in ages)

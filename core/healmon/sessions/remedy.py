@@ -10,7 +10,7 @@ from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Plan, Proof, unpack
-from healmon.sessions import agents, novelty, outcome
+from healmon.sessions import novelty, outcome
 from healmon.sessions.facts import Memory, Order, Row
 from healmon.sessions.planning import REPEAT_AFTER, key_words, task_words
 from healmon.sessions.probe import Probe, Seen, SessionSeen
@@ -77,7 +77,7 @@ class Remedy:
         Raises:
             VetoError: one of them is not: somebody works after all.
         """
-        found = {Row(task.source, task.id, task.status): task for task in now}
+        found = {Row(task.source, task.id, task.status, task.token): task for task in now}
         there = [found[row] for row in order.rows if row in found]
         changed = [row.id for row in order.rows if row not in found]
         if not there or (changed and not order.by_hand):
@@ -89,9 +89,8 @@ class Remedy:
         pane, now = one.pane, self._clock.read()
         if pane.dead != order.dead:
             raise VetoError(f"its program {pane.status}" if pane.dead else "its program runs again")
-        cues = agents.read(one.screen, pane.title, one.terminal)
         # the person who asked has judged that it is stuck; the rest holds all the same
-        stands = standing(one, Memory(known=order.known), cues, self._settings, now)
+        stands = standing(one, Memory(known=order.known), self._settings, now)
         if stands.hands_off:
             raise VetoError(stands.hands_off)
         if stands.keys != order.keys:

@@ -1,28 +1,21 @@
-"""How a session stands: its state, the rule behind it, and what may be pressed there. Pure.
+"""How a session stands, and what may be pressed there. Pure.
 
-    dead ─ protected ─ attached ─ typing ─ mode ─ waiting ─ idle ─ stuck ─ working ─ quiet
-
-The first that fits is the state. Before `stuck` come the states in which a person is near or a key
-could do harm: there healmon may raise an alert and never presses anything.
+In the `CLOSED` states a person is near or a key could do harm: there healmon may raise an alert and
+never presses anything.
 """
 
 from __future__ import annotations
-
-from typing import Final
 
 import msgspec
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.sessions.agents import Cues, chords
+from healmon.sessions.agents import chords
 from healmon.sessions.facts import Chords, Memory, State
 from healmon.sessions.probe import SessionSeen
-from healmon.sessions.progress import limit_for, overdue
-from healmon.units import format_duration
-
-WORKING: Final = 120.0
-"""Seconds after progress in which a session counts as working, at most half its limit."""
-NEAR: Final = frozenset[State](("dead", "protected", "attached", "typing", "mode", "waiting"))
+from healmon.sessions.reading import sign_of
+from healmon.sessions.signs import Sign
+from healmon.sessions.states import CLOSED, KEYLESS, Case, state_of
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,97 +23,62 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         rule: why it is in this state, in words.
-        overdue: it is stuck on its tasks, whatever its state.
         keys: what would be pressed to interrupt it; none: there is nothing to interrupt.
         hands_off: why nothing may be pressed, nor its tasks settled; empty: they may.
-        left: seconds until it can be stuck; None: it is, or cannot.
+        doubt: why healmon does not act of itself, though a person may ask for it.
+        sign: what its screen says.
     """
 
     state: State
     rule: str
-    overdue: bool = False
     keys: Chords = ()
     hands_off: str = ""
-    left: float | None = None
+    doubt: str = ""
+    sign: Sign = Sign()
 
 
 def standing(
-    seen: SessionSeen, memory: Memory | None, cues: Cues, settings: Sessions, now: Reading
+    seen: SessionSeen, memory: Memory | None, settings: Sessions, now: Reading, never: str = ""
 ) -> Standing:
-    """Return how a session stands; without a memory it has no tasks."""
-    limit = limit_for(seen.tasks, settings.stuck_after)
-    late = memory is not None and bool(seen.tasks) and overdue(seen.tasks, memory, limit, now)
-    state, rule = _state(seen, memory, cues, settings, now, is_overdue=late)
-    keys, hands_off = _hands(seen, cues, settings, state, rule)
-    left = None
-    if memory is not None and state in {"working", "quiet"}:
-        left = limit - (now.steady - max(memory.progress_at, memory.tasks_at))
+    """Return how a session stands.
+
+    Args:
+        seen: the session.
+        memory: what is remembered of it; none is needed to tell what may be pressed.
+        settings: `[sessions]`.
+        now: this moment.
+        never: why it must never be touched, or empty.
+    """
+    return of_case(Case(seen, sign_of(seen), memory or Memory(), settings, now, never))
+
+
+def of_case(case: Case) -> Standing:
+    """Return how a session stands (see `standing`)."""
+    state, rule = state_of(case)
+    keys, hands_off = _hands(case, state, rule)
     return Standing(
-        state=state, rule=rule, overdue=late, keys=keys, hands_off=hands_off, left=left
-    )  # fmt: skip
-
-
-def _state(
-    seen: SessionSeen,
-    memory: Memory | None,
-    cues: Cues,
-    settings: Sessions,
-    now: Reading,
-    *,
-    is_overdue: bool,
-) -> tuple[State, str]:
-    near = _near(seen, cues, settings, now)
-    if near is not None:
-        return near
-    if memory is None:
-        return "idle", "no active task"
-    if memory.failure:
-        return "stuck", "an attempt to clear it failed"
-    limit = format_duration(limit_for(seen.tasks, settings.stuck_after))
-    if is_overdue:
-        return "stuck", f"nothing new for {limit}"
-    recent = min(WORKING, limit_for(seen.tasks, settings.stuck_after) / 2)
-    if now.steady - memory.progress_at < recent:
-        return "working", f"something new within {format_duration(recent)}"
-    return "quiet", f"nothing new, for less than {limit}"
-
-
-def _near(
-    seen: SessionSeen, cues: Cues, settings: Sessions, now: Reading
-) -> tuple[State, str] | None:
-    """Return the state of a session that is out of reach, or has a person near."""
-    pane, marker = seen.pane, settings.typing_marker
-    scrolled = pane.mode and pane.last_attached and _recent(pane.session_activity, settings, now)
-    names = {pane.name, *pane.aliases}
-    rules: tuple[tuple[object, State, str], ...] = (
-        (pane.dead, "dead", pane.status or "ended"),
-        (names.intersection(settings.protect), "protected", "it is in sessions.protect"),
-        (pane.attached, "attached", f"a person is attached ({pane.attached})"),
-        (marker and marker in seen.screen, "typing", f"it shows the typing marker {marker}"),
-        (scrolled, "mode", "a person was in its scrollback a moment ago"),
-        (cues.question and seen.tasks, "waiting", "it waits for a person's answer"),
+        state=state,
+        rule=rule,
+        keys=keys,
+        hands_off=hands_off,
+        doubt=_doubt(case) if keys else "",
+        sign=case.sign,
     )
-    return next(((state, rule) for applies, state, rule in rules if applies), None)
 
 
-def _recent(activity: int, settings: Sessions, now: Reading) -> bool:
-    return now.wall - activity < settings.quiet_client
-
-
-def _hands(
-    seen: SessionSeen, cues: Cues, settings: Sessions, state: State, rule: str
-) -> tuple[Chords, str]:
+def _hands(case: Case, state: State, rule: str) -> tuple[Chords, str]:
     """Return what would be pressed, and why nothing may be."""
-    kin, pane = seen.family, seen.pane
+    seen, kin, pane = case.seen, case.seen.family, case.seen.pane
     barred = (
-        (state in NEAR and state != "dead", rule),
+        (state in CLOSED, rule),
+        (case.never, case.never),
         (seen.twins, "another socket has a session of this name too"),
         (not seen.sure, "it has several panes: which one works on the task is unknown"),
     )
     for applies, reason in barred:
         if applies:
             return (), reason
-    if not seen.tasks or state == "dead" or cues.idle or (kin is not None and kin.prompt):
+    if not seen.tasks or state in KEYLESS:
         return (), ""  # nothing runs that could be interrupted
     unfit = (
         (pane.command == "tmux", "another tmux runs in it: its keys would go to somebody else"),
@@ -131,4 +89,14 @@ def _hands(
     for applies, reason in unfit:
         if applies:
             return (), reason
-    return chords(settings.interrupt, seen.terminal, "" if kin is None else kin.agent)
+    return chords(case.settings.interrupt, seen.terminal, "" if kin is None else kin.agent)
+
+
+def _doubt(case: Case) -> str:
+    """Return what speaks against a key that nobody asked for."""
+    file = case.seen.agent_file
+    if case.raw and case.sign.kind == "none":
+        return "no rule knows what its screen says"
+    if file is not None and file.status == "idle":
+        return "its agent writes down that it is idle, its screen says otherwise"
+    return ""

@@ -149,10 +149,12 @@ def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:
 def _action(event: ev.ActionVerified | ev.ActionFailed, at: str, number: int) -> Statement:
     if isinstance(event, ev.ActionVerified):
         status, value = "recovered", "verified"
-        details = {"summary": event.proof, "seconds": event.seconds, "facts": event.details}
+        details: Packed = {"summary": event.proof, "seconds": event.seconds, "facts": event.details}
     else:
         status, value = "error", "failed"
         details = {"summary": event.reason, "seconds": event.seconds}
+        if event.details:
+            details["facts"] = event.details
     details["plan"] = event.plan_id
     return _METRIC, (
         at, event.component, "auto_recovery", value, status, event.action, _details(details),

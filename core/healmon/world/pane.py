@@ -18,13 +18,16 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
         client_activity: when one of them last did something, 0 without any.
         session_activity: when a client last did something in the session.
         last_attached: when a client last attached, 0 for never.
-        window_activity: when a program last wrote anything into the window.
+        window_activity: when a program last wrote anything into the window; tmux has one clock for
+            all panes of a window.
         status: how a dead pane's program ended, in words.
         mode: it shows a mode (copy, clock, tree) that takes the keys.
         synchronized: keys go to all panes of the window.
         input_off: keys are dropped.
         command: what tmux thinks runs in it, for people.
         title: what the program set, for people.
+        panes: how many panes its window is split into.
+        viewers: terminals of the clients that show its session, for comparing.
     """
 
     socket: str
@@ -55,6 +58,8 @@ class Pane(msgspec.Struct, frozen=True, kw_only=True):
     tty: str = ""
     command: str = ""
     title: str = ""
+    panes: int = 1
+    viewers: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:

@@ -74,6 +74,39 @@ class Origin(msgspec.Struct, frozen=True):
     directories: tuple[str, ...] = ()
 
 
+class Work(msgspec.Struct, frozen=True):
+    """What a process has done so far, and what it waits for.
+
+    Attributes:
+        io: bytes that it read from anywhere and wrote to storage. What it wrote to its terminal
+            is not in it (a spinner would count as work), nor what it received with recv(2).
+            None: it may not be read.
+        waits: where in the kernel it waits (`do_wait`, `futex_wait_queue`), empty when it runs or
+            that may not be read.
+    """
+
+    io: int | None = None
+    waits: str = ""
+
+
+class AgentFile(msgspec.Struct, frozen=True, kw_only=True):
+    """What an agent writes down about itself; all of it undocumented by its makers, so a hint.
+
+    Attributes:
+        status: the agent's own word (`busy`, `idle`, `waiting`, `shell`), or empty.
+        waiting_for: what it says it waits for, or empty.
+        changed: wall seconds when any of its files last changed; 0.0 unknown.
+        size: bytes of its transcript so far.
+        version: the agent's own version, or empty.
+    """
+
+    status: str = ""
+    waiting_for: str = ""
+    changed: float = 0.0
+    size: int = 0
+    version: str = ""
+
+
 class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """How to start a detached process: own session, output appended to a file, no stdin.
 
@@ -130,6 +163,26 @@ class Processes(Protocol):
 
     def everyone(self, skip: Container[int] = ()) -> Iterable[ProcessFacts]:
         """Return one look at every process that can be read, but those with a pid in `skip`."""
+        ...
+
+    def work(self, identities: Iterable[Identity]) -> dict[Identity, Work]:
+        """Return what each process has done so far; those that are gone are missing."""
+        ...
+
+    def received(self, identities: Iterable[Identity]) -> dict[Identity, float]:
+        """Return the seconds since any TCP connection of each process last received anything.
+
+        Those that are gone, have no connection, or cannot be seen are missing. Never raises.
+        """
+        ...
+
+    def agent_file(self, identity: Identity, agent: str) -> AgentFile | None:
+        """Return what this process wrote down about itself; None when nothing can be believed.
+
+        Args:
+            identity: the process.
+            agent: which program it is (see `agentfiles`). Never raises.
+        """
         ...
 
     def spawn(self, launch: Launch) -> Identity:

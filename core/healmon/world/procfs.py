@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world.processes import DEAD, Identity, Origin, ProcessFacts
+from healmon.world.processes import DEAD, Identity, Origin, ProcessFacts, Work
 
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -24,6 +24,8 @@ KERNEL_THREAD = 0x00200000
 """PF_KTHREAD of the kernel's sched.h, in field 9 of `stat`."""
 ARGV_LIMIT = 1 << 18
 """Bytes of a command line that are read; a title may be megabytes long."""
+OPEN_FILES = 1024
+"""Open files of a process that are looked at."""
 ARGUMENT_SHOWN = 1_000
 """Characters of one argument that are kept for people."""
 
@@ -192,6 +194,31 @@ def argv_of(directory: int) -> list[bytes]:
     raw = read(directory, "cmdline", ARGV_LIMIT)
     # a process that rewrote its title may have filled the rest with NULs, or left out the last one
     return raw.rstrip(b"\0").split(b"\0") if raw and raw.strip(b"\0") else []
+
+
+def work_at(directory: int) -> Work:
+    """Return what a process has done so far and waits for; what may not be read stays unknown."""
+    io: int | None = None
+    waits = ""
+    with suppress(ProbeError, ValueError):
+        fields = dict(line.split(b": ", 1) for line in (read(directory, "io") or b"").splitlines())
+        if fields:
+            io = int(fields[b"rchar"]) + int(fields[b"write_bytes"])
+    with suppress(ProbeError):
+        waits = clean(read(directory, "wchan") or b"", limit=80)
+    return Work(io, "" if waits == "0" else waits)
+
+
+def open_files(directory: int) -> Iterator[tuple[str, str]]:
+    """Return number and target of the open files of a process; none that may not be seen."""
+    with suppress(OSError):
+        fd = os.open("fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+        try:
+            for number in os.listdir(fd)[:OPEN_FILES]:  # noqa: PTH208 - a descriptor is no path
+                with suppress(OSError):
+                    yield number, os.readlink(number, dir_fd=fd)
+        finally:
+            os.close(fd)
 
 
 def children_of(pid: int) -> set[int]:

@@ -11,6 +11,7 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
+from typing import NamedTuple
 
 OUTPUT_LIMIT = 1 << 26
 """Bytes of output that are read; more is a fault of whoever wrote it."""
@@ -27,8 +28,20 @@ class Finished:
     err: bytes
 
 
+class Rights(NamedTuple):
+    """A user and a group by number."""
+
+    uid: int
+    gid: int
+
+
 def run(
-    argv: Sequence[str], *, timeout: float, stdin: bytes = b"", env: Mapping[str, str] | None = None
+    argv: Sequence[str],
+    *,
+    timeout: float,
+    stdin: bytes = b"",
+    env: Mapping[str, str] | None = None,
+    rights: Rights | None = None,
 ) -> Finished:
     """Return what a program wrote once it has ended.
 
@@ -37,6 +50,7 @@ def run(
         timeout: seconds after which it is killed.
         stdin: what it can read.
         env: its environment; default: ours.
+        rights: whose rights it has; default: ours.
 
     Raises:
         TimeoutError: it did not end in time; it was killed, what it did before is unknown.
@@ -49,7 +63,16 @@ def run(
             written += os.write(into, stdin[written:])
         os.lseek(into, 0, os.SEEK_SET)
         process = subprocess.Popen(
-            list(argv), stdin=into, stdout=out, stderr=err, env=env, cwd="/", start_new_session=True
+            list(argv),
+            stdin=into,
+            stdout=out,
+            stderr=err,
+            env=env,
+            cwd="/",
+            start_new_session=True,
+            user=None if rights is None else rights.uid,
+            group=None if rights is None else rights.gid,
+            extra_groups=None if rights is None else (),
         )
         try:
             code = process.wait(timeout)

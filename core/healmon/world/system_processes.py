@@ -7,13 +7,23 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from healmon.clock import SystemClock, boot_id
 from healmon.errors import ProbeError
-from healmon.world import procfs
+from healmon.world import agentfiles, procfs, sockdiag
 from healmon.world.launching import launch as start
-from healmon.world.processes import DEAD, Ended, Identity, Launch, Origin, ProcessFacts
+from healmon.world.processes import (
+    DEAD,
+    AgentFile,
+    Ended,
+    Identity,
+    Launch,
+    Origin,
+    ProcessFacts,
+    Work,
+)
 
 ENDS_KEPT = 1024
 """How many ends of own children are remembered."""
@@ -85,6 +95,43 @@ class SystemProcesses:
                 continue
             if facts is not None:
                 yield facts
+
+    def work(self, identities: Iterable[Identity]) -> dict[Identity, Work]:
+        """Return what each process has done so far; those that are gone are missing."""
+        found: dict[Identity, Work] = {}
+        for identity in identities:
+            with suppress(ProbeError), self._pinned(identity) as directory:
+                if directory is not None:
+                    found[identity] = procfs.work_at(directory)
+        return found
+
+    def received(self, identities: Iterable[Identity]) -> dict[Identity, float]:
+        """Return the seconds since any TCP connection of each process last received anything."""
+        sockets: dict[Identity, set[int]] = {}
+        for identity in identities:
+            with suppress(ProbeError), self._pinned(identity) as directory:
+                if directory is not None:
+                    sockets[identity] = sockdiag.sockets_of(directory)
+        ages = sockdiag.last_received() if any(sockets.values()) else {}
+        least = {who: [ages[i] for i in some if i in ages] for who, some in sockets.items()}
+        return {who: min(some) for who, some in least.items() if some}
+
+    def agent_file(self, identity: Identity, agent: str) -> AgentFile | None:
+        """Return what this process wrote down about itself; None when nothing can be believed."""
+        with suppress(ProbeError), self._pinned(identity) as directory:
+            if directory is not None:
+                return agentfiles.look(directory, agent)
+        return None
+
+    @contextmanager
+    def _pinned(self, identity: Identity) -> Generator[int | None]:
+        """Give a descriptor of the directory of exactly this process; None when it is gone."""
+        if identity.boot != self._boot:
+            yield None
+            return
+        with procfs.opened(identity.pid) as directory:
+            stat = procfs.stat_of(directory) if directory is not None else None
+            yield directory if stat is not None and stat.start_ticks == identity.ticks else None
 
     def spawn(self, launch: Launch) -> Identity:
         """Start a detached process and return who it is.

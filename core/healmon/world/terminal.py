@@ -9,6 +9,7 @@ import array
 import fcntl
 import os
 import re
+import select
 import stat
 import termios
 from contextlib import suppress
@@ -32,6 +33,7 @@ class Terminal(msgspec.Struct, frozen=True):
         foreground: the process group that keys go to, 0 when unknown.
         reading: the foreground process waits for a line from this terminal.
         unread: bytes typed that nobody has read yet.
+    writable: it takes output. Not so while Ctrl-S stops it, or while nobody draws what was written.
     """
 
     signals: bool
@@ -40,6 +42,7 @@ class Terminal(msgspec.Struct, frozen=True):
     foreground: int
     reading: bool = False
     unread: int = 0
+    writable: bool = True
 
     @property
     def secret(self) -> bool:
@@ -64,6 +67,7 @@ def look(tty: str, pid: int) -> Terminal | None:
         local = int(termios.tcgetattr(fd)[3])
         unread = array.array("i", [0])
         fcntl.ioctl(fd, termios.FIONREAD, unread)
+        writable = _takes_output(fd)
     except (OSError, termios.error):
         return None
     finally:
@@ -75,7 +79,15 @@ def look(tty: str, pid: int) -> Terminal | None:
         foreground=group,
         reading=_reads(group, tty),
         unread=unread[0],
+        writable=writable,
     )
+
+
+def _takes_output(fd: int) -> bool:
+    """Return whether a terminal has room for output; one that was stopped has none."""
+    poll = select.poll()
+    poll.register(fd, select.POLLOUT)
+    return any(events & select.POLLOUT for _, events in poll.poll(0))
 
 
 def _foreground(pid: int) -> tuple[int, int]:

@@ -18,14 +18,18 @@ from typing import Final, Protocol
 from healmon.clock import Clock, SystemClock
 from healmon.errors import MissingPartError, ProbeError, RemedyError, VetoError
 from healmon.text import clean
-from healmon.world import terminal, tmux_wire
+from healmon.world import sockets, terminal, tmux_wire
 from healmon.world.pane import Pane
 from healmon.world.runner import Finished, run
+from healmon.world.sockets import shown
 from healmon.world.terminal import Terminal
 
 DEADLINE: Final = 3.0
 """Seconds that one call of tmux may take."""
 _ABSENT: Final = ("no server running", "No such file or directory", "Connection refused")
+_REFUSED: Final = (
+    "ermission denied", "not permitted", "unsafe permissions", "access not allowed",
+)  # fmt: skip
 _LEAVING: Final = ("server exited", "lost server")
 
 
@@ -36,7 +40,8 @@ class TmuxAbsentError(MissingPartError):
 class Tmux(Protocol):
     """Everything healmon does with tmux. Calls block, each with a deadline of a few seconds.
 
-    A socket is a name (`default`, as `tmux -L`) or an absolute path (as `tmux -S`).
+    A socket is a name (`default`, as `tmux -L`) or an absolute path (as `tmux -S`). The server
+    must be of version 3.2 or newer.
     """
 
     def panes(self, socket: str) -> tuple[Pane, ...]:
@@ -159,9 +164,10 @@ class SystemTmux:
         # without -u, tmux writes `_` for what the locale of the healer cannot show
         argv = [program, "-u", *where(socket), *words]
         env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
+        rights = sockets.rights_for(socket)
         for last in (False, True):
             try:
-                answer = run(argv, timeout=self._deadline, stdin=stdin, env=env)
+                answer = run(argv, timeout=self._deadline, stdin=stdin, env=env, rights=rights)
             except TimeoutError as error:
                 raise ProbeError(
                     f"tmux on {shown(socket)}: {error}",
@@ -180,10 +186,12 @@ class SystemTmux:
             return
         said = clean(answer.err.strip(), limit=300) or f"exit {answer.code}"
         if _said(answer, *_ABSENT):
-            raise TmuxAbsentError(f"no tmux server on {shown(socket)}")
+            raise TmuxAbsentError(sockets.absence(socket))
         remedy = ""
-        if _said(answer, "ermission denied", "not permitted", "unsafe permissions"):
-            remedy = "run healmon as the user that the tmux server belongs to"
+        if _said(answer, *_REFUSED):
+            if sockets.is_foreign(socket):
+                said = f"it belongs to {sockets.owner(socket) or 'somebody else'} ({said})"
+            remedy = "run healmon as the user that the tmux server belongs to, or as root"
         elif _said(answer, "protocol version"):
             remedy = "the server was started by another version of tmux: restart it"
         raise ProbeError(f"tmux on {shown(socket)}: {said}", remedy=remedy)
@@ -192,11 +200,6 @@ class SystemTmux:
 def where(socket: str) -> tuple[str, str]:
     """Return the option that names a socket to tmux."""
     return ("-S", socket) if "/" in socket else ("-L", socket)
-
-
-def shown(socket: str) -> str:
-    """Return a socket for people."""
-    return f"socket {clean(socket, limit=200)}"
 
 
 def _said(answer: Finished, *texts: str) -> bool:

@@ -20,15 +20,20 @@ from healmon.world.pane import Pane
 NAME_LIMIT: Final = 400
 """Characters of a name or title that are kept for people."""
 SCREEN_LIMIT: Final = 400_000
+OLDEST: Final = (3, 2)
+"""The oldest tmux whose answers and conditions are relied on."""
 _PANE_ID: Final = re.compile(r"%[0-9]{1,9}")
+_VERSION: Final = re.compile(r"(?:next-)?([0-9]{1,4})\.([0-9]{1,4})")
+_UNNUMBERED: Final = re.compile(r"master|openbsd-[0-9]")
+"""Versions of those who build tmux from its newest source."""
 _KEY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,18}[A-Za-z0-9])?")
 _NUMBERS: Final[tuple[str, ...]] = (
     "pid", "start_time", "session_created", "session_last_attached", "session_activity",
     "window_activity", "window_index", "window_active", "pane_index", "pane_active", "pane_pid",
     "pane_dead", "pane_dead_status", "pane_dead_signal", "pane_in_mode", "pane_input_off",
-    "pane_synchronized", "pane_width", "pane_height",
+    "pane_synchronized", "pane_width", "pane_height", "window_panes",
 )  # fmt: skip
-_IDS: Final = ("session_id", "pane_id")
+_IDS: Final = ("version", "session_id", "pane_id")
 _TEXTS: Final = ("session_name", "pane_title", "pane_current_command", "pane_tty")
 _CLIENT: Final = ("client_control_mode", "client_readonly", "client_activity", "session_id")
 _IDENTITY: Final = ".".join(
@@ -43,7 +48,7 @@ _OPEN: Final = ".".join(
 def list_words(nonce: str) -> list[str]:
     """Return the tmux command line that lists all panes and clients."""
     pane = f"P{_fields((*_NUMBERS, *_IDS))}{nonce}" + "".join(f"#{{{t}}}{nonce}" for t in _TEXTS)
-    client = f"C{_fields(_CLIENT)}{nonce}"
+    client = f"C{_fields(_CLIENT)}{nonce}#{{client_tty}}{nonce}"
     return [
         *("list-panes", "-a", "-F", pane, ";"),
         *("list-clients", "-F", client, ";"),
@@ -55,10 +60,10 @@ def read_list(answer: bytes, nonce: str, socket: str) -> tuple[Pane, ...]:
     """Return the panes of an answer to `list_words`, each once, sorted by session and place.
 
     Raises:
-        ProbeError: the answer is cut off or cannot be understood.
+        ProbeError: the answer is cut off, cannot be understood, or is that of an old tmux.
     """
     panes: list[Pane] = []
-    clients: dict[str, list[int]] = {}
+    clients: list[_Client] = []
     if not answer.rstrip(b"\n").endswith(f"E{nonce}".encode()):
         raise ProbeError("tmux broke off its answer")
     tokens = iter(answer.split(nonce.encode()))
@@ -69,9 +74,7 @@ def read_list(answer: bytes, nonce: str, socket: str) -> tuple[Pane, ...]:
             if kind == "P":
                 panes.append(_pane(socket, fields, [next(tokens) for _ in _TEXTS]))
             elif kind == "C":
-                control, readonly, activity, session = fields
-                if _number(control) == 0 and _number(readonly) == 0:
-                    clients.setdefault(session, []).append(_number(activity))
+                clients.append(_client(fields, next(tokens)))
     except (ValueError, StopIteration) as error:
         raise ProbeError("tmux answered something that cannot be understood") from error
     return _folded(panes, clients)
@@ -79,7 +82,13 @@ def read_list(answer: bytes, nonce: str, socket: str) -> tuple[Pane, ...]:
 
 def _pane(socket: str, fields: list[str], texts: list[bytes]) -> Pane:
     number: dict[str, int] = dict(zip(_NUMBERS, map(_number, fields), strict=False))
-    session_id, pane_id = fields[len(_NUMBERS) :]
+    version, session_id, pane_id = fields[len(_NUMBERS) :]
+    if not is_recent(version):
+        raise ProbeError(
+            f"tmux on socket {clean(socket, limit=200)}: version {clean(version) or 'unknown'}"
+            f" is older than {'.'.join(map(str, OLDEST))}: not watched",
+            remedy="install a newer tmux and restart its server",
+        )
     if not _PANE_ID.fullmatch(pane_id):
         raise ValueError(pane_id)
     name, title, command, tty = texts
@@ -106,10 +115,38 @@ def _pane(socket: str, fields: list[str], texts: list[bytes]) -> Pane:
         input_off=bool(number["pane_input_off"]),
         width=number["pane_width"],
         height=number["pane_height"],
+        panes=max(number["window_panes"], 1),
         tty=clean(tty, limit=NAME_LIMIT),
         command=clean(command, limit=NAME_LIMIT),
         title=clean(title, limit=NAME_LIMIT),
     )
+
+
+class _Client(msgspec.Struct, frozen=True):
+    """A client of a server; `types`: it could type, being neither read-only nor in control mode."""
+
+    session: str
+    tty: str
+    activity: int
+    types: bool
+
+
+def _client(fields: list[str], tty: bytes) -> _Client:
+    control, readonly, activity, session = fields
+    return _Client(
+        session=session,
+        tty=clean(tty, limit=NAME_LIMIT),
+        activity=_number(activity),
+        types=_number(control) == 0 and _number(readonly) == 0,
+    )
+
+
+def is_recent(version: str) -> bool:
+    """Return whether a tmux of this version (`#{version}`) can be relied on; unknown: it cannot."""
+    numbered = _VERSION.match(version)
+    if numbered is None:
+        return bool(_UNNUMBERED.match(version))
+    return (int(numbered[1]), int(numbered[2])) >= OLDEST
 
 
 def _ending(number: Mapping[str, int], fields: list[str]) -> str:
@@ -120,23 +157,29 @@ def _ending(number: Mapping[str, int], fields: list[str]) -> str:
     return "ended"
 
 
-def _folded(panes: Iterable[Pane], clients: Mapping[str, list[int]]) -> tuple[Pane, ...]:
+def _folded(panes: Iterable[Pane], clients: Iterable[_Client]) -> tuple[Pane, ...]:
     """Return each pane once, under its oldest session; the other names become aliases."""
     rows: dict[str, list[Pane]] = {}
+    there: dict[str, list[_Client]] = {}
+    for client in clients:
+        there.setdefault(client.session, []).append(client)
     for pane in panes:
         rows.setdefault(pane.id, []).append(pane)
     folded: list[Pane] = []
     for same in rows.values():
         first, *others = sorted(same, key=lambda p: _number(p.session_id[1:]))
-        active = [at for p in same for at in clients.get(p.session_id, [])]
+        # a window linked twice into one session gives two rows of that session
+        sessions = dict.fromkeys(p.session_id for p in same)
+        watching = [client for session in sessions for client in there.get(session, [])]
+        active = [client.activity for client in watching if client.types]
         folded.append(
             msgspec.structs.replace(
                 first,
-                # a window linked twice into one session gives two rows of that session
                 aliases=tuple(dict.fromkeys(p.name for p in others if p.name != first.name)),
                 active=any(p.active for p in same),
                 attached=len(active),
                 client_activity=max(active, default=0),
+                viewers=tuple(client.tty for client in watching if client.tty),
                 session_activity=max(p.session_activity for p in same),
                 last_attached=max(p.last_attached for p in same),
             )

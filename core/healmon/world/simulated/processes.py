@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import deque
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from healmon.clock import Clock
 from healmon.errors import SpawnError
 from healmon.text import clean
-from healmon.world.processes import Ended, Identity, Launch, Origin, ProcessFacts
+from healmon.world.processes import AgentFile, Ended, Identity, Launch, Origin, ProcessFacts, Work
 
 HEALER_PID = 100
 """The pid of the healer itself in this world: the parent of what it spawns."""
@@ -72,6 +72,9 @@ class SimulatedProcesses:
         signals: every signal that reached somebody, in order.
         reapers: pids of those that inherit what those below them leave behind.
         reports: are told of every end, once it has happened.
+        works: what a process has done so far; default: nothing.
+        receipts: the steady second at which a process last received anything.
+        agent_files: what an agent wrote down, with the name of the agent.
     """
 
     def __init__(self, clock: Clock, boot: str = "simulated-boot") -> None:
@@ -80,6 +83,9 @@ class SimulatedProcesses:
         self.signals: list[tuple[Identity, int]] = []
         self.reapers: set[int] = set()
         self.reports: list[Callable[[ProcessFacts, Ended], None]] = []
+        self.works: dict[Identity, Work] = {}
+        self.receipts: dict[Identity, float] = {}
+        self.agent_files: dict[Identity, tuple[str, AgentFile]] = {}
         self._clock = clock
         self._boot = boot
         self._world: dict[int, _Process] = {}
@@ -252,6 +258,24 @@ class SimulatedProcesses:
         for pid, process in sorted(self._world.items()):
             if pid not in skip:
                 yield self._look(process)
+
+    def work(self, identities: Iterable[Identity]) -> dict[Identity, Work]:
+        """Return what each process has done so far; those that are gone are missing."""
+        self.settle()
+        return {who: self.works.get(who, Work(0)) for who in identities if self._find(who)}
+
+    def received(self, identities: Iterable[Identity]) -> dict[Identity, float]:
+        """Return the seconds since any TCP connection of each process last received anything."""
+        self.settle()
+        now = self._clock.read().steady
+        there = [who for who in identities if who in self.receipts and self._find(who)]
+        return {who: now - self.receipts[who] for who in there}
+
+    def agent_file(self, identity: Identity, agent: str) -> AgentFile | None:
+        """Return what this process wrote down about itself; None when nothing can be believed."""
+        self.settle()
+        name, file = self.agent_files.get(identity, ("", None))
+        return file if name == agent and self._find(identity) else None
 
     def spawn(self, launch: Launch) -> Identity:
         """Start a process that behaves as `behave` says, in a session of its own.

@@ -1,0 +1,67 @@
+"""What the newest attempt on a session left behind. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from msgspec.structs import replace
+
+from healmon.clock import Reading
+from healmon.sessions import novelty, verdict
+from healmon.sessions.facts import ACTION, Memory
+from healmon.sessions.probe import SessionSeen
+from healmon.state import ActionView, Snapshot
+
+_HELD: Final = re.compile(r"\b(?:ignored|frozen|swallowed)\b")
+
+
+def last_attempt(known: Snapshot, component: str) -> ActionView | None:
+    """Return the newest finished attempt to clear a session in this run."""
+    mine = (a for a in reversed(known.recent) if a.component == component)
+    return next((action for action in mine if action.action == ACTION), None)
+
+
+def evidence_of(known: Snapshot, component: str) -> str:
+    """Return the id of the newest stored evidence of a session in this run, or empty."""
+    for action in reversed(known.recent):
+        found = verdict.of(action) if action.component == component else None
+        if found is not None and found.evidence:
+            return found.evidence
+    return ""
+
+
+def noticed(memory: Memory, last: ActionView | None, seen: SessionSeen, now: Reading) -> Memory:
+    """Return the memory with the newest attempt in it, if it was not noticed before."""
+    if last is None or last.at <= memory.attempt_wall:
+        return memory
+    memory = replace(
+        memory, attempt_wall=last.at, turns=(), agreed="", agree=0, agree_at=0.0, samples=0
+    )
+    if last.ok:
+        return replace(memory, failure="", quarantine="", program=0)
+    # our own keys have left their marks on the screen: they are no progress
+    known = novelty.absorb(memory.known, seen.screen, now.steady)
+    memory = replace(memory, known=known, failure=last.outcome)
+    return _quarantined(memory, last, seen)
+
+
+def _quarantined(memory: Memory, last: ActionView, seen: SessionSeen) -> Memory:
+    told = verdict.of(last)
+    held = not told.let_go if told is not None else _HELD.search(last.outcome) is not None
+    if not held:
+        return memory
+    program = 0 if seen.terminal is None else seen.terminal.foreground
+    return replace(memory, quarantine=last.outcome, program=program)
+
+
+def released(memory: Memory, seen: SessionSeen) -> Memory:
+    """Return the memory without its quarantine once another program is in the foreground."""
+    now = 0 if seen.terminal is None else seen.terminal.foreground
+    if not memory.quarantine or not now:
+        return memory
+    if not memory.program:
+        return replace(memory, program=now)
+    if now == memory.program:
+        return memory
+    return replace(memory, quarantine="", program=0, failure="")

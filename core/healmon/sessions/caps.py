@@ -1,0 +1,86 @@
+"""How often healmon may act: caps, cool-down, breaker, one at a time. Pure.
+
+All of it counts the attempts that the snapshot keeps (`Snapshot.attempts`), so that it holds across
+restarts. What was begun and never ended counts as not cleared. The tasks of a session that has
+ended, or that is quarantined, are settled whatever was done before: nothing is pressed there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from healmon.clock import Reading
+from healmon.config.settings import Sessions
+from healmon.sessions.facts import ACTION
+from healmon.state import Attempt, Snapshot
+from healmon.units import format_duration
+
+HOUR: Final = 3600.0
+SESSION_WINDOW: Final = 6 * HOUR
+BREAKER: Final = 2
+"""Attempts in a row that cleared nothing, after which the breaker is open."""
+BREAKER_OPEN: Final = 6 * HOUR
+"""Seconds until it lets one more attempt pass."""
+FREE: Final = ("gone ", "dead ", "quarantined ")
+"""How the subject of a plan begins that settles tasks and is not counted."""
+
+
+def free(subject: str) -> bool:
+    """Return whether a plan with this subject is held by nothing and counts for nothing."""
+    return subject.startswith(FREE)
+
+
+def attempts(known: Snapshot) -> list[Attempt]:
+    """Return the attempts to clear sessions that count, oldest first."""
+    return [a for a in known.attempts.get(ACTION, ()) if not free(a.subject)]
+
+
+def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
+    """Return why a session may not be acted on now, or empty."""
+    done = attempts(known)
+    mine = [a for a in done if a.component == component]
+    return (
+        breaker(mine, now)
+        or _cooling(mine, settings.cooldown, now)
+        or _capped(mine, SESSION_WINDOW, settings.acts_per_session, now, "on this session")
+        or _capped(done, HOUR, settings.acts_per_hour, now, "on all sessions")
+    )
+
+
+def breaker(mine: Sequence[Attempt], now: Reading) -> str:
+    """Return why the breaker of a session is open, or empty."""
+    row = 0
+    for attempt in reversed(mine):
+        if attempt.ok:
+            break
+        row += 1
+    left = BREAKER_OPEN - _age(mine[-1], now) if mine else 0.0
+    if row < BREAKER or left <= 0:
+        return ""
+    return f"{row} attempts in a row cleared nothing: the next one in {format_duration(left)}"
+
+
+def _cooling(mine: Sequence[Attempt], cooldown: float, now: Reading) -> str:
+    left = cooldown - _age(mine[-1], now) if mine else 0.0
+    return f"cool-down for another {format_duration(left)}" if left > 0 else ""
+
+
+def _capped(done: Collection[Attempt], window: float, most: int, now: Reading, where: str) -> str:
+    ours = [a for a in done if a.origin == "healmon" and _age(a, now) < window]
+    if len(ours) < most:
+        return ""
+    return f"{len(ours)} acts {where} within {format_duration(window)}: no more for now"
+
+
+def _age(attempt: Attempt, now: Reading) -> float:
+    # an attempt of the future means that the clock was set back: it counts as made now
+    return max(now.wall - attempt.at, 0.0)
+
+
+def busy(known: Snapshot) -> str:
+    """Return the session that is being acted on, or empty."""
+    for component, view in known.plans.items():
+        if view.plan.action == ACTION and not free(view.plan.subject):
+            return component
+    return ""

@@ -1,0 +1,190 @@
+"""Which panes must be captured again, and what is kept of those that need not.
+
+tmux has a clock for each window that moves with whatever a program writes there. As long as it
+stands still the screen is the one that was captured last, and most screens of most sessions stand
+still. The clock counts whole seconds: a capture from the second in which it moved last may be a
+moment too old, so the pane is captured once more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from healmon.clock import Reading, gap
+from healmon.sessions.signs import Sign
+from healmon.world.pane import Pane
+from healmon.world.terminal import Terminal
+
+SETTLED: Final = 2.0
+"""Seconds after which a clock of whole seconds surely has moved on."""
+IDLE_EVERY: Final = 30.0
+"""Seconds between two captures of a pane without tasks, which nobody acts on."""
+
+
+class Kept(msgspec.Struct, frozen=True, kw_only=True):
+    """What is kept of a pane.
+
+    Attributes:
+        key: who it is.
+        screen: what it shows.
+        activity: its window's clock when that was captured, in whole wall seconds.
+        size: its columns and rows then.
+        title: its title at the newest look.
+        wall: wall seconds right before the window's clock was read.
+        steady: steady seconds likewise.
+        drawn: wall seconds since which screen and title are the same, as far as is known.
+        sign: what the screen said when it was last read, and `read` from what else beside it; None:
+            it says something else by now.
+    """
+
+    key: str
+    screen: str
+    activity: int
+    size: tuple[int, int]
+    title: str
+    wall: float
+    steady: float
+    drawn: float
+    sign: Sign | None = None
+    read: tuple[str, str, Terminal | None] | None = None
+
+
+class Captures:
+    """What is kept of all panes of all sockets between two looks."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, dict[str, Kept]] = {}
+        self._last: Reading | None = None
+
+    def begin(self, now: Reading) -> None:
+        """Begin a look; after a sleep or a step of the clock nothing that was kept is believed."""
+        if self._last is not None and (gap(self._last, now) or now.wall < self._last.wall):
+            self._kept = {}
+        self._last = now
+
+    def due(
+        self, socket: str, panes: Sequence[Pane], watched: Container[str], now: Reading
+    ) -> list[Pane]:
+        """Return which panes of a socket must be captured.
+
+        `watched` are the ids of those with tasks.
+        """
+        kept = self._kept.get(socket, {})
+        return [
+            pane
+            for pane in panes
+            if is_due(
+                pane,
+                kept.get(pane.id),
+                now,
+                watched=pane.id in watched or is_asking(kept.get(pane.id)),
+            )
+        ]
+
+    def take(
+        self, socket: str, panes: Sequence[Pane], screens: Mapping[str, str], now: Reading
+    ) -> list[Pane]:
+        """Keep what was captured; return the panes that are known, each with its own clock."""
+        self._kept[socket] = renewed(panes, self._kept.get(socket, {}), screens, now)
+        kept = self._kept[socket]
+        return [own_clock(pane, kept[pane.id]) for pane in panes if pane.id in kept]
+
+    def screen(self, pane: Pane) -> str:
+        """Return what a pane shows."""
+        return self._kept[pane.socket][pane.id].screen
+
+    def sign(
+        self, pane: Pane, agent: str, terminal: Terminal | None, read: Callable[[str], Sign]
+    ) -> Sign:
+        """Return what a pane's screen says, read again only when something is new."""
+        kept = self._kept[pane.socket][pane.id]
+        how = (agent, pane.title, terminal)
+        if kept.sign is not None and kept.read == how:
+            return kept.sign
+        sign = read(kept.screen)
+        self._kept[pane.socket][pane.id] = replace(kept, sign=sign, read=how)
+        return sign
+
+    def forget_all_but(self, sockets: Container[str]) -> None:
+        """Keep nothing of all other sockets: they did not answer."""
+        self._kept = {socket: kept for socket, kept in self._kept.items() if socket in sockets}
+
+
+def is_due(pane: Pane, kept: Kept | None, now: Reading, *, watched: bool) -> bool:
+    """Return whether a pane must be captured.
+
+    Args:
+        pane: as it is now.
+        kept: what is kept of it.
+        now: right before the pane's clock was read.
+        watched: it has tasks, or a question is open there.
+    """
+    if kept is None or kept.key != pane.key or kept.size != (pane.width, pane.height):
+        return True
+    moved = kept.activity != pane.window_activity
+    if watched:
+        return moved or kept.wall - kept.activity < SETTLED
+    return moved and now.steady - kept.steady >= IDLE_EVERY
+
+
+def is_asking(kept: Kept | None) -> bool:
+    """Return whether a pane was asking a person something when it was last read."""
+    return kept is not None and kept.sign is not None and bool(kept.sign.question)
+
+
+def renewed(
+    panes: Sequence[Pane],
+    before: Mapping[str, Kept],
+    screens: Mapping[str, str],
+    now: Reading,
+) -> dict[str, Kept]:
+    """Return what is kept of the panes of one socket after a look, by pane id.
+
+    Args:
+        panes: all that are there.
+        before: what was kept of them.
+        screens: those that were captured; one that is neither here nor kept is left out.
+        now: right before the panes' clocks were read.
+    """
+    found: dict[str, Kept] = {}
+    for pane in panes:
+        old = before.get(pane.id)
+        old = old if old is not None and old.key == pane.key else None
+        if pane.id in screens:
+            found[pane.id] = _captured(pane, old, screens[pane.id], now)
+        elif old is not None:
+            drawn = old.drawn if old.title == pane.title else now.wall
+            found[pane.id] = replace(old, title=pane.title, drawn=drawn)
+    return found
+
+
+def _captured(pane: Pane, old: Kept | None, screen: str, now: Reading) -> Kept:
+    same = old is not None and old.screen == screen and old.title == pane.title
+    drawn = float(pane.window_activity) if old is None else old.drawn if same else now.wall
+    return Kept(
+        key=pane.key,
+        screen=screen,
+        activity=pane.window_activity,
+        size=(pane.width, pane.height),
+        title=pane.title,
+        wall=now.wall,
+        steady=now.steady,
+        drawn=drawn,
+        sign=None if old is None else old.sign,
+        read=old.read if old is not None and old.screen == screen else None,
+    )
+
+
+def own_clock(pane: Pane, kept: Kept) -> Pane:
+    """Return a pane with the clock of its own screen.
+
+    The window's clock also moves for the neighbours of a split window, so there it is only an
+    upper bound: what was seen to change counts.
+    """
+    if pane.panes == 1:
+        return pane
+    return replace(pane, window_activity=min(pane.window_activity, int(kept.drawn)))

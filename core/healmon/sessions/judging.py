@@ -1,0 +1,295 @@
+"""One session, judged by itself: memory, state, trouble, and what holds healmon back. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec.structs import replace
+
+from healmon.clock import Reading
+from healmon.config.settings import Sessions
+from healmon.plans import Finding, Packed, Plan, Verdict, pack
+from healmon.sessions import aftermath, caps, confirm, findings, outage
+from healmon.sessions.facts import Memory, Row, SessionFacts, State
+from healmon.sessions.outage import Suspect
+from healmon.sessions.planning import make_plan, minutes
+from healmon.sessions.probe import SessionSeen
+from healmon.sessions.progress import Moment, begin, follow, restarted
+from healmon.sessions.proving import proof_of
+from healmon.sessions.reading import sign_of
+from healmon.sessions.recall import memory_of, never
+from healmon.sessions.signs import Choice, Sign
+from healmon.sessions.standing import Standing, of_case
+from healmon.sessions.states import PAUSED, Case
+from healmon.sessions.troubles import Trouble, trouble_of
+from healmon.state import Snapshot
+from healmon.text import clean
+
+LINE_LIMIT: Final = 160
+SOON: Final = 60.0
+"""Seconds before a limit from which on the next look is asked for in time."""
+PRIVATE: Final = frozenset[State](("human", "secret"))
+"""States in which nothing of a screen is shown or kept but its prompt."""
+SEND: Final = Choice("press Enter: send what stands in the composer", ("Enter",))
+OUTAGE: Final = "too many sessions stand still together: an outage"
+
+
+class Draft(msgspec.Struct, frozen=True, kw_only=True):
+    """The judgement on one session before the others are heard.
+
+    Attributes:
+        acts: healmon acts on it, unless it is held.
+        held: why it does not although it is time.
+        look_in: seconds until the next look is wanted.
+        suspect: what it adds to an outage.
+        subject: what a plan would be bound to.
+        proof: what is known, for the evidence.
+    """
+
+    component: str
+    facts: SessionFacts
+    memory: Memory | None = None
+    findings: tuple[Finding, ...] = ()
+    trouble: Trouble | None = None
+    acts: bool = False
+    held: str = ""
+    look_in: float | None = None
+    suspect: Suspect | None = None
+    subject: str = ""
+    proof: Packed = {}
+
+    def barred(self, why: str) -> Draft:
+        """Return the same, held back."""
+        return replace(self, acts=False, held=why, facts=replace(self.facts, held=why))
+
+    def planned(self, now: Reading) -> Draft:
+        """Return the same, whose turn it is."""
+        if self.memory is None:
+            return self
+        return replace(self, memory=replace(self.memory, planned_at=now.steady))
+
+    def braked(self, known: Snapshot, *, told: bool) -> Draft:
+        """Return the same in an outage: it agrees anew on being stuck once that is over."""
+        held = self.barred(OUTAGE) if self.trouble is not None and self.trouble.due else self
+        found = self.findings
+        if told:
+            found = findings.of_outage(known, self.component, found)
+        memory = None if self.memory is None else replace(self.memory, agree=0, samples=0)
+        return replace(held, memory=memory, findings=found)
+
+
+def draft(
+    component: str, seen: SessionSeen, known: Snapshot, settings: Sessions, moment: Moment
+) -> Draft:
+    """Return the judgement on a session that is there."""
+    now, sign = moment.now, sign_of(seen)
+    memory = remember(component, seen, sign, known, moment)
+    case = Case(seen, sign, memory or Memory(), settings, now, never(known, component))
+    stands = of_case(case)
+    if memory is not None and memory.state in PAUSED and stands.state not in PAUSED:
+        memory = restarted(memory, seen, now, "a person was here", mends=False)
+        case = _with(case, memory)
+        stands = of_case(case)
+    if memory is None or seen.pane.dead:
+        return _plain(component, case, stands, memory, known)
+    memory = _entered(case, stands)
+    case = _with(case, memory)
+    trouble = trouble_of(case, stands.state)
+    memory = _agreed(case, stands, trouble)
+    case = _with(case, memory)
+    return _drafted(component, case, stands, trouble, known)
+
+
+def _with(case: Case, memory: Memory) -> Case:
+    """Return the same case with another memory."""
+    return Case(case.seen, case.sign, memory, case.settings, case.now, case.never)
+
+
+def remember(
+    component: str, seen: SessionSeen, sign: Sign, known: Snapshot, moment: Moment
+) -> Memory | None:
+    """Return the memory of a session with tasks, or of one that could not be cleared."""
+    old, last = memory_of(known, component), aftermath.last_attempt(known, component)
+    if old is not None:
+        old = aftermath.noticed(old, last, seen, moment.now)
+    if not seen.tasks and (old is None or not (old.failure or old.quarantine)):
+        return None
+    if old is None or not old.progress_at:
+        return begin(seen, moment)
+    if seen.pane.dead:
+        return old
+    return aftermath.released(follow(old, seen, sign, moment), seen)
+
+
+def _plain(
+    component: str, case: Case, stands: Standing, memory: Memory | None, known: Snapshot
+) -> Draft:
+    """Return the judgement on a session without tasks, or of a dead one."""
+    facts = _facts(component, case, stands, None, memory, known)
+    held = facts.hands_off
+    if stands.state == "dead" and case.settings.on_stuck == "alert":
+        held = "sessions.on_stuck is alert"
+    return Draft(component=component, facts=facts, memory=memory, held=held, subject="dead ")
+
+
+def _entered(case: Case, stands: Standing) -> Memory:
+    """Return the memory with this look's state in it."""
+    memory, sign, now = case.memory, case.sign, case.now
+    window = confirm.window_for(case.warn)
+    memory = confirm.entered(memory, stands.state, now, window)
+    if stands.state != "rate_limited":
+        return replace(memory, reset_at=0.0, reset_by="") if memory.reset_at else memory
+    text = clean(sign.text, limit=LINE_LIMIT)
+    if sign.seconds is None or (text == memory.reset_by and memory.reset_at):
+        return memory
+    return replace(memory, reset_at=now.steady + max(sign.seconds, 0.0), reset_by=text)
+
+
+def _agreed(case: Case, stands: Standing, trouble: Trouble | None) -> Memory:
+    """Return the memory with what this look agrees on, and what is still told."""
+    word = trouble.state if trouble is not None and trouble.act else ""
+    memory = confirm.agreed(case.memory, word, case.now)
+    told = trouble.condition if trouble is not None and trouble.told else ""
+    # what a person must end is over as soon as that person did
+    lasting = told if told in {"stuck", "retrying"} else ""
+    return confirm.lingers(memory, lasting, stands.state)
+
+
+def _drafted(
+    component: str, case: Case, stands: Standing, trouble: Trouble | None, known: Snapshot
+) -> Draft:
+    memory = case.memory
+    flaps = confirm.flapping(memory)
+    due = trouble is not None and trouble.due
+    facts = _facts(component, case, stands, trouble, memory, known)
+    subject = f"{'quarantined ' if memory.quarantine else ''}{facts.key}"
+    held = _held(component, case, stands, known, free=caps.free(subject)) if due else ""
+    if trouble is not None and trouble.told and not trouble.act:
+        held = trouble.why_not
+    facts = replace(facts, held=held)
+    return Draft(
+        component=component,
+        facts=facts,
+        memory=memory,
+        findings=findings.told(facts, memory, trouble, flaps=flaps),
+        trouble=trouble,
+        acts=due and not held,
+        held=held,
+        look_in=_look_in(case, stands, trouble, held=held),
+        suspect=outage.suspect(case, stands.state, trouble),
+        subject=subject,
+        proof=proof_of(case, facts, trouble) if due else {},
+    )
+
+
+def _held(component: str, case: Case, stands: Standing, known: Snapshot, *, free: bool) -> str:
+    """Return why healmon does not act although it is time, or empty."""
+    if case.settings.on_stuck == "alert":
+        return "sessions.on_stuck is alert"
+    if stands.hands_off:
+        return stands.hands_off
+    if confirm.flapping(case.memory):
+        return "it gets stuck and goes on again and again"
+    unsure = confirm.missing(case.memory, case.settings, case.now)
+    if unsure or free:
+        return unsure
+    return stands.doubt or caps.holds(known, component, case.settings, case.now)
+
+
+def _look_in(case: Case, stands: Standing, trouble: Trouble | None, *, held: str) -> float | None:
+    """Return the seconds until the judgement may be another one; None: a cycle is soon enough."""
+    memory, now = case.memory, case.now.steady
+    ahead: list[float] = []
+    if trouble is None:
+        if stands.state in {"working", "quiet"}:
+            ahead.append(case.warn - (now - memory.progress_at))
+    elif trouble.left is not None:
+        ahead.append(trouble.left)
+    if now < memory.settled_at:
+        ahead.append(memory.settled_at - now)
+    near = trouble is not None and trouble.act and trouble.act - trouble.age <= SOON
+    if near and confirm.missing(memory, case.settings, case.now) and not stands.hands_off:
+        ahead.append(confirm.look_in(memory, case.settings, case.now))
+    soon = [seconds for seconds in ahead if 0 < seconds <= SOON]
+    return min(soon, default=None) if not (held and not soon) else None
+
+
+def _facts(
+    component: str,
+    case: Case,
+    stands: Standing,
+    trouble: Trouble | None,
+    memory: Memory | None,
+    known: Snapshot,
+) -> SessionFacts:
+    seen, pane, sign, now = case.seen, case.seen.pane, case.sign, case.now
+    secret = seen.terminal is not None and seen.terminal.secret
+    private = secret or stands.state in PRIVATE
+    asks = stands.state in {"approval", "question", "secret"}
+    question = sign.question or sign.text or sign.last_line
+    choices = sign.choices if asks else ()
+    if trouble is not None and trouble.state == "unsent":
+        choices = choices or (SEND,)
+    return SessionFacts(
+        state=stands.state,
+        session=clean(pane.name, limit=LINE_LIMIT),
+        socket=pane.socket,
+        tasks=tuple(task.id for task in seen.tasks),
+        rows=tuple(Row(t.source, t.id, t.status, t.token) for t in seen.tasks),
+        quiet=0.0 if memory is None else round(now.steady - memory.progress_at, 1),
+        quiet_since=0.0 if memory is None else round(memory.progress_at, 1),
+        limit=case.limit,
+        pane=pane.id,
+        window=pane.window_index,
+        pane_index=pane.pane_index,
+        command=pane.command,
+        last_line="" if private else clean(sign.last_line, limit=LINE_LIMIT),
+        attached=pane.attached,
+        rule=stands.rule,
+        question=clean(question, limit=LINE_LIMIT) if asks else "",
+        hands_off=stands.hands_off,
+        keys=stands.keys,
+        mode=pane.mode,
+        key=memory.key if memory is not None and memory.key else _key(seen),
+        painted=_painted(case, memory),
+        novelty=() if memory is None else memory.minutes,
+        pack=sign.pack,
+        version=sign.version,
+        matched=sign.rule,
+        text="" if private else clean(sign.text, limit=LINE_LIMIT),
+        choices=choices,
+        act_at=trouble.act if trouble is not None else 0.0,
+        evidence=aftermath.evidence_of(known, component),
+    )
+
+
+def _key(seen: SessionSeen) -> str:
+    return f"{seen.pane.key}.{0 if seen.family is None else seen.family.ticks}"
+
+
+def _painted(case: Case, memory: Memory | None) -> float:
+    if memory is not None and memory.painted[1]:
+        return round(case.painted, 1)
+    activity = case.seen.pane.window_activity
+    return round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
+
+
+def verdict_of(one: Draft, settings: Sessions) -> Verdict:
+    """Return what is said of a session."""
+    facts, memory = one.facts, one.memory
+    plan: Plan | None = None
+    if one.acts and facts.tasks:
+        plan = make_plan(one.component, facts, memory or Memory(), settings, proof=one.proof)
+    stuck = any(finding.condition == "stuck" for finding in one.findings)
+    return Verdict(
+        component=one.component,
+        status=findings.status_of(facts, one.trouble, one.findings),
+        summary=findings.summary_of(facts, one.trouble),
+        metric_type="stuck_detected" if stuck else "session",
+        metric_value=minutes(facts.quiet) if stuck else facts.state,
+        facts=pack(facts),
+        findings=one.findings,
+        plan=plan,
+        memory={} if memory is None else pack(memory),
+    )

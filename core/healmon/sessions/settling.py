@@ -1,0 +1,166 @@
+"""Tasks that healmon owes back, and results that came too late. Pure.
+
+The row is the ledger: what is owed, and when, stands in the task database itself. So nothing here
+is remembered, and nothing can be given back twice: a row is changed only if it still is owed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from healmon.clock import Reading
+from healmon.plans import Finding, Plan, Step, Verdict, pack
+from healmon.sessions.facts import HEALER, REQUEUE, Order, Row, SessionFacts
+from healmon.sessions.planning import task_words
+from healmon.state import Snapshot
+from healmon.text import clean
+from healmon.units import format_duration
+from healmon.world.taskdb import TaskId
+
+SOON: Final = 60.0
+NAMED: Final = 5
+DAY: Final = 86_400.0
+"""Seconds after which a late result is no news any more."""
+COOLDOWN: Final = 60.0
+LINE_LIMIT: Final = 160
+
+
+class Owing(Protocol):
+    """A task that is owed to its queue from `due` (wall seconds) on."""
+
+    @property
+    def id(self) -> TaskId:
+        """Its id."""
+        ...
+
+    @property
+    def due(self) -> float:
+        """Wall seconds."""
+        ...
+
+    @property
+    def attempt(self) -> int:
+        """Which retry it will be."""
+        ...
+
+
+class Belated(Protocol):
+    """A result that an old attempt delivered after its task was taken away."""
+
+    @property
+    def id(self) -> TaskId:
+        """The task's id."""
+        ...
+
+    @property
+    def session(self) -> str:
+        """Who delivered it, for people."""
+        ...
+
+    @property
+    def at(self) -> float | None:
+        """Wall seconds; None: not known."""
+        ...
+
+    @property
+    def text(self) -> str:
+        """What happened, for people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What task sources tell beside their active tasks, by the source's name."""
+
+    owed: Mapping[str, Sequence[Owing]] = field(default_factory=dict[str, Sequence[Owing]])
+    late: Mapping[str, Sequence[Belated]] = field(default_factory=dict[str, Sequence[Belated]])
+
+
+def verdicts(
+    books: Books, known: Snapshot, now: Reading, said: Collection[str]
+) -> tuple[list[Verdict], float | None]:
+    """Return the judgement on every source that owes tasks, and when to look again.
+
+    Args:
+        books: what the sources tell.
+        known: everything known before.
+        now: this moment.
+        said: components that are judged already: a source that cannot be read is no more than that.
+    """
+    found: list[Verdict] = []
+    soonest: list[float] = []
+    for source in sorted({*books.owed, *books.late}):
+        component = f"tasks:{clean(source, limit=LINE_LIMIT)}"
+        owed = books.owed.get(source, ())
+        late = [one for one in books.late.get(source, ()) if _is_news(one, now)]
+        if component in said or not (owed or late):
+            continue
+        found.append(_verdict(component, source, owed, late, now))
+        if component not in known.plans:
+            soonest += [one.due - now.wall for one in owed if 0 < one.due - now.wall <= SOON]
+    return found, min(soonest, default=None)
+
+
+def _is_news(one: Belated, now: Reading) -> bool:
+    return one.at is None or now.wall - one.at < DAY
+
+
+def _verdict(
+    component: str, source: str, owed: Sequence[Owing], late: Sequence[Belated], now: Reading
+) -> Verdict:
+    due = [one for one in owed if one.due <= now.wall]
+    rule = f"{len(owed)} task(s) wait to be given back" if owed else "results came too late"
+    facts = SessionFacts(
+        state="idle",
+        session=component,
+        tasks=tuple(one.id for one in owed),
+        rows=tuple(_row(source, one) for one in owed),
+        rule=rule,
+    )
+    return Verdict(
+        component=component,
+        status="warning" if late else "healthy",
+        summary=rule,
+        metric_type="owed",
+        metric_value=str(len(owed)),
+        facts=pack(facts),
+        findings=(_late(source, late),) if late else (),
+        plan=_plan(component, source, due) if due else None,
+    )
+
+
+def _row(source: str, one: Owing) -> Row:
+    return Row(source, one.id, "failed", str(one.attempt))
+
+
+def _late(source: str, late: Sequence[Belated]) -> Finding:
+    texts = [
+        f"task {one.id} of {one.session or 'a former session'}: {one.text}" for one in late[:NAMED]
+    ]
+    more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
+    said = clean(f"{source}: late results of attempts taken away: {'; '.join(texts)}{more}")
+    return Finding("late_result", "WARNING", said, {"tasks": [one.id for one in late]})
+
+
+def _plan(component: str, source: str, due: Sequence[Owing]) -> Plan:
+    ids = [one.id for one in due]
+    order = Order(
+        session="",
+        rows=tuple(_row(source, one) for one in due),
+        reason=f"given back by healmon to {source}",
+    )
+    return Plan(
+        healer=HEALER,
+        component=component,
+        action=REQUEUE,
+        subject=f"{source} {','.join(f'{one.id}.{one.attempt}' for one in due)}",
+        why=f"{task_words(ids)} of {source} failed with a stuck session; their wait is over",
+        steps=(Step(f"give {task_words(ids)} back to {source}, each only if still owed"),),
+        proof="each row is changed in a transaction of its own",
+        on_failure=f"nothing is changed; tried again after {format_duration(COOLDOWN)}",
+        order=pack(order),
+        cooldown=COOLDOWN,
+        tier=0,
+    )
