@@ -18,6 +18,7 @@ from healmon.config.settings import Tasks
 from healmon.demo import architect_db, assigner_db
 from healmon.world.simulated.taskdb import COLUMNS, HISTORY, SimulatedTaskDatabases
 from healmon.world.taskdb import SystemTaskDatabases, TaskDatabases
+from healmon.world.tasklayouts import layouts
 from tests.helpers.dbactor import Actor, Actors
 
 Row = dict[str, Any]
@@ -70,6 +71,7 @@ def without(*names: str) -> Row:
     return {name: default for name, default in COLUMNS.items() if name not in names}
 
 
+WORDS = ("id", "session", "status", "assigned_at", "completed_at", "error")
 LATE = "\n".join(f"ALTER TABLE prompts ADD COLUMN {c};" for c in assigner_db.LATE_PROMPTS)
 WEIRD_TABLE = 'the "tasks" [of]; `all` --'
 WEIRD = f"""
@@ -98,12 +100,41 @@ LAYOUTS = {
         architect_db.TASK_QUEUE,
         {
             "id": None, "task_type": "shell", "assigned_worker": None, "started_at": None,
-            "status": "pending", "completed_at": None, "max_retries": 3,
+            "status": "pending", "completed_at": None, "max_retries": 3, "retries": 0,
+            "error_message": None, "assigned_node": None, "deleted_at": None,
+        },
+        (),
+        {"layout": "task_queue"},
+    ),
+    "late queue": Layout(
+        architect_db.TASK_QUEUE
+        + "\n".join(f"ALTER TABLE task_queue ADD COLUMN {c};" for c in architect_db.TASK_QUEUE_LATE),
+        {
+            "id": None, "task_type": "shell", "assigned_worker": None, "started_at": None,
+            "status": "pending", "completed_at": None, "max_retries": 3, "retries": 0,
+            "error_message": None, "assigned_node": None, "deleted_at": None,
+            "timeout_seconds": None,
+        },
+        (),
+        {"table": "TASK_QUEUE"},
+    ),
+    "mapped": Layout(
+        "CREATE TABLE jobs (nr INTEGER PRIMARY KEY, who TEXT, state TEXT, since REAL, till REAL,"
+        " why TEXT, tries INTEGER DEFAULT 0, beat REAL, wait_until REAL, patience INTEGER,"
+        " hours REAL, wish TEXT);",
+        {
+            "nr": None, "who": None, "state": None, "since": None, "till": None, "why": None,
+            "tries": 0, "beat": None, "wait_until": None, "patience": None, "hours": None,
+            "wish": None,
         },
         (),
         {
-            "table": "task_queue", "session": "assigned_worker", "assigned_at": "started_at",
-            "active": ("running",), "history": "",
+            "layout": "table", "table": "jobs", "id": "nr", "session": "who", "status": "state",
+            "assigned_at": "since", "completed_at": "till", "error": "why", "retries": "tries",
+            "heartbeat": "beat", "not_before": "wait_until", "stuck_after": "patience",
+            "timeout": "hours", "timeout_unit": "hours", "target": "wish",
+            "active": ("busy", "stuck"), "pending": "todo", "failed": "bad",
+            "needs_human": "help", "history": "", "max_requeues": 2,
         },
     ),
     "weird": Layout(
@@ -115,7 +146,7 @@ LAYOUTS = {
         (),
         {
             "table": WEIRD_TABLE, "id": "task ID", "session": 'Who "Does" It', "status": "State",
-            "assigned_at": "WHEN", "history": "none such",
+            "assigned_at": "WHEN", "history": "",
         },
     ),
 }  # fmt: skip
@@ -130,10 +161,15 @@ class Stage:
         self.layout = layout
         self.tasks = Tasks(name="assigner", path=path, **layout.keys)
 
+    @property
+    def called(self) -> dict[str, str]:
+        """How the columns of the words are called."""
+        found = layouts(self.tasks)[0]
+        return {word: found[word].lower() for word in WORDS}
+
     def names(self, row: Mapping[str, Any]) -> Row:
         """Return a row by the columns of this layout."""
-        words = {"id", "session", "status", "assigned_at"}
-        return {getattr(self.tasks, k).lower() if k in words else k: v for k, v in row.items()}
+        return {self.called.get(k, k): v for k, v in row.items()}
 
     def whole(self, row: Mapping[str, Any]) -> Row:
         """Return a row by columns, with what must not be NULL."""
@@ -142,8 +178,7 @@ class Stage:
 
     def words(self, row: Mapping[str, Any]) -> Row:
         """Return a row by words."""
-        words = {getattr(self.tasks, w).lower(): w for w in ("id", "session", "status")}
-        words[self.tasks.assigned_at.lower()] = "assigned_at"
+        words = {name: word for word, name in self.called.items()}
         known = {k.lower(): v for k, v in row.items() if k.lower() in self.layout.columns}
         return {words.get(name, name): value for name, value in known.items()}
 
@@ -161,7 +196,11 @@ class RealStage(Stage):
 
     @property
     def table(self) -> str:
-        return '"' + self.tasks.table.replace('"', '""') + '"'
+        return _quoted(layouts(self.tasks)[0]["table"])
+
+    @property
+    def key(self) -> str:
+        return _quoted(self.called["id"])
 
     def fill(self, *rows: Row) -> None:
         tell(self.file, ("BEGIN", ()), *[self._insert(self.whole(r)) for r in rows], ("COMMIT", ()))
@@ -175,14 +214,14 @@ class RealStage(Stage):
     def change(self, number: object, **values: object) -> None:
         row = self.names(values)
         sets = ", ".join(f"{_quoted(name)} = {_mark(value)}" for name, value in row.items())
-        sql = f"UPDATE {self.table} SET {sets} WHERE {_quoted(self.tasks.id)} = ?"
+        sql = f"UPDATE {self.table} SET {sets} WHERE {self.key} = ?"
         tell(self.file, (sql, [*map(_value, row.values()), number]))
 
     def remove(self, number: object) -> None:
-        tell(self.file, (f"DELETE FROM {self.table} WHERE {_quoted(self.tasks.id)} = ?", [number]))
+        tell(self.file, (f"DELETE FROM {self.table} WHERE {self.key} = ?", [number]))
 
     def rows(self) -> list[Row]:
-        sql = f"SELECT * FROM {self.table} ORDER BY {_quoted(self.tasks.id)}"
+        sql = f"SELECT * FROM {self.table} ORDER BY {self.key}"
         return [self.words(row) for row in tell(self.file, (sql, ()))]
 
     def history(self) -> list[Row]:
@@ -231,7 +270,7 @@ class MadeUpStage(Stage):
             self.made.add("assigner", **{k: _text(v) for k, v in self.whole(row).items()})
 
     def _find(self, number: object) -> Row:
-        key = self.tasks.id.lower()
+        key = self.called["id"]
         return next(row for row in self.made.rows["assigner"] if row[key] == number)
 
     def change(self, number: object, **values: object) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
@@ -12,13 +12,23 @@ from healmon.config import settings as st
 from healmon.config.derive import Context
 from healmon.config.lines import KeyPath
 from healmon.config.nearest import nearest
-from healmon.config.toml import literal
+from healmon.config.toml import literal, path_text
 from healmon.units import duration_text
 
 PROBES: Final = ("log", "tcp", "http", "command", "heartbeat")
 """The keys of `ready` and `liveness` of which exactly one is given."""
 LIMITS: Final = ("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "stack")
 """The resource limits of setrlimit(2) that a worker may be given."""
+TASK_COLUMNS: Final = (
+    "id", "session", "status", "assigned_at", "completed_at", "error", "retries", "max_retries",
+    "timeout", "heartbeat", "not_before", "stuck_after", "target",
+)  # fmt: skip
+"""The keys of a source of tasks that name a column."""
+TASK_KEYS: Final = (
+    "layout", "table", *TASK_COLUMNS, "timeout_unit", "active", "pending", "failed", "needs_human",
+    "history",
+)  # fmt: skip
+"""Those that only a database has."""
 
 
 def _settings(settings: st.Settings, _path: KeyPath, context: Context) -> None:
@@ -31,6 +41,21 @@ def _settings(settings: st.Settings, _path: KeyPath, context: Context) -> None:
                 near = nearest(name, names)
                 context.faults.add(path, "no such worker", found=name, nearest=near)
     _check_circles({worker.name: list(worker.after) for worker in settings.workers}, context)
+    _check_sources(settings.tasks, context)
+
+
+def _check_sources(sources: Sequence[st.Tasks], context: Context) -> None:
+    """Two sources may share a file when each says which table it means, and they differ."""
+    for index, one in enumerate(sources):
+        for other in sources[:index]:
+            tables = {_table_of(one), _table_of(other)}
+            if one.path and one.path == other.path and (len(tables) == 1 or "" in tables):
+                what = f"is the same as {path_text(('tasks', other.name, 'path'))}"
+                context.faults.add(("tasks", one.name, "path"), what, found=one.path)
+
+
+def _table_of(tasks: st.Tasks) -> str:
+    return (tasks.table or st.TASK_TABLES.get(tasks.layout or "", "")).lower()
 
 
 def _check_circles(waits_for: dict[str, list[str]], context: Context) -> None:
@@ -79,6 +104,24 @@ def _ready(ready: st.Ready, path: KeyPath, context: Context) -> None:
         context.faults.clash(path, ("log",), what)
 
 
+def _tasks(tasks: st.Tasks, path: KeyPath, context: Context) -> None:
+    given = [key for key in TASK_KEYS if getattr(tasks, key) is not None]
+    if tasks.command and given:
+        what = f"{given[0]} says how a database is laid out; a command tells its tasks itself"
+        context.faults.clash(path, (given[0], "command"), what)
+    if tasks.settle_command and not tasks.command:
+        what = "settles tasks that a command tells, and there is none"
+        context.faults.clash(path, ("settle_command", "command"), what)
+    if tasks.layout == "table" and tasks.table is None:
+        context.faults.clash(path, ("layout", "table"), 'layout "table" needs a table')
+    first: dict[str, str] = {}
+    for key in TASK_COLUMNS:
+        column = (getattr(tasks, key) or "").lower()
+        if column and first.setdefault(column, key) != key:
+            what = f"is the same column as {first[column]}"
+            context.faults.clash(path, (key, first[column]), what)
+
+
 def _database(database: st.Database, path: KeyPath, context: Context) -> None:
     if database.act_after < database.busy_for:
         busy, act = map(duration_text, (database.busy_for, database.act_after))
@@ -98,6 +141,7 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Settings: _settings,
     st.Worker: _worker,
     st.Ready: _ready,
+    st.Tasks: _tasks,
     st.Database: _database,
     st.Disk: _disk,
 }

@@ -43,6 +43,17 @@ def host_name() -> str:
 
 def _settings(values: Values, _path: KeyPath, _context: Context) -> None:
     values.setdefault("monitor", st.Monitor(name=host_name()))
+    sessions = values.get("sessions", st.Sessions())
+    values["tasks"] = tuple(_with_limits(one, sessions) for one in values.get("tasks", ()))
+
+
+def _with_limits(tasks: st.Tasks, sessions: st.Sessions) -> st.Tasks:
+    backoff, most = tasks.requeue_backoff, tasks.max_requeues
+    return replace(
+        tasks,
+        requeue_backoff=sessions.requeue_backoff if backoff is None else backoff,
+        max_requeues=sessions.max_requeues if most is None else most,
+    )
 
 
 def _monitor(values: Values, _path: KeyPath, _context: Context) -> None:
@@ -72,6 +83,14 @@ def _worker(values: Values, path: KeyPath, context: Context) -> None:
 def _sessions(values: Values, _path: KeyPath, _context: Context) -> None:
     if "socket" in values:
         values["sockets"] = (values.pop("socket"),)
+
+
+def _tasks(values: Values, path: KeyPath, context: Context) -> None:
+    for key in ("command", "settle_command"):
+        if values.get(key):
+            values[key] = _runnable(values[key], context.place)
+    if "path" not in values and "command" not in values:
+        context.faults.clash(path, ("path", "command"), 'is missing; give "path" or "command"')
 
 
 def _rule(values: Values, path: KeyPath, context: Context) -> None:
@@ -116,6 +135,7 @@ DERIVE: Final[Mapping[type[msgspec.Struct], Callable[[Values, KeyPath, Context],
     st.Ready: _ready,
     st.Worker: _worker,
     st.Sessions: _sessions,
+    st.Tasks: _tasks,
     st.Rule: _rule,
     st.Disk: _disk,
 }

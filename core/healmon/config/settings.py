@@ -13,6 +13,8 @@ import msgspec
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86400.0
+TASK_TABLES = {"assigner": "prompts", "task_queue": "task_queue"}
+"""The table of tasks of each layout that has one of its own."""
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,19 +137,51 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):
-    """`[tasks.NAME]`: a task database and how its columns are called (default: the assigner's)."""
+    """`[tasks.NAME]`: a source of tasks: a table of a SQLite database, or a command.
+
+    Attributes:
+        path: absolute path of the database; empty: `command` tells the tasks.
+        layout: which known layout it has; None: found out from the tables there.
+        table, id, …, history: how table and columns are called; None: as in the layout; empty:
+            there is no such column.
+        active, pending, failed, needs_human: words of the status; None: as in the layout.
+        timeout_unit: what numbers in `timeout` and `stuck_after` count; None: as in the layout.
+        command: prints the active tasks, one JSON object a line.
+        settle_command: requeues or fails tasks, a JSON object a line in and out.
+        command_timeout: seconds that one run of either may take.
+        requeue_backoff: seconds before each further attempt; None: that of `[sessions]`.
+        max_requeues: how often a task is given back at most, 0: no limit of ours; None: that of
+            `[sessions]`.
+    """
 
     name: str
-    path: str
-    table: str = "prompts"
-    id: str = "id"
-    session: str = "assigned_session"
-    status: str = "status"
-    assigned_at: str = "assigned_at"
-    active: tuple[str, ...] = ("assigned", "in_progress")
-    pending: str = "pending"
-    failed: str = "failed"
-    history: str = "assignment_history"
+    path: str = ""
+    layout: Literal["assigner", "task_queue", "table"] | None = None
+    table: str | None = None
+    id: str | None = None
+    session: str | None = None
+    status: str | None = None
+    assigned_at: str | None = None
+    completed_at: str | None = None
+    error: str | None = None
+    retries: str | None = None
+    max_retries: str | None = None
+    timeout: str | None = None
+    timeout_unit: Literal["seconds", "minutes", "hours"] | None = None
+    heartbeat: str | None = None
+    not_before: str | None = None
+    stuck_after: str | None = None
+    target: str | None = None
+    active: tuple[str, ...] | None = None
+    pending: str | None = None
+    failed: str | None = None
+    needs_human: str | None = None
+    history: str | None = None
+    command: tuple[str, ...] = ()
+    settle_command: tuple[str, ...] = ()
+    command_timeout: float = 10.0
+    requeue_backoff: tuple[float, ...] | None = None
+    max_requeues: int | None = None
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True):

@@ -52,13 +52,15 @@ def _pairs(table: Table, struct: msgspec.Struct) -> dict[str, str]:
         key.name: _text(key, values[key.name])
         for key in table.keys
         # what is empty by default says nothing; what was emptied does
-        if key.name in values and (_says(values[key.name]) or defaults.get(key.name))
+        if key.name in values and _tells(values[key.name], defaults.get(key.name))
     }
     return {name: text for name, text in texts.items() if text}
 
 
-def _says(value: object) -> bool:
-    return value is not None and value not in ("", (), {})
+def _tells(value: object, default: object) -> bool:
+    if value in ("", (), {}):
+        return default is None or bool(default)
+    return value is not None or bool(default)
 
 
 def _text(key: Key, value: Any) -> str:  # noqa: ANN401 - what the key's kind reads

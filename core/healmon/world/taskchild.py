@@ -1,8 +1,9 @@
 """A short-lived program that reads or changes rows of one task database, for `world.taskdb`.
 
-Run as `python -I -S taskchild.py`: standard library only, imports nothing of healmon. It takes one
-question (JSON on stdin), gives one answer (JSON on stdout) and ends. It is a process of its own so
-that it can be ended when it hangs, and so that its descriptors never drop locks of anybody else.
+Run as `python -I -S taskchild.py`: standard library only, and of healmon nothing but `taskfile`,
+`taskrules` and `taskledger`, which are so too. It takes one question (JSON on stdin), gives one
+answer (JSON on stdout) and ends. It is a process of its own so that it can be ended when it hangs,
+and so that its descriptors never drop locks of anybody else.
 
 The question names tables and columns; they are quoted here and nowhere else.
 """
@@ -12,21 +13,37 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import stat
 import sys
-from collections.abc import Collection, Sequence
+from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
-MAGIC = b"SQLite format 3\x00"
-ROWS = 20_000
-"""Active rows that are read at most; where there are more, nothing is known of any."""
+if __name__ == "__main__":
+    # last, so that nothing that lies there is taken for a part of the standard library
+    sys.path.append(os.path.abspath(__file__ + "/../../.."))  # noqa: PTH100 - light on purpose
+
+from healmon.world import taskledger as ledger
+from healmon.world import taskrules as rules
+from healmon.world.taskfile import (
+    bound,
+    columns_of,
+    connect,
+    fit_to_read,
+    plain,
+    quoted,
+    real_path,
+    state,
+    wal_mode,
+    with_wal,
+)
+from healmon.world.taskledger import Row
+from healmon.world.taskrules import Decision, Fit, Unfit
+
+LATE = 1000
+"""Rows with late results that are told at most, the newest ones."""
 BUSY_READ, BUSY_WRITE = 1.0, 2.0
 """Seconds to wait for somebody else's lock."""
-
-
-class Unfit(Exception):  # noqa: N818 - an answer, not a fault
-    """The database cannot be read or written; the text says why."""
+Question = dict[str, Any]
+Decide = Callable[[Row | None, Row, Row], Decision]
 
 
 def main() -> None:
@@ -37,22 +54,27 @@ def main() -> None:
     except Unfit as error:
         answer = {"error": str(error)}
     except sqlite3.Error as error:
-        answer = {"error": f"{error} ({getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')})"}
+        answer = {"error": said(error)}
     except OSError as error:
         answer = {"error": f"cannot be looked at: {error.strerror}"}
     json.dump(answer, sys.stdout)
 
 
-def read(question: dict[str, Any]) -> list[list[Any]]:
-    """Return the active rows: id, session, status, assigned_at, timeout in minutes."""
-    path = real_path(question)
-    fit(path)
-    rows = read_unopened(path, question)
-    return select(path, "mode=ro", question) if rows is None else rows
+def said(error: Exception) -> str:
+    """Return what SQLite said, with its own name for it."""
+    return f"{error} ({getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')})"
 
 
-def read_unopened(path: str, question: dict[str, Any]) -> list[list[Any]] | None:
-    """Return the active rows of a file with a write-ahead log that nobody has open, else None.
+def look(question: Question) -> dict[str, list[Row]]:
+    """Return what is wanted of `active`, `owed` and `late` rows."""
+    path = real_path(question["path"])
+    fit_to_read(path)
+    found = look_unopened(path, question)
+    return select(path, "mode=ro", question) if found is None else found
+
+
+def look_unopened(path: str, question: Question) -> dict[str, list[Row]] | None:
+    """Return the rows of a file with a write-ahead log that nobody has open, else None.
 
     A reader with locks would leave an empty -wal and -shm behind.
     """
@@ -69,274 +91,255 @@ def read_unopened(path: str, question: dict[str, Any]) -> list[list[Any]] | None
     return rows if state(path) == before else None
 
 
-def real_path(question: dict[str, Any]) -> str:
-    """Return where the file itself is: there SQLite keeps its -wal, not beside a link to it."""
-    path: str = question["path"]
-    return os.path.realpath(path)
-
-
-def fit(path: str) -> None:
-    """Raise Unfit unless this is a regular file that begins as a SQLite database does."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise Unfit("there is no such file") from None
-    except OSError as error:
-        raise Unfit(f"cannot be opened: {error.strerror}") from None
-    try:
-        found = os.fstat(fd)
-        if not stat.S_ISREG(found.st_mode):
-            raise Unfit("is no regular file")
-        if found.st_size == 0:
-            raise Unfit("is empty (0 bytes): no table was ever made in it")
-        if os.pread(fd, len(MAGIC), 0) != MAGIC:
-            raise Unfit("is no SQLite database")
-    finally:
-        os.close(fd)
-
-
-def wal_mode(path: str) -> bool:
-    """Return whether the file's header says write-ahead log."""
-    with open(path, "rb") as file:  # noqa: PTH123 - light on purpose
-        return file.read(20)[18:20] == b"\x02\x02"
-
-
-def state(path: str) -> tuple[int, ...]:
-    """Return what changes when somebody opens it or writes into it."""
-    found = os.stat(path)  # noqa: PTH116 - light on purpose
-    wal = os.path.exists(path + "-wal")  # noqa: PTH110 - light on purpose
-    return int(wal), found.st_ino, found.st_size, found.st_mtime_ns
-
-
-def with_wal(found: tuple[int, ...]) -> bool:
-    """Return whether there was a -wal, by what `state` returned."""
-    return bool(found[0])
-
-
-def connect(path: str, mode: str, busy: float) -> sqlite3.Connection:
-    """Open an existing file; never make one."""
-    uri = f"file:{quote(os.fsencode(path))}?{mode}"
-    database = sqlite3.connect(uri, uri=True, timeout=busy, isolation_level=None)
-    # one row that is no UTF-8 must not hide all others
-    database.text_factory = as_text
-    return database
-
-
-def as_text(raw: bytes) -> str:
-    """Return a text column's bytes; those that are no UTF-8 become surrogates."""
-    return raw.decode("utf-8", "surrogateescape")
-
-
-def bound(value: Any) -> tuple[str, Any]:  # noqa: ANN401 - whatever SQLite holds
-    """Return how a value stands in SQL, and what to bind there."""
-    if isinstance(value, str):
-        raw = value.encode("utf-8", "surrogateescape")
-        # Python binds no text with bytes that are no UTF-8
-        if raw.decode("utf-8", "replace") != value:
-            return "CAST(? AS TEXT)", raw
-    return "?", value
-
-
-def quoted(name: str) -> str:
-    """Return a table's or column's name as SQL."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def columns_of(database: sqlite3.Connection, table: str) -> dict[str, Any]:
-    """Return the columns of a table and their defaults, as SQL; empty: there is no such table."""
-    # SQL compares names of columns without case
-    rows = database.execute("SELECT name, dflt_value FROM pragma_table_info(?)", (table,))
-    return {str(name).lower(): default for name, default in rows}
-
-
-def mapped(database: sqlite3.Connection, question: dict[str, Any]) -> dict[str, Any]:
-    """Return the columns of the task table, which has at least those that are needed.
+class Base:
+    """One open database and the layout that it has.
 
     Raises:
-        Unfit: there is no such table, or it lacks one.
+        Unfit: it has none of those that come into question.
     """
-    columns = columns_of(database, question["table"])
-    if not columns:
-        raise Unfit(f"has no table {question['table']!r}")
-    need(columns, question)
-    return columns
+
+    def __init__(self, database: sqlite3.Connection, question: Question) -> None:
+        self.database = database
+        self.question = question
+        self.fit: Fit = rules.fitting(question["layouts"], lambda t: columns_of(database, t))
+        self.layout = self.fit.layout
+        self.history = columns_of(database, self.layout["history"])
+        if self.layout["history"] and not self.history and "history" in self.layout["given"]:
+            raise Unfit(f"has no table {self.layout['history']!r} (key: history)")
+        self.order = rules.order_of(question, self.layout)
+
+    def column(self, word: str) -> str:
+        """Return the column of a word that the table has, as SQL."""
+        return "t." + quoted(self.fit.names[word])
+
+    @property
+    def table(self) -> str:
+        """The task table, as SQL."""
+        return quoted(self.layout["table"])
+
+    @property
+    def hidden(self) -> str:
+        """What is true of a row that was put away, as SQL."""
+        names = [name for name in self.layout["hidden"] if name in self.fit.columns]
+        terms = [f"COALESCE(t.{quoted(name)}, '') NOT IN ('', 0)" for name in names]
+        return f"({' OR '.join(terms)})" if terms else "0"
+
+    def rows(self, rest: str, values: tuple[Any, ...], *more: str) -> list[Row]:
+        """Return rows by words; `more` are further columns: `EXPRESSION AS name`."""
+        names = {word: f"t.{quoted(name)}" for word, name in self.fit.names.items()}
+        terms = [f"{column} AS {word}" for word, column in names.items()]
+        sql = f"SELECT {', '.join((*terms, *more))} FROM {self.table} t {rest}"  # noqa: S608 - names are quoted
+        cursor = self.database.execute(sql, values)
+        words = [column[0] for column in cursor.description]
+        return [dict(zip(words, map(plain, row), strict=True)) for row in cursor]
+
+    def row(self, number: Any) -> Row | None:  # noqa: ANN401 - an id of any sort
+        """Return the row of a task, and whether it is `hidden`; None: it is gone.
+
+        Raises:
+            Unfit: several rows have this id.
+        """
+        mark, key = bound(number)
+        rest = f"WHERE {self.column('id')} = {mark} LIMIT 2"
+        found = self.rows(rest, (key,), f"{self.hidden} AS hidden")
+        rules.alone(found, number, self.fit.names["id"])
+        return found[0] if found else None
+
+    def active(self) -> list[Row]:
+        """Return the active rows that a session works on, by their ids."""
+        words, kind = self.layout["active"], self.layout["kind"]
+        session = self.column("session")
+        rest = (
+            f"WHERE {self.column('status')} IN ({', '.join('?' * len(words))})"
+            f" AND {session} IS NOT NULL AND {session} <> '' AND NOT {self.hidden}"
+            f" ORDER BY {self.column('id')} LIMIT {rules.ROWS + 1}"
+        )
+        known = kind and kind in self.fit.columns
+        rows = self.rows(rest, tuple(words), f"{'t.' + quoted(kind) if known else 'NULL'} AS kind")
+        rules.countable(rows)
+        timeouts = self._timeouts() if known else {}
+        return [rules.told(row, self.fit, timeouts) for row in rows]
+
+    def _timeouts(self) -> dict[str, Any]:
+        table = self.layout["timeouts"]
+        if not {"task_type", "timeout_seconds"} <= columns_of(self.database, table).keys():
+            return {}
+        sql = f"SELECT task_type, timeout_seconds FROM {quoted(table)}"  # noqa: S608 - a name of ours
+        return {str(plain(kind)): seconds for kind, seconds in self.database.execute(sql)}
+
+    def owed(self) -> list[Row]:
+        """Return the rows that healmon failed and owes back, by their ids."""
+        if "error" not in self.fit.names:
+            return []
+        rest = (
+            f"WHERE {self.column('status')} = ? AND instr({self.column('error')}, ?) > 0"
+            f" AND NOT {self.hidden} ORDER BY {self.column('id')} LIMIT {rules.ROWS}"
+        )
+        rows = self.rows(rest, (self.layout["failed"], ledger.MARK + ledger.OWED))
+        return [one for row in rows if (one := ledger.owed(row)) is not None]
+
+    def late(self) -> list[Row]:
+        """Return rows whose old attempt ended after they were taken away, the newest first."""
+        entries = self._entries()
+        here, values = ["0"], []
+        if entries:
+            history = quoted(self.layout["history"])
+            told = f"SELECT prompt_id FROM {history} WHERE instr(details, ?) > 0"  # noqa: S608 - a quoted name
+            here, values = [f"{self.column('id')} IN ({told})"], [ledger.BY]
+        if "error" in self.fit.names:
+            here.append(f"instr({self.column('error')}, ?) > 0")
+            values.append(ledger.MARK)
+        words = (*self.layout["active"], self.layout["pending"], *ledger.CANCELLED)
+        rest = (
+            f"WHERE ({' OR '.join(here)})"
+            f" AND {self.column('status')} NOT IN ({', '.join('?' * len(words))})"
+            f" ORDER BY {self.column('id')} DESC LIMIT {LATE}"
+        )
+        rows = [r for r in self.rows(rest, (*values, *words)) if not ledger.as_left(r, self.order)]
+        found = (ledger.late(row, entries.get(row["id"])) for row in rows)
+        return [one for one in found if one is not None]
+
+    def _entries(self) -> dict[Any, Row]:
+        """Return healmon's newest history entries of tasks that nobody got since, by task."""
+        if not {"id", "details", *rules.HISTORY_NEEDS} <= self.history.keys():
+            return {}
+        table = quoted(self.layout["history"])
+        newest = (
+            "SELECT MAX(CASE WHEN instr(details, ?) > 0 THEN id END) AS ours,"  # noqa: S608 - a quoted name
+            " MAX(CASE WHEN action IN (?, ?) THEN id END) AS anew"
+            f" FROM {table} GROUP BY prompt_id HAVING ours IS NOT NULL"
+            " AND (anew IS NULL OR anew < ours)"
+        )
+        sql = (
+            "SELECT h.prompt_id, h.session_name, h.details"  # noqa: S608 - a quoted name
+            f" FROM ({newest}) m JOIN {table} h ON h.id = m.ours"
+        )
+        rows = self.database.execute(sql, (ledger.BY, *ledger.ANEW))
+        names = ("session_name", "details")
+        return {plain(n): dict(zip(names, map(plain, rest), strict=True)) for n, *rest in rows}
+
+    def change(self, wanted: Row, decide: Decide) -> list[Any]:
+        """Return id, outcome, the status found, note and due time of one row, after changing it."""
+        row = self.row(wanted["id"])
+        decision = decide(row, wanted, self.order)
+        if row is not None and decision.outcome != "left":
+            self._update(wanted["id"], self._values(decision))
+            entry = rules.entry_for(self.history, decision, row, self.order)
+            self._insert(self.layout["history"], entry)
+            self._let_go(row)
+        status = "" if row is None else str(row["status"])
+        return [wanted["id"], decision.outcome, status, decision.note, decision.due]
+
+    def _values(self, decision: Decision) -> Row:
+        names = self.fit.names
+        values = {names[word]: value for word, value in decision.change.items() if word in names}
+        if decision.outcome == "requeued":
+            values |= {n: None for n in self.layout["clears"] if n in self.fit.columns}
+        return values
+
+    def _update(self, number: Any, change: Row) -> None:  # noqa: ANN401 - an id of any sort
+        terms = {name: bound(value) for name, value in change.items()}
+        sets = ", ".join(f"{quoted(name)} = {term}" for name, (term, _) in terms.items())
+        mark, key = bound(number)
+        sql = f"UPDATE {self.table} SET {sets} WHERE {quoted(self.fit.names['id'])} = {mark}"  # noqa: S608 - names are quoted
+        values = (*(value for _, value in terms.values()), key)
+        if self.database.execute(sql, values).rowcount != 1:
+            raise Unfit(f"row {number!r} could not be changed: a trigger is in the way")
+
+    def _insert(self, table: str, row: Row) -> None:
+        if not row:
+            return
+        terms = {name: bound(value) for name, value in row.items()}
+        names, marks = ", ".join(map(quoted, terms)), ", ".join(m for m, _ in terms.values())
+        self.database.execute(
+            f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})",  # noqa: S608 - names are quoted
+            tuple(value for _, value in terms.values()),
+        )
+
+    def _let_go(self, row: Row) -> None:
+        """Let the queue's own table of sessions name this task no more, as its own timeout does."""
+        table, session = self.layout["sessions"], row["session"]
+        has = columns_of(self.database, table) if table and session is not None else {}
+        if {"name", "current_task_id"} <= has.keys():
+            (name, who), (mark, key) = bound(session), bound(row["id"])
+            sql = (
+                f"UPDATE {quoted(table)} SET current_task_id = NULL"  # noqa: S608 - names are quoted
+                f" WHERE name = {name} AND current_task_id = {mark}"
+            )
+            self.database.execute(sql, (who, key))
 
 
-def need(columns: Collection[str], question: dict[str, Any]) -> None:
-    """Raise Unfit unless the task table has the columns that are needed. Pure."""
-    lacking = [
-        name
-        for name in (question["id"], question["session"], question["status"])
-        if name.lower() not in columns
-    ]
-    if lacking:
-        raise Unfit(f"table {question['table']!r} has no column {', '.join(map(repr, lacking))}")
-
-
-def countable(rows: Sequence[Any]) -> None:
-    """Raise Unfit when there are more active rows than are read. Pure."""
-    if len(rows) > ROWS:
-        raise Unfit(f"has more than {ROWS} active tasks")
-
-
-def alone(rows: Sequence[Any], wanted: dict[str, Any], question: dict[str, Any]) -> None:
-    """Raise Unfit when several rows have the id of one task: which one was seen? Pure."""
-    if len(rows) > 1:
-        raise Unfit(f"several rows have the {question['id']} {wanted['id']!r}")
-
-
-def select(path: str, mode: str, question: dict[str, Any]) -> list[list[Any]]:
-    """Return the active rows, read in one statement."""
+def select(path: str, mode: str, question: Question) -> dict[str, list[Row]]:
+    """Return what is wanted, all of it as it was at one moment."""
     database = connect(path, mode, BUSY_READ)
     try:
-        columns = mapped(database, question)
-        wanted = [question["id"], question["session"], question["status"]]
-        late = (question["assigned_at"], "timeout_minutes")
-        terms = [quoted(name) for name in wanted]
-        terms += [quoted(name) if name.lower() in columns else "NULL" for name in late]
-        active, session = question["active"], quoted(question["session"])
-        where = f"{quoted(question['status'])} IN ({', '.join('?' * len(active))})"
-        where += f" AND {session} IS NOT NULL AND {session} <> ''"
-        if "archived" in columns:
-            where += " AND COALESCE(archived, 0) = 0"
-        sql = f"SELECT {', '.join(terms)} FROM {quoted(question['table'])} WHERE {where}"  # noqa: S608 - names are quoted
-        sql += f" ORDER BY {quoted(question['id'])} LIMIT {ROWS + 1}"
-        rows = [list(row) for row in database.execute(sql, active)]
+        database.execute("BEGIN")
+        base = Base(database, question)
+        views = {"active": base.active, "owed": base.owed, "late": base.late}
+        return {want: views[want]() for want in question["want"]}
     finally:
         database.close()
-    countable(rows)
-    default = columns.get("timeout_minutes")
-    for row in rows:
-        # the column's own default is nobody's choice for this task
-        if default is not None and str(row[4]) == str(default):
-            row[4] = None
-    return [[plain(value) for value in row] for row in rows]
 
 
-def plain(value: Any) -> Any:  # noqa: ANN401 - whatever SQLite holds
-    """Return a value that JSON can carry."""
-    return as_text(value) if isinstance(value, bytes) else value
-
-
-def decide(
-    row: dict[str, Any] | None, wanted: dict[str, Any], order: dict[str, Any]
-) -> tuple[str, dict[str, Any]]:
-    """Return what becomes of a row: `requeued`, `failed` or `left`, and what to write. Pure.
-
-    Args:
-        row: the row as it is now, with the columns that its table has of status, session,
-            assigned_at, retry_count and max_retries; None: it is gone.
-        wanted: the status, session and assigned_at that were seen.
-        order: the words of this table, and what is asked for.
-    """
-    if row is None or not same(row, wanted):
-        return "left", {}
-    # without a count nothing would end the circle
-    used: Any = row.get("retry_count") or 0
-    most: Any = row.get("max_retries")
-    counted = "retry_count" in row and isinstance(used, int) and isinstance(most, int)
-    if order["requeue"] and counted and used < most:
-        change = {"status": order["pending"], "session": None, "assigned_at": None}
-        change |= {"completed_at": None, "retry_count": used + 1, "error": order["error"]}
-        return "requeued", change
-    change = {"status": order["failed"], "completed_at": wanted["completed_at"]}
-    return "failed", change | {"error": order["error"]}
-
-
-def same(row: dict[str, Any], wanted: dict[str, Any]) -> bool:
-    """Return whether a row still is the assignment that was seen. Pure."""
-    # a column may hold numbers; what was seen is told as text
-    now = [None if row[word] is None else str(row[word]) for word in ("status", "session")]
-    # the same session may have got it anew, as a task that nobody has looked at
-    return [*now, row.get("assigned_at")] == [
-        wanted["status"], wanted["session"], wanted["assigned_at"],
-    ]  # fmt: skip
-
-
-def entry_for(
-    history: Collection[str], outcome: str, wanted: dict[str, Any], question: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the row for the table of assignments with these columns. Pure.
-
-    Empty: there is no such table, or it is not of the known shape.
-    """
-    entry = {
-        "prompt_id": wanted["id"],
-        "session_name": wanted["session"],
-        "action": outcome,
-        "created_at": question["at"],
-        "details": json.dumps({"by": "healmon", "was": wanted["status"], **question["details"]}),
-    }
-    if not {"prompt_id", "session_name", "action"} <= set(history):
-        return {}
-    return {name: value for name, value in entry.items() if name in history}
-
-
-def settle(question: dict[str, Any]) -> list[list[Any]]:
-    """Requeue or fail rows that still are as they were seen; all of them or, on an error, none."""
-    path = real_path(question)
-    fit(path)
+def settle(question: Question) -> list[list[Any]]:
+    """Take rows that still are as seen away; all of them or, on an error, none."""
+    path = real_path(question["path"])
+    fit_to_read(path)
     database = connect(path, "mode=rw", BUSY_WRITE)
     try:
         database.execute("BEGIN IMMEDIATE")
         # on an error, closing takes everything back
-        columns = mapped(database, question)
-        history = columns_of(database, question["history"])
-        done = [settle_row(database, columns, history, row, question) for row in question["rows"]]
+        base = Base(database, question)
+        done = [base.change(row, rules.decide) for row in question["rows"]]
         database.execute("COMMIT")
     finally:
         database.close()
     return done
 
 
-def settle_row(
-    database: sqlite3.Connection,
-    columns: dict[str, Any],
-    history: dict[str, Any],
-    wanted: dict[str, Any],
-    question: dict[str, Any],
-) -> list[Any]:
-    """Return id, outcome and the status found of one row, after changing it."""
-    names = names_of(columns, question)
-    terms, table = ", ".join(map(quoted, names.values())), quoted(question["table"])
-    mark, key = bound(wanted["id"])
-    where = f"{quoted(question['id'])} = {mark}"
-    found = database.execute(f"SELECT {terms} FROM {table} WHERE {where} LIMIT 2", (key,))  # noqa: S608 - names are quoted
-    rows = found.fetchall()
-    alone(rows, wanted, question)
-    row = dict(zip(names, map(plain, rows[0]), strict=True)) if rows else None
-    outcome, change = decide(row, wanted, question)
-    change = {names[word]: bound(value) for word, value in change.items() if word in names}
-    if change:
-        sets = ", ".join(f"{quoted(name)} = {term}" for name, (term, _) in change.items())
-        values = [value for _, value in change.values()]
-        update = f"UPDATE {table} SET {sets} WHERE {where}"  # noqa: S608 - names are quoted
-        if database.execute(update, (*values, key)).rowcount != 1:
-            raise Unfit(f"row {wanted['id']!r} could not be changed: a trigger is in the way")
-        entry = entry_for(history, outcome, wanted, question)
-        insert(database, question["history"], {k: bound(v) for k, v in entry.items()})
-    return [wanted["id"], outcome, "" if row is None else str(row["status"])]
+def give_back(question: Question) -> list[list[Any]]:
+    """Give rows back that still are owed, each by itself: one that cannot be is no other's fault.
+
+    Raises:
+        sqlite3.Error, Unfit: not one could be.
+    """
+    path = real_path(question["path"])
+    fit_to_read(path)
+    database = connect(path, "mode=rw", BUSY_WRITE)
+    done: list[list[Any]] = []
+    faults: list[Exception] = []
+    try:
+        for row in question["rows"]:
+            try:
+                done.append(give_one(database, row, question))
+            except (sqlite3.Error, Unfit) as error:
+                faults.append(error)
+                words = said(error) if isinstance(error, sqlite3.Error) else str(error)
+                done.append([row["id"], "left", "", f"could not be changed: {words}", ""])
+    finally:
+        database.close()
+    if faults and len(faults) == len(done):
+        raise faults[0]
+    return done
 
 
-def names_of(columns: Collection[str], question: dict[str, Any]) -> dict[str, str]:
-    """Return how the columns that settling needs are called, of those the table has. Pure."""
-    names = {word: question[word] for word in ("status", "session", "assigned_at")}
-    names |= {word: word for word in ("retry_count", "max_retries", "completed_at", "error")}
-    return {word: name for word, name in names.items() if name.lower() in columns}
+def give_one(database: sqlite3.Connection, row: Row, question: Question) -> list[Any]:
+    """Give one row back, in a transaction of its own."""
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        changed = Base(database, question).change(row, rules.give_back)
+        database.execute("COMMIT")
+    finally:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+    return changed
 
 
-def insert(database: sqlite3.Connection, table: str, row: dict[str, tuple[str, Any]]) -> None:
-    """Insert a row of `bound` values; an empty one is none."""
-    if not row:
-        return
-    names, marks = ", ".join(map(quoted, row)), ", ".join(mark for mark, _ in row.values())
-    database.execute(
-        f"INSERT INTO {quoted(table)} ({names}) VALUES ({marks})",  # noqa: S608 - names are quoted
-        tuple(value for _, value in row.values()),
-    )
-
-
-VERBS = {"read": read, "settle": settle}
+VERBS: dict[str, Callable[[Question], Any]] = {
+    "look": look,
+    "settle": settle,
+    "give_back": give_back,
+}
 
 if __name__ == "__main__":
     main()

@@ -1,4 +1,4 @@
-"""The door to task databases: who works on what, and what becomes of a task.
+"""The door to sources of tasks: who works on what, and what becomes of a task.
 
 A database belongs to somebody else: it is read without ever being created or locked for longer than
 a statement, and a row is changed only if it still is as it was seen.
@@ -9,90 +9,51 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Final, Literal, Protocol, TypeVar
-
-import msgspec
+from typing import Any, Final, Protocol
 
 from healmon.config.settings import Tasks
 from healmon.errors import ProbeError, RemedyError
 from healmon.text import clean
+from healmon.world import taskcommand
+from healmon.world import taskwire as wire
+from healmon.world.beats import Beat, with_beats
 from healmon.world.runner import run
-from healmon.world.tasktime import Stamp, format_task_time, parse_task_time, stamp_of
+from healmon.world.tasklayouts import question
+from healmon.world.taskwords import (
+    Late,
+    Outcome,
+    Owed,
+    Settled,
+    Settlement,
+    Task,
+    TaskId,
+    View,
+)
+
+__all__ = [
+    "Late", "Outcome", "Owed", "Settled", "Settlement", "SystemTaskDatabases", "Task",
+    "TaskDatabases", "TaskId", "View",
+]  # fmt: skip
 
 PROGRAM: Final = Path(__file__).with_name("taskchild.py")
 READ_DEADLINE: Final = 3.0
 WRITE_DEADLINE: Final = 6.0
 """Seconds; a writer may wait 2 s for somebody else's lock."""
-TaskId = int | str
-Outcome = Literal["requeued", "failed", "left"]
-E = TypeVar("E", ProbeError, RemedyError)
-
-
-class Task(msgspec.Struct, frozen=True):
-    """An active task: one that a session is said to work on.
-
-    Attributes:
-        source: name of the task database (`[tasks.NAME]`).
-        id: as the table has it.
-        session: the session's name as the table has it, for comparing; may hold anything.
-        status: as the table has it.
-        assigned_at: wall seconds; None when the table does not say, or not understandably.
-        timeout: seconds that somebody chose for this task; None: nobody did.
-        stamp: how this row writes its times.
-        written: the time of assignment as the table has it, for comparing.
-        attempt: how often it was given out before; None: the table does not count.
-        attempts: how often it may be given out again at most; None: the table does not say.
-        token: the fencing token of this attempt: another attempt has another one.
-        stuck_after: seconds of quiet that somebody chose for this task; None: nobody did.
-        beat_at: wall seconds of its newest heartbeat (`healmon beat`); None: there was none.
-    """
-
-    source: str
-    id: TaskId
-    session: str
-    status: str
-    assigned_at: float | None = None
-    timeout: float | None = None
-    stamp: Stamp = "sqlite"
-    written: str | float | None = None
-    attempt: int | None = None
-    attempts: int | None = None
-    token: str = ""
-    stuck_after: float | None = None
-    beat_at: float | None = None
-
-
-class Settlement(msgspec.Struct, frozen=True):
-    """What is to become of tasks.
-
-    Attributes:
-        requeue: give them back (while their retries last); False: they failed.
-        error: the reason, as it is written into the row.
-        at: wall seconds.
-        details: written into the history of assignments.
-        elsewhere: the session must not get them again.
-    """
-
-    requeue: bool
-    error: str
-    at: float
-    details: dict[str, Any] = {}
-    elsewhere: bool = False
-
-
-class Settled(msgspec.Struct, frozen=True):
-    """What became of one task; `left` as it was, with `status`, when it was not as seen."""
-
-    id: TaskId
-    outcome: Outcome
-    status: str
 
 
 class TaskDatabases(Protocol):
-    """Everything healmon does with task databases. Calls block, each with a deadline."""
+    """Everything healmon does with sources of tasks. Calls block, each with a deadline."""
+
+    def look(self, tasks: Tasks) -> View:
+        """Return what `read`, `owed` and `late` do, as it was at one moment.
+
+        Raises:
+            ProbeError: as `read`.
+        """
+        ...
 
     def read(self, tasks: Tasks) -> tuple[Task, ...]:
         """Return the active tasks that a session works on, in the order of their ids.
@@ -100,6 +61,22 @@ class TaskDatabases(Protocol):
         Raises:
             ProbeError: the file is missing, empty, locked, not readable, laid out otherwise or has
                 too many of them; nothing is known of its tasks.
+        """
+        ...
+
+    def owed(self, tasks: Tasks) -> tuple[Owed, ...]:
+        """Return the tasks that healmon failed and is to give back, in the order of their ids.
+
+        Raises:
+            ProbeError: as `read`.
+        """
+        ...
+
+    def late(self, tasks: Tasks) -> tuple[Late, ...]:
+        """Return the results that old attempts delivered after their tasks were taken away.
+
+        Raises:
+            ProbeError: as `read`.
         """
         ...
 
@@ -113,113 +90,104 @@ class TaskDatabases(Protocol):
         """
         ...
 
+    def give_back(self, tasks: Tasks, owed: Sequence[Owed], at: float) -> tuple[Settled, ...]:
+        """Give tasks back that still are owed, due or not, each in a transaction of its own.
+
+        Args:
+            tasks: the source.
+            owed: which.
+            at: wall seconds.
+
+        Raises:
+            RemedyError: not one could be changed, or it is not known whether one was.
+        """
+        ...
+
 
 class SystemTaskDatabases:
-    """Task databases in SQLite files.
+    """Sources of tasks: SQLite files and commands.
 
     Args:
         local_zone: the zone of times that name none; None is the host's own.
+        beats: the heartbeats that `healmon beat` left (see `world.beats`).
     """
 
-    def __init__(self, local_zone: tzinfo | None = None) -> None:
+    def __init__(
+        self,
+        local_zone: tzinfo | None = None,
+        beats: Callable[[], Sequence[Beat]] = tuple,
+    ) -> None:
         self._zone = local_zone
+        self._beats = beats
+
+    def look(self, tasks: Tasks) -> View:
+        """Return what `read`, `owed` and `late` do, as it was at one moment."""
+        return self._look(tasks, "active", "owed", "late")
 
     def read(self, tasks: Tasks) -> tuple[Task, ...]:
         """Return the active tasks that a session works on."""
-        question = {**mapping(tasks), "verb": "read"}
-        try:
-            rows = _ask(question, READ_DEADLINE)
-        except _RefusedError as error:
-            raise refusal(ProbeError, tasks, error) from None
-        return tuple(task_of(tasks, row, self._zone) for row in rows)
+        return self._look(tasks, "active").active
+
+    def owed(self, tasks: Tasks) -> tuple[Owed, ...]:
+        """Return the tasks that healmon failed and is to give back; a command keeps its own."""
+        return self._look(tasks, "owed").owed
+
+    def late(self, tasks: Tasks) -> tuple[Late, ...]:
+        """Return the results of old attempts; a command refuses them itself, by their token."""
+        return self._look(tasks, "late").late
 
     def settle(
         self, tasks: Tasks, seen: Sequence[Task], settlement: Settlement
     ) -> tuple[Settled, ...]:
         """Requeue or fail those of `seen` that still are as seen, in one transaction."""
-        question = {
-            **mapping(tasks),
-            **settle_words(tasks, settlement),
-            "verb": "settle",
-            "rows": [wanted(task, settlement.at, self._zone) for task in seen],
-        }
+        if tasks.command:
+            return taskcommand.settle(tasks, seen, settlement, self._zone)
+        words = wire.settle_words(tasks, settlement)
+        rows = [wire.wanted(tasks, task, settlement.at, self._zone) for task in seen]
+        return self._change(tasks, "settle", words | {"rows": rows})
+
+    def give_back(self, tasks: Tasks, owed: Sequence[Owed], at: float) -> tuple[Settled, ...]:
+        """Give tasks back that still are owed, each in a transaction of its own."""
+        if tasks.command:
+            raise wire.refusal(RemedyError, tasks, "a command gives its tasks back itself")
+        rows = [wire.owed_words(one) for one in owed]
+        return self._change(tasks, "give_back", {**wire.at_words(at), "rows": rows})
+
+    def _look(self, tasks: Tasks, *want: str) -> View:
+        if tasks.command:
+            found = taskcommand.read(tasks, self._zone) if "active" in want else ()
+            return View(with_beats(found, self._beats()))
         try:
-            answer = _ask(question, WRITE_DEADLINE)
+            told = _ask({**question(tasks), "verb": "look", "want": want}, READ_DEADLINE)
         except _RefusedError as error:
-            raise refusal(RemedyError, tasks, error) from None
-        return tuple(settled_of(row) for row in answer)
+            raise wire.refusal(ProbeError, tasks, error) from None
+        active = tuple(wire.task_of(tasks, row, self._zone) for row in told.get("active", ()))
+        owed = [wire.owed_of(tasks, row) for row in told.get("owed", ())]
+        return View(
+            with_beats(active, self._beats() if active else ()),
+            tuple(one for one in owed if one is not None),
+            tuple(wire.late_of(tasks, row, self._zone) for row in told.get("late", ())),
+        )
 
-
-def task_of(tasks: Tasks, row: Sequence[Any], zone: tzinfo | None) -> Task:
-    """Return the task that a row tells: id, session, status, assigned_at, timeout in minutes."""
-    number, session, status, assigned_at, minutes = row
-    chosen = isinstance(minutes, int | float) and 0 < minutes < 1e8
-    return Task(
-        source=tasks.name,
-        id=number if isinstance(number, int) else str(number),
-        session=str(session),
-        status=str(status),
-        assigned_at=parse_task_time(assigned_at, zone),
-        timeout=minutes * 60.0 if chosen else None,
-        stamp=stamp_of(assigned_at),
-        written=assigned_at,
-    )
-
-
-def settled_of(row: Sequence[Any]) -> Settled:
-    """Return what a row tells: id, outcome, the status found."""
-    number, outcome, status = row
-    return Settled(number, outcome, clean(status, limit=100))
-
-
-def settle_words(tasks: Tasks, settlement: Settlement) -> dict[str, Any]:
-    """Return what `taskchild.decide` must know of a settlement."""
-    return {
-        "requeue": settlement.requeue,
-        "pending": tasks.pending,
-        "failed": tasks.failed,
-        "error": settlement.error,
-        "at": format_task_time(settlement.at, "sqlite", None),
-        "details": settlement.details,
-    }
-
-
-def wanted(task: Task, at: float, zone: tzinfo | None) -> dict[str, Any]:
-    """Return how a row must still be, and when it ended, written as the row writes times."""
-    return {
-        "id": task.id,
-        "session": task.session,
-        "status": task.status,
-        "assigned_at": task.written,
-        "completed_at": format_task_time(at, task.stamp, zone),
-    }
+    def _change(self, tasks: Tasks, verb: str, words: Mapping[str, Any]) -> tuple[Settled, ...]:
+        try:
+            told = _ask({**question(tasks), **words, "verb": verb}, WRITE_DEADLINE)
+        except _RefusedError as error:
+            raise wire.refusal(RemedyError, tasks, error) from None
+        return tuple(wire.settled_of(row) for row in told)
 
 
 class _RefusedError(Exception):
     """The child said no, or nothing."""
 
 
-def mapping(tasks: Tasks) -> dict[str, Any]:
-    """Return what `taskchild` must know of a database: where it is, how its columns are called."""
-    return {
-        "path": tasks.path,
-        "table": tasks.table,
-        "id": tasks.id,
-        "session": tasks.session,
-        "status": tasks.status,
-        "assigned_at": tasks.assigned_at,
-        "active": list(tasks.active),
-        "history": tasks.history,
-    }
-
-
-def _ask(question: Mapping[str, Any], deadline: float) -> list[list[Any]]:
+def _ask(asked: Mapping[str, Any], deadline: float) -> Any:  # noqa: ANN401 - as the verb answers
     argv = [sys.executable, "-I", "-S", str(PROGRAM)]
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
     # it may have ended between its commit and its answer
-    unknown = "" if question["verb"] == "read" else "; whether rows were changed is not known"
+    unknown = "" if asked["verb"] == "look" else "; whether rows were changed is not known"
     try:
-        done = run(argv, timeout=deadline, stdin=json.dumps(question).encode(), env=env)
+        done = run(argv, timeout=deadline, stdin=json.dumps(asked).encode(), env=env)
     except TimeoutError as error:
         raise _RefusedError(f"{error}{unknown}") from None
     except OSError as error:
@@ -232,14 +200,4 @@ def _ask(question: Mapping[str, Any], deadline: float) -> list[list[Any]]:
         raise _RefusedError(f"the asking program ended ({done.code}): {said}{unknown}") from None
     if "error" in answer:
         raise _RefusedError(answer["error"])
-    rows: list[list[Any]] = answer["answer"]
-    return rows
-
-
-def refusal(kind: type[E], tasks: Tasks, reason: Exception) -> E:
-    """Return the error that says why a database could not be read or written."""
-    path, text = clean(tasks.path, limit=500), clean(str(reason), limit=300)
-    return kind(
-        f"task database {tasks.name}: {path}: {text}",
-        remedy=f"check tasks.{tasks.name} in the configuration, and the file itself",
-    )
+    return answer["answer"]

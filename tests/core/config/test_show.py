@@ -140,7 +140,12 @@ def configurations(draw):
             interrupt=tuple(draw(st.lists(st.sampled_from(["C-c", "Escape"]), min_size=1))),
         ),
         tasks=tuple(
-            cfg.Tasks(name=name, path=f"/tasks/{place}", history=draw(st.sampled_from(["", "h"])))
+            cfg.Tasks(
+                name=name, path=f"/tasks/{place}", history=draw(st.sampled_from([None, "", "h"])),
+                error=draw(st.sampled_from([None, "", "e"])),
+                requeue_backoff=draw(st.sampled_from([(), (5.0,)])),
+                max_requeues=draw(st.sampled_from([0, 7])),
+            )
             for place, name in enumerate(known)
         ),
         databases=tuple(
