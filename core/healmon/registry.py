@@ -18,6 +18,7 @@ from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
+from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.files import SystemFiles
 from healmon.world.host import SystemHost
 from healmon.world.processes import Processes
@@ -61,6 +62,7 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
         SystemTaskDatabases(),
         p.processes,
         p.clock,
+        SystemEvidenceFiles(p.state_dir / "evidence"),
     ),
     lambda p: DatabasesHealer(p.settings.databases, SystemLocks(), p.processes, p.clock),
     lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),

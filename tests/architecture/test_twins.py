@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from healmon.world import (
+    evidencefiles,
     files,
     ports,
     processes,
@@ -21,6 +22,7 @@ from healmon.world import (
     tmux,
 )
 from healmon.world import simulated as package
+from healmon.world.simulated import evidencefiles as made_evidencefiles
 from healmon.world.simulated import files as made_files
 from healmon.world.simulated import ports as made_ports
 from healmon.world.simulated import processes as made_processes
@@ -31,6 +33,10 @@ from healmon.world.simulated import tmux as made_tmux
 
 ROOT = Path(__file__).parents[2]
 TWINS = {
+    "evidencefiles": (
+        evidencefiles.EvidenceFiles, evidencefiles.SystemEvidenceFiles,
+        made_evidencefiles.SimulatedEvidenceFiles,
+    ),
     "files": (files.Files, files.SystemFiles, made_files.SimulatedFiles),
     "ports": (ports.Ports, system_ports.SystemPorts, made_ports.SimulatedPorts),
     "processes": (

@@ -205,6 +205,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         elsewhere: whoever hands out tasks must not give them to this session again (it is frozen).
         proof: what was seen, for the stored evidence: ages, samples, counts, processes, ids.
         answer: the answer that a person chose; `keys` give it, and no task is settled.
+        question: what was asked when it was chosen, and the `choices` that were offered then.
     """
 
     session: str
@@ -224,3 +225,5 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     elsewhere: bool = False
     proof: Packed = {}
     answer: str = ""
+    question: str = ""
+    choices: tuple[Choice, ...] = ()

@@ -18,6 +18,7 @@ from healmon.sessions.probe import Probe, Seen
 from healmon.sessions.remedy import Remedy
 from healmon.sessions.reporting import report
 from healmon.state import Snapshot, of_healer
+from healmon.world.evidencefiles import EvidenceFiles
 from healmon.world.processes import Processes
 from healmon.world.taskdb import TaskDatabases
 from healmon.world.tmux import Tmux
@@ -33,6 +34,7 @@ class SessionsHealer:
         taskdb: the door to task databases.
         processes: the door to processes.
         clock: all time.
+        evidence: where screens before and after an act are kept; None: nowhere.
     """
 
     def __init__(
@@ -43,6 +45,7 @@ class SessionsHealer:
         taskdb: TaskDatabases,
         processes: Processes,
         clock: Clock,
+        evidence: EvidenceFiles | None = None,
     ) -> None:
         self.name = HEALER
         self.title = "sessions"
@@ -51,7 +54,7 @@ class SessionsHealer:
         self._settings = settings
         self._clock = clock
         self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock)
-        self._remedy = Remedy(self._probe, clock)
+        self._remedy = Remedy(self._probe, clock, evidence)
         self._last: Reading | None = None
 
     def start(self, wake: Callable[[], None]) -> None:
@@ -108,4 +111,5 @@ class SessionsHealer:
 
     async def close(self) -> None:
         """Stop watching; the sessions stay as they are."""
+        self._remedy.close()
         self._probe.close()

@@ -17,7 +17,6 @@ from healmon.sessions.planning import make_plan, minutes
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.progress import Moment, begin, follow, restarted
 from healmon.sessions.proving import proof_of
-from healmon.sessions.reading import sign_of
 from healmon.sessions.recall import memory_of, never
 from healmon.sessions.signs import Choice, Sign
 from healmon.sessions.standing import Standing, of_case
@@ -83,7 +82,7 @@ def draft(
     component: str, seen: SessionSeen, known: Snapshot, settings: Sessions, moment: Moment
 ) -> Draft:
     """Return the judgement on a session that is there."""
-    now, sign = moment.now, sign_of(seen)
+    now, sign = moment.now, seen.sign
     memory = remember(component, seen, sign, known, moment)
     case = Case(seen, sign, memory or Memory(), settings, now, never(known, component))
     stands = of_case(case)

@@ -105,11 +105,6 @@ def digest(known: Known) -> str:
     return _hash(known.lines)
 
 
-def retries(line: str) -> bool:
-    """Return whether a line only announces the next attempt."""
-    return bool(_RETRY.search(plain(line)))
-
-
 def counts(known: Known, line: str) -> bool:
     """Return whether a new line is one that was known, with other numbers in it."""
     bare = plain(line)

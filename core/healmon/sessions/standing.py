@@ -13,7 +13,6 @@ from healmon.config.settings import Sessions
 from healmon.sessions.agents import chords
 from healmon.sessions.facts import Chords, Memory, State
 from healmon.sessions.probe import SessionSeen
-from healmon.sessions.reading import sign_of
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED, KEYLESS, Case, state_of
 
@@ -49,7 +48,7 @@ def standing(
         now: this moment.
         never: why it must never be touched, or empty.
     """
-    return of_case(Case(seen, sign_of(seen), memory or Memory(), settings, now, never))
+    return of_case(Case(seen, seen.sign, memory or Memory(), settings, now, never))
 
 
 def of_case(case: Case) -> Standing:

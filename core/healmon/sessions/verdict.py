@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from healmon.plans import Packed, pack
+from healmon.plans import Packed, pack, unpack
 from healmon.state import ActionView
 
 Result = Literal[
@@ -78,8 +78,8 @@ def packed(verdict: Verdict) -> Packed:
 
 def of(action: ActionView) -> Verdict | None:
     """Return the verdict that a finished action carries; None: none, or another version's."""
-    found: object = action.details.get(KEY)
+    found: Packed | None = action.details.get(KEY)
     try:
-        return msgspec.convert(found, Verdict)
+        return unpack(found, Verdict) if found else None
     except msgspec.ValidationError:
         return None

@@ -1,16 +1,15 @@
-"""One pane before and after a key: did the interrupt do anything?
-
-"The screen changed" is no answer: a terminal echoes `^C` for a program that ignores it, and a
-spinner spins on. What counts is a change of state.
-"""
+"""One pane before and after a key, exactly as it is at that moment."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from healmon.errors import ProbeError
-from healmon.sessions.agents import Cues, is_shell, read
+from healmon.plans import pack
+from healmon.sessions import agents, evidence
+from healmon.sessions.packs import bundled
 from healmon.sessions.probe import Probe
+from healmon.sessions.signs import Sign
 from healmon.world.pane import Pane
 from healmon.world.processes import Identity
 from healmon.world.terminal import Terminal
@@ -22,24 +21,39 @@ class View:
     """One look at a pane.
 
     Attributes:
+        agent: the pack that its program was read with, or empty.
         leader: the process that leads the foreground group; None when it cannot be told.
         shell: the leader is a shell for people.
+        at: wall seconds.
     """
 
     pane: Pane
-    cues: Cues
+    sign: Sign
+    screen: str = ""
+    agent: str = ""
     terminal: Terminal | None = None
     leader: Identity | None = None
     shell: bool = False
+    at: float = 0.0
 
     @property
     def foreground(self) -> int:
         """The process group in the foreground, 0 when unknown."""
         return 0 if self.terminal is None else self.terminal.foreground
 
+    @property
+    def unread(self) -> int:
+        """Bytes typed that nobody has read."""
+        return 0 if self.terminal is None else self.terminal.unread
 
-async def view(probe: Probe, pane: Pane) -> View | None:
+
+async def view(probe: Probe, pane: Pane, agent: str = "") -> View | None:
     """Return how exactly this pane is now; None when it is gone.
+
+    Args:
+        probe: what looks.
+        pane: as it was seen.
+        agent: the pack to read it with.
 
     Raises:
         ProbeError: it cannot be looked at.
@@ -55,11 +69,38 @@ async def view(probe: Probe, pane: Pane) -> View | None:
     if now.id not in screens:
         return None
     terminal = await probe.terminal(now)
-    cues = read(screens[now.id], now.title, terminal)
+    screen, at = screens[now.id], probe.clock.read().wall
+    sign = read_sign(agent, screen, now.title, terminal)
     if terminal is None:
-        return View(now, cues)
+        return View(now, sign, screen, agent, at=at)
     leader, shell = await probe.on("processes", lambda: _leader(probe, terminal.foreground))
-    return View(now, cues, terminal, leader, shell)
+    return View(now, sign, screen, agent, terminal, leader, shell, at)
+
+
+def read_sign(agent: str, screen: str, title: str, terminal: Terminal | None) -> Sign:
+    """Return what a screen, its title and its terminal say."""
+    return bundled().read(agent, screen, title, terminal)
+
+
+def shown(one: View) -> evidence.Shown:
+    """Return what is kept of a view."""
+    pane = one.pane
+    kept = evidence.Shown(
+        at=round(one.at, 3),
+        screen=one.screen,
+        title=pane.title,
+        command=pane.command,
+        kind=one.sign.kind,
+        rule=one.sign.rule,
+        text=one.sign.text,
+        mode=pane.mode,
+        dead=pane.dead,
+        status=pane.status,
+        leader="" if one.leader is None else f"{one.leader.pid}.{one.leader.ticks}",
+        terminal={} if one.terminal is None else pack(one.terminal),
+    )
+    secret = one.terminal is not None and one.terminal.secret
+    return evidence.private(kept) if secret else kept
 
 
 def _leader(probe: Probe, group: int) -> tuple[Identity | None, bool]:
@@ -68,37 +109,4 @@ def _leader(probe: Probe, group: int) -> tuple[Identity | None, bool]:
         facts = None if leader is None else probe.processes.inspect(leader)
     except ProbeError:
         return None, False
-    return leader, facts is not None and is_shell(facts.command)
-
-
-def ended(before: View, after: View | None) -> str:
-    """Return how the program that was interrupted has ended, or empty."""
-    if after is None:
-        return "its pane ended"
-    if after.pane.dead:
-        return f"its program {after.pane.status or 'ended'}"
-    if not after.foreground or after.foreground == before.foreground:
-        return ""
-    if after.shell and not before.shell:
-        return f"{after.pane.command} has its prompt back"
-    if after.foreground == after.pane.pid:
-        return f"{after.pane.command} is in the foreground again"
-    return ""
-
-
-def told(before: View, after: View | None) -> str:
-    """Return how the program says that it was interrupted, or is seen to be; or empty.
-
-    A screen may be caught half drawn, so this counts only when two looks in a row say it.
-    """
-    if after is None or after.cues.question:
-        return ""
-    if after.cues.cancelled > before.cues.cancelled:
-        return f"{after.pane.command} says that it was interrupted"
-    if before.cues.busy and not after.cues.busy:
-        return f"{after.pane.command} is not busy any more"
-    if after.cues.idle and not before.cues.idle:
-        return f"{after.pane.command} is idle"
-    if before.leader is not None and after.leader not in {None, before.leader}:
-        return f"{after.pane.command} is in the foreground now"
-    return ""
+    return leader, facts is not None and agents.is_shell(facts.command)

@@ -147,9 +147,10 @@ def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:
 
 
 def _action(event: ev.ActionVerified | ev.ActionFailed, at: str, number: int) -> Statement:
+    details: Packed
     if isinstance(event, ev.ActionVerified):
         status, value = "recovered", "verified"
-        details: Packed = {"summary": event.proof, "seconds": event.seconds, "facts": event.details}
+        details = {"summary": event.proof, "seconds": event.seconds, "facts": event.details}
     else:
         status, value = "error", "failed"
         details = {"summary": event.reason, "seconds": event.seconds}

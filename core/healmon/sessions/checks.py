@@ -1,0 +1,157 @@
+"""The gate: may this session still be touched as ordered? Pure.
+
+Every answer is a reason in words, empty where nothing speaks against it. Whoever asks has looked
+again right before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from healmon.clock import Reading
+from healmon.config.settings import Sessions
+from healmon.sessions import novelty
+from healmon.sessions.facts import Order, Row
+from healmon.sessions.planning import task_words
+from healmon.sessions.probe import Seen, SessionSeen
+from healmon.sessions.signs import Sign
+from healmon.text import clean
+from healmon.world.pane import Pane
+from healmon.world.taskdb import Task
+
+
+def found(seen: Seen, order: Order) -> SessionSeen | None:
+    """Return the session that an order is bound to; None: it is not to be seen."""
+    own = order.key.rpartition(".")[0]
+    return next((one for one in seen.sessions if one.pane.key == own), None)
+
+
+def returned(seen: Seen, order: Order) -> str:
+    """Return why a session that was gone may be there, or empty."""
+    if any(clean(s.pane.name, limit=160) == order.session for s in seen.sessions):
+        return f"session {order.session} is there again"
+    if any(fault.kind == "tmux" for fault in seen.faults):
+        return "a tmux socket cannot be read: the session may be there"
+    return ""
+
+
+def missing(seen: Seen, order: Order) -> tuple[Task, ...]:
+    """Return the tasks of a session that is gone."""
+    return next(
+        (tasks for name, tasks in seen.missing.items() if clean(name, limit=160) == order.session),
+        (),
+    )
+
+
+def still_there(order: Order, now: Sequence[Task]) -> tuple[list[Task], str]:
+    """Return the planned tasks that are as they were, and why they may not be settled.
+
+    All of them must be as they were, unless a person asked: a change says that somebody works.
+    """
+    by_row = {(t.source, t.id, t.status): t for t in now}
+    there = [by_row[row.source, row.id, row.status] for row in order.rows if _same(by_row, row)]
+    changed = [row.id for row in order.rows if not _same(by_row, row)]
+    if not there or (changed and not order.by_hand):
+        return there, f"{task_words(changed)} changed since, or cannot be read"
+    return there, ""
+
+
+def _same(by_row: dict[tuple[str, int | str, str], Task], row: Row) -> bool:
+    task = by_row.get((row.source, row.id, row.status))
+    return task is not None and row.attempt in {"", task.token}
+
+
+def same_program(one: SessionSeen, order: Order) -> str:
+    """Return why the pane's program is not the one that was ordered, or empty."""
+    pane, kin = one.pane, one.family
+    if pane.dead != order.dead:
+        return f"its program {pane.status}" if pane.dead else "its program runs again"
+    if not pane.dead and (kin is None or str(kin.ticks) != order.key.rpartition(".")[2]):
+        return f"the process of pane {pane.id} is another one"
+    return ""
+
+
+def person(one: SessionSeen, settings: Sessions, now: Reading) -> str:
+    """Return why a person may be at this session, or empty."""
+    pane, marker = one.pane, settings.typing_marker
+    names = {pane.name, *pane.aliases}
+    if names.intersection(settings.protect):
+        return "it is in sessions.protect"
+    if pane.attached and _lately(pane.client_activity, settings, now):
+        return f"a person did something there {now.wall - pane.client_activity:.0f} s ago"
+    if pane.mode and pane.last_attached and _lately(pane.session_activity, settings, now):
+        return "a person was in its scrollback a moment ago"
+    if marker and marker in one.screen:
+        return f"it shows the typing marker {marker}"
+    return ""
+
+
+def _lately(at: int, settings: Sessions, now: Reading) -> bool:
+    return now.wall - at < settings.quiet_client
+
+
+def asks(sign: Sign, one: SessionSeen) -> str:
+    """Return what a person is asked there, or empty."""
+    if one.terminal is not None and one.terminal.secret:
+        return "it asks for a password"
+    if sign.kind in {"approval", "question"}:
+        return f"it waits for an answer: {clean(sign.question or sign.text, limit=120)}"
+    return ""
+
+
+def takes_keys(pane: Pane) -> str:
+    """Return why no key may be pressed in a pane, or empty."""
+    if pane.command == "tmux":
+        return "another tmux runs in it: its keys would go to somebody else"
+    if pane.synchronized:
+        return "its panes are synchronised: a key would go to all of them"
+    return "its pane takes no keys" if pane.input_off else ""
+
+
+def alone(one: SessionSeen) -> str:
+    """Return why it is not sure that this pane works on the tasks, or empty."""
+    if one.twins:
+        return "another socket has a session of this name too"
+    return "" if one.sure else "it has several panes: which one works on the task is unknown"
+
+
+def halted(one: SessionSeen) -> str:
+    """Return why its program cannot go on, whatever is pressed, or empty."""
+    kin = one.family
+    if kin is not None and kin.stopped:
+        return f"{clean(kin.stopped, limit=80)} is suspended"
+    return "its output is stopped (Ctrl-S)" if kin is not None and kin.flow_stopped else ""
+
+
+def became_idle(sign: Sign, one: SessionSeen, order: Order) -> str:
+    """Return why there is nothing to interrupt any more, or empty."""
+    if not order.keys:
+        return ""
+    if one.family is not None and one.family.prompt:
+        return "its program has ended: the prompt is back"
+    return f"it became {sign.kind}" if sign.kind in {"idle", "gave_up", "unsent"} else ""
+
+
+def new_life(one: SessionSeen, order: Order, now: Reading) -> str:
+    """Return what it shows that it had not shown before, or empty."""
+    if order.by_hand or order.dead:
+        return ""
+    fresh = novelty.novel(order.known, one.screen, now.steady)
+    return f"it shows something new: {clean(fresh[0], limit=120)}" if fresh else ""
+
+
+def other_rule(sign: Sign, order: Order) -> str:
+    """Return that another rule of the pack matches now, or empty."""
+    if not order.matched or order.by_hand or sign.rule == order.matched:
+        return ""
+    return f"it is read by another rule: {sign.rule or 'none'} instead of {order.matched}"
+
+
+def touchable(one: SessionSeen, sign: Sign, order: Order, settings: Sessions, now: Reading) -> str:
+    """Return why this session must not be touched as ordered, or empty."""
+    reasons = [same_program(one, order), person(one, settings, now), alone(one)]
+    if not order.dead:
+        reasons += [asks(sign, one), halted(one), became_idle(sign, one, order)]
+    if order.keys:
+        reasons.append(takes_keys(one.pane))
+    return next(filter(None, reasons), "")
