@@ -13,6 +13,7 @@ from healmon.healer import Hand
 from healmon.plans import Diagnosis, Plan, Proof
 from healmon.sessions.diagnose import diagnose, facts_of, memory_of
 from healmon.sessions.facts import HEALER, Memory
+from healmon.sessions.packs import user
 from healmon.sessions.planning import make_plan
 from healmon.sessions.probe import Probe, Seen
 from healmon.sessions.remedy import Remedy
@@ -53,7 +54,8 @@ class SessionsHealer:
         self.lasting = True
         self._settings = settings
         self._clock = clock
-        self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock)
+        packs = user.packs_of(settings.packs)
+        self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock, packs)
         self._remedy = Remedy(self._probe, clock, evidence)
         self._last: Reading | None = None
 
