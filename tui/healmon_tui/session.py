@@ -18,7 +18,7 @@ from healmon_tui.rows.sessions import painted_for, place_of, quiet_for, spark
 
 MOST: Final = 14
 """Lines of a screen that are shown beside other things."""
-_NOTED: Final = frozenset({"before", "after", "screen_before", "screen_after", "proof"})
+_GOOD: Final = frozenset({"cleared", "exited", "unblocked", "settled", "answered", "given_back"})
 
 
 def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
@@ -108,31 +108,54 @@ def reading(facts: Facts, seen: Peek, cells: int) -> list[Line]:
 
 
 def replayed(kept: Packed, cells: int) -> tuple[list[Line], list[Line]]:
-    """Return what was kept of an act: the screen before with all that was seen, and after."""
+    """Return what was kept of an act: why and the screen before; the screen after, what came."""
     facts = Facts(kept)
-    before = [heading("BEFORE", cells, extra=_when(facts, "before_at"))]
-    after = [heading("AFTER", cells, extra=_when(facts, "after_at"))]
-    for name, side in (("before", before), ("after", after)):
-        lines = _squeezed(_screen(kept, name))
-        wall = Span(f" {glyphs.WALL} ", "faint")
-        side += [Line((wall, Span(text, "text"))) for text in lines]
-        if not lines:
-            side += [Line((Span(" nothing was kept of the screen", "dim"),))]
-    tone: Tone = "ok" if facts.text("verdict") in ("cleared", "exited") else "warn"
-    verdict = facts.text("verdict") or facts.inner("verdict").text("verdict", "kind")
-    after.append(heading("WHAT CAME OF IT", cells))
-    after += labelled("verdict", (Span(verdict or "not known", tone),), cells)
-    for key in kept:
-        if key not in _NOTED and key != "verdict":
-            value = ", ".join(facts.texts(key))
-            after += labelled(key.replace("_", " "), (Span(value, "dim"),), cells) if value else []
-    return before, after
+    before = [heading("WHY", cells, extra=_when(facts, "opened"))]
+    told = (
+        ("act", facts.text("action").replace("_", " ")),
+        ("why", facts.text("why", "reason")),
+        ("state", facts.text("state").replace("_", " ")),
+        ("rule", facts.text("rule")),
+        ("asked by", facts.text("origin")),
+    )
+    before += [line for k, v in told if v for line in labelled(k, (Span(v, "text"),), cells)]
+    before += _screen("BEFORE", facts.inner("before"), cells)
+    after = _screen("AFTER", facts.inner("after"), cells)
+    return before, [*after, *_verdict(facts, cells), *_touches(facts, cells)]
 
 
-def _screen(kept: Packed, name: str) -> tuple[str, ...]:
-    facts = Facts(kept)
-    found = facts.texts(name) or facts.texts(f"screen_{name}") or facts.inner(name).texts("screen")
-    return tuple(line for text in found for line in text.split("\n"))
+def _screen(title: str, shown: Facts, cells: int) -> list[Line]:
+    done = [heading(title, cells, extra=_when(shown, "at"))]
+    wall = Span(f" {glyphs.WALL} ", "faint")
+    lines = _squeezed(shown.text("screen").split("\n"))
+    done += [Line((wall, Span(text, "text"))) for text in lines]
+    return done if lines else [*done, Line((Span(" nothing was kept of the screen", "dim"),))]
+
+
+def _verdict(facts: Facts, cells: int) -> list[Line]:
+    verdict = facts.inner("verdict")
+    result = verdict.text("result") or "not known: it was under way when this was written"
+    tone: Tone = "ok" if result in _GOOD else "warn"
+    rows: list[tuple[str, str, Tone]] = [
+        ("verdict", result, tone),
+        ("seen", verdict.text("how"), "text"),
+        ("keys", " ".join(verdict.texts("keys")), "text"),
+        ("it ended", verdict.text("status"), "text"),
+        ("resume", verdict.text("resume"), "text"),
+        *(("task", f"{one}: {what}", "text") for one, what in verdict.pairs("tasks")),
+    ]
+    done = [heading("WHAT CAME OF IT", cells, extra=_when(facts, "closed"))]
+    return done + [line for k, v, t in rows if v for line in labelled(k, (Span(v, t),), cells)]
+
+
+def _touches(facts: Facts, cells: int) -> list[Line]:
+    touches = facts.inners("touches")
+    done = [heading("WHAT WAS DONE", cells)] if touches else []
+    for touch in touches:
+        held = f" {glyphs.DOT} not done: {touch.text('held')}" if touch.text("held") else ""
+        text = f"{_when(touch, 'at')} {touch.text('text', 'work')}{held}"
+        done += labelled("", (Span(text, "calm" if held else "text"),), cells)
+    return done
 
 
 def _squeezed(lines: Sequence[str]) -> list[str]:
@@ -168,7 +191,7 @@ def _keys(facts: Facts) -> str:
 
 
 def _when(facts: Facts, key: str) -> str:
-    at = facts.number(key, "at")
+    at = facts.number(key)
     return local_time(at) if at is not None and 0 < at < 1e10 else ""
 
 

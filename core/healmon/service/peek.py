@@ -7,9 +7,7 @@ so of a screen that asks for a secret or on which somebody types only the prompt
 from __future__ import annotations
 
 import json
-import os
 import re
-import stat
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, cast
@@ -23,15 +21,13 @@ from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs, bundled, explain, user
 from healmon.text import clean
 from healmon.world import visit
+from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import SystemTmux, Tmux
 
 EVIDENCE: Final = "evidence"
 """The folder of the state directory with what was kept of each act."""
-LARGEST: Final = 4 << 20
-"""Bytes of a kept file that are read."""
-_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _PROMPT: Final = re.compile(r"^.{0,60}?[$#%>❯›]\s")
 PRIVATE: Final = frozenset({"human", "secret"})
 
@@ -132,15 +128,8 @@ def shown(screen: str, state: str) -> tuple[tuple[str, ...], str]:
 
 def evidence(state_dir: Path, name: str) -> Packed:
     """Return what was kept of an act; empty when there is nothing (left), never an error."""
-    if not _NAME.fullmatch(name):
-        return {}
-    path = state_dir / EVIDENCE / f"{name.removesuffix('.json')}.json"
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        with open(handle, "rb") as file:  # noqa: PTH123 - from a descriptor that follows no link
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return {}
-            found: object = json.loads(file.read(LARGEST))
-    except (OSError, ValueError, RecursionError):
+        found: object = json.loads(SystemEvidenceFiles(state_dir / EVIDENCE).read(name) or b"{}")
+    except (HealmonError, ValueError, RecursionError):
         return {}
     return cast("Packed", found) if isinstance(found, dict) else {}
