@@ -69,8 +69,8 @@ class Facts:
     def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
         """Return an object's texts and numbers by their names; what is none is left out."""
         value = self._packed.get(key)
-        inner = cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
-        texts = ((str(name), Facts(inner).text(name)) for name in inner)
+        inner = cast("Mapping[str, Any]", value if isinstance(value, Mapping) else {})
+        texts = ((name, Facts(inner).text(name)) for name in inner)
         return tuple((name, text) for name, text in texts if text)
 
     def inner(self, key: str) -> Facts:
