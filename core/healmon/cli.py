@@ -113,6 +113,11 @@ def healmon_parser() -> argparse.ArgumentParser:
     ack.add_argument("--for", dest="period", metavar="4h", help="how long (default: 4h)")
     unack = command("unack", "take acknowledgements back")
     unack.add_argument("ids", nargs="+", metavar="ID")
+    beat = command("beat", "tell that a task is worked on; prints the token of this attempt")
+    beat.add_argument("target", metavar="TASK", help="its id, or SOURCE:ID")
+    beat.add_argument("--source", metavar="NAME", help="the source of tasks that has it")
+    beat.add_argument("--token", metavar="T", help="of the attempt; one taken away is refused (65)")
+    beat.add_argument("--note", metavar="TEXT", default="", help="how far it is")
     for name, (what, text) in OVERRIDES.items():
         command(name, text).add_argument("target", metavar=what)
     _sessions(command)
@@ -197,6 +202,10 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
+    if way == "beat":
+        from healmon.service import beat  # noqa: PLC0415
+
+        return beat.beat(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 
     if way in OVERRIDES:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from healmon import state
 from healmon.plans import Plan
 from healmon.state import Snapshot
 
 EVERYTHING = "*"
 """The component name that stands for all of them, in maintenance."""
+FOREVER = state.FOREVER
 
 
 def refusal(plan: Plan, snapshot: Snapshot, now_wall: float, *, dry_run: bool) -> str:
@@ -18,6 +20,8 @@ def refusal(plan: Plan, snapshot: Snapshot, now_wall: float, *, dry_run: bool) -
         return "dry run"
     for component in (plan.component, EVERYTHING):
         until = snapshot.maintenance.get(component)
+        if until is not None and until >= FOREVER:
+            return f"a person asked never to touch {component}"
         if until is not None and until > now_wall:
             return "maintenance" if component == EVERYTHING else f"maintenance of {component}"
     if plan.origin == "healmon":

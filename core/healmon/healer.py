@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from healmon.clock import Reading
-from healmon.plans import Diagnosis, Plan, Proof
+from healmon.plans import Diagnosis, Packed, Plan, Proof
 from healmon.state import Snapshot
 
 Seen = TypeVar("Seen")
@@ -54,10 +54,18 @@ class Healer(Protocol[Seen]):
         """Judge. Pure: no clock, no process, no SQL, no file."""
         ...
 
-    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
+    def offer(
+        self,
+        verb: str,
+        component: str,
+        known: Snapshot,
+        now: Reading,
+        arguments: Packed | None = None,
+    ) -> Plan:
         """Return the plan for what a person asks (`restart`, `clear`, `unlock`, `clean`).
 
-        Pure, from the newest snapshot; `carry_out` looks again before it acts.
+        Pure, from the newest snapshot; `carry_out` looks again before it acts. `arguments` say
+        more about it, where the verb knows any; others are passed over.
 
         Raises:
             DataError: no such component, or nothing there to act on; says what there is.

@@ -18,6 +18,7 @@ from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
+from healmon.world.beats import BeatFiles
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.files import SystemFiles
 from healmon.world.host import SystemHost
@@ -59,7 +60,7 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
         p.settings.sessions,
         p.settings.tasks,
         SystemTmux(),
-        SystemTaskDatabases(),
+        SystemTaskDatabases(beats=BeatFiles(p.state_dir).all),
         p.processes,
         p.clock,
         SystemEvidenceFiles(p.state_dir / "evidence"),

@@ -19,6 +19,8 @@ from healmon.plans import RANK, Packed, Plan, Severity, Status
 _V = TypeVar("_V")
 
 AlertState = Literal["pending", "open", "acknowledged", "resolved", "stale"]
+FOREVER = 253_370_764_800.0
+"""Wall seconds (the year 9999) until which a component is paused that must never be touched."""
 RECENT = 50
 """How many finished actions the snapshot keeps."""
 ATTEMPTS = 100

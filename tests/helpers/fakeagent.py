@@ -1,12 +1,12 @@
 """A small program that looks and answers keys like one of four agents.
 
-    exec -a claude python -IS fakeagent.py STATE LOG [deaf]
+    FAKE_KIND=claude claude -IS fakeagent.py STATE LOG [deaf] [brittle]
 
-Its kind is its own name (argv[0] is hidden by Python, so it is given in FAKE_KIND). Every key that
-it reads is one line of LOG. A state written to LOG.do is taken over; what LOG.say holds is said.
+`claude` is a link to Python: its name is what others see. Each key that it reads is a line of LOG.
 
 States: stream, hung, title, retry, rate, approval, question, idle, gave_up, unsent, tool, frozen.
-`frozen` paints once and never reads again. `deaf` reads every key and does nothing about it.
+`frozen` paints once and never reads again. `deaf` reads every key and does nothing about it;
+`brittle` ends at the first Ctrl-C.
 """
 
 from __future__ import annotations
@@ -62,7 +62,11 @@ class Agent:
             ask = "[ ! ] Action Required | work"
             return f"{spin} work" if busy else (ask if asks else "work")
         if self.kind == "gemini":
-            return "✦ Working… (work)" if busy else ("✋ Action Required (work)" if asks else "◇ Ready (work)")
+            return (
+                "✦ Working… (work)"
+                if busy
+                else ("✋ Action Required (work)" if asks else "◇ Ready (work)")
+            )
         return "OC | work"
 
     def screen(self) -> list[str]:
@@ -80,7 +84,7 @@ class Agent:
             return {
                 "claude": f"✻ API error · Retrying in {9 - n % 9}s · attempt {min(n // 2, 9)}/10",
                 "codex": f"• Reconnecting... {n % 5 + 1}/5 ({n}s • esc to interrupt)",
-                "gemini": f"{spin} Trying to reach gemini (Attempt {n % 9 + 1}/10) (esc to cancel, {n}s)",
+                "gemini": f"{spin} Trying to reach it (Attempt {n % 9}/9) (esc to cancel, {n}s)",
                 "opencode": "",
             }[self.kind]
         if self.state == "tool":
@@ -138,14 +142,19 @@ class Agent:
         fault = ["✕ [API Error: got status 401]"] if self.state == "gave_up" else []
         work = self.status().split("\n") if self.state in BUSY else []
         hint = [] if self.state in BUSY else ["                       ? for shortcuts"]
-        typed = "please mend the roof" if self.state == "unsent" else "  Type your message or @path/to/file"
+        typed = (
+            "please mend the roof"
+            if self.state == "unsent"
+            else "  Type your message or @path/to/file"
+        )
         return [*self.said, *fault, "", *work, *hint, RULE, f" > {typed}", "", " ~/proj"]
 
     def opencode(self) -> list[str]:
         if self.state == "approval":
             return [
                 *self.said, "  ┃", "  ┃  △ Permission required", "  ┃    # Shell command", "  ┃",
-                "  ┃  $ sleep 300", "  ┃", "  ┃   Allow once   Allow always   Reject   ⇆ select  enter confirm",
+                "  ┃  $ sleep 300", "  ┃",
+                "  ┃   Allow once   Allow always   Reject   ⇆ select  enter confirm",
                 "  ┃",
             ]  # fmt: skip
         foot = "   ~/proj            tab agents  ctrl+p commands"
@@ -156,8 +165,11 @@ class Agent:
             foot = f"   {bar}⬝⬝  {word}            tab agents  ctrl+p commands"
             if self.state == "retry":
                 n = self.seconds()
-                foot = (f"   {bar} Internal server error [retrying in {9 - n % 9}s attempt #{n // 2 + 1}]"
-                        f"  {word}  tab agents  ctrl+p commands")
+                foot = (
+                    f"   {bar} Internal server error"
+                    f" [retrying in {9 - n % 9}s attempt #{n // 2 + 1}]"
+                    f"  {word}  tab agents  ctrl+p commands"
+                )
         return [*self.said, "  ┃", "  ┃", "  ┃", "  ┃  Build · m fake", "  ╹" + "▀" * 60, foot]
 
     def paint(self) -> None:
@@ -182,6 +194,8 @@ class Agent:
             return self.answer(name)
         now = time.monotonic()
         if name == "C-c":
+            if "brittle" in sys.argv:
+                return False
             if self.kind == "opencode" or (self.kind == "codex" and self.state not in BUSY):
                 return False
             if self.state in BUSY:

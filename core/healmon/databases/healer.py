@@ -16,7 +16,7 @@ from healmon.databases.probe import Doors, look
 from healmon.databases.remedy import continue_holder
 from healmon.errors import DataError, ProbeError, VetoError
 from healmon.healer import Hand
-from healmon.plans import Diagnosis, Plan, Proof, unpack
+from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.hands import Hands
@@ -76,7 +76,14 @@ class DatabasesHealer:
         """Judge; pure."""
         return diagnose(seen, self._databases, known, now)
 
-    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
+    def offer(
+        self,
+        verb: str,
+        component: str,
+        known: Snapshot,
+        now: Reading,
+        arguments: Packed | None = None,  # noqa: ARG002 - the protocol's
+    ) -> Plan:
         """Return the plan that unlocks a database: its stopped holder is continued.
 
         Raises:

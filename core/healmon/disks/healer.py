@@ -19,7 +19,7 @@ from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
 from healmon.errors import DataError, VetoError
 from healmon.healer import Hand
-from healmon.plans import Diagnosis, Plan, Proof, unpack
+from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.world.files import Files
 from healmon.world.hands import Hands
@@ -64,7 +64,14 @@ class DisksHealer:
         """Judge; pure."""
         return diagnose(seen, self._disk, known, now)
 
-    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
+    def offer(
+        self,
+        verb: str,
+        component: str,
+        known: Snapshot,
+        now: Reading,
+        arguments: Packed | None = None,  # noqa: ARG002 - the protocol's
+    ) -> Plan:
         """Return the plan that cleans one target by all its rules, however full it is.
 
         Raises:

@@ -25,7 +25,7 @@ from healmon.units import format_duration
 
 OFFER_HOLDS = 300.0
 """Seconds a plan sheet may be read before it must be asked for again."""
-HEALER_VERBS = ("restart", "clear", "unlock", "clean", "stop", "start", "release")
+HEALER_VERBS = ("restart", "clear", "answer", "unlock", "clean", "stop", "start", "release")
 PAUSE_AT_MOST = 30 * 86400.0
 
 
@@ -72,10 +72,13 @@ class Desk:
             "unacknowledge": lambda: self._unacknowledge(target, origin),
             "pause": lambda: self._pause(target, arguments, origin),
             "resume": lambda: self._resume(target, origin),
+            "snooze": lambda: self._snooze(target, arguments, origin),
+            "never-touch": lambda: self._never_touch(target, origin),
+            "touch": lambda: self._touch(target, origin),
             "check": self._check_now,
         }
         slow: dict[str, Callable[[], Awaitable[Answer]]] = {
-            "offer": lambda: self._offer(str(arguments["verb"]), target, origin),
+            "offer": lambda: self._offer(str(arguments["verb"]), target, arguments, origin),
             "apply": lambda: self._apply(target),
         }
         if verb in simple:
@@ -83,7 +86,7 @@ class Desk:
         if verb in slow:
             return await slow[verb]()
         if verb in HEALER_VERBS:
-            return await self._at_once(verb, target, origin)
+            return await self._at_once(verb, target, arguments, origin)
         return Answer(ok=False, text=f"no such request: {verb}")
 
     def _check_now(self) -> Answer:
@@ -96,14 +99,17 @@ class Desk:
             (r for r in self._rooms if view is not None and r.healer.name == view.healer), None
         )
 
-    async def _offer(self, verb: str, component: str, origin: str) -> Answer:
+    async def _offer(self, verb: str, component: str, arguments: Packed, origin: str) -> Answer:
         room = self._room_of(component)
         if room is None:
             known = ", ".join(sorted(self._stream.snapshot.components)) or "nothing yet"
             return Answer(ok=False, text=f"no component {component!r}; there is: {known}")
         await room.round()  # the sheet must show the world as it is now
         now = self._clock.read()
-        offered = room.healer.offer(verb, component, self._stream.snapshot, now)
+        more = {name: value for name, value in arguments.items() if name != "verb"}
+        offered = room.healer.offer(
+            verb, component, self._stream.snapshot, now, *([more] if more else [])
+        )
         plan = replace(offered, id=self._acts.new_id(), origin=origin, delay=0.0)
         self._offers = {
             name: entry
@@ -134,8 +140,8 @@ class Desk:
         begun = await self._begin(plan_id)
         return begun if isinstance(begun, Answer) else Answer(ok=True, text="under way")
 
-    async def _at_once(self, verb: str, component: str, origin: str) -> Answer:
-        offer = await self._offer(verb, component, origin)
+    async def _at_once(self, verb: str, component: str, arguments: Packed, origin: str) -> Answer:
+        offer = await self._offer(verb, component, arguments, origin)
         if offer.plan is None:
             return offer
         begun = await self._begin(offer.plan.id)
@@ -187,3 +193,33 @@ class Desk:
         self._stream.emit(ev.MaintenanceEnded(component, f"resumed by {clean(origin)}"))
         self._check()
         return Answer(ok=True, text=f"actions allowed again: {component}")
+
+    def _snooze(self, target: str, arguments: Packed, origin: str) -> Answer:
+        """Pause a component and acknowledge what is told of it, both until the same moment."""
+        paused = self._pause(target, arguments, origin)
+        if not paused.ok or not target:
+            return paused
+        until = self._stream.snapshot.maintenance[target]
+        for alert in self._stream.snapshot.alerts.values():
+            if alert.component == target:
+                note = "snoozed"
+                self._stream.emit(ev.AlertAcknowledged(alert.key, clean(origin), note, until))
+        return Answer(ok=True, text=f"left alone for {_lasting(arguments)}: {target}")
+
+    def _never_touch(self, target: str, origin: str) -> Answer:
+        if target not in self._stream.snapshot.components:
+            return Answer(ok=False, text=f"no component {target!r}")
+        self._stream.emit(ev.MaintenanceStarted(target, gate.FOREVER, clean(origin)))
+        self._check()
+        return Answer(ok=True, text=f"never touched until you say touch: {target}")
+
+    def _touch(self, target: str, origin: str) -> Answer:
+        if target not in self._stream.snapshot.maintenance:
+            return Answer(ok=False, text=f"it may be touched already: {target}")
+        self._stream.emit(ev.MaintenanceEnded(target, f"touch: {clean(origin)}"))
+        self._check()
+        return Answer(ok=True, text=f"touched again if need be: {target}")
+
+
+def _lasting(arguments: Packed) -> str:
+    return format_duration(float(arguments["for"]))

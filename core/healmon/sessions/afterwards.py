@@ -29,10 +29,10 @@ class Afterwards:
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def follow(self, pane: Pane, screen: str, dossier: Dossier) -> None:
+    def follow(self, pane: Pane, agent: str, screen: str, dossier: Dossier) -> None:
         """Note in the dossier whether the pane is idle, works again, or neither."""
         known = novelty.absorb(Known(), screen, self._clock.read().steady)
-        task = asyncio.create_task(self._watch(pane, known, dossier))
+        task = asyncio.create_task(self._watch(pane, agent, known, dossier))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -41,18 +41,18 @@ class Afterwards:
         for task in self._tasks:
             task.cancel()
 
-    async def _watch(self, pane: Pane, known: Known, dossier: Dossier) -> None:
+    async def _watch(self, pane: Pane, agent: str, known: Known, dossier: Dossier) -> None:
         began = self._clock.read().steady
         said = "neither idle nor at work within a minute"
         # what our own key has drawn is no work
-        after = await self._see(pane)
+        after = await self._see(pane, agent)
         known = known if after is None else novelty.absorb(known, after.screen, began)
         while after is not None and self._clock.read().steady - began < FOR:
             if after.sign.kind in LET_GO or after.shell:
                 said = "idle"
                 break
             await self._clock.sleep(EVERY)
-            after = await self._see(pane)
+            after = await self._see(pane, agent)
             if after is not None and novelty.novel(known, after.screen, self._clock.read().steady):
                 said = "at work again"
                 break
@@ -60,8 +60,8 @@ class Afterwards:
         told: Packed = {"said": said if after is not None else "gone", "seconds": seconds}
         await dossier.afterwards(told)
 
-    async def _see(self, pane: Pane) -> View | None:
+    async def _see(self, pane: Pane, agent: str) -> View | None:
         try:
-            return await view(self._probe, pane)
+            return await view(self._probe, pane, agent)
         except ProbeError:
             return None

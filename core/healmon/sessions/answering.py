@@ -16,7 +16,7 @@ from healmon.sessions.probe import Probe, Seen, SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.verdict import Verdict
 from healmon.sessions.verifying import ASKS
-from healmon.sessions.viewing import View, read_sign, view
+from healmon.sessions.viewing import View, view
 from healmon.text import clean
 
 T = TypeVar("T")
@@ -91,13 +91,11 @@ async def _asked(doors: Doors, order: Order) -> SessionSeen:
     one = checks.found(await doors.look(), order)
     if one is None:
         raise VetoError(f"pane {order.pane} is not there any more, or cannot be looked at")
-    agent = "" if one.family is None else one.family.agent
-    sign = read_sign(agent, one.screen, one.pane.title, one.terminal)
     secret = one.terminal is not None and one.terminal.secret
     reasons = (
         checks.same_program(one, order) if one.family is not None else "",
         "it asks for a password: healmon types none" if secret else "",
-        changed(sign, order),
+        changed(one.sign, order),
         checks.takes_keys(one.pane),
         "its pane shows a mode: leave it first" if one.pane.mode else "",
         "" if one.sure else checks.alone(one),

@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions import novelty
-from healmon.sessions.facts import Order, Row
+from healmon.sessions.facts import Memory, Order, Row, State
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Seen, SessionSeen
 from healmon.sessions.signs import Sign
+from healmon.sessions.standing import standing
+from healmon.sessions.states import KEYLESS
 from healmon.text import clean
 from healmon.world.pane import Pane
 from healmon.world.taskdb import Task
@@ -71,25 +73,6 @@ def same_program(one: SessionSeen, order: Order) -> str:
     return ""
 
 
-def person(one: SessionSeen, settings: Sessions, now: Reading) -> str:
-    """Return why a person may be at this session, or empty."""
-    pane, marker = one.pane, settings.typing_marker
-    names = {pane.name, *pane.aliases}
-    if names.intersection(settings.protect):
-        return "it is in sessions.protect"
-    if pane.attached and _lately(pane.client_activity, settings, now):
-        return f"a person did something there {now.wall - pane.client_activity:.0f} s ago"
-    if pane.mode and pane.last_attached and _lately(pane.session_activity, settings, now):
-        return "a person was in its scrollback a moment ago"
-    if marker and marker in one.screen:
-        return f"it shows the typing marker {marker}"
-    return ""
-
-
-def _lately(at: int, settings: Sessions, now: Reading) -> bool:
-    return now.wall - at < settings.quiet_client
-
-
 def asks(sign: Sign, one: SessionSeen) -> str:
     """Return what a person is asked there, or empty."""
     if one.terminal is not None and one.terminal.secret:
@@ -113,14 +96,6 @@ def alone(one: SessionSeen) -> str:
     if one.twins:
         return "another socket has a session of this name too"
     return "" if one.sure else "it has several panes: which one works on the task is unknown"
-
-
-def halted(one: SessionSeen) -> str:
-    """Return why its program cannot go on, whatever is pressed, or empty."""
-    kin = one.family
-    if kin is not None and kin.stopped:
-        return f"{clean(kin.stopped, limit=80)} is suspended"
-    return "its output is stopped (Ctrl-S)" if kin is not None and kin.flow_stopped else ""
 
 
 def became_idle(sign: Sign, one: SessionSeen, order: Order) -> str:
@@ -147,11 +122,20 @@ def other_rule(sign: Sign, order: Order) -> str:
     return f"it is read by another rule: {sign.rule or 'none'} instead of {order.matched}"
 
 
-def touchable(one: SessionSeen, sign: Sign, order: Order, settings: Sessions, now: Reading) -> str:
+def touchable(one: SessionSeen, order: Order, settings: Sessions, now: Reading) -> str:
     """Return why this session must not be touched as ordered, or empty."""
-    reasons = [same_program(one, order), person(one, settings, now), alone(one)]
+    stands = standing(one, Memory(known=order.known), settings, now)
+    reasons = [same_program(one, order)]
     if not order.dead:
-        reasons += [asks(sign, one), halted(one), became_idle(sign, one, order)]
-    if order.keys:
-        reasons.append(takes_keys(one.pane))
+        reasons += [asks(one.sign, one), became_idle(one.sign, one, order)]
+    reasons += [stands.hands_off, _other_state(stands.state, order)]
+    if order.keys and stands.keys != order.keys:
+        reasons.append("another program is in the foreground")
     return next(filter(None, reasons), "")
+
+
+def _other_state(state: State, order: Order) -> str:
+    """Return why tasks of a session that was idle may not be taken away any more, or empty."""
+    if order.state not in KEYLESS or order.by_hand or order.elsewhere or state in KEYLESS:
+        return ""
+    return f"it was {order.state.replace('_', ' ')} and is {state} now"

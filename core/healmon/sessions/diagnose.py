@@ -21,7 +21,7 @@ from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Fault, Seen, SessionSeen
 from healmon.sessions.progress import Moment
 from healmon.sessions.recall import component_of, facts_of, is_session, memory_of
-from healmon.sessions.settling import Books, verdicts
+from healmon.sessions.settling import verdicts
 from healmon.state import Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.taskdb import Task
@@ -35,26 +35,15 @@ BLIND: Final = 300.0
 SOONEST: Final = 0.5
 ONCE: Final = "once"
 """How the engine calls a run of one cycle only."""
-NO_BOOKS: Final = Books()
 
 
-def diagnose(
-    settings: Sessions, seen: Seen, known: Snapshot, now: Reading, books: Books = NO_BOOKS
-) -> Diagnosis:
-    """Return the judgement on every session, and on what could not be looked at.
-
-    Args:
-        settings: `[sessions]`.
-        seen: this look.
-        known: everything known before.
-        now: this moment.
-        books: what the task sources owe, and what came too late.
-    """
+def diagnose(settings: Sessions, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
+    """Return the judgement on every session, on what is owed, and on what is not to be seen."""
     judge = _Judge(settings, seen, known, now)
     said = [*judge.sessions(), *judge.missing_ones(), *(judge.fault(f) for f in seen.faults)]
     said += judge.unseen({verdict.component for verdict in said})
     told = {verdict.component for verdict in said}
-    owed, soon = verdicts(books, known, now, told)
+    owed, soon = verdicts(seen, known, now, told)
     said += owed
     judge.look_in(soon)
     told |= {verdict.component for verdict in owed}

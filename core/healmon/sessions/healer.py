@@ -8,17 +8,16 @@ from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading, gap
 from healmon.config.settings import Sessions, Tasks
-from healmon.errors import DataError
 from healmon.healer import Hand
-from healmon.plans import Diagnosis, Plan, Proof
-from healmon.sessions.diagnose import diagnose, facts_of, memory_of
-from healmon.sessions.facts import HEALER, Memory
+from healmon.plans import Diagnosis, Packed, Plan, Proof
+from healmon.sessions.diagnose import diagnose
+from healmon.sessions.facts import HEALER
+from healmon.sessions.offers import offered
 from healmon.sessions.packs import user
-from healmon.sessions.planning import make_plan
 from healmon.sessions.probe import Probe, Seen
 from healmon.sessions.remedy import Remedy
 from healmon.sessions.reporting import report
-from healmon.state import Snapshot, of_healer
+from healmon.state import Snapshot
 from healmon.world.evidencefiles import EvidenceFiles
 from healmon.world.processes import Processes
 from healmon.world.taskdb import TaskDatabases
@@ -69,34 +68,30 @@ class SessionsHealer:
             ProbeError: not one socket could be looked at.
         """
         now = self._clock.read()
-        slept = self._last is not None and gap(self._last, now).suspended != 0.0
+        jumped = self._last is not None and bool(gap(self._last, now))
         self._last = now
         seen = await self._probe.look()
-        return replace(seen, jumped=slept)
+        return replace(seen, jumped=jumped)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge. Pure."""
         return diagnose(self._settings, seen, known, now)
 
-    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:
-        """Return the plan that clears a session, stuck or not. Pure.
+    def offer(
+        self,
+        verb: str,
+        component: str,
+        known: Snapshot,
+        now: Reading,
+        arguments: Packed | None = None,
+    ) -> Plan:
+        """Return the plan for what a person asks (see `offers`). Pure.
 
         Raises:
-            DataError: no such session, nothing to clear there, or it must not be touched.
+            DataError: no such session, nothing to do there, or it must not be touched.
         """
         del now  # the newest look says how long it has been quiet
-        facts = facts_of(known, component)
-        if facts is None or component not in of_healer(known, HEALER):
-            there = ", ".join(sorted(of_healer(known, HEALER))) or "none"
-            raise DataError(f"there is no session {component}", remedy=f"there are: {there}")
-        if verb != "clear":
-            raise DataError(f"a session cannot be asked to {verb}", remedy="it can be: clear")
-        if facts.hands_off:
-            raise DataError(f"{facts.session} is not touched: {facts.hands_off}")
-        if not facts.tasks:
-            raise DataError(f"{facts.session} has no active task: there is nothing to clear")
-        memory = memory_of(known, component) or Memory()
-        return make_plan(component, facts, memory, self._settings, by_hand=facts.state != "gone")
+        return offered(verb, component, known, self._settings, arguments or {})
 
     async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
         """Look again, interrupt, prove, settle the tasks.

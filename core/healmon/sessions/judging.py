@@ -26,6 +26,8 @@ from healmon.state import Snapshot
 from healmon.text import clean
 
 LINE_LIMIT: Final = 160
+QUESTION_LIMIT: Final = 1_000
+"""Characters of a question: an answer is given only to the very same one."""
 SOON: Final = 60.0
 """Seconds before a limit from which on the next look is asked for in time."""
 PRIVATE: Final = frozenset[State](("human", "secret"))
@@ -226,8 +228,8 @@ def _facts(
     secret = seen.terminal is not None and seen.terminal.secret
     private = secret or stands.state in PRIVATE
     asks = stands.state in {"approval", "question", "secret"}
-    question = sign.question or sign.text or sign.last_line
     choices = sign.choices if asks else ()
+    question = sign.question or ("" if choices else sign.text or sign.last_line)
     if trouble is not None and trouble.state == "unsent":
         choices = choices or (SEND,)
     return SessionFacts(
@@ -246,7 +248,7 @@ def _facts(
         last_line="" if private else clean(sign.last_line, limit=LINE_LIMIT),
         attached=pane.attached,
         rule=stands.rule,
-        question=clean(question, limit=LINE_LIMIT) if asks else "",
+        question=clean(question, limit=QUESTION_LIMIT) if asks else "",
         hands_off=stands.hands_off,
         keys=stands.keys,
         mode=pane.mode,

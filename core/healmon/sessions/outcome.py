@@ -25,6 +25,8 @@ def settled_words(settled: Sequence[Settled]) -> str:
         word: str = one.outcome
         if word == "left":
             word = f"left as {one.status}" if one.status else "is gone"
+        elif word == "owed":
+            word = f"failed, {one.note.partition(';')[0]}" if one.note else "failed for now"
         groups.setdefault(word, []).append(one.id)
     return "; ".join(f"{task_words(ids)}: {word}" for word, ids in groups.items())
 

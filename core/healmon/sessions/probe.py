@@ -24,7 +24,7 @@ from healmon.text import clean
 from healmon.world.hands import Hands
 from healmon.world.pane import Pane
 from healmon.world.processes import AgentFile, Processes
-from healmon.world.taskdb import Task, TaskDatabases
+from healmon.world.taskdb import Late, Owed, Task, TaskDatabases, View
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import Tmux, TmuxAbsentError
 
@@ -84,7 +84,9 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         faults: what could not be looked at.
         answered: sockets with a server that answered.
         absent: by socket, why no server answers there.
-        jumped: the host slept since the healer's look before.
+        owed: by source, the tasks that healmon failed and is to give back.
+        late: by source, the results that old attempts delivered after their tasks were taken away.
+        jumped: the host slept, or its clock was set, since the healer's look before.
     """
 
     sessions: tuple[SessionSeen, ...] = ()
@@ -92,6 +94,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     faults: tuple[Fault, ...] = ()
     answered: tuple[str, ...] = ()
     absent: dict[str, str] = {}
+    owed: dict[str, tuple[Owed, ...]] = {}
+    late: dict[str, tuple[Late, ...]] = {}
     jumped: bool = False
 
 
@@ -154,6 +158,10 @@ class Probe:
         """Return the active tasks of one database (see `TaskDatabases.read`)."""
         return await self.on(f"tasks {source}", partial(self.taskdb.read, self.tasks[source]))
 
+    async def view(self, source: str) -> View:
+        """Return all that one source of tasks tells (see `TaskDatabases.look`)."""
+        return await self.on(f"tasks {source}", partial(self.taskdb.look, self.tasks[source]))
+
     def close(self) -> None:
         """Let all threads end."""
         for hands in self._hands.values():
@@ -172,9 +180,10 @@ class Probe:
         now = self.clock.read()
         self._captures.begin(now)
         listed, tasks = await asyncio.gather(
-            _each(self.settings.sockets, self.panes), _each(self.tasks, self.read)
+            _each(self.settings.sockets, self.panes), _each(self.tasks, self.view)
         )
-        known = [task for some in _good(tasks).values() for task in some]
+        told = _good(tasks)
+        known = [task for view in told.values() for task in view.active]
         found = _good(listed)
         watched = places.spread(found, known).watched
         shown = await _each(
@@ -194,6 +203,8 @@ class Probe:
             faults=faults,
             answered=tuple(there),
             absent={s: str(a) for s, a in answers.items() if isinstance(a, TmuxAbsentError)},
+            owed={source: view.owed for source, view in told.items() if view.owed},
+            late={source: view.late for source, view in told.items() if view.late},
         )
 
     async def _capture(

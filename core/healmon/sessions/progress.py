@@ -94,7 +94,7 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
     now = moment.now.steady
     old = old or Memory()
     activity = seen.pane.window_activity
-    return Memory(
+    memory = Memory(
         key=pane_key(seen),
         size=(seen.pane.width, seen.pane.height),
         known=novelty.absorb(Known(), seen.screen, now),
@@ -118,6 +118,7 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
         trouble=old.trouble,
         attempt_wall=moment.now.wall,
     )
+    return _handed(memory, seen, moment.now)
 
 
 def follow(old: Memory, seen: SessionSeen, sign: Sign, moment: Moment) -> Memory:
@@ -126,7 +127,7 @@ def follow(old: Memory, seen: SessionSeen, sign: Sign, moment: Moment) -> Memory
     # a terminal or process table that could not be read does not make it another pane
     same = old.key == pane_key(seen) or (seen.family is None and old.key.startswith(seen.pane.key))
     if not same:
-        return _handed(begin(seen, moment, old), seen, now)
+        return begin(seen, moment, old)
     size = (seen.pane.width, seen.pane.height)
     missing = now.steady - old.seen_at > max(LOST, 3 * moment.interval)
     anew = size != old.size or moment.jumped or missing or old.progress_at > now.steady

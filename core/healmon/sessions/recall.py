@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import msgspec
 
 from healmon.plans import unpack
 from healmon.sessions.facts import Memory, SessionFacts
-from healmon.state import Snapshot
-
-FOREVER: Final = 253_370_764_800.0
-"""Wall seconds (the year 9999) until which a session is paused that must never be touched."""
+from healmon.state import FOREVER, Snapshot
 
 
 def component_of(label: str) -> str:

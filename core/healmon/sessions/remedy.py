@@ -12,17 +12,15 @@ from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Plan, Proof, unpack
-from healmon.sessions import answering, checks, outcome
+from healmon.sessions import answering, checks, giveback, outcome
 from healmon.sessions.afterwards import Afterwards
-from healmon.sessions.agents import chords
 from healmon.sessions.dossier import Archive, Dossier
-from healmon.sessions.facts import Order
+from healmon.sessions.facts import REQUEUE, Order
 from healmon.sessions.interrupt import Interrupt
-from healmon.sessions.packs import bundled
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Probe, Seen, SessionSeen
 from healmon.sessions.verdict import Verdict
-from healmon.sessions.viewing import View, read_sign, view
+from healmon.sessions.viewing import View, view
 from healmon.text import clean
 from healmon.world.evidencefiles import EvidenceFiles
 from healmon.world.pane import Pane
@@ -55,6 +53,8 @@ class Remedy:
             RemedyError: it ignored what was pressed, or its tasks could not be settled.
         """
         order = unpack(plan.order, Order)
+        if plan.action == REQUEUE:
+            return await giveback.give_back(order, self.probe, self._clock, hand)
         dossier = await Dossier.begin(self._archive, hand, self._clock, plan, order)
         if order.answer:
             return await answering.answer(self, order, dossier)
@@ -96,7 +96,7 @@ class Remedy:
         if verdict.result != "exited" or ladder.last is None:
             return verdict
         # programs say how they can be started again when they end
-        hint = bundled().resume_hint(ladder.last.agent, ladder.last.screen)
+        hint = self.probe.packs.resume_hint(ladder.last.agent, ladder.last.screen)
         return replace(verdict, resume=clean(hint, limit=200))
 
     async def _settle_all(
@@ -135,7 +135,8 @@ class Remedy:
             raise await self._failed(order, dossier, verdict, settled)
         verdict = await dossier.close(verdict)
         if one is not None and order.keys and verdict.result == "cleared":
-            self._afterwards.follow(one.pane, one.screen, dossier)
+            agent = "" if one.family is None else one.family.agent
+            self._afterwards.follow(one.pane, agent, one.screen, dossier)
         return outcome.proof(order, verdict, settled)
 
     async def _failed(
@@ -152,7 +153,7 @@ class Remedy:
             VetoError: it cannot be looked at.
         """
         try:
-            return await self.probe.look()
+            return await self.probe.look(fresh=True)
         except ProbeError as error:
             raise VetoError(f"it cannot be looked at: {error.args[0]}") from error
 
@@ -163,14 +164,9 @@ class Remedy:
     def _check(self, one: SessionSeen, order: Order, *, pressed: bool) -> None:
         """Raise VetoError unless the session may still be touched, and by the same keys."""
         now = self._clock.read()
-        agent = "" if one.family is None else one.family.agent
-        sign = read_sign(agent, one.screen, one.pane.title, one.terminal)
-        _veto(checks.touchable(one, sign, order, self._settings, now))
-        if order.keys:
-            keys, why = chords(self._settings.interrupt, one.terminal, agent)
-            _veto(why or ("" if keys == order.keys else "another program is in the foreground"))
+        _veto(checks.touchable(one, order, self._settings, now))
         if not pressed:
-            _veto(checks.other_rule(sign, order))
+            _veto(checks.other_rule(one.sign, order))
             _veto(checks.new_life(one, order, now))
 
     async def check_again(self, order: Order, pressed: bool) -> None:  # noqa: FBT001 - the ladder's own word

@@ -6,18 +6,18 @@ is remembered, and nothing can be given back twice: a row is changed only if it 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Final, Protocol
+from collections.abc import Collection, Sequence
+from typing import Final
 
 from healmon.clock import Reading
 from healmon.plans import Finding, Plan, Step, Verdict, pack
 from healmon.sessions.facts import HEALER, REQUEUE, Order, Row, SessionFacts
 from healmon.sessions.planning import task_words
+from healmon.sessions.probe import Seen
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.units import format_duration
-from healmon.world.taskdb import TaskId
+from healmon.world.taskdb import Late, Owed
 
 SOON: Final = 60.0
 NAMED: Final = 5
@@ -27,74 +27,23 @@ COOLDOWN: Final = 60.0
 LINE_LIMIT: Final = 160
 
 
-class Owing(Protocol):
-    """A task that is owed to its queue from `due` (wall seconds) on."""
-
-    @property
-    def id(self) -> TaskId:
-        """Its id."""
-        ...
-
-    @property
-    def due(self) -> float:
-        """Wall seconds."""
-        ...
-
-    @property
-    def attempt(self) -> int:
-        """Which retry it will be."""
-        ...
-
-
-class Belated(Protocol):
-    """A result that an old attempt delivered after its task was taken away."""
-
-    @property
-    def id(self) -> TaskId:
-        """The task's id."""
-        ...
-
-    @property
-    def session(self) -> str:
-        """Who delivered it, for people."""
-        ...
-
-    @property
-    def at(self) -> float | None:
-        """Wall seconds; None: not known."""
-        ...
-
-    @property
-    def text(self) -> str:
-        """What happened, for people."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Books:
-    """What task sources tell beside their active tasks, by the source's name."""
-
-    owed: Mapping[str, Sequence[Owing]] = field(default_factory=dict[str, Sequence[Owing]])
-    late: Mapping[str, Sequence[Belated]] = field(default_factory=dict[str, Sequence[Belated]])
-
-
 def verdicts(
-    books: Books, known: Snapshot, now: Reading, said: Collection[str]
+    seen: Seen, known: Snapshot, now: Reading, said: Collection[str]
 ) -> tuple[list[Verdict], float | None]:
     """Return the judgement on every source that owes tasks, and when to look again.
 
     Args:
-        books: what the sources tell.
+        seen: this look.
         known: everything known before.
         now: this moment.
         said: components that are judged already: a source that cannot be read is no more than that.
     """
     found: list[Verdict] = []
     soonest: list[float] = []
-    for source in sorted({*books.owed, *books.late}):
+    for source in sorted({*seen.owed, *seen.late}):
         component = f"tasks:{clean(source, limit=LINE_LIMIT)}"
-        owed = books.owed.get(source, ())
-        late = [one for one in books.late.get(source, ()) if _is_news(one, now)]
+        owed = seen.owed.get(source, ())
+        late = [one for one in seen.late.get(source, ()) if _is_news(one, now)]
         if component in said or not (owed or late):
             continue
         found.append(_verdict(component, source, owed, late, now))
@@ -103,12 +52,12 @@ def verdicts(
     return found, min(soonest, default=None)
 
 
-def _is_news(one: Belated, now: Reading) -> bool:
+def _is_news(one: Late, now: Reading) -> bool:
     return one.at is None or now.wall - one.at < DAY
 
 
 def _verdict(
-    component: str, source: str, owed: Sequence[Owing], late: Sequence[Belated], now: Reading
+    component: str, source: str, owed: Sequence[Owed], late: Sequence[Late], now: Reading
 ) -> Verdict:
     due = [one for one in owed if one.due <= now.wall]
     rule = f"{len(owed)} task(s) wait to be given back" if owed else "results came too late"
@@ -131,11 +80,11 @@ def _verdict(
     )
 
 
-def _row(source: str, one: Owing) -> Row:
+def _row(source: str, one: Owed) -> Row:
     return Row(source, one.id, "failed", str(one.attempt))
 
 
-def _late(source: str, late: Sequence[Belated]) -> Finding:
+def _late(source: str, late: Sequence[Late]) -> Finding:
     texts = [
         f"task {one.id} of {one.session or 'a former session'}: {one.text}" for one in late[:NAMED]
     ]
@@ -144,7 +93,7 @@ def _late(source: str, late: Sequence[Belated]) -> Finding:
     return Finding("late_result", "WARNING", said, {"tasks": [one.id for one in late]})
 
 
-def _plan(component: str, source: str, due: Sequence[Owing]) -> Plan:
+def _plan(component: str, source: str, due: Sequence[Owed]) -> Plan:
     ids = [one.id for one in due]
     order = Order(
         session="",

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from healmon.errors import ProbeError
 from healmon.plans import pack
 from healmon.sessions import agents, evidence
-from healmon.sessions.packs import bundled
 from healmon.sessions.probe import Probe
 from healmon.sessions.signs import Sign
 from healmon.world.pane import Pane
@@ -70,16 +69,11 @@ async def view(probe: Probe, pane: Pane, agent: str = "") -> View | None:
         return None
     terminal = await probe.terminal(now)
     screen, at = screens[now.id], probe.clock.read().wall
-    sign = read_sign(agent, screen, now.title, terminal)
+    sign = probe.packs.read(agent, screen, now.title, terminal)
     if terminal is None:
         return View(now, sign, screen, agent, at=at)
     leader, shell = await probe.on("processes", lambda: _leader(probe, terminal.foreground))
     return View(now, sign, screen, agent, terminal, leader, shell, at)
-
-
-def read_sign(agent: str, screen: str, title: str, terminal: Terminal | None) -> Sign:
-    """Return what a screen, its title and its terminal say."""
-    return bundled().read(agent, screen, title, terminal)
 
 
 def shown(one: View) -> evidence.Shown:

@@ -14,7 +14,7 @@ from healmon.clock import Clock, Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.errors import DataError, HealmonError, VetoError
 from healmon.healer import Hand
-from healmon.plans import Diagnosis, Plan, Proof, unpack
+from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.workers import breaker, budget, offers, wording
@@ -195,7 +195,14 @@ class WorkersHealer:
         self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
         return diagnosis
 
-    def offer(self, verb: str, component: str, known: Snapshot, now: Reading) -> Plan:  # noqa: ARG002 - the protocol's
+    def offer(
+        self,
+        verb: str,
+        component: str,
+        known: Snapshot,
+        now: Reading,  # noqa: ARG002 - the protocol's
+        arguments: Packed | None = None,  # noqa: ARG002 - the protocol's
+    ) -> Plan:
         """Return the plan for `restart`, `stop`, `start` or `release` of a worker.
 
         Raises:

@@ -24,7 +24,7 @@ from msgspec.structs import replace
 
 from healmon.errors import StateDirError
 from healmon.text import clean
-from healmon.world.taskwords import Task, TaskId
+from healmon.world.taskwords import Task
 
 FOLDER: Final = "beats"
 """Where the state directory has them."""
@@ -43,32 +43,33 @@ class Beat(msgspec.Struct, frozen=True):
 
     Attributes:
         source: name of the source of tasks.
-        id: of the task.
+        id: of the task, as text.
         at: wall seconds.
         token: of the attempt; empty: it could not be told, then it counts for any begun before.
         note: what it says, for people.
     """
 
     source: str
-    id: TaskId
+    id: str
     at: float
     token: str = ""
     note: str = ""
 
 
 def with_beats(tasks: Sequence[Task], beats: Sequence[Beat]) -> tuple[Task, ...]:
-    """Return the tasks with `beat_at` of their newest heartbeat, of the table or of `beats`."""
-    by_task: dict[tuple[str, TaskId], list[Beat]] = {}
+    """Return the tasks with their newest heartbeat, of the table or of `beats`."""
+    by_task: dict[tuple[str, str], list[Beat]] = {}
     for beat in beats:
         by_task.setdefault((beat.source, beat.id), []).append(beat)
-    return tuple(_with_newest(task, by_task.get((task.source, task.id), ())) for task in tasks)
+    return tuple(_with_newest(task, by_task.get((task.source, str(task.id)), ())) for task in tasks)
 
 
 def _with_newest(task: Task, beats: Sequence[Beat]) -> Task:
-    times = [beat.at for beat in beats if belongs(beat, task)]
-    if task.beat_at is not None:
-        times.append(task.beat_at)
-    return replace(task, beat_at=max(times)) if times else task
+    own = [beat for beat in beats if belongs(beat, task)]
+    newest = max(own, key=lambda beat: beat.at, default=None)
+    if newest is None or (task.beat_at is not None and task.beat_at >= newest.at):
+        return task
+    return replace(task, beat_at=newest.at, beat_note=newest.note)
 
 
 def belongs(beat: Beat, task: Task) -> bool:
@@ -138,10 +139,8 @@ class BeatFiles:
 
 
 def _key(beat: Beat) -> str:
-    # 7 and "7" are two tasks
-    kind = "number" if isinstance(beat.id, int) else "text"
-    whole = "\0".join((beat.source, beat.token, kind, str(beat.id)))
-    return hashlib.sha256(whole.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    whole = json.dumps([beat.source, beat.token, beat.id])
+    return hashlib.sha256(whole.encode()).hexdigest()[:32]
 
 
 def _write(path: Path, data: bytes) -> None:

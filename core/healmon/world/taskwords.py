@@ -32,6 +32,7 @@ class Task(msgspec.Struct, frozen=True):
         beat_at: wall seconds of its newest heartbeat, in the table or by `healmon beat`; None:
             there was none.
         beat: the heartbeat as the table has it, for comparing.
+        beat_note: what the newest `healmon beat` said, for people.
     """
 
     source: str
@@ -48,6 +49,7 @@ class Task(msgspec.Struct, frozen=True):
     stuck_after: float | None = None
     beat_at: float | None = None
     beat: str | float | None = None
+    beat_note: str = ""
 
 
 class Settlement(msgspec.Struct, frozen=True):

@@ -1,0 +1,20 @@
+"""A stage to watch sessions on: private, in a folder short enough for socket paths."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.sessionstage import Stage
+
+
+@pytest.fixture
+def stage():
+    base = Path(tempfile.mkdtemp(prefix="hms"))
+    made = Stage(base)
+    yield made
+    made.close()
+    shutil.rmtree(base, ignore_errors=True)

@@ -1,0 +1,364 @@
+"""The ladder with real tmux, real programs and a real database: keys, proofs, records."""
+
+from __future__ import annotations
+
+import json
+import stat
+import time
+
+import pytest
+
+from healmon.errors import RemedyError, VetoError
+from healmon.plans import unpack
+from healmon.sessions.facts import ANSWER
+from healmon.sessions.verdict import Verdict
+from tests.helpers.wait import until
+
+pytestmark = pytest.mark.slow
+
+
+def verdict(of) -> Verdict:
+    return unpack(of.details["verdict"], Verdict)
+
+
+def refused(hands, order, ident="1.1.1", **more):
+    with pytest.raises(VetoError) as error:
+        hands.carry_out(order, ident, **more)
+    return str(error.value)
+
+
+def failed(hands, order, ident="1.1.1", **more):
+    with pytest.raises(RemedyError) as error:
+        hands.carry_out(order, ident, **more)
+    return error.value
+
+
+def test_a_hung_job_gets_one_key_and_all_of_it_is_written_down(stage):
+    stage.hung("a")
+    task = stage.task("a")
+    hands = stage.hands()
+    proof = hands.carry_out(hands.order("a"))
+    assert stage.keys("a") == ["C-c"]
+    assert verdict(proof).result == "cleared"
+    assert verdict(proof).keys == ("C-c",)
+    assert stage.taken(task)
+    kept = hands.evidence()
+    assert "Sorting" in kept["before"]["screen"]
+    assert kept["after"]["screen"]
+    assert kept["verdict"]["result"] == "cleared"
+    assert [t["work"] for t in kept["touches"]] == ["press", "settle"]
+    assert kept["samples"]
+    assert kept["tasks"][0]["id"] == task
+    assert kept["world"]["family"]["ticks"]
+    file = stage.state / "evidence" / "1.1.1.json"
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert all("evidence 1.1.1" in step for step in hands.steps)
+    assert "evidence 1.1.1" in proof.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "keys"),
+    [
+        ("claude", ["C-c"]),
+        ("codex", ["Escape"]),
+        ("gemini", ["Escape"]),
+        ("opencode", ["Escape", "Escape"]),
+    ],
+)
+def test_each_agent_gets_its_own_key_and_survives(stage, kind, keys):
+    pane = stage.agent("a", kind, "hung")
+    task = stage.task("a")
+    hands = stage.hands()
+    proof = hands.carry_out(hands.order("a"))
+    assert stage.keys("a") == keys
+    assert verdict(proof).result == "cleared", proof.text
+    assert stage.tmux.ask(pane, "pane_dead") == "0"
+    assert stage.status(task) in {"pending", "failed"}
+
+
+def test_a_program_that_ends_with_its_pane_has_exited(stage):
+    stage.tmux.new("other")
+    stage.tmux.new("a", "exec sleep 1000")
+    stage.task("a")
+    hands = stage.hands()
+    proof = hands.carry_out(hands.order("a"))
+    assert verdict(proof).result == "exited"
+    assert "its pane ended" in verdict(proof).how
+
+
+def test_how_an_agent_can_be_started_again_is_kept(stage):
+    stage.agent("a", "claude", "hung", "brittle", shell=True)
+    stage.task("a")
+    hands = stage.hands()
+    proof = hands.carry_out(hands.order("a"))
+    said = verdict(proof)
+    assert stage.keys("a") == ["C-c"]
+    assert said.result == "exited"
+    assert said.resume.startswith("claude --resume 0a1b2c3d")
+    assert "claude --resume" in proof.text
+
+
+def test_a_deaf_job_gets_one_repeat_five_seconds_later_and_no_third(stage):
+    stage.hung("a", deaf=True)
+    task = stage.task("a")
+    hands = stage.hands()
+    error = failed(hands, hands.order("a"))
+    said = verdict(error)
+    assert said.result == "ignored"
+    assert said.keys == ("C-c", "C-c")
+    assert said.elsewhere
+    assert "to do: " in str(error)
+    at = [t["at"] for t in hands.evidence()["touches"] if t["work"] == "press"]
+    assert at[1] - at[0] >= 5
+    assert stage.taken(task)
+    assert stage.status(task) != "in_progress"
+    assert stage.keys("a") == ["C-c", "C-c"]
+
+
+def test_what_a_frozen_program_leaves_unread_proves_it_and_nothing_more_is_typed(stage):
+    stage.agent("a", "claude", "frozen")
+    task = stage.task("a")
+    hands = stage.hands()
+    said = verdict(failed(hands, hands.order("a")))
+    assert said.result == "frozen"
+    assert said.keys == ("C-c",)
+    assert said.elsewhere
+    assert stage.keys("a") == []
+    assert hands.evidence()["after"]["terminal"]["unread"] == 1
+    assert stage.status(task) != "in_progress"
+
+
+def test_a_mode_is_left_first_and_that_is_seen(stage):
+    pane = stage.hung("a")
+    stage.task("a")
+    stage.tmux.run("copy-mode", "-t", pane)
+    hands = stage.hands()
+    proof = hands.carry_out(hands.order("a"))
+    assert verdict(proof).result == "cleared"
+    assert [t["work"] for t in hands.evidence()["touches"]][:2] == ["leave mode", "press"]
+    assert stage.keys("a") == ["C-c"]
+
+
+def test_idle_agents_lose_their_task_and_feel_no_key(stage):
+    pane = stage.agent("a", "codex", "idle")
+    task = stage.task("a")
+    hands = stage.hands()
+    proof = hands.carry_out(hands.order("a", keys=()))
+    assert verdict(proof).result == "settled"
+    assert stage.keys("a") == []
+    assert stage.tmux.ask(pane, "pane_dead") == "0"
+    assert stage.status(task) != "in_progress"
+
+
+CHANGES = {
+    "it became idle": lambda stage, _: stage.tell("a", "idle"),
+    "it waits for an answer": lambda stage, _: stage.tell("a", "approval"),
+    "it shows something new": lambda stage, _: stage.says("a", "  a new line of text"),
+    "task 1 changed since": lambda stage, _: stage.sql("UPDATE prompts SET status = 'completed'"),
+    "panes are synchronised": lambda stage, pane: stage.tmux.run(
+        "set-option", "-w", "-t", pane, "synchronize-panes", "on"
+    ),
+    "takes no keys": lambda stage, pane: stage.tmux.run("select-pane", "-d", "-t", pane),
+    "is not there any more": lambda stage, pane: stage.tmux.run("respawn-pane", "-k", "-t", pane),
+}
+
+
+@pytest.mark.parametrize("why", CHANGES)
+def test_what_changed_since_the_order_is_seen_and_nothing_is_pressed(stage, why):
+    pane = stage.agent("a", "claude", "hung")
+    stage.tmux.new("other")
+    task = stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a")
+    CHANGES[why](stage, pane)
+    if "synch" in why:  # one pane alone is none
+        stage.tmux.run("split-window", "-d", "-t", pane, "sleep 1000")
+    until(lambda: True)
+    said = refused(hands, order)
+    assert why in said or "several panes" in said
+    assert stage.keys("a") == []
+    assert stage.status(task) in {"in_progress", "completed"}
+    assert not stage.taken(task)
+
+
+def test_a_task_that_was_given_out_again_is_another_attempt(stage):
+    stage.agent("a", "claude", "hung")
+    task = stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a")
+    if not order.rows[0].attempt:
+        pytest.skip("this database says no attempts yet")
+    stage.sql("UPDATE prompts SET retry_count = 1 WHERE id = ?", task)
+    assert "changed since" in refused(hands, order)
+    assert stage.keys("a") == []
+
+
+def test_a_change_between_the_journal_and_the_key_is_seen(stage, monkeypatch):
+    stage.agent("a", "claude", "hung")
+    task = stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a")
+    from tests.helpers import made_up
+
+    note = made_up.Noted.about_to
+
+    async def slow(self, text):
+        await note(self, text)
+        stage.tell("a", "idle")
+
+    monkeypatch.setattr(made_up.Noted, "about_to", slow)
+    assert "became idle" in refused(hands, order)
+    assert stage.keys("a") == []
+    assert hands.evidence()["touches"][0]["held"].startswith("it became idle")
+    assert not stage.taken(task)
+
+
+def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
+    stage.hung("a", deaf=True)
+    task = stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a")
+    failed(hands, order, "1.1.1")
+    assert len(stage.keys("a")) == 2
+    # as if it had been killed right after its first key
+    file = stage.state / "evidence" / "1.1.1.json"
+    kept = json.loads(file.read_text())
+    first = next(n for n, t in enumerate(kept["touches"]) if t["work"] == "press")
+    kept |= {"verdict": None, "closed": 0.0, "touches": kept["touches"][: first + 1]}
+    stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a'")
+    again = hands.order("a")
+
+    for begun, more in ((1, 1), (2, 0)):
+        kept["touches"][first]["step"] = begun
+        file.write_text(json.dumps(kept))
+        before = len(stage.keys("a"))
+        said = verdict(failed(hands, again, f"2.2.{begun}"))
+        assert said.result == "ignored"
+        assert len(stage.keys("a")) - before == more
+        assert json.loads(file.read_text())["verdict"]["result"] == "unknown"
+        assert hands.evidence(f"2.2.{begun}")["pressed_before"] == begun
+        stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a'")
+        again = hands.order("a")
+    assert stage.taken(task)
+
+
+def test_without_room_for_evidence_the_act_is_done_and_says_so(stage):
+    stage.hung("a")
+    task = stage.task("a")
+    hands = stage.hands()
+    stage.state.mkdir(mode=0o700)
+    (stage.state / "evidence").mkdir(mode=0o755)
+    proof = hands.carry_out(hands.order("a"))
+    assert stage.keys("a") == ["C-c"]
+    assert stage.taken(task)
+    said = verdict(proof)
+    assert not said.evidence
+    assert "open to others" in said.lost
+    assert "no evidence: " in proof.text
+    assert all("no evidence: " in step for step in hands.steps)
+
+
+def test_no_secret_is_kept(stage):
+    stage.agent("a", "claude", "hung")
+    stage.says("a", "export OPENAI_API_KEY=sk-proj-aB3dE6gH9jK2mN5pQ8sT1vW4")
+    until(lambda: "OPENAI" in stage.tmux.screen(stage.tmux.run("list-panes", "-aF", "#{pane_id}")))
+    stage.task("a")
+    hands = stage.hands()
+    hands.carry_out(hands.order("a"))
+    text = (stage.state / "evidence" / "1.1.1.json").read_text()
+    assert "aB3dE6gH9" not in text
+    assert "OPENAI_API_KEY=[redacted]" in text
+
+
+# Answers.
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "keys"),
+    [
+        ("claude", "1. Yes", ["1"]),
+        ("codex", "1. Yes, proceed", ["y"]),
+        ("gemini", "1. Allow once", ["1"]),
+    ],
+)
+def test_the_answer_that_was_chosen_is_given_and_seen_to_be_taken(stage, kind, text, keys):
+    stage.agent("a", kind, "approval")
+    stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a")
+    choice = next(c for c in order.choices if c.text == text)
+    order = hands.order("a", answer=choice.text, keys=(choice.keys,), rows=())
+    proof = hands.carry_out(order, action=ANSWER)
+    assert verdict(proof).result == "answered"
+    assert stage.keys("a") == keys
+    assert "asked for by tester" in hands.steps[0]
+    assert text in proof.text
+
+
+def chosen(hands, number=0):
+    order = hands.order("a")
+    choice = order.choices[number]
+    return hands.order("a", answer=choice.text, keys=(choice.keys,), rows=())
+
+
+@pytest.mark.parametrize("then", ["idle", "stream"])
+def test_a_question_that_is_gone_is_not_answered(stage, then):
+    stage.agent("a", "claude", "approval")
+    stage.task("a")
+    hands = stage.hands()
+    order = chosen(hands)
+    stage.tell("a", then)
+    refused(hands, order, action=ANSWER)
+    assert stage.keys("a") == []
+
+
+def test_another_question_is_not_answered(stage):
+    stage.agent("a", "claude", "approval")
+    stage.task("a")
+    hands = stage.hands()
+    from msgspec.structs import replace
+
+    order = chosen(hands)
+    assert "something else" in refused(
+        hands, replace(order, question="Do you want to make tea?"), action=ANSWER
+    )
+    assert "other answers" in refused(
+        hands, replace(order, choices=order.choices[:1]), action=ANSWER
+    )
+    assert "not among" in refused(hands, replace(order, keys=(("2",),)), action=ANSWER)
+    assert stage.keys("a") == []
+
+
+def test_an_answer_that_is_not_taken_is_told(stage):
+    stage.agent("a", "claude", "approval", "deaf")
+    stage.task("a")
+    hands = stage.hands()
+    error = failed(hands, chosen(hands), action=ANSWER)
+    assert verdict(error).result == "ignored"
+    assert stage.keys("a") == ["1"]
+
+
+def test_what_a_cleared_session_does_next_is_added_to_its_record(stage, monkeypatch):
+    import asyncio
+
+    from healmon.sessions import remedy as module
+    from tests.helpers.made_up import Noted
+
+    stage.agent("a", "claude", "hung")
+    stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a")
+
+    async def act():
+        remedy = module.Remedy(hands.probe, hands.clock, hands.files)
+        await remedy.carry_out(hands.plan(order, "1.1.1"), Noted())
+        end = time.monotonic() + 20
+        while not hands.evidence()["afterwards"]:
+            assert time.monotonic() < end
+            await asyncio.sleep(0.05)
+        remedy.close()
+        hands.probe.close()
+
+    asyncio.run(act())
+    assert hands.evidence()["afterwards"]["said"] == "idle"
+    assert hands.evidence()["verdict"]["result"] == "cleared"
