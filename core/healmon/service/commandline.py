@@ -71,7 +71,7 @@ def check(args: argparse.Namespace) -> int:
 
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     settings = load(source, os.environ)
-    user.tested(settings.sessions.packs)
+    user.tried(settings.sessions.packs)
     say(show(settings, mask=True))
     return 0
 

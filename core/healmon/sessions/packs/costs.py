@@ -9,6 +9,7 @@ itself match in several ways (`(a+)+`, `(a|ab)*`) has no such bound and is refus
 from __future__ import annotations
 
 import re
+import warnings
 from typing import Final
 
 LINE: Final = 300
@@ -34,8 +35,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
         CostError: it is no pattern, has parts that packs may not use, or could take too long.
     """
     try:
-        found = re.compile(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python will read otherwise one day
+            found = re.compile(pattern)
+    except (re.error, OverflowError, RecursionError, Warning) as error:
         raise CostError(f"is no regular expression: {error}") from error
     if cost(pattern) > COST_LIMIT:
         raise CostError("could take too long on one line: use fewer `*` and `+`, begin it with `^`")

@@ -66,42 +66,37 @@ def divide(screen: str, title: str, layout: Layout) -> Regions:
 def _composer(raw: Sequence[str], layout: Layout) -> tuple[int, int, int]:
     """Return where a composer's frame, its text and the footer begin; len(raw): there is none."""
     none = (len(raw), len(raw), len(raw))
-    if layout.composer is None:
-        return none
-    end = len(raw)
-    if layout.bottom is not None:
-        closed = _lowest(raw, layout.bottom, len(raw))
-        if closed is None:
-            return none
-        end = closed
-    last = _lowest(raw, layout.composer, end)
-    if last is None or _count(raw[last:end]) > COMPOSER:
+    end = len(raw) if layout.bottom is None else _lowest(raw, layout.bottom, len(raw))
+    last = None if end is None else _lowest(raw, layout.composer, end)
+    if end is None or last is None or not _is_text(raw[last:end], layout):
         return none
     begin = last
     while begin > 0 and _fits(layout.composer, raw[begin - 1]):
         begin -= 1
-    below = end + 1 if layout.bottom is not None else last + 1
+    below = last + 1 if layout.bottom is None else end + 1
     top = begin
     if layout.top is not None:
         near = [i for i in range(max(begin - 4, 0), begin) if _fits(layout.top, raw[i])]
-        if not near:
-            return none
-        top = near[-1]
-    if _count(raw[below:]) > FOOTER:
-        return none
-    return top, begin, below
+        top = near[-1] if near else -1
+    return none if top < 0 or _count(raw[below:]) > FOOTER else (top, begin, below)
+
+
+def _is_text(raw: Sequence[str], layout: Layout) -> bool:
+    """Return whether these lines may be what a person typed: not too many, the later indented."""
+    framed = layout.bottom is not None
+    return _count(raw) <= COMPOSER and not (framed and any(line[:1].strip() for line in raw[1:]))
 
 
 def _above(raw: Sequence[str], layout: Layout) -> list[str]:
     """Return the last lines of the newest turn."""
     lines = [line for line in raw if line.strip(_BORDER)]
-    said = None if layout.user is None else _lowest(lines, layout.user, len(lines))
+    said = _lowest(lines, layout.user, len(lines))
     turn = lines if said is None else lines[said + 1 :]
     return turn[-ABOVE:]
 
 
-def _lowest(raw: Sequence[str], pattern: re.Pattern[str], end: int) -> int | None:
-    return next((i for i in reversed(range(end)) if pattern.search(raw[i])), None)
+def _lowest(raw: Sequence[str], pattern: re.Pattern[str] | None, end: int) -> int | None:
+    return next((i for i in reversed(range(end)) if _fits(pattern, raw[i])), None)
 
 
 def _fits(pattern: re.Pattern[str] | None, line: str) -> bool:

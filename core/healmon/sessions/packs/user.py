@@ -28,7 +28,7 @@ def packs_of(folder: str) -> Packs:
     return bundled().with_user(_parsed(packfiles.read(Path(folder))))
 
 
-def tested(folder: str) -> int:
+def tried(folder: str) -> int:
     """Try a folder's packs on the screens of their test files; return how many files there were.
 
     Raises:
