@@ -108,9 +108,10 @@ def reading(facts: Facts, seen: Peek, cells: int) -> list[Line]:
 
 
 def replayed(kept: Packed, cells: int) -> tuple[list[Line], list[Line]]:
-    """Return what was kept of an act: why and the screen before; the screen after, what came."""
+    """Return what was kept of an act: the screen before, and why; the screen after, what came."""
     facts = Facts(kept)
-    before = [heading("WHY", cells, extra=_when(facts, "opened"))]
+    before = _screen("BEFORE", facts.inner("before"), cells)
+    before += [heading("WHY", cells, extra=_when(facts, "opened"))]
     told = (
         ("act", facts.text("action").replace("_", " ")),
         ("why", facts.text("why", "reason")),
@@ -119,7 +120,6 @@ def replayed(kept: Packed, cells: int) -> tuple[list[Line], list[Line]]:
         ("asked by", facts.text("origin")),
     )
     before += [line for k, v in told if v for line in labelled(k, (Span(v, "text"),), cells)]
-    before += _screen("BEFORE", facts.inner("before"), cells)
     after = _screen("AFTER", facts.inner("after"), cells)
     return before, [*after, *_verdict(facts, cells), *_touches(facts, cells)]
 

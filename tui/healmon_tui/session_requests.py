@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from healmon.plans import Packed
 from healmon.service.link import Link
-from healmon.state import ComponentView
+from healmon.state import FOREVER, ComponentView
 from healmon.text import clean
 from healmon.units import format_duration
 from healmon_tui import session
@@ -81,8 +81,8 @@ class SessionRequests:
 
     def touch(self, view: ComponentView) -> None:
         """Never touch it, or touch it again."""
-        protected = Facts(view.facts).text("state") == "protected"
-        self._requests.ask("touch" if protected else "never-touch", view.name, {})
+        never = self._app.snapshot.maintenance.get(view.name, 0.0) >= FOREVER
+        self._requests.ask("touch" if never else "never-touch", view.name, {})
 
     def explain(self, view: ComponentView) -> None:
         """Show why it is in its state, by a fresh look at its screen."""

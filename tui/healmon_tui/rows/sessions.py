@@ -70,7 +70,9 @@ def need(scene: Scene, view: ComponentView) -> int:
     """Return how much a session needs somebody: `STUCK` is most."""
     facts = Facts(view.facts)
     state = facts.text("state")
-    found = _NEEDS.get(state, UNKNOWN if view.status == "unknown" else WORKING)
+    found = need_of(state)
+    if view.status == "unknown" and found not in (STUCK, UNKNOWN):
+        found = UNKNOWN
     if state in ("dead", "gone") and not facts.texts("tasks"):
         found = IDLE
     alarms = (
@@ -79,6 +81,11 @@ def need(scene: Scene, view: ComponentView) -> int:
         if alert.state != "acknowledged" and alert.severity != "INFO"
     )
     return min([found, *alarms])
+
+
+def need_of(state: str) -> int:
+    """Return how much a session in this state needs somebody, its alerts apart."""
+    return _NEEDS.get(state, WORKING)
 
 
 def word_of(facts: Facts) -> str:
