@@ -51,7 +51,9 @@ def clean(text: str | bytes, *, lines: bool = False, limit: int = 10_000) -> str
     if not text.isprintable():
         if lines:
             parts = text.replace("\r\n", "\n").split("\n")
-            text = "\n".join(_expand(_visible(part, keep="\t")) for part in parts)
+            text = "\n".join(
+                part if part.isprintable() else _expand(_visible(part, keep="\t")) for part in parts
+            )
         else:
             text = _visible(text)
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + ELLIPSIS[: max(limit, 0)]

@@ -79,7 +79,8 @@ def world(box, tmux, session, prompts):
         tmux("send-keys", "-t", f"={name}:", line, "Enter")
     box.config.write_text(
         f'[monitor]\nname = "box"\ncheck_interval = "1s"\n[disk]\npaths = []\n'
-        f'[sessions]\nsocket = "{tmux.socket}"\nstuck_after = "4s"\nconfirm_for = "0s"\nrequeue_backoff = ["0s"]\nprotect = ["boss"]\n'
+        f'[sessions]\nsocket = "{tmux.socket}"\nstuck_after = "4s"\nprotect = ["boss"]\n'
+        'confirm_for = "0s"\nrequeue_backoff = ["0s"]\n'
         f'typing_marker = "##"\n[tasks.assigner]\npath = "{database}"\n'
     )
     return database, count

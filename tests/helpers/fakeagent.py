@@ -6,7 +6,7 @@
 
 States: stream, hung, title, retry, rate, approval, question, idle, gave_up, unsent, tool, frozen.
 `frozen` paints once and never reads again. `deaf` reads every key and does nothing about it;
-`brittle` ends at the first Ctrl-C.
+`brittle` ends at the first Ctrl-C; `burn` works hard at painting.
 """
 
 from __future__ import annotations
@@ -253,6 +253,10 @@ class Agent:
                 self.state = "stream"
             self.tool.wait()
             self.tool = None
+        if "burn" in sys.argv:
+            end = time.monotonic() + TICK
+            while time.monotonic() < end:
+                pass
         self.said = self.said[-60:]
 
     def run(self) -> None:

@@ -270,6 +270,9 @@ class BenchOfSessions:
         return True
 
     def end(self, plan: Plan, result: str = "cleared") -> None:
+        if result == "error":  # a task database that cannot be written, say
+            self.emit(ev.ActionFailed(plan.id, plan.component, plan.action, "no luck", 1.0))
+            return
         told = verdicts.Verdict(result=result, how=result)
         details, quiet = verdicts.packed(told), "after 31.0 min: "
         if told.let_go:

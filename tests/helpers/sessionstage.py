@@ -237,7 +237,9 @@ class Healmon:
     def facts(self, session: str) -> SessionFacts:
         view = self.host.engine.snapshot.components.get(f"session:{session}")
         return (
-            SessionFacts("unknown", session) if view is None else unpack(view.facts, SessionFacts)
+            SessionFacts(state="unknown", session=session)
+            if view is None
+            else unpack(view.facts, SessionFacts)
         )
 
     def state(self, session: str) -> str:

@@ -73,6 +73,9 @@ def without(*names: str) -> Row:
 
 WORDS = ("id", "session", "status", "assigned_at", "completed_at", "error")
 LATE = "\n".join(f"ALTER TABLE prompts ADD COLUMN {c};" for c in assigner_db.LATE_PROMPTS)
+LATE_QUEUE = "\n".join(
+    f"ALTER TABLE task_queue ADD COLUMN {c};" for c in architect_db.TASK_QUEUE_LATE
+)
 WEIRD_TABLE = 'the "tasks" [of]; `all` --'
 WEIRD = f"""
 CREATE TABLE "{WEIRD_TABLE.replace('"', '""')}" (
@@ -83,7 +86,8 @@ CREATE TABLE "{WEIRD_TABLE.replace('"', '""')}" (
 LAYOUTS = {
     "full": Layout(assigner_db.SCHEMA + LATE, dict(COLUMNS)),
     "early": Layout(
-        assigner_db.SCHEMA, without("retry_count", "max_retries", "timeout_minutes")
+        assigner_db.SCHEMA,
+        without("retry_count", "max_retries", "timeout_minutes", "target_session"),
     ),
     "archived": Layout(
         assigner_db.SCHEMA + LATE + assigner_db.ARCHIVED, {**COLUMNS, "archived": 0}
@@ -107,8 +111,7 @@ LAYOUTS = {
         {"layout": "task_queue"},
     ),
     "late queue": Layout(
-        architect_db.TASK_QUEUE
-        + "\n".join(f"ALTER TABLE task_queue ADD COLUMN {c};" for c in architect_db.TASK_QUEUE_LATE),
+        architect_db.TASK_QUEUE + LATE_QUEUE,
         {
             "id": None, "task_type": "shell", "assigned_worker": None, "started_at": None,
             "status": "pending", "completed_at": None, "max_retries": 3, "retries": 0,
@@ -230,6 +233,21 @@ class RealStage(Stage):
         sql = f"SELECT {', '.join(HISTORY)} FROM assignment_history ORDER BY id"
         return tell(self.file, (sql, ()))
 
+    def sessions(self, **task_of: int | None) -> None:
+        """Let the table of sessions name what each works on."""
+        sql = "INSERT INTO sessions (name, current_task_id) VALUES (?, ?)"
+        tell(self.file, *[(sql, [name, number]) for name, number in task_of.items()])
+
+    def sessions_name(self) -> Row:
+        rows = tell(self.file, ("SELECT name, current_task_id FROM sessions", ()))
+        return {row["name"]: row["current_task_id"] for row in rows}
+
+    def timeouts(self, **seconds: int) -> None:
+        """Let the table of timeouts have a row for each kind of task."""
+        table = "CREATE TABLE task_timeout_config (task_type TEXT, timeout_seconds INTEGER)"
+        sql = "INSERT INTO task_timeout_config VALUES (?, ?)"
+        tell(self.file, (table, ()), *[(sql, [kind, many]) for kind, many in seconds.items()])
+
     def hold(self) -> None:
         """Let another program keep everybody out."""
         tell(self.file, ("PRAGMA journal_mode=DELETE", ()))
@@ -285,6 +303,16 @@ class MadeUpStage(Stage):
 
     def history(self) -> list[Row]:
         return self.made.history.get("assigner", [])
+
+    def sessions(self, **task_of: int | None) -> None:
+        rows = [{"name": name, "current_task_id": number} for name, number in task_of.items()]
+        self.made.sessions["assigner"] = rows
+
+    def sessions_name(self) -> Row:
+        return {row["name"]: row["current_task_id"] for row in self.made.sessions["assigner"]}
+
+    def timeouts(self, **seconds: int) -> None:
+        self.made.timeouts = dict(seconds)
 
     def hold(self) -> None:
         self.made.faults["assigner"] = "database is locked (SQLITE_BUSY)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import resource
 import signal
@@ -18,7 +19,7 @@ import pytest
 
 from healmon.clock import ManualClock, boot_id
 from healmon.errors import ProbeError, SpawnError
-from healmon.world.processes import Ended, Identity, Launch, Processes
+from healmon.world.processes import AgentFile, Ended, Identity, Launch, Processes
 from healmon.world.procfs import parse_stat
 from healmon.world.simulated.processes import Program, SimulatedProcesses
 from healmon.world.system_processes import SystemProcesses
@@ -49,6 +50,14 @@ class World(Protocol):
 
     def kill(self, identity: Identity) -> None:
         """End a process behind the door's back."""
+        ...
+
+    def hearer(self) -> Identity:
+        """Start a program that hears something over TCP, again and again."""
+        ...
+
+    def agent(self) -> Identity:
+        """Start an agent that writes down that it is busy."""
         ...
 
 
@@ -88,6 +97,25 @@ class RealWorld:
     def kill(self, identity: Identity) -> None:
         os.kill(identity.pid, signal.SIGKILL)
 
+    def hearer(self) -> Identity:
+        return self.child(
+            "import socket, time\n"
+            "a = socket.create_server(('127.0.0.1', 0))\n"
+            "b = socket.create_connection(a.getsockname())\n"
+            "c, _ = a.accept()\n"
+            "while True: c.send(b'x'); b.recv(1); time.sleep(0.05)"
+        )
+
+    def agent(self) -> Identity:
+        home = self._folder / "home"
+        (home / ".claude" / "sessions").mkdir(parents=True)
+        child = self.launch((PYTHON, "-c", SLEEPER), env={"HOME": str(home)})
+        until(lambda: "up" in self.output(), what="the agent")
+        said = {"pid": child.pid, "procStart": str(child.ticks), "status": "busy"}
+        file = home / ".claude" / "sessions" / f"{child.pid}.json"
+        file.write_text(json.dumps(said))
+        return child
+
     def close(self) -> None:
         for identity in self._started:
             self.processes.signal(identity, signal.SIGKILL)
@@ -117,6 +145,16 @@ class SimulatedWorld:
 
     def kill(self, identity: Identity) -> None:
         self.processes.end(identity, Ended(signal=signal.SIGKILL))
+
+    def hearer(self) -> Identity:
+        child = self.child()
+        self.processes.receipts[child] = self.processes._clock.read().steady
+        return child
+
+    def agent(self) -> Identity:
+        child = self.child()
+        self.processes.agent_files[child] = ("claude", AgentFile(status="busy"))
+        return child
 
 
 @pytest.fixture
@@ -203,6 +241,37 @@ def test_what_ignores_sigterm_falls_to_sigkill(world: World) -> None:
     assert world.processes.ended(child) is None
     assert world.processes.signal(child, signal.SIGKILL) is True
     assert str(gone(world, child)) == "killed by SIGKILL"
+
+
+def test_what_a_process_did_is_told_of_those_that_are_there(world: World) -> None:
+    one, other = world.child(), world.child()
+    world.kill(other)
+    gone(world, other)
+    recycled = Identity(one.boot, one.pid, one.ticks - 1)
+    work = world.processes.work([one, other, recycled])
+    assert work.keys() == {one}
+    assert work[one].io is not None
+    assert work[one].io >= 0
+
+
+def test_when_a_process_last_heard_anything(world: World) -> None:
+    quiet, hearer = world.child(), world.hearer()
+    ages = until(lambda: world.processes.received([quiet, hearer]), what="a connection")
+    assert ages.keys() == {hearer}
+    assert 0 <= ages[hearer] < 30
+    recycled = Identity(hearer.boot, hearer.pid, hearer.ticks - 1)
+    assert world.processes.received([recycled]) == {}
+
+
+def test_an_agents_own_file_is_told_only_of_that_agent(world: World) -> None:
+    agent = world.agent()
+    file = world.processes.agent_file(agent, "claude")
+    assert file is not None
+    assert file.status == "busy"
+    assert world.processes.agent_file(agent, "codex") is None
+    assert world.processes.agent_file(world.child(), "claude") is None
+    recycled = Identity(agent.boot, agent.pid, agent.ticks - 1)
+    assert world.processes.agent_file(recycled, "claude") is None
 
 
 def test_signal_zero_only_asks(world: World) -> None:
@@ -661,3 +730,30 @@ def test_a_process_hidden_by_proc_is_unknown_not_gone(
                 call()
         assert child not in {f.identity for f in real.processes.everyone()}
     assert real.processes.inspect(child) is not None
+
+
+def test_reading_and_storing_count_and_painting_does_not(real: RealWorld, tmp_path: Path) -> None:
+    reader = real.child("f = open('/dev/zero', 'rb', buffering=0)\nwhile True: f.read(1 << 16)")
+    painter = real.child(
+        "f = open('/dev/null', 'wb', buffering=0)\nwhile True: f.write(bytes(1 << 16))"
+    )
+
+    def done(who: Identity) -> int:
+        return real.processes.work([who])[who].io or 0
+
+    def written(who: Identity) -> int:
+        text = Path(f"/proc/{who.pid}/io").read_text()
+        return int(text.partition("wchar: ")[2].split()[0])
+
+    first = done(reader)
+    until(lambda: done(reader) - first > 1 << 20, what="work that is seen")
+    until(lambda: written(painter) > 1 << 16, what="painting")
+    before, start = done(painter), written(painter)
+    until(lambda: written(painter) - start > 1 << 24, what="much painting")
+    assert done(painter) - before < 1 << 20
+
+
+def test_where_a_process_waits_is_told(real: RealWorld) -> None:
+    child = real.child()
+    where = until(lambda: real.processes.work([child])[child].waits, what="a place")
+    assert "sleep" in where or "wait" in where

@@ -23,11 +23,12 @@ from healmon.demo.assigner_db import ACTIVE
 from healmon.demo.rows import HOSTILE_TEXTS
 from healmon.errors import ProbeError, RemedyError
 from healmon.text import clean
-from healmon.world import runner, taskchild, taskdb, tasklayouts, taskrules
+from healmon.world import runner, taskdb, tasklayouts, taskrules
 from healmon.world.simulated.taskdb import COLUMNS, HISTORY
 from healmon.world.taskdb import Settled, Settlement, SystemTaskDatabases, Task
 from healmon.world.tasktime import parse_task_time
 from tests.helpers.dbactor import Actors
+from tests.helpers.tasksabotage import Sabotage
 from tests.helpers.taskstage import LAYOUTS, MadeUpStage, RealStage, tell
 from tests.helpers.wait import until
 
@@ -41,7 +42,6 @@ ZONES = {
     "odd": timezone(timedelta(hours=5, minutes=45)),
 }
 SECONDS = "%Y-%m-%d %H:%M:%S"
-CHILD = Path(taskchild.__file__)
 World = RealStage | MadeUpStage
 
 
@@ -204,7 +204,7 @@ def test_a_requeued_task_waits_for_anybody_and_has_used_one_retry(stage):
     assert row(stage) | {"error": reason(row(stage))} == {
         "id": 1, "content": "work", "status": "pending", "session": None, "assigned_at": None,
         "completed_at": None, "error": "stuck for 31 min", "retry_count": 2, "max_retries": 3,
-        "timeout_minutes": 120,
+        "timeout_minutes": 120, "target_session": None,
     }  # fmt: skip
     assert read(stage) == (other,)
     assert row(stage, 2) == before
@@ -894,47 +894,10 @@ def test_a_commit_that_a_reader_holds_up_changes_nothing(real, actors):
 
 # only the real ones: the child that does it ends at the worst moment
 
-SABOTAGE = """
-import json, os, resource, runpy, signal, sqlite3
-count, deed, answers, limit = {count!r}, signal.{deed}, {answers!r}, {limit!r}
-connect, dump = sqlite3.connect, json.dump
-def step(sql):
-    global count
-    count -= 1
-    if count == 0:
-        os.kill(os.getpid(), deed)
-def connected(*args, **keys):
-    database = connect(*args, **keys)
-    # so small that what is changed goes into the file before the commit
-    database.execute("PRAGMA cache_size=1")
-    database.set_trace_callback(step)
-    return database
-def answered(*args, **keys):
-    if not answers:
-        os.kill(os.getpid(), deed)
-    dump(*args, **keys)
-if limit:
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-sqlite3.connect, json.dump = connected, answered
-runpy.run_path({program!r}, run_name="__main__")
-"""
-"""The real program, to which something happens at its n-th statement."""
-
 
 @pytest.fixture
-def sabotage(monkeypatch, tmp_path):
-    program = tmp_path / "sabotage" / "child.py"
-    program.parent.mkdir()
-
-    def arrange(count: int = 0, deed: str = "SIGKILL", *, answers=True, limit=0) -> None:
-        program.write_text(
-            SABOTAGE.format(
-                count=count, deed=deed, answers=answers, limit=limit, program=str(CHILD)
-            )
-        )
-        monkeypatch.setattr(taskdb, "PROGRAM", program if count or limit or not answers else CHILD)
-
-    return arrange
+def sabotage(monkeypatch, tmp_path) -> Sabotage:
+    return Sabotage(monkeypatch, tmp_path)
 
 
 def refused(stage: World, seen: tuple[Task, ...]) -> str:

@@ -55,13 +55,19 @@ def _quarantined(memory: Memory, last: ActionView, seen: SessionSeen) -> Memory:
     return replace(memory, quarantine=last.outcome, program=program)
 
 
-def released(memory: Memory, seen: SessionSeen) -> Memory:
-    """Return the memory without its quarantine once another program is in the foreground."""
+def watched(memory: Memory, seen: SessionSeen) -> Memory:
+    """Return the memory of a quarantine that knows which program it is about."""
+    if not memory.quarantine or memory.program or seen.terminal is None:
+        return memory
+    return replace(memory, program=seen.terminal.foreground)
+
+
+def is_other_program(memory: Memory, seen: SessionSeen) -> bool:
+    """Return whether another program than the quarantined one is in the foreground."""
     now = 0 if seen.terminal is None else seen.terminal.foreground
-    if not memory.quarantine or not now:
-        return memory
-    if not memory.program:
-        return replace(memory, program=now)
-    if now == memory.program:
-        return memory
-    return replace(memory, quarantine="", program=0, failure="")
+    return bool(memory.quarantine and memory.program and now and now != memory.program)
+
+
+def released(memory: Memory) -> Memory:
+    """Return the memory without its quarantine."""
+    return replace(memory, quarantine="", program=0, failure="", trouble="")

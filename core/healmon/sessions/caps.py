@@ -1,8 +1,8 @@
 """How often healmon may act: caps, cool-down, breaker, one at a time. Pure.
 
 All of it counts the attempts that the snapshot keeps (`Snapshot.attempts`), so that it holds across
-restarts. What was begun and never ended counts as not cleared. The tasks of a session that has
-ended, or that is quarantined, are settled whatever was done before: nothing is pressed there.
+restarts. What was begun and never ended counts as not cleared. Caps and breaker do not hold the
+tasks of a session that has ended, or that is quarantined: nothing is pressed there.
 """
 
 from __future__ import annotations
@@ -46,6 +46,12 @@ def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> 
         or _capped(mine, SESSION_WINDOW, settings.acts_per_session, now, "on this session")
         or _capped(done, HOUR, settings.acts_per_hour, now, "on all sessions")
     )
+
+
+def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
+    """Return why a session is left alone for a while, whatever was done to it, or empty."""
+    mine = [a for a in known.attempts.get(ACTION, ()) if a.component == component]
+    return _cooling(mine, settings.cooldown, now)
 
 
 def breaker(mine: Sequence[Attempt], now: Reading) -> str:

@@ -116,11 +116,14 @@ def remember(
         old = aftermath.noticed(old, last, seen, moment.now)
     if not seen.tasks and (old is None or not (old.failure or old.quarantine)):
         return None
+    if old is not None and seen.pane.dead:
+        return old
     if old is None or not old.progress_at:
         return begin(seen, moment)
-    if seen.pane.dead:
-        return old
-    return aftermath.released(follow(old, seen, sign, moment), seen)
+    memory = follow(old, seen, sign, moment)
+    if aftermath.is_other_program(memory, seen):
+        return restarted(aftermath.released(memory), seen, moment.now, "another program")
+    return aftermath.watched(memory, seen)
 
 
 def _plain(
@@ -194,7 +197,7 @@ def _held(component: str, case: Case, stands: Standing, known: Snapshot, *, free
         return "it gets stuck and goes on again and again"
     unsure = confirm.missing(case.memory, case.settings, case.now)
     if unsure or free:
-        return unsure
+        return unsure or caps.cooling(known, component, case.settings, case.now)
     return stands.doubt or caps.holds(known, component, case.settings, case.now)
 
 

@@ -42,6 +42,7 @@ LATE = 1000
 """Rows with late results that are told at most, the newest ones."""
 BUSY_READ, BUSY_WRITE = 1.0, 2.0
 """Seconds to wait for somebody else's lock."""
+HALF = "SQLITE_READONLY_ROLLBACK"
 Question = dict[str, Any]
 Decide = Callable[[Row | None, Row, Row], Decision]
 
@@ -62,7 +63,10 @@ def main() -> None:
 
 def said(error: Exception) -> str:
     """Return what SQLite said, with its own name for it."""
-    return f"{error} ({getattr(error, 'sqlite_errorname', 'SQLITE_ERROR')})"
+    name = str(getattr(error, "sqlite_errorname", "SQLITE_ERROR"))
+    if name == HALF:
+        return f"a killed writer left it half written; its next writer takes that back ({name})"
+    return f"{error} ({name})"
 
 
 def look(question: Question) -> dict[str, list[Row]]:

@@ -13,13 +13,12 @@ import select
 import stat
 import termios
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 _TTY: Final = re.compile(r"/dev/(?:pts/[0-9]{1,9}|ttys?[0-9]{1,9})")
-_READING: Final = frozenset({"wait_woken", "n_tty_read"})
+_READING: Final = frozenset({b"wait_woken", b"n_tty_read"})
 """Where in the kernel a process stands that waits for a line from its terminal."""
 
 
@@ -93,10 +92,18 @@ def _takes_output(fd: int) -> bool:
 def _foreground(pid: int) -> tuple[int, int]:
     """Return the foreground process group and the device number of a process's terminal."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+        fields = _read(f"/proc/{pid}/stat").rpartition(b")")[2].split()
         return max(int(fields[5]), 0), _device(int(fields[4]))
     except (OSError, ValueError, IndexError):
         return 0, -1
+
+
+def _read(path: str) -> bytes:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(fd, 4096)
+    finally:
+        os.close(fd)
 
 
 def _device(packed: int) -> int:
@@ -108,7 +115,7 @@ def _device(packed: int) -> int:
 def _reads(pid: int, tty: str) -> bool:
     """Return whether this process waits for its terminal, and not for a socket."""
     with suppress(OSError):
-        if Path(f"/proc/{pid}/wchan").read_text("ascii") not in _READING:
+        if _read(f"/proc/{pid}/wchan") not in _READING:
             return False
         if os.readlink(f"/proc/{pid}/fd/0") != tty:  # noqa: PTH115 - a link that is no path
             return False

@@ -167,6 +167,9 @@ def _folded(panes: Iterable[Pane], clients: Iterable[_Client]) -> tuple[Pane, ..
         rows.setdefault(pane.id, []).append(pane)
     folded: list[Pane] = []
     for same in rows.values():
+        if len(same) == 1 and same[0].session_id not in there:
+            folded += same
+            continue
         first, *others = sorted(same, key=lambda p: _number(p.session_id[1:]))
         # a window linked twice into one session gives two rows of that session
         sessions = dict.fromkeys(p.session_id for p in same)

@@ -106,7 +106,7 @@ class SimulatedProcesses:
         somebody_elses: bool = False,
         zombie: bool = False,
     ) -> Identity:
-        """Let a process that healmon did not start appear, in the session of its parent.
+        """Let a process that healmon did not start appear, in its parent's session and terminal.
 
         Args:
             argv: its arguments.
@@ -133,6 +133,7 @@ class SimulatedProcesses:
             rss=10_000_000,
             age=0.0,
             uid=1000,
+            tty=0 if above is None else above.facts.tty,
             namespace=namespace,
             group=session,
             session=session,
@@ -183,6 +184,11 @@ class SimulatedProcesses:
         """Let a process begin a session of its own, as setsid does."""
         process = self._world[identity.pid]
         process.facts = replace(process.facts, session=identity.pid, group=identity.pid)
+
+    def seat(self, identity: Identity, tty: int) -> None:
+        """Give a process a terminal by its device number; what it starts has it too."""
+        process = self._world[identity.pid]
+        process.facts = replace(process.facts, tty=tty)
 
     def grow(self, identity: Identity, rss: int) -> None:
         """Let a process hold so many bytes from now on."""

@@ -21,6 +21,7 @@ Row = dict[str, Any]
 COLUMNS: Row = {
     "id": None, "content": "", "status": "pending", "assigned_session": None, "assigned_at": None,
     "completed_at": None, "error": None, "retry_count": 0, "max_retries": 3, "timeout_minutes": 30,
+    "target_session": None,
 }  # fmt: skip
 """The columns of the assigner's table and their defaults."""
 HISTORY = ("prompt_id", "session_name", "action", "created_at", "details")

@@ -54,6 +54,8 @@ class SimulatedPane:
         job: what runs in the foreground, and who it is.
         lines: what it shows.
         pressed: every key that reached it, in order.
+        held: its output is stopped (Ctrl-S).
+        unread: bytes typed that its program does not read.
     """
 
     facts: Pane
@@ -66,6 +68,8 @@ class SimulatedPane:
     pressed: list[str] = field(default_factory=list[str])
     secret: bool = False
     reading: bool = False
+    held: bool = False
+    unread: int = 0
 
     def say(self, *lines: str) -> None:
         """Print lines."""
@@ -89,6 +93,14 @@ class SimulatedPane:
         """Let the program in the foreground end; the shell has its prompt back."""
         if self.who is not None:
             self.processes.end(self.who, how)
+        self.job = self.who = None
+        self.say(PROMPT)
+        self._retitle("")
+
+    def suspend(self) -> None:
+        """Stop the program in the foreground, as Ctrl-Z does; the shell has its prompt back."""
+        if self.who is not None:
+            self.processes.halt(self.who)
         self.job = self.who = None
         self.say(PROMPT)
         self._retitle("")
@@ -119,7 +131,9 @@ class SimulatedPane:
         """Return what its terminal tells."""
         group = self.own.pid if self.who is None else self.who.pid
         if self.job is None:  # a shell edits its line key by key
-            return Terminal(signals=True, canonical=False, echo=False, foreground=group)
+            return Terminal(
+                signals=True, canonical=False, echo=False, foreground=group, writable=not self.held
+            )
         cooked = not self.job.raw
         return Terminal(
             signals=cooked,
@@ -127,6 +141,8 @@ class SimulatedPane:
             echo=cooked and not self.secret,
             foreground=group,
             reading=self.reading,
+            unread=self.unread,
+            writable=not self.held,
         )
 
 
@@ -154,6 +170,7 @@ class SimulatedTmux:
         if not self._servers.setdefault(socket, []):
             self._pids[socket] = (self._processes.add(("tmux",)).pid, now)
         own = self._processes.add(SHELL, parent=self._pids[socket][0])
+        self._processes.seat(own, self._serial + 1)
         server_pid, server_start = self._pids[socket]
         pane = SimulatedPane(
             Pane(
@@ -182,11 +199,13 @@ class SimulatedTmux:
         pane.facts = replace(
             pane.facts, attached=pane.facts.attached + 1,
             client_activity=now, session_activity=now, last_attached=now,
+            viewers=(*pane.facts.viewers, f"/dev/pts/{1000 + self._serial}"),
         )  # fmt: skip
+        self._serial += 1
 
     def detach(self, pane: SimulatedPane) -> None:
         """Let all persons leave."""
-        pane.facts = replace(pane.facts, attached=0, client_activity=0)
+        pane.facts = replace(pane.facts, attached=0, client_activity=0, viewers=())
 
     def stop(self, socket: str = "default") -> None:
         """Let a server answer nothing, until `go_on`."""

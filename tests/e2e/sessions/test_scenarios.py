@@ -1,0 +1,640 @@
+"""The acceptance scenarios by their numbers: real tmux, small programs, a whole healmon.
+
+What is asserted of keys is what the programs themselves have read.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+
+import pytest
+
+from healmon import events as ev
+from healmon.plans import unpack
+from healmon.sessions.verdict import Verdict
+from tests.helpers.tmuxes import HANG, PrivateTmux, python
+from tests.helpers.wait import until
+
+pytestmark = pytest.mark.slow
+AGENTS = ("claude", "codex", "gemini", "opencode")
+KEYS = {
+    "claude": ["C-c"],
+    "codex": ["Escape"],
+    "gemini": ["Escape"],
+    "opencode": ["Escape", "Escape"],
+}
+ALERT = {"on_stuck": "alert"}
+LOOP = "while :; do date +%N; sleep 0.4; done"
+NO_CAPS = {"acts_per_hour": 1000, "acts_per_session": 100, "outage": 1000}
+
+
+def counted(log, code: int = 0) -> str:
+    """A program that counts its interrupt in a file and ends with a code."""
+    return (
+        f"import signal\ndef on(*_):\n    open({str(log)!r}, 'a').write('C-c\\n')\n"
+        f"    raise SystemExit({code})\nsignal.signal(signal.SIGINT, on)\n{HANG}"
+    )
+
+
+def verdict(of) -> Verdict:
+    return unpack(of.details["verdict"], Verdict)
+
+
+def alerted(healmon, condition, limit=30.0):
+    return until(lambda: healmon.alerts(condition), limit, f"an alert {condition}")
+
+
+def stands(healmon, session, state, limit=30.0):
+    until(
+        lambda: healmon.state(session) == state,
+        limit,
+        f"{session} {state}, not {healmon.state(session)}",
+    )
+
+
+def quiet_for(healmon, seconds):
+    """Let so many seconds of cycles go by."""
+    healmon.cycles(int(seconds / 0.3) + 1)
+
+
+def test_01_agents_that_stream_work_however_long_nobody_looked(stage):
+    for kind in AGENTS:
+        stage.agent(kind, kind, "stream")
+        stage.task(kind)
+    with stage.healmon(**NO_CAPS) as healmon:
+        for kind in AGENTS:
+            stands(healmon, kind, "working")
+        quiet_for(healmon, 5)
+        states = {(e.component, e.metric_value) for e in healmon.events(ev.Observed)}
+        assert {healmon.state(kind) for kind in AGENTS} == {"working"}, states
+        assert not healmon.events(ev.PlanMade)
+        assert not healmon.alerts("stuck")
+    assert not any(stage.keys(kind) for kind in AGENTS)
+
+
+def test_02_a_spinner_and_a_counter_are_no_progress(stage):
+    for kind in AGENTS:
+        stage.agent(kind, kind, "hung")
+        stage.task(kind)
+    with stage.healmon(**NO_CAPS, **ALERT) as healmon:
+        for kind in AGENTS:
+            stands(healmon, kind, "stalled")
+        until(lambda: len(healmon.alerts("stuck")) == 4, 30, "four alerts")
+        for kind in AGENTS:
+            facts = healmon.facts(kind)
+            assert facts.quiet >= 2
+            assert facts.painted < 2, "it repaints all the time"
+            assert sum(facts.novelty) == 0
+            assert facts.pack == kind
+    assert not any(stage.keys(kind) for kind in AGENTS)
+
+
+def test_03_a_title_that_spins_over_a_still_screen_is_no_progress(stage):
+    stage.agent("a", "codex", "title")
+    stage.task("a")
+    with stage.healmon(**ALERT) as healmon:
+        stands(healmon, "a", "stalled")
+        alerted(healmon, "stuck")
+        assert healmon.facts("a").painted < 2
+
+
+def test_04_clocks_are_no_progress_and_counters_are(stage):
+    clock = (
+        "import time\nn = 900\nwhile True:\n    n -= 1\n"
+        "    print('\\r' + time.strftime('%H:%M:%S'), n, 'left', end='  ', flush=True)\n"
+        "    time.sleep(1)"
+    )
+    files = (
+        "import time\nn = 0\nwhile True:\n    n += 37\n"
+        "    print('\\r' + str(n) + ' files', end='', flush=True)\n    time.sleep(.3)"
+    )
+    stage.job("clock", clock)
+    stage.job("files", files)
+    for name in ("clock", "files"):
+        stage.task(name)
+    with stage.healmon(**ALERT) as healmon:
+        stands(healmon, "clock", "stalled")
+        quiet_for(healmon, 3)
+        assert healmon.state("files") == "working"
+        assert healmon.state("clock") == "stalled"
+
+
+def test_05_trying_again_and_again_is_its_own_state_and_the_alert_says_so(stage):
+    for kind in ("claude", "codex", "opencode"):
+        stage.agent(kind, kind, "retry")
+        stage.task(kind)
+    with stage.healmon(**NO_CAPS) as healmon:
+        until(lambda: len(healmon.alerts("retrying")) == 3, 30, "three alerts")
+        states = {healmon.state(kind) for kind in ("claude", "codex", "opencode")}
+        assert states == {"retrying"}
+        said = " ".join(alert.message for alert in healmon.alerts("retrying"))
+        assert "Retrying in" in said
+        assert "Reconnecting" in said
+        quiet_for(healmon, 2)
+        assert not healmon.events(ev.PlanMade)
+    assert not any(stage.keys(kind) for kind in AGENTS)
+
+
+def test_06_work_of_a_child_counts_and_that_of_the_painter_does_not(stage):
+    burn = "while True: pass"
+    make = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {burn!r}])"
+    stage.job("make", make)
+    stage.agent("tui", "claude", "hung", "burn")
+    for name in ("make", "tui"):
+        stage.task(name)
+    with stage.healmon(**ALERT) as healmon:
+        stands(healmon, "tui", "stalled")
+        quiet_for(healmon, 3)
+        assert healmon.state("make") == "working"
+        assert healmon.state("tui") == "stalled"
+
+
+def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
+    for kind in AGENTS:
+        stage.agent(kind, kind, "approval")
+        stage.task(kind)
+    with stage.healmon(**NO_CAPS) as healmon:
+        until(lambda: len(healmon.alerts("waiting")) == 4, 30, "four alerts")
+        quiet_for(healmon, 4)
+        for kind in AGENTS:
+            assert healmon.state(kind) == "approval"
+            assert healmon.facts(kind).question
+        assert not healmon.events(ev.PlanMade)
+        assert not any(stage.keys(kind) for kind in AGENTS)
+        # the clock begins anew once it is answered
+        stage.tell("claude", "hung")
+        until(lambda: healmon.state("claude") != "approval", 10)
+        assert healmon.facts("claude").quiet < 2
+        until(lambda: stage.keys("claude"), 30, "the hung one cleared")
+    assert stage.keys("claude") == ["C-c"]
+    assert not any(stage.keys(kind) for kind in AGENTS[1:])
+
+
+def test_08_a_password_prompt_is_secret_and_nothing_else_of_its_screen_is_kept(stage):
+    pane = stage.tmux.new("a")
+    stage.tmux.type(pane, "echo hunter2-on-the-screen")
+    stage.tmux.type(pane, python("import getpass; getpass.getpass('Vault password: ')"))
+    until(lambda: "Vault password:" in stage.tmux.screen(pane), 15)
+    stage.task("a")
+    with stage.healmon() as healmon:
+        alerted(healmon, "waiting")
+        facts = healmon.facts("a")
+        assert facts.state == "secret"
+        assert "Vault password" in facts.question
+        quiet_for(healmon, 4)
+        assert not healmon.events(ev.PlanMade)
+    kept = b"".join(p.read_bytes() for p in stage.state.rglob("*") if p.is_file())
+    assert b"Vault password" in kept
+    assert b"hunter2" not in kept
+
+
+@pytest.mark.parametrize("state", ["idle", "gave_up"])
+def test_09_an_idle_agent_loses_its_task_without_a_key(stage, state):
+    pane = stage.agent("a", "codex", state)
+    task = stage.task("a")
+    with stage.healmon() as healmon:
+        until(healmon.done, 30, "its task settled")
+        assert verdict(healmon.done()[0]).result == "settled"
+        until(lambda: stage.status(task) == "pending", 20, "given back")
+    assert stage.keys("a") == []
+    assert stage.tmux.ask(pane, "pane_dead") == "0"
+    said = stage.sql("SELECT error, details FROM prompts JOIN assignment_history h"
+                     " ON prompt_id = prompts.id")  # fmt: skip
+    if state == "gave_up":
+        assert "401 Unauthorized" in str(said)
+
+
+def test_10_a_job_behind_copy_mode_is_reached_when_the_person_is_away(stage):
+    pane = stage.hung("a")
+    task = stage.task("a")
+    stage.tmux.attach("a")
+    stage.tmux.run("copy-mode", "-t", pane)
+    with stage.healmon(quiet_client="2s") as healmon:
+        until(healmon.done, 60, "the job cleared")
+        assert verdict(healmon.done()[0]).result == "cleared"
+        until(lambda: stage.status(task) == "pending", 20, "given back")
+    assert stage.tmux.ask(pane, "pane_in_mode") == "0"
+    assert stage.keys("a") == ["C-c"]
+    assert [t["work"] for t in stage.evidence()[0]["touches"]][:2] == ["leave mode", "press"]
+
+
+def test_11_a_person_who_types_is_left_alone_and_one_who_only_looks_is_no_person(stage):
+    stage.hung("typed")
+    stage.task("typed")
+    stage.tmux.attach("typed")
+    _, terminal = stage.tmux._clients[0]
+    over = threading.Event()
+
+    def types() -> None:
+        while not over.wait(0.5):
+            os.write(terminal, b" ")
+
+    typist = threading.Thread(target=types)
+    typist.start()
+    try:
+        with stage.healmon() as healmon:
+            stands(healmon, "typed", "human")
+            quiet_for(healmon, 5)
+            assert healmon.state("typed") == "human"
+            assert not healmon.events(ev.PlanMade)
+    finally:
+        over.set()
+        typist.join()
+    assert stage.keys("typed") == []
+
+
+def test_11_a_reader_and_a_control_client_block_nothing(stage):
+    for name in ("read", "control"):
+        stage.hung(name)
+        stage.task(name)
+    stage.tmux.attach("read", "-r")
+    stage.tmux.attach("control", "-C")
+    with stage.healmon(**NO_CAPS) as healmon:
+        until(lambda: len(healmon.done()) == 2, 60, "both cleared")
+    assert stage.keys("read") == ["C-c"]
+    assert stage.keys("control") == ["C-c"]
+
+
+def test_12_a_job_that_ignores_its_interrupt_gets_one_repeat_and_a_person_is_called(stage):
+    stage.hung("a", deaf=True)
+    task = stage.task("a")
+    with stage.healmon(cooldown="0s") as healmon:
+        until(healmon.failed, 40, "the attempt failed")
+        said = verdict(healmon.failed()[0])
+        assert said.result == "ignored"
+        until(lambda: any(a.severity == "CRITICAL" for a in healmon.alerts("stuck")), 10)
+        quiet_for(healmon, 6)
+        presses = [t["at"] for e in stage.evidence() for t in e["touches"] if t["work"] == "press"]
+        assert len(presses) == 2
+        assert max(presses) - min(presses) >= 5
+    assert stage.keys("a") == ["C-c", "C-c"]
+    assert stage.status(task) != "in_progress"
+
+
+def test_13_a_frozen_program_is_proved_by_what_it_leaves_unread(stage):
+    stage.agent("a", "claude", "frozen")
+    task = stage.task("a")
+    with stage.healmon(cooldown="0s") as healmon:
+        until(healmon.failed, 40, "the attempt failed")
+        said = verdict(healmon.failed()[0])
+        assert said.result == "frozen"
+        assert said.elsewhere
+        until(lambda: healmon.alerts("quarantined"), 10, "the quarantine told")
+        quiet_for(healmon, 4)
+        assert stage.evidence()[0]["after"]["terminal"]["unread"] >= 1
+    assert stage.keys("a") == []
+    assert stage.status(task) != "in_progress"
+
+
+def test_14_each_agent_gets_the_key_that_cancels_and_none_ends(stage):
+    panes = {kind: stage.agent(kind, kind, "hung") for kind in AGENTS}
+    for kind in AGENTS:
+        stage.task(kind)
+    with stage.healmon(**NO_CAPS) as healmon:
+        until(lambda: len(healmon.done()) >= 4, 60, "all cleared")
+        assert {verdict(e).result for e in healmon.done()} <= {"cleared", "given_back"}
+    assert {kind: stage.keys(kind) for kind in AGENTS} == KEYS
+    assert all(stage.tmux.ask(pane, "pane_dead") == "0" for pane in panes.values())
+
+
+def test_15_what_turns_idle_between_decision_and_key_feels_no_key(stage):
+    stage.agent("a", "codex", "hung")
+    task = stage.task("a")
+    with stage.healmon(idle_after="60s") as healmon:
+
+        def turn(record: ev.Recorded) -> None:
+            if isinstance(record.event, ev.StepTaken):
+                stage.tell("a", "idle")
+
+        healmon.host.engine.subscribe(turn)
+        until(lambda: healmon.events(ev.PlanVetoed), 40, "a veto")
+        assert "idle" in healmon.events(ev.PlanVetoed)[0].reason
+        quiet_for(healmon, 2)
+        assert not healmon.done()
+    assert stage.keys("a") == []
+    assert stage.status(task) == "in_progress"
+
+
+def test_16_a_session_of_the_same_name_is_somebody_else(stage):
+    stage.tmux.new("other")
+    stage.agent("a", "claude", "hung")
+    task = stage.task("a")
+    with stage.healmon(stuck_after="6s") as healmon:
+        stands(healmon, "a", "stalled")
+        key, quiet = healmon.facts("a").key, healmon.facts("a").quiet
+        assert quiet > 1
+        stage.tmux.run("kill-session", "-t", "=a")
+        stage.agent("a", "claude", "hung")
+        until(lambda: healmon.facts("a").key not in {key, ""}, 10, "the newcomer seen")
+        assert healmon.facts("a").quiet < 2
+        quiet_for(healmon, 3)
+        assert not healmon.events(ev.ActionStarted)
+    assert stage.keys("a") == []
+    assert stage.status(task) == "in_progress"
+
+
+def test_17_after_a_restart_of_the_server_the_same_ids_are_others(stage):
+    before = stage.agent("a", "claude", "hung")
+    task = stage.task("a")
+    with stage.healmon(stuck_after="6s") as healmon:
+        stands(healmon, "a", "stalled")
+        key = healmon.facts("a").key
+        stage.tmux.run("kill-server")
+        until(lambda: "no server" in stage.tmux.run("list-sessions")
+              or "error connecting" in stage.tmux.run("list-sessions"), 10)  # fmt: skip
+        assert stage.agent("a", "claude", "hung") == before, "the same pane id"
+        until(lambda: healmon.facts("a").key not in {key, ""}, 10, "the newcomer seen")
+        assert healmon.facts("a").quiet < 2
+        quiet_for(healmon, 3)
+        assert not healmon.events(ev.ActionStarted)
+    assert stage.keys("a") == []
+    assert stage.status(task) == "in_progress"
+
+
+def test_18_a_stopped_server_is_unknown_and_comes_back_by_itself(stage):
+    other = PrivateTmux(stage.base, "other")
+    other.new("b", f"exec sh -c '{LOOP}'")
+    stage.agent("a", "claude", "stream")
+    task = stage.task("a")
+    stage.task("b")
+    sockets = [stage.tmux.socket, other.socket]
+    try:
+        with stage.healmon(sockets=sockets) as healmon:
+            stands(healmon, "a", "working")
+            stage.tmux.stop()
+            stands(healmon, "a", "unknown", 15)
+            assert len(alerted(healmon, "unreadable")) == 1
+            healmon.cycles(1)
+            assert healmon.state("b") == "working", "the other server is still watched"
+            assert max(e.seconds for e in healmon.events(ev.CycleFinished)) < 10
+            stage.tmux.go_on()
+            stands(healmon, "a", "working", 20)
+            until(lambda: not healmon.alerts("unreadable"), 10)
+            told = [e for e in healmon.events(ev.Observed) if e.component == "session:a"]
+            assert "gone" not in {e.metric_value for e in told}
+    finally:
+        stage.tmux.go_on()
+        other.close()
+    assert stage.status(task) == "in_progress"
+
+
+def test_19_sockets_that_cannot_be_used_are_told_apart_and_hinder_no_other(stage):
+    import socket
+
+    stage.agent("a", "claude", "stream")
+    stage.task("a")
+    stale, strange = stage.base / "stale", stage.base / "strange"
+    with socket.socket(socket.AF_UNIX) as old:
+        old.bind(str(stale))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(strange))
+    listener.listen()
+    listener.settimeout(0.2)
+    over = threading.Event()
+
+    def hang_up() -> None:
+        while not over.is_set():
+            try:
+                listener.accept()[0].close()
+            except TimeoutError:
+                continue
+
+    rude = threading.Thread(target=hang_up)
+    rude.start()
+    sockets = [stage.tmux.socket, str(stage.base / "absent"), str(stale), str(strange)]
+    try:
+        with stage.healmon(sockets=sockets) as healmon:
+            stands(healmon, "a", "working")
+            healmon.cycles(2)
+            faults = [a.message for a in healmon.alerts("unreadable")]
+            assert len(faults) == len(set(faults))
+            assert "Traceback" not in str(faults)
+            assert healmon.host.engine.snapshot.failing == {}
+            assert healmon.state("a") == "working"
+    finally:
+        over.set()
+        rude.join()
+        listener.close()
+
+
+HOSTILE = (
+    "with space", "$5", "-x", "a|b", "=eq", "x;y", "'quoted'", "*", "%3", "ünï", "y" * 300,
+    "[red]markup[/red]",
+)  # fmt: skip
+
+
+def test_20_hostile_names_are_listed_and_reached_and_nobody_else_is(stage):
+    stage.tmux.new("other")
+    panes = {}
+    for number, name in enumerate(HOSTILE):
+        log = stage.log(f"n{number}")
+        code = f"print('\\x1b]2;a\\u241eb|c\\x07')\n{counted(log)}"
+        panes[name] = stage.tmux.run(
+            "new-session", "-d", "-P", "-F", "#{pane_id}", "-x", "90", "-y", "20", "-s", name,
+            f"exec {python(code)}",
+        )  # fmt: skip
+    names = stage.tmux.run("list-sessions", "-F", "#{session_name}").split("\n")
+    assert len(names) == len(HOSTILE) + 1
+    victims = [names.index(n) for n in ("$5", "*") if n in names]
+    assert len(victims) == 2
+    for name in ("$5", "*"):
+        stage.task(name)
+    with stage.healmon(**NO_CAPS) as healmon:
+        until(lambda: len(healmon.done()) >= 2, 60, "both settled")
+        listed = {c for c in healmon.host.engine.snapshot.components if c.startswith("session:")}
+        assert len(listed) >= len(HOSTILE) - 1
+        assert all(c.isprintable() for c in listed)
+    pressed = [HOSTILE[n] for n in range(len(HOSTILE)) if stage.keys(f"n{n}")]
+    assert sorted(pressed) == ["$5", "*"]
+
+
+def test_21_a_neighbour_pane_that_talks_does_not_hide_a_hung_agent(stage):
+    log = stage.base / "log"
+    log.write_text("")
+    pane = stage.agent("a", "claude", "hung")
+    stage.tmux.run("split-window", "-d", "-t", pane, f"tail -f {log}")
+    stage.task("a")
+    with stage.healmon(**ALERT) as healmon:
+        over = threading.Event()
+
+        def talk() -> None:
+            n = 0
+            while not over.wait(0.2):
+                n += 7919
+                with log.open("a") as file:
+                    file.write(f"line {n}\n")
+
+        talker = threading.Thread(target=talk)
+        talker.start()
+        try:
+            stands(healmon, "a", "stalled")
+            assert healmon.facts("a").pane == pane
+        finally:
+            over.set()
+            talker.join()
+
+
+def test_21_grouped_sessions_are_one_row_synchronised_panes_are_refused(stage):
+    stage.agent("a", "claude", "hung")
+    stage.tmux.run("new-session", "-d", "-t", "a", "-s", "twin")
+    task = stage.task("a")
+    stage.tmux.run("set-option", "-w", "-t", "a", "synchronize-panes", "on")
+    pane = stage.tmux.run("list-panes", "-t", "=a:", "-F", "#{pane_id}").split("\n")[0]
+    stage.tmux.run("split-window", "-d", "-t", pane, "sleep 1000")
+    with stage.healmon() as healmon:
+        until(lambda: healmon.alerts("stuck"), 30, "an alert")
+        assert len([c for c in healmon.host.engine.snapshot.components if "session:" in c]) == 1
+        assert "synchronised" in healmon.facts("a").hands_off
+        assert not healmon.events(ev.ActionStarted)
+    assert stage.keys("a") == []
+    assert stage.status(task) == "in_progress"
+
+
+def test_21_a_nested_tmux_is_never_keyed_from_outside(stage):
+    inner = f"{stage.base}/in.sock"
+    stage.tmux.new("out", f"env -u TMUX tmux -f /dev/null -S {inner} new-session -s in")
+    try:
+        task = stage.task("out")
+        with stage.healmon() as healmon:
+            until(lambda: healmon.facts("out").pane, 20)
+            quiet_for(healmon, 6)
+            assert not healmon.failed()
+            touched = [s.text for s in healmon.events(ev.StepTaken) if "press" in s.text]
+            assert not touched
+            assert stage.tmux.run("has-session", "-t", "=out") == ""
+        assert stage.status(task) == "in_progress"
+    finally:
+        os.system(f"tmux -S {inner} kill-server")
+
+
+@pytest.mark.parametrize("how", ["status", "signal"])
+def test_22_a_program_that_died_is_dead_and_gets_no_key(stage, how):
+    end = "import sys; sys.exit(3)" if how == "status" else "import os; os.kill(os.getpid(), 9)"
+    stage.tmux.new("other")
+    pane = stage.tmux.new("a", "exec sleep 1000")
+    stage.tmux.run("set-option", "-w", "-t", pane, "remain-on-exit", "on")
+    stage.tmux.run("respawn-pane", "-k", "-t", pane, f"exec {python(end)}")
+    until(lambda: stage.tmux.ask(pane, "pane_dead") == "1", 10)
+    task = stage.task("a")
+    with stage.healmon() as healmon:
+        stands(healmon, "a", "dead")
+        assert ("status 3" if how == "status" else "signal 9") in healmon.facts("a").rule
+        until(healmon.done, 40, "its task settled")
+        assert not any("press" in s.text for s in healmon.events(ev.StepTaken))
+        until(lambda: stage.status(task) == "pending", 20, "given back")
+
+
+def test_22_a_pane_that_is_gone_after_its_key_gets_no_other(stage):
+    stage.tmux.new("other")
+    log = stage.log("a")
+    code = counted(log, 3)
+    stage.tmux.new("a", f"exec {python(code)}")
+    task = stage.task("a")
+    with stage.healmon() as healmon:
+        until(healmon.done, 40, "its task settled")
+        assert verdict(healmon.done()[0]).result == "exited"
+        until(lambda: stage.status(task) == "pending", 20, "given back")
+        quiet_for(healmon, 3)
+        assert len([e for e in healmon.done() if e.action == "clear_stuck_session"]) == 1
+    assert stage.keys("a") == ["C-c"]
+
+
+def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):
+    for number in range(20):
+        name = f"s{number}"
+        hung = number < 12
+        stage.tmux.new(name, "exec sleep 1000" if hung else f"exec sh -c '{LOOP}'")
+        stage.task(name)
+    with stage.healmon(acts_per_hour=1000) as healmon:
+        alerted(healmon, "outage", 40)
+        quiet_for(healmon, 5)
+        assert len(healmon.alerts("outage")) == 1
+        assert not healmon.events(ev.ActionStarted)
+        # the others go on, one stays behind
+        for number in range(1, 12):
+            pane = stage.tmux.run("list-panes", "-t", f"=s{number}:", "-F", "#{pane_id}")
+            stage.tmux.run("respawn-pane", "-k", "-t", pane, f"exec sh -c '{LOOP}'")
+        until(lambda: not healmon.alerts("outage"), 40, "the end of the outage")
+        until(healmon.done, 60, "the straggler handled")
+        assert {e.component for e in healmon.events(ev.ActionStarted)} <= {
+            "session:s0", "tasks:assigner",
+        }  # fmt: skip
+
+
+def test_24_sleep_steps_resizes_and_restarts_confirm_anew(stage, monkeypatch):
+    from healmon.clock import Reading, SystemClock
+
+    class Jumping(SystemClock):
+        slept = stepped = 0.0
+
+        def read(self) -> Reading:
+            now = super().read()
+            ahead = Jumping.slept + Jumping.stepped
+            return Reading(now.wall + ahead, now.steady, now.boot + Jumping.slept)
+
+    monkeypatch.setattr("healmon.service.host.SystemClock", Jumping)
+    pane = stage.agent("a", "claude", "hung")
+    task = stage.task("a")
+    small = {"stuck_after": "6s", "warn_after": "2s"}
+    with stage.healmon(**small) as healmon:
+        stands(healmon, "a", "stalled")
+        Jumping.slept = 7200.0
+        until(lambda: healmon.facts("a").quiet < 1.5, 10, "the clock begun anew after a sleep")
+        stands(healmon, "a", "stalled")
+        Jumping.stepped = -86_400.0
+        healmon.cycles(2)
+        for width in (90, 120, 80):
+            stage.tmux.run("resize-window", "-t", pane, "-x", str(width))
+            healmon.cycles(1)
+        until(lambda: healmon.facts("a").quiet < 3, 10, "the clock begun anew after a resize")
+        assert not healmon.events(ev.ActionStarted)
+    assert stage.keys("a") == []
+    with stage.healmon(**small) as healmon:  # a restart: confirmed anew, then handled once
+        healmon.cycles(2)
+        assert not healmon.events(ev.ActionStarted)
+        until(healmon.done, 60, "the hung one cleared")
+        until(lambda: stage.status(task) == "pending", 20, "given back")
+    assert stage.keys("a") == ["C-c"]
+    assert len(stage.taken(task)) <= 2
+    assert stage.sql("SELECT retry_count FROM prompts WHERE id = ?", task) == [(1,)]
+
+
+def test_25_two_processes_of_tmux_for_each_cycle(stage, monkeypatch):
+    import shutil
+
+    calls = stage.base / "calls"
+    wrapper = stage.base / "path" / "tmux"
+    wrapper.parent.mkdir()
+    wrapper.write_text(f'#!/bin/sh\necho x >> {calls}\nexec {shutil.which("tmux")} "$@"\n')
+    wrapper.chmod(0o755)
+    for number in range(30):
+        stage.tmux.new(f"s{number}", "exec sleep 1000" if number else f"exec sh -c '{LOOP}'")
+        stage.task(f"s{number}")
+    monkeypatch.setenv("PATH", f"{wrapper.parent}:{os.environ['PATH']}")
+    with stage.healmon(stuck_after="1h", warn_after="1h", interval=1.0) as healmon:
+        healmon.cycles(3)
+        before, cycle = calls.read_text().count("x"), healmon.host.engine.snapshot.cycle.number
+        healmon.cycles(5)
+        after, then = calls.read_text().count("x"), healmon.host.engine.snapshot.cycle.number
+    assert after - before <= 2 * (then - cycle) + 2
+
+
+def test_25_to_observe_is_to_press_nothing(stage):
+    for kind in AGENTS:
+        stage.agent(kind, kind, "hung")
+    stage.hung("job")
+    stage.agent("idle", "codex", "idle")
+    stage.agent("asks", "claude", "approval")
+    names = (*AGENTS, "job", "idle", "asks")
+    tasks = [stage.task(name) for name in names]
+    with stage.healmon(dry_run=True, **NO_CAPS) as healmon:
+        until(lambda: {p.plan.component for p in healmon.events(ev.PlanRefused)}
+              >= {f"session:{n}" for n in ("claude", "job", "idle")}
+              or healmon.host.engine.snapshot.cycle.number > 60, 60)  # fmt: skip
+        assert healmon.events(ev.PlanRefused)
+        assert {p.reason for p in healmon.events(ev.PlanRefused)} == {"dry run"}
+        assert not healmon.events(ev.StepTaken)
+    assert not any(stage.keys(name) for name in names)
+    assert {stage.status(task) for task in tasks} == {"in_progress"}
+    assert not stage.evidence()

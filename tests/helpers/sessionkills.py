@@ -1,0 +1,172 @@
+"""A healmon that watches sessions and kills itself at its N-th step of acting on one.
+
+    python -m tests.helpers.sessionkills < LINES
+
+Each line is a `Script` as JSON; a child of its own plays it, and a line with its wait status
+answers. A step is each moment before and after a journal row, a key, a change of task rows and a
+stored evidence. Every step is written to `steps` as it is reached.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from healmon.config.load import load
+from healmon.engine.acts import Acts
+from healmon.service.host import Host
+from healmon.sessions import interrupt
+from healmon.world.evidencefiles import SystemEvidenceFiles
+from healmon.world.taskdb import SystemTaskDatabases
+from healmon.world.tmux import SystemTmux
+
+REPEAT = 1.0
+"""Seconds before the repeat here: the sweep has many steps."""
+CALM = 1.2
+"""Seconds that it goes on after the tasks are back: what is done twice would be seen."""
+LIMIT = 45.0
+
+
+class Script(msgspec.Struct):
+    """What to watch, and when to die; `kill_at` 0: never, and it ends once the tasks are back."""
+
+    config: str
+    state: str
+    database: str
+    steps: str
+    kill_at: int = 0
+
+
+class Steps:
+    """Counts steps, tells them, and dies in time."""
+
+    def __init__(self, script: Script) -> None:
+        self._fd = os.open(script.steps, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        self._kill_at = script.kill_at
+        self._count = 0
+
+    def reached(self, what: str) -> None:
+        self._count += 1
+        os.write(self._fd, f"{what}\n".encode())
+        if self._count == self._kill_at:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def around(self, owner: type, name: str, text: Callable[..., str]) -> None:
+        """Make a step before and after each call of a method."""
+        inner: Any = getattr(owner, name)
+
+        def stepped(this: object, *words: Any) -> object:
+            what = text(*words)
+            self.reached(f"before {what}")
+            answer = inner(this, *words)
+            self.reached(f"after {what}")
+            return answer
+
+        async def journaled(this: object, *words: Any) -> None:
+            what = text(*words)
+            self.reached(f"before {what}")
+            await inner(this, *words)
+            self.reached(f"after {what}")
+
+        setattr(owner, name, journaled if asyncio.iscoroutinefunction(inner) else stepped)
+
+
+def watch(steps: Steps) -> None:
+    steps.around(Acts, "journal", lambda _act, text: f"journal: {text}")
+    steps.around(SystemTmux, "press", lambda _pane, keys: f"press {' '.join(keys)}")
+    steps.around(SystemTmux, "leave_mode", lambda _pane: "leave mode")
+    steps.around(SystemTaskDatabases, "settle", lambda *_: "settle")
+    steps.around(SystemTaskDatabases, "give_back", lambda *_: "give back")
+    steps.around(SystemEvidenceFiles, "write", lambda ident, _data: f"evidence {ident}")
+
+
+def waiting(database: str) -> bool:
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+    try:
+        words = "SELECT count(*) FROM prompts WHERE status != 'pending'"
+        return bool(connection.execute(words).fetchone()[0])
+    finally:
+        connection.close()
+
+
+async def attend(script: Script, host: Host) -> None:
+    """Run the healer until all tasks are back and nothing is under way."""
+    running = asyncio.create_task(host.run())
+    async with asyncio.timeout(LIMIT):
+        calm = 0.0
+        while calm < CALM:
+            await asyncio.sleep(0.1)
+            busy = waiting(script.database) or host.engine.snapshot.plans
+            calm = 0.0 if busy else calm + 0.1
+    host.engine.stop()
+    await running
+
+
+def play(script: Script) -> None:
+    interrupt.REPEAT_AFTER = REPEAT
+    watch(Steps(script))
+    settings = load(Path(script.config), {})
+    settings = replace(settings, monitor=replace(settings.monitor, check_interval=0.2))
+    host = Host.open(settings, Path(script.state), mode="no-ui", dry_run=False)
+    try:
+        asyncio.run(attend(script, host))
+    finally:
+        host.close()
+
+
+def serve() -> None:
+    """Play scripts, each in a fork of this process, which has everything loaded already."""
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            try:
+                play(msgspec.json.decode(line, type=Script))
+            except BaseException:  # noqa: BLE001 - told, and it is a fork
+                traceback.print_exc()
+                os._exit(1)
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        print(status, flush=True)
+
+
+class Player:
+    """The other side: asks for scripts to be played."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.helpers.sessionkills"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=Path(__file__).parents[2],
+        )
+
+    def play(self, script: Script) -> bool:
+        """Return whether a script was played to its end; False: it killed itself."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(msgspec.json.encode(script).decode() + "\n")
+        self._process.stdin.flush()
+        status = int(self._process.stdout.readline())
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+            return False
+        assert status == 0, f"status {status}"
+        return True
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+if __name__ == "__main__":
+    serve()
