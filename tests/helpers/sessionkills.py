@@ -3,13 +3,15 @@
     python -m tests.helpers.sessionkills < LINES
 
 Each line is a `Script` as JSON; a child of its own plays it, and a line with its wait status
-answers. A step is each moment before and after a journal row, a key, a change of task rows and a
-stored evidence. Every step is written to `steps` as it is reached.
+answers. A step is each moment before a journal row, a key, a change of task rows or a stored
+evidence: the moment before one is the moment after the one before it. Every step is written to `steps` as it
+is reached.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import signal
 import sqlite3
@@ -24,12 +26,15 @@ import msgspec
 from msgspec.structs import replace
 
 from healmon.config.load import load
+from healmon.config.settings import Settings
 from healmon.engine.acts import Acts
+from healmon.errors import HolderError
 from healmon.service.host import Host
 from healmon.sessions import interrupt
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
+from tests.helpers.wait import until
 
 REPEAT = 1.0
 """Seconds before the repeat here: the sweep has many steps."""
@@ -63,21 +68,16 @@ class Steps:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def around(self, owner: type, name: str, text: Callable[..., str]) -> None:
-        """Make a step before and after each call of a method."""
+        """Make a step of each call of a method."""
         inner: Any = getattr(owner, name)
 
         def stepped(this: object, *words: Any) -> object:
-            what = text(*words)
-            self.reached(f"before {what}")
-            answer = inner(this, *words)
-            self.reached(f"after {what}")
-            return answer
+            self.reached(text(*words))
+            return inner(this, *words)
 
         async def journaled(this: object, *words: Any) -> None:
-            what = text(*words)
-            self.reached(f"before {what}")
+            self.reached(text(*words))
             await inner(this, *words)
-            self.reached(f"after {what}")
 
         setattr(owner, name, journaled if asyncio.iscoroutinefunction(inner) else stepped)
 
@@ -113,12 +113,19 @@ async def attend(script: Script, host: Host) -> None:
     await running
 
 
+def opened(settings: Settings, script: Script) -> Host | None:
+    """Take the state directory; a child that was being forked at the kill has it for a moment."""
+    with contextlib.suppress(HolderError):
+        return Host.open(settings, Path(script.state), mode="no-ui", dry_run=False)
+    return None
+
+
 def play(script: Script) -> None:
     interrupt.REPEAT_AFTER = REPEAT
     watch(Steps(script))
     settings = load(Path(script.config), {})
     settings = replace(settings, monitor=replace(settings.monitor, check_interval=0.2))
-    host = Host.open(settings, Path(script.state), mode="no-ui", dry_run=False)
+    host = until(lambda: opened(settings, script), 10, "the state directory free")
     try:
         asyncio.run(attend(script, host))
     finally:
