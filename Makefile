@@ -15,6 +15,7 @@ SEED ?= 1
 DAYS ?= 100
 
 .PHONY: help run test test-fast simulate check format bench-workers bench-sessions screenshots clean tmux
+.PHONY: test-agents
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -27,6 +28,9 @@ test: $(STAMP) tmux ## set up and run every test
 
 test-fast: $(STAMP) tmux ## the tests that need no minute
 	$(PYTEST) -n $(FAST_JOBS) -m "not slow"
+
+test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
+	$(BIN)/python -m tests.agents.prepare $(CACHE)
 
 simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
 	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)

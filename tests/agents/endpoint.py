@@ -18,8 +18,8 @@ from typing import Any
 
 COMMAND = "sleep 300; touch made-up"
 WAIT = 3600
-ERRORS = {"401": "Incorrect API key provided", "429": "Rate limit reached", "500": "Internal server error",
-          "529": "Overloaded"}  # fmt: skip
+ERRORS = {"401": "Incorrect API key provided", "429": "Rate limit reached",
+          "500": "Internal server error", "529": "Overloaded"}  # fmt: skip
 
 
 def words() -> Iterator[str]:
@@ -101,8 +101,15 @@ class Answer(BaseHTTPRequestHandler):
         """Whether this is the turn in which the command is wanted: a real one, and the first."""
         if self.mode != "tool" or not (body.get("tools") or body.get("toolConfig")):
             return False
-        return not any(mark in json.dumps(body) for mark in ("tool_result", "function_call_output",
-                                                             "functionResponse", '"role": "tool"'))
+        return not any(
+            mark in json.dumps(body)
+            for mark in (
+                "tool_result",
+                "function_call_output",
+                "functionResponse",
+                '"role": "tool"',
+            )
+        )
 
     # -- the four protocols
 
@@ -130,8 +137,9 @@ class Answer(BaseHTTPRequestHandler):
                        "content_block_delta")  # fmt: skip
         self.event({"type": "content_block_stop", "index": 0}, "content_block_stop")
         reason = "tool_use" if tool else "end_turn"
-        self.event({"type": "message_delta", "delta": {"stop_reason": reason, "stop_sequence": None},
-                    "usage": {"output_tokens": 9}}, "message_delta")  # fmt: skip
+        delta = {"stop_reason": reason, "stop_sequence": None}
+        end = {"type": "message_delta", "delta": delta, "usage": {"output_tokens": 9}}
+        self.event(end, "message_delta")
         self.event({"type": "message_stop"}, "message_stop")
 
     def openai(self, body: dict[str, Any]) -> None:
@@ -140,7 +148,9 @@ class Answer(BaseHTTPRequestHandler):
         self.event({"type": "response.created", "response": answer})
         if self.wants_tool(body):
             names = [tool.get("name", "") for tool in body.get("tools", [])]
-            name = next((n for n in ("exec_command", "shell_command", "shell") if n in names), "shell")
+            name = next(
+                (n for n in ("exec_command", "shell_command", "shell") if n in names), "shell"
+            )
             escalate = {"sandbox_permissions": "require_escalated", "justification": "need it"}
             asked: dict[str, Any] = {"cmd": COMMAND, **escalate}
             if name != "exec_command":

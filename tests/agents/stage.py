@@ -33,28 +33,39 @@ class Stage:
         self._endpoints: list[subprocess.Popen[bytes]] = []
         self._port = 8100
 
-    def start(self, agent: str, mode: str, *words: str, ask: str = ASK) -> str:
+    def start(self, agent: str, mode: str, *, ask: str = ASK) -> str:
         """Start an agent whose endpoint answers in this mode; returns its pane."""
         self._port += 1
         if mode != "refuse":
-            argv = [sys.executable, str(Path(__file__).with_name("endpoint.py")), str(self._port), mode]
+            argv = [
+                sys.executable,
+                str(Path(__file__).with_name("endpoint.py")),
+                str(self._port),
+                mode,
+            ]
             self._endpoints.append(subprocess.Popen(argv))
         home = self.folder / f"{agent}-{mode}"
         (home / "proj").mkdir(parents=True)
-        env = {"HOME": str(home), "TERM": "xterm-256color", "LANG": "C.UTF-8", "PATH": os.environ["PATH"]}
+        env = {
+            "HOME": str(home),
+            "TERM": "xterm-256color",
+            "LANG": "C.UTF-8",
+            "PATH": os.environ["PATH"],
+        }
         env |= getattr(self, agent)(home, f"http://127.0.0.1:{self._port}")
-        command = [str(self.programs / agent), *words]
+        command = [str(self.programs / agent)]
         if ask:
             command += [] if agent == "opencode" else (["-i", ask] if agent == "gemini" else [ask])
             command += ["--prompt", ask] if agent == "opencode" else []
-        line = f"cd {shlex.quote(str(home / 'proj'))} && exec env -i {shlex.join(f'{k}={v}' for k, v in env.items())} {shlex.join(command)}"
+        words = ["env", "-i", *(f"{key}={value}" for key, value in env.items()), *command]
+        line = f"cd {shlex.quote(str(home / 'proj'))} && exec {shlex.join(words)}"
         return self.server.new(f"{agent}-{mode}", line, width=WIDTH, height=HEIGHT)
 
     def claude(self, home: Path, url: str) -> dict[str, str]:
         known = {"hasCompletedOnboarding": True, "theme": "dark", "numStartups": 9,
                  "customApiKeyResponses": {"approved": [KEY[-20:]], "rejected": []},
                  "projects": {str(home / "proj"): {"hasTrustDialogAccepted": True,
-                                                   "hasCompletedProjectOnboarding": True}}}  # fmt: skip
+                                                   "projectOnboardingSeenCount": 9}}}  # fmt: skip
         (home / ".claude").mkdir()
         (home / ".claude" / ".claude.json").write_text(json.dumps(known))
         (home / ".claude.json").write_text(json.dumps(known))
@@ -67,7 +78,8 @@ class Stage:
         (home / ".codex/config.toml").write_text(
             'model = "gpt-5"\nmodel_provider = "made-up"\napproval_policy = "on-request"\n'
             'sandbox_mode = "workspace-write"\ncheck_for_update_on_startup = false\n'
-            f'[model_providers.made-up]\nname = "made-up"\nbase_url = "{url}/v1"\nenv_key = "MADE_UP_KEY"\n'
+            f'[model_providers.made-up]\nname = "made-up"\nbase_url = "{url}/v1"\n'
+            f'env_key = "MADE_UP_KEY"\n'
             f'wire_api = "responses"\n[projects."{home / "proj"}"]\ntrust_level = "trusted"\n'
         )
         return {"CODEX_HOME": str(home / ".codex"), "MADE_UP_KEY": KEY}
@@ -77,7 +89,8 @@ class Stage:
         settings = {"security": {"auth": {"selectedType": "gemini-api-key"},
                                  "folderTrust": {"enabled": False}},
                     "general": {"disableAutoUpdate": True, "enableAutoUpdate": False},
-                    "privacy": {"usageStatisticsEnabled": False}, "model": {"name": "gemini-2.5-flash"}}  # fmt: skip
+                    "privacy": {"usageStatisticsEnabled": False},
+                    "model": {"name": "gemini-2.5-flash"}}  # fmt: skip
         (home / ".gemini/settings.json").write_text(json.dumps(settings))
         return {"GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": url, "NO_UPDATE_NOTIFIER": "1",
                 "GEMINI_CLI_NO_RELAUNCH": "1", "GEMINI_MODEL": "gemini-2.5-flash"}  # fmt: skip
@@ -85,7 +98,8 @@ class Stage:
     def opencode(self, home: Path, url: str) -> dict[str, str]:
         (home / ".config/opencode").mkdir(parents=True)
         provider = {"npm": "@ai-sdk/openai-compatible", "name": "fake",
-                    "options": {"baseURL": f"{url}/v1", "apiKey": KEY}, "models": {"m": {"name": "m"}}}  # fmt: skip
+                    "options": {"baseURL": f"{url}/v1", "apiKey": KEY},
+                    "models": {"m": {"name": "m"}}}  # fmt: skip
         config = {"$schema": "https://opencode.ai/config.json", "provider": {"fake": provider},
                   "model": "fake/m", "small_model": "fake/m", "autoupdate": False,
                   "permission": {"bash": "ask"}, "share": "disabled"}  # fmt: skip
@@ -104,7 +118,9 @@ class Stage:
         """End everything that was started, by pid."""
         panes = self.server.run("list-panes", "-a", "-F", "#{pane_pid}").split()
         table = Table(self.processes.everyone())
-        everyone = [facts.identity for pid in panes if pid.isdigit() for facts in table.under(int(pid))]
+        everyone = [
+            facts.identity for pid in panes if pid.isdigit() for facts in table.under(int(pid))
+        ]
         self.server.close()
         for identity in everyone:
             self.processes.signal(identity, 9)

@@ -75,7 +75,7 @@ def novel(known: Known, screen: str, now: float) -> tuple[str, ...]:
     found: list[str] = []
     for line in screen.split("\n"):
         bare = plain(line)
-        if not bare or _hash(bare) in seen or _idle_talk(bare):
+        if not bare or _hash(bare) in seen or _idle_talk(line, bare):
             continue
         if not _follows_clock(known, bare, now):
             found.append(line.strip())
@@ -87,7 +87,7 @@ def absorb(known: Known, screen: str, now: float) -> Known:
     shown: dict[str, str] = {}
     for line in screen.split("\n"):
         bare = plain(line)
-        if bare and not _idle_talk(bare):
+        if bare and not _idle_talk(line, bare):
             shown[_hash(bare)] = bare
     # what stands on the screen is newest, so that it is forgotten last
     older = [seen for seen in _split(known.lines) if seen not in shown]
@@ -111,8 +111,9 @@ def counts(known: Known, line: str) -> bool:
     return bool(_numbers(bare)) and _shape(bare) in known.counters
 
 
-def _idle_talk(bare: str) -> bool:
-    return bool(_RETRY.search(bare) or _COSMETIC.match(bare))
+def _idle_talk(line: str, bare: str) -> bool:
+    # the line as it stands there: `test_retry` is a name, no word about trying again
+    return bool(_RETRY.search(line) or _COSMETIC.match(bare))
 
 
 def _follows_clock(known: Known, bare: str, now: float) -> bool:

@@ -17,6 +17,7 @@ import sys
 import termios
 import time
 import tty
+from pathlib import Path
 
 WIDTH, HEIGHT = 96, 26
 RULE = "─" * (WIDTH - 2)
@@ -24,7 +25,21 @@ SPIN = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 GLYPHS = "·✢✳✶✻✽"
 ASK = "please work through the list"
 TYPED = "and then have a look at the tests"
-WORDS = "amber basin cedar delta ember fjord grove inlet juniper kelp lagoon meadow nectar".split()
+WORDS = [
+    "amber",
+    "basin",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "grove",
+    "inlet",
+    "juniper",
+    "kelp",
+    "lagoon",
+    "meadow",
+    "nectar",
+]
 QUOTES = (
     "the footer says esc to interrupt while it works",
     "Do you want to proceed? is what it asks then",
@@ -69,7 +84,8 @@ class Agent:
         if self.play == "quoting":
             return [f"{line} {QUOTES[i % len(QUOTES)]}" for i, line in enumerate(speech(t))]
         if self.play == "slow":
-            return speech(t, 400)
+            steps = speech(t, 400)
+            return [f"{part} {line}" for line in steps for part in ("begin", "make", "look at")]
         return speech(t if self.play == "streaming" else 90)
 
     def blank(self, t: float) -> bool:
@@ -111,16 +127,36 @@ class Claude(Agent):
         lines = [f"❯ {ASK}", ""]
         lines += [f"{'● ' if i == 0 else '  '}{line}" for i, line in enumerate(self.said(t))]
         if self.play == "approval":
-            return [*lines, "", "● Bash(make clean)", "  ⎿  Waiting…", "", RULE, " Bash command", "",
+            return [*lines, "", "● Bash(make clean)", "  ⎿  Waiting…", "", RULE, " Bash command",
+                    "",
                     "   make clean", "   Clean up", "", " Do you want to proceed?", " ❯ 1. Yes",
                     "   2. Yes, and don't ask again", "   3. No", "",
                     " Esc to cancel · Tab to amend"]  # fmt: skip
         if self.play == "question":
-            return [*lines, "", RULE, " Which of the lists?", "", " ❯ 1. The first", "   2. The other",
-                    "   3. Type something", "", " Enter to select · ↑/↓ to navigate · Esc to cancel"]
+            return [
+                *lines,
+                "",
+                RULE,
+                " Which of the lists?",
+                "",
+                " ❯ 1. The first",
+                "   2. The other",
+                "   3. Type something",
+                "",
+                " Enter to select · ↑/↓ to navigate · Esc to cancel",
+            ]
         typed = TYPED if self.play == "unsent" else ""
         hint = "esc to interrupt" if self.busy else "? for shortcuts"
-        return [*lines, "", *self.status(t), "", RULE, f"❯ {typed}", RULE, f"  {hint} · ← for agents"]
+        return [
+            *lines,
+            "",
+            *self.status(t),
+            "",
+            RULE,
+            f"❯ {typed}",
+            RULE,
+            f"  {hint} · ← for agents",
+        ]
 
 
 class Codex(Agent):
@@ -146,14 +182,23 @@ class Codex(Agent):
         lines = [f"› {ASK}", ""]
         lines += [f"{'• ' if i == 0 else '  '}{line}" for i, line in enumerate(self.said(t))]
         if self.play == "approval":
-            return [*lines, "", "• Running make clean", "", "  Would you like to run the following command?",
+            return [*lines, "", "• Running make clean", "",
+                    "  Would you like to run the following command?",
                     "", "  Reason: need it", "", "  $ make clean", "", "› 1. Yes, proceed (y)",
                     "  2. Yes, and don't ask again for this command (p)",
                     "  3. No, and tell Codex what to do differently (esc)", "",
                     "  Press enter to confirm or esc to cancel"]  # fmt: skip
         if self.play == "question":
-            return [*lines, "", "  Which of the lists?", "", "› 1. The first", "  2. The other", "",
-                    "  enter to submit answer · esc to interrupt"]
+            return [
+                *lines,
+                "",
+                "  Which of the lists?",
+                "",
+                "› 1. The first",
+                "  2. The other",
+                "",
+                "  enter to submit answer · esc to interrupt",
+            ]
         typed = TYPED if self.play == "unsent" else "Ask Codex to do anything"
         return [*lines, "", *self.status(t), "", "", f"› {typed}", "", "  gpt-5 default · ~/proj",
                 "  ← for agents · ? for shortcuts"]  # fmt: skip
@@ -167,11 +212,12 @@ class Gemini(Agent):
 
     def status(self, t: float) -> list[str]:
         think = f" {self.spin(t)} Thinking... (esc to cancel, {spent(t)})"
+        tried = f"(Attempt {self.attempt(t)}/10) (esc to cancel, {spent(t)})"
+        reach = f" {self.spin(t)} Trying to reach gemini-2.5-pro {tried}"
         return {
             "streaming": [think], "quoting": [think], "slow": [think], "stalled": [think],
             "hung": [think], "burning": [think], "frozen": [think],
-            "retry": [f" {self.spin(t)} Trying to reach gemini-2.5-pro (Attempt {self.attempt(t)}/10)"
-                      f" (esc to cancel, {spent(t)})"],
+            "retry": [reach],
             "tool": ["│ ⊷  Shell make test │", "", think],
             "overdue": ["│ ⊷  Shell make test │", "", think],
             "gave_up": ["✕ [API Error: Incorrect API key provided]", "", "ℹ This request failed."],
@@ -185,7 +231,13 @@ class Gemini(Agent):
                     "  2. Allow for this session", "  3. No, suggest changes (esc)"]  # fmt: skip
             if self.play == "question":
                 asks = ["Which of the lists?", "", "● 1. The first", "  2. The other"]
-            return [*lines, "", f"╭{'─' * 70}╮", *(f"│ {one:<68} │" for one in asks), f"╰{'─' * 70}╯"]
+            return [
+                *lines,
+                "",
+                f"╭{'─' * 70}╮",
+                *(f"│ {one:<68} │" for one in asks),
+                f"╰{'─' * 70}╯",
+            ]
         typed = TYPED if self.play == "unsent" else "Type your message or @path/to/file"
         hint = "" if self.busy else f"{'? for shortcuts':>80}"
         return [*lines, "", *self.status(t), hint, RULE, " Shift+Tab to accept edits", "",
@@ -201,22 +253,24 @@ class OpenCode(Agent):
         bar = "■" * (int(t / 60) % 6 + 1) + "⬝⬝"
         n, right = self.attempt(t), "tab agents  ctrl+p commands"
         if self.play == "retry":
-            return f"   {bar} Internal server error [retrying in {n * 2}s attempt #{n}]   esc interrupt"
+            return f"   {bar} Internal server error [retrying in {n}s attempt #{n}]   esc interrupt"
         if self.play == "rate_retry":
-            return f"   {bar} Rate limit reached [retrying in {n * 2}s attempt #{n}]   esc interrupt"
+            return (
+                f"   {bar} Rate limit reached [retrying in {n * 2}s attempt #{n}]   esc interrupt"
+            )
         return f"   {bar}  esc interrupt      {right}" if self.busy else f"   ~/proj       {right}"
 
     def screen(self, t: float) -> list[str]:
         lines = ["  ┃", f"  ┃  {ASK}", "  ┃", "", *(f"     {line}" for line in self.said(t)), ""]
         if self.play == "approval":
             return [*lines, "  ┃", "  ┃  △ Permission required", "  ┃    # Shell command", "  ┃",
-                    "  ┃  $ make clean", "  ┃", "  ┃   Allow once   Allow always   Reject      ⇆ select",
+                    "  ┃  $ make clean", "  ┃", "  ┃   Allow once   Allow always   Reject  ⇆",
                     "  ┃"]  # fmt: skip
         if self.play in {"tool", "overdue"}:
             lines += ["     $ make test", ""]
         typed = TYPED if self.play == "unsent" else ""
-        return [*lines, "     ▣  Build · m", "", "  ┃", f"  ┃  {typed}", "  ┃", "  ┃  Build · m fake",
-                f"  ╹{'▀' * 80}", self.foot(t)]  # fmt: skip
+        return [*lines, "     ▣  Build · m", "", "  ┃", f"  ┃  {typed}", "  ┃",
+                "  ┃  Build · m fake", f"  ╹{'▀' * 80}", self.foot(t)]  # fmt: skip
 
 
 class Editor(Agent):
@@ -292,7 +346,7 @@ def act(kind: str, play: str, t: float, agent: Agent | Job, still: list[str]) ->
     if play == "burning":
         burn(0.8)
     if play == "disk":
-        with open("/dev/zero", "rb") as zero:
+        with Path("/dev/zero").open("rb") as zero:
             zero.read(1_000_000)
     if isinstance(agent, Job):
         return agent.text(t)
@@ -310,7 +364,9 @@ def child(play: str) -> subprocess.Popen[bytes] | None:
         " while time.process_time() < end: pass\n print(flush=True)"
     )
     return subprocess.Popen(
-        [os.readlink("/proc/self/exe"), "-ISc", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        [str(Path("/proc/self/exe").readlink()), "-ISc", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
     )
 
 

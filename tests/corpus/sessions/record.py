@@ -1,7 +1,7 @@
 """Records the corpus again: plays in a private tmux server, an hour in seconds.
 
-    python -m tests.corpus.sessions.record              # all of plays.toml
-    python -m tests.corpus.sessions.record claude-hung  # some of them
+python -m tests.corpus.sessions.record              # all of plays.toml
+python -m tests.corpus.sessions.record claude-hung  # some of them
 """
 
 from __future__ import annotations
@@ -102,11 +102,15 @@ class Recorder:
             self.server.run("kill-session", "-t", f"={name}")
         return found
 
+    def close(self) -> None:
+        self.server.close()
+
     def pane(self, pane: str) -> Pane:
         return next(p for p in self.tmux.panes(self.server.socket) if p.id == pane)
 
     def settled(self, pane: str) -> tuple[Pane, str]:
         """Return pane and screen once two looks in a row are the same."""
+
         def look() -> tuple[Pane, str]:
             now = self.pane(pane)
             return now, self.tmux.screens(self.server.socket, [now])[now.id]
@@ -125,7 +129,9 @@ class Recorder:
         time.sleep(0.02)  # what was written goes through the server
         now, screen = self.settled(pane)
         table = Table(self.processes.everyone())
-        some = sorted(members(table, now.pid), key=lambda f: (f.identity.pid != now.pid, f.identity.pid))
+        some = sorted(
+            members(table, now.pid), key=lambda f: (f.identity.pid != now.pid, f.identity.pid)
+        )
         work = self.processes.work(f.identity for f in some)
         terminal = self.tmux.terminal(now)
         return Frame(
@@ -183,7 +189,7 @@ def main(names: list[str]) -> None:
                     write(recorder.play(name, **play), RECORDED / f"{name}.jsonl")
                     print(f"{name}: {time.monotonic() - began:.1f} s", flush=True)
         finally:
-            recorder.server.close()
+            recorder.close()
 
 
 if __name__ == "__main__":

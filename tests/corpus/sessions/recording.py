@@ -1,4 +1,4 @@
-"""A recorded session as a file: its name and label, then one look a line, without what did not change."""
+"""A recorded session as a file: its name and label, then a look a line: what changed."""
 
 from __future__ import annotations
 
@@ -71,7 +71,9 @@ def _thinned(frames: Sequence[Frame]) -> Iterator[dict[str, Any]]:
             one["height"] = len(now)
         if changed:
             one["rows"] = changed
-        rest = {key: getattr(frame, key) for key in ("painted", "pane", "terminal", "processes", "work")}
+        rest = {
+            key: getattr(frame, key) for key in ("painted", "pane", "terminal", "processes", "work")
+        }
         one |= {key: value for key, value in rest.items() if key not in last or last[key] != value}
         rows, last = now, rest
         yield one

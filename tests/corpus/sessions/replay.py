@@ -1,4 +1,4 @@
-"""Replays recorded sessions through the packs and the judge, and counts how often they are right."""
+"""Replays recorded sessions through the packs and the judge, and counts what was right."""
 
 from __future__ import annotations
 
@@ -120,7 +120,13 @@ def judge(recording: Recording, settings: Sessions | None = None) -> Judged:
 
 def _remembered(known: Snapshot, verdict: Verdict, now: Reading) -> Snapshot:
     view = ComponentView(
-        verdict.component, HEALER, verdict.status, verdict.summary, verdict.facts, now.wall, now.wall
+        verdict.component,
+        HEALER,
+        verdict.status,
+        verdict.summary,
+        verdict.facts,
+        now.wall,
+        now.wall,
     )
     return msgspec.structs.replace(
         known,
@@ -175,7 +181,9 @@ def matrix(counts: Counter[tuple[str, str]], rows: str, columns: str) -> list[st
     across = sorted({column for _, column in counts})
     widths = [max(len(name), 3) for name in across]
     wide = max(len(name) for name in (*down, rows))
-    lines = [f"{rows:<{wide}}  " + "  ".join(f"{n:>{w}}" for n, w in zip(across, widths, strict=True))]
+    lines = [
+        f"{rows:<{wide}}  " + "  ".join(f"{n:>{w}}" for n, w in zip(across, widths, strict=True))
+    ]
     for row in down:
         cells = [counts[row, column] or "" for column in across]
         lines.append(

@@ -21,7 +21,7 @@ TAIL: Final = 16
 FOOTER: Final = 6
 """Lines that may be below a composer; with more of them it is no composer."""
 COMPOSER: Final = 12
-ABOVE: Final = 6
+ABOVE: Final = 12
 _BORDER: Final = " \t│┃║"
 _HEAD: Final = LINE * 2 // 3
 

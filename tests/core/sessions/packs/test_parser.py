@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,6 +11,9 @@ from hypothesis import strategies as st
 
 from healmon.errors import DataError
 from healmon.sessions.packs import PackError, Packs, bundled, parse
+from healmon.sessions.packs.costs import LINE
+from healmon.sessions.packs.model import PRIORITY
+from healmon.sessions.packs.regions import ABOVE, FOOTER, TAIL
 from healmon.world.terminal import Terminal
 
 RAW = Terminal(signals=False, canonical=False, echo=False, foreground=1)
@@ -170,3 +174,20 @@ def test_a_users_pack_replaces_a_bundled_one_of_its_name() -> None:
 def test_without_any_pack_nothing_is_known() -> None:
     sign = Packs([]).read("claude", "esc to interrupt", "⠂", RAW)
     assert (sign.kind, sign.pack) == ("none", "")
+
+
+def test_the_pack_in_the_manual_is_one() -> None:
+    manual = (Path(__file__).parents[4] / "docs" / "packs.md").read_text()
+    examples = [part.partition("\n```")[0] for part in manual.split("```toml\n")[1:]]
+    (example,) = [text for text in examples if text.startswith("format = 1")]
+    pack = parse(example, "docs/packs.md")
+    assert (pack.name, pack.interrupt, len(pack.rules)) == ("aider", (("C-c",),), 1)
+    kinds = {kind: rank for kind, rank in PRIORITY.items() if f"| `{kind}` |" in manual}
+    assert kinds == PRIORITY
+    for kind, rank in PRIORITY.items():
+        assert any(line.startswith(f"| `{kind}` |") and line.endswith(f"| {rank} |")
+                   for line in manual.split("\n"))  # fmt: skip
+    assert f"at most {LINE}" in manual.replace("\n", " ").replace("   characters", " characters")
+    assert f"last {ABOVE} lines above" in manual
+    assert f"last {TAIL} lines" in manual
+    assert f"more than {FOOTER} of them" in manual
