@@ -31,12 +31,13 @@ class PrivateTmux:
         self.socket = str(base / f"{name}.sock")
         self._clients: list[tuple[int, int]] = []
         self._stopped: int | None = None
+        self.program = ["tmux"]
 
     def run(self, *words: str) -> str:
         env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
         env |= {"TERM": "xterm", "PS1": "$ "}
         done = subprocess.run(
-            ["tmux", "-u", "-f", "/dev/null", "-S", self.socket, *words],
+            [*self.program, "-u", "-f", "/dev/null", "-S", self.socket, *words],
             capture_output=True, timeout=20, check=False, env=env, cwd=self.base,
         )  # fmt: skip
         return (done.stdout or done.stderr).decode("utf-8", "replace").strip("\n")

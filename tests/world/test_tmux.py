@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from msgspec.structs import replace
 
 from healmon.clock import ManualClock, SystemClock
 from healmon.errors import ProbeError, RemedyError, VetoError
-from healmon.world import tmux_wire
+from healmon.world import sockets, tmux_wire
 from healmon.world.pane import Pane
 from healmon.world.simulated.processes import SimulatedProcesses
 from healmon.world.simulated.tmux import Job, SimulatedTmux
@@ -431,6 +433,19 @@ def test_a_dead_pane_says_how_it_ended(server: PrivateTmux) -> None:
     assert dead.id in tmux.screens(server.socket, [dead])
 
 
+def says_where_it_waits() -> bool:
+    """Whether this kernel tells of a process that sleeps where it does so."""
+    with subprocess.Popen(["sleep", "1000"]) as asleep:
+        try:
+            until(lambda: Path(f"/proc/{asleep.pid}/wchan").read_text() not in {"", "0"}, 5)
+        except AssertionError:
+            return False
+        else:
+            return True
+        finally:
+            asleep.kill()
+
+
 def test_questions_are_seen_in_the_terminal(server: PrivateTmux) -> None:
     server.new("ask", "bash -c 'read -p \"go on? \" x'")
     server.new("secret", "bash -c 'read -s -p \"password: \" x'")
@@ -440,10 +455,10 @@ def test_questions_are_seen_in_the_terminal(server: PrivateTmux) -> None:
     def terminals():
         return {p.name: tmux.terminal(p) for p in tmux.panes(server.socket)}
 
-    until(lambda: terminals()["secret"].secret, 10, "the password prompt")
-    if Path("/proc/self/wchan").read_text() in {"", "0"}:
+    until(lambda: (t := terminals()["secret"]) and t.secret, 10, "the password prompt")
+    if not says_where_it_waits():
         pytest.skip("this kernel does not say where a process waits")
-    until(lambda: terminals()["ask"].reading, 10, "the question")
+    until(lambda: (t := terminals()["ask"]) and t.reading, 10, "the question")
     assert not terminals()["quiet"].reading
 
 
@@ -476,6 +491,138 @@ def fake(tmp_path: Path, script: str) -> SystemTmux:
 def test_answers_that_say_nothing_are_unknown(tmp_path: Path, script: str, said: str) -> None:
     with pytest.raises(ProbeError, match=said):
         fake(tmp_path, script).panes(str(tmp_path / "s"))
+
+
+@pytest.mark.parametrize(
+    ("version", "watched"),
+    [
+        ("3.2", True), ("3.2a", True), ("3.10", True), ("4.0", True), ("next-3.4", True),
+        ("master", True), ("openbsd-7.6", True),
+        ("3.1c", False), ("2.9", False), ("next-3.1", False), ("", False), ("x", False),
+    ],
+)  # fmt: skip
+def test_a_server_too_old_to_be_relied_on_is_not_watched(
+    server: PrivateTmux, tmp_path: Path, version: str, watched: bool
+) -> None:
+    server.new("a")
+    real = server.ask("%0", "version")
+    other = fake(tmp_path, f"""{shutil.which("tmux")} "$@" | sed 's/,{real},/,{version},/'""")
+    if watched:
+        assert [p.name for p in other.panes(server.socket)] == ["a"]
+        return
+    with pytest.raises(ProbeError, match=r"is older than 3\.2: not watched") as found:
+        other.panes(server.socket)
+    assert "newer tmux" in found.value.remedy
+
+
+def test_a_terminal_whose_output_is_stopped_takes_none(server: PrivateTmux) -> None:
+    pane = server.new("a")
+    server.start(pane, HANG)
+    tmux = SystemTmux()
+
+    def takes() -> bool:
+        return tmux.terminal(tmux.panes(server.socket)[0]).writable
+
+    assert takes()
+    server.run("send-keys", "-t", pane, "C-s")
+    until(lambda: not takes(), 10, "the output stopped")
+    server.run("send-keys", "-t", pane, "C-q")
+    until(takes, 10, "the output going on")
+
+
+def test_split_windows_and_viewers_are_told(server: PrivateTmux) -> None:
+    server.new("a")
+    server.run("split-window", "-d", "-t", "=a:", "sleep 1000")
+    server.new("b")
+    server.attach("b")
+    panes = SystemTmux().panes(server.socket)
+    assert [(p.name, p.panes) for p in panes] == [("a", 2), ("a", 2), ("b", 1)]
+    ttys = server.run("list-clients", "-F", "#{client_tty}").split()
+    assert [p.viewers for p in panes] == [(), (), tuple(ttys)]
+
+
+# Somebody else's servers.
+
+
+@pytest.fixture
+def theirs() -> Iterator[PrivateTmux]:
+    """A server of another user, in a folder of that user."""
+    if os.geteuid() != 0 or shutil.which("setpriv") is None:
+        pytest.skip("only root can be somebody else")
+    base = Path(tempfile.mkdtemp(prefix="hm-", dir="/tmp"))
+    base.chmod(0o755)
+    (base / "their").mkdir()
+    os.chown(base / "their", 65534, 65534)
+    made = PrivateTmux(base / "their")
+    made.program = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "tmux"]
+    try:
+        made.new("a")
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(base)
+
+
+def test_root_speaks_to_anothers_server_with_that_ones_rights(
+    theirs: PrivateTmux, tmp_path: Path
+) -> None:
+    folder = Path(theirs.socket).parent
+    who = folder / "who"
+    program = folder / "tmux"
+    program.write_text(f'#!/bin/sh\nid -u >> {who}\nexec {shutil.which("tmux")} "$@"\n')
+    program.chmod(0o755)
+    tmux = SystemTmux(program=str(program))
+    panes = tmux.panes(theirs.socket)
+    assert [p.name for p in panes] == ["a"]
+    assert tmux.screens(theirs.socket, panes).keys() == {panes[0].id}
+    assert set(who.read_text().split()) == {"65534"}
+
+
+def test_whoever_can_put_a_socket_there_is_whose_rights_count(
+    theirs: PrivateTmux, server: PrivateTmux, tmp_path: Path
+) -> None:
+    server.new("ours")
+    folder = Path(theirs.socket).parent
+    assert sockets.rights_for(theirs.socket) == (65534, 65534)
+    link = folder / "link"
+    link.symlink_to(server.socket)
+    assert sockets.rights_for(str(link)) == (65534, 65534), "the link may lead elsewhere soon"
+    assert sockets.rights_for(server.socket) is None
+    far = folder.parent / "far"
+    far.symlink_to(link)
+    assert sockets.rights_for(str(far)) == (65534, 65534)
+    circle = folder.parent / "circle"
+    circle.symlink_to(circle)
+    assert sockets.rights_for(str(circle)) is None
+    open_to_all = folder.parent / "open"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    (open_to_all / "s").symlink_to(server.socket)
+    with pytest.raises(ProbeError, match="others may write"):
+        sockets.rights_for(str(open_to_all / "s"))
+
+
+def test_anothers_server_says_whose_it_is(theirs: PrivateTmux) -> None:
+    """A user who is neither its owner nor root."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.setgroups([])
+        os.setresgid(65533, 65533, 65533)
+        os.setresuid(65533, 65533, 65533)
+        try:
+            SystemTmux().panes(theirs.socket)
+            said = "it answered"
+        except ProbeError as error:
+            said = str(error)
+        os.write(writing, said.encode())
+        os._exit(0)
+    os.close(writing)
+    os.waitpid(pid, 0)
+    with os.fdopen(reading) as answer:
+        said = answer.read()
+    assert "it belongs to user nobody" in said
+    assert "run healmon as the user that the tmux server belongs to" in said
 
 
 def test_a_cut_off_answer_is_unknown(server: PrivateTmux, tmp_path: Path) -> None:

@@ -6,9 +6,11 @@ speaks to somebody else's server with root's rights, but with those of the socke
 
 from __future__ import annotations
 
+import errno
 import os
 import pwd
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,8 @@ from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.runner import Rights
 
+LINKS: Final = 40
+"""Links that may lead one to the other, as for the kernel."""
 NOBODY: Final = 65534
 """The group of a user without one."""
 
@@ -40,22 +44,52 @@ def rights_for(socket: str) -> Rights | None:
     """
     if os.geteuid() != 0 or "/" not in socket:
         return None  # tmux itself looks after the folder of its names
-    path = path_of(socket)
-    owners: list[int] = []
+    strangers: list[int] = []
     try:
-        # whoever owns a folder on the way can put another socket there at any time
-        for one in (path, *path.resolve().parents):
-            found = one.lstat()
-            owners.append(found.st_uid)
-            if one != path and found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
+        for path, found in _way(path_of(socket)):
+            # whoever owns a part of the way can make it lead elsewhere at any time
+            if found.st_uid != 0:
+                strangers.append(found.st_uid)
+            elif _is_open(found):
                 raise ProbeError(
-                    f"{shown(socket)}: anybody may write into {clean(str(one), limit=200)}",
+                    f"{shown(socket)}: others may write into {clean(path, limit=200)}",
                     remedy="root watches only sockets that nobody else can put there",
                 )
     except OSError:
         return None  # it is not there: tmux says so
-    stranger = next((uid for uid in owners if uid != 0), None)
-    return None if stranger is None else Rights(stranger, _group_of(stranger))
+    return Rights(strangers[0], _group_of(strangers[0])) if strangers else None
+
+
+def _way(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Yield every folder, link and file that is passed on the way to a path, as the kernel goes."""
+    at, links = "/", 0
+    parts = list(reversed(path.parts[1:]))
+    yield at, os.lstat(at)
+    while parts:
+        part = parts.pop()
+        if part == "..":
+            at = os.path.dirname(at)  # noqa: PTH120 - text: no link is left in it
+            continue
+        here = os.path.join(at, part)  # noqa: PTH118 - likewise
+        found = os.lstat(here)
+        yield here, found
+        if not stat.S_ISLNK(found.st_mode):
+            at = here
+            continue
+        links += 1
+        if links > LINKS:
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), here)
+        target = Path(os.readlink(here))  # noqa: PTH115 - likewise
+        at = "/" if target.is_absolute() else at
+        parts += reversed(target.parts[1:] if target.is_absolute() else target.parts)
+
+
+def _is_open(found: os.stat_result) -> bool:
+    """Return whether others may replace what lies in this folder."""
+    mode = found.st_mode
+    by_group = mode & stat.S_IWGRP and found.st_gid != 0
+    writable = bool(mode & stat.S_IWOTH or by_group) and not mode & stat.S_ISVTX
+    return stat.S_ISDIR(mode) and writable
 
 
 def _group_of(uid: int) -> int:
