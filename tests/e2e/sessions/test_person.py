@@ -8,7 +8,9 @@ import json
 import pytest
 
 from healmon import cli
+from healmon.errors import HealmonError
 from healmon.service.links import StoreLink
+from healmon.service.sessions_cli import session
 from healmon_tui.app import HealmonApp
 from healmon_tui.screens.answer import AnswerSheet
 from healmon_tui.screens.plan import PlanSheet
@@ -34,7 +36,14 @@ def asking(stage, healer, name="a"):
     """Wait until an approval is seen that some task waits for."""
     stage.task(name)
     until(lambda: healer.state(name) == "approval", 30, "the question seen")
-    return healer
+    until(lambda: _stored(stage, name) == "approval", 30, "the question written down")
+
+
+def _stored(stage, name):
+    try:
+        return session(stage.state, name).facts["state"]
+    except HealmonError:
+        return ""
 
 
 def test_an_approval_is_answered_from_the_command_line(stage, healmon):
@@ -63,7 +72,7 @@ def test_an_answer_that_is_not_offered_or_comes_too_late_presses_nothing(stage, 
         asking(stage, healer)
         code, _, said = healmon("answer", "a", "9")
         assert code == 65
-        assert "1. Yes, proceed (y)" in said
+        assert "it has: 1. Yes, proceed" in said
         # the store still shows the question, the pane does not
         stage.tell("a", "stream")
         code, _, said = healmon("answer", "a", "1")
@@ -90,6 +99,7 @@ def test_an_approval_is_answered_on_the_screen(stage):
             await pilot.press("y")
             await _until(pilot, lambda: stage.keys("a"))
             await _until(pilot, lambda: "answer_session" in {a.action for a in app.snapshot.recent})
+            await _until(pilot, lambda: app.snapshot.components["session:a"].facts["evidence"])
             await pilot.press("b")
             await _until(pilot, lambda: "WHAT CAME OF IT" in _text(app), "the evidence")
             assert "answered" in _text(app)
