@@ -212,6 +212,49 @@ def world() -> list[ev.Recorded]:
     return story.done()
 
 
+def showing(link: ScriptedLink) -> None:
+    """Let the sessions of the busy evening show something, and evidence be there."""
+    rule = "─" * 100
+    stuck = (
+        "❯ mend the roof of the test suite", "",
+        "● I will look at the failing tests first.",
+        "  ⎿  Read tests/core/test_units.py (183 lines)",
+        "● Now the parser: three of its branches are never taken.", "",
+        "✻ Sorting… (45m 12s · ↓ 10 tokens)", "", rule, "❯", rule, "  esc to interrupt",
+    )  # fmt: skip
+    asks = (
+        "● The build directory is stale.", "", rule, " Bash command", "", "   make clean",
+        "   remove what was built", "", " Do you want to proceed?", " ❯ 1. Yes",
+        "   2. Yes, and always allow access to proj/", "   3. No", "",
+        " Esc to cancel · Tab to amend",
+    )  # fmt: skip
+    why = (
+        "pack      claude 3 (Claude Code), bundled", "terminal  signals",
+        "footer    -", "tail      Do you want to proceed?", "tail      ❯ 1. Yes",
+        "  ✓ claude/approval-proceed (approval, 90): tail: Do you want to proceed?",
+        "  ✗ claude/busy-title (busy): title has no line like ^[\u2801-\u28ff]",
+        "  ✗ claude/idle-footer (idle): footer has no line like \\? for shortcuts",
+        "says      approval by claude/approval-proceed",
+    )  # fmt: skip
+    title = "✳ mend the roof"
+    link.screens["%14"] = Peek(lines=stuck, at=NOW, painted=0.4, title="⠐ mend the roof")
+    link.screens["%12"] = Peek(lines=asks, at=NOW, painted=957, title=title, why=why)
+    link.kept["4711.40.1"] = {
+        "action": "clear_stuck_session", "opened": NOW - 2_780, "closed": NOW - 2_777,
+        "why": "nothing new for 31 min with task 77", "state": "stalled", "origin": "healmon",
+        "rule": "claude/busy-footer",
+        "before": {"at": NOW - 2_780, "screen": "\n".join(stuck)},
+        "after": {"at": NOW - 2_777, "screen": "\n".join((
+            *stuck[:5], "  ⎿  Interrupted · What should Claude do instead?", "", rule, "❯", rule,
+            "  ? for shortcuts",
+        ))},
+        "verdict": {"result": "cleared", "how": "claude says that it was interrupted after 0.8 s",
+                    "keys": ["C-c"], "tasks": {"77": "requeued as attempt 2 of 3"}},
+        "touches": [{"at": NOW - 2_779, "text": "press C-c in pane %14 of claude_architect"},
+                    {"at": NOW - 2_777, "text": "requeue task 77 in assigner"}],
+    }  # fmt: skip
+
+
 def calm_world() -> list[ev.Recorded]:
     """Return the past of a quiet evening: everything is well, some of it was healed."""
     story = Story()

@@ -113,8 +113,8 @@ class Requests:
 
     async def _plain(self, verb: str, target: str, arguments: Packed) -> None:
         answer = await self._ask(verb, target, arguments)
-        said = answer.text or ("done" if answer.ok else "refused")
-        self._app.flash(f"{verb} {target}: {said}", "text" if answer.ok else "warn")
+        said = answer.text or f"{verb} {target}: {'done' if answer.ok else 'refused'}"
+        self._app.flash(said, "text" if answer.ok else "warn")
 
     def alerts_of(self, row: Row | None) -> list[AlertView]:
         """Return the open alerts a row is about: its own, or all of its component."""

@@ -6,11 +6,13 @@ id, and the server itself compares who it is at that moment, so that nobody ends
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
-from collections.abc import Mapping, Sequence
-from typing import Final
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, Final
 
 from healmon.errors import MissingPartError, ProbeError, VetoError
 from healmon.text import clean
@@ -60,16 +62,33 @@ def switch(pane: Pane) -> None:
 def attach(pane: Pane) -> None:
     """Attach this process's terminal to the pane; return when the person has detached.
 
+    Call it from the main thread; a loop there hears of signals when this has returned.
+
     Raises:
         ProbeError: tmux could not be attached.
     """
     environ = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
     try:
-        done = subprocess.run(attach_words(pane), env=environ, check=False)
+        client = subprocess.Popen(attach_words(pane), env=environ)
     except OSError as error:
         raise ProbeError(f"tmux cannot be run: {error.strerror}") from error
-    if done.returncode:
-        raise ProbeError(f"tmux did not attach (exit {done.returncode})")
+    with _told_to_end(client):
+        code = client.wait()
+    if code:
+        raise ProbeError(f"tmux did not attach, or lost its terminal (exit {code})")
+
+
+@contextlib.contextmanager
+def _told_to_end(client: subprocess.Popen[bytes]) -> Generator[None, None, None]:
+    """Let a SIGTERM or SIGHUP that comes to us end the client; we hear of it afterwards."""
+    before: dict[int, Any] = {}
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        before[number] = signal.signal(number, lambda _number, _frame: client.terminate())
+    try:
+        yield
+    finally:
+        for known, handler in before.items():
+            signal.signal(known, handler)
 
 
 def attach_words(pane: Pane) -> Sequence[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -128,6 +129,28 @@ def test_outside_tmux_the_terminal_is_attached_until_the_person_detaches(tmux):
         tmux.run("detach-client", "-s", "=a")
         there.shows("back from a")
         assert there.ends() == 0
+
+
+@pytest.mark.slow
+def test_who_is_told_to_end_while_away_comes_back_and_hears_of_it(tmux):
+    tmux.new("a", "sleep 600")
+    program = """
+import asyncio, contextlib, json, signal, sys
+from healmon.service.visits import visit
+async def go():
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    print(await visit(json.loads(sys.argv[1]), contextlib.nullcontext))
+    await asyncio.wait_for(told.wait(), 10)
+    print("told", flush=True)
+asyncio.run(go())
+"""
+    with terminal(program, json.dumps(facts(tmux, "a"))) as there:
+        until(lambda: tmux.run("list-clients", "-F", "#{client_session}"), 20, "a client")
+        there.signal(signal.SIGTERM)
+        there.shows("told")
+        assert there.ends() == 0
+    assert tmux.run("list-clients") == ""
 
 
 @pytest.mark.slow

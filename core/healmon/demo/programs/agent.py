@@ -210,6 +210,8 @@ class Screen:
             out.append("\x1b[2J")
         rows = agent.rows(size.columns, size.lines)
         changed = [i for i, row in enumerate(rows) if self.shown[i : i + 1] != [row]]
+        if not changed and not out and agent.title() == self.title:
+            return
         if self.shown:
             out.append("\x1b7")
         out += [f"\x1b[{i + 1};1H{rows[i][: size.columns - 1]}\x1b[K" for i in changed]
