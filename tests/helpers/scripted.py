@@ -218,7 +218,7 @@ def showing(link: ScriptedLink) -> None:
     stuck = (
         "❯ mend the roof of the test suite", "",
         "● I will look at the failing tests first.",
-        "  ⎿  Read tests/core/test_units.py (183 lines)",
+        "  └  Read tests/core/test_units.py (183 lines)",
         "● Now the parser: three of its branches are never taken.", "",
         "✻ Sorting… (45m 12s · ↓ 10 tokens)", "", rule, "❯", rule, "  esc to interrupt",
     )  # fmt: skip
@@ -232,7 +232,7 @@ def showing(link: ScriptedLink) -> None:
         "pack      claude 3 (Claude Code), bundled", "terminal  signals",
         "footer    -", "tail      Do you want to proceed?", "tail      ❯ 1. Yes",
         "  ✓ claude/approval-proceed (approval, 90): tail: Do you want to proceed?",
-        "  ✗ claude/busy-title (busy): title has no line like ^[\u2801-\u28ff]",
+        "  ✗ claude/busy-title (busy): title has no line like ^[*]",
         "  ✗ claude/idle-footer (idle): footer has no line like \\? for shortcuts",
         "says      approval by claude/approval-proceed",
     )  # fmt: skip
@@ -245,7 +245,7 @@ def showing(link: ScriptedLink) -> None:
         "rule": "claude/busy-footer",
         "before": {"at": NOW - 2_780, "screen": "\n".join(stuck)},
         "after": {"at": NOW - 2_777, "screen": "\n".join((
-            *stuck[:5], "  ⎿  Interrupted · What should Claude do instead?", "", rule, "❯", rule,
+            *stuck[:5], "  └  Interrupted · What should Claude do instead?", "", rule, "❯", rule,
             "  ? for shortcuts",
         ))},
         "verdict": {"result": "cleared", "how": "claude says that it was interrupted after 0.8 s",

@@ -76,19 +76,21 @@ ACTIONS: Final[tuple[Action, ...]] = (
     ),
     Action(
         "session.snooze", "session('snooze')", ("s",), "session",
-        "leave the selected session alone for a while", tier=0,
+        "leave the selected session alone for a while", label="snooze", tier=0,
     ),
     Action(
         "session.touch", "session('touch')", ("N",), "session",
-        "never touch the selected session; once more: touch it again", tier=0,
+        "never touch the selected session; once more: touch it again", label="never touch", tier=0,
     ),
     Action(
         "session.explain", "session('explain')", ("e",), "session",
         "why the selected session is in its state: the rules, tried on its screen right now",
+        label="why",
     ),
     Action(
         "session.replay", "session('replay')", ("b",), "session",
         "the newest act on the selected session again: its screen before and after",
+        label="replay",
     ),
     Action(
         "disk.clean", "act('clean')", ("c",), "act", "clean the selected disk by its rules",

@@ -12,7 +12,7 @@ from healmon.state import ComponentView
 from healmon.units import format_duration
 from healmon_tui import glyphs
 from healmon_tui.facts import Facts
-from healmon_tui.paint import Line, Span, Tone, heading, labelled
+from healmon_tui.paint import Line, Span, Tone, cut, heading, labelled
 from healmon_tui.rows.scene import Scene
 from healmon_tui.rows.sessions import painted_for, place_of, quiet_for, spark
 
@@ -82,9 +82,12 @@ def preview(seen: Peek, cells: int, most: int = MOST) -> list[Line]:
     done = [heading("SCREEN", cells, extra=f"{local_time(seen.at)}{painted}")]
     if seen.reason:
         done += labelled("", (Span(seen.reason, "calm"),), cells)
+    return done + _framed(_squeezed(seen.lines)[-most:], cells)
+
+
+def _framed(lines: Sequence[str], cells: int) -> list[Line]:
     wall = Span(f" {glyphs.WALL} ", "faint")
-    lines = _squeezed(seen.lines)
-    return done + [Line((wall, Span(text, "text"))) for text in lines[-most:]]
+    return [Line((wall, Span(cut(text, max(cells - 4, 1)), "text"))) for text in lines]
 
 
 def reading(facts: Facts, seen: Peek, cells: int) -> list[Line]:
@@ -126,9 +129,8 @@ def replayed(kept: Packed, cells: int) -> tuple[list[Line], list[Line]]:
 
 def _screen(title: str, shown: Facts, cells: int) -> list[Line]:
     done = [heading(title, cells, extra=_when(shown, "at"))]
-    wall = Span(f" {glyphs.WALL} ", "faint")
     lines = _squeezed(shown.text("screen").split("\n"))
-    done += [Line((wall, Span(text, "text"))) for text in lines]
+    done += _framed(lines, cells)
     return done if lines else [*done, Line((Span(" nothing was kept of the screen", "dim"),))]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -16,6 +16,11 @@ from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
+
+_KEYS: Final = (
+    "session.jump", "session.explain", "session.replay", "session.snooze", "session.touch",
+)  # fmt: skip
+"""What can be done with a session, the most wanted first."""
 
 
 class Detail(Screen[None]):
@@ -64,15 +69,17 @@ class Detail(Screen[None]):
             context.now(picture.scene, self._about, cells, seen),
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
-        self._keys.show((("esc", "back"), ("j k", "scroll"), *self._acts()))
+        self._keys.show((("esc", "back"), *self._acts()))
 
     def _acts(self) -> list[tuple[str, str]]:
-        """Return the keys of a session, shown where they do something."""
+        """Return the keys that do something here, those of a session where it is one."""
         if self._view is None or self._view.healer != "sessions":
-            return []
-        usable = keymap.actions(read_only=host(self).read_only)
-        mine = [a for a in usable if a.id.startswith("session.")]
-        return [(keymap.key_name(a.keys[0]), a.label or a.id.partition(".")[2]) for a in mine]
+            return [("j k", "scroll")]
+        asks = bool(self._view.facts.get("question"))
+        usable = {a.id: a for a in keymap.actions(read_only=host(self).read_only)}
+        wanted = ("session.answer",) if asks else ("session.clear",)
+        mine = [usable[name] for name in (*wanted, *_KEYS) if name in usable]
+        return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), ("j k", "scroll")]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only."""
