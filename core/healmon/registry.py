@@ -16,6 +16,7 @@ from healmon.databases.healer import DatabasesHealer
 from healmon.disks.healer import DisksHealer
 from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
+from healmon.sessions.packs.user import packs_of
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.world.beats import BeatFiles
@@ -64,6 +65,7 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
         p.processes,
         p.clock,
         SystemEvidenceFiles(p.state_dir / "evidence"),
+        packs_of(p.settings.sessions.packs),
     ),
     lambda p: DatabasesHealer(p.settings.databases, SystemLocks(), p.processes, p.clock),
     lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),

@@ -101,15 +101,17 @@ class ActionView(msgspec.Struct, frozen=True):
 
 
 class Attempt(msgspec.Struct, frozen=True):
-    """An action that touched the world, or may have; `ok` None: nobody knows how it ended.
+    """An action of tier 1 or 2 that was begun; `ok` None: nobody knows how it ended.
 
-    What limits how often something may be done counts these: they outlive the run.
+    What limits how often something may be done counts these: they outlive the run. `due` is the
+    steady second at which its moment had come: no clock that is set makes it older or younger.
     """
 
     component: str
     subject: str
     origin: str
     at: float
+    due: float
     ok: bool | None = None
 
 
@@ -352,10 +354,10 @@ def _on_plan(s: Snapshot, component: str, *, acting: bool = False, step: str = "
 
 def _begun(s: Snapshot, component: str, at: float) -> Snapshot:
     view = s.plans.get(component)
-    if view is None or view.acting:
+    if view is None or view.acting or not view.plan.tier:
         return s
     plan = view.plan
-    attempt = Attempt(component, plan.subject, plan.origin, at)
+    attempt = Attempt(component, plan.subject, plan.origin, at, view.due)
     kept = (*s.attempts.get(plan.action, ()), attempt)[-ATTEMPTS:]
     return replace(s, attempts={**s.attempts, plan.action: kept})
 

@@ -86,7 +86,7 @@ def a_session(
         family = a_family()
     tasks = (a_task(name),) if tasks is None else tasks
     return SessionSeen(
-        label=name, pane=a_pane(name, **(pane or {})), sign=sign, screen=screen,
+        label=name, pane=a_pane(**{"name": name, **(pane or {})}), sign=sign, screen=screen,
         terminal=terminal, family=family, tasks=tuple(tasks), **more,
     )  # fmt: skip
 

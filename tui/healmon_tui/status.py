@@ -115,9 +115,9 @@ def _left(scene: Scene, looking: Looking) -> list[Part]:
         if healed or failed:
             more = f", {failed} failed" if failed else ""
             parts.append(Part(12, (Span(f"healed {healed}{more} since start", "dim"),)))
-        parts.append(
-            Part(13, (Span(f"every {duration_text(round(snapshot.engine.interval))}", "dim"),))
-        )
+        cost = f", took {snapshot.cycle.seconds:.1f}s" if snapshot.cycle.finished_at else ""
+        every = f"every {duration_text(round(snapshot.engine.interval))}{cost}"
+        parts.append(Part(13, (Span(every, "dim"),)))
     return parts
 
 

@@ -33,7 +33,7 @@ def free(subject: str) -> bool:
 
 def attempts(known: Snapshot) -> list[Attempt]:
     """Return the attempts to clear sessions that count, oldest first."""
-    return [a for a in known.attempts.get(ACTION, ()) if not free(a.subject)]
+    return list(known.attempts.get(ACTION, ()))
 
 
 def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
@@ -49,9 +49,11 @@ def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> 
 
 
 def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
-    """Return why a session is left alone for a while, whatever was done to it, or empty."""
-    mine = [a for a in known.attempts.get(ACTION, ()) if a.component == component]
-    return _cooling(mine, settings.cooldown, now)
+    """Return why tasks of a session that is lost or quarantined are left for a while, or empty."""
+    mine = (a for a in reversed(known.recent) if a.component == component)
+    last = next((action for action in mine if action.action == ACTION), None)
+    left = settings.cooldown - max(now.wall - last.at, 0.0) if last is not None else 0.0
+    return f"cool-down for another {format_duration(left)}" if left > 0 else ""
 
 
 def breaker(mine: Sequence[Attempt], now: Reading) -> str:
@@ -80,8 +82,8 @@ def _capped(done: Collection[Attempt], window: float, most: int, now: Reading, w
 
 
 def _age(attempt: Attempt, now: Reading) -> float:
-    # an attempt of the future means that the clock was set back: it counts as made now
-    return max(now.wall - attempt.at, 0.0)
+    # one of the future is of another boot: it counts as made now
+    return max(now.steady - attempt.due, 0.0)
 
 
 def busy(known: Snapshot) -> str:

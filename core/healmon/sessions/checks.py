@@ -12,6 +12,7 @@ from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions import novelty
 from healmon.sessions.facts import Memory, Order, Row, State
+from healmon.sessions.packs import Packs
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Seen, SessionSeen
 from healmon.sessions.signs import Sign
@@ -122,9 +123,11 @@ def other_rule(sign: Sign, order: Order) -> str:
     return f"it is read by another rule: {sign.rule or 'none'} instead of {order.matched}"
 
 
-def touchable(one: SessionSeen, order: Order, settings: Sessions, now: Reading) -> str:
+def touchable(
+    one: SessionSeen, order: Order, settings: Sessions, now: Reading, packs: Packs | None = None
+) -> str:
     """Return why this session must not be touched as ordered, or empty."""
-    stands = standing(one, Memory(known=order.known), settings, now)
+    stands = standing(one, Memory(known=order.known), settings, now, packs)
     reasons = [same_program(one, order)]
     if not order.dead:
         reasons += [asks(one.sign, one), became_idle(one.sign, one, order)]

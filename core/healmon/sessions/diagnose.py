@@ -16,7 +16,8 @@ from healmon.config.settings import Sessions
 from healmon.plans import Diagnosis, Finding, Verdict, pack
 from healmon.sessions import caps, outage
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
-from healmon.sessions.judging import LINE_LIMIT, Draft, draft, verdict_of
+from healmon.sessions.judging import LINE_LIMIT, Draft, draft, may_settle, verdict_of
+from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Fault, Seen, SessionSeen
 from healmon.sessions.progress import Moment
@@ -37,9 +38,19 @@ ONCE: Final = "once"
 """How the engine calls a run of one cycle only."""
 
 
-def diagnose(settings: Sessions, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
-    """Return the judgement on every session, on what is owed, and on what is not to be seen."""
-    judge = _Judge(settings, seen, known, now)
+def diagnose(
+    settings: Sessions, seen: Seen, known: Snapshot, now: Reading, packs: Packs | None = None
+) -> Diagnosis:
+    """Return the judgement on every session, on what is owed, and on what is not to be seen.
+
+    Args:
+        settings: `[sessions]`.
+        seen: this look.
+        known: everything known before.
+        now: this moment.
+        packs: know which keys interrupt which program; default: those that come with healmon.
+    """
+    judge = _Judge(settings, seen, known, now, packs or bundled())
     said = [*judge.sessions(), *judge.missing_ones(), *(judge.fault(f) for f in seen.faults)]
     said += judge.unseen({verdict.component for verdict in said})
     told = {verdict.component for verdict in said}
@@ -54,8 +65,11 @@ def diagnose(settings: Sessions, seen: Seen, known: Snapshot, now: Reading) -> D
 class _Judge:
     """One diagnosis: its inputs, and the soonest moment at which it could say something else."""
 
-    def __init__(self, settings: Sessions, seen: Seen, known: Snapshot, now: Reading) -> None:
+    def __init__(
+        self, settings: Sessions, seen: Seen, known: Snapshot, now: Reading, packs: Packs
+    ) -> None:
         self._settings = settings
+        self._packs = packs
         self._seen = seen
         self._known = known
         self._now = now
@@ -99,7 +113,7 @@ class _Judge:
         return [*unread, *(self._verdict(draft) for draft in drafts)]
 
     def _draft(self, component: str, seen: SessionSeen) -> Draft:
-        one = draft(component, seen, self._known, self._settings, self._moment)
+        one = draft(component, seen, self._known, self._settings, self._moment, self._packs)
         self.look_in(one.look_in)
         if one.facts.state == "dead":
             memory, found = self._lost(one.facts, one.memory)
@@ -163,7 +177,9 @@ class _Judge:
             # perhaps the tasks are those of another user's server
             return self._not_seen(component, facts, "no tmux server on the watched sockets")
         memory, found = self._lost(facts, memory_of(self._known, component))
-        acts = bool(found) and self._settings.on_stuck != "alert"
+        held = may_settle(component, self._known, self._settings, self._now)
+        acts = bool(found) and not held
+        facts = replace(facts, held=held) if found else facts
         return self._verdict(
             Draft(component=component, facts=facts, memory=memory, findings=found, acts=acts)
         )

@@ -114,7 +114,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         cpu: CPU seconds of its working processes at `cpu_at`, by `pid.ticks`.
         io: the same of bytes read and written.
         file: seconds of change and size of what its agent writes down.
-        beat_wall: wall seconds of the newest heartbeat of a task.
+        beat_wall: wall seconds of the newest heartbeat, and `beat_of` the tasks it is one of.
         first_at: when this pane was first seen.
         seen_at: when it was last looked at.
         run_wall: wall seconds when the run that looked then began.
@@ -152,6 +152,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     io: dict[str, int] = {}
     file: tuple[float, int] = (0.0, 0)
     beat_wall: float = 0.0
+    beat_of: str = ""
     first_at: float = 0.0
     seen_at: float = 0.0
     run_wall: float = 0.0

@@ -13,7 +13,7 @@ from healmon.plans import Diagnosis, Packed, Plan, Proof
 from healmon.sessions.diagnose import diagnose
 from healmon.sessions.facts import HEALER
 from healmon.sessions.offers import offered
-from healmon.sessions.packs import user
+from healmon.sessions.packs import Packs
 from healmon.sessions.probe import Probe, Seen
 from healmon.sessions.remedy import Remedy
 from healmon.sessions.reporting import report
@@ -35,6 +35,7 @@ class SessionsHealer:
         processes: the door to processes.
         clock: all time.
         evidence: where screens before and after an act are kept; None: nowhere.
+        packs: what reads screens; default: those that come with healmon.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class SessionsHealer:
         processes: Processes,
         clock: Clock,
         evidence: EvidenceFiles | None = None,
+        packs: Packs | None = None,
     ) -> None:
         self.name = HEALER
         self.title = "sessions"
@@ -53,7 +55,6 @@ class SessionsHealer:
         self.lasting = True
         self._settings = settings
         self._clock = clock
-        packs = user.packs_of(settings.packs)
         self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock, packs)
         self._remedy = Remedy(self._probe, clock, evidence)
         self._last: Reading | None = None
@@ -75,7 +76,7 @@ class SessionsHealer:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge. Pure."""
-        return diagnose(self._settings, seen, known, now)
+        return diagnose(self._settings, seen, known, now, self._probe.packs)
 
     def offer(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as case_with
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from healmon.plans import Finding, Packed, Plan, Verdict, pack
 from healmon.sessions import aftermath, caps, confirm, findings, outage
 from healmon.sessions.facts import Memory, Row, SessionFacts, State
 from healmon.sessions.outage import Suspect
+from healmon.sessions.packs import Packs
 from healmon.sessions.planning import make_plan, minutes
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.progress import Moment, begin, follow, restarted
@@ -81,30 +83,30 @@ class Draft(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def draft(
-    component: str, seen: SessionSeen, known: Snapshot, settings: Sessions, moment: Moment
+    component: str,
+    seen: SessionSeen,
+    known: Snapshot,
+    settings: Sessions,
+    moment: Moment,
+    packs: Packs,
 ) -> Draft:
     """Return the judgement on a session that is there."""
     now, sign = moment.now, seen.sign
     memory = remember(component, seen, sign, known, moment)
-    case = Case(seen, sign, memory or Memory(), settings, now, never(known, component))
+    case = Case(seen, sign, memory or Memory(), settings, now, never(known, component), packs)
     stands = of_case(case)
     if memory is not None and memory.state in PAUSED and stands.state not in PAUSED:
         memory = restarted(memory, seen, now, "a person was here", mends=False)
-        case = _with(case, memory)
+        case = case_with(case, memory=memory)
         stands = of_case(case)
     if memory is None or seen.pane.dead:
         return _plain(component, case, stands, memory, known)
     memory = _entered(case, stands)
-    case = _with(case, memory)
+    case = case_with(case, memory=memory)
     trouble = trouble_of(case, stands.state)
     memory = _agreed(case, stands, trouble)
-    case = _with(case, memory)
+    case = case_with(case, memory=memory)
     return _drafted(component, case, stands, trouble, known)
-
-
-def _with(case: Case, memory: Memory) -> Case:
-    """Return the same case with another memory."""
-    return Case(case.seen, case.sign, memory, case.settings, case.now, case.never)
 
 
 def remember(
@@ -132,9 +134,16 @@ def _plain(
     """Return the judgement on a session without tasks, or of a dead one."""
     facts = _facts(component, case, stands, None, memory, known)
     held = facts.hands_off
-    if stands.state == "dead" and case.settings.on_stuck == "alert":
-        held = "sessions.on_stuck is alert"
+    if stands.state == "dead":
+        held = held or may_settle(component, known, case.settings, case.now)
     return Draft(component=component, facts=facts, memory=memory, held=held, subject="dead ")
+
+
+def may_settle(component: str, known: Snapshot, settings: Sessions, now: Reading) -> str:
+    """Return why the tasks of a session that is dead or gone are not settled, or empty."""
+    if settings.on_stuck == "alert":
+        return "sessions.on_stuck is alert"
+    return caps.cooling(known, component, settings, now)
 
 
 def _entered(case: Case, stands: Standing) -> Memory:

@@ -84,6 +84,8 @@ def make_plan(
         on_failure=_on_failure(order),
         order=pack(order),
         cooldown=settings.cooldown,
+        # where nothing runs that could be disturbed, the rows alone are given back
+        tier=0 if facts.state in GONE or elsewhere else 1,
     )
 
 

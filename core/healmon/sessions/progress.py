@@ -107,6 +107,7 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
         cpu_at=now,
         file=_file(seen),
         beat_wall=_beat(seen.tasks),
+        beat_of=tasks_key(seen.tasks),
         first_at=now,
         seen_at=now,
         run_wall=moment.run_wall,
@@ -156,7 +157,8 @@ def _judged(memory: Memory, seen: SessionSeen, sign: Sign, now: Reading) -> Memo
     agent = bool(seen.family is not None and seen.family.agent)
     by = _by(memory, seen, found, counted=counted, agent=agent, now=now)
     file = _file(seen) if seen.agent_file is not None else memory.file
-    memory = replace(memory, file=file, beat_wall=max(memory.beat_wall, _beat(seen.tasks)))
+    beat = _beat(seen.tasks)
+    memory = replace(memory, file=file, beat_wall=beat, beat_of=memory.tasks)
     if by:
         return restarted(memory, seen, now, by)
     memory = replace(memory, samples=memory.samples + 1)
@@ -183,7 +185,7 @@ def _by(
         (agent and memory.trickle >= LINES_A_MINUTE, "new lines"),
         (agent and counted, "a count that went on"),
         (_moved_file(memory, seen), "its agent's file moved"),
-        (_beat(seen.tasks) > memory.beat_wall, "a heartbeat of its task"),
+        (_beats(memory, seen), "a heartbeat of its task"),
     )
     told = next((word for applies, word in rules if applies), "")
     return told or _works(memory, seen.family, now.steady)
@@ -309,6 +311,14 @@ def _file(seen: SessionSeen) -> tuple[float, int]:
 def _moved_file(memory: Memory, seen: SessionSeen) -> bool:
     known = seen.agent_file is not None and memory.file != UNKNOWN_FILE
     return known and _file(seen) != memory.file
+
+
+def _beats(memory: Memory, seen: SessionSeen) -> bool:
+    """Return whether a heartbeat came; that of other tasks only if it is newer than all."""
+    beat = _beat(seen.tasks)
+    if memory.beat_of != memory.tasks:
+        return beat > memory.beat_wall
+    return beat not in {0.0, memory.beat_wall}  # it is older where the clock was set back
 
 
 def _beat(tasks: Collection[Task]) -> float:

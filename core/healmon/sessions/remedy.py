@@ -164,7 +164,7 @@ class Remedy:
     def _check(self, one: SessionSeen, order: Order, *, pressed: bool) -> None:
         """Raise VetoError unless the session may still be touched, and by the same keys."""
         now = self._clock.read()
-        _veto(checks.touchable(one, order, self._settings, now))
+        _veto(checks.touchable(one, order, self._settings, now, self.probe.packs))
         if not pressed:
             _veto(checks.other_rule(one.sign, order))
             _veto(checks.new_life(one, order, now))

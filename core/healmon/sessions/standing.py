@@ -10,8 +10,8 @@ import msgspec
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.sessions.agents import chords
 from healmon.sessions.facts import Chords, Memory, State
+from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED, KEYLESS, Case, state_of
@@ -37,7 +37,11 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def standing(
-    seen: SessionSeen, memory: Memory | None, settings: Sessions, now: Reading, never: str = ""
+    seen: SessionSeen,
+    memory: Memory | None,
+    settings: Sessions,
+    now: Reading,
+    packs: Packs | None = None,
 ) -> Standing:
     """Return how a session stands.
 
@@ -46,9 +50,10 @@ def standing(
         memory: what is remembered of it; none is needed to tell what may be pressed.
         settings: `[sessions]`.
         now: this moment.
-        never: why it must never be touched, or empty.
+        packs: know which keys interrupt which program; default: those that come with healmon.
     """
-    return of_case(Case(seen, seen.sign, memory or Memory(), settings, now, never))
+    packs = packs or bundled()
+    return of_case(Case(seen, seen.sign, memory or Memory(), settings, now, packs=packs))
 
 
 def of_case(case: Case) -> Standing:
@@ -88,7 +93,7 @@ def _hands(case: Case, state: State, rule: str) -> tuple[Chords, str]:
     for applies, reason in unfit:
         if applies:
             return (), reason
-    return chords(case.settings.interrupt, seen.terminal, "" if kin is None else kin.agent)
+    return case.packs.chords(case.settings.interrupt, seen.terminal, case.agent)
 
 
 def _doubt(case: Case) -> str:

@@ -7,12 +7,13 @@ then those that only time can tell. `unknown` and `gone` are not here: there is 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions.facts import Memory, State
+from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.progress import limit_for
 from healmon.sessions.signs import Sign
@@ -42,6 +43,7 @@ class Case:
 
     Attributes:
         never: why it must never be touched, or empty.
+        packs: know which keys interrupt which program.
     """
 
     seen: SessionSeen
@@ -50,6 +52,7 @@ class Case:
     settings: Sessions
     now: Reading
     never: str = ""
+    packs: Packs = field(default_factory=bundled)
 
     @property
     def agent(self) -> str:

@@ -220,9 +220,7 @@ def test_18_a_server_that_does_not_answer_is_unknown_and_no_task_is_judged():
     assert bench.facts().quiet == 0, "nobody knows what happened meanwhile"
 
 
-@pytest.mark.parametrize(
-    "pane", [{"synchronized": True}, {"command": "tmux"}, {"input_off": True}]
-)
+@pytest.mark.parametrize("pane", [{"synchronized": True}, {"command": "tmux"}, {"input_off": True}])
 def test_21_panes_that_must_get_no_key_get_none_and_say_why(pane):
     bench, plans = story(lambda _: [a_session(pane=pane)])
     assert not plans
