@@ -3,7 +3,8 @@
     python endpoint.py PORT MODE
 
 MODE: hang (never answers), stream (text for ever), stall (a little text, then nothing), tool (wants
-to run a command once, then text), done (a short answer), 401, 429, 500, 529 (that error always).
+to run a command once, then text), background (the same, in the background), done (a short answer),
+401, 429, 500, 529 (that error always).
 Standard library only.
 """
 
@@ -91,7 +92,7 @@ class Answer(BaseHTTPRequestHandler):
         """The text, at the speed of the mode."""
         for i, word in enumerate(words()):
             yield word
-            if self.mode in {"done", "tool"} and i == 3:
+            if self.mode in {"done", "tool", "background"} and i == 3:
                 return
             if self.mode == "stall" and i == 3:
                 time.sleep(WAIT)
@@ -99,7 +100,8 @@ class Answer(BaseHTTPRequestHandler):
 
     def wants_tool(self, body: dict[str, Any]) -> bool:
         """Whether this is the turn in which the command is wanted: a real one, and the first."""
-        if self.mode != "tool" or not (body.get("tools") or body.get("toolConfig")):
+        able = body.get("tools") or body.get("toolConfig")
+        if self.mode not in {"tool", "background"} or not able:
             return False
         return not any(
             mark in json.dumps(body)
@@ -129,7 +131,10 @@ class Answer(BaseHTTPRequestHandler):
             block = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
         start = {"type": "content_block_start", "index": 0, "content_block": block}
         self.event(start, "content_block_start")
-        asked = json.dumps({"command": COMMAND, "description": "sleeps", "timeout": 600000})
+        wanted = {"command": COMMAND, "description": "sleeps", "timeout": 600000}
+        if self.mode == "background":
+            wanted |= {"run_in_background": True}
+        asked = json.dumps(wanted)
         for piece in [asked] if tool else self.pieces():
             delta = ({"type": "input_json_delta", "partial_json": piece} if tool
                      else {"type": "text_delta", "text": piece})  # fmt: skip

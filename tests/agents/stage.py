@@ -69,6 +69,9 @@ class Stage:
         (home / ".claude").mkdir()
         (home / ".claude" / ".claude.json").write_text(json.dumps(known))
         (home / ".claude.json").write_text(json.dumps(known))
+        if home.name.endswith("background"):
+            allowed = {"permissions": {"allow": ["Bash"]}}
+            (home / ".claude" / "settings.json").write_text(json.dumps(allowed))
         return {"ANTHROPIC_BASE_URL": url, "ANTHROPIC_API_KEY": KEY, "DISABLE_AUTOUPDATER": "1",
                 "CLAUDE_CONFIG_DIR": str(home / ".claude"),
                 "CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}  # fmt: skip

@@ -7,11 +7,13 @@ import os
 import socket
 import struct
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from healmon.sessions.interrupt import CHORD
 from healmon.sessions.packs import bundled, explain
 from healmon.sessions.packs.catalog import Packs
 from tests.agents.stage import Stage
@@ -52,6 +54,7 @@ def stage() -> Iterator[Stage]:
         ("claude", "refuse", "retrying"),
         ("claude", "529", "gave_up"),
         ("claude", "tool", "approval"),
+        ("claude", "background", "tool"),
         ("claude", "done", "idle"),
         ("codex", "hang", "busy"),
         ("codex", "stream", "busy"),
@@ -118,7 +121,30 @@ def test_its_own_keys_stop_a_turn_and_do_not_end_it(stage: Stage, agent: str) ->
     steps = packs.interrupt(agent)
     assert steps is not None
     for step in steps:
-        for key in step:
+        for i, key in enumerate(step):
+            time.sleep(CHORD if i else 0.0)  # as the product does it
             stage.server.run("send-keys", "-t", pane, key)
     until(lambda: stage.look(pane)[2].kind in {"idle", "unsent"}, 30, "the end of the turn")
     assert stage.look(pane)[0] == agent
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini", "opencode"])
+def test_the_last_answer_of_an_approval_says_no(stage: Stage, agent: str) -> None:
+    pane = stage.start(agent, "tool")
+    until(lambda: stage.look(pane)[2].kind == "approval", LIMIT, f"{agent} asking")
+    choice = stage.look(pane)[2].choices[-1]
+    for key in choice.keys:
+        stage.server.run("send-keys", "-t", pane, key)
+    until(lambda: stage.look(pane)[2].kind in {"idle", "busy", "unsent"}, 30, choice.text)
+    assert stage.look(pane)[0] == agent
+    assert not list(stage.folder.glob("*/proj/made-up"))
+
+
+@pytest.mark.parametrize("agent", ["claude", "codex", "gemini"])
+def test_the_first_answer_of_an_approval_says_yes(stage: Stage, agent: str) -> None:
+    pane = stage.start(agent, "tool")
+    until(lambda: stage.look(pane)[2].kind == "approval", LIMIT, f"{agent} asking")
+    choice = stage.look(pane)[2].choices[0]
+    for key in choice.keys:
+        stage.server.run("send-keys", "-t", pane, key)
+    until(lambda: stage.look(pane)[2].kind == "tool", 30, choice.text)

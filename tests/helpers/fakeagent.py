@@ -193,6 +193,8 @@ class Agent:
         if self.state in {"approval", "question"}:
             return self.answer(name)
         now = time.monotonic()
+        if name == "Enter" and self.state == "unsent":
+            self.state, self.began = "stream", now
         if name == "C-c":
             if "brittle" in sys.argv:
                 return False
@@ -288,7 +290,7 @@ def main() -> None:
             agent.tool.kill()
         termios.tcsetattr(0, termios.TCSADRAIN, before)
         end = "\x1b[?1049l" if alternate else "\x1b[2J\x1b[H"
-        os.write(1, f"{end}\x1b]2;\x07to go on: {HINT[kind]}\r\n".encode())
+        os.write(1, f"{end}\x1b]2;\x07\r\n\r\nto go on: {HINT[kind]}\r\n".encode())
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
 
 Each line is a `Script` as JSON; a child of its own plays it, and a line with its wait status
 answers. A step is each moment before a journal row, a key, a change of task rows or a stored
-evidence: the moment before one is the moment after the one before it. Every step is written to `steps` as it
-is reached.
+evidence: the moment before one is the moment after the one before it. Every step is written to
+`steps` as it is reached.
 """
 
 from __future__ import annotations

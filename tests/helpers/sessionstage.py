@@ -22,8 +22,9 @@ from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.plans import Plan, Proof, pack, unpack
 from healmon.service.host import Host
-from healmon.sessions import agents, novelty
+from healmon.sessions import novelty
 from healmon.sessions.facts import ACTION, Order, Row, SessionFacts
+from healmon.sessions.packs import bundled
 from healmon.sessions.probe import Probe, SessionSeen
 from healmon.sessions.remedy import Remedy
 from healmon.world.evidencefiles import SystemEvidenceFiles
@@ -305,7 +306,7 @@ class Hands:
         one = self.seen(session)
         agent = "" if one.family is None else one.family.agent
         sign = one.sign
-        keys, _ = agents.chords(self.settings.sessions.interrupt, one.terminal, agent)
+        keys, _ = bundled().chords(self.settings.sessions.interrupt, one.terminal, agent)
         order = Order(
             session=session,
             socket=one.pane.socket,

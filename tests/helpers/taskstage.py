@@ -233,6 +233,11 @@ class RealStage(Stage):
         sql = f"SELECT {', '.join(HISTORY)} FROM assignment_history ORDER BY id"
         return tell(self.file, (sql, ()))
 
+    def assigned(self, number: int, session: str) -> None:
+        """Let the assigner note that it gave a task out."""
+        sql = "INSERT INTO assignment_history (prompt_id, session_name, action) VALUES (?, ?, ?)"
+        tell(self.file, (sql, [number, session, "assigned"]))
+
     def sessions(self, **task_of: int | None) -> None:
         """Let the table of sessions name what each works on."""
         sql = "INSERT INTO sessions (name, current_task_id) VALUES (?, ?)"
@@ -303,6 +308,10 @@ class MadeUpStage(Stage):
 
     def history(self) -> list[Row]:
         return self.made.history.get("assigner", [])
+
+    def assigned(self, number: int, session: str) -> None:
+        entry = {"prompt_id": number, "session_name": session, "action": "assigned"}
+        self.made.history["assigner"].append({"created_at": None, "details": None} | entry)
 
     def sessions(self, **task_of: int | None) -> None:
         rows = [{"name": name, "current_task_id": number} for name, number in task_of.items()]

@@ -72,7 +72,9 @@ class PrivateTmux:
 
     def start(self, pane: str, code: str) -> None:
         """Run a Python program in a pane's shell; return when it is in the foreground."""
-        self.type(pane, python(f"print('be' + 'gun', flush=True)\n{code}"))
+        # what it does before its loop is done when it says so
+        head, loop = code[: (at := max(code.find("\nwhile "), 0))], code[at:]
+        self.type(pane, python(f"{head}\nprint('be' + 'gun', flush=True)\n{loop}"))
         until(lambda: "\nbegun" in self.screen(pane), 15, "the program running")
 
     def attach(self, session: str, *words: str) -> None:

@@ -86,7 +86,9 @@ def test_what_is_too_long_is_refused_and_leaves_nothing(files, tmp_path):
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "beats").write_text("no folder")
-    with pytest.raises(StateDirError, match=r"the heartbeat cannot be kept in .*/beats: ") as caught:
+    with pytest.raises(
+        StateDirError, match=r"the heartbeat cannot be kept in .*/beats: "
+    ) as caught:
         BeatFiles(tmp_path).note(Beat("assigner", "77", NOW))
     assert caught.value.exit_code == 73
     assert BeatFiles(tmp_path).all() == ()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import signal
 import subprocess
 import sys
 import threading
@@ -12,15 +14,19 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
 from healmon.errors import ProbeError, RemedyError
 from healmon.world import taskdb
+from healmon.world import taskwire as wire
 from healmon.world.taskdb import Settled, Settlement, Task
+from healmon.world.tasklayouts import question
 from tests.helpers.dbactor import Actors
 from tests.helpers.tasksabotage import CHILD, Sabotage
 from tests.helpers.taskstage import LAYOUTS, RealStage, tell
+from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
 
@@ -417,7 +423,7 @@ def test_the_child_is_light():
         f"sys.argv = ['x']; runpy.run_path({str(CHILD)!r}, run_name='__main__')\n"
         "print()\nprint(sorted(m for m in sys.modules if m.startswith(('healmon', 'msgspec'))))"
     )
-    asked = json.dumps({"verb": "look", "path": "/nowhere", "layouts": [], "want": []})
+    asked = json.dumps({"verb": "look", "path": "/nowhere", "want": [], "deadline": 60})
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", code], input=asked.encode(), capture_output=True
     )
@@ -440,3 +446,113 @@ def test_times_of_all_sorts_are_taken_away_and_fenced(real):
     done = real.door.give_back(real.tasks, what, NOW + 60)
     assert [s.outcome for s in done] == ["requeued"] * len(times)
     assert datetime.fromtimestamp(what[0].due, UTC).year == 2026
+
+
+# whoever asked is gone
+
+HANGS = """
+import runpy, sqlite3, time
+connect = sqlite3.connect
+def connected(*args, **keys):
+    database = connect(*args, **keys)
+    database.set_trace_callback(lambda sql: "UPDATE" in sql and time.sleep(1000))
+    return database
+sqlite3.connect = connected
+runpy.run_path({program!r}, run_name="__main__")
+"""
+
+
+def test_a_child_that_nobody_waits_for_any_more_keeps_no_lock(real, actors):
+    real.fill(work(1))
+    (seen,) = read(real)
+    order = Settlement(requeue=True, error="stuck", at=NOW)
+    asked = {
+        **question(real.tasks), **wire.settle_words(real.tasks, order), "verb": "settle",
+        "rows": [wire.wanted(real.tasks, seen, NOW, UTC)], "deadline": 1,
+    }  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", HANGS.format(program=str(CHILD))],
+        input=json.dumps(asked).encode(), capture_output=True, timeout=90,
+    )  # fmt: skip
+    assert done.returncode == -signal.SIGALRM
+    assert actors(real.file).does("BEGIN IMMEDIATE") == []
+    assert read(real) == (seen,)
+
+
+# a healer that settles and gives back what it finds, and an assigner that gives all out again
+HEALER = """
+import json, sqlite3, sys
+from datetime import UTC
+import msgspec
+from healmon.config.settings import Tasks
+from healmon.world import taskdb
+from healmon.world import taskwire as wire
+taskdb.READ_DEADLINE = taskdb.WRITE_DEADLINE = 60.0
+door, tasks = taskdb.SystemTaskDatabases(UTC), msgspec.json.decode(sys.argv[2], type=Tasks)
+print(json.dumps("ready"), flush=True)
+while True:
+    view = door.look(tasks)
+    if view.active:
+        door.settle(tasks, view.active, taskdb.Settlement(True, "stuck", 1770503580.0))
+    if view.owed:
+        door.give_back(tasks, view.owed, 1770503580.0)
+    connection = sqlite3.connect(tasks.path, isolation_level=None, timeout=60)
+    connection.execute(
+        "UPDATE prompts SET status = 'assigned', assigned_session = 'dev',"
+        " assigned_at = '2026-02-07 20:00:00' WHERE status = 'pending'"
+    )
+    connection.close()
+"""
+
+
+def test_a_healer_killed_again_and_again_loses_nothing_and_does_nothing_twice(real):
+    real.tasks = replace(real.tasks, requeue_backoff=(60.0,), max_requeues=1000)
+    real.fill(*(work(n, max_retries=1000) for n in (1, 2, 3)))
+    tell(real.file, (LOG, None))
+    rng = random.Random(11)
+    for _ in range(6):
+        healer = subprocess.Popen(
+            [sys.executable, "-c", HEALER, "x", msgspec.json.encode(real.tasks).decode()],
+            stdout=subprocess.PIPE, cwd=Path(taskdb.__file__).parents[2],
+        )  # fmt: skip
+        try:
+            assert healer.stdout is not None
+            assert healer.stdout.readline() == b'"ready"\n'
+            before = len(tell(real.file, ("SELECT n FROM log", ())))
+            steps = rng.randrange(1, 8)
+            until(lambda b=before, s=steps: steps_made(real) >= b + s, 60, "steps of the healer")
+        finally:
+            healer.kill()
+            healer.wait()
+            healer.stdout.close()
+    # a child that it left behind ends by itself
+    rows = until(lambda: still(real), 60, "nothing moving any more")
+    for one in rows:
+        own = tell(real.file, ("SELECT * FROM log WHERE id = ? ORDER BY n", [one["id"]]))
+        given = [s for s in own if (s["old"], s["new"]) == ("failed", "pending")]
+        assert one["retry_count"] == len(given)
+        assert [s["retries"] for s in given] == list(range(1, len(given) + 1))
+        actions = [e["action"] for e in real.history() if e["prompt_id"] == one["id"]]
+        assert actions.count("requeued") == len(given)
+        assert actions == (["failed", "requeued"] * (len(given) + 1))[: len(actions)]
+        assert one["status"] in {"assigned", "failed", "pending"}
+        if one["status"] == "failed":
+            assert one["id"] in {what.id for what in owed(real)}
+
+
+def steps_made(real: RealStage) -> int:
+    return int(tell(real.file, ("SELECT count(*) AS n FROM log", ()))[0]["n"])
+
+
+def still(real: RealStage) -> list[dict[str, object]]:
+    """The rows, once no program that healmon started is at them."""
+    path = str(CHILD).encode()
+    for pid in filter(str.isdigit, os.listdir("/proc")):  # noqa: PTH208 - names only
+        try:
+            argv = Path(f"/proc/{pid}/cmdline").read_bytes()
+            asked = Path(f"/proc/{pid}/fd/0").read_bytes() if path in argv else b""
+        except OSError:
+            continue
+        if str(real.file).encode() in asked:
+            return []
+    return real.rows()

@@ -306,6 +306,14 @@ def test_another_attempt_is_another_token_and_is_left(stage):
     assert outcomes(settle(stage, *again[:2])) == ["owed", "owed"]
 
 
+def test_a_count_that_is_none_tells_attempts_apart_all_the_same(stage):
+    stage.fill(work(1, retry_count="x"), work(2, retry_count="x"))
+    seen = read(stage)
+    assert [task.attempt for task in seen] == [None, None]
+    stage.change(1, retry_count="y")
+    assert outcomes(settle(stage, *seen, requeue=False)) == ["left", "failed"]
+
+
 def test_a_task_without_a_token_is_told_apart_by_its_attempt(stage):
     stage.fill(work(1), work(2))
     first, second = (replace(task, token="") for task in read(stage))
@@ -436,6 +444,17 @@ def test_a_result_of_the_next_attempt_is_not_late(stage, session):
     assert late(stage) == ()
 
 
+@pytest.mark.parametrize("error", ["ours", "cleared"])
+@pytest.mark.parametrize("session", [None, "dev"])
+def test_where_the_history_says_that_somebody_got_it_since_nothing_is_late(stage, session, error):
+    taken(stage, given_back=True)
+    stage.assigned(1, "dev")
+    # some queues forget who it was once it is done
+    done = {**DONE, "session": session, "assigned_at": None}
+    stage.change(1, **done | ({} if error == "ours" else {"error": None}))
+    assert late(stage) == ()
+
+
 @pytest.mark.parametrize("change", [{"status": "cancelled"}, {"status": "pending", "error": None}])
 def test_what_a_person_does_is_no_result(stage, change):
     taken(stage, given_back=True)
@@ -454,6 +473,16 @@ def test_without_a_history_the_text_tells_what_is_late(make, layout):
     assert [(one.id, one.session) for one in late(stage)] == [(1, "dev")]
     stage.change(1, error=None)
     assert late(stage) == ()
+
+
+@pytest.mark.parametrize(("layout", "at"), [("full", NOW), ("bare", None), ("mapped", NOW + 60)])
+def test_when_its_end_is_not_told_it_is_dated_by_its_being_taken_away(make, layout, at):
+    stage = make(layout, requeue_backoff=(60.0,) if layout == "full" else ())
+    status = layouts(stage.tasks)[0]["active"][0]
+    stage.fill(work(1, status=status))
+    settle(stage, at=NOW + 60 * (layout == "mapped"))
+    stage.change(1, status="done", **({} if layout == "bare" else {"completed_at": None}))
+    assert [one.at for one in late(stage)] == [at]
 
 
 def test_one_look_tells_all_three(stage):

@@ -54,6 +54,12 @@ class RealWorld:
     def kill(self, pane: Pane) -> None:
         self.servers["one"].run("kill-pane", "-t", pane.id)
 
+    def end(self, pane: Pane) -> None:
+        """Let a pane's own program end, and the pane stay."""
+        self.servers["one"].run("set-option", "-w", "-t", pane.id, "remain-on-exit", "on")
+        self.servers["one"].run("respawn-pane", "-k", "-t", pane.id, "exit 3")
+        until(lambda: self.servers["one"].ask(pane.id, "pane_dead") == "1", 10, "a dead pane")
+
     def set(self, pane: Pane, fact: str) -> None:
         words = {
             "mode": ("copy-mode", "-t", pane.id),
@@ -108,6 +114,11 @@ class MadeUpWorld:
 
     def kill(self, pane: Pane) -> None:
         self.sim.kill(self._find(pane))
+
+    def end(self, pane: Pane) -> None:
+        found = self._find(pane)
+        self.sim._processes.end(found.own)
+        found.facts = replace(found.facts, dead=True, status="ended with status 3")
 
     def set(self, pane: Pane, fact: str) -> None:
         found = self._find(pane)
@@ -286,6 +297,27 @@ def test_a_mode_swallows_no_key_and_is_left_at_will(world: World, mode: str) -> 
     world.tmux.leave_mode(pane)
     assert not named(world, "a").mode
     world.tmux.press(pane, ("C-c",))
+
+
+def test_only_a_dead_pane_is_given_another_program(world: World) -> None:
+    world.new("a")
+    world.new("other")
+    pane = named(world, "a")
+    with pytest.raises(VetoError):
+        world.tmux.respawn(pane, ("sleep", "1000"))
+    world.end(pane)
+    dead = named(world, "a")
+    assert dead.dead
+    with pytest.raises(ValueError, match="no command"):
+        world.tmux.respawn(dead, ("sleep", "1'; kill-server"))
+    with pytest.raises(VetoError):
+        world.tmux.respawn(replace(dead, server_start=1), ("sleep", "1000"))
+    world.tmux.respawn(dead, ("sleep", "1000"))
+    again = named(world, "a")
+    assert not again.dead
+    assert again.pid != dead.pid
+    with pytest.raises(VetoError):
+        world.tmux.respawn(dead, ("sleep", "1000"))
 
 
 @pytest.mark.parametrize("fact", ["input_off", "synchronized"])

@@ -146,6 +146,7 @@ SESSIONS: Final = Table(
         _value("max_requeues", k.COUNT_OR_NONE, "how often a task is given back at most"),
         _value("packs", k.PATH, "directory with detection packs of your own"),
         _value("evidence", k.DURATION, "how long stored screens are kept"),
+        _set("escalate", k.choice("tool", "group", "resume"), "what may be tried after keys"),
     ),
 )
 

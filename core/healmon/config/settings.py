@@ -134,6 +134,7 @@ class Sessions(msgspec.Struct, frozen=True, kw_only=True):
     max_requeues: int = 3
     packs: str = ""
     evidence: float = 14 * DAY
+    escalate: tuple[Literal["tool", "group", "resume"], ...] = ()
 
 
 class Tasks(msgspec.Struct, frozen=True, kw_only=True):

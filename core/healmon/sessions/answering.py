@@ -12,6 +12,7 @@ from healmon.plans import Proof
 from healmon.sessions import checks, outcome
 from healmon.sessions.dossier import Dossier
 from healmon.sessions.facts import Order
+from healmon.sessions.judging import LINE_LIMIT
 from healmon.sessions.probe import Probe, Seen, SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.verdict import Verdict
@@ -110,14 +111,19 @@ def changed(sign: Sign, order: Order) -> str:
     """Return why a sign is not the question that an answer was chosen for, or empty. Pure."""
     if order.matched and sign.rule != order.matched:
         return f"it is read by another rule: {sign.rule or 'none'} instead of {order.matched}"
+    same = not order.question or order.question == _asks(sign)
     if sign.kind == "unsent":
-        same = not order.question or order.question in {sign.question, sign.text}
-        return "" if same else "another text stands in its composer"
+        sends = order.keys == (("Enter",),)
+        return "" if same and sends else "another text stands in its composer"
     if sign.kind not in ASKS:
         return "it asks nothing any more"
-    if order.question and sign.question != order.question:
-        return f"it asks something else: {clean(sign.question, limit=120)}"
-    return _offers(sign, order)
+    return _offers(sign, order) if same else f"it asks something else: {_asks(sign)}"
+
+
+def _asks(sign: Sign) -> str:
+    """Return a question as it is shown to people (see `judging`)."""
+    said = sign.text if sign.kind == "unsent" else sign.question or sign.text or sign.last_line
+    return clean(said, limit=LINE_LIMIT)
 
 
 def _offers(sign: Sign, order: Order) -> str:

@@ -116,13 +116,19 @@ class Dossier:
         """Return a dossier that continues what killed healmons began on the same program."""
         ident = _UNFIT.sub("-", plan.id)[:80] or f"e{secrets.token_hex(6)}"
         mine = ev.begin(plan, order, ident, clock.read().wall)
-        left = [] if order.by_hand else await archive.open(plan, order)
-        if left:
-            last = max(left, key=lambda one: one.opened)
-            begun = max(one.begun for one in left)
-            pressed_at = max(one.last_press for one in left)
-            marks = [t for t in last.touches if t.at == pressed_at]
-            mine = replace(mine, pressed_before=begun, before=last.before, touches=tuple(marks))
+        left = await archive.open(plan, order)
+        same = [one for one in left if not order.by_hand and ev.same_tasks(one, order)]
+        if same:
+            last = max(same, key=lambda one: one.last_press)
+            begun = max(one.begun for one in same)
+            marks = [t for t in last.touches if t.at == last.last_press]
+            mine = replace(
+                mine,
+                pressed_before=begun,
+                before=last.before,
+                touches=tuple(marks),
+                tasks=last.tasks,
+            )
         made = cls(archive, hand, clock, mine)
         if left:
             await made.save()

@@ -186,6 +186,12 @@ def tasks_of(tasks: tuple[Task, ...] | list[Task]) -> tuple[Packed, ...]:
     )  # fmt: skip
 
 
+def same_tasks(one: Evidence, order: Order) -> bool:
+    """Return whether an attempt was about a task, and the attempt at it, that an order is about."""
+    then = {(task["source"], str(task["id"]), task["token"]) for task in one.tasks}
+    return any((row.source, str(row.id), row.attempt) in then for row in order.rows)
+
+
 def encode(evidence: Evidence) -> bytes:
     """Return an evidence as the JSON that is stored: without secrets, and not too large."""
     text = _encoded(_cut(evidence, LINES))

@@ -194,6 +194,21 @@ def _below(
     return tools, companions
 
 
+def tools(
+    table: Table, leader: int, agent: str, tasked: float | None, packs: Packs
+) -> list[ProcessFacts]:
+    """Return the processes that an agent runs as tools, without its companions.
+
+    Args:
+        table: all processes.
+        leader: pid of the agent in the foreground.
+        agent: its pack.
+        tasked: seconds since the oldest task was given out; None: unknown.
+        packs: know programs by their command lines.
+    """
+    return _below(table, table.get(leader), agent, tasked, packs)[0]
+
+
 def _called(facts: ProcessFacts) -> set[str]:
     """Return what a process is called: by the kernel, by its command, by its script."""
     words = [word for word in facts.command if not word.startswith("-")][:2]

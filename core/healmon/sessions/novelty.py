@@ -9,8 +9,9 @@ that announce the next attempt.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -22,6 +23,9 @@ COUNTERS: Final = 40
 """Lines with numbers whose numbers are remembered."""
 SLACK, DRIFT = 2.0, 0.02
 """How far a number may be off and still follow the clock: seconds, and a share of the time."""
+
+READ, SHORT = 1 << 14, 300
+"""Lines of all panes that are read once only, and the most characters of such a line."""
 
 _CARET: Final = re.compile(r"\^[A-Z@\[\\\]^_?]")
 _UNIT: Final = (
@@ -74,29 +78,25 @@ def novel(known: Known, screen: str, now: float) -> tuple[str, ...]:
     seen = set(_split(known.lines))
     found: list[str] = []
     for line in screen.split("\n"):
-        bare = plain(line)
-        if not bare or _hash(bare) in seen or _idle_talk(line, bare):
+        one = _line(line)
+        if not one.says or one.mark in seen:
             continue
-        if not _follows_clock(known, bare, now):
+        if not _follows_clock(known, one, now):
             found.append(line.strip())
     return tuple(found)
 
 
 def absorb(known: Known, screen: str, now: float) -> Known:
     """Return what is known after this screen was seen too."""
-    shown: dict[str, str] = {}
-    for line in screen.split("\n"):
-        bare = plain(line)
-        if bare and not _idle_talk(line, bare):
-            shown[_hash(bare)] = bare
+    lines_shown = map(_line, screen.split("\n"))
+    shown = {one.mark: one for one in lines_shown if one.says}
     # what stands on the screen is newest, so that it is forgotten last
     older = [seen for seen in _split(known.lines) if seen not in shown]
     lines = [*older, *shown][-LINES:]
     counters: dict[str, tuple[int, ...]] = {}
-    for bare in list(shown.values())[-COUNTERS:]:
-        numbers = _numbers(bare)
-        if numbers:
-            counters[_shape(bare)] = numbers
+    for one in list(shown.values())[-COUNTERS:]:
+        if one.numbers:
+            counters[one.shape] = one.numbers
     return Known("".join(lines), counters, now)
 
 
@@ -107,8 +107,38 @@ def digest(known: Known) -> str:
 
 def counts(known: Known, line: str) -> bool:
     """Return whether a new line is one that was known, with other numbers in it."""
+    one = _line(line)
+    return bool(one.numbers) and one.shape in known.counters
+
+
+class _Line(NamedTuple):
+    """What a line comes down to.
+
+    Attributes:
+        mark: what it is remembered by.
+        says: it can be progress.
+        numbers: those in it, and `shape` the same line whatever its numbers.
+    """
+
+    mark: str
+    says: bool
+    numbers: tuple[int, ...]
+    shape: str
+
+
+def _line(line: str) -> _Line:
+    return _kept(line) if len(line) <= SHORT else _read(line)
+
+
+def _read(line: str) -> _Line:
     bare = plain(line)
-    return bool(_numbers(bare)) and _shape(bare) in known.counters
+    says = bool(bare) and not _idle_talk(line, bare)
+    numbers = _numbers(bare)
+    return _Line(_hash(bare), says, numbers, _shape(bare) if numbers else "")
+
+
+# most lines of a screen are those of the look before, and to read one is what a cycle costs
+_kept = lru_cache(maxsize=READ)(_read)
 
 
 def _idle_talk(line: str, bare: str) -> bool:
@@ -116,9 +146,10 @@ def _idle_talk(line: str, bare: str) -> bool:
     return bool(_RETRY.search(line) or _COSMETIC.match(bare))
 
 
-def _follows_clock(known: Known, bare: str, now: float) -> bool:
+def _follows_clock(known: Known, line: _Line, now: float) -> bool:
     """Return whether only numbers changed, and each by as much as time went by, up or down."""
-    numbers, before = _numbers(bare), known.counters.get(_shape(bare))
+    # a line without numbers has no shape of its own: it is another line, or it is the same
+    numbers, before = line.numbers, known.counters.get(line.shape)
     if before is None or len(before) != len(numbers):
         return False
     passed = now - known.at

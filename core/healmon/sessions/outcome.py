@@ -54,12 +54,14 @@ def details(order: Order, verdict: Verdict, evidence: str) -> Packed:
 
 def proof(order: Order, verdict: Verdict, settled: Sequence[Settled]) -> Proof:
     """Return the proof of a session that was cleared, or whose tasks were settled."""
-    words = settled_words(settled)
+    words = settled_words(settled) or "its tasks stay with it"
     said = [verdict.how, f"it says: {verdict.resume}" if verdict.resume else "", words]
     done = "; ".join([*filter(None, said), _kept(verdict)])
     message = f"Cleared stuck session {order.session} ({words})"
     if not order.key or order.dead:
         message = f"Settled the tasks of {order.session}, which has ended ({words})"
+    elif verdict.result == "unblocked":
+        message = f"Session {order.session} goes on: its hung tool was ended"
     elif not order.keys:
         message = f"Settled the tasks of {order.session}, which does not work on them ({words})"
     text = after(order.quiet, done) if order.key and not order.dead else done

@@ -19,6 +19,7 @@ from healmon.sessions.facts import REQUEUE, Order
 from healmon.sessions.interrupt import Interrupt
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Probe, Seen, SessionSeen
+from healmon.sessions.rungs import Rungs
 from healmon.sessions.verdict import Verdict
 from healmon.sessions.viewing import View, view
 from healmon.text import clean
@@ -93,11 +94,13 @@ class Remedy:
                 result="unknown", how=str(error.args[0]), key=order.key, keys=ladder.pressed
             )
             raise await self._failed(order, dossier, lost) from error
-        if verdict.result != "exited" or ladder.last is None:
-            return verdict
-        # programs say how they can be started again when they end
-        hint = self.probe.packs.resume_hint(ladder.last.agent, ladder.last.screen)
-        return replace(verdict, resume=clean(hint, limit=200))
+        last = ladder.last
+        if verdict.result == "exited" and last is not None:
+            # programs say how they can be started again when they end
+            hint = self.probe.packs.resume_hint(last.agent, last.screen)
+            verdict = replace(verdict, resume=clean(hint, limit=200))
+        rungs = Rungs(self.probe, self._clock, one, dossier, partial(check, pressed=True))
+        return await rungs.climb(verdict)
 
     async def _settle_all(
         self,
@@ -112,6 +115,8 @@ class Remedy:
         Raises:
             RemedyError: the program held, or a database could not be written.
         """
+        if verdict.result == "unblocked":
+            return outcome.proof(order, await dossier.close(verdict), ())
         held = not verdict.let_go
         reason = outcome.reason(order, verdict, dossier.ident)
         settlement = Settlement(

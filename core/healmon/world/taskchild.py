@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import sys
 from collections.abc import Callable
@@ -48,8 +49,10 @@ Decide = Callable[[Row | None, Row, Row], Decision]
 
 
 def main() -> None:
-    """Answer the one question."""
+    """Answer the one question, in its time also when whoever asked is gone."""
     question = json.load(sys.stdin)
+    # nobody may be left to end it; it must not keep a lock then
+    signal.alarm(question["deadline"])
     try:
         answer: dict[str, Any] = {"answer": VERBS[question["verb"]](question)}
     except Unfit as error:
@@ -204,7 +207,7 @@ class Base:
         return [one for one in found if one is not None]
 
     def _entries(self) -> dict[Any, Row]:
-        """Return healmon's newest history entries of tasks that nobody got since, by task."""
+        """Return healmon's newest history entries, and whether somebody got it since, by task."""
         if not {"id", "details", *rules.HISTORY_NEEDS} <= self.history.keys():
             return {}
         table = quoted(self.layout["history"])
@@ -212,14 +215,14 @@ class Base:
             "SELECT MAX(CASE WHEN instr(details, ?) > 0 THEN id END) AS ours,"  # noqa: S608 - a quoted name
             " MAX(CASE WHEN action IN (?, ?) THEN id END) AS anew"
             f" FROM {table} GROUP BY prompt_id HAVING ours IS NOT NULL"
-            " AND (anew IS NULL OR anew < ours)"
         )
+        when = "h.created_at" if "created_at" in self.history else "NULL"
         sql = (
-            "SELECT h.prompt_id, h.session_name, h.details"  # noqa: S608 - a quoted name
+            f"SELECT h.prompt_id, h.session_name, h.details, COALESCE(m.anew, 0) > m.ours, {when}"  # noqa: S608 - a quoted name
             f" FROM ({newest}) m JOIN {table} h ON h.id = m.ours"
         )
         rows = self.database.execute(sql, (ledger.BY, *ledger.ANEW))
-        names = ("session_name", "details")
+        names = ("session_name", "details", "anew", "created_at")
         return {plain(n): dict(zip(names, map(plain, rest), strict=True)) for n, *rest in rows}
 
     def change(self, wanted: Row, decide: Decide) -> list[Any]:

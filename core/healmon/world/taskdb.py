@@ -7,6 +7,7 @@ a statement, and a row is changed only if it still is as it was seen.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -184,10 +185,11 @@ class _RefusedError(Exception):
 def _ask(asked: Mapping[str, Any], deadline: float) -> Any:  # noqa: ANN401 - as the verb answers
     argv = [sys.executable, "-I", "-S", str(PROGRAM)]
     env = {k: v for k, v in os.environ.items() if not k.startswith("PYTHON")}
+    told = json.dumps({**asked, "deadline": math.ceil(deadline) + 1}).encode()
     # it may have ended between its commit and its answer
     unknown = "" if asked["verb"] == "look" else "; whether rows were changed is not known"
     try:
-        done = run(argv, timeout=deadline, stdin=json.dumps(asked).encode(), env=env)
+        done = run(argv, timeout=deadline, stdin=told, env=env)
     except TimeoutError as error:
         raise _RefusedError(f"{error}{unknown}") from None
     except OSError as error:

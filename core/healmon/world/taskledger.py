@@ -26,6 +26,8 @@ ANEW = ("assigned", "started")
 """Actions of the history that say that somebody got a task."""
 NOTE = re.compile(r"\[healmon: (?P<note>[^\[\]]*); token (?P<token>[0-9a-f]{12})\]\Z")
 
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
 
 def token_of(row: Mapping[str, Any], retries: object = None) -> str:
     """Return the fencing token of the attempt that a row tells: another attempt has another one.
@@ -63,18 +65,22 @@ def late(row: Row, entry: Mapping[str, Any] | None) -> Row | None:
 
     Args:
         row: a row that is neither active nor pending, by words.
-        entry: healmon's newest history entry about it, when nobody got it since: `details`,
-            `session_name`.
+        entry: healmon's newest history entry about it: `details`, `session_name`, `created_at`, and
+            `anew`: the history says that somebody got it since.
     """
     found = NOTE.search(str(row.get("error")))
     token, taken = (found["token"] if found else ""), None
     if entry is not None:
+        if entry["anew"]:
+            return None
         token = token or str(_details(entry).get("token") or "")
         taken = str(entry["session_name"])
     if not token or not _by_old(row, token, taken):
         return None
-    words = ("id", "status", "completed_at", "session")
-    return {**{word: row.get(word) for word in words}, "token": token, "taken": taken}
+    words = ("id", "status", "session")
+    told = {**{word: row.get(word) for word in words}, "token": token, "taken": taken}
+    # of its end; where nothing tells it, of its being taken away
+    return told | {"at": row.get("completed_at") or _taken_at(found, entry)}
 
 
 def as_left(row: Row, order: Mapping[str, Any]) -> bool:
@@ -92,6 +98,13 @@ def _by_old(row: Row, token: str, taken: str | None) -> bool:
     if token in {token_of(row, one) for one in counts}:
         return True
     return str(session) == taken and row.get("assigned_at") is None
+
+
+def _taken_at(found: re.Match[str] | None, entry: Mapping[str, Any] | None) -> object:
+    if entry is not None and entry.get("created_at"):
+        return entry["created_at"]
+    time = None if found is None else _TIME.search(found["note"])
+    return None if time is None else time[0]
 
 
 def _details(entry: Mapping[str, Any]) -> Row:

@@ -74,7 +74,7 @@ def late_of(tasks: Tasks, row: Mapping[str, Any], zone: tzinfo | None) -> Late:
     session = clean("" if session is None else str(session), limit=160)
     who = f"session {session} had it" if session else "nobody has it"
     text = f"became {status} after it was taken away ({who}): a result of the attempt before"
-    at = parse_task_time(row["completed_at"], zone)
+    at = parse_task_time(row["at"], zone)
     return Late(tasks.name, id_of(row["id"]), session, status, at, row["token"], text)
 
 

@@ -121,7 +121,7 @@ class Late(msgspec.Struct, frozen=True):
         id: as the table has it.
         session: who had it, for people; empty: the table does not say any more.
         status: as the table has it, for people.
-        at: wall seconds of its end; None when the table does not say.
+        at: wall seconds of its end, or of its being taken away; None when nothing tells either.
         token: of the old attempt.
         text: what happened, for people.
     """

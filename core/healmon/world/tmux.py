@@ -84,6 +84,16 @@ class Tmux(Protocol):
         """
         ...
 
+    def respawn(self, pane: Pane, argv: tuple[str, ...]) -> None:
+        """Start a program in exactly this pane, whose own has ended and left it there.
+
+        Raises:
+            VetoError: the pane is not who it was, or not dead; nothing was started.
+            RemedyError: it is unknown whether it was done.
+            ValueError: a word of the command is more than letters, digits and `./_=:@%+-`.
+        """
+        ...
+
 
 class SystemTmux:
     """The machine's tmux servers.
@@ -136,6 +146,11 @@ class SystemTmux:
         """Leave every mode of exactly this pane."""
         nonce = _nonce()
         self._do(pane, tmux_wire.leave_words(pane, nonce, self._until()), nonce)
+
+    def respawn(self, pane: Pane, argv: tuple[str, ...]) -> None:
+        """Start a program in exactly this pane, whose own has ended and left it there."""
+        nonce = _nonce()
+        self._do(pane, tmux_wire.respawn_words(pane, argv, nonce, self._until()), nonce)
 
     def _until(self) -> int:
         """Return the wall second from which on the server must not do what it is told now."""

@@ -27,6 +27,7 @@ _VERSION: Final = re.compile(r"(?:next-)?([0-9]{1,4})\.([0-9]{1,4})")
 _UNNUMBERED: Final = re.compile(r"master|openbsd-[0-9]")
 """Versions of those who build tmux from its newest source."""
 _KEY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,18}[A-Za-z0-9])?")
+_WORD: Final = re.compile(r"[A-Za-z0-9./_=:@%+-]{1,200}")
 _NUMBERS: Final[tuple[str, ...]] = (
     "pid", "start_time", "session_created", "session_last_attached", "session_activity",
     "window_activity", "window_index", "window_active", "pane_index", "pane_active", "pane_pid",
@@ -247,6 +248,20 @@ def leave_words(pane: Pane, nonce: str, deadline: int) -> list[str]:
     """Return the command line that leaves all modes of a pane if it is who it was."""
     leave = f"copy-mode -q -t '{_target(pane)}'"
     return _guarded(pane, (_IDENTITY, pane.key), leave, nonce, deadline)
+
+
+def respawn_words(pane: Pane, argv: Iterable[str], nonce: str, deadline: int) -> list[str]:
+    """Return the command line that starts a program in a pane that is who it was, and dead.
+
+    Raises:
+        ValueError: there is no command, or a shell or tmux could understand a word otherwise.
+    """
+    words = list(argv)
+    if not words or not all(map(_WORD.fullmatch, words)):
+        raise ValueError(f"no command: {words}")
+    condition = f"{_IDENTITY}.#{{pane_dead}}", f"{pane.key}.1"
+    start = f"respawn-pane -t '{_target(pane)}' '{' '.join(words)}'"
+    return _guarded(pane, condition, start, nonce, deadline)
 
 
 def _guarded(

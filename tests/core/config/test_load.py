@@ -7,6 +7,7 @@ import pytest
 
 from healmon.config.load import load
 from healmon.config.settings import Budget, Disk, Monitor, Ready, Rule, Sessions, Settings, Store
+from healmon.config.show import show
 from healmon.errors import ConfigError
 from tests.helpers.configs import EXAMPLE
 
@@ -234,3 +235,32 @@ def test_a_relative_file_is_as_good(configs):
     settings = load(Path("healmon.toml"), {})
     assert settings.workers[0].script == str(configs.directory / "a.py")
     assert settings.source == str(configs.path)
+
+
+def test_a_source_of_tasks_has_the_limits_of_the_sessions_unless_it_says_otherwise(configs):
+    loaded = configs.settings("""
+        [sessions]
+        requeue_backoff = ["1s"]
+        max_requeues = 7
+        [tasks.a]
+        path = "x.db"
+        layout = "assigner"
+        [tasks.b]
+        path = "x.db"
+        table = "task_queue"
+        requeue_backoff = []
+        max_requeues = 0
+        error = ""
+        [tasks.c]
+        command = ["./queue.py", "list"]
+        settle_command = ["queue", "settle"]
+    """)
+    limits = [(t.name, t.requeue_backoff, t.max_requeues) for t in loaded.tasks]
+    assert limits == [("a", (1.0,), 7), ("b", (), 0), ("c", (1.0,), 7)]
+    assert [t.error for t in loaded.tasks] == [None, "", None]
+    command = loaded.tasks[2]
+    assert command.command == (str(configs.directory / "queue.py"), "list")
+    assert command.settle_command == ("queue", "settle")
+    assert configs.settings(show(loaded)) == loaded
+    (one,) = configs.settings("[tasks.a]\npath = 'x'").tasks
+    assert (one.requeue_backoff, one.max_requeues) == ((60.0, 300.0, 900.0), 3)

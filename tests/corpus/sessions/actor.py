@@ -268,6 +268,8 @@ class OpenCode(Agent):
                     "  ┃"]  # fmt: skip
         if self.play in {"tool", "overdue"}:
             lines += ["     $ make test", ""]
+        if self.play == "gave_up":
+            lines += ["  ┃", "  ┃  Incorrect API key provided", "  ┃", ""]
         typed = TYPED if self.play == "unsent" else ""
         return [*lines, "     ▣  Build · m", "", "  ┃", f"  ┃  {typed}", "  ┃",
                 "  ┃  Build · m fake", f"  ╹{'▀' * 80}", self.foot(t)]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
 import time
 
@@ -218,6 +219,12 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
     task = stage.task("a")
     hands = stage.hands()
     order = hands.order("a")
+    given_at = stage.sql("SELECT assigned_at FROM prompts")[0][0]
+
+    def as_before():
+        stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a',"
+                  " retry_count = 0, error = NULL, assigned_at = ?", given_at)  # fmt: skip
+
     failed(hands, order, "1.1.1")
     assert len(stage.keys("a")) == 2
     # as if it had been killed right after its first key
@@ -225,7 +232,7 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
     kept = json.loads(file.read_text())
     first = next(n for n, t in enumerate(kept["touches"]) if t["work"] == "press")
     kept |= {"verdict": None, "closed": 0.0, "touches": kept["touches"][: first + 1]}
-    stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a'")
+    as_before()
     again = hands.order("a")
 
     for begun, more in ((1, 1), (2, 0)):
@@ -237,7 +244,7 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
         assert len(stage.keys("a")) - before == more
         assert json.loads(file.read_text())["verdict"]["result"] == "unknown"
         assert hands.evidence(f"2.2.{begun}")["pressed_before"] == begun
-        stage.sql("UPDATE prompts SET status = 'in_progress', assigned_session = 'a'")
+        as_before()
         again = hands.order("a")
     assert stage.taken(task)
 
@@ -268,6 +275,78 @@ def test_no_secret_is_kept(stage):
     text = (stage.state / "evidence" / "1.1.1.json").read_text()
     assert "aB3dE6gH9" not in text
     assert "OPENAI_API_KEY=[redacted]" in text
+
+
+# The rungs that a person must allow.
+
+
+def test_no_rung_is_climbed_that_nobody_allowed(stage):
+    pane = stage.agent("a", "claude", "tool", "deaf")
+    stage.task("a")
+    hands = stage.hands()
+    assert verdict(failed(hands, hands.order("a"))).result == "ignored"
+    assert {t["work"] for t in hands.evidence()["touches"]} == {"press", "settle"}
+    assert stage.tmux.ask(pane, "pane_dead") == "0"
+
+
+def test_the_hung_tool_of_a_deaf_agent_is_ended_and_the_task_stays(stage):
+    stage.agent("a", "claude", "tool", "deaf")
+    task = stage.task("a", age=0)
+    hands = stage.hands(escalate=["tool", "group"])
+    order = hands.order("a")
+    until(lambda: hands.seen("a").family.tool == ("sleep",), 10, "the tool seen")
+    proof = hands.carry_out(order)
+    said = verdict(proof)
+    assert said.result == "unblocked"
+    assert said.rung == "tool"
+    assert stage.status(task) == "in_progress"
+    assert not stage.taken(task)
+    signals = [t for t in hands.evidence()["touches"] if t["work"] == "signal"]
+    assert len(signals) == 1
+    assert "sleep" in signals[0]["text"]
+    assert "a tool of claude" in signals[0]["text"]
+
+
+def test_a_deaf_job_is_asked_to_end_by_a_signal_where_that_is_allowed(stage):
+    pane = stage.hung("a", deaf=True)
+    task = stage.task("a")
+    hands = stage.hands(escalate=["tool", "group"])
+    proof = hands.carry_out(hands.order("a"))
+    said = verdict(proof)
+    assert said.result == "cleared"
+    assert said.rung == "group"
+    assert stage.keys("a") == ["C-c", "C-c"]
+    assert stage.taken(task)
+    assert stage.tmux.ask(pane, "pane_current_command") == "bash"
+
+
+def test_a_frozen_agent_gets_no_signal_itself(stage):
+    pane = stage.agent("a", "claude", "frozen")
+    stage.task("a")
+    hands = stage.hands(escalate=["tool", "group", "resume"])
+    said = verdict(failed(hands, hands.order("a")))
+    assert said.result == "frozen"
+    assert "signal" not in {t["work"] for t in hands.evidence()["touches"]}
+    assert stage.tmux.ask(pane, "pane_dead") == "0"
+
+
+def test_an_agent_that_ended_is_started_again_as_it_said(stage, monkeypatch):
+    path = stage.base / "path"
+    path.mkdir()
+    (path / "claude").write_text(f"#!/bin/sh\necho $@ > {stage.base}/again\nexec sleep 1000\n")
+    (path / "claude").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{path}:{os.environ['PATH']}")
+    pane = stage.agent("a", "claude", "hung", "brittle")
+    stage.tmux.run("set-option", "-w", "-t", pane, "remain-on-exit", "on")
+    stage.task("a")
+    hands = stage.hands(escalate=["resume"])
+    said = verdict(hands.carry_out(hands.order("a")))
+    assert said.result == "exited"
+    assert said.rung == "resume"
+    again = stage.base / "again"
+    until(again.exists, 10, "the program started again")
+    assert again.read_text().startswith("--resume 0a1b2c3d")
+    assert stage.tmux.ask(pane, "pane_dead") == "0"
 
 
 # Answers.
@@ -327,6 +406,20 @@ def test_another_question_is_not_answered(stage):
     )
     assert "not among" in refused(hands, replace(order, keys=(("2",),)), action=ANSWER)
     assert stage.keys("a") == []
+
+
+def test_what_stands_in_a_composer_is_sent_on_request(stage):
+    stage.agent("a", "claude", "unsent")
+    stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a", keys=(("Enter",),), answer="press Enter", rows=(), choices=())
+    from msgspec.structs import replace
+
+    order = replace(order, question=hands.seen("a").sign.text)
+    other = replace(order, question="❯ something else")
+    assert "another text" in refused(hands, other, action=ANSWER)
+    assert verdict(hands.carry_out(order, action=ANSWER)).result == "answered"
+    assert stage.keys("a") == ["Enter"]
 
 
 def test_an_answer_that_is_not_taken_is_told(stage):

@@ -65,7 +65,7 @@ def test_01_agents_that_stream_work_however_long_nobody_looked(stage):
     with stage.healmon(**NO_CAPS) as healmon:
         for kind in AGENTS:
             stands(healmon, kind, "working")
-        quiet_for(healmon, 5)
+        quiet_for(healmon, 3)
         states = {(e.component, e.metric_value) for e in healmon.events(ev.Observed)}
         assert {healmon.state(kind) for kind in AGENTS} == {"working"}, states
         assert not healmon.events(ev.PlanMade)
@@ -264,7 +264,7 @@ def test_12_a_job_that_ignores_its_interrupt_gets_one_repeat_and_a_person_is_cal
         said = verdict(healmon.failed()[0])
         assert said.result == "ignored"
         until(lambda: any(a.severity == "CRITICAL" for a in healmon.alerts("stuck")), 10)
-        quiet_for(healmon, 6)
+        quiet_for(healmon, 3)
         presses = [t["at"] for e in stage.evidence() for t in e["touches"] if t["work"] == "press"]
         assert len(presses) == 2
         assert max(presses) - min(presses) >= 5
@@ -498,7 +498,7 @@ def test_21_a_nested_tmux_is_never_keyed_from_outside(stage):
         task = stage.task("out")
         with stage.healmon() as healmon:
             until(lambda: healmon.facts("out").pane, 20)
-            quiet_for(healmon, 6)
+            quiet_for(healmon, 4)
             assert not healmon.failed()
             touched = [s.text for s in healmon.events(ev.StepTaken) if "press" in s.text]
             assert not touched
@@ -574,6 +574,7 @@ def test_24_sleep_steps_resizes_and_restarts_confirm_anew(stage, monkeypatch):
             return Reading(now.wall + ahead, now.steady, now.boot + Jumping.slept)
 
     monkeypatch.setattr("healmon.service.host.SystemClock", Jumping)
+    monkeypatch.setattr("healmon.sessions.progress.SETTLE", 3.0)
     pane = stage.agent("a", "claude", "hung")
     task = stage.task("a")
     small = {"stuck_after": "6s", "warn_after": "2s"}

@@ -23,4 +23,4 @@ DATA = Path(__file__).with_name("data")
 @cache
 def bundled() -> Packs:
     """Return the packs that come with healmon."""
-    return Packs(parse(one.text, f"bundled {one.name}") for one in packfiles.read(DATA).packs)
+    return Packs(parse(one.text, f"bundled {one.path.name}") for one in packfiles.read(DATA).packs)

@@ -203,9 +203,9 @@ class _Base:
         for entry in self.history:
             if entry["prompt_id"] == row["id"]:
                 if ledger.BY in str(entry.get("details")):
-                    ours = entry
-                elif entry["action"] in ledger.ANEW:
-                    ours = None
+                    ours = {**entry, "anew": False}
+                elif ours is not None and entry["action"] in ledger.ANEW:
+                    ours["anew"] = True
         return ours
 
     def change(

@@ -16,7 +16,7 @@ from healmon.world.processes import Ended, Identity
 from healmon.world.simulated.processes import SimulatedProcesses
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import TmuxAbsentError
-from healmon.world.tmux_wire import NAME_LIMIT, press_words
+from healmon.world.tmux_wire import NAME_LIMIT, press_words, respawn_words
 
 Effect = Literal["end", "cancel", "ignore"]
 SHELL = ("-bash",)
@@ -252,6 +252,20 @@ class SimulatedTmux:
         """Leave every mode of exactly this pane."""
         found = self._reach(pane)
         found.facts = replace(found.facts, mode=False)
+
+    def respawn(self, pane: Pane, argv: tuple[str, ...]) -> None:
+        """Start a program in exactly this pane, whose own has ended and left it there."""
+        respawn_words(pane, argv, "", 0)  # the same words are wrong
+        found = self._reach(pane)
+        if not found.facts.dead:
+            raise VetoError(f"pane {pane.id} is not what it was, or takes no keys")
+        found.own = self._processes.add(argv, parent=self._pids[pane.socket][0])
+        found.facts = replace(
+            found.facts, dead=False, status="", pid=found.own.pid,
+            command=argv[0].rpartition("/")[2],
+        )  # fmt: skip
+        found.job = found.who = None
+        found.show("")
 
     def _answer(self, socket: str) -> None:
         if socket in self._stopped:
