@@ -147,6 +147,8 @@ def test_a_password_hides_all_but_its_prompt() -> None:
         sign = bundled().read(agent, "token=abc123\nPassword for joe:", "token=abc123", secret)
         assert sign.question == "Password for joe:"
         assert "abc123" not in repr(sign)
+    screen = "token=abc123\n────────────\n❯ \n────────────\nPassword for joe:"
+    assert "abc123" not in repr(bundled().read("claude", screen, "", secret))
 
 
 EVERYTHING = st.text(
