@@ -50,14 +50,20 @@ class Looker:
             self.taskdb.add("db", status="assigned", assigned_session=session, assigned_at=at)
 
     def look(self, *, fresh: bool = False) -> Seen:
-        async def once() -> Seen:
+        return self.looks(1, fresh=fresh)[0]
+
+    def looks(self, count: int, *, fresh: bool = False) -> list[Seen]:
+        """Look several times at the same time."""
+
+        async def all_of_them() -> list[Seen]:
             try:
-                return await asyncio.wait_for(self._probe.look(fresh=fresh), LIMIT)
+                looks = (self._probe.look(fresh=fresh) for _ in range(count))
+                return await asyncio.wait_for(asyncio.gather(*looks), LIMIT)
             finally:
                 self._probe.close()
 
         self._calls.write_text("")
-        return asyncio.run(once())
+        return asyncio.run(all_of_them())
 
     def one(self, label: str) -> SessionSeen:
         """Look and return one session."""

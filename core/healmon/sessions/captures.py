@@ -1,5 +1,8 @@
 """Which panes must be captured again, and what is kept of those that need not.
 
+Two looks may go on at the same time (a cycle's, and that before a key), so each has what it
+knows for itself; what is kept between looks is only ever replaced by something true.
+
 tmux has a clock for each window that moves with whatever a program writes there. As long as it
 stands still the screen is the one that was captured last, and most screens of most sessions stand
 still. The clock counts whole seconds: a capture from the second in which it moved last may be a
@@ -87,26 +90,28 @@ class Captures:
 
     def take(
         self, socket: str, panes: Sequence[Pane], screens: Mapping[str, str], now: Reading
-    ) -> list[Pane]:
-        """Keep what was captured; return the panes that are known, each with its own clock."""
-        self._kept[socket] = renewed(panes, self._kept.get(socket, {}), screens, now)
-        kept = self._kept[socket]
-        return [own_clock(pane, kept[pane.id]) for pane in panes if pane.id in kept]
-
-    def screen(self, pane: Pane) -> str:
-        """Return what a pane shows."""
-        return self._kept[pane.socket][pane.id].screen
+    ) -> dict[str, Kept]:
+        """Keep what was captured; return what is known of each pane now, by its id."""
+        known = renewed(panes, self._kept.get(socket, {}), screens, now)
+        self._kept[socket] = dict(known)
+        return known
 
     def sign(
-        self, pane: Pane, agent: str, terminal: Terminal | None, read: Callable[[str], Sign]
+        self,
+        pane: Pane,
+        known: Kept,
+        agent: str,
+        terminal: Terminal | None,
+        read: Callable[[str], Sign],
     ) -> Sign:
         """Return what a pane's screen says, read again only when something is new."""
-        kept = self._kept[pane.socket][pane.id]
         how = (agent, pane.title, terminal)
-        if kept.sign is not None and kept.read == how:
-            return kept.sign
-        sign = read(kept.screen)
-        self._kept[pane.socket][pane.id] = replace(kept, sign=sign, read=how)
+        if known.sign is not None and known.read == how:
+            return known.sign
+        sign = read(known.screen)
+        # another look may have seen more meanwhile: that stays
+        if self._kept.get(pane.socket, {}).get(pane.id) is known:
+            self._kept[pane.socket][pane.id] = replace(known, sign=sign, read=how)
         return sign
 
     def forget_all_but(self, sockets: Container[str]) -> None:
@@ -188,3 +193,8 @@ def own_clock(pane: Pane, kept: Kept) -> Pane:
     if pane.panes == 1:
         return pane
     return replace(pane, window_activity=min(pane.window_activity, int(kept.drawn)))
+
+
+def own_clocks(panes: Sequence[Pane], known: Mapping[str, Kept]) -> list[Pane]:
+    """Return the panes that are known, each with the clock of its own screen."""
+    return [own_clock(pane, known[pane.id]) for pane in panes if pane.id in known]

@@ -15,7 +15,7 @@ from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
 from healmon.sessions import places
 from healmon.sessions.backstage import Backstage, Behind
-from healmon.sessions.captures import Captures
+from healmon.sessions.captures import Captures, Kept, own_clocks
 from healmon.sessions.family import Family
 from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.places import Spread
@@ -196,9 +196,9 @@ class Probe:
         captured = _good(shown)
         self._captures.forget_all_but(captured)
         there = {s: self._captures.take(s, found[s], captured[s], now) for s in captured}
-        spread = places.spread(there, known)
+        spread = places.spread({s: own_clocks(found[s], there[s]) for s in there}, known)
         return Seen(
-            sessions=await self._sessions(spread, captured, now),
+            sessions=await self._sessions(spread, there, captured, now),
             missing=spread.missing,
             faults=faults,
             answered=tuple(there),
@@ -226,7 +226,11 @@ class Probe:
             ) from None
 
     async def _sessions(
-        self, spread: Spread, captured: Mapping[str, Container[str]], now: Reading
+        self,
+        spread: Spread,
+        there: Mapping[str, Mapping[str, Kept]],
+        captured: Mapping[str, Container[str]],
+        now: Reading,
     ) -> tuple[SessionSeen, ...]:
         tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
         behind = await self._backstage.behind(tasked, now)
@@ -236,8 +240,11 @@ class Probe:
             twins = names.count(panes[0].name) > 1
             label = places.label_for(panes[0], sessions.keys())
             tasks = tuple(spread.working.get(place, ()))
-            one = self._session(panes, tasks, behind, captured[place[0]])
-            sessions[label] = replace(one, label=label, twins=twins)
+            one = self._session(panes, tasks, behind, there[place[0]])
+            fresh = any(
+                pane.id in captured[place[0]] for pane in ([one.pane] if one.sure else panes)
+            )
+            sessions[label] = replace(one, label=label, twins=twins, fresh=fresh)
         signs = {one.pane.key: one.sign for one in sessions.values()}
         files, received = await asyncio.gather(
             self._backstage.agent_files(behind), self._backstage.received(signs, behind, now)
@@ -256,15 +263,18 @@ class Probe:
         panes: Sequence[Pane],
         tasks: tuple[Task, ...],
         behind: Mapping[str, Behind],
-        captured: Container[str],
+        known: Mapping[str, Kept],
     ) -> SessionSeen:
         looked = [(p, behind.get(p.key, NOTHING)) for p in panes]
         (pane, terminal, kin), sure = places.chosen([(p, b.terminal, b.family) for p, b in looked])
         agent = self.packs.agent_of((pane.command,)) if kin is None else kin.agent
-        shown = [pane] if sure else panes
-        screen = "\n".join(self._captures.screen(one) for one in shown)
+        screen = "\n".join(known[one.id].screen for one in ([pane] if sure else panes))
         read = partial(self.packs.read, agent, title=pane.title, terminal=terminal)
-        sign = self._captures.sign(pane, agent, terminal, read) if sure else read(screen)
+        sign = (
+            self._captures.sign(pane, known[pane.id], agent, terminal, read)
+            if sure
+            else read(screen)
+        )
         return SessionSeen(
             label="",
             pane=pane,
@@ -273,7 +283,6 @@ class Probe:
             tasks=tasks,
             terminal=terminal,
             family=kin,
-            fresh=any(one.id in captured for one in shown),
             sign=sign,
         )
 

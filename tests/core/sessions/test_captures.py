@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from healmon.clock import Reading
-from healmon.sessions.captures import IDLE_EVERY, SETTLED, Captures
+from healmon.sessions.captures import IDLE_EVERY, SETTLED, Captures, own_clocks
 from healmon.sessions.signs import Sign
 from healmon.world.pane import Pane
 
@@ -40,7 +40,14 @@ class Eye:
         self.captures.begin(now)
         due = self.captures.due("s", panes, watched, now)
         self.count += len(due)
-        return self.captures.take("s", panes, {p.id: screens[p.id] for p in due}, now)
+        self.known = self.captures.take("s", panes, {p.id: screens[p.id] for p in due}, now)
+        return own_clocks(panes, self.known)
+
+    def screen(self, pane: Pane) -> str:
+        return self.known[pane.id].screen
+
+    def sign(self, pane: Pane, agent: str, read) -> Sign:
+        return self.captures.sign(pane, self.known[pane.id], agent, None, read)
 
 
 @given(
@@ -56,7 +63,7 @@ def test_a_watched_pane_always_shows_what_it_shows(steps, offset) -> None:
         if looks:
             one = pane(window_activity=int(written))
             eye.look([one], {"%1": screen}, at(now), {"%1"})
-            assert eye.captures.screen(one) == screen
+            assert eye.screen(one) == screen
 
 
 def test_a_still_pane_is_captured_once() -> None:
@@ -79,7 +86,7 @@ def test_a_pane_without_tasks_is_captured_rarely_until_it_asks() -> None:
         one = pane(window_activity=int(START) + second)
         eye.look([one], {"%1": str(second)}, at(float(second)), set())
     assert eye.count == 1 + int(59 // IDLE_EVERY)
-    eye.captures.sign(one, "", None, lambda _: Sign(kind="approval", question="may I?"))
+    eye.sign(one, "", lambda _: Sign(kind="approval", question="may I?"))
     before = eye.count
     for second in range(60, 63):
         one = pane(window_activity=int(START) + second)
@@ -92,14 +99,14 @@ def test_another_pane_with_the_same_id_shows_nothing_of_the_old_one() -> None:
     eye.look([old], {"%1": "old"}, at(0), {"%1"})
     new = replace(old, pid=11)
     eye.look([new], {"%1": "new"}, at(60), {"%1"})
-    assert eye.captures.screen(new) == "new"
+    assert eye.screen(new) == "new"
 
 
 def test_a_resize_is_captured_though_no_clock_moves() -> None:
     eye = Eye()
     eye.look([pane()], {"%1": "wide"}, at(0), {"%1"})
     eye.look([pane(width=40)], {"%1": "nar\nrow"}, at(60), {"%1"})
-    assert eye.captures.screen(pane()) == "nar\nrow"
+    assert eye.screen(pane()) == "nar\nrow"
 
 
 def test_after_sleep_and_clock_steps_nothing_is_believed() -> None:
@@ -117,7 +124,8 @@ def test_after_sleep_and_clock_steps_nothing_is_believed() -> None:
 def test_a_pane_that_was_gone_before_its_capture_is_left_out() -> None:
     eye = Eye()
     eye.captures.begin(at(0))
-    assert eye.captures.take("s", [pane(), pane("%2")], {"%2": "x"}, at(0)) == [pane("%2")]
+    panes = [pane(), pane("%2")]
+    assert own_clocks(panes, eye.captures.take("s", panes, {"%2": "x"}, at(0))) == [pane("%2")]
 
 
 def test_a_socket_that_did_not_answer_is_forgotten() -> None:
@@ -160,7 +168,8 @@ def test_a_screen_is_read_once_until_something_is_new() -> None:
         return Sign(kind="busy", text=screen)
 
     def sign(one: Pane, agent: str = "") -> str:
-        return eye.captures.sign(one, agent, None, read).text
+        eye.known = eye.captures.take("s", [one], {}, at(30))
+        return eye.sign(one, agent, read).text
 
     eye.look([pane()], {"%1": "one"}, at(0), {"%1"})
     assert [sign(pane()), sign(pane()), sign(pane(title="t")), sign(pane(title="t"), "x")] == [
@@ -169,4 +178,26 @@ def test_a_screen_is_read_once_until_something_is_new() -> None:
     assert len(reads) == 3
     moved = pane(window_activity=int(START) + 30)
     eye.look([moved], {"%1": "two"}, at(60), {"%1"})
-    assert sign(moved) == "two"
+    assert eye.sign(moved, "", read).text == "two"
+
+
+def test_a_look_keeps_what_it_knows_while_another_one_goes_on() -> None:
+    captures, one = Captures(), pane()
+    captures.begin(at(0))
+    first = captures.take("s", [one], {"%1": "first"}, at(0))
+    moved = pane(window_activity=int(START) + 5)
+    captures.begin(at(7))
+    second = captures.take("s", [moved], {"%1": "second"}, at(7))
+    captures.forget_all_but({})
+    assert captures.sign(one, first["%1"], "", None, lambda s: Sign(text=s)).text == "first"
+    assert captures.sign(moved, second["%1"], "", None, lambda s: Sign(text=s)).text == "second"
+
+
+def test_what_an_older_look_read_does_not_replace_a_newer_one() -> None:
+    captures, one = Captures(), pane()
+    first = captures.take("s", [one], {"%1": "first"}, at(0))
+    moved = pane(window_activity=int(START) + 5)
+    captures.take("s", [moved], {"%1": "second"}, at(7))
+    captures.sign(one, first["%1"], "", None, lambda s: Sign(text=s))
+    later = captures.take("s", [moved], {}, at(60))
+    assert captures.sign(moved, later["%1"], "", None, lambda s: Sign(text=s)).text == "second"

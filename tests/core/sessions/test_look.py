@@ -104,6 +104,17 @@ def test_a_second_socket_costs_two_more(
     assert all(one.twins for one in seen.sessions)
 
 
+def test_looks_at_the_same_time_see_the_same(server: PrivateTmux, folder: Path) -> None:
+    names = [f"s{number}" for number in range(5)]
+    for name in names:
+        start(server, name, f"echo {name} is up; exec sleep 1000", f"{name} is up")
+    looker = Looker(folder, server.socket)
+    looker.task(*names)
+    for seen in looker.looks(4):
+        assert labels(seen.sessions) == names
+        assert all(f"{s.label} is up" in s.screen for s in seen.sessions)
+
+
 def test_without_tasks_no_process_is_looked_at(server: PrivateTmux, folder: Path) -> None:
     server.new("a")
     looker = Looker(folder, server.socket)
