@@ -145,8 +145,10 @@ def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     for parser in (clear, answer, snooze, never, again):
         parser.add_argument("target", metavar="SESSION")
     answer.add_argument("number", nargs="?", type=int, metavar="N", help="which; none: list them")
-    explain = command("explain", "say why a session is in its state, or how a screen is read")
-    explain.add_argument("target", metavar="SESSION|FILE")
+    explain = command(
+        "explain", "tell why a session, an alert or an act is as it is"
+    )
+    explain.add_argument("target", metavar="SESSION|ID|FILE")
     explain.add_argument("--pack", default="", metavar="NAME", help="whose screen the file holds")
     explain.add_argument(
         "--title", default="", metavar="T", help="the title of the file's terminal"

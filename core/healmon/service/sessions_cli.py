@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 from healmon.config import locate
@@ -12,9 +13,10 @@ from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import DataError, HolderError
 from healmon.plans import Packed, pack, unpack
+from healmon.service.chain import chain, kept_lines, told
 from healmon.service.commandline import override, period, say
 from healmon.service.host import DATABASE
-from healmon.service.peek import Peek, peek
+from healmon.service.peek import Peek, evidence, peek
 from healmon.sessions.facts import HEALER, SessionFacts
 from healmon.sessions.packs import Packs
 from healmon.sessions.packs import explain as lines_of
@@ -96,10 +98,7 @@ def session(state_dir: Path, name: str) -> ComponentView:
         HolderError: there is no store yet.
         DataError: no such session; says which there are.
     """
-    database = state_dir / DATABASE
-    if not database.exists():
-        raise HolderError(f"there is no health store in {state_dir} yet")
-    connection = read.open_reader(database)
+    connection = _reader(state_dir)
     try:
         known = of_healer(stream.read_snapshot(connection), HEALER)
     finally:
@@ -112,15 +111,23 @@ def session(state_dir: Path, name: str) -> ComponentView:
 
 
 def explain(state_dir: Path, args: argparse.Namespace) -> int:
-    """Say why a session is in its state, by a fresh look, or how a saved screen is read; returns 0.
+    """Say why a session is in its state, by a fresh look; or explain something by its id or path.
+
+    Other things than sessions: a saved screen (its path), an alert or event (its number), the
+    evidence of an act (its id). Returns 0.
 
     Raises:
-        DataError: no such session and no such file, or no such pack.
+        DataError: there is nothing of this name, or no such pack.
     """
     wanted = getattr(args, "json", False)
     packs = packs_of(_settings(args).sessions.packs)
     if _is_file(args):
         return _explain_file(packs, args, json_wanted=wanted)
+    if kept := evidence(state_dir, args.target):
+        say(json.dumps(kept) if wanted else "\n".join(kept_lines(kept)))
+        return 0
+    if args.target.isdecimal() and len(args.target) < 19:
+        return _explain_event(state_dir, int(args.target), json_wanted=wanted)
     view = session(state_dir, args.target)
     facts, seen = unpack(view.facts, SessionFacts), peek(view.facts, packs)
     if wanted:
@@ -128,6 +135,25 @@ def explain(state_dir: Path, args: argparse.Namespace) -> int:
     else:
         say("\n".join(_reasons(view, facts, seen)))
     return 0
+
+
+def _explain_event(state_dir: Path, number: int, *, json_wanted: bool) -> int:
+    connection = _reader(state_dir)
+    try:
+        rows = chain(connection, number)
+    finally:
+        connection.close()
+    if not rows:
+        raise DataError(f"there is no alert and no event {number}", remedy="see: healmon alerts")
+    say(json.dumps(rows) if json_wanted else "\n".join(told(rows)))
+    return 0
+
+
+def _reader(state_dir: Path) -> sqlite3.Connection:
+    database = state_dir / DATABASE
+    if not database.exists():
+        raise HolderError(f"there is no health store in {state_dir} yet")
+    return read.open_reader(database)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 
 import pytest
 
@@ -176,6 +177,43 @@ def test_why_a_session_is_in_its_state(stage, healmon):
         code, _, said = healmon("explain", "nobody")
         assert code == 65
         assert "there are: a" in said
+
+
+def test_the_evidence_of_an_act_and_the_chain_behind_an_alert(stage, healmon):
+    stage.hung("a")
+    stage.task("a")
+    with stage.healmon() as healer:
+        (done, *_) = until(healer.done, 40, "the session cleared")
+        kept = done.details["verdict"]["evidence"]
+        code, told, _ = healmon("explain", kept)
+        assert code == 0
+        assert "before:" in told
+        assert "│ " in told
+        assert "Sorting" in told
+        assert "cleared" in told
+        until(lambda: _stored_event(stage, done.plan_id), 30, "the act written down")
+        number = _stored_event(stage, done.plan_id)
+        code, told, _ = healmon("explain", str(number))
+        assert code == 0
+        assert "actionverified session:a" in told
+        assert "planmade session:a" in told, "what led to it"
+        code, told, _ = healmon("explain", str(number), "--json")
+        assert number in [row["id"] for row in json.loads(told)]
+        code, _, said = healmon("explain", "987654321")
+        assert code == 65
+        assert "no alert and no event" in said
+
+
+def _stored_event(stage, plan):
+    connection = sqlite3.connect(f"file:{stage.state / 'healmon.db'}?mode=ro", uri=True, timeout=5)
+    try:
+        rows = connection.execute(
+            "SELECT id FROM events WHERE kind = 'actionverified' AND payload LIKE ?",
+            (f"%{plan}%",),
+        ).fetchall()
+    finally:
+        connection.close()
+    return rows[0][0] if rows else 0
 
 
 def test_how_a_saved_screen_is_read_without_any_healer(stage, healmon):
