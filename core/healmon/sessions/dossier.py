@@ -155,6 +155,10 @@ class Dossier:
             tasks=ev.tasks_of(list(tasks)),
         )
 
+    async def announce(self, text: str) -> None:
+        """Write into the journal what begins now."""
+        await self._hand.about_to(text)
+
     async def about_to(self, work: ev.Work, text: str, step: int = 0) -> None:
         """Write a touch down, in the file and in the journal, before it happens."""
         touch = ev.Touch(work=work, text=text, at=round(self._clock.read().wall, 3), step=step)

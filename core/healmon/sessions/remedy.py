@@ -76,6 +76,10 @@ class Remedy:
         if one is not None:
             self._check(one, order, pressed=False)
             await dossier.saw(one, tasks)
+        words = task_words([task.id for task in tasks])
+        ended = one is None or order.dead
+        doing = "Settling the tasks of" if ended else "Clearing stuck session:"
+        await dossier.announce(f"{doing} {order.session} ({words})")
         verdict = Verdict(result="settled", key=order.key)
         if one is not None:
             dossier.before(await self.see(one.pane, one))

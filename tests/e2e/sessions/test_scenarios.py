@@ -13,6 +13,7 @@ import pytest
 from healmon import events as ev
 from healmon.plans import unpack
 from healmon.sessions.verdict import Verdict
+from tests.helpers.sessionstage import HUNG
 from tests.helpers.tmuxes import HANG, PrivateTmux, python
 from tests.helpers.wait import until
 
@@ -169,6 +170,26 @@ def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
         until(lambda: stage.keys("claude"), 30, "the hung one cleared")
     assert stage.keys("claude") == ["C-c"]
     assert not any(stage.keys(kind) for kind in AGENTS[1:])
+
+
+def test_07_the_answer_that_a_person_chooses_is_given_verbatim_and_once(stage):
+    stage.agent("a", "claude", "approval")
+    stage.task("a")
+    with stage.healmon() as healmon:
+        alerted(healmon, "waiting")
+        choices = [choice.text for choice in healmon.facts("a").choices]
+        assert choices[0] == "1. Yes"
+        wrong = healmon.ask("answer", "session:a", number=1, text="1. No")
+        assert not wrong.ok
+        answer = healmon.ask("answer", "session:a", number=1, text="1. Yes")
+        assert answer.ok, answer.text
+        assert "its question is gone" in answer.text
+        until(lambda: not healmon.alerts("waiting"), 10)
+        assert not healmon.ask("answer", "session:a", number=1, text="1. Yes").ok
+    assert stage.keys("a") == ["1"]
+    kept = stage.evidence()[0]
+    assert kept["origin"] == "tester"
+    assert "Do you want to proceed?" in kept["before"]["screen"]
 
 
 def test_08_a_password_prompt_is_secret_and_nothing_else_of_its_screen_is_kept(stage):
@@ -491,21 +512,31 @@ def test_21_grouped_sessions_are_one_row_synchronised_panes_are_refused(stage):
     assert stage.status(task) == "in_progress"
 
 
-def test_21_a_nested_tmux_is_never_keyed_from_outside(stage):
-    inner = f"{stage.base}/in.sock"
-    stage.tmux.new("out", f"env -u TMUX tmux -f /dev/null -S {inner} new-session -s in")
+@pytest.mark.parametrize("watched", [False, True])
+def test_21_a_nested_tmux_is_judged_inside_and_never_keyed_from_outside(stage, watched):
+    inner = PrivateTmux(stage.base, "in")
     try:
+        job = HUNG.format(log=str(stage.log("in")), then="sys.exit(0)")
+        inner.start(inner.new("in"), job)
+        attach = f"env -u TMUX tmux -f /dev/null -S {inner.socket} attach -t in"
+        outer = stage.tmux.new("out", attach)
         task = stage.task("out")
-        with stage.healmon() as healmon:
-            until(lambda: healmon.facts("out").pane, 20)
-            quiet_for(healmon, 4)
-            assert not healmon.failed()
-            touched = [s.text for s in healmon.events(ev.StepTaken) if "press" in s.text]
-            assert not touched
-            assert stage.tmux.run("has-session", "-t", "=out") == ""
-        assert stage.status(task) == "in_progress"
+        sockets = [stage.tmux.socket, *([inner.socket] if watched else [])]
+        with stage.healmon(sockets=sockets) as healmon:
+            if watched:
+                until(healmon.done, 40, "the inner job cleared")
+                until(lambda: stage.status(task) == "pending", 20, "given back")
+            else:
+                until(lambda: healmon.alerts("stuck"), 30, "an alert")
+                quiet_for(healmon, 2)
+                assert "another tmux" in healmon.facts("out").hands_off
+                assert stage.status(task) == "in_progress"
+            pressed = [e.text for e in healmon.events(ev.StepTaken) if "press" in e.text]
+            assert len(pressed) == watched
+        assert stage.keys("in") == ["C-c"] * watched
+        assert stage.tmux.ask(outer, "pane_current_command") == "tmux"
     finally:
-        os.system(f"tmux -S {inner} kill-server")
+        inner.close()
 
 
 @pytest.mark.parametrize("how", ["status", "signal"])
