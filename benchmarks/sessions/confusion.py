@@ -16,7 +16,7 @@ def main(words: list[str]) -> int:
     judged = list(every())
     found = score(judged)
     lines = [
-        f"{len(judged)} recorded sessions, each of 45 minutes with a look a minute", "",
+        f"{len(judged)} recorded sessions of 25 to 75 minutes, with a look a minute", "",
         *matrix(found.acts, "right act", "act"), "",
         *matrix(found.confusion, "label", "state in the end"), "",
         f"precision of acts {found.precision:.3f} (wanted: 1)",

@@ -68,7 +68,8 @@ def test_what_healmon_makes_of_it(name: str) -> None:
     said = f"{one.states}, told {one.told}, rule {one.rule}"
     assert one.act == label.act, said
     assert {state for t, state in one.states if t >= SETTLED} <= set(label.states), said
-    assert (label.alert in one.told) if label.alert else not one.told, said
+    if label.alert != "any":
+        assert (label.alert in one.told) if label.alert else not one.told, said
 
 
 def test_it_acts_only_where_it_is_right_and_misses_hardly_anything() -> None:
@@ -84,10 +85,9 @@ def test_the_right_key_and_none_too_early(name: str) -> None:
         agent = name.partition("-")[0]
         packs = bundled()
         assert one.keys == (packs.interrupt(agent) or (("C-c",),))
-        least = 180 if one.label == "frozen" else 1800
-        assert one.acted_at >= least
     else:
         assert one.keys == ()
+    assert one.act == "never" or one.acted_at >= labels()[one.label].after
 
 
 def test_a_judge_that_takes_repainting_for_work_would_be_seen() -> None:

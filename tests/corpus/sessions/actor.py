@@ -50,6 +50,15 @@ QUOTES = (
     "Rate limit reached [retrying in 26s attempt #1] is from the tests",
     "Press enter to confirm or esc to cancel, says the manual",
 )
+TURNS = {
+    "recovers": ((0, "hung"), (25, "streaming")),
+    "hangs_later": ((0, "streaming"), (10, "hung")),
+    "asks_then_hangs": ((0, "streaming"), (5, "approval"), (20, "hung")),
+    "retries_and_works": ((0, "streaming"), (8, "retry"), (16, "streaming"), (24, "retry"),
+                          (32, "streaming")),
+    "works_then_gives_up": ((0, "streaming"), (12, "retry"), (20, "gave_up")),
+}  # fmt: skip
+"""Plays that change: from which minute on they are which."""
 BUSY = {
     "streaming", "quoting", "slow", "hung", "burning", "stalled", "retry", "rate_retry", "tool",
     "overdue", "frozen", "starting",
@@ -77,6 +86,14 @@ class Agent:
         self.play = play
         self.tool: subprocess.Popen[bytes] | None = None
         self.told = ""
+        self.turns = TURNS.get(play, ((0, play),))
+        self.heard = 0.0
+
+    def turn(self, t: float) -> None:
+        """Go over to what the play is at `t`; what was said before stays."""
+        self.play = [play for minute, play in self.turns if minute * 60 <= t][-1]
+        if self.play == "streaming":
+            self.heard = t
 
     def said(self, t: float) -> list[str]:
         if self.play == "starting":
@@ -86,7 +103,7 @@ class Agent:
         if self.play == "slow":
             steps = speech(t, 400)
             return [f"{part} {line}" for line in steps for part in ("begin", "make", "look at")]
-        return speech(t if self.play == "streaming" else 90)
+        return speech(self.heard or 90)
 
     def blank(self, t: float) -> bool:
         return self.play == "starting" and t < 60
@@ -105,6 +122,11 @@ class Agent:
 class Claude(Agent):
     def title(self, t: float) -> str:
         return f"{'⠂⠐'[int(t / 60) % 2]} {ASK}" if self.busy else f"✳ {ASK}"
+
+    def foot(self) -> str:
+        if self.play == "background":
+            return "1 shell · ← for agents · ↓ to manage"
+        return f"{'esc to interrupt' if self.busy else '? for shortcuts'} · ← for agents"
 
     def status(self, t: float) -> list[str]:
         n, verb = self.attempt(t), f"{GLYPHS[int(t / 60) % 6]} Galloping…"
@@ -146,7 +168,6 @@ class Claude(Agent):
                 " Enter to select · ↑/↓ to navigate · Esc to cancel",
             ]
         typed = TYPED if self.play == "unsent" else ""
-        hint = "esc to interrupt" if self.busy else "? for shortcuts"
         return [
             *lines,
             "",
@@ -155,7 +176,7 @@ class Claude(Agent):
             RULE,
             f"❯ {typed}",
             RULE,
-            f"  {hint} · ← for agents",
+            f"  {self.foot()}",
         ]
 
 
@@ -352,6 +373,7 @@ def act(kind: str, play: str, t: float, agent: Agent | Job, still: list[str]) ->
             zero.read(1_000_000)
     if isinstance(agent, Job):
         return agent.text(t)
+    agent.turn(t)
     if play == "frozen" and t >= 120:
         return ""
     return draw(agent, t, still)

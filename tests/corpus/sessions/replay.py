@@ -39,6 +39,7 @@ class Label:
     states: tuple[str, ...]
     alert: str
     stuck: bool = False
+    after: float = 0.0
 
 
 @dataclass
