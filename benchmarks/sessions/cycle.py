@@ -25,6 +25,7 @@ MOVES: Final = (1.0, 0.25, 0.0)
 PEERS: Final = ("subprocess", "libtmux-walk", "libtmux-panes", "control-mode")
 TYPICAL: Final = "healmon {}, 25% moved"
 """The line that goals and ratios are about: what healmon meets when a quarter of all works."""
+WORST: Final = "healmon {}, 100% moved"
 PATIENCE: Final = 900
 
 Told = dict[str, Any]
@@ -127,13 +128,13 @@ class Goal(NamedTuple):
 
 def goals(results: dict[str, Told], calls: dict[float, int]) -> list[Goal]:
     """Return what is to be reached, and what was."""
-    ours, cycle = results[TYPICAL.format("tmux")], results[TYPICAL.format("cycle")]
+    ours, cycle = results[TYPICAL.format("tmux")], results[WORST.format("cycle")]
     times = results["subprocess"]["cpu"] / ours["cpu"]
     share = cycle["cpu"] / PERIOD
     rss = max(one["rss"] for name, one in results.items() if name.startswith("healmon"))
     return [
         Goal("40 times cheaper than subprocesses", f"{times:.0f} times", times >= 40),
-        Goal("less than 1 % of a core", f"{share:.2%}", share < 0.01),
+        Goal("less than 1 % of a core, all moved", f"{share:.2%}", share < 0.01),
         Goal("2 tmux processes a look", f"{max(calls.values())}", max(calls.values()) == 2),
         Goal("less than 100 MB", f"{rss / 1e6:.0f} MB", rss < 100e6),
     ]

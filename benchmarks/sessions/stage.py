@@ -38,7 +38,7 @@ class Stage:
     """
 
     def __init__(self, count: int) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="hm-", dir="/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="hm-"))
         self.socket = str(self.folder / "s")
         self.database = str(self.folder / "tasks.db")
         self.count = count

@@ -75,6 +75,12 @@ class RealWorld:
     def detach(self) -> None:
         self.servers["one"].detach()
 
+    def hold(self, pane: Pane) -> None:
+        self.servers["one"].run("send-keys", "-t", pane.id, "C-s")
+
+    def release(self, pane: Pane) -> None:
+        self.servers["one"].run("send-keys", "-t", pane.id, "C-q")
+
     def stop(self) -> None:
         self.servers["one"].stop()
 
@@ -130,6 +136,12 @@ class MadeUpWorld:
     def detach(self) -> None:
         for pane in self.sim._servers["one"]:
             self.sim.detach(pane)
+
+    def hold(self, pane: Pane) -> None:
+        self._find(pane).held = True
+
+    def release(self, pane: Pane) -> None:
+        self._find(pane).held = False
 
     def stop(self) -> None:
         self.sim.stop("one")
@@ -337,10 +349,30 @@ def test_who_is_attached_is_counted(world: World) -> None:
     world.attach(named(world, "a"))
     until(lambda: named(world, "a").attached == 1, 10, "the client counted")
     assert named(world, "a").client_activity > 0
+    assert len(named(world, "a").viewers) == 1
     assert named(world, "b").attached == 0
+    assert named(world, "b").viewers == ()
     world.detach()
     until(lambda: named(world, "a").attached == 0, 10, "the client gone")
+    assert named(world, "a").viewers == ()
     assert named(world, "a").last_attached > 0
+
+
+def test_a_terminal_whose_output_is_stopped_takes_none(world: World) -> None:
+    world.new("a")
+    pane = named(world, "a")
+    world.hang(pane)
+
+    def takes() -> bool:
+        terminal = world.tmux.terminal(pane)
+        assert terminal is not None
+        return terminal.writable
+
+    assert takes()
+    world.hold(pane)
+    until(lambda: not takes(), 10, "the output stopped")
+    world.release(pane)
+    until(takes, 10, "the output going on")
 
 
 def test_a_stopped_server_is_unknown_and_others_are_not_concerned(world: World) -> None:
@@ -547,21 +579,6 @@ def test_a_server_too_old_to_be_relied_on_is_not_watched(
     assert "newer tmux" in found.value.remedy
 
 
-def test_a_terminal_whose_output_is_stopped_takes_none(server: PrivateTmux) -> None:
-    pane = server.new("a")
-    server.start(pane, HANG)
-    tmux = SystemTmux()
-
-    def takes() -> bool:
-        return tmux.terminal(tmux.panes(server.socket)[0]).writable
-
-    assert takes()
-    server.run("send-keys", "-t", pane, "C-s")
-    until(lambda: not takes(), 10, "the output stopped")
-    server.run("send-keys", "-t", pane, "C-q")
-    until(takes, 10, "the output going on")
-
-
 def test_split_windows_and_viewers_are_told(server: PrivateTmux) -> None:
     server.new("a")
     server.run("split-window", "-d", "-t", "=a:", "sleep 1000")
@@ -655,6 +672,16 @@ def test_anothers_server_says_whose_it_is(theirs: PrivateTmux) -> None:
         said = answer.read()
     assert "it belongs to user nobody" in said
     assert "run healmon as the user that the tmux server belongs to" in said
+
+
+def test_a_server_that_ends_as_the_next_one_begins_is_asked_once_more(
+    server: PrivateTmux, tmp_path: Path
+) -> None:
+    server.new("a")
+    first = tmp_path / "asked"
+    script = f"[ -e {first} ] || {{ touch {first}; echo 'server exited' >&2; exit 1; }}"
+    other = fake(tmp_path, f'{script}\nexec {shutil.which("tmux")} "$@"')
+    assert [p.name for p in other.panes(server.socket)] == ["a"]
 
 
 def test_a_cut_off_answer_is_unknown(server: PrivateTmux, tmp_path: Path) -> None:

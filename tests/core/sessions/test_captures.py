@@ -102,6 +102,12 @@ def test_another_pane_with_the_same_id_shows_nothing_of_the_old_one() -> None:
     assert eye.screen(new) == "new"
 
 
+def test_a_pane_that_took_the_id_and_went_shows_nothing_at_all() -> None:
+    eye = Eye()
+    eye.look([pane()], {"%1": "old"}, at(0), {"%1"})
+    assert eye.captures.take("s", [pane(pid=11)], {}, at(60)) == {}
+
+
 def test_a_resize_is_captured_though_no_clock_moves() -> None:
     eye = Eye()
     eye.look([pane()], {"%1": "wide"}, at(0), {"%1"})
