@@ -145,9 +145,7 @@ def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     for parser in (clear, answer, snooze, never, again):
         parser.add_argument("target", metavar="SESSION")
     answer.add_argument("number", nargs="?", type=int, metavar="N", help="which; none: list them")
-    explain = command(
-        "explain", "tell why a session, an alert or an act is as it is"
-    )
+    explain = command("explain", "tell why a session, an alert or an act is as it is")
     explain.add_argument("target", metavar="SESSION|ID|FILE")
     explain.add_argument("--pack", default="", metavar="NAME", help="whose screen the file holds")
     explain.add_argument(

@@ -272,6 +272,15 @@ def status_tally(story):
     return sessions.tally(Scene.of(replay(story.done()), NOW))
 
 
+def test_a_task_database_that_owes_is_a_row_and_no_session():
+    facts = {"state": "idle", "tasks": [7, 8], "quiet": 0, "rule": "2 tasks owed in 3m"}
+    this = scene(observed(healer="sessions", name="tasks:assigner", **facts))
+    row = one(this, "sessions")
+    told = [text(row, column) for column in ("state", "quiet", "task", "line")]
+    assert told == ["owes", "-", "7+1", "2 tasks owed in 3m"]
+    assert sessions.tally(this) == (0, 0, 0)
+
+
 def test_a_session_that_ended_without_tasks_needs_nobody():
     row = one(scene(session(state="gone", tasks=[])), "sessions")
     assert row.order[0] == sessions.IDLE

@@ -102,6 +102,26 @@ def test_a_session_that_asks_nothing_gets_no_answer():
     assert run(scenario).asked == []
 
 
+def test_text_that_was_never_sent_can_be_sent_by_hand():
+    facts = {
+        "state": "unsent", "text": "mend the roof", "matched": "claude/unsent", "tasks": [79],
+        "pane": "%12", "choices": [{"text": "press Enter: send it", "keys": ["Enter"]}],
+    }  # fmt: skip
+
+    async def scenario(screen):
+        screen.link.emit(ev.Observed("sessions", ASKING, "warning", "unsent", "t", "v", facts))
+        await screen.settle()
+        assert "mend the roof" in screen.line_of("claude_tests")
+        screen.link.answers["offer"] = Answer(ok=True, text="", plan=answer_plan())
+        await screen.press("i")
+        assert "mend the roof" in screen.app.screen.box.text()
+        await screen.press("1")
+
+    (asked,) = run(scenario).asked
+    assert asked[2]["text"] == "press Enter: send it"
+    assert asked[2]["question"] == ""
+
+
 @pytest.mark.parametrize("key", ["i", "o", "s", "N", "e", "b"])
 def test_keys_of_sessions_want_a_session(key):
     async def scenario(screen):

@@ -26,11 +26,7 @@ def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, 
     return [
         ("task", ", ".join(facts.texts("tasks"))),
         ("asks", facts.text("question")),
-        *(
-            (f"answer {number}", text)
-            for number, text in enumerate(choices(facts), 1)
-            if facts.text("question")
-        ),
+        *((f"answer {number}", text) for number, text in enumerate(choices(facts), 1)),
         ("progress", _progress(scene, view, facts)),
         ("painted", _ago(painted_for(facts, view, scene.now))),
         ("will", will(scene, view, facts)),
@@ -56,6 +52,11 @@ def more(view: ComponentView) -> list[tuple[str, str]]:
 def choices(facts: Facts) -> tuple[str, ...]:
     """Return the answers that its question offers, verbatim."""
     return tuple(choice.text("text") for choice in facts.inners("choices"))
+
+
+def asks(facts: Facts) -> bool:
+    """Return whether it asks something, or offers something to be pressed."""
+    return bool(facts.text("question") or choices(facts))
 
 
 def will(scene: Scene, view: ComponentView, facts: Facts) -> str:

@@ -66,7 +66,7 @@ class SessionRequests:
             if place is not None:
                 self._requests.offer("answer", view.name, answer_of(facts, place))
 
-        self._app.open_sheet(AnswerSheet(name, facts.text("question"), offered), picked)
+        self._app.open_sheet(AnswerSheet(name, facts.text("question", "text"), offered), picked)
 
     def snooze(self, view: ComponentView) -> None:
         """Let the person say for how long healmon leaves it alone."""

@@ -67,7 +67,7 @@ def _list(facts: SessionFacts, *, json_wanted: bool) -> int:
         told = {"session": facts.session, "question": facts.question, "rule": facts.matched}
         say(json.dumps({**told, "choices": choices}))
         return 0
-    say(facts.question)
+    say(facts.question or facts.text)
     for number, choice in enumerate(facts.choices, 1):
         say(f"{number:>3}  {choice.text}")
     if not facts.choices:

@@ -62,7 +62,8 @@ def rows(scene: Scene) -> list[Row]:
 
 def tally(scene: Scene) -> tuple[int, int, int]:
     """Return how many sessions are stuck, how many wait for a person, how many there are."""
-    needs = [need(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
+    views = [view for view in of_healer(scene.snapshot, HEALER).values() if is_session(view)]
+    needs = [need(scene, view) for view in views]
     return needs.count(STUCK), needs.count(PERSON), len(needs)
 
 
@@ -88,15 +89,22 @@ def need_of(state: str) -> int:
     return _NEEDS.get(state, WORKING)
 
 
-def word_of(facts: Facts) -> str:
-    """Return a session's state as people read it: `idle with task`."""
+def is_session(view: ComponentView) -> bool:
+    """Return whether a component is a session, and not a task database or a tmux socket."""
+    return view.name.startswith("session:")
+
+
+def word_of(view: ComponentView, facts: Facts) -> str:
+    """Return a state as people read it: `idle with task`; of a task database, `owes` or its own."""
+    if not is_session(view) and facts.texts("tasks"):
+        return "owes"
     return facts.text("state").replace("_", " ")
 
 
 def quiet_for(facts: Facts, view: ComponentView, now: float) -> float | None:
     """Return for how many seconds there was no progress; None: nothing is expected of it."""
     quiet = facts.number("quiet")
-    if quiet is None or (not quiet and not facts.texts("tasks")):
+    if quiet is None or not (quiet or (facts.texts("tasks") and facts.text("pane"))):
         return None
     grown = 0.0 if facts.text("state") in _BUSY else now - view.seen_at
     return max(quiet + grown, 0.0)
@@ -122,7 +130,7 @@ def spark(counts: Sequence[float], cells: int) -> str:
 
 def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
-    word, needs = word_of(facts) or view.status, need(scene, view)
+    word, needs = word_of(view, facts) or view.status, need(scene, view)
     mark = scene.mark(view)
     tone = _TONES.get(needs, "text")
     if mark.rank == WELL.rank and needs >= IDLE:
@@ -152,7 +160,9 @@ def _says(facts: Facts) -> Spans:
     question = facts.text("question")
     if question:
         return (Span(question, "text"),)
-    told = facts.text("state") in ("retrying", "rate_limited", "gave_up")
+    if not facts.text("pane"):
+        return (Span(facts.text("rule"), "dim"),)
+    told = facts.text("state") in ("retrying", "rate_limited", "gave_up", "unsent")
     return (Span(facts.text("text", "last_line") if told else facts.text("last_line"), "dim"),)
 
 

@@ -10,8 +10,9 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap
+from healmon_tui import context, keymap, session
 from healmon_tui.context import Subject
+from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
@@ -75,7 +76,7 @@ class Detail(Screen[None]):
         """Return the keys that do something here, those of a session where it is one."""
         if self._view is None or self._view.healer != "sessions":
             return [("j k", "scroll")]
-        asks = bool(self._view.facts.get("question"))
+        asks = session.asks(Facts(self._view.facts))
         usable = {a.id: a for a in keymap.actions(read_only=host(self).read_only)}
         wanted = ("session.answer",) if asks else ("session.clear",)
         mine = [usable[name] for name in (*wanted, *_KEYS) if name in usable]

@@ -11,7 +11,8 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, layout
+from healmon_tui import context, keymap, layout, session
+from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.layout import Mode, Want
 from healmon_tui.paint import Tone
@@ -129,7 +130,7 @@ class Overview(Screen[None]):
         usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
         view = self._view()
         kind = cast("PanelId", view.healer) if view is not None else self.panel
-        asks = kind == "sessions" and view is not None and bool(view.facts.get("question"))
+        asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
         self._keys.show(keymap.footer(self.panel, kind, usable, asks=asks))
 
     def _view(self) -> ComponentView | None:
