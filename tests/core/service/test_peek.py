@@ -100,6 +100,16 @@ def test_a_newcomer_of_the_same_name_is_not_shown(tmux):
     assert "not there any more" in seen.reason
 
 
+def test_a_restarted_server_that_counts_its_panes_anew_is_another_one(tmux):
+    first = tmux.new("a", "sleep 600")
+    before = facts(tmux, "a")
+    tmux.run("kill-server")
+    until(lambda: "no tmux server" in peek.peek(before).reason, 10, "the server gone")
+    assert tmux.new("a", "sleep 600") == first
+    assert peek.peek(before).lines == ()
+    assert "not there any more" in peek.peek(before).reason
+
+
 def test_without_a_server_there_is_a_reason(tmux):
     tmux.new("a", "sleep 600")
     before = facts(tmux, "a")
