@@ -213,6 +213,26 @@ def test_the_column_beside_the_panels_shows_the_screen_of_the_row_under_the_curs
     run(scenario, size=(200, 50))
 
 
+def test_a_frozen_view_shows_no_screen_of_now():
+    looks = []
+
+    async def scenario(screen):
+        async def peek(facts):
+            looks.append(facts["pane"])
+            return Peek(at=NOW, lines=MENU)
+
+        screen.link.peek = peek
+        await screen.press("p", "enter")
+        screen.app.watching.look()
+        await screen.settle()
+        assert isinstance(screen.app.screen, Detail)
+        assert "make clean)" in screen.text()
+        assert "│  make clean" not in screen.text()
+
+    run(scenario, size=(100, 40))
+    assert looks == []
+
+
 def test_a_secret_is_no_more_shown_than_told():
     async def scenario(screen):
         reason = "it asks for a secret: only its prompt is shown"

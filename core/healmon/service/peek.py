@@ -28,7 +28,8 @@ from healmon.world.tmux import SystemTmux, Tmux
 
 EVIDENCE: Final = "evidence"
 """The folder of the state directory with what was kept of each act."""
-_PROMPT: Final = re.compile(r"^.{0,60}?[$#%>❯›]\s")
+_PROMPT: Final = re.compile(r"^(?:\[[^\]]{1,60}\]|\S{0,60}?)[$#%>❯›](?=\s)")
+"""The prompt at the beginning of a line: one word, or one in brackets; what follows was typed."""
 PRIVATE: Final = frozenset({"human", "secret"})
 
 

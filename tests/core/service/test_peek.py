@@ -55,7 +55,10 @@ def test_a_screen_is_shown_without_what_acts_on_a_terminal():
         ("secret", "$ login\nPassword: ", ("Password:",)),
         ("human", "old\n$ export TOKEN=abc", ("$",)),
         ("human", "old\nuser@box:~/x$ rm -rf", ("user@box:~/x$",)),
+        ("human", "old\n[root@box ~]# rm -rf", ("[root@box ~]#",)),
+        ("human", "old\n❯ my secret plan", ("❯",)),
         ("human", "old\nTOKEN abc", ()),
+        ("human", "old\nmy secret is abc > file", ()),
         ("human", "", ()),
     ],
 )

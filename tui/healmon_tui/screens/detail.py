@@ -62,7 +62,8 @@ class Detail(Screen[None]):
         """Show another moment."""
         cells = self._side.cells
         self._view = picture.scene.snapshot.components.get(self._about.component)
-        seen = host(self).watching.want(self._view)
+        # a frozen view shows no screen: that one would be of now
+        seen = host(self).watching.want(self._view if picture.upto is None else None)
         self._status.show(picture.status(self.size.width))
         self._banner.show(picture.banner)
         self._side.show(

@@ -119,7 +119,8 @@ class Overview(Screen[None]):
             return
         about, cells = context.subject(self.row()), self._side.cells
         view = self._view()
-        seen = self.host.watching.want(view if self.mode is Mode.COLUMN else None)
+        live = self.mode is Mode.COLUMN and picture.upto is None
+        seen = self.host.watching.want(view if live else None)
         self._side.show(
             about.component or TITLE[self.panel],
             context.now(picture.scene, about, cells, seen),
