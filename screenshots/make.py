@@ -33,6 +33,7 @@ from tests.helpers.scripted import (  # noqa: E402
     clean_plan,
     locked,
     restart_plan,
+    showing,
     world,
 )
 
@@ -80,6 +81,13 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "help-80x36": ((80, 36), pressing("question_mark"), {}),
     "detail-80x24": ((80, 24), pressing("j", "enter"), {}),
     "sessions-100x30": ((100, 30), pressing("2", "2"), {}),
+    "sessions-80x24": ((80, 24), pressing("2", "2"), {}),
+    "sessions-200x50": ((200, 50), pressing("2", "j"), {}),
+    "session-80x24": ((80, 24), pressing("2", "j", "enter"), {}),
+    "session-120x36": ((120, 36), pressing("2", "j", "enter"), {}),
+    "answer-100x30": ((100, 30), pressing("2", "j", "i"), {}),
+    "explain-100x30": ((100, 30), pressing("2", "j", "e"), {}),
+    "replay-120x36": ((120, 36), pressing("2", "b"), {}),
     "light-120x36": ((120, 36), pressing("t"), {}),
     "tiny-39x9": ((39, 9), nothing, {}),
     "no-colour-80x24": ((80, 24), nothing, {"plain": True}),
@@ -97,6 +105,7 @@ async def picture(name: str) -> str:
         text="",
         plan=clean_plan() if target == "disk:/" else restart_plan(target, delay=0.0),
     )
+    showing(link)
     app = HealmonApp(link, clock=link.clock, **options)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()

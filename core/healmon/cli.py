@@ -20,11 +20,15 @@ OVERRIDES: dict[str, tuple[str, str]] = {
     "stop-worker": ("WORKER", "stop a worker and keep it down"),
     "start-worker": ("WORKER", "start a worker that was stopped"),
     "release": ("WORKER", "end a quarantine"),
-    "clear": ("SESSION", "interrupt a session and hand its tasks back"),
     "unlock": ("DATABASE", "free a database from a stopped holder"),
     "clean": ("MOUNT", "clean a file system or budget by its rules"),
 }
-PREFIX = {"clear": "session:", "unlock": "database:", "clean": "disk:"}
+PREFIX = {"unlock": "database:", "clean": "disk:"}
+SESSIONS = {
+    "clear": "clear", "answer": "answer", "snooze": "snooze", "never-touch": "touch",
+    "touch": "touch", "explain": "explain",
+}  # fmt: skip
+"""Commands about one session, and the function in `service.sessions_cli` that does each."""
 VERB = {"stop-worker": "stop", "start-worker": "start"}
 
 
@@ -116,6 +120,7 @@ def healmon_parser() -> argparse.ArgumentParser:
     beat.add_argument("--note", metavar="TEXT", default="", help="how far it is")
     for name, (what, text) in OVERRIDES.items():
         command(name, text).add_argument("target", metavar=what)
+    _sessions(command)
     pause = command("pause", "maintenance: look on, do not act")
     pause.add_argument("target", nargs="?", default="", metavar="COMPONENT")
     pause.add_argument("--for", dest="period", metavar="1h", required=True, help="how long")
@@ -125,6 +130,27 @@ def healmon_parser() -> argparse.ArgumentParser:
     events.add_argument("--since", metavar="8h", default="1h", help="how far back (default: 1h)")
     events.add_argument("--component", metavar="C", help="only this component's")
     return parser
+
+
+def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    clear = command("clear", "interrupt a session and hand its tasks back")
+    ways = clear.add_mutually_exclusive_group()
+    for then, text in (("requeue", "queue its tasks again"), ("fail", "let its tasks fail")):
+        ways.add_argument(f"--{then}", dest="then", action="store_const", const=then, help=text)
+    answer = command("answer", "give a session one of the answers that its question offers")
+    snooze = command("snooze", "leave a session alone for a while")
+    snooze.add_argument("--for", dest="period", metavar="2h", required=True, help="how long")
+    never = command("never-touch", "never press a key in a session nor settle its tasks")
+    again = command("touch", "take never-touch back")
+    for parser in (clear, answer, snooze, never, again):
+        parser.add_argument("target", metavar="SESSION")
+    answer.add_argument("number", nargs="?", type=int, metavar="N", help="which; none: list them")
+    explain = command("explain", "tell why a session, an alert or an act is as it is")
+    explain.add_argument("target", metavar="SESSION|ID|FILE")
+    explain.add_argument("--pack", default="", metavar="NAME", help="whose screen the file holds")
+    explain.add_argument(
+        "--title", default="", metavar="T", help="the title of the file's terminal"
+    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -159,10 +185,14 @@ def state_dir_of(args: argparse.Namespace) -> Path:
     return locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
 
 
+def _json(args: argparse.Namespace) -> bool:
+    return bool(getattr(args, "json", False))
+
+
 def _status(args: argparse.Namespace) -> int:
     from healmon.service.status import status  # noqa: PLC0415
 
-    return status(state_dir_of(args), json_wanted=getattr(args, "json", False))
+    return status(state_dir_of(args), json_wanted=_json(args))
 
 
 def _healmon(args: argparse.Namespace) -> int:
@@ -180,7 +210,14 @@ def _healmon(args: argparse.Namespace) -> int:
 
     if way in OVERRIDES:
         target = PREFIX.get(way, "") + args.target.removeprefix(PREFIX.get(way, ""))
-        return commandline.override(state_dir_of(args), VERB.get(way, way), target, {})
+        return commandline.override(
+            state_dir_of(args), VERB.get(way, way), target, {}, json_wanted=_json(args)
+        )
+    if way in SESSIONS:
+        from healmon.service import sessions_cli  # noqa: PLC0415
+
+        does: Callable[[Path, argparse.Namespace], int] = getattr(sessions_cli, SESSIONS[way])
+        return does(state_dir_of(args), args)
     simple: dict[str, Callable[[], int]] = {
         "stop": lambda: commandline.stop(state_dir_of(args)),
         "check": lambda: commandline.check(args),
@@ -188,7 +225,9 @@ def _healmon(args: argparse.Namespace) -> int:
         "ack": lambda: commandline.acknowledge(state_dir_of(args), args),
         "unack": lambda: commandline.unacknowledge(state_dir_of(args), args),
         "pause": lambda: commandline.pause(state_dir_of(args), args),
-        "resume": lambda: commandline.override(state_dir_of(args), "resume", args.target, {}),
+        "resume": lambda: commandline.override(
+            state_dir_of(args), "resume", args.target, {}, json_wanted=_json(args)
+        ),
         "events": lambda: commandline.events(state_dir_of(args), args),
     }
     if way in simple:

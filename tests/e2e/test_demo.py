@@ -41,6 +41,7 @@ def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     done: set[str] = set()
+    states: dict[str, set[str]] = {}
     cycles = 0
     try:
         for line in demo.stdout:
@@ -49,9 +50,17 @@ def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
             done |= {
                 e["action"] for e in report["happened"] if e["kind"] == "actionverified"
             } & WANTED
-            if done == WANTED or cycles > 40:
+            for one in report["components"]:
+                states.setdefault(one["name"], set()).add(str(one["facts"].get("state")))
+            if (done == WANTED and cycles > 3) or cycles > 40:
                 break
         assert done == WANTED
+        assert states["session:architect"] == {"protected"}
+        assert "approval" in states["session:architect2"]
+        assert "retrying" in states["session:docs_writer"]
+        assert states["session:nightly_build"] <= {"working", "quiet"}, "silent, and at work"
+        assert "stalled" in states["session:claude_architect"]
+        assert "working" in states["session:codex_worker"]
         state = next(temp.glob("healmon-demo-*/state/healmon.db"))
         script = "import sqlite3,sys; c=sqlite3.connect(f'file:{sys.argv[1]}?mode=ro',uri=True)"
         query = (

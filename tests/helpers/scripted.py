@@ -13,6 +13,7 @@ from typing import Any
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
+from healmon.service.link import Leave, Peek
 from healmon.state import Snapshot, replay
 
 NOW = parse_utc("2026-11-23 20:47:01.000")
@@ -30,6 +31,10 @@ class ScriptedLink:
         self.answers: dict[str, Answer | Callable[[str, Packed], Answer]] = {}
         self.closed = 0
         self.sick = ""
+        self.screens: dict[str, Peek] = {}
+        """What sessions show, by pane."""
+        self.kept: dict[str, Packed] = {}
+        self.visited: list[Packed] = []
         self.sink: Callable[[ev.Recorded], None] | None = None
         self.past = past or []
         self.ids = itertools.count(self.past[-1].id + 1 if self.past else 1)
@@ -59,6 +64,19 @@ class ScriptedLink:
         self.asked.append((verb, target, arguments))
         answer = self.answers.get(verb, Answer(ok=True, text=""))
         return answer if isinstance(answer, Answer) else answer(target, arguments)
+
+    async def peek(self, facts: Packed) -> Peek:
+        """Show what a test says."""
+        return self.screens.get(str(facts.get("pane")), Peek())
+
+    async def evidence(self, name: str) -> Packed:
+        """Return what a test says was kept."""
+        return self.kept.get(name, {})
+
+    async def visit(self, facts: Packed, leave: Leave) -> str:
+        """Remember where the person wanted to go."""
+        self.visited.append(facts)
+        return "back"
 
     async def close(self) -> None:
         """Let go."""
@@ -194,6 +212,49 @@ def world() -> list[ev.Recorded]:
     return story.done()
 
 
+def showing(link: ScriptedLink) -> None:
+    """Let the sessions of the busy evening show something, and evidence be there."""
+    rule = "─" * 100
+    stuck = (
+        "❯ mend the roof of the test suite", "",
+        "● I will look at the failing tests first.",
+        "  └  Read tests/core/test_units.py (183 lines)",
+        "● Now the parser: three of its branches are never taken.", "",
+        "✻ Sorting… (45m 12s · ↓ 10 tokens)", "", rule, "❯", rule, "  esc to interrupt",
+    )  # fmt: skip
+    asks = (
+        "● The build directory is stale.", "", rule, " Bash command", "", "   make clean",
+        "   remove what was built", "", " Do you want to proceed?", " ❯ 1. Yes",
+        "   2. Yes, and always allow access to proj/", "   3. No", "",
+        " Esc to cancel · Tab to amend",
+    )  # fmt: skip
+    why = (
+        "pack      claude 3 (Claude Code), bundled", "terminal  signals",
+        "footer    -", "tail      Do you want to proceed?", "tail      ❯ 1. Yes",
+        "  ✓ claude/approval-proceed (approval, 90): tail: Do you want to proceed?",
+        "  ✗ claude/busy-title (busy): title has no line like ^[*]",
+        "  ✗ claude/idle-footer (idle): footer has no line like \\? for shortcuts",
+        "says      approval by claude/approval-proceed",
+    )  # fmt: skip
+    title = "✳ mend the roof"
+    link.screens["%14"] = Peek(lines=stuck, at=NOW, painted=0.4, title="⠐ mend the roof")
+    link.screens["%12"] = Peek(lines=asks, at=NOW, painted=957, title=title, why=why)
+    link.kept["4711.40.1"] = {
+        "action": "clear_stuck_session", "opened": NOW - 2_780, "closed": NOW - 2_777,
+        "why": "nothing new for 31 min with task 77", "state": "stalled", "origin": "healmon",
+        "rule": "claude/busy-footer",
+        "before": {"at": NOW - 2_780, "screen": "\n".join(stuck)},
+        "after": {"at": NOW - 2_777, "screen": "\n".join((
+            *stuck[:5], "  └  Interrupted · What should Claude do instead?", "", rule, "❯", rule,
+            "  ? for shortcuts",
+        ))},
+        "verdict": {"result": "cleared", "how": "claude says that it was interrupted after 0.8 s",
+                    "keys": ["C-c"], "tasks": {"77": "requeued as attempt 2 of 3"}},
+        "touches": [{"at": NOW - 2_779, "text": "press C-c in pane %14 of claude_architect"},
+                    {"at": NOW - 2_777, "text": "requeue task 77 in assigner"}],
+    }  # fmt: skip
+
+
 def calm_world() -> list[ev.Recorded]:
     """Return the past of a quiet evening: everything is well, some of it was healed."""
     story = Story()
@@ -210,7 +271,8 @@ def calm_world() -> list[ev.Recorded]:
         ("claude_docs", 82, "Writing docs/guide.md"),
     ):
         story.seen(48, "sessions", f"session:{name}", "healthy", "working", state="working",
-                   quiet=3, tasks=[task], window=0, pane_index=0, pane=f"%{task}", command="claude",
+                   quiet=3, painted=0, novelty=[4, 9, 22, 31, 8, 12, 17, 40, 6, 11, 9, 13],
+                   tasks=[task], window=0, pane_index=0, pane=f"%{task}", command="claude",
                    last_line=line)  # fmt: skip
     story.seen(48, "disks", "disk:/", "healthy", "", kind="filesystem", percent=61.3, free=357e9,
                size=923e9, level="ok", inode_percent=12.0)  # fmt: skip
@@ -293,31 +355,39 @@ def _sessions(story: Story) -> None:
         story.seen(48, "sessions", f"session:{name}", status, state, state=state, quiet=quiet,
                    tasks=tasks, pane=pane, window=window, pane_index=index, **more)  # fmt: skip
 
-    seen("claude_architect", "stuck", "unhealthy", 2712, [77], at="1.0 %14", command="claude",
-         last_line="> Continue? [y/N]", rule="quiet 45 min with task 77")  # fmt: skip
+    seen("claude_architect", "stalled", "unhealthy", 2712, [77], at="1.0 %14", command="claude",
+         painted=0, novelty=[9, 14, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", version="3",
+         matched="claude/busy-footer", text="esc to interrupt", keys=[["C-c"]], limit=1800,
+         act_at=1800, last_line="✻ Sorting… (45m 12s · ↓ 10 tokens)", key="9.1.$1.1.%14.41822",
+         rule="it repaints, and nothing new for 45 min", evidence="4711.40.1")  # fmt: skip
     seen("claude_docs", "working", "healthy", 2, [82, 85], at="0.1 %11", command="claude",
+         painted=0, novelty=[4, 9, 22, 31, 8, 12, 17, 40, 6, 11, 9, 13], pack="claude",
          last_line="Writing docs/guide.md")  # fmt: skip
-    seen("claude_tests", "waiting", "warning", 960, [79], at="0.0 %12", command="claude",
-         last_line="Do you want to run this command? (approve/deny)")  # fmt: skip
-    seen("codex_review", "quiet", "healthy", 1323, [81], at="0.0 %9", command="codex",
-         last_line="reading core/healmon/state.py")  # fmt: skip
-    seen(
-        "scratch",
-        "idle",
-        "healthy",
-        8040,
-        [],
-        at="2.1 %3",
-        command="bash",
-        last_line="$",
-    )
+    seen("claude_tests", "approval", "warning", 960, [79], at="0.0 %12", command="claude",
+         painted=957, novelty=[12, 8, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", version="3",
+         matched="claude/approval-proceed", text="Do you want to proceed?",
+         question="Do you want to proceed? (make clean)", hands_off="it waits for an answer",
+         key="9.1.$1.1.%12.41900", rule="it asks for approval",
+         choices=[{"text": "1. Yes", "keys": ["1"]},
+                  {"text": "2. Yes, and always allow access to proj/", "keys": ["2"]},
+                  {"text": "3. No", "keys": ["3"]}])  # fmt: skip
+    seen("codex_review", "quiet", "healthy", 323, [81], at="0.0 %9", command="codex", painted=1,
+         novelty=[3, 9, 8, 11, 2, 5, 6, 0, 0, 0, 0, 0], limit=1800, act_at=1800, pack="codex",
+         keys=[["Escape"]], last_line="reading core/healmon/state.py")  # fmt: skip
+    seen("gemini_ideas", "retrying", "warning", 431, [84], at="0.0 %16", command="node", painted=0,
+         novelty=[2, 3, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", matched="claude/retry",
+         text="API error · Retrying in 33s · attempt 9/10", rule="it tries again by itself",
+         last_line="API error · Retrying in 33s · attempt 9/10")  # fmt: skip
+    seen("scratch", "idle", "healthy", 0, [], at="2.1 %3", command="bash", last_line="$")
+    seen("architect", "protected", "healthy", 0, [], at="0.0 %1", command="claude",
+         hands_off="it is protected", last_line="ready")  # fmt: skip
 
     stuck = key("session:claude_architect", "stuck")
     plan = clear_plan()
     story.add(
         6,
         ev.AlertOpened(stuck, "WARNING", "session:claude_architect",
-                       "quiet for 45 min with task 77",
+                       "stuck: it repaints, and nothing new for 45 min, with task 77",
                        {"task": 77, "attempt": "1 of 3", "screen": "unchanged since 20:01:49"}),
     )  # fmt: skip
     story.add(6, ev.PlanMade(plan, NOW - 6, NOW - 6))
@@ -327,7 +397,12 @@ def _sessions(story: Story) -> None:
     waiting = key("session:claude_tests", "waiting")
     story.add(
         600,
-        ev.AlertOpened(waiting, "WARNING", "session:claude_tests", "waits for an answer, task 79"),
+        ev.AlertOpened(
+            waiting,
+            "WARNING",
+            "session:claude_tests",
+            "waits for an answer, task 79: Do you want to proceed? (make clean)",
+        ),
     )
     story.add(540, ev.AlertAcknowledged(waiting, "olga", "approving after lunch", NOW + 6_780))
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.plans import Answer, Step
+from healmon.service.link import Peek
 from healmon_tui.screens.plan import PlanSheet
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, restart_plan
@@ -47,11 +48,13 @@ def past(text: str) -> list[ev.Recorded]:
         [
             "state", "why", "pane", "window", "command", "last_line", "verdict", "mode", "kind",
             "level", "rule", "question", "hands_off", "last_end", "log_path", "path", "reason",
-            "why_not", text,
+            "why_not", "held", "matched", "text", "pack", "version", "evidence", "session", text,
         ],
         text,
     )  # fmt: skip
     facts |= {"tasks": [text, text], "holder": {"pid": 3, "name": text, "command": text}}
+    facts |= {"choices": [{"text": text, "keys": [text]}, {"text": text}], "keys": [[text, text]]}
+    facts |= {"novelty": [1, text, 3.5], "painted": 3.0, "act_at": 90.0, "pane": text}
     facts |= {"percent": 96.5, "quiet": 9.0, "since": NOW - 5, "others": [text]}
     events: list[ev.Event] = [
         ev.EngineStarted(text, text, 1, text, dry_run=False, interval=60, boot="b",
@@ -87,6 +90,17 @@ def past(text: str) -> list[ev.Recorded]:
         ev.AlertOpened("open", "WARNING", "a" + text, text),
     ]
     return [ev.Recorded(number, NOW - 1, event) for number, event in enumerate(events, 1)]
+
+
+def kept(text: str) -> dict[str, Any]:
+    """Return evidence in which every text is this one."""
+    shown = {"at": NOW, "screen": text}
+    return {
+        "before": shown, "after": shown, "action": text, "why": text, "state": text, "rule": text,
+        "origin": text, "touches": [{"at": NOW, "text": text, "held": text}, text],
+        "verdict": {"result": text, "how": text, "keys": [text], "resume": text, "status": text,
+                    "tasks": {text: text}},
+    }  # fmt: skip
 
 
 def acts(text: str) -> list[str]:
@@ -142,6 +156,14 @@ def drive(text, size):
             link.answers["offer"] = Answer(ok=False, text=text)
             await screen.press("r")
             check()
+            link.screens[text] = Peek(
+                lines=(text, *text.split("\n")), at=NOW, title=text, command=text, why=(text, text)
+            )
+            link.kept[text] = kept(text)
+            for keys in (("2", "enter"), ("e",), ("i",), ("s",), ("b",)):
+                await screen.press("escape", *keys)
+                check()
+            await screen.press("escape")
             assert screen.app.is_running
 
     asyncio.run(scenario())

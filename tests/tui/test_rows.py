@@ -9,13 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon import events as ev
+from healmon.service.link import Peek
+from healmon.sessions.facts import State as SessionState
 from healmon.state import Snapshot, replay
 from healmon.workers.words import State
 from healmon_tui import context, status
+from healmon_tui import session as session_lines
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.facts import Facts
-from healmon_tui.paint import fill
-from healmon_tui.rows import workers
+from healmon_tui.paint import dump, fill
+from healmon_tui.rows import sessions, workers
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PANELS, Order, ViewModel
 from tests.helpers.scripted import NOW, Story, key, restart_plan, world
@@ -198,10 +201,138 @@ def test_a_session_is_as_quiet_as_the_clock_says_unless_it_works():
             scene(observed(healer="sessions", name="session:a", ago=20, **facts)), "sessions"
         )
 
-    assert text(row("stuck"), "quiet") == "2m00s"
+    assert text(row("stalled"), "quiet") == "2m00s"
     assert text(row("working"), "quiet") == "1m40s"
-    assert text(row("stuck"), "task") == "77+1"
-    assert text(row("stuck"), "pane") == "0 %5"
+    assert text(row("stalled"), "task") == "77+1"
+    assert text(row("stalled"), "pane") == "0 %5"
+
+
+def session(**facts):
+    facts = {"state": "stalled", "quiet": 60, "tasks": [7], "pane": "%5", **facts}
+    return observed(healer="sessions", name="session:a", ago=20, **facts)
+
+
+def test_progress_and_repaint_have_an_age_each():
+    hung = one(scene(session(painted=0.2)), "sessions")
+    assert [text(hung, c) for c in ("quiet", "painted")] == ["1m20s", "0s"]
+    dark = one(scene(session(painted=59)), "sessions")
+    assert [text(dark, c) for c in ("quiet", "painted")] == ["1m20s", "1m19s"]
+    nothing_to_do = one(scene(session(state="idle", tasks=[], quiet=0, painted=3)), "sessions")
+    assert [text(nothing_to_do, c) for c in ("quiet", "painted")] == ["-", "3s"]
+
+
+def test_new_lines_per_minute_are_bars_on_one_scale_for_all():
+    assert sessions.spark([0, 1, 2, 4, 8, 16, 32, 64, 10**9], 12) == "▁▂▃▄▅▆▇██"
+    assert sessions.spark([5, 0, 1], 2) == "▁▂"
+    assert sessions.spark([], 12) == ""
+
+
+def test_a_question_is_shown_and_so_is_the_line_behind_a_retry():
+    row = one(
+        scene(session(state="approval", question="Do you want to?", last_line="x")), "sessions"
+    )
+    assert text(row, "line") == "Do you want to?"
+    row = one(scene(session(state="retrying", text="attempt 9/10", last_line="x")), "sessions")
+    assert text(row, "line") == "attempt 9/10"
+    assert text(one(scene(session(text="a spinner", last_line="x")), "sessions"), "line") == "x"
+
+
+def test_why_nothing_is_done_is_told_before_the_rule():
+    row = one(scene(session(held="an outage", rule="nothing new")), "sessions")
+    assert text(row, "why") == "an outage"
+
+
+@pytest.mark.parametrize("state", get_args(SessionState))
+def test_every_state_of_a_session_has_a_word_that_fits_and_a_place_in_the_order(state):
+    row = one(scene(session(state=state)), "sessions")
+    assert 0 < len(text(row, "state")) <= 14
+    assert "_" not in text(row, "state")
+    assert row.order[0] == sessions.need_of(state)
+
+
+def test_who_needs_somebody_comes_first_and_nobody_else_does():
+    states = ["protected", "idle", "tool", "quiet", "unknown", "retrying", "question", "frozen"]
+    story = Story()
+    for number, state in enumerate(states):
+        story.seen(9, "sessions", f"session:{number}", "healthy", state=state, tasks=[1], quiet=5)
+    found = panels(Scene.of(replay(story.done()), NOW))["sessions"]
+    assert [row.key for row in found.rows] == [f"session:{n}" for n in reversed(range(8))]
+    # a tool past its limit is stuck, as its alert says; one that somebody knows of is not in front
+    story.add(8, ev.AlertOpened("h/session:2/stuck", "WARNING", "session:2", "stuck"))
+    found = panels(Scene.of(replay(story.done()), NOW))["sessions"]
+    assert [row.key for row in found.rows][:2] == ["session:2", "session:7"]
+    assert status_tally(story) == (2, 1, 8)
+    story.add(7, ev.AlertAcknowledged("h/session:2/stuck", "olga", "", NOW + 60))
+    found = panels(Scene.of(replay(story.done()), NOW))["sessions"]
+    assert [row.key for row in found.rows].index("session:2") == 5
+    assert status_tally(story) == (1, 1, 8)
+
+
+def status_tally(story):
+    return sessions.tally(Scene.of(replay(story.done()), NOW))
+
+
+def test_a_task_database_that_owes_is_a_row_and_no_session():
+    facts = {"state": "idle", "tasks": [7, 8], "quiet": 0, "rule": "2 tasks owed in 3m"}
+    this = scene(observed(healer="sessions", name="tasks:assigner", **facts))
+    row = one(this, "sessions")
+    told = [text(row, column) for column in ("state", "quiet", "task", "line")]
+    assert told == ["owes", "-", "7+1", "2 tasks owed in 3m"]
+    assert sessions.tally(this) == (0, 0, 0)
+
+
+def test_a_session_that_ended_without_tasks_needs_nobody():
+    row = one(scene(session(state="gone", tasks=[])), "sessions")
+    assert row.order[0] == sessions.IDLE
+
+
+@pytest.mark.parametrize(
+    ("facts", "wanted"),
+    [
+        ({"act_at": 1800, "keys": [["C-c"]]}, "press C-c after 30m without progress: in 28m"),
+        ({"act_at": 60, "keys": [["Escape", "Escape"]]}, "press Escape Escape, when a last look"),
+        ({"act_at": 1800}, "settle its tasks, no key after 30m without progress: in 28m"),
+        ({"held": "cool-down", "act_at": 60}, "not act: cool-down"),
+        ({"hands_off": "a person is at it"}, "not touch it: a person is at it"),
+        ({}, ""),
+    ],
+)
+def test_what_healmon_will_do_and_when(facts, wanted):
+    this = scene(session(**facts))
+    view = this.snapshot.components["session:a"]
+    said = session_lines.will(this, view, Facts(view.facts))
+    assert said.startswith(wanted) if wanted else not said
+
+
+def test_a_screen_is_shown_from_its_end_without_runs_of_blank_lines():
+    seen = Peek(at=NOW, painted=3, lines=("a", "", "", *map(str, range(20)), "", ""))
+    shown = dump(session_lines.preview(seen, 60, most=4), 60)
+    assert shown.split("\n")[1:] == [" │ 16", " │ 17", " │ 18", " │ 19"]
+    assert "painted 3s ago" in shown
+    assert session_lines.preview(Peek(), 40) == []
+    private = dump(session_lines.preview(Peek(at=NOW, reason="it asks for a secret"), 40), 40)
+    assert "it asks for a secret" in private
+
+
+def test_an_act_is_told_again_from_what_was_kept_whatever_that_is():
+    kept = {
+        "action": "clear_stuck_session", "why": "nothing new", "opened": NOW, "origin": "healmon",
+        "before": {"at": NOW, "screen": "spinner\n\n"}, "after": {"at": NOW + 5, "screen": "❯"},
+        "verdict": {"result": "cleared", "how": "it is idle", "keys": ["C-c"],
+                    "tasks": {"7": "requeued"}},
+        "touches": [{"at": NOW, "work": "press", "text": "press C-c"},
+                    {"at": NOW, "work": "press", "text": "press C-c again", "held": "it is idle"}],
+    }  # fmt: skip
+    before, after = (dump(lines, 60) for lines in session_lines.replayed(kept, 60))
+    assert " │ spinner" in before
+    assert "nothing new" in before
+    assert " │ ❯" in after
+    for word in ("cleared", "7: requeued", "20:47:01 press C-c", "not done: it is idle"):
+        assert word in after
+    for odd in ({}, {"before": "text", "verdict": [1]}, {"touches": [1, {}], "opened": 1e300}):
+        before, after = (dump(lines, 60) for lines in session_lines.replayed(odd, 60))
+        assert "nothing was kept" in before
+        assert "not known" in after
 
 
 def test_a_database_and_who_holds_it():
@@ -262,6 +393,8 @@ KEYS = [
     "why", "tasks", "quiet", "pane", "window", "command", "last_line", "verdict", "holder",
     "locked_for", "wal_bytes", "wal_size", "mode", "kind", "percent", "free", "size", "level",
     "inode_percent", "locks", "others", "question", "candidates", "candidate_bytes", "pinned",
+    "painted", "novelty", "choices", "keys", "act_at", "held", "hands_off", "text", "matched",
+    "pack", "version", "evidence",
 ]  # fmt: skip
 
 

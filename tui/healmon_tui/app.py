@@ -30,8 +30,10 @@ from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.overview import Overview
+from healmon_tui.session_requests import SessionRequests
 from healmon_tui.themes import Palette
 from healmon_tui.viewmodel import IDLE, ViewModel
+from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
 
@@ -83,6 +85,8 @@ class HealmonApp(App[None]):
         self.link = link
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
         self.requests = Requests(self, link, demo_faults)
+        self.sessions = SessionRequests(self, link, self.requests)
+        self.watching = Watching(link, self.spawn, self.redraw)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
@@ -125,6 +129,8 @@ class HealmonApp(App[None]):
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
+        if self._frozen is None:
+            self.watching.look()
         self.redraw()
 
     def _gathered(self) -> None:

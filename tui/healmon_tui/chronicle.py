@@ -14,7 +14,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from healmon import events as ev
 from healmon.clock import local_time
 from healmon.plans import RANK, Severity
-from healmon.state import AlertView, Snapshot
+from healmon.state import FOREVER, AlertView, Snapshot
 from healmon.units import format_duration
 
 STORIES: Final = 300
@@ -27,6 +27,12 @@ JOURNAL: Final = 300
 """Touches of the world kept."""
 TOGETHER: Final = 60.0
 """Seconds within which a note belongs to the remedy before it."""
+
+
+def paused(until: float) -> str:
+    """Return that nothing is done until a wall time, in words."""
+    return "never touched" if until >= FOREVER else f"paused till {local_time(until, '%H:%M')}"
+
 
 Outcome: TypeAlias = Literal["", "verified", "failed", "refused", "vetoed", "abandoned"]
 State: TypeAlias = Literal["open", "acknowledged", "closed"]
@@ -231,8 +237,7 @@ class Chronicle:
             case ev.ClockJumped():
                 text = _jump(event)
             case ev.MaintenanceStarted():
-                until = local_time(event.until, "%H:%M")
-                text = f"paused till {until} by {event.by}"
+                text = f"{paused(event.until)} by {event.by}"
             case ev.MaintenanceEnded():
                 text = f"no longer paused: {event.reason}"
             case _:

@@ -22,6 +22,7 @@ class Column:
         drop: columns with the highest number go first when room is short; 0 never goes.
         stretch: share of the room left over; 0 keeps `cells`.
         tail: of what does not fit, keep the end: the end of a path tells more.
+        last: likewise, and nothing marks what is missing: a line of bars that all mean the same.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Column:
     drop: int = 0
     stretch: int = 0
     tail: bool = False
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)

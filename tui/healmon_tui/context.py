@@ -7,20 +7,18 @@ from typing import Any, Final, NamedTuple
 
 from healmon.clock import local_time
 from healmon.plans import Plan, describe
+from healmon.service.link import Peek
 from healmon.state import AlertView, ComponentView
 from healmon.units import format_duration, format_percent, format_size
-from healmon_tui import glyphs
+from healmon_tui import glyphs, session
 from healmon_tui.chronicle import Chronicle, Moment, Touch
 from healmon_tui.facts import Facts
-from healmon_tui.paint import Line, Span, Spans, Tone, cut, fit, wrap
+from healmon_tui.paint import Line, Span, Spans, Tone, cut, heading, labelled, wrap
 from healmon_tui.rows.databases import holder, locked_for
 from healmon_tui.rows.scene import WELL, Row, Scene, doing, short
-from healmon_tui.rows.sessions import place_of, quiet_for
 from healmon_tui.rows.workers import details, say
 from healmon_tui.rows.workers import state as worker_state
 
-LABEL: Final = 12
-"""Cells of the label before each fact."""
 MOMENTS: Final[dict[str, Tone]] = {
     "found": "text", "plan": "heal", "did": "text", "good": "ok", "bad": "bad", "note": "dim",
 }  # fmt: skip
@@ -41,7 +39,8 @@ _SHOWN: Final = frozenset(
         "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
         "identity", "failure_window", "slow", "max_slow", "slow_window", "delay", "trials",
         "max_trials", "cause", "critical", "desired", "proved", "use", "liveness", "blockers",
-        "waits_for",
+        "waits_for", "socket", "painted", "novelty", "pack", "version", "matched", "text",
+        "choices", "act_at", "held", "evidence",
     }
 )  # fmt: skip
 
@@ -58,13 +57,23 @@ def subject(row: Row | None) -> Subject:
     return Subject(row.component, row.alert) if row is not None else Subject("")
 
 
-def now(scene: Scene, about: Subject, cells: int) -> list[Line]:
-    """Return how the subject is: facts, alerts with their evidence, the plan."""
+def now(scene: Scene, about: Subject, cells: int, seen: Peek | None = None) -> list[Line]:
+    """Return how the subject is: facts, a session's screen, alerts with evidence, the plan."""
     if not about.component:
         return [Line((Span(" nothing selected", "dim"),))]
     view = scene.snapshot.components.get(about.component)
     facts = _facts(scene, view, cells) if view is not None else []
+    if view is not None and view.healer == "sessions":
+        facts += _session(view, seen or Peek(), cells)
     return [*facts, *_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
+
+
+def _session(view: ComponentView, seen: Peek, cells: int) -> list[Line]:
+    """Return a session's screen, and what stands below it."""
+    lines = session.preview(seen, cells)
+    lines += [heading("MORE", cells)] if lines else []
+    rows = [*session.more(view), *_others(view.facts)]
+    return lines + [line for k, v in rows if v for line in labelled(k, (Span(v, "text"),), cells)]
 
 
 def past(chronicle: Chronicle, about: Subject, cells: int, upto: float | None) -> list[Line]:
@@ -82,15 +91,6 @@ def past(chronicle: Chronicle, about: Subject, cells: int, upto: float | None) -
         moments = tuple(m for m in moments if m.at <= upto)
         touches = tuple(t for t in touches if t.at <= upto)
     return [*_timeline(moments, cells), *_journal(touches, cells)]
-
-
-def heading(text: str, cells: int, tone: Tone = "accent", extra: str = "") -> Line:
-    """Return a heading with a rule to the edge."""
-    spans = [Span(f" {text} ", tone)]
-    if extra:
-        spans.append(Span(f"{cut(extra, cells // 2)} ", "dim"))
-    used = sum(len(span.text) for span in spans)
-    return Line((*spans, Span(glyphs.RULE * max(cells - used - 1, 0), "faint")))
 
 
 def sheet(plan: Plan, cells: int) -> list[Line]:
@@ -115,6 +115,8 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     word = facts.text("state", "verdict") or view.status
     if view.healer == "workers":
         word = say(worker_state(facts)) or view.status
+    if view.healer == "sessions":
+        word = word.replace("_", " ")
     since = f"{word} since {local_time(view.since)}"
     if word != view.status:
         since += f" {glyphs.DOT} {view.status}"
@@ -125,29 +127,15 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
         rows.append(("", (Span(view.summary, "text"),)))
     known = {
         "workers": details,
-        "sessions": _session,
+        "sessions": session.details,
         "disks": _disk,
         "databases": _database,
     }.get(view.healer)
     if known is not None:
         rows += [(k, (Span(v, "text"),)) for k, v in known(scene, view, facts) if v]
-    rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
-    return [line for label, spans in rows for line in _labelled(label, spans, cells)]
-
-
-def _session(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    quiet, why = quiet_for(facts, view, scene.now), facts.text("why", "rule")
-    return [
-        ("task", ", ".join(facts.texts("tasks"))),
-        ("quiet", "" if quiet is None else format_duration(int(quiet))),
-        ("pane", place_of(facts)),
-        ("runs", facts.text("command")),
-        ("last line", facts.text("last_line")),
-        ("asks", facts.text("question")),
-        ("why", why if why != view.summary else ""),
-        ("hands off", facts.text("hands_off")),
-        ("clients", facts.text("attached") if facts.number("attached") else ""),
-    ]
+    if view.healer != "sessions":
+        rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
+    return [line for label, spans in rows for line in labelled(label, spans, cells)]
 
 
 def _disk(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
@@ -219,14 +207,14 @@ def _alert(alert: AlertView, cells: int, *, handled: bool) -> list[Line]:
         seen += f" {glyphs.DOT} seen {alert.count} times"
     done = [heading(f"ALERT {alert.id}", cells, extra=f"{alert.severity} {seen}")]
     sign = glyphs.ACKED if acked else glyphs.BAD if alert.severity == "CRITICAL" else glyphs.WARN
-    done += _labelled("", (Span(f"{sign} {alert.message}", tone),), cells)
+    done += labelled("", (Span(f"{sign} {alert.message}", tone),), cells)
     if acked:
         until = f" till {local_time(alert.until, '%H:%M')}" if alert.until else ""
         note = f": {alert.note}" if alert.note else ""
         text = f"acknowledged by {alert.acknowledged_by}{until}{note}"
-        done += _labelled("", (Span(text, "calm"),), cells)
+        done += labelled("", (Span(text, "calm"),), cells)
     for label, value in _others(alert.evidence, frozenset()):
-        done += _labelled(label, (Span(value, "dim"),), cells)
+        done += labelled(label, (Span(value, "dim"),), cells)
     return done
 
 
@@ -241,7 +229,7 @@ def _plan(scene: Scene, component: str, cells: int) -> list[Line]:
         return []
     text = f"would {refusal.action}; not done: {refusal.reason}"
     when = local_time(refusal.at)
-    return [heading("PLAN", cells, extra=when), *_labelled("", (Span(text, "calm"),), cells)]
+    return [heading("PLAN", cells, extra=when), *labelled("", (Span(text, "calm"),), cells)]
 
 
 def _timeline(moments: tuple[Moment, ...], cells: int) -> list[Line]:
@@ -267,16 +255,6 @@ def _journal(touches: tuple[Touch, ...], cells: int) -> list[Line]:
         text = cut(who + touch.text, cells - len(head) - 1)
         done.append(Line((Span(head, "dim"), Span(text, "text"))))
     return done
-
-
-def _labelled(label: str, spans: Spans, cells: int) -> list[Line]:
-    text = "".join(span.text for span in spans)
-    tone = spans[0].tone if spans else "text"
-    head = LABEL if label else 1
-    parts = wrap(text, max(cells - head - 1, 8), most=4)
-    first = Span(f" {fit(label, LABEL - 2)} " if label else " ", "dim")
-    rest = Span(" " * head)
-    return [Line((first if n == 0 else rest, Span(part, tone))) for n, part in enumerate(parts)]
 
 
 def _joined(*parts: str, sep: str = f" {glyphs.DOT} ") -> str:

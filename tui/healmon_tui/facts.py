@@ -48,6 +48,16 @@ class Facts:
         one = self.text(key)
         return (one,) if one else ()
 
+    def items(self, key: str) -> tuple[object, ...]:
+        """Return a list of anything."""
+        value = self._packed.get(key)
+        return tuple(cast("list[object]", value)) if isinstance(value, list | tuple) else ()
+
+    def numbers(self, key: str) -> tuple[float, ...]:
+        """Return a list of finite numbers; what is none among them is left out."""
+        found = (Facts({"": item}).number("") for item in self.items(key))
+        return tuple(number for number in found if number is not None)
+
     def inners(self, key: str) -> tuple[Facts, ...]:
         """Return a list of objects; what is none among them is left out."""
         value = self._packed.get(key)
@@ -55,6 +65,13 @@ class Facts:
         return tuple(
             Facts(cast("Mapping[str, Any]", item)) for item in items if isinstance(item, Mapping)
         )
+
+    def pairs(self, key: str) -> tuple[tuple[str, str], ...]:
+        """Return an object's texts and numbers by their names; what is none is left out."""
+        value = self._packed.get(key)
+        inner = cast("Mapping[str, Any]", value if isinstance(value, Mapping) else {})
+        texts = ((name, Facts(inner).text(name)) for name in inner)
+        return tuple((name, text) for name, text in texts if text)
 
     def inner(self, key: str) -> Facts:
         """Return the object behind a key; an empty one if there is none."""

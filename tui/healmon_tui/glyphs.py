@@ -27,6 +27,8 @@ MORE: Final = "…"
 THEN: Final = "→"
 FULL: Final = "━"
 EMPTY: Final = "┄"
+BARS: Final = "▁▂▃▄▅▆▇█"
+"""From nothing to much, for spark lines."""
 
 _ASCII: Final = str.maketrans(
     {
@@ -53,6 +55,7 @@ _ASCII: Final = str.maketrans(
         "×": "x",
         "–": "-",
         "∞": "8",
+        **dict(zip(BARS, "_.:-=+*#", strict=True)),
     }
 )
 

@@ -9,10 +9,13 @@ from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
+from healmon_tui.paint import Tone
 from healmon_tui.themes import Palette
 
 if TYPE_CHECKING:
     from healmon_tui.requests import Requests
+    from healmon_tui.session_requests import SessionRequests
+    from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
 
@@ -31,6 +34,20 @@ class Host(Protocol):
     @property
     def requests(self) -> Requests:
         """What can be asked of the healer."""
+        ...
+
+    @property
+    def sessions(self) -> SessionRequests:
+        """What can be done with one session."""
+        ...
+
+    @property
+    def watching(self) -> Watching:
+        """The newest look at the session on the screen."""
+        ...
+
+    def flash(self, text: str, tone: Tone = "text") -> None:
+        """Show one line for a while."""
         ...
 
     def touched(self) -> None:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, TypeAlias
 
@@ -14,9 +14,10 @@ from textual.binding import Binding, BindingType
 
 from healmon_tui.viewmodel import PanelId
 
-Group: TypeAlias = Literal["act", "alert", "move", "view", "app", "demo"]
+Group: TypeAlias = Literal["act", "session", "alert", "move", "view", "app", "demo"]
 GROUPS: Final[dict[Group, str]] = {
     "act": "Heal by hand (each shows its plan first)",
+    "session": "Sessions",
     "alert": "Alerts",
     "move": "Move",
     "view": "View",
@@ -62,6 +63,34 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "session.clear", "act('clear')", ("x",), "act",
         "interrupt the selected stuck session; its task is failed or queued again",
         label="clear", tier=1, panel="sessions",
+    ),
+    Action(
+        "session.answer", "session('answer')", ("i",), "act",
+        "answer the selected session's question, with one of the answers that it offers",
+        label="answer", tier=1, panel="sessions",
+    ),
+    Action(
+        "session.jump", "session('jump')", ("o",), "session",
+        "go to the selected session's pane (same tmux: switch; else attach, detach to come back)",
+        label="go there", tier=0,
+    ),
+    Action(
+        "session.snooze", "session('snooze')", ("s",), "session",
+        "leave the selected session alone for a while", label="snooze", tier=0,
+    ),
+    Action(
+        "session.touch", "session('touch')", ("N",), "session",
+        "never touch the selected session; once more: touch it again", label="never touch", tier=0,
+    ),
+    Action(
+        "session.explain", "session('explain')", ("e",), "session",
+        "why the selected session is in its state: the rules, tried on its screen right now",
+        label="why",
+    ),
+    Action(
+        "session.replay", "session('replay')", ("b",), "session",
+        "the newest act on the selected session again: its screen before and after",
+        label="replay",
     ),
     Action(
         "disk.clean", "act('clean')", ("c",), "act", "clean the selected disk by its rules",
@@ -138,27 +167,34 @@ def key_name(key: str) -> str:
 def actions(*, read_only: bool = False, demo: bool = False) -> list[Action]:
     """Return the actions that can be used here."""
     return [
-        a for a in ACTIONS if (demo or a.group != "demo") and not (read_only and is_act(a.action))
+        a for a in ACTIONS if (demo or a.group != "demo") and not (read_only and a.tier is not None)
     ]
 
 
-def is_act(action: str) -> bool:
-    """Tell whether an action (with or without its argument) asks the healer to do something."""
-    word = action.split("(", 1)[0]
-    return any(a.tier is not None and a.action.split("(", 1)[0] == word for a in ACTIONS)
+def is_act(action: str, parameters: Sequence[object] = ()) -> bool:
+    """Tell whether Textual's action of this name, so called, asks the healer to do something."""
+    named = [a for a in ACTIONS if a.action.split("(", 1)[0] == action]
+    called = f"{action}({', '.join(map(repr, parameters))})"
+    exact = [a for a in named if a.action == called] or named
+    return any(a.tier is not None for a in exact)
 
 
-def footer(focus: PanelId, kind: str, usable: Iterable[Action]) -> list[tuple[str, str]]:
+def footer(
+    focus: PanelId, kind: str, usable: Iterable[Action], *, asks: bool = False
+) -> list[tuple[str, str]]:
     """Return (key, word) pairs for the footer: help first, then what fits the selected row.
 
     Args:
         focus: the focused panel.
         kind: the panel of the component that the selected row is about.
         usable: the actions there are.
+        asks: the selected row is a session that asks a person something.
     """
     known = {a.id: a for a in usable}
     act = next((a.id for a in known.values() if a.panel == kind and a.group == "act"), "")
-    acts = ("alert.ack", act) if focus == "alerts" else (act, "alert.ack")
+    there = "session.jump" if kind == "sessions" else ""
+    act = "session.answer" if asks else act
+    acts = ("alert.ack", act, there) if focus == "alerts" else (act, there, "alert.ack")
     rest = ("view.detail", "demo.fault", "app.quit", "engine.check", "view.bigger", "view.freeze")
     wanted = ("app.help", *acts, *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]

@@ -12,7 +12,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from rich.cells import cell_len, set_cell_size
 
 from healmon.text import clean
-from healmon_tui.glyphs import MORE
+from healmon_tui.glyphs import MORE, RULE
 
 Tone: TypeAlias = Literal[
     "text", "strong", "dim", "faint", "ok", "warn", "bad", "heal", "calm", "accent",
@@ -24,6 +24,8 @@ healmon at work, `calm` is known about (acknowledged, paused)."""
 Ground: TypeAlias = Literal["base", "bar", "cursor", "cursor-away", "alarm", "sheet"]
 """What a line is drawn on."""
 
+LABEL = 12
+"""Cells of the label before each fact."""
 LONGEST = 2000
 """Characters of one text that are ever looked at: no screen is wider."""
 
@@ -143,3 +145,23 @@ def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
 def dump(lines: Iterable[Line], cells: int) -> str:
     """Return lines as plain text, for tests and for people without a screen."""
     return "\n".join("".join(s.text for s in fill(line.spans, cells)).rstrip() for line in lines)
+
+
+def heading(text: str, cells: int, tone: Tone = "accent", extra: str = "") -> Line:
+    """Return a heading with a rule to the edge."""
+    spans = [Span(f" {text} ", tone)]
+    if extra:
+        spans.append(Span(f"{cut(extra, cells // 2)} ", "dim"))
+    used = sum(len(span.text) for span in spans)
+    return Line((*spans, Span(RULE * max(cells - used - 1, 0), "faint")))
+
+
+def labelled(label: str, spans: Spans, cells: int) -> list[Line]:
+    """Return a fact behind its label, wrapped into at most four lines."""
+    text = "".join(span.text for span in spans)
+    tone = spans[0].tone if spans else "text"
+    head = LABEL if label else 1
+    parts = wrap(text, max(cells - head - 1, 8), most=4)
+    first = Span(f" {fit(label, LABEL - 2)} " if label else " ", "dim")
+    rest = Span(" " * head)
+    return [Line((first if n == 0 else rest, Span(part, tone))) for n, part in enumerate(parts)]

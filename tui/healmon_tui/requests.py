@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol, TypeAlias, cast
+from typing import Final, Protocol, TypeAlias, TypeVar, cast
 
 from textual.screen import Screen
 
@@ -26,6 +26,7 @@ HEALER_OF: Final[dict[str, str]] = {
     "restart": "workers", "clear": "sessions", "clean": "disks", "unlock": "databases",
 }  # fmt: skip
 
+Result = TypeVar("Result")
 Fault: TypeAlias = tuple[str, Callable[[], object]]
 """A fault of the demo: what it is called, and what makes it happen."""
 Faults: TypeAlias = Sequence[Fault] | Callable[[], Sequence[Fault]] | None
@@ -44,7 +45,7 @@ class Asking(Protocol):
         ...
 
     def open_sheet(
-        self, sheet: Screen[bool], answered: Callable[[bool | None], None] | None = None
+        self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
     ) -> None:
         """Put a sheet over the screen."""
         ...
@@ -64,18 +65,24 @@ class Requests:
         self._undoable: tuple[AlertView, ...] = ()
         self.faults: tuple[Fault, ...] = tuple(faults() if callable(faults) else faults or ())
 
-    def offer(self, verb: str, component: str) -> None:
-        """Ask for a plan and show it."""
+    def offer(self, verb: str, component: str, more: Packed | None = None) -> None:
+        """Ask for a plan and show it.
+
+        Args:
+            verb: what is wanted.
+            component: of what.
+            more: what else the healer must know.
+        """
         if self._offering:
             self._app.flash("a plan is being made already", "dim")
             return
         self._offering = True
         self._app.flash(f"{verb} {component}: making the plan{glyphs.MORE}", "dim")
-        self._app.spawn(self._offer(verb, component))
+        self._app.spawn(self._offer(verb, component, {"verb": verb, **(more or {})}))
 
-    async def _offer(self, verb: str, component: str) -> None:
+    async def _offer(self, verb: str, component: str, arguments: Packed) -> None:
         try:
-            answer = await self._ask("offer", component, {"verb": verb})
+            answer = await self._ask("offer", component, arguments)
         finally:
             self._offering = False
         plan = answer.plan
@@ -99,6 +106,15 @@ class Requests:
         answer = await self._ask("apply", plan_id, {})
         tone: Tone = "ok" if answer.ok else "warn"
         self._app.flash(f"{what}: {answer.text or ('under way' if answer.ok else 'refused')}", tone)
+
+    def ask(self, verb: str, target: str, arguments: Packed) -> None:
+        """Ask for something that needs no plan, and show the answer."""
+        self._app.spawn(self._plain(verb, target, arguments))
+
+    async def _plain(self, verb: str, target: str, arguments: Packed) -> None:
+        answer = await self._ask(verb, target, arguments)
+        said = answer.text or f"{verb} {target}: {'done' if answer.ok else 'refused'}"
+        self._app.flash(said, "text" if answer.ok else "warn")
 
     def alerts_of(self, row: Row | None) -> list[AlertView]:
         """Return the open alerts a row is about: its own, or all of its component."""

@@ -115,9 +115,10 @@ def _left(scene: Scene, looking: Looking) -> list[Part]:
         if healed or failed:
             more = f", {failed} failed" if failed else ""
             parts.append(Part(12, (Span(f"healed {healed}{more} since start", "dim"),)))
-        parts.append(
-            Part(13, (Span(f"every {duration_text(round(snapshot.engine.interval))}", "dim"),))
-        )
+        every = f"every {duration_text(round(snapshot.engine.interval))}"
+        parts.append(Part(13, (Span(every, "dim"),)))
+        if snapshot.cycle.finished_at:
+            parts.append(Part(15, (Span(f"a look takes {snapshot.cycle.seconds:.1f}s", "dim"),)))
     return parts
 
 

@@ -5,7 +5,8 @@ One directory, `healmon-demo-XXXX`, made by mkdtemp with mode 0700:
 * `manifest.json`: who owns it, what was started (see `manifest`);
 * `healmon.toml`, `state/`: configuration and state directory to run healmon with;
 * `workers/*.py`: the three workers, one program under three names;
-* `programs/*.py`: the agent's screen and the database writer;
+* `programs/*.py`: the agent's screen, a silent build and the database writer;
+* `packs/demo.toml`: how healmon reads the agent's screen;
 * `run/`: pid files, heartbeats, commands to the programs;
 * `data/`: the two databases;
 * `scratch/logs/`: the directory with a budget;
@@ -26,11 +27,16 @@ SESSIONS: Final = {
     "architect2": "approval",
     "claude_architect": "working",
     "codex_worker": "working",
+    "docs_writer": "retrying",
+    "nightly_build": "building",
 }
 """Session names and how each begins; one is a prefix of another, on purpose."""
 PROTECTED: Final = ("architect", "inspector")
 FREEZABLE: Final = ("claude_architect", "codex_worker")
-ACTIVE: Final = {"claude_architect": 3, "codex_worker": 2, "architect2": 1, "architect": 1}
+ACTIVE: Final = {
+    "claude_architect": 3, "codex_worker": 2, "architect2": 1, "architect": 1, "docs_writer": 1,
+    "nightly_build": 1,
+}  # fmt: skip
 """How many active prompts each session begins with."""
 BUDGET: Final = 4 * 1024 * 1024
 """Bytes that `scratch/logs` may hold."""
@@ -95,6 +101,16 @@ class Layout:
         return self.root / "programs" / "agent.py"
 
     @property
+    def build(self) -> Path:
+        """The program that builds in silence."""
+        return self.root / "programs" / "build.py"
+
+    @property
+    def pack(self) -> Path:
+        """The detection pack of the agent."""
+        return self.root / "packs" / "demo.toml"
+
+    @property
     def writer(self) -> Path:
         """The program that commits into the main database."""
         return self.root / "programs" / "db_writer.py"
@@ -118,7 +134,7 @@ class Layout:
     @property
     def programs(self) -> tuple[Path, ...]:
         """Every script that may run for this demo."""
-        return (*(self.worker(name) for name in WORKERS), self.agent, self.writer)
+        return (*(self.worker(name) for name in WORKERS), self.agent, self.build, self.writer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +148,7 @@ class Pace:
     quarantine: int
     heartbeat_max_age: int
     stuck_after: int
+    confirm_for: int
     quiet_client: int
     busy_for: int
     act_after: int
@@ -140,11 +157,13 @@ class Pace:
 
 NORMAL: Final = Pace(
     check=5, restart_delay=2, stable_after=30, failure_window=120, quarantine=45,
-    heartbeat_max_age=15, stuck_after=12, quiet_client=10, busy_for=5, act_after=60, older_than=3,
+    heartbeat_max_age=15, stuck_after=12, confirm_for=2, quiet_client=10, busy_for=5, act_after=60,
+    older_than=3,
 )  # fmt: skip
 FAST: Final = Pace(
     check=1, restart_delay=1, stable_after=5, failure_window=60, quarantine=3,
-    heartbeat_max_age=5, stuck_after=3, quiet_client=1, busy_for=1, act_after=30, older_than=1,
+    heartbeat_max_age=5, stuck_after=3, confirm_for=0, quiet_client=1, busy_for=1, act_after=30,
+    older_than=1,
 )  # fmt: skip
 
 
@@ -200,6 +219,18 @@ def _sessions(layout: Layout, pace: Pace) -> str:
     return f"""[sessions]
 socket = {quoted(str(layout.socket))}
 stuck_after = "{pace.stuck_after}s"
+warn_after = "{pace.stuck_after / 2:g}s"
+retry_after = "{2 * pace.stuck_after}s"
+idle_after = "{2 * pace.stuck_after}s"
+waiting_after = "{pace.stuck_after}s"
+confirm_for = "{pace.confirm_for}s"
+confirm_looks = 2
+cooldown = "{pace.stuck_after}s"
+acts_per_session = 50             # a demo is there to act
+acts_per_hour = 100
+outage = 5
+requeue_backoff = ["1s", "5s"]
+packs = "packs"
 quiet_client = "{pace.quiet_client}s"
 protect = [{", ".join(quoted(name) for name in PROTECTED)}]
 typing_marker = "##"

@@ -63,13 +63,17 @@ def start(processes: Processes, layout: Layout) -> Identity:
         words += [
             *("new-session", "-d", "-s", name, "-x", str(WIDTH), "-y", str(HEIGHT)),
             *("-c", str(layout.root), "--"),
-            *(sys.executable, "-I", "-S", str(layout.agent), name, begins, ";"),
+            *(sys.executable, "-I", "-S", *_program(layout, name, begins), ";"),
         ]
     answer = tmux(layout, *words, "display-message", "-p", "#{pid}", config=True).strip()
     who = processes.identify(int(answer)) if answer.isdigit() else None
     if who is None:
         raise SpawnError(f"the demo's tmux server did not start: {clean(answer)}")
     return who
+
+
+def _program(layout: Layout, name: str, begins: str) -> tuple[str, ...]:
+    return (str(layout.build), name) if begins == "building" else (str(layout.agent), name, begins)
 
 
 def tmux(layout: Layout, *words: str, config: bool = False) -> str:

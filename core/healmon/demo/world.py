@@ -48,6 +48,7 @@ SCHEDULE: Final[Schedule] = (
 )
 """Which fault comes when by itself, in seconds after `autofaults()`."""
 PROGRAMS = Path(__file__).with_name("programs")
+PACKS = Path(__file__).with_name("packs")
 START_LIMIT = 15.0
 """Seconds within which all parts must be up."""
 
@@ -253,13 +254,16 @@ def _furnish(layout: Layout, tmux: str, *, fast: bool) -> None:
         layout.agents,
         layout.worker("any").parent,
         layout.agent.parent,
+        layout.pack.parent,
         layout.assigner_db.parent,
     ):
         folder.mkdir(mode=0o700, parents=True)
     for name in WORKERS:
         shutil.copyfile(PROGRAMS / "worker.py", layout.worker(name))
-    for path in (layout.agent, layout.writer):
+    for path in (layout.agent, layout.build, layout.writer):
         shutil.copyfile(PROGRAMS / path.name, path)
+    pack = (PACKS / layout.pack.name).read_text("utf-8")
+    layout.pack.write_text(pack.replace("PYTHON", Path(sys.executable).name), "utf-8")
     told = {
         "tmux": tmux,
         "socket": str(layout.socket),

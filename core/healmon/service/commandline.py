@@ -76,26 +76,38 @@ def check(args: argparse.Namespace) -> int:
     return 0
 
 
-def override(state_dir: Path, verb: str, target: str, arguments: Packed) -> int:
-    """Ask the running healer for something and print its answer.
+def override(
+    state_dir: Path, verb: str, target: str, arguments: Packed, *, json_wanted: bool = False
+) -> int:
+    """Ask the running healer for something and print its answer, as one JSON object if wanted.
 
     Returns 0 when done, 65 when it was refused.
 
     Raises:
         HolderError: no healer runs.
+        DataError: it was refused, and the answer is wanted as text.
     """
     if instance.holder(state_dir) is None:
         raise HolderError(
             f"no healer runs on {state_dir}", remedy="start one: healmon daemon, or healmon-tui"
         )
     answer = ask_healer(state_dir, verb, target, arguments)
+    if json_wanted:
+        told = {"ok": answer.ok, "verb": verb, "target": target, "text": answer.text}
+        say(json.dumps({**told, "arguments": arguments}))
+        return 0 if answer.ok else DataError.exit_code
     if not answer.ok:
         raise DataError(answer.text)
     say(answer.text)
     return 0
 
 
-def _period(text: str | None) -> float | None:
+def period(text: str | None) -> float | None:
+    """Return a duration given on the command line in seconds; None where none was given.
+
+    Raises:
+        UsageError: it is no duration.
+    """
     if text is None:
         return None
     try:
@@ -107,9 +119,9 @@ def _period(text: str | None) -> float | None:
 def acknowledge(state_dir: Path, args: argparse.Namespace) -> int:
     """Acknowledge each alert named; returns 0 when all were."""
     arguments: Packed = {"note": args.note}
-    period = _period(args.period)
-    if period is not None:
-        arguments["for"] = period
+    seconds = period(args.period)
+    if seconds is not None:
+        arguments["for"] = seconds
     for name in args.ids:
         override(state_dir, "acknowledge", name, arguments)
     return 0
@@ -124,7 +136,7 @@ def unacknowledge(state_dir: Path, args: argparse.Namespace) -> int:
 
 def pause(state_dir: Path, args: argparse.Namespace) -> int:
     """Begin maintenance with an end time; returns 0."""
-    return override(state_dir, "pause", args.target, {"for": _period(args.period)})
+    return override(state_dir, "pause", args.target, {"for": period(args.period)})
 
 
 def alerts(state_dir: Path, args: argparse.Namespace) -> int:
@@ -157,7 +169,7 @@ def events(state_dir: Path, args: argparse.Namespace) -> int:
     database = state_dir / DATABASE
     if not database.exists():
         raise HolderError(f"there is no health store in {state_dir} yet")
-    since = SystemClock().read().wall - (_period(args.since) or 0.0)
+    since = SystemClock().read().wall - (period(args.since) or 0.0)
     connection = read.open_reader(database)
     try:
         after = 0

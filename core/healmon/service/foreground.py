@@ -174,7 +174,7 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     }
     state_dir = statedir.prepare(state_dir)
     if instance.holder(state_dir) is not None:
-        return open_screen(StoreLink(state_dir), **options)
+        return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
     log_to_file(state_dir / "healmon.log", args)
     dry_run = getattr(args, "dry_run", False)
     host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)

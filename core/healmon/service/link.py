@@ -10,9 +10,11 @@ from typing import Protocol
 
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
+from healmon.service.peek import Peek
+from healmon.service.visits import Leave
 from healmon.state import Snapshot
 
-__all__ = ["Answer", "Link"]
+__all__ = ["Answer", "Leave", "Link", "Peek"]
 
 
 class Link(Protocol):
@@ -22,6 +24,9 @@ class Link(Protocol):
         `offer` (component; `{"verb": "restart" | "clear" | "unlock" | "clean"}`): the plan sheet.
         `apply` (plan id; none): carries out an offered plan; answers when it is under way.
         `restart` `clear` `unlock` `clean` (component; none): offer and apply in one.
+        `clear` (session; `{"then": "requeue" | "fail"}`), `answer` (session; `{"number": int,
+            "text": str, "rule": str, "question": str}`, as they were shown), `snooze` (session;
+            `{"for": seconds}`), `never-touch` `touch` (session; none).
         `acknowledge` (alert id; `{"note": str, "for": seconds}`), `unacknowledge` (alert id).
         `pause` (component or `*`; `{"for": seconds}`), `resume` (component or `*`).
         `check` (empty; none): look now.
@@ -47,6 +52,18 @@ class Link(Protocol):
 
     async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
         """Ask the healer for something and return its answer. Never raises: a refusal is one."""
+        ...
+
+    async def peek(self, facts: Packed) -> Peek:
+        """Return what a session shows right now. Never raises: a reason is an answer too."""
+        ...
+
+    async def evidence(self, name: str) -> Packed:
+        """Return what was kept of an act on a session; empty: nothing (left)."""
+        ...
+
+    async def visit(self, facts: Packed, leave: Leave) -> str:
+        """Take the person to a session's pane (see `service.visits.visit`)."""
         ...
 
     async def close(self) -> None:

@@ -16,6 +16,8 @@ from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
 from healmon.service.host import DATABASE, Host
+from healmon.service.peek import Peek, evidence, packs_in, peek
+from healmon.service.visits import Leave, visit
 from healmon.service.wake import knock
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
@@ -27,7 +29,27 @@ RESTART_AFTER = (1.0, 5.0, 30.0)
 """Seconds before the engine thread is started again after it failed the first, second, … time."""
 
 
-class EngineLink:
+class _Near:
+    """A healer on this very host: its sessions and its state directory are within reach."""
+
+    def __init__(self, state_dir: Path, packs: str) -> None:
+        self._state_dir = state_dir
+        self._packs = packs
+
+    async def peek(self, facts: Packed) -> Peek:
+        """Return what a session shows right now."""
+        return await asyncio.to_thread(lambda: peek(facts, packs_in(self._packs)))
+
+    async def evidence(self, name: str) -> Packed:
+        """Return what was kept of an act on a session."""
+        return await asyncio.to_thread(evidence, self._state_dir, name)
+
+    async def visit(self, facts: Packed, leave: Leave) -> str:
+        """Take the person to a session's pane."""
+        return await visit(facts, leave)
+
+
+class EngineLink(_Near):
     """Runs a host in a thread with an event loop of its own.
 
     The healer must go on healing when the terminal stops reading, so it never shares the
@@ -37,6 +59,7 @@ class EngineLink:
     attached = ""
 
     def __init__(self, host: Host) -> None:
+        super().__init__(host.state_dir, host.settings.sessions.packs)
         self._host = host
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -106,11 +129,11 @@ class EngineLink:
         await asyncio.to_thread(self._host.close)
 
 
-class StoreLink:
+class StoreLink(_Near):
     """Looks at another process's healer through its store, and asks it through the queue."""
 
-    def __init__(self, state_dir: Path) -> None:
-        self._state_dir = state_dir
+    def __init__(self, state_dir: Path, packs: str = "") -> None:
+        super().__init__(state_dir, packs)
         self._database = state_dir / DATABASE
         holder = instance.holder(state_dir)
         self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"

@@ -155,23 +155,26 @@ def test_ctrl_c_ends_the_turn_of_a_frozen_agent_and_not_the_agent(world: DemoWor
 
 
 def test_a_terminal_in_cooked_mode(world: DemoWorld) -> None:
-    ttys = terminals.tmux(world.layout, "list-panes", "-a", "-F", "#{pane_tty}").split()
-    assert len(ttys) == len(SESSIONS)
-    for tty in ttys:
+    form = "#{session_name} #{pane_tty}"
+    rows = terminals.tmux(world.layout, "list-panes", "-a", "-F", form).splitlines()
+    assert len(rows) == len(SESSIONS)
+    for name, tty in (row.split() for row in rows):
         handle = os.open(tty, os.O_RDONLY | os.O_NOCTTY)
         try:
             flags = termios.tcgetattr(handle)[3]
         finally:
             os.close(handle)
-        cooked = termios.ISIG | termios.ICANON | termios.ECHO
-        assert flags & cooked == cooked
+        lines = termios.ICANON | termios.ECHO
+        assert flags & termios.ISIG
+        # one that asks for approval takes single keys
+        assert flags & lines == (0 if name == "architect2" else lines)
 
 
 def test_an_approval_waits_for_ever_and_takes_an_answer(world: DemoWorld) -> None:
     first = terminals.screen(world.layout, "architect2")
     time.sleep(0.5)
     assert terminals.screen(world.layout, "architect2") == first
-    terminals.tmux(world.layout, "send-keys", "-t", "=architect2:", "1", "Enter")
+    terminals.tmux(world.layout, "send-keys", "-t", "=architect2:", "1")
     until(lambda: agent(world, "architect2") == "working", what="work after the answer")
 
 

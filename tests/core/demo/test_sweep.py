@@ -101,7 +101,7 @@ def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
     restarted = restart(killed, "assigner_worker")
     recorded = [s.identity for s in marker.read(killed.root).started]
     assert restarted not in recorded
-    assert len(processes_of(killed)) == 9
+    assert len(processes_of(killed)) == 12
     log = killed.logs / "app.log"
     others = [
         strangers.start("tail", "-f", str(log)),

@@ -18,6 +18,7 @@ from healmon.demo.faults import Fault
 from healmon.demo.layout import BUDGET, PREFIX, SESSIONS, WORKERS
 from healmon.demo.world import SCHEDULE, DemoWorld
 from healmon.errors import MissingPartError, SpawnError
+from healmon.sessions.packs.user import packs_of
 from healmon.world.system_processes import SystemProcesses
 from tests.helpers.wait import until
 
@@ -79,7 +80,8 @@ def test_the_normal_pace_heals_four_faults_within_the_first_minute(tmp_path: Pat
     at = {name: seconds for seconds, name in SCHEDULE}
     look = settings.monitor.check_interval
     assert at["kill-worker"] + look + settings.workers[0].restart_delay < 20
-    assert at["freeze-session"] + settings.sessions.stuck_after + 2 * look < 45
+    sessions = settings.sessions
+    assert at["freeze-session"] + sessions.stuck_after + sessions.confirm_for + 2 * look < 45
     assert at["stop-lock-holder"] + settings.databases[0].busy_for + 2 * look < 45
     assert at["fill-disk"] + max(r.older_than for r in settings.disk.rules) + 2 * look < 50
 
@@ -91,7 +93,8 @@ def test_all_parts_come_up_quickly_and_all_go(world: DemoWorld) -> None:
     assert time.monotonic() - begin < 3
     assert running(world) == sorted(
         [
-            *["agent.py"] * len(SESSIONS),
+            *["agent.py"] * (len(SESSIONS) - 1),
+            *["build.py"] * 2,  # the one that waits and the one that works
             *(f"{name}.py" for name in WORKERS),
             "db_writer.py",
             "tmux.sock",  # the tmux server runs no script; this is its first word
@@ -145,9 +148,33 @@ def test_sessions_work_wait_or_are_protected(world: DemoWorld) -> None:
         what="a working agent",
     )
     until(lambda: "1. Yes" in terminals.screen(world.layout, "architect2"), what="a question")
+    until(lambda: "Retrying in" in terminals.screen(world.layout, "docs_writer"), what="a retry")
+    until(lambda: "linking" in terminals.screen(world.layout, "nightly_build"), what="a build")
     names = terminals.tmux(world.layout, "list-sessions", "-F", "#{session_name}").split()
     assert sorted(names) == sorted(SESSIONS)
     assert stat.S_ISSOCK(world.layout.socket.stat().st_mode)
+
+
+@pytest.mark.parametrize(
+    ("session", "kind", "line"),
+    [
+        ("architect", "busy", "⠐ architect"),
+        ("architect2", "approval", "Do you want to proceed?"),
+        ("docs_writer", "retrying", "✻ API error · Retrying in 4s · attempt 1/99"),
+    ],
+)
+def test_its_own_pack_knows_its_agents(
+    world: DemoWorld, session: str, kind: str, line: str
+) -> None:
+    packs = packs_of(load(world.config_path, {}).sessions.packs)
+    python = marker.read(world.layout.root).python
+    assert packs.agent_of((python, "-I", "-S", str(world.layout.agent), session)) == "demo"
+    screen = "\n".join(["", line, "", "─" * 20, "❯ ", "─" * 20, "  esc to interrupt"])
+    if kind == "approval":
+        screen = "\n".join(["─" * 20, " make clean", f" {line}", " ❯ 1. Yes", "   2. No"])
+    sign = packs.read("demo", screen, line if kind == "busy" else "", None)
+    assert sign.kind == kind
+    assert [c.keys for c in sign.choices] == ([("1",), ("2",)] if kind == "approval" else [])
 
 
 def test_the_scratch_directory_begins_below_the_warning(world: DemoWorld) -> None:

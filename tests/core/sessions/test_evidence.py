@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from healmon.clock import ManualClock
+from healmon.errors import VetoError
 from healmon.plans import Plan, pack
+from healmon.sessions import dossier as module
 from healmon.sessions import evidence as ev
 from healmon.sessions.dossier import Archive, Dossier
 from healmon.sessions.facts import Order, Row
@@ -153,6 +155,27 @@ def test_a_full_disk_costs_the_evidence_and_nothing_else(files, clock):
     assert "no space left" in verdict.lost
 
 
+def test_a_disk_that_does_not_answer_holds_nothing_up_but_hides_what_was_pressed(
+    files, clock, monkeypatch
+):
+    async def never(_what, _call):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+
+    async def scene():
+        dossier = await begin(files, clock, Noted())
+        archive = Archive(files, never, clock, DAY)
+        dossier._archive = archive
+        await dossier.about_to("press", "press C-c", 1)
+        assert dossier.lost == "its disk does not answer"
+        await archive.tidy()
+        with pytest.raises(VetoError, match="no answer from its disk"):
+            await Dossier.begin(archive, Noted(), clock, plan(order()), order())
+
+    asyncio.run(scene())
+
+
 def test_there_need_be_no_place_for_evidence(clock):
     async def scene():
         dossier = await begin(None, clock, Noted())
@@ -171,6 +194,18 @@ def test_old_evidence_goes_when_the_next_begins(files, clock):
 
     asyncio.run(scene())
     assert files.idents() == ("2.2.2",)
+
+
+def test_old_evidence_goes_also_when_nothing_happens(files, clock):
+    async def scene():
+        await (await begin(files, clock, Noted(), "1.1.1")).close(Verdict(result="settled"))
+        clock.advance(2 * DAY)
+        await Archive(files, now, clock, 3 * DAY).tidy()
+        assert files.idents()
+        await Archive(files, now, clock, DAY).tidy()
+
+    asyncio.run(scene())
+    assert files.idents() == ()
 
 
 def made(**changes):

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from healmon.clock import local_time
 from healmon.plans import RANK
 from healmon.state import ActionView, AlertView, ComponentView, PlanView, Snapshot
 from healmon.units import format_duration
 from healmon_tui import glyphs
+from healmon_tui.chronicle import paused
 from healmon_tui.paint import Span, Spans, Tone
 
 FRESH: Final = 30.0
@@ -25,6 +25,8 @@ _DOING: Final[dict[str, tuple[str, str]]] = {
     "start": ("start", "starting"),
     "stop": ("stop", "stopping"),
     "clear": ("clear", "clearing"),
+    "answer": ("answer", "answering"),
+    "requeue": ("requeue", "requeueing"),
     "clean": ("clean", "cleaning"),
     "unlock": ("unlock", "unlocking"),
     "release": ("release", "releasing"),
@@ -142,7 +144,7 @@ class Scene:
         action = self.actions.get(view.name)
         refusal = self.snapshot.refusals.get(view.name)
         if until is not None:
-            spans.append(Span(f"paused till {local_time(until, '%H:%M')}", "calm"))
+            spans.append(Span(paused(until), "calm"))
         elif refusal is not None and view.status not in WELL_SO:
             spans.append(Span(f"not done: {refusal.reason}", "calm"))
         elif action is not None and not action.ok and view.status not in WELL_SO:

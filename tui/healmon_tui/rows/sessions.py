@@ -1,7 +1,9 @@
-"""Rows of the sessions panel."""
+"""Rows of the sessions panel, in the order of need."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
@@ -13,27 +15,43 @@ from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
 
 HEALER: Final = "sessions"
-SILENT: Final = frozenset({"quiet", "stuck", "waiting", "idle", "attached", "protected", "unknown"})
-"""States in which a session has said nothing since it was looked at, so its quiet time grows."""
-_TONES: Final[dict[str, Tone]] = {
-    "working": "text", "quiet": "text", "stuck": "bad", "waiting": "warn", "idle": "dim",
-    "attached": "text", "protected": "dim", "typing": "text", "mode": "text", "dead": "bad",
-    "gone": "dim", "unknown": "warn",
+STUCK, PERSON, RETRYING, UNKNOWN, QUIET, WORKING, IDLE, PROTECTED = range(8)
+"""Who needs somebody most, first."""
+_NEEDS: Final[dict[str, int]] = {
+    "stalled": STUCK, "frozen": STUCK, "gave_up": STUCK, "idle_with_task": STUCK, "dead": STUCK,
+    "gone": STUCK, "approval": PERSON, "question": PERSON, "secret": PERSON, "unsent": PERSON,
+    "suspended": PERSON, "flow_stopped": PERSON, "retrying": RETRYING, "rate_limited": RETRYING,
+    "unknown": UNKNOWN, "quiet": QUIET, "working": WORKING, "tool": WORKING, "starting": WORKING,
+    "human": WORKING, "idle": IDLE, "protected": PROTECTED,
 }  # fmt: skip
+_ALARMS: Final[dict[str, int]] = {
+    "stuck": STUCK, "idle": STUCK, "gone": STUCK, "dead": STUCK, "waiting": PERSON,
+    "unsent": PERSON, "suspended": PERSON, "flapping": PERSON, "quarantined": PERSON,
+    "late_result": PERSON, "retrying": RETRYING,
+}  # fmt: skip
+"""The same by what an open alert says: a tool past its limit is stuck, though it is a tool."""
+_BUSY: Final = frozenset({"working", "tool", "starting", ""})
+"""States in which something new may have come since the look, so that its age is not known."""
+_TONES: Final[dict[int, Tone]] = {
+    STUCK: "bad", PERSON: "warn", RETRYING: "warn", UNKNOWN: "warn", IDLE: "dim", PROTECTED: "dim",
+}  # fmt: skip
+PAINTING: Final = 5.0
+"""Seconds since the last output for which a program paints: then its age does not grow."""
 
 
 def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
-    del width
     return (
         Column("name", "", names),
         Column("state", "STATE", 14),
         Column("quiet", "QUIET", 6, right=True, drop=1),
+        Column("painted", "PAINT", 6, right=True, drop=2),
+        Column("novelty", "NEW/MIN", 12 if width >= 100 else 8, drop=3, last=True),
         Column("task", "TASK", 5, right=True),
-        Column("pane", "PANE", 10, drop=2),
-        Column("command", "CMD", 9, drop=4),
-        Column("why", "WHY", 20, drop=3, stretch=1),
-        Column("line", "LAST LINE", 12, stretch=2),
+        Column("pane", "PANE", 10, drop=5),
+        Column("command", "CMD", 9, drop=6),
+        Column("why", "WHY", 20, drop=4, stretch=1),
+        Column("line", "SAYS", 12, stretch=2),
     )
 
 
@@ -44,42 +62,108 @@ def rows(scene: Scene) -> list[Row]:
 
 def tally(scene: Scene) -> tuple[int, int, int]:
     """Return how many sessions are stuck, how many wait for a person, how many there are."""
-    states = [
-        Facts(view.facts).text("state") for view in of_healer(scene.snapshot, HEALER).values()
-    ]
-    return states.count("stuck"), states.count("waiting"), len(states)
+    views = [view for view in of_healer(scene.snapshot, HEALER).values() if is_session(view)]
+    needs = [need(scene, view) for view in views]
+    return needs.count(STUCK), needs.count(PERSON), len(needs)
+
+
+def need(scene: Scene, view: ComponentView) -> int:
+    """Return how much a session needs somebody: `STUCK` is most."""
+    facts = Facts(view.facts)
+    state = facts.text("state")
+    found = need_of(state)
+    if view.status == "unknown" and found not in (STUCK, UNKNOWN):
+        found = UNKNOWN
+    if state in ("dead", "gone") and not facts.texts("tasks"):
+        found = IDLE
+    alarms = (
+        _ALARMS.get(alert.key.rpartition("/")[2], PERSON)
+        for alert in scene.alerts.get(view.name, [])
+        if alert.state != "acknowledged" and alert.severity != "INFO"
+    )
+    return min([found, *alarms])
+
+
+def need_of(state: str) -> int:
+    """Return how much a session in this state needs somebody, its alerts apart."""
+    return _NEEDS.get(state, WORKING)
+
+
+def is_session(view: ComponentView) -> bool:
+    """Return whether a component is a session, and not a task database or a tmux socket."""
+    return view.name.startswith("session:")
+
+
+def word_of(view: ComponentView, facts: Facts) -> str:
+    """Return a state as people read it: `idle with task`; of a task database, `owes` or its own."""
+    if not is_session(view) and facts.texts("tasks"):
+        return "owes"
+    return facts.text("state").replace("_", " ")
 
 
 def quiet_for(facts: Facts, view: ComponentView, now: float) -> float | None:
-    """Return for how many seconds a session has said nothing."""
+    """Return for how many seconds there was no progress; None: nothing is expected of it."""
     quiet = facts.number("quiet")
-    if quiet is None:
+    if quiet is None or not (quiet or (facts.texts("tasks") and facts.text("pane"))):
         return None
-    grown = now - view.seen_at if facts.text("state") in SILENT else 0.0
+    grown = 0.0 if facts.text("state") in _BUSY else now - view.seen_at
     return max(quiet + grown, 0.0)
+
+
+def painted_for(facts: Facts, view: ComponentView, now: float) -> float | None:
+    """Return for how many seconds the program has written nothing to its screen."""
+    painted = facts.number("painted")
+    if painted is None or not facts.text("pane"):
+        return None
+    return max(painted + (now - view.seen_at if painted > PAINTING else 0.0), 0.0)
+
+
+def spark(counts: Sequence[float], cells: int) -> str:
+    """Return new lines per minute as a line of bars, the newest minute last.
+
+    The scale is the same for all (each bar is twice the one before), so that two can be compared.
+    """
+    top = len(glyphs.BARS) - 1
+    levels = [min(int(math.log2(count)) + 1, top) if count >= 1 else 0 for count in counts]
+    return "".join(glyphs.BARS[level] for level in levels[-cells:])
 
 
 def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
-    word = facts.text("state") or view.status
+    word, needs = word_of(view, facts) or view.status, need(scene, view)
     mark = scene.mark(view)
-    tone = _TONES.get(word, "text")
-    if mark.rank == WELL.rank and word in ("idle", "gone"):
+    tone = _TONES.get(needs, "text")
+    if mark.rank == WELL.rank and needs >= IDLE:
         mark = Mark(glyphs.OFF, "dim", 8)
     if tone in ("bad", "warn"):
         tone = mark.tone if mark.rank < WELL.rank else "text"
     quiet = quiet_for(facts, view, scene.now)
+    seen = facts.text("held", "why", "rule") if mark.rank < WELL.rank else facts.text("held")
     cells: dict[str, Spans] = {
         "name": (Span(short(view.name), "dim" if mark.rank == 8 else "text"),),
         "state": (scene.state(view, word, tone),),
-        "quiet": _dim("" if quiet is None else format_duration(int(quiet))),
+        "quiet": _age(quiet, "text" if needs in (STUCK, QUIET) else "dim"),
+        "painted": _age(painted_for(facts, view, scene.now), "dim"),
+        "novelty": (Span(spark(facts.numbers("novelty"), 12), "accent"),),
         "task": _tasks(facts.texts("tasks")),
         "pane": _dim(place_of(facts)),
         "command": _dim(facts.text("command")),
-        "why": scene.why(view, word, facts.text("why", "rule") if mark.rank < WELL.rank else ""),
-        "line": (Span(facts.text("question", "last_line"), "dim"),),
+        "why": scene.why(view, word, seen),
+        "line": _says(facts),
     }
-    return Row(view.name, view.name, mark, cells, (mark.rank, -(quiet or 0.0), view.name))
+    order = (needs, mark.rank, -(quiet or 0.0), view.name)
+    return Row(view.name, view.name, mark, cells, order)
+
+
+def _says(facts: Facts) -> Spans:
+    """Return what it asks, else the line a rule matched in trouble, else its last line."""
+    question = facts.text("question")
+    if question:
+        return (Span(question, "text"),)
+    if not facts.text("pane"):
+        return (Span(facts.text("rule"), "dim"),)
+    told = facts.text("state") in ("retrying", "rate_limited", "gave_up", "unsent")
+    return (Span(facts.text("text", "last_line") if told else facts.text("last_line"), "dim"),)
 
 
 def place_of(facts: Facts) -> str:
@@ -94,6 +178,12 @@ def place_of(facts: Facts) -> str:
 def _tasks(tasks: tuple[str, ...]) -> Spans:
     more = f"+{len(tasks) - 1}" if len(tasks) > 1 else ""
     return (Span(tasks[0] + more),) if tasks else (Span("-", "faint"),)
+
+
+def _age(seconds: float | None, tone: Tone) -> Spans:
+    if seconds is None:
+        return (Span("-", "faint"),)
+    return (Span(format_duration(int(seconds)), tone),)
 
 
 def _dim(text: str) -> Spans:

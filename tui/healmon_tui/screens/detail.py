@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
-from healmon_tui import context
+from healmon.state import ComponentView
+from healmon_tui import context, keymap, session
 from healmon_tui.context import Subject
+from healmon_tui.facts import Facts
+from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
+
+_KEYS: Final = (
+    "session.jump", "session.explain", "session.replay", "session.snooze", "session.touch",
+)  # fmt: skip
+"""What can be done with a session, the most wanted first."""
 
 
 class Detail(Screen[None]):
@@ -26,11 +35,17 @@ class Detail(Screen[None]):
         Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
         Binding("ctrl+u,pageup", "scroll(-10)", show=False),
         Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *(
+            Binding(action.keys[0], action.action, show=False)
+            for action in keymap.ACTIONS
+            if action.id.startswith("session.")
+        ),
     ]
 
     def __init__(self, about: Subject) -> None:
         super().__init__()
         self._about = about
+        self._view: ComponentView | None = None
         self._status = StatusBar()
         self._banner = Banner()
         self._side = Context()
@@ -46,14 +61,43 @@ class Detail(Screen[None]):
     def show(self, picture: Picture) -> None:
         """Show another moment."""
         cells = self._side.cells
+        self._view = picture.scene.snapshot.components.get(self._about.component)
+        # a frozen view shows no screen: that one would be of now
+        seen = host(self).watching.want(self._view if picture.upto is None else None)
         self._status.show(picture.status(self.size.width))
         self._banner.show(picture.banner)
         self._side.show(
             self._about.component,
-            context.now(picture.scene, self._about, cells),
+            context.now(picture.scene, self._about, cells, seen),
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
-        self._keys.show((("esc", "back"), ("j k", "scroll")))
+        self._keys.show((("esc", "back"), *self._acts()))
+
+    def _acts(self) -> list[tuple[str, str]]:
+        """Return the keys that do something here, those of a session where it is one."""
+        if self._view is None or self._view.healer != "sessions":
+            return [("j k", "scroll")]
+        asks = session.asks(Facts(self._view.facts))
+        usable = {a.id: a for a in keymap.actions(read_only=host(self).read_only)}
+        wanted = ("session.answer",) if asks else ("session.clear",)
+        mine = [usable[name] for name in (*wanted, *_KEYS) if name in usable]
+        return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), ("j k", "scroll")]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Switch acts off where the screen is for reading only."""
+        if host(self).read_only and keymap.is_act(action, parameters):
+            return None
+        return super().check_action(action, parameters)
+
+    def action_act(self, verb: str) -> None:
+        """Ask for the plan that clears this session."""
+        if self._view is not None and self._view.healer == "sessions":
+            host(self).requests.offer(verb, self._view.name)
+
+    def action_session(self, what: str) -> None:
+        """Do something with this session."""
+        if self._view is not None and self._view.healer == "sessions":
+            for_session(host(self), what, self._view)
 
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""
@@ -62,3 +106,17 @@ class Detail(Screen[None]):
     def action_close(self) -> None:
         """Back to the overview."""
         self.dismiss()
+
+
+def for_session(app: Host, what: str, view: ComponentView) -> None:
+    """Do what a key of the group "session" is for."""
+    sessions = app.sessions
+    known: dict[str, Callable[[ComponentView], None]] = {
+        "jump": sessions.jump,
+        "answer": sessions.answer,
+        "snooze": sessions.snooze,
+        "touch": sessions.touch,
+        "explain": sessions.explain,
+        "replay": sessions.replay,
+    }
+    known[what](view)

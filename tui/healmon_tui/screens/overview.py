@@ -10,14 +10,16 @@ from textual.binding import BindingType
 from textual.containers import Container
 from textual.screen import Screen
 
-from healmon_tui import context, keymap, layout
+from healmon.state import ComponentView
+from healmon_tui import context, keymap, layout, session
+from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.layout import Mode, Want
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
-from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.detail import Detail, for_session
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.screens.note import NoteSheet
@@ -112,21 +114,31 @@ class Overview(Screen[None]):
     def _show_context(self) -> None:
         picture = self._picture
         if picture is None or not self._side.display:
+            if self.is_current:
+                self.host.watching.want(None)
             return
         about, cells = context.subject(self.row()), self._side.cells
+        view = self._view()
+        live = self.mode is Mode.COLUMN and picture.upto is None
+        seen = self.host.watching.want(view if live else None)
         self._side.show(
             about.component or TITLE[self.panel],
-            context.now(picture.scene, about, cells),
+            context.now(picture.scene, about, cells, seen),
             context.past(picture.chronicle, about, cells, picture.upto),
         )
 
     def _show_keys(self) -> None:
         usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
+        view = self._view()
+        kind = cast("PanelId", view.healer) if view is not None else self.panel
+        asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
+        self._keys.show(keymap.footer(self.panel, kind, usable, asks=asks))
+
+    def _view(self) -> ComponentView | None:
+        """Return the component that the row under the cursor is about."""
         row = self.row()
         known = self._picture.scene.snapshot.components if self._picture else {}
-        view = known.get(row.component) if row is not None else None
-        kind = cast("PanelId", view.healer) if view is not None else self.panel
-        self._keys.show(keymap.footer(self.panel, kind, usable))
+        return known.get(row.component) if row is not None else None
 
     def _lay_out(self) -> None:
         width, height = self.host.size
@@ -288,7 +300,7 @@ class Overview(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only, and faults outside the demo."""
-        if self.host.read_only and keymap.is_act(action):
+        if self.host.read_only and keymap.is_act(action, parameters):
             return None
         if action == "faults":
             return bool(self.host.requests.faults)
@@ -296,15 +308,25 @@ class Overview(Screen[None]):
 
     def action_act(self, verb: str) -> None:
         """Ask for the plan of a verb on the row under the cursor."""
-        row, healer = self.row(), HEALER_OF[verb]
-        snapshot = self._picture.scene.snapshot if self._picture else None
-        view = snapshot.components.get(row.component) if snapshot and row else None
-        if view is None or view.healer != healer:
-            panel = TITLE[cast("PanelId", healer)].lower()
-            number = PANELS.index(cast("PanelId", healer)) + 1
-            self.flash(f"{verb}: select a row of panel {number} ({panel}) first", "dim")
-            return
-        self.host.requests.offer(verb, view.name)
+        view = self._chosen(verb, HEALER_OF[verb])
+        if view is not None:
+            self.host.requests.offer(verb, view.name)
+
+    def action_session(self, what: str) -> None:
+        """Do something with the session under the cursor."""
+        view = self._chosen(what, "sessions")
+        if view is not None:
+            for_session(self.host, what, view)
+
+    def _chosen(self, what: str, healer: str) -> ComponentView | None:
+        """Return the component under the cursor, if it is of this kind; else say so."""
+        view = self._view()
+        if view is not None and view.healer == healer:
+            return view
+        panel = TITLE[cast("PanelId", healer)].lower()
+        number = PANELS.index(cast("PanelId", healer)) + 1
+        self.flash(f"{what}: select a row of panel {number} ({panel}) first", "dim")
+        return None
 
     def action_acknowledge(self) -> None:
         """Acknowledge what the row under the cursor is about."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from textual import events
 
 from healmon_tui import glyphs
-from healmon_tui.context import heading
-from healmon_tui.paint import Line, Span, fill
+from healmon_tui.paint import Line, Span, fill, heading
 from healmon_tui.widgets.lines import Lines
 
 BESIDE = 96

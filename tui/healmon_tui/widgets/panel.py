@@ -161,6 +161,8 @@ class Panel(Lines, can_focus=True):
         cell = row.cells.get(slot.column.key, ())
         if slot.column.tail and cell:
             return fill((Span(cut_head(cell[0].text, slot.cells), cell[0].tone),), slot.cells)
+        if slot.column.last and cell:
+            return fill((Span(cell[0].text[-slot.cells :], cell[0].tone),), slot.cells)
         if slot.column.right:
             span = cell[0] if cell else Span("")
             return (Span(fit(span.text, slot.cells, right=True), span.tone),)

@@ -1,11 +1,11 @@
 """A terminal program that looks and behaves like an agent at work.
 
-It draws a transcript, a spinner with its seconds, a composer between two rules and a footer. Its
-terminal stays in cooked mode, so Ctrl-C is a SIGINT: it stops the turn and the agent goes idle. A
-line typed into it begins a turn. While `run/agents/NAME.freeze` exists it hangs the way agents do:
-spinner, seconds and title go on, nothing new is said.
+It draws a transcript, a spinner with its seconds, a composer between two rules and a footer. Ctrl-C
+stays a SIGINT: it stops the turn and the agent goes idle. A line typed into it begins a turn. While
+it asks for approval, one key answers. While `run/agents/NAME.freeze` exists it hangs the way agents
+do: spinner, seconds and title go on, nothing new is said.
 
-Arguments: NAME and how it begins (`working`, `idle`, `approval`).
+Arguments: NAME and how it begins (`working`, `idle`, `approval`, `retrying`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import random
 import select
 import signal
 import sys
+import termios
 import time
 from collections import deque
 from pathlib import Path
@@ -45,6 +46,10 @@ QUESTION = (
 )
 
 
+WAITS = (4, 9, 19, 33)
+"""Seconds between attempts of one that cannot reach its service; the last one again and again."""
+
+
 def spent(seconds: float) -> str:
     """Return a duration as agents show it: `45s`, `1m 53s`."""
     minutes, rest = divmod(int(seconds), 60)
@@ -67,7 +72,17 @@ class Agent:
         self.interrupted = False
         self.freeze = ROOT / "run/agents" / f"{name}.freeze"
         self.told = ""
+        self.cooked = termios.tcgetattr(0)
         signal.signal(signal.SIGINT, self.interrupt)
+
+    def listen(self) -> None:
+        """Take single keys while it asks, whole lines else; Ctrl-C stays a signal."""
+        mode = termios.tcgetattr(0)
+        mode[3] = self.cooked[3]
+        if self.state == "approval":
+            mode[3] &= ~(termios.ICANON | termios.ECHO)
+        if mode != termios.tcgetattr(0):
+            termios.tcsetattr(0, termios.TCSADRAIN, mode)
 
     def interrupt(self, _number: int, _frame: FrameType | None) -> None:
         """Notice a Ctrl-C."""
@@ -83,10 +98,10 @@ class Agent:
         """Take a typed line."""
         line = "".join(c if c.isprintable() else "?" for c in line.strip())[:200]
         if self.state == "approval":
-            if line in {"1", "y", "2", "n"}:
+            if line in {"1", "2"}:
                 self.said.append(f"  ⎿  answered: {line}")
                 self.state = "idle"
-                if line in {"1", "y"}:
+                if line == "1":
                     self.begin("go on")
         elif self.state != "idle":
             self.queued += bool(line)
@@ -131,7 +146,16 @@ class Agent:
     @property
     def busy(self) -> bool:
         """Whether it works, or seems to."""
-        return self.state in {"working", "frozen"}
+        return self.state in {"working", "frozen", "retrying"}
+
+    def retrying(self) -> str:
+        """Return the line of one that cannot reach its service."""
+        left, attempt = time.perf_counter() - self.since, 0
+        while left > WAITS[min(attempt, len(WAITS) - 1)]:
+            left -= WAITS[min(attempt, len(WAITS) - 1)]
+            attempt += 1
+        wait = WAITS[min(attempt, len(WAITS) - 1)] - int(left)
+        return f"✻ API error · Retrying in {wait}s · attempt {attempt + 1}/99"
 
     def title(self) -> str:
         """Return the title of the terminal."""
@@ -154,6 +178,8 @@ class Agent:
             seconds = spent(time.perf_counter() - self.since)
             glyph = GLYPHS[self.ticks % len(GLYPHS)]
             spinner = f"{glyph} {self.doing}… ({seconds} · ↓ {self.tokens} tokens)"
+        if self.state == "retrying":
+            spinner = self.retrying()
         hint = "esc to interrupt" if self.busy else "? for shortcuts"
         hint += f" · {self.queued} queued" if self.queued else ""
         return [spinner, "", rule, "❯ ", rule, f"  {hint}"]
@@ -184,6 +210,8 @@ class Screen:
             out.append("\x1b[2J")
         rows = agent.rows(size.columns, size.lines)
         changed = [i for i, row in enumerate(rows) if self.shown[i : i + 1] != [row]]
+        if not changed and not out and agent.title() == self.title:
+            return
         if self.shown:
             out.append("\x1b7")
         out += [f"\x1b[{i + 1};1H{rows[i][: size.columns - 1]}\x1b[K" for i in changed]
@@ -198,17 +226,20 @@ class Screen:
 def main(name: str, state: str) -> int:
     """Work until the terminal is gone."""
     agent, screen, typed = Agent(name, state), Screen(), b""
-    if state == "working":
+    if state in {"working", "retrying"}:
         agent.begin(f"see to the tasks of {name}")
+        agent.state = state
     while ROOT.exists():
         screen.stale |= agent.interrupted
         agent.step()
+        agent.listen()
         screen.draw(agent)
         if select.select([0], [], [], TICK if agent.busy else RESTING)[0]:
             some = os.read(0, 4096)
             if not some:
                 return 0
-            *lines, typed = (typed + some).split(b"\n")
+            keys = agent.state == "approval"
+            *lines, typed = (typed + some + b"\n" * keys).split(b"\n")
             screen.stale = bool(lines)
             for line in lines:
                 agent.read(line.decode("utf-8", "replace"))

@@ -1,0 +1,71 @@
+"""The commands about sessions, as they are typed wrongly, or with nobody there to do them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from healmon import cli
+from healmon.service.chain import kept_lines
+
+ENDS = {"unknown": 65, "usage": 64, "nobody": 75}
+
+
+@pytest.fixture
+def healmon(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HEALMON_CONFIG", "HEALMON_STATE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "none"))
+
+    def run(*words):
+        code = cli.main([words[0], "--state-dir", str(tmp_path / "state"), *words[1:]])
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("words", "why", "said"),
+    [
+        (("clear", "a", "--requeue", "--fail"), "usage", "not allowed with"),
+        (("clear",), "usage", "SESSION"),
+        (("answer", "a", "first"), "usage", "invalid int"),
+        (("snooze", "a"), "usage", "--for"),
+        (("snooze", "a", "--for", "soon"), "usage", "soon"),
+        (("clear", "a"), "nobody", "no healer runs"),
+        (("snooze", "a", "--for", "1h"), "nobody", "no healer runs"),
+        (("never-touch", "a"), "nobody", "no healer runs"),
+        (("touch", "a"), "nobody", "no healer runs"),
+        (("answer", "a"), "nobody", "no health store"),
+        (("explain", "a"), "nobody", "no health store"),
+        (("explain", "12"), "nobody", "no health store"),
+        (("explain", "x.txt", "--pack", "nobody"), "unknown", "there are:"),
+    ],
+)
+def test_each_way_to_be_wrong_has_its_exit_code_and_its_words(healmon, words, why, said):
+    code, out, err = healmon(*words)
+    assert (code, out) == (ENDS[why], "")
+    assert said in err
+    assert "Traceback" not in err
+
+
+def test_a_saved_screen_needs_neither_healer_nor_store(healmon, tmp_path):
+    (tmp_path / "screen.txt").write_text("# x title=[⠐ mend the roof] y\nhello\n")
+    code, out, _ = healmon("explain", "screen.txt", "--pack", "claude", "--json")
+    assert code == 0
+    assert json.loads(out)["sign"]["rule"] == "claude/busy-title"
+
+
+def test_evidence_of_any_shape_is_told_without_acting_on_the_terminal():
+    kept = {
+        "why": "\x1b[2J", "before": {"screen": "a\x1b]0;x\x07\nb"}, "after": [],
+        "tasks": [{"id": 1}], "empty": "", "odd name": None,
+    }  # fmt: skip
+    lines = kept_lines(kept)
+    assert not any("\x1b" in line or "\x07" in line for line in lines)
+    assert "before:" in lines
+    assert "  │ b" in lines
+    assert not any(line.startswith(("empty", "odd")) for line in lines)

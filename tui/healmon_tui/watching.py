@@ -1,0 +1,59 @@
+"""Looks at one session again and again while a person looks at it, and never twice at once."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from healmon.service.link import Link, Peek
+from healmon.state import ComponentView
+
+HEALER = "sessions"
+
+
+class Watching:
+    """The newest look at the session that is on the screen.
+
+    Args:
+        link: where to look through.
+        spawn: runs something beside the screen.
+        redraw: draws what came of it.
+    """
+
+    def __init__(
+        self, link: Link, spawn: Callable[[Awaitable[None]], None], redraw: Callable[[], None]
+    ) -> None:
+        self._link = link
+        self._spawn = spawn
+        self._redraw = redraw
+        self._wanted: ComponentView | None = None
+        self._seen: tuple[str, Peek] = ("", Peek())
+        self._looking = False
+
+    def want(self, view: ComponentView | None) -> Peek:
+        """Say which component is on the screen; return the newest look at it, if there is one."""
+        wanted = view if view is not None and view.healer == HEALER else None
+        fresh = wanted is not None and (self._wanted is None or self._wanted.name != wanted.name)
+        self._wanted = wanted
+        if fresh:
+            self.look()
+        name, seen = self._seen
+        return seen if wanted is not None and name == wanted.name else Peek()
+
+    def look(self) -> None:
+        """Look again, unless a look is still under way or nothing is wanted."""
+        if self._wanted is not None and not self._looking:
+            self._looking = True
+            self._spawn(self._look(self._wanted))
+
+    async def _look(self, view: ComponentView) -> None:
+        try:
+            seen = await self._link.peek(view.facts)
+        finally:
+            self._looking = False
+        self._seen = (view.name, seen)
+        if self._wanted is None:
+            return
+        if self._wanted.name != view.name:
+            self.look()
+        else:
+            self._redraw()
