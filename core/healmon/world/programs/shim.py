@@ -243,6 +243,7 @@ class _Watch:
         self._lock = lock
         self._own = own
         self._ends = Ends(order.boot, folder)
+        self._log = 0
 
     def watch(self, main: int, record: bytes | None) -> None:
         """Wait for ends.
