@@ -13,7 +13,9 @@ from typing import Any, Literal, TypeVar, assert_never
 import msgspec
 from msgspec.structs import replace
 
+from healmon import attempts
 from healmon import events as ev
+from healmon.attempts import Attempts
 from healmon.plans import RANK, Packed, Plan, Severity, Status
 
 _V = TypeVar("_V")
@@ -23,8 +25,6 @@ FOREVER = 253_370_764_800.0
 """Wall seconds (the year 9999) until which a component is paused that must never be touched."""
 RECENT = 50
 """How many finished actions the snapshot keeps."""
-ATTEMPTS = 100
-"""How many begun actions of each kind it keeps, those of former runs too."""
 
 
 class EngineView(msgspec.Struct, frozen=True):
@@ -100,21 +100,6 @@ class ActionView(msgspec.Struct, frozen=True):
     details: Packed = {}
 
 
-class Attempt(msgspec.Struct, frozen=True):
-    """An action of tier 1 or 2 that was begun; `ok` None: nobody knows how it ended.
-
-    What limits how often something may be done counts these: they outlive the run. `due` is the
-    steady second at which its moment had come: no clock that is set makes it older or younger.
-    """
-
-    component: str
-    subject: str
-    origin: str
-    at: float
-    due: float
-    ok: bool | None = None
-
-
 class AlertView(msgspec.Struct, frozen=True):
     """One alert; `id` is the id of the event that opened it."""
 
@@ -154,7 +139,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     maintenance: dict[str, float] = {}
     recent: tuple[ActionView, ...] = ()
     tallies: dict[str, int] = {}
-    attempts: dict[str, tuple[Attempt, ...]] = {}
+    attempts: Attempts = {}
 
 
 def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
@@ -354,39 +339,23 @@ def _on_plan(s: Snapshot, component: str, *, acting: bool = False, step: str = "
 
 def _begun(s: Snapshot, component: str, at: float) -> Snapshot:
     view = s.plans.get(component)
-    if view is None or view.acting or not view.plan.tier:
+    if view is None or view.acting:
         return s
-    plan = view.plan
-    attempt = Attempt(component, plan.subject, plan.origin, at, view.due)
-    kept = (*s.attempts.get(plan.action, ()), attempt)[-ATTEMPTS:]
-    return replace(s, attempts={**s.attempts, plan.action: kept})
+    return replace(s, attempts=attempts.begun(s.attempts, view.plan, at, view.due))
 
 
 def _taken_back(s: Snapshot, component: str) -> Snapshot:
-    """Forget the attempt that was called off before anything was done."""
     view = s.plans.get(component)
     if view is None or not view.acting:
         return s
-    return _on_attempt(s, component, view.plan.action, ())
-
-
-def _on_attempt(s: Snapshot, component: str, action: str, instead: tuple[bool, ...]) -> Snapshot:
-    """Give the newest attempt on a component its end, or without one forget it."""
-    kept = s.attempts.get(action, ())
-    for i in range(len(kept) - 1, -1, -1):
-        if kept[i].component == component:
-            if kept[i].ok is not None:
-                return s
-            ended = tuple(replace(kept[i], ok=ok) for ok in instead)
-            kept = (*kept[:i], *ended, *kept[i + 1 :])
-            return replace(s, attempts={**s.attempts, action: kept})
-    return s
+    kept = attempts.taken_back(s.attempts, view.plan.action, component)
+    return replace(s, attempts=kept)
 
 
 def _finished(s: Snapshot, action: ActionView) -> Snapshot:
-    s = _on_attempt(s, action.component, action.action, (action.ok,))
     s = replace(
         s,
+        attempts=attempts.ended(s.attempts, action.action, action.component, ok=action.ok),
         plans=_without(s.plans, action.component),
         recent=(*s.recent, action)[-RECENT:],
     )

@@ -12,8 +12,8 @@ from healmon.plans import Proof
 from healmon.sessions import checks, outcome
 from healmon.sessions.dossier import Dossier
 from healmon.sessions.facts import Order
-from healmon.sessions.judging import LINE_LIMIT
 from healmon.sessions.probe import Probe, Seen, SessionSeen
+from healmon.sessions.showing import LINE_LIMIT
 from healmon.sessions.signs import Sign
 from healmon.sessions.verdict import Verdict
 from healmon.sessions.verifying import ASKS

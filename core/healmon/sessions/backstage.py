@@ -146,7 +146,8 @@ class Backstage:
 
         A suspect is an agent that has said that it is busy for a while.
         """
-        busy = {k: one for k, one in behind.items() if one.agents and signs[k].kind in BUSY}
+        said = {key: sign.kind for key, sign in signs.items()}
+        busy = {k: one for k, one in behind.items() if one.agents and said.get(k) in BUSY}
         self._busy = {key: min(self._busy.get(key, now.steady), now.steady) for key in busy}
         suspects = {
             key: one.agents

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from healmon.attempts import Attempt
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions.facts import ACTION
-from healmon.state import Attempt, Snapshot
+from healmon.state import Snapshot
 from healmon.units import format_duration
 
 HOUR: Final = 3600.0

@@ -16,13 +16,14 @@ from healmon.config.settings import Sessions
 from healmon.plans import Diagnosis, Finding, Verdict, pack
 from healmon.sessions import caps, outage
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
-from healmon.sessions.judging import LINE_LIMIT, Draft, draft, may_settle, verdict_of
+from healmon.sessions.following import Moment
+from healmon.sessions.judging import Draft, draft, may_settle, verdict_of
 from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Fault, Seen, SessionSeen
-from healmon.sessions.progress import Moment
 from healmon.sessions.recall import component_of, facts_of, is_session, memory_of
 from healmon.sessions.settling import verdicts
+from healmon.sessions.showing import LINE_LIMIT
 from healmon.state import Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.taskdb import Task

@@ -60,6 +60,10 @@ class Archive:
             await self._on("evidence", partial(self._sweep, order.key, found))
         return [one for one in found if one.action == plan.action]
 
+    async def tidy(self) -> None:
+        """Remove what is older than it is to be kept."""
+        await self._on("evidence", partial(self._sweep, "", []))
+
     async def write(self, one: ev.Evidence) -> str:
         """Store an evidence; return why it could not be stored, or empty."""
         if self._files is None:

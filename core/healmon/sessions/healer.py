@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -22,6 +23,9 @@ from healmon.world.evidencefiles import EvidenceFiles
 from healmon.world.processes import Processes
 from healmon.world.taskdb import TaskDatabases
 from healmon.world.tmux import Tmux
+
+TIDY_EVERY: Final = 3600.0
+"""Seconds between two removals of evidence that is too old."""
 
 
 class SessionsHealer:
@@ -58,6 +62,7 @@ class SessionsHealer:
         self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock, packs)
         self._remedy = Remedy(self._probe, clock, evidence)
         self._last: Reading | None = None
+        self._tidied: float | None = None
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin watching; nothing here wakes the engine between looks."""
@@ -71,6 +76,9 @@ class SessionsHealer:
         now = self._clock.read()
         jumped = self._last is not None and bool(gap(self._last, now))
         self._last = now
+        if self._tidied is None or now.steady - self._tidied > TIDY_EVERY:
+            self._tidied = now.steady
+            await self._remedy.tidy()
         seen = await self._probe.look()
         return replace(seen, jumped=jumped)
 

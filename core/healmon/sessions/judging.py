@@ -12,29 +12,24 @@ from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.plans import Finding, Packed, Plan, Verdict, pack
 from healmon.sessions import aftermath, caps, confirm, findings, outage
-from healmon.sessions.facts import Memory, Row, SessionFacts, State
+from healmon.sessions.facts import Memory, SessionFacts
+from healmon.sessions.following import Moment, begin, follow, restarted
 from healmon.sessions.outage import Suspect
 from healmon.sessions.packs import Packs
 from healmon.sessions.planning import make_plan, minutes
 from healmon.sessions.probe import SessionSeen
-from healmon.sessions.progress import Moment, begin, follow, restarted
 from healmon.sessions.proving import proof_of
 from healmon.sessions.recall import memory_of, never
-from healmon.sessions.signs import Choice, Sign
+from healmon.sessions.showing import LINE_LIMIT, facts_seen
+from healmon.sessions.signs import Sign
 from healmon.sessions.standing import Standing, of_case
-from healmon.sessions.states import PAUSED, Case
+from healmon.sessions.states import KEYLESS, PAUSED, Case
 from healmon.sessions.troubles import Trouble, trouble_of
 from healmon.state import Snapshot
 from healmon.text import clean
 
-LINE_LIMIT: Final = 160
-QUESTION_LIMIT: Final = 1_000
-"""Characters of a question: an answer is given only to the very same one."""
 SOON: Final = 60.0
 """Seconds before a limit from which on the next look is asked for in time."""
-PRIVATE: Final = frozenset[State](("human", "secret"))
-"""States in which nothing of a screen is shown or kept but its prompt."""
-SEND: Final = Choice("press Enter: send what stands in the composer", ("Enter",))
 OUTAGE: Final = "too many sessions stand still together: an outage"
 
 
@@ -132,7 +127,7 @@ def _plain(
     component: str, case: Case, stands: Standing, memory: Memory | None, known: Snapshot
 ) -> Draft:
     """Return the judgement on a session without tasks, or of a dead one."""
-    facts = _facts(component, case, stands, None, memory, known)
+    facts = facts_seen(component, case, stands, None, memory, known)
     held = facts.hands_off
     if stands.state == "dead":
         held = held or may_settle(component, known, case.settings, case.now)
@@ -175,8 +170,9 @@ def _drafted(
     memory = case.memory
     flaps = confirm.flapping(memory)
     due = trouble is not None and trouble.due
-    facts = _facts(component, case, stands, trouble, memory, known)
-    subject = f"{'quarantined ' if memory.quarantine else ''}{facts.key}"
+    facts = facts_seen(component, case, stands, trouble, memory, known)
+    elsewhere = memory.quarantine and stands.state not in KEYLESS
+    subject = f"{'quarantined ' if elsewhere else ''}{facts.key}"
     held = _held(component, case, stands, known, free=caps.free(subject)) if due else ""
     if trouble is not None and trouble.told and not trouble.act:
         held = trouble.why_not
@@ -226,66 +222,6 @@ def _look_in(case: Case, stands: Standing, trouble: Trouble | None, *, held: str
         ahead.append(confirm.look_in(memory, case.settings, case.now))
     soon = [seconds for seconds in ahead if 0 < seconds <= SOON]
     return min(soon, default=None) if not (held and not soon) else None
-
-
-def _facts(
-    component: str,
-    case: Case,
-    stands: Standing,
-    trouble: Trouble | None,
-    memory: Memory | None,
-    known: Snapshot,
-) -> SessionFacts:
-    seen, pane, sign, now = case.seen, case.seen.pane, case.sign, case.now
-    secret = seen.terminal is not None and seen.terminal.secret
-    private = secret or stands.state in PRIVATE
-    asks = stands.state in {"approval", "question", "secret"}
-    choices = sign.choices if asks else ()
-    question = sign.question or ("" if choices else sign.text or sign.last_line)
-    if trouble is not None and trouble.state == "unsent":
-        choices = choices or (SEND,)
-    return SessionFacts(
-        state=stands.state,
-        session=clean(pane.name, limit=LINE_LIMIT),
-        socket=pane.socket,
-        tasks=tuple(task.id for task in seen.tasks),
-        rows=tuple(Row(t.source, t.id, t.status, t.token) for t in seen.tasks),
-        quiet=0.0 if memory is None else round(now.steady - memory.progress_at, 1),
-        quiet_since=0.0 if memory is None else round(memory.progress_at, 1),
-        limit=case.limit,
-        pane=pane.id,
-        window=pane.window_index,
-        pane_index=pane.pane_index,
-        command=pane.command,
-        last_line="" if private else clean(sign.last_line, limit=LINE_LIMIT),
-        attached=pane.attached,
-        rule=stands.rule,
-        question=clean(question, limit=QUESTION_LIMIT) if asks else "",
-        hands_off=stands.hands_off,
-        keys=stands.keys,
-        mode=pane.mode,
-        key=memory.key if memory is not None and memory.key else _key(seen),
-        painted=_painted(case, memory),
-        novelty=() if memory is None else memory.minutes,
-        pack=sign.pack,
-        version=sign.version,
-        matched=sign.rule,
-        text="" if private else clean(sign.text, limit=LINE_LIMIT),
-        choices=choices,
-        act_at=trouble.act if trouble is not None else 0.0,
-        evidence=aftermath.evidence_of(known, component),
-    )
-
-
-def _key(seen: SessionSeen) -> str:
-    return f"{seen.pane.key}.{0 if seen.family is None else seen.family.ticks}"
-
-
-def _painted(case: Case, memory: Memory | None) -> float:
-    if memory is not None and memory.painted[1]:
-        return round(case.painted, 1)
-    activity = case.seen.pane.window_activity
-    return round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
 
 
 def verdict_of(one: Draft, settings: Sessions) -> Verdict:

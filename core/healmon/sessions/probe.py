@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Container, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
 from typing import Final, Literal, TypeVar
 
@@ -14,6 +15,7 @@ from healmon.clock import Clock, Reading
 from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
 from healmon.sessions import places
+from healmon.sessions.answers import each, good
 from healmon.sessions.backstage import Backstage, Behind
 from healmon.sessions.captures import Captures, Kept, own_clocks
 from healmon.sessions.family import Family
@@ -180,20 +182,20 @@ class Probe:
         now = self.clock.read()
         self._captures.begin(now)
         listed, tasks = await asyncio.gather(
-            _each(self.settings.sockets, self.panes), _each(self.tasks, self.view)
+            each(self.settings.sockets, self.panes), each(self.tasks, self.view)
         )
-        told = _good(tasks)
+        told = good(tasks)
         known = [task for view in told.values() for task in view.active]
-        found = _good(listed)
+        found = good(listed)
         watched = places.spread(found, known).watched
-        shown = await _each(
+        shown = await each(
             found, lambda s: self._capture(found[s], watched(s), now, all_watched=fresh)
         )
         answers = {s: shown[s] if s in shown else listed[s] for s in listed}
         faults = (*_faults("tmux", answers), *_faults("tasks", tasks))
         if answers and all(isinstance(one, ProbeError) for one in answers.values()):
             raise ProbeError("; ".join(fault.reason for fault in faults if fault.kind == "tmux"))
-        captured = _good(shown)
+        captured = good(shown)
         self._captures.forget_all_but(captured)
         there = {s: self._captures.take(s, found[s], captured[s], now) for s in captured}
         spread = places.spread({s: own_clocks(found[s], there[s]) for s in there}, known)
@@ -235,27 +237,30 @@ class Probe:
         tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
         behind = await self._backstage.behind(tasked, now)
         sessions: dict[str, SessionSeen] = {}
-        names = [panes[0].name for panes in spread.groups.values()]
-        for place, panes in spread.groups.items():
-            twins = names.count(panes[0].name) > 1
+        names = Counter(panes[0].name for panes in spread.groups.values())
+        for (socket, number), panes in spread.groups.items():
+            tasks = tuple(spread.working.get((socket, number), ()))
+            one = self._session(panes, tasks, behind, there[socket])
+            shown = [one.pane] if one.sure else panes
             label = places.label_for(panes[0], sessions.keys())
-            tasks = tuple(spread.working.get(place, ()))
-            one = self._session(panes, tasks, behind, there[place[0]])
-            fresh = any(
-                pane.id in captured[place[0]] for pane in ([one.pane] if one.sure else panes)
+            sessions[label] = replace(
+                one,
+                label=label,
+                twins=names[panes[0].name] > 1,
+                fresh=any(pane.id in captured[socket] for pane in shown),
             )
-            sessions[label] = replace(one, label=label, twins=twins, fresh=fresh)
-        signs = {one.pane.key: one.sign for one in sessions.values()}
+        return await self._with_hints(sessions.values(), behind, now)
+
+    async def _with_hints(
+        self, sessions: Collection[SessionSeen], behind: Mapping[str, Behind], now: Reading
+    ) -> tuple[SessionSeen, ...]:
+        signs = {one.pane.key: one.sign for one in sessions}
         files, received = await asyncio.gather(
             self._backstage.agent_files(behind), self._backstage.received(signs, behind, now)
         )
         return tuple(
-            replace(
-                one,
-                agent_file=files.get(one.pane.key),
-                received=received.get(one.pane.key),
-            )
-            for one in sessions.values()
+            replace(one, agent_file=files.get(one.pane.key), received=received.get(one.pane.key))
+            for one in sessions
         )
 
     def _session(
@@ -285,26 +290,6 @@ class Probe:
             family=kin,
             sign=sign,
         )
-
-
-Failed = TmuxAbsentError | ProbeError
-
-
-async def _each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dict[str, T | Failed]:
-    """Return what a call gives for each name, or how it failed; all at the same time."""
-
-    async def outcome(name: str) -> T | Failed:
-        try:
-            return await call(name)
-        except (TmuxAbsentError, ProbeError) as error:
-            return error
-
-    names = tuple(names)
-    return dict(zip(names, await asyncio.gather(*map(outcome, names)), strict=True))
-
-
-def _good(answers: Mapping[str, T | Failed]) -> dict[str, T]:
-    return {name: one for name, one in answers.items() if not isinstance(one, Failed)}
 
 
 def _faults(kind: Literal["tmux", "tasks"], answers: Mapping[str, object]) -> list[Fault]:

@@ -61,6 +61,10 @@ class Remedy:
             return await answering.answer(self, order, dossier)
         return await self._clear(order, dossier)
 
+    async def tidy(self) -> None:
+        """Remove evidence that is older than it is to be kept."""
+        await self._archive.tidy()
+
     def close(self) -> None:
         """Give up what still watches sessions that were cleared."""
         self._afterwards.close()

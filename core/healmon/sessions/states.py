@@ -15,7 +15,7 @@ from healmon.config.settings import Sessions
 from healmon.sessions.facts import Memory, State
 from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.probe import SessionSeen
-from healmon.sessions.progress import limit_for
+from healmon.sessions.progress import FUTURE, limit_for
 from healmon.sessions.signs import Sign
 from healmon.units import format_duration
 
@@ -89,13 +89,11 @@ class Case:
 
 
 def _human(case: Case) -> str:
-    pane, settings, wall = case.seen.pane, case.settings, case.now.wall
-    age = wall - case.memory.hand_wall
-    if pane.attached:
-        age = min(age, wall - pane.client_activity)
-    if age < settings.quiet_client:
+    pane, settings = case.seen.pane, case.settings
+    typed = case.memory.hand_wall, pane.client_activity if pane.attached else 0.0
+    if any(_lately(case, at) for at in typed):
         return f"a person typed here within {format_duration(settings.quiet_client)}"
-    if pane.mode and pane.last_attached and wall - pane.session_activity < settings.quiet_client:
+    if pane.mode and pane.last_attached and _lately(case, pane.session_activity):
         return "a person was in its scrollback a moment ago"
     marker = settings.typing_marker
     if marker and marker in case.seen.screen:
@@ -103,6 +101,11 @@ def _human(case: Case) -> str:
     if case.sign.kind == "unsent" and _somebody_was_there(case):
         return "text stands in its composer that a person may have typed"
     return ""
+
+
+def _lately(case: Case, wall: float) -> bool:
+    """Return whether that was a moment ago; what is to come is of before the clock was set back."""
+    return -FUTURE <= case.now.wall - wall < case.settings.quiet_client
 
 
 def _somebody_was_there(case: Case) -> bool:

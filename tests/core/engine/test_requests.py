@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 
 from healmon import events as ev
+from healmon.attempts import Attempt
 from healmon.clock import ManualClock
 from healmon.engine import Engine, Run
 from healmon.gate import FOREVER
 from healmon.plans import Plan
-from healmon.state import Attempt, Snapshot, replay
+from healmon.state import Snapshot, replay
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer
 
 

@@ -173,6 +173,18 @@ def test_old_evidence_goes_when_the_next_begins(files, clock):
     assert files.idents() == ("2.2.2",)
 
 
+def test_old_evidence_goes_also_when_nothing_happens(files, clock):
+    async def scene():
+        await (await begin(files, clock, Noted(), "1.1.1")).close(Verdict(result="settled"))
+        clock.advance(2 * DAY)
+        await Archive(files, now, clock, 3 * DAY).tidy()
+        assert files.idents()
+        await Archive(files, now, clock, DAY).tidy()
+
+    asyncio.run(scene())
+    assert files.idents() == ()
+
+
 def made(**changes):
     one = ev.begin(plan(order()), order(), "7.8.9", 5.0)
     return replace(one, **changes)

@@ -292,6 +292,18 @@ def test_21_the_agent_of_a_split_window_is_judged_by_its_own_clock(
     assert len(looker.look().sessions) == 1
 
 
+def test_two_agents_in_one_session_are_nobody_for_sure(server: PrivateTmux, folder: Path) -> None:
+    start(server, "a", agent("codex", BUSY + HANG), "esc to interrupt")
+    second = f"bash -c {shlex.quote(agent('claude', BUSY + HANG))}"
+    pane = server.run("split-window", "-d", "-P", "-F", "#{pane_id}", "-t", "=a:", second)
+    until(lambda: "esc to interrupt" in server.screen(pane), 15, "the second agent")
+    looker = Looker(folder, server.socket)
+    looker.task("a")
+    one = looker.one("a")
+    assert not one.sure
+    assert one.screen.count("esc to interrupt") == 2
+
+
 def test_21_grouped_and_linked_sessions_are_one_row(server: PrivateTmux, folder: Path) -> None:
     server.new("a")
     server.run("new-session", "-d", "-t", "=a:", "-s", "b")

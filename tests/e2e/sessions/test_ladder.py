@@ -9,10 +9,12 @@ import time
 
 import pytest
 
+from healmon.clock import Reading, SystemClock
 from healmon.errors import RemedyError, VetoError
 from healmon.plans import unpack
-from healmon.sessions.facts import ANSWER
+from healmon.sessions.facts import ANSWER, REQUEUE, Order, Row
 from healmon.sessions.verdict import Verdict
+from tests.helpers.sessionstage import Hands
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -278,6 +280,52 @@ def test_no_secret_is_kept(stage):
     assert "OPENAI_API_KEY=[redacted]" in text
 
 
+# Tasks that are owed.
+
+
+class Later(SystemClock):
+    """A clock that a test may set forward."""
+
+    ahead = 0.0
+
+    def read(self) -> Reading:
+        now = super().read()
+        return Reading(now.wall + self.ahead, now.steady + self.ahead, now.boot + self.ahead)
+
+
+def test_a_task_is_given_back_when_it_is_due_and_once(stage):
+    stage.hung("a")
+    task = stage.task("a")
+    clock = Later()
+    hands = Hands(stage, stage.configure(requeue_backoff=["1h"]), clock)
+    proof = hands.carry_out(hands.order("a"))
+    assert "to be given back" in proof.text
+    assert stage.status(task) == "failed"
+    owed = Order(session="", rows=(Row("assigner", task, "failed", "1"),))
+    assert "nothing is owed" in refused(hands, owed, action=REQUEUE)
+    assert stage.status(task) == "failed"
+    clock.ahead = 3700.0
+    said = verdict(hands.carry_out(owed, action=REQUEUE))
+    assert said.result == "given_back"
+    assert said.tasks == {str(task): "requeued"}
+    assert stage.status(task) == "pending"
+    assert "nothing is owed" in refused(hands, owed, action=REQUEUE)
+    assert stage.sql("SELECT retry_count FROM prompts") == [(1,)]
+
+
+def test_a_row_that_somebody_changed_is_owed_no_more(stage):
+    stage.hung("a")
+    task = stage.task("a")
+    clock = Later()
+    hands = Hands(stage, stage.configure(requeue_backoff=["1h"]), clock)
+    hands.carry_out(hands.order("a"))
+    stage.sql("UPDATE prompts SET status = 'cancelled'")
+    clock.ahead = 3700.0
+    owed = Order(session="", rows=(Row("assigner", task, "failed", "1"),))
+    assert "nothing is owed" in refused(hands, owed, action=REQUEUE)
+    assert stage.status(task) == "cancelled"
+
+
 # The rungs that a person must allow.
 
 
@@ -357,7 +405,7 @@ def test_an_agent_that_ended_is_started_again_as_it_said(stage, monkeypatch):
     ("kind", "text", "keys"),
     [
         ("claude", "1. Yes", ["1"]),
-        ("codex", "1. Yes, proceed", ["y"]),
+        ("codex", "1. Yes, proceed (y)", ["1"]),
         ("gemini", "1. Allow once", ["1"]),
     ],
 )
@@ -388,6 +436,26 @@ def test_a_question_that_is_gone_is_not_answered(stage, then):
     hands = stage.hands()
     order = chosen(hands)
     stage.tell("a", then)
+    refused(hands, order, action=ANSWER)
+    assert stage.keys("a") == []
+
+
+def test_a_question_that_changes_between_the_journal_and_the_key_is_not_answered(
+    stage, monkeypatch
+):
+    from tests.helpers import made_up
+
+    stage.agent("a", "claude", "approval")
+    stage.task("a")
+    hands = stage.hands()
+    order = chosen(hands)
+    note = made_up.Noted.about_to
+
+    async def slow(self, text):
+        await note(self, text)
+        stage.tell("a", "idle")
+
+    monkeypatch.setattr(made_up.Noted, "about_to", slow)
     refused(hands, order, action=ANSWER)
     assert stage.keys("a") == []
 

@@ -1,0 +1,77 @@
+"""The actions that were begun, as far back as limits reach. Pure.
+
+What limits how often something may be done counts these: they outlive the run that made them, and a
+healmon that was killed in the midst of one.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from healmon.plans import Plan
+
+MOST = 100
+"""How many attempts of each kind are kept."""
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """An action of tier 1 or 2 that was begun.
+
+    Attributes:
+        component: what it acted on.
+        subject: what exactly its plan was bound to.
+        origin: `healmon`, or who asked for it.
+        at: wall seconds when it began.
+        due: steady seconds when its moment had come: no clock that is set makes it older.
+        ok: how it ended; None: nobody knows.
+    """
+
+    component: str
+    subject: str
+    origin: str
+    at: float
+    due: float
+    ok: bool | None = None
+
+
+Attempts: TypeAlias = dict[str, tuple[Attempt, ...]]
+"""By action, oldest first."""
+
+
+def begun(attempts: Attempts, plan: Plan, at: float, due: float) -> Attempts:
+    """Return the attempts with one more; one of tier 0 disturbs nobody and is not kept."""
+    if not plan.tier:
+        return attempts
+    attempt = Attempt(plan.component, plan.subject, plan.origin, at, due)
+    kept = (*attempts.get(plan.action, ()), attempt)[-MOST:]
+    return {**attempts, plan.action: kept}
+
+
+def ended(attempts: Attempts, action: str, component: str, *, ok: bool) -> Attempts:
+    """Return the attempts with how the one under way on a component ended."""
+    at = _under_way(attempts, action, component)
+    if at is None:
+        return attempts
+    kept = attempts[action]
+    return {**attempts, action: (*kept[:at], replace(kept[at], ok=ok), *kept[at + 1 :])}
+
+
+def taken_back(attempts: Attempts, action: str, component: str) -> Attempts:
+    """Return the attempts without the one under way: it was called off and did nothing."""
+    at = _under_way(attempts, action, component)
+    if at is None:
+        return attempts
+    kept = attempts[action]
+    return {**attempts, action: (*kept[:at], *kept[at + 1 :])}
+
+
+def _under_way(attempts: Attempts, action: str, component: str) -> int | None:
+    """Return where the newest attempt on a component stands, if it has not ended."""
+    kept = attempts.get(action, ())
+    for at in range(len(kept) - 1, -1, -1):
+        if kept[at].component == component:
+            return at if kept[at].ok is None else None
+    return None
