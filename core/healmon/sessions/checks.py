@@ -134,6 +134,8 @@ def touchable(
     reasons += [stands.hands_off, _other_state(stands.state, order)]
     if order.keys and stands.keys != order.keys:
         reasons.append("another program is in the foreground")
+    if order.keys and not order.by_hand:
+        reasons.append(stands.doubt)
     return next(filter(None, reasons), "")
 
 

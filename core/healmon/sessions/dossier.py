@@ -7,6 +7,8 @@ says so.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,6 +18,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from healmon.clock import Clock
+from healmon.errors import VetoError
 from healmon.healer import Hand
 from healmon.plans import Packed, Plan
 from healmon.sessions import evidence as ev
@@ -30,6 +33,8 @@ from healmon.world.taskdb import Task
 
 T = TypeVar("T")
 On = Callable[[str, Callable[[], T]], Awaitable[T]]
+PATIENCE: Final = 3.0
+"""Seconds that an attempt waits for its evidence; then it goes on without."""
 BACK: Final = 12 * 3600.0
 """Seconds back in which the files of killed healmons are looked through."""
 _UNFIT: Final = re.compile(r"[^A-Za-z0-9._-]")
@@ -54,22 +59,38 @@ class Archive:
         self._keep = keep
 
     async def open(self, plan: Plan, order: Order) -> list[ev.Evidence]:
-        """Return what killed healmons left open about this program, and remove what is old."""
+        """Return what killed healmons left open about this program, and remove what is old.
+
+        Raises:
+            VetoError: that cannot be told.
+        """
         found: list[ev.Evidence] = []
         if self._files is not None:
-            await self._on("evidence", partial(self._sweep, order.key, found))
+            sweep = self._on("evidence", partial(self._sweep, order.key, found))
+            try:
+                await asyncio.wait_for(sweep, PATIENCE)
+            except TimeoutError:
+                # what was pressed before cannot be told
+                raise VetoError(
+                    "stored evidence cannot be read: its disk does not answer"
+                ) from None
         return [one for one in found if one.action == plan.action]
 
     async def tidy(self) -> None:
         """Remove what is older than it is to be kept."""
-        await self._on("evidence", partial(self._sweep, "", []))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._on("evidence", partial(self._sweep, "", [])), PATIENCE)
 
     async def write(self, one: ev.Evidence) -> str:
         """Store an evidence; return why it could not be stored, or empty."""
         if self._files is None:
             return "no evidence is kept here"
         failures: list[str] = []
-        await self._on("evidence", partial(self._write, self._files, one, failures))
+        write = self._on("evidence", partial(self._write, self._files, one, failures))
+        try:
+            await asyncio.wait_for(write, PATIENCE)
+        except TimeoutError:
+            return "its disk does not answer"
         return failures[0] if failures else ""
 
     def _write(self, files: EvidenceFiles, one: ev.Evidence, failures: list[str]) -> None:

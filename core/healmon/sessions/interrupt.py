@@ -216,6 +216,8 @@ class Interrupt:
     def _verdict(self, effect: Effect, rung: str) -> Verdict:
         seconds = self._clock.read().steady - self._pressed_at if self._pressed else 0.0
         how = f"{self._keys()}: {effect.how}" if self._keys() else effect.how
+        if self._dossier.evidence.pressed_before:
+            how = f"{how}; a healmon that was killed had pressed before"
         if effect.result not in HELD:
             how += f" after {seconds:.1f} s"
         return Verdict(

@@ -9,7 +9,9 @@ import pytest
 from msgspec.structs import replace
 
 from healmon.clock import ManualClock
+from healmon.errors import VetoError
 from healmon.plans import Plan, pack
+from healmon.sessions import dossier as module
 from healmon.sessions import evidence as ev
 from healmon.sessions.dossier import Archive, Dossier
 from healmon.sessions.facts import Order, Row
@@ -151,6 +153,27 @@ def test_a_full_disk_costs_the_evidence_and_nothing_else(files, clock):
     assert steps == ["press C-c [no evidence: evidence cannot be stored: no space left on device]"]
     assert verdict.evidence == ""
     assert "no space left" in verdict.lost
+
+
+def test_a_disk_that_does_not_answer_holds_nothing_up_but_hides_what_was_pressed(
+    files, clock, monkeypatch
+):
+    async def never(_what, _call):
+        await asyncio.sleep(60)
+
+    monkeypatch.setattr(module, "PATIENCE", 0.05)
+
+    async def scene():
+        dossier = await begin(files, clock, Noted())
+        archive = Archive(files, never, clock, DAY)
+        dossier._archive = archive
+        await dossier.about_to("press", "press C-c", 1)
+        assert dossier.lost == "its disk does not answer"
+        await archive.tidy()
+        with pytest.raises(VetoError, match="no answer from its disk"):
+            await Dossier.begin(archive, Noted(), clock, plan(order()), order())
+
+    asyncio.run(scene())
 
 
 def test_there_need_be_no_place_for_evidence(clock):
