@@ -185,7 +185,7 @@ def _drafted(
         trouble=trouble,
         acts=due and not held,
         held=held,
-        look_in=_look_in(case, stands, trouble, held=held),
+        look_in=_look_in(case, stands, trouble),
         suspect=outage.suspect(case, stands.state, trouble),
         subject=subject,
         proof=proof_of(case, facts, trouble) if due else {},
@@ -206,7 +206,7 @@ def _held(component: str, case: Case, stands: Standing, known: Snapshot, *, free
     return stands.doubt or caps.holds(known, component, case.settings, case.now)
 
 
-def _look_in(case: Case, stands: Standing, trouble: Trouble | None, *, held: str) -> float | None:
+def _look_in(case: Case, stands: Standing, trouble: Trouble | None) -> float | None:
     """Return the seconds until the judgement may be another one; None: a cycle is soon enough."""
     memory, now = case.memory, case.now.steady
     ahead: list[float] = []
@@ -221,7 +221,7 @@ def _look_in(case: Case, stands: Standing, trouble: Trouble | None, *, held: str
     if near and confirm.missing(memory, case.settings, case.now) and not stands.hands_off:
         ahead.append(confirm.look_in(memory, case.settings, case.now))
     soon = [seconds for seconds in ahead if 0 < seconds <= SOON]
-    return min(soon, default=None) if not (held and not soon) else None
+    return min(soon, default=None)
 
 
 def verdict_of(one: Draft, settings: Sessions) -> Verdict:
