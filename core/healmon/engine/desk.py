@@ -71,8 +71,6 @@ class Desk:
             "acknowledge": lambda: self._acknowledge(target, arguments, origin),
             "unacknowledge": lambda: self._unacknowledge(target, origin),
             "resume": lambda: self._resume(target, origin),
-            "snooze": lambda: self._snooze(target, arguments, origin),
-            "never-touch": lambda: self._never_touch(target, origin),
             "touch": lambda: self._touch(target, origin),
             "check": self._check_now,
         }
@@ -80,6 +78,8 @@ class Desk:
             "offer": lambda: self._offer(str(arguments["verb"]), target, arguments, origin),
             "apply": lambda: self._apply(target),
             "pause": lambda: self._pause(target, arguments, origin),
+            "snooze": lambda: self._snooze(target, arguments, origin),
+            "never-touch": lambda: self._never_touch(target, origin),
         }
         if verb in simple:
             return simple[verb]()
@@ -183,10 +183,13 @@ class Desk:
         if not 0 < seconds <= PAUSE_AT_MOST:
             return Answer(ok=False, text="a pause needs an end within 30 days")
         until = self._clock.read().wall + seconds
+        await self._hold(component, until, origin)
+        return Answer(ok=True, text=f"actions paused for {format_duration(seconds)}: {component}")
+
+    async def _hold(self, component: str, until: float, origin: str) -> None:
         self._stream.emit(ev.MaintenanceStarted(component, until, clean(origin)))
         for room in self._rooms:
             await room.healer.pause(component)
-        return Answer(ok=True, text=f"actions paused for {format_duration(seconds)}: {component}")
 
     def _resume(self, target: str, origin: str) -> Answer:
         component = target or gate.EVERYTHING
@@ -196,9 +199,9 @@ class Desk:
         self._check()
         return Answer(ok=True, text=f"actions allowed again: {component}")
 
-    def _snooze(self, target: str, arguments: Packed, origin: str) -> Answer:
+    async def _snooze(self, target: str, arguments: Packed, origin: str) -> Answer:
         """Pause a component and acknowledge what is told of it, both until the same moment."""
-        paused = self._pause(target, arguments, origin)
+        paused = await self._pause(target, arguments, origin)
         if not paused.ok or not target:
             return paused
         until = self._stream.snapshot.maintenance[target]
@@ -208,10 +211,10 @@ class Desk:
                 self._stream.emit(ev.AlertAcknowledged(alert.key, clean(origin), note, until))
         return Answer(ok=True, text=f"left alone for {_lasting(arguments)}: {target}")
 
-    def _never_touch(self, target: str, origin: str) -> Answer:
+    async def _never_touch(self, target: str, origin: str) -> Answer:
         if target not in self._stream.snapshot.components:
             return Answer(ok=False, text=f"no component {target!r}")
-        self._stream.emit(ev.MaintenanceStarted(target, gate.FOREVER, clean(origin)))
+        await self._hold(target, gate.FOREVER, origin)
         self._check()
         return Answer(ok=True, text=f"never touched until you say touch: {target}")
 
