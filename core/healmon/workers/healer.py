@@ -210,12 +210,20 @@ class WorkersHealer:
 
     async def _note_ends(self, seen: Seen) -> None:
         """Write down how workers ended, for whoever looks after us."""
+        notes: list[tuple[str, EndRecord]] = []
         for name, one in _fresh(seen).items():
             known = self._records.end(name)
             told = [end for end in one.ends if end.ended != Ended()]
             fresh = max(told, key=lambda end: end.wall, default=None)
             if fresh is not None and not _same_end(fresh, known):
-                await self._looking.call(partial(self._records.put_end, name, fresh))
+                notes.append((name, fresh))
+
+        def write() -> None:
+            for name, end in notes:
+                self._records.put_end(name, end)
+
+        if notes:
+            await self._looking.call(write)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge all workers."""
