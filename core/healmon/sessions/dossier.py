@@ -71,9 +71,7 @@ class Archive:
                 await asyncio.wait_for(sweep, PATIENCE)
             except TimeoutError:
                 # what was pressed before cannot be told
-                raise VetoError(
-                    "stored evidence cannot be read: its disk does not answer"
-                ) from None
+                raise VetoError("stored evidence cannot be read: no answer from its disk") from None
         return [one for one in found if one.action == plan.action]
 
     async def tidy(self) -> None:
