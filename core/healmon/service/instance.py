@@ -34,6 +34,8 @@ _FLOCK: Final = struct.Struct("hhqqi4x")
 _TEXT_LIMIT: Final = 4096
 _SETTLE: Final = 0.5
 """Seconds that a new holder may need from taking the lock to writing who it is."""
+_LEFT: Final = 2.0
+"""Seconds for which a child that a dead holder had just forked may keep its descriptors."""
 _POLL: Final = 0.02
 
 
@@ -88,22 +90,16 @@ class Lock:
             StateDirError: the lock file cannot be made.
         """
         path = state_dir / NAME
-        with contextlib.ExitStack() as undo:
-            try:
-                directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-                undo.callback(os.close, directory)
-                if not _take_directory(directory):
-                    raise _held_by_other(state_dir)
-                file = _open_locked(path)
-            except OSError as error:
-                raise StateDirError(
-                    f"{path} cannot be made: {error.strerror}",
-                    remedy="check the state directory's permissions and its file system",
-                ) from error
-            if file is None:
-                raise _held_by_other(state_dir)
-            undo.pop_all()
-        lock = cls(path, file, directory, _ourselves(version, mode, started or _now()))
+        try:
+            taken = _taken(state_dir) or _taken_from_the_dead(state_dir)
+        except OSError as error:
+            raise StateDirError(
+                f"{path} cannot be made: {error.strerror}",
+                remedy="check the state directory's permissions and its file system",
+            ) from error
+        if taken is None:
+            raise _held_by_other(state_dir)
+        lock = cls(path, *taken, _ourselves(version, mode, started or _now()))
         lock._write()
         return lock
 
@@ -186,6 +182,35 @@ def wait_released(state_dir: Path, seconds: float) -> bool:
             return True
         pause.wait(_POLL)
     return holder(state_dir) is None
+
+
+def _taken(state_dir: Path) -> tuple[int, int] | None:
+    """Return locked descriptors of the lock file and the directory; None when another has one."""
+    with contextlib.ExitStack() as undo:
+        directory = os.open(state_dir, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        undo.callback(os.close, directory)
+        file = _open_locked(state_dir / NAME) if _take_directory(directory) else None
+        if file is None:
+            return None
+        undo.pop_all()
+    return file, directory
+
+
+def _taken_from_the_dead(state_dir: Path) -> tuple[int, int] | None:
+    """Return the same once the last child of a holder that was killed has let go.
+
+    A child between its fork and its exec has the descriptors of its parent.
+    """
+    pause = threading.Event()
+    for _ in range(round(_LEFT / _POLL)):
+        found = holder(state_dir)
+        if found is not None and (not found.ticks or _lives(found)):
+            return None
+        taken = _taken(state_dir)
+        if taken is not None:
+            return taken
+        pause.wait(_POLL)
+    return None
 
 
 def _open_locked(path: Path) -> int | None:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
@@ -115,6 +115,39 @@ def test_killed_without_mercy_it_blocks_nobody(tmp_path: Path) -> None:
         lock = Lock.acquire(tmp_path, version="1", mode="once")
         assert instance.holder(tmp_path).pid == os.getpid()
         lock.release()
+
+
+@pytest.mark.parametrize("lasts", [0.3, 60.0])
+def test_a_child_just_forked_by_a_killed_holder_is_waited_for(tmp_path: Path, lasts: float) -> None:
+    code = f"""
+import os, sys, time
+from pathlib import Path
+from healmon.service.instance import Lock
+lock = Lock.acquire(Path(sys.argv[1]), version="1", mode="daemon")
+child = os.fork()
+if not child:
+    time.sleep({lasts})
+    os._exit(0)
+print(child, flush=True)
+time.sleep(60)
+"""
+    holding = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert holding.stdout is not None
+    child = int(holding.stdout.readline())
+    holding.kill()
+    holding.wait()
+    try:
+        if lasts > 1:
+            with pytest.raises(HolderError):
+                Lock.acquire(tmp_path, version="2", mode="once")
+        else:
+            Lock.acquire(tmp_path, version="2", mode="once").release()
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+        holding.stdout.close()
 
 
 def test_a_stopped_holder_still_holds(tmp_path: Path) -> None:
