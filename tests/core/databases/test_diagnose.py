@@ -438,7 +438,7 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(STEPS)
 def test_nobody_is_accused_within_busy_for_of_a_sign_of_life(steps):
     story = Story()

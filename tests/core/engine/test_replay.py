@@ -78,7 +78,7 @@ def run(path: Path, moves, *, clock: ManualClock) -> tuple[Snapshot, list[Record
     return engine.snapshot, told
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(first=MOVES, second=MOVES)
 def test_the_stored_events_of_random_runs_fold_into_the_last_snapshot(first, second):
     with tempfile.TemporaryDirectory() as folder:

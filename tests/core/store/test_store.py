@@ -108,7 +108,7 @@ def test_every_event_is_in_the_stories() -> None:
 def _examples() -> list[ev.Event]:
     found: list[ev.Event] = []
 
-    @settings(max_examples=600, database=None, deadline=None)
+    @settings(max_examples=600, database=None)
     @given(EVENT)
     def collect(event: ev.Event) -> None:
         found.append(event)
@@ -117,7 +117,7 @@ def _examples() -> list[ev.Event]:
     return found
 
 
-@settings(max_examples=35, deadline=None)
+@settings(max_examples=35)
 @given(first=STORY, second=STORY, checkpoints=st.booleans())
 def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: bool) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -135,7 +135,7 @@ def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: b
         assert_rows_equal(path, expected)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(story=STORY, keep=st.integers(0, 40), third=STORY)
 def test_reopened_snapshot_is_the_fold_also_after_pruning(
     story: list, keep: int, third: list

@@ -204,5 +204,5 @@ class AnyLife(RuleBasedStateMachine):
             assert verdict.plan is None or facts.pid is not None or facts.state == "stopping"
 
 
-AnyLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+AnyLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestAnyLife = AnyLife.TestCase

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.sessions.packs import DATA, bundled, explain
@@ -161,7 +161,6 @@ EVERYTHING = st.text(
 TERMINALS = st.sampled_from(list(MODES.values()))
 
 
-@settings(deadline=None)
 @given(st.sampled_from(NAMES), EVERYTHING, EVERYTHING, TERMINALS)
 def test_any_text_is_read(agent: str, screen: str, title: str, terminal: Terminal | None) -> None:
     sign = bundled().read(agent, screen, title, terminal)
@@ -174,7 +173,6 @@ def test_any_text_is_read(agent: str, screen: str, title: str, terminal: Termina
     assert explain(bundled(), agent, screen, title, terminal)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(categories=["L", "Nd", "Zs"]), max_size=400), TERMINALS)
 def test_plain_words_are_no_sign_of_anything(screen: str, terminal: Terminal | None) -> None:
     for agent in ("claude", "codex", "gemini", "opencode"):

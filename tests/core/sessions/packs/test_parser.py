@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.errors import DataError
@@ -73,7 +73,6 @@ def test_what_is_wrong_is_told(text: str, line: int | None, key: str, says: str)
     assert "docs/packs.md" in str(caught.value)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_is_a_pack_or_an_error_that_says_where(text: str) -> None:
     with pytest.raises(PackError) as caught:
@@ -81,7 +80,6 @@ def test_any_text_is_a_pack_or_an_error_that_says_where(text: str) -> None:
     assert caught.value.problem.file == "mine.toml"
 
 
-@settings(deadline=None)
 @given(st.text(max_size=60), st.sampled_from(range(12)))
 def test_a_broken_pack_is_an_error_and_no_crash(noise: str, where: int) -> None:
     lines = (HEAD + RULE).split("\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.sessions.packs import bundled
@@ -63,7 +63,6 @@ def test_borders_and_hard_blanks_fall_away() -> None:
     assert parts.screen == ("one two", "three")
 
 
-@settings(deadline=None)
 @given(st.text(st.sampled_from("\n> -ab│┃─❯›╹▀"), max_size=300))
 def test_parts_are_lines_of_the_screen(screen: str) -> None:
     for layout in (BOX, OPEN, *(pack.layout for pack in bundled())):
