@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from healmon.errors import ProbeError
 from healmon.world import proclocks
+from healmon.world.dbreading import DatabaseReading, LookError
 from healmon.world.processes import Identity, ProcessFacts
 from healmon.world.simulated.sqlite import SimulatedLocks
-from healmon.world.sqlite import DatabaseReading, Locks, LookError, SystemLocks, terminal_name
+from healmon.world.sqlite import Locks, SystemLocks, terminal_name
 from tests.helpers.dbactor import Actor, Actors, ask, create
 from tests.helpers.wait import until
 
@@ -705,7 +706,7 @@ def test_no_list_can_upset_the_reader(text):
 
 def test_nobody_is_concluded_from_the_list_alone():
     """A row that only the list has does not make a writer."""
-    from healmon.world.sqlite import FileSeen, Lock
+    from healmon.world.dbreading import FileSeen, Lock
 
     listed = Lock(4711, "RESERVED", exclusive=True, exact=False)
     reading = DatabaseReading(

@@ -49,6 +49,17 @@ def parse(text: str, device: int, inode: int) -> frozenset[LockRow]:
     return frozenset(found)
 
 
+def waiters(text: str, device: int, inode: int) -> set[int]:
+    """Return the pids that wait in the kernel for a lock on one file (rows with `->`)."""
+    token = f"{os.major(device):02x}:{os.minor(device):02x}:{inode}"
+    found: set[int] = set()
+    for line in text.splitlines():
+        fields = line.split()
+        if len(fields) == 9 and fields[1] == "->" and fields[6] == token and fields[5].isdecimal():
+            found.add(int(fields[5]))
+    return found
+
+
 def read() -> str:
     """Return the list as it is now; empty where the kernel shows none."""
     try:

@@ -39,7 +39,8 @@ def test_a_holder_that_commits_is_proof(story):
     assert story.look().metric_value == "free"
 
 
-def test_a_commit_and_a_new_lock_count_as_released(story):
+def test_a_marker_that_moves_under_the_lock_is_no_release(story):
+    """The marker moves before the lock is let go: the writer may be in the midst of its commit."""
     holder = story.stopped_holder("app")
     plan = planned(story)
 
@@ -49,7 +50,26 @@ def test_a_commit_and_a_new_lock_count_as_released(story):
 
     story.machine.on_signal = go_on
     proof = story.carry_out(plan)
-    assert "committed" in proof.text
+    assert "still holds WAL_WRITE" in proof.text
+    assert "committed meanwhile, or is being committed" in proof.text
+    assert proof.details["released"] is False
+    assert proof.message == ""
+
+
+def test_one_commit_after_the_other_is_a_writer_at_work(story):
+    holder = story.stopped_holder("app")
+    plan = planned(story)
+    look = story.locks.look
+
+    def work(path):
+        if story.machine.signals:
+            story.locks.commit(PATH, holder.pid)
+            story.locks.begin(PATH, holder.pid)
+        return look(path)
+
+    story.locks.look = work
+    proof = story.carry_out(plan)
+    assert "commits again and again" in proof.text
     assert proof.details["released"] is True
 
 
@@ -111,7 +131,7 @@ def test_who_was_continued_is_remembered_across_a_restart(story):
     story.carry_out(plan)
     story.look()
     story.machine.change(holder, state="T")
-    story.healer._continued.clear()
+    story.healer._acted.clear()
     assert story.look().plan is None
 
 
