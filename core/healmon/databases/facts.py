@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from msgspec.structs import replace
 
 from healmon.config.settings import Database
@@ -59,7 +61,8 @@ def _left_facts(
         return replace(facts, order=order)
     facts = replace(facts, others=others)
     if others or not seen.all_seen or reading.network:
-        return replace(facts, why_not="somebody has it open" if others else "not all can be seen")
+        unsure = f"if nobody uses it, type: rmdir {shlex.quote(facts.path + '.lock')}"
+        return replace(facts, why_not="somebody has it open" if others else unsure)
     order = Order(name=database.name, path=database.path, deed="rmdir", mark=memory.left)
     return replace(facts, order=order)
 
