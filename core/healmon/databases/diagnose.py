@@ -140,7 +140,7 @@ def _unseen(database: Database, seen: DatabaseSeen, word: VerdictWord, before: M
         metric_value=word,
         facts=pack(facts),
         findings=findings,
-        memory=packed(before),
+        memory=packed(replace(before, refused=None) if missing else before),
     )
 
 

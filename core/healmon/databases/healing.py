@@ -92,7 +92,8 @@ async def _mend(order: Order, doors: Doors) -> Mended:
 
 def _told(order: Order, mended: Mended, book: Book) -> str:
     if mended.word in {"damaged", "corrupt"}:
-        text = mended.text or f"quick_check finds: {'; '.join(mended.check[:3])}"
+        found = "; ".join(mended.check[:3]) or mended.text
+        text = f"SQLite finds it damaged: {found}" if mended.word == "corrupt" else mended.text
         mark = order.mark
         book.refused(Refusal(mark, mended.word, text, mended.kept))
         raise RemedyError(f"{text}; all of it is copied to {mended.kept}")

@@ -61,8 +61,9 @@ def with_deeds(before: Memory, seen: DatabaseSeen, now: Reading) -> Memory:
 def _holds(refused: Refusal, seen: DatabaseSeen) -> bool:
     reading = seen.samples[-1].reading
     if refused.word == "corrupt":
-        # no look can tell that it is well again; another file in its place is
-        return refused.mark[:2] == (reading.device, reading.inode)
+        # no look can tell that it is well again; another file in its place is, by number or size
+        same = refused.mark[:2] == (reading.device, reading.inode)
+        return same and reading.db.size >= refused.mark[2]
     return refused.mark == reading.leftover
 
 

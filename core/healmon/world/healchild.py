@@ -219,7 +219,7 @@ def heal(path: bytes, folder: bytes, wanted: list[int]) -> Answer:
 
     Raises:
         Refusal: nothing was done, and why.
-        OSError, sqlite3.Error: it failed; what was there is there still.
+        OSError: it failed; what was there is there still.
     """
     with fenced(path):
         found = print_of(path)
@@ -240,8 +240,23 @@ def heal(path: bytes, folder: bytes, wanted: list[int]) -> Answer:
         what = "its header is damaged" if not frames.header else f"frame {frames.valid + 1} is"
         text = f"the -wal is damaged ({what}): opening it would drop {frames.lost} commits or more"
         return {**answer, "word": "damaged", "text": text}
-    rows = take_over(path)
+    try:
+        rows = take_over(path)
+    except sqlite3.Error as error:
+        return {**answer, "word": _word(error), "text": _told(error)}
     return {**answer, "word": "healed" if rows == ["ok"] else "corrupt", "check": rows}
+
+
+def _word(error: sqlite3.Error) -> str:
+    """Only these two say anything about the data; a full or failing disk does not."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code == sqlite3.SQLITE_FULL:
+        return "full"
+    return "corrupt" if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB} else "failed"
+
+
+def _told(error: sqlite3.Error) -> str:
+    return f"{error} ({getattr(error, 'sqlite_errorname', type(error).__name__)})"
 
 
 def main() -> None:
@@ -253,9 +268,6 @@ def main() -> None:
     except Refusal as refusal:
         word, text = refusal.args
         answer = {"word": word, "text": text}
-    except sqlite3.Error as error:
-        code = getattr(error, "sqlite_errorname", "")
-        answer = {"word": "failed", "text": f"{error} ({code})"}
     except OSError as error:
         word = "full" if error.errno == errno.ENOSPC else "failed"
         answer = {"word": word, "text": str(error.strerror)}

@@ -131,7 +131,7 @@ def test_24_hot_journals_are_rolled_back(tmp_path, watch):
 
 
 @pytest.mark.skipif(not shutil.which("strace"), reason="needs strace to kill a checkpoint")
-@pytest.mark.parametrize("number", [1, 2, 5, 20, 60, 120, 200, 280])
+@pytest.mark.parametrize("number", [2, 3, 5, 20, 60, 120, 180, 240])
 def test_25_a_checkpoint_cut_short_is_finished(tmp_path, watch, number):
     path = tmp_path / "a.db"
     rows = cut_checkpoint(path, number)
@@ -176,7 +176,7 @@ def test_a_full_disk_for_the_copies_is_waited_out_too(small_disk, tmp_path, watc
     fill(small_disk)
     eyes = watch(path, state=small_disk / "state", busy_for=0.1)
     before = files(path)
-    with pytest.raises(VetoError, match="full|No space"):
+    with pytest.raises(VetoError, match=r"full|No space"):
         eyes.carry_out(eyes.due())
     assert files(path) == before
     whole(path, rows)
@@ -192,12 +192,14 @@ def test_a_database_that_is_ill_is_told_until_another_takes_its_place(tmp_path, 
         file.write(b"\0" * 4096)
     subprocess_leaves_a_wal(path)
     eyes = watch(path, busy_for=0.1)
-    with pytest.raises(RemedyError, match="quick_check finds"):
+    with pytest.raises(RemedyError, match="SQLite finds it damaged"):
         eyes.carry_out(eyes.due())
     verdict = eyes.look()
     assert [f.condition for f in verdict.findings] == ["left-corrupt"]
     assert verdict.status == "critical"
-    path.unlink()
+    for end in ("", "-wal", "-shm"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+    assert eyes.look().metric_value == "missing"
     crashed_wal(path, 5)
     assert not eyes.look().findings
 
