@@ -30,7 +30,6 @@ c = sqlite3.connect(path, isolation_level=None, timeout=30)
 c.execute("CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, text TEXT)")
 if style == "spill":
     c.execute("PRAGMA cache_size=5")
-print("ready", flush=True)
 number = 0
 while True:
     number += 1
@@ -60,7 +59,7 @@ class Stage:
         self.writers = [writer for writer in self.writers if writer.poll() is None]
         if len(self.writers) < 3:
             argv = [sys.executable, "-c", WRITER, self.path, self.promised, style]
-            writer = subprocess.Popen(argv, stdout=subprocess.PIPE, start_new_session=True)
+            writer = subprocess.Popen(argv, stdout=subprocess.DEVNULL, start_new_session=True)
             self.writers.append(writer)
 
     def signal(self, number: int, which: int) -> None:
@@ -89,8 +88,6 @@ class Stage:
         for writer in self.writers:
             writer.kill()
             writer.wait(10)
-            assert writer.stdout is not None
-            writer.stdout.close()
         self.watch.close()
 
 
