@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from healmon.databases.classify import CPU_TICKS, stands_still
 from healmon.databases.model import Baseline, Deed, Hold, Holder, Order, Refusal
-from healmon.databases.probe import Doors, facts_of, holder_of, take_sample
+from healmon.databases.probe import GAP, SAMPLES, Doors, facts_of, holder_of, take_sample
 from healmon.databases.remember import changed_since
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.world.processes import DEAD, Identity
@@ -101,6 +102,24 @@ def insist(target: Target, doors: Doors, also: Callable[[Holder], str] = lambda 
     against = also(holder)
     if against:
         raise VetoError(against)
+
+
+async def stays_still(target: Target, doors: Doors) -> None:
+    """Watch a holder for a moment; return only when it does nothing at all.
+
+    Over two minutes a little CPU time is no work; in the moment before its end it is.
+
+    Raises:
+        VetoError: it is at work.
+        ProbeError: it cannot be seen.
+    """
+    samples = [await doors.hands.call(lambda: take_sample(target.order.path, doors))]
+    for _ in range(SAMPLES - 1):
+        await doors.clock.sleep(GAP)
+        samples.append(await doors.hands.call(lambda: take_sample(target.order.path, doors)))
+    used = samples[-1].cpu - samples[0].cpu
+    if not stands_still(tuple(samples)) or used >= CPU_TICKS:
+        raise VetoError(f"{target.holder} is at work again")
 
 
 def send(target: Target, number: int, doors: Doors) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from healmon.config.settings import Database
-from healmon.databases.acting import Book, Target, insist, send, target_of, watch_until
+from healmon.databases.acting import Book, Target, insist, send, stays_still, target_of, watch_until
 from healmon.databases.healing import heal_after
 from healmon.databases.model import Holder, Order
 from healmon.databases.planning import KILL_WAIT, TERM_WAIT
@@ -33,6 +33,7 @@ async def end_holder(
     target = target_of(order)
     may = _may(database)
     try:
+        await stays_still(target, doors)
         await doors.hands.call(lambda: insist(target, doors, may))
         await hand.about_to(f"send SIGTERM to {target.holder}")
         await doors.hands.call(lambda: _signal(target, TERM, doors, database))

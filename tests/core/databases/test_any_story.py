@@ -108,6 +108,7 @@ def test_every_promised_row_survives(mode, steps):
     stage = Stage(base, mode)
     try:
         stage.begin("quick")
+        stage.begin("idle")
         for verb, *words in steps:
             {"begin": stage.begin, "signal": stage.signal, "heal": stage.heal,
              "write_on": stage.write_on}[verb](*words)  # fmt: skip
