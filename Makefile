@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast simulate check format bench-workers screenshots clean tmux
+.PHONY: help run test test-fast simulate check format bench-workers bench-databases screenshots clean tmux
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -44,6 +44,9 @@ format: $(STAMP) ## put the code into its form
 
 bench-workers: $(STAMP) ## crash to ready, memory, idle cost against the peers (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.workers $(BENCH)
+
+bench-databases: $(STAMP) ## time to name who holds a database's lock, against lsof and others
+	@$(BIN)/python -m benchmarks.databases $(BENCH)
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py
