@@ -220,7 +220,8 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 seconds=event.seconds,
                 at=at,
             )
-            return _finished(s, action)
+            # a remedy that was proved to work and yet freed nothing is done, not counted
+            return _finished(s, action, counts=event.details.get("released") is not False)
         case ev.ActionFailed():
             action = ActionView(
                 event.component,
@@ -323,13 +324,13 @@ def _on_plan(s: Snapshot, component: str, *, acting: bool = False, step: str = "
     return replace(s, plans={**s.plans, component: view})
 
 
-def _finished(s: Snapshot, action: ActionView) -> Snapshot:
+def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapshot:
     s = replace(
         s,
         plans=_without(s.plans, action.component),
         recent=(*s.recent, action)[-RECENT:],
     )
-    return _tallied(s, action.action if action.ok else "failed")
+    return _tallied(s, action.action if action.ok else "failed") if counts else s
 
 
 def _alert_updated(s: Snapshot, event: ev.AlertUpdated, at: float) -> Snapshot:

@@ -10,7 +10,7 @@
 | `idle-in-transaction` | nothing moves, and nothing keeps it from moving |
 | `other-namespace`, `ofd-lock` | nothing moves, and the holder has no pid that can be named here |
 | `dotfile-lock` | no lock of the kernel's, but the lock directory of SQLite's `unix-dotfile` |
-| `leftover` | nobody has a lock, and a -wal or hot journal of a crash is there |
+| `leftover` | nobody has it open, and a -wal or hot journal of a crash is there |
 | `reader-pins-wal` | `free` or `busy`, but one reader has kept a large -wal from shrinking |
 """
 
@@ -101,16 +101,18 @@ def classify(seen: DatabaseSeen) -> VerdictWord:
     if not same_hold(seen.samples):
         if any(sample.reading.writer for sample in seen.samples):
             return "busy"
-        return _without_lock(seen.samples[-1].reading)
+        return _without_lock(seen)
     if not stands_still(seen.samples) or _cpu(seen.samples) >= CPU_TICKS:
         return "working"
     return _kind_of_stillness(seen.samples)
 
 
-def _without_lock(reading: DatabaseReading) -> VerdictWord:
+def _without_lock(seen: DatabaseSeen) -> VerdictWord:
+    reading = seen.samples[-1].reading
     if reading.dotfile is not None and not reading.locks:
         return "dotfile-lock"
-    return "leftover" if reading.leftover is not None else "free"
+    # whoever has it open takes it over, or has just begun to write
+    return "leftover" if reading.leftover is not None and not seen.others else "free"
 
 
 def _kind_of_stillness(samples: tuple[Sample, ...]) -> VerdictWord:

@@ -22,7 +22,7 @@ MEANING: dict[VerdictWord, str] = {
     "other-namespace": "the kernel names no pid: the holder is in another container or host",
     "ofd-lock": "the lock belongs to an open file description, which no pid stands for",
     "dotfile-lock": "a lock directory of SQLite's unix-dotfile, which outlives its process",
-    "leftover": "a -wal or hot journal of a crash, and nobody has a lock beside it",
+    "leftover": "a -wal or hot journal of a crash, and nobody has the database open",
     "reader-pins-wal": "writers get on, but one old reader keeps the -wal from shrinking",
     "cannot-look": "nothing could be seen, so nothing is concluded",
     "missing": "there is no such file",

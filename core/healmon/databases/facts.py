@@ -52,9 +52,7 @@ def _left_facts(
     reading = seen.samples[-1].reading
     if word == "leftover":
         reason = wording.LEFT_WAL if reading.wal is not None and reading.wal.size else ""
-        facts = replace(facts, reason=reason or wording.LEFT_JOURNAL, others=others)
-        if others:
-            return replace(facts, why_not="somebody has it open, who takes it over")
+        facts = replace(facts, reason=reason or wording.LEFT_JOURNAL)
         if memory.refused is not None or reading.network:
             return facts
         order = Order(name=database.name, path=database.path, deed="heal", mark=memory.left)

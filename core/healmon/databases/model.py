@@ -11,6 +11,8 @@ from healmon.world.processes import Identity
 
 HEALER = "databases"
 ACTION = "clear_database_lock"
+HEAL = "heal_database"
+"""Taking over what a crash left clears no lock: it is not counted as one."""
 
 VerdictWord = Literal[
     "free",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healmon.databases.model import ACTION, HEALER, Deed, Order
+from healmon.databases.model import ACTION, HEAL, HEALER, Deed, Order
 from healmon.plans import Plan, Step, pack
 from healmon.text import clean
 
@@ -29,7 +29,7 @@ def _plan(
     return Plan(
         healer=HEALER,
         component=f"database:{order.name}",
-        action=ACTION,
+        action=HEAL if order.deed == "heal" else ACTION,
         subject=_subject(order),
         why=why,
         steps=steps,

@@ -98,6 +98,26 @@ def test_a_holder_that_runs_on_and_holds_is_told_as_it_is(story):
     assert story.continued() == [holder]
 
 
+def test_only_what_was_released_counts_as_a_cleared_lock(story):
+    from healmon import events as ev
+
+    holder = story.stopped_holder("app")
+    plan = planned(story)
+
+    def tell(proof):
+        story.tell(
+            ev.ActionVerified("p", plan.component, plan.action, proof.text, 0.1, "", proof.details)
+        )
+        return story.known.tallies.get("clear_database_lock", 0)
+
+    assert tell(story.carry_out(plan)) == 0
+    story.locks.commit(PATH, holder.pid)
+    again = story.stopped_holder("other")
+    plan = planned(story)
+    story.machine.on_signal = lambda: story.locks.commit(PATH, again.pid)
+    assert tell(story.carry_out(plan)) == 1
+
+
 def test_a_holder_that_stays_stopped_is_a_failure(story):
     holder = story.stopped_holder("vi")
     plan = planned(story)
