@@ -164,7 +164,7 @@ def _verdict(
         metric_value=word,
         facts=pack(facts),
         findings=findings,
-        plan=_plan(database, facts, memory, now),
+        plan=None if seen.paused and _is_rash(facts) else _plan(database, facts, memory, now),
         memory=packed(memory),
     )
 
@@ -174,6 +174,10 @@ def _status(findings: tuple[Finding, ...]) -> Status:
     if "CRITICAL" in levels:
         return "critical"
     return "warning" if "WARNING" in levels else "healthy"
+
+
+def _is_rash(facts: Facts) -> bool:
+    return facts.order is not None and facts.order.deed != "continue"
 
 
 def _plan(database: Database, facts: Facts, memory: Memory, now: Reading) -> Plan | None:

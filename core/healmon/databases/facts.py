@@ -18,6 +18,8 @@ HELD = {"working", "stopped", "io-wait", "idle-in-transaction", "other-namespace
 """Verdicts under which one holder keeps the lock."""
 LEFT = {"leftover", "dotfile-lock"}
 """Verdicts under which nobody holds a lock and something is there all the same."""
+FOR_GOOD = {"damaged", "corrupt"}
+"""What came of healing that no other try makes better."""
 
 
 def facts_of(database: Database, seen: DatabaseSeen, word: VerdictWord, memory: Memory) -> Facts:
@@ -53,7 +55,8 @@ def _left_facts(
     if word == "leftover":
         reason = wording.LEFT_WAL if reading.wal is not None and reading.wal.size else ""
         facts = replace(facts, reason=reason or wording.LEFT_JOURNAL)
-        if memory.refused is not None or reading.network:
+        for_good = memory.refused is not None and memory.refused.word in FOR_GOOD
+        if for_good or reading.network:
             return facts
         order = Order(name=database.name, path=database.path, deed="heal", mark=memory.left)
         return replace(facts, order=order)

@@ -30,7 +30,7 @@ from healmon.databases.probe import Doors, look
 from healmon.databases.remedy import continue_holder
 from healmon.databases.remember import NOT_TWICE
 from healmon.databases.shells import roll_back
-from healmon.errors import DataError, ProbeError, VetoError
+from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
@@ -39,6 +39,8 @@ from healmon.world.hands import Hands
 from healmon.world.processes import Identity, Processes
 from healmon.world.sqlite import Locks
 
+PAUSE = 60.0
+"""Seconds between two tries of an act that came to nothing."""
 BLIND = {"missing", "cannot-look"}
 """Verdicts that know nothing of locks."""
 TOLD = {"reader-pins-wal", "leftover", "dotfile-lock"}
@@ -87,6 +89,7 @@ class DatabasesHealer:
         )
         self._acted: dict[Identity, Acted] = {}
         self._refused: dict[str, Refusal] = {}
+        self._paused: dict[str, float] = {}
         # one hanging file system each, twice: at the first look and while a lock stands still
         self.deadline: float = 10.0 + 4.5 * len(databases)
 
@@ -101,7 +104,10 @@ class DatabasesHealer:
     def _with_deeds(self, seen: DatabaseSeen) -> DatabaseSeen:
         identity = seen.holder.identity if seen.holder is not None else None
         acted = self._acted.get(identity) if identity is not None else None
-        return replace(seen, acted=acted, refused=self._refused.pop(seen.name, None))
+        now = self._doors.clock.read().steady
+        paused = now < self._paused.get(seen.name, now)
+        refused = self._refused.pop(seen.name, None)
+        return replace(seen, acted=acted, refused=refused, paused=paused)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge; pure."""
@@ -147,6 +153,14 @@ class DatabasesHealer:
         database = next((one for one in self._databases if one.name == order.name), None)
         if database is None or database.path != order.path:
             raise VetoError(f"{order.name} is not configured like that any more")
+        try:
+            return await self._do(order, database, hand)
+        except (VetoError, RemedyError):
+            # what stands against it may stand for long: a full disk, somebody who cannot be seen
+            self._paused[order.name] = self._doors.clock.read().steady + PAUSE
+            raise
+
+    async def _do(self, order: Order, database: Database, hand: Hand) -> Proof:
         doors, book = self._doors, _Book(self, order)
         if order.deed == "continue":
             return await continue_holder(order, doors, hand, book)

@@ -28,9 +28,12 @@ async def heal_leftovers(order: Order, doors: Doors, hand: Hand, book: Book) -> 
         mended = await _mend(order, doors)
     except ProbeError as error:
         raise VetoError(f"{order.name}: {error}") from error
-    if mended.word in {"live", "full"}:
-        why = "the disk is full: free space first" if mended.word == "full" else "it is in use"
-        raise VetoError(f"{why} ({mended.text})")
+    if mended.word == "full":
+        why = f"the disk is full: free space first ({mended.text})"
+        book.refused(Refusal(order.mark, "full", why, mended.kept))
+        raise VetoError(why)
+    if mended.word == "live":
+        raise VetoError(f"it is in use ({mended.text})")
     text = _told(order, mended, book)
     return Proof(text, message=f"{order.name}: {text}", details=_details(mended))
 
@@ -99,6 +102,8 @@ def _told(order: Order, mended: Mended, book: Book) -> str:
         raise RemedyError(f"{text}; all of it is copied to {mended.kept}")
     if mended.word != "healed":
         kept = f"; all of it is copied to {mended.kept}" if mended.kept else ""
+        why = f"SQLite could not take it over: {mended.text}"
+        book.refused(Refusal(order.mark, "failed", why, mended.kept))
         raise RemedyError(f"SQLite could not take it over: {mended.text}{kept}")
     what = "its hot journal rolled back" if mended.hot else f"{mended.frames} frames taken over"
     return f"{what}, quick_check ok, copy in {mended.kept}"

@@ -99,11 +99,11 @@ class Pin(msgspec.Struct, frozen=True):
 
 
 class Refusal(msgspec.Struct, frozen=True):
-    """Leftovers that were looked into and must not be taken over, or a database that is ill.
+    """Leftovers that were not taken over, or a database that is ill.
 
     Attributes:
         mark: what its files were like; it holds as long as they stay so.
-        word: `damaged` or `corrupt`.
+        word: `damaged` or `corrupt`: never again; `full` or `failed`: later again.
         text: why, for people.
         kept: where everything was copied to.
     """
@@ -134,7 +134,8 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
         users: who else has its files open; looked for only when something is wrong.
         all_seen: every process could be looked into for that.
         acted: what healmon last did to this holder, or None.
-        refused: what came of the last try to take over leftovers, if they must be left.
+        refused: what came of the last try to take over leftovers, if they were left.
+        paused: an act on it has just come to nothing: it is not tried again at once.
     """
 
     name: str
@@ -147,11 +148,13 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     all_seen: bool = False
     acted: Acted | None = None
     refused: Refusal | None = None
+    paused: bool = False
 
     @property
     def deleted(self) -> tuple[int, ...]:
-        """Who has a file of this name open that was deleted: what they write there is lost."""
-        pids = {user.pid for user in self.users if user.deleted and user.file in {"", "-wal"}}
+        """Who writes into a file of this name that was deleted: that is lost."""
+        gone = [user for user in self.users if user.deleted and user.writes]
+        pids = {user.pid for user in gone if user.file in {"", "-wal"}}
         return tuple(sorted(pids))
 
     @property

@@ -18,12 +18,17 @@ from healmon.world.processes import Identity, ProcessFacts
 SHELLS = frozenset({"sqlite3", "sqlite"})
 
 
-def worker_of(line: tuple[ProcessFacts, ...], known: Mapping[str, Iterable[Identity]]) -> str:
+def worker_of(
+    line: tuple[ProcessFacts, ...],
+    known: Mapping[str, Iterable[Identity]],
+    leader: Identity | None = None,
+) -> str:
     """Return the worker that a process is, or belongs to; empty: none.
 
     Args:
         line: the process, then its ancestors, nearest first.
         known: of each worker, its processes and shims of this run and of those before.
+        leader: who has the pid of the process's session now; None: nobody.
     """
     owners = {identity: name for name, identities in known.items() for identity in identities}
     for facts in line:
@@ -31,14 +36,16 @@ def worker_of(line: tuple[ProcessFacts, ...], known: Mapping[str, Iterable[Ident
             return ""  # it holds other people's work, whoever started it
         if facts.identity in owners:
             return owners[facts.identity]
-    return _by_session(line[0], owners) if line else ""
+    return _by_session(line[0], owners, leader) if line else ""
 
 
-def _by_session(facts: ProcessFacts, owners: Mapping[Identity, str]) -> str:
+def _by_session(
+    facts: ProcessFacts, owners: Mapping[Identity, str], leader: Identity | None
+) -> str:
     """The kernel gives the pid of a session's leader to nobody while one process is left in it."""
-    for leader, name in owners.items():
-        same = leader.pid == facts.session and leader.boot == facts.identity.boot
-        if same and leader.ticks <= facts.identity.ticks:
+    for owner, name in owners.items():
+        same = owner.pid == facts.session and owner.boot == facts.identity.boot
+        if same and owner.ticks <= facts.identity.ticks and leader in {None, owner}:
             return name
     return ""
 

@@ -227,7 +227,12 @@ def _pane_at(tty: str, doors: Doors) -> str:
 
 def _worker(facts: ProcessFacts, doors: Doors) -> str:
     known = doors.supervised.known() if doors.supervised is not None else {}
-    return worker_of(tuple(_line(facts, doors)), known) if known else ""
+    if not known:
+        return ""
+    leader = facts_of(facts.session, doors)
+    return worker_of(
+        tuple(_line(facts, doors)), known, leader.identity if leader is not None else None
+    )
 
 
 def _barred(facts: ProcessFacts, user: str, doors: Doors) -> str:

@@ -124,13 +124,18 @@ def library(version: str) -> str:
 def refused(database: Database, facts: Facts, why: Refusal) -> Finding:
     """Return the finding about leftovers that must not be taken over, or a database that is ill."""
     copy = f"; all of it is copied to {why.kept}" if why.kept else ""
-    if why.word == "corrupt":
+    if why.word == "full":
+        help_ = "free space; then it goes on by itself"
+    elif why.word == "failed":
+        help_ = "it is tried again; SQLite takes it over when opened next"
+    elif why.word == "corrupt":
         help_ = "restore a backup, or salvage with: sqlite3 FILE .recover"
     else:
         help_ = "do not open it: work on the copy, or restore a backup"
     message = f"{database.name}: {why.text}{copy}; {help_}"
     evidence: Packed = {"path": facts.path, "copy": why.kept, "wal_size": facts.wal_size}
-    return Finding(f"left-{why.word}", "CRITICAL", message, evidence)
+    level: Severity = "WARNING" if why.word in {"full", "failed"} else "CRITICAL"
+    return Finding(f"left-{why.word}", level, message, evidence)
 
 
 def incident(database: Database, facts: Facts, level: Severity) -> str:

@@ -11,6 +11,8 @@ from healmon.world import notes
 
 KEEP_FOR: Final = 7 * 86400.0
 """Seconds for which a copy is kept; a database's newest one is kept for ever."""
+MOST: Final = 10
+"""Copies of one database at most: something that crashes again and again must not fill the disk."""
 _STAMP: Final = re.compile(r"\d{8}T\d{6}Z(?:-\d{1,4})?")
 
 
@@ -39,7 +41,7 @@ class Copies:
         return target
 
     def prune(self, now: float) -> int:
-        """Remove copies that are too old, but never a database's newest; returns how many.
+        """Remove copies that are too old or too many, but never the newest; returns how many.
 
         Args:
             now: wall seconds.
@@ -47,8 +49,9 @@ class Copies:
         removed = 0
         for home in _folders(self._folder):
             made = sorted((_made(copy), copy) for copy in _folders(home) if _is_ours(copy))
-            for when, copy in made[:-1]:
-                removed += now - when > KEEP_FOR and _remove(copy)
+            for place, (when, copy) in enumerate(reversed(made)):
+                late = now - when > KEEP_FOR and place > 0
+                removed += (late or place >= MOST) and _remove(copy)
         return removed
 
 

@@ -152,6 +152,7 @@ class User(msgspec.Struct, frozen=True, order=True):
     Attributes:
         file: which: empty for the database itself, else `-wal`, `-shm`, `-journal`.
         deleted: the file has no name any more: what is written into it is lost.
+        writes: it was opened for writing.
         ofd: it has an open-file-description lock there, which F_GETLK cannot name.
     """
 
@@ -159,6 +160,7 @@ class User(msgspec.Struct, frozen=True, order=True):
     file: str
     deleted: bool = False
     ofd: bool = False
+    writes: bool = True
 
 
 class Users(msgspec.Struct, frozen=True):

@@ -65,7 +65,8 @@ def _in_table(table: str, pid: int, names: dict[bytes, str]) -> Iterator[User]:
             # another mount namespace may call it otherwise
             name = next((n for n in names if _same(table, fd, name, n)), b"")
         if name:
-            yield User(pid, names[name], deleted, _has_ofd(table, fd))
+            ofd, writes = _info(table, fd)
+            yield User(pid, names[name], deleted, ofd, writes)
 
 
 def _same(table: str, fd: str, name: bytes, ours: bytes) -> bool:
@@ -77,9 +78,12 @@ def _same(table: str, fd: str, name: bytes, ours: bytes) -> bool:
         return False
 
 
-def _has_ofd(table: str, fd: str) -> bool:
+def _info(table: str, fd: str) -> tuple[bool, bool]:
+    """Return whether a descriptor has an open-file-description lock, and whether it can write."""
     try:
         with open(f"{table}info/{fd}", "rb") as file:  # noqa: PTH123 - hot
-            return b"OFDLCK" in file.read(1 << 16)
+            text = file.read(1 << 16)
     except OSError:
-        return False
+        return False, True
+    flags = next((line.split()[1] for line in text.splitlines() if line.startswith(b"flags")), b"2")
+    return b"OFDLCK" in text, int(flags, 8) & os.O_ACCMODE != os.O_RDONLY

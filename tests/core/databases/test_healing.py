@@ -162,8 +162,12 @@ def test_28_a_full_disk_is_waited_out_and_costs_no_row(small_disk, tmp_path, wat
     with pytest.raises(VetoError, match="the disk is full: free space first"):
         eyes.carry_out(plan)
     assert files(path) == before
-    assert eyes.look().metric_value == "leftover"
+    # told, and not tried again and again
+    verdict = eyes.look()
+    assert [f.condition for f in verdict.findings] == ["left-full"]
+    assert (verdict.metric_value, verdict.plan) == ("leftover", None)
     fat.unlink()
+    eyes.healer._paused.clear()
     assert "quick_check ok" in eyes.carry_out(eyes.due()).text
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM rows").fetchone() == (rows,)
@@ -236,3 +240,16 @@ def test_copies_are_kept_a_week_and_the_newest_for_ever(tmp_path):
     assert [folder.exists() for folder in made] == [False, False, True]
     assert stranger.exists()
     assert copies.new("a", "20200103T000000Z").name == "20200103T000000Z-2"
+
+
+def test_something_that_crashes_again_and_again_does_not_fill_the_disk(tmp_path):
+    from healmon.world.dbcopies import MOST, Copies
+
+    copies = Copies(tmp_path)
+    for number in range(MOST + 5):
+        folder = copies.new("a", f"20200101T0000{number:02}Z")
+        folder.mkdir()
+        os.utime(folder, (number, number))
+        copies.prune(number)
+    kept = sorted(folder.name for folder in (tmp_path / "a").iterdir())
+    assert kept == [f"20200101T0000{number:02}Z" for number in range(5, MOST + 5)]

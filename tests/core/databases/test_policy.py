@@ -188,6 +188,24 @@ def test_each_answer_of_the_mender_is_told_as_it_is(story, answer, error, said):
         story.carry_out(story.look(after=10).plan)
 
 
+def test_what_came_to_nothing_is_not_tried_at_once_and_later_again(story):
+    crashed(story)
+    story.look()
+    story.mender.answers = [Mended(word="full", text="x")]
+    with pytest.raises(VetoError):
+        story.carry_out(story.look(after=10).plan)
+    verdict = story.look()
+    assert verdict.plan is None
+    (finding,) = verdict.findings
+    assert (finding.condition, finding.severity) == ("left-full", "WARNING")
+    assert story.look(after=30).plan is None
+    # a person may at any time
+    assert story.offer()
+    plan = story.look(after=31).plan
+    assert "quick_check ok" in story.carry_out(plan).text
+    assert not story.look().findings
+
+
 def test_a_mender_that_hangs_is_a_veto(story):
     crashed(story)
     story.look()
@@ -243,6 +261,9 @@ def test_an_orphan_in_its_session_is_its_own_and_a_later_one_is_not(tell):
     older = replace(parent, ticks=orphan.ticks + 1)
     assert worker_of(line, {"w": (older,)}) == ""
     assert worker_of(line, {"w": (replace(parent, boot="other"),)}) == ""
+    # somebody else has the leader's pid: the session of that number is his
+    assert worker_of(line, {"w": (parent,)}, parent) == "w"
+    assert worker_of(line, {"w": (parent,)}, replace(parent, ticks=parent.ticks + 5)) == ""
 
 
 def test_a_tmux_server_below_a_worker_and_what_runs_in_it_are_not(tell):
