@@ -84,6 +84,8 @@ def test_21b_the_child_alone_refuses_a_live_database(tmp_path, actors, watch):
     mender = eyes.healer._doors.mender
     mended = mender.heal("a", str(path), (), "20200101T000000Z")
     assert (mended.word, mended.kept) == ("live", "")
+    # refused by the fence, before anything is copied
+    assert not eyes.copies()
     assert files(path) == before
     assert idle.does("SELECT count(*) FROM rows") == [[150]]
 
