@@ -21,7 +21,7 @@ OVERRIDES: dict[str, tuple[str, str]] = {
     "start-worker": ("WORKER", "start a worker that was stopped"),
     "release": ("WORKER", "end a quarantine"),
     "clear": ("SESSION", "interrupt a session and hand its tasks back"),
-    "unlock": ("DATABASE", "free a database from a stopped holder"),
+    "unlock": ("DATABASE", "free a database from its holder or leftovers"),
     "clean": ("MOUNT", "clean a file system or budget by its rules"),
 }
 PREFIX = {"clear": "session:", "unlock": "database:", "clean": "disk:"}
