@@ -20,7 +20,7 @@ OVERRIDES: dict[str, tuple[str, str]] = {
     "stop-worker": ("WORKER", "stop a worker and keep it down"),
     "start-worker": ("WORKER", "start a worker that was stopped"),
     "release": ("WORKER", "end a quarantine"),
-    "unlock": ("DATABASE", "free a database from a stopped holder"),
+    "unlock": ("DATABASE", "free a database from its holder or leftovers"),
     "clean": ("MOUNT", "clean a file system or budget by its rules"),
 }
 PREFIX = {"unlock": "database:", "clean": "disk:"}

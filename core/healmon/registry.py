@@ -12,6 +12,7 @@ from typing import Any
 
 from healmon.clock import Clock
 from healmon.config.settings import Settings
+from healmon.databases.equipment import Equipment as DatabasesEquipment
 from healmon.databases.healer import DatabasesHealer
 from healmon.disks.healer import DisksHealer
 from healmon.healer import Healer
@@ -23,8 +24,10 @@ from healmon.world.beats import BeatFiles
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.files import SystemFiles
 from healmon.world.host import SystemHost
+from healmon.world.mending import SystemMender
 from healmon.world.processes import Processes
 from healmon.world.sqlite import SystemLocks
+from healmon.world.supervised import SystemSupervised
 from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.system_shims import SystemShims
@@ -67,7 +70,20 @@ REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
         SystemEvidenceFiles(p.state_dir / "evidence"),
         packs_of(p.settings.sessions.packs),
     ),
-    lambda p: DatabasesHealer(p.settings.databases, SystemLocks(), p.processes, p.clock),
+    lambda p: DatabasesHealer(
+        p.settings.databases,
+        SystemLocks(),
+        p.processes,
+        p.clock,
+        equipment=DatabasesEquipment(
+            mender=SystemMender(p.state_dir / "databases"),
+            supervised=SystemSupervised(
+                p.state_dir / "workers", (worker.name for worker in p.settings.workers)
+            ),
+            tmux=SystemTmux(),
+            sockets=p.settings.sessions.sockets,
+        ),
+    ),
     lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),
 )
 """In the order of the report."""

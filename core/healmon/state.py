@@ -233,7 +233,8 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 at=at,
                 details=event.details,
             )
-            return _finished(s, action)
+            # a remedy that was proved to work and yet freed nothing is done, not counted
+            return _finished(s, action, counts=event.details.get("released") is not False)
         case ev.ActionFailed():
             action = ActionView(
                 event.component,
@@ -352,14 +353,14 @@ def _taken_back(s: Snapshot, component: str) -> Snapshot:
     return replace(s, attempts=kept)
 
 
-def _finished(s: Snapshot, action: ActionView) -> Snapshot:
+def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapshot:
     s = replace(
         s,
         attempts=attempts.ended(s.attempts, action.action, action.component, ok=action.ok),
         plans=_without(s.plans, action.component),
         recent=(*s.recent, action)[-RECENT:],
     )
-    return _tallied(s, action.action if action.ok else "failed")
+    return _tallied(s, action.action if action.ok else "failed") if counts else s
 
 
 def _alert_updated(s: Snapshot, event: ev.AlertUpdated, at: float) -> Snapshot:

@@ -11,6 +11,7 @@ import pytest
 from healmon.world import (
     evidencefiles,
     files,
+    mending,
     ports,
     processes,
     shims,
@@ -24,6 +25,7 @@ from healmon.world import (
 from healmon.world import simulated as package
 from healmon.world.simulated import evidencefiles as made_evidencefiles
 from healmon.world.simulated import files as made_files
+from healmon.world.simulated import mending as made_mending
 from healmon.world.simulated import ports as made_ports
 from healmon.world.simulated import processes as made_processes
 from healmon.world.simulated import shims as made_shims
@@ -38,6 +40,7 @@ TWINS = {
         made_evidencefiles.SimulatedEvidenceFiles,
     ),
     "files": (files.Files, files.SystemFiles, made_files.SimulatedFiles),
+    "mending": (mending.Mender, mending.SystemMender, made_mending.SimulatedMender),
     "ports": (ports.Ports, system_ports.SystemPorts, made_ports.SimulatedPorts),
     "processes": (
         processes.Processes, system_processes.SystemProcesses, made_processes.SimulatedProcesses,

@@ -11,11 +11,13 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.clock import ManualClock
 from healmon.config.settings import Database
+from healmon.databases.equipment import Equipment
 from healmon.databases.healer import DatabasesHealer
 from healmon.databases.model import Facts
 from healmon.plans import Diagnosis, Plan, Proof, Verdict, unpack
 from healmon.state import Snapshot, apply
 from healmon.world.processes import Identity
+from healmon.world.simulated.mending import SimulatedMender
 from healmon.world.simulated.processes import HEALER_PID, SimulatedProcesses
 from healmon.world.simulated.sqlite import SimulatedLocks
 
@@ -51,6 +53,16 @@ class Machine(SimulatedProcesses):
         process.facts = replace(process.facts, **facts)
 
 
+class Records:
+    """What the workers of a story wrote down."""
+
+    def __init__(self, story: Story) -> None:
+        self._story = story
+
+    def known(self) -> dict[str, tuple[Identity, ...]]:
+        return self._story.workers
+
+
 class Story:
     """Tell what happens with verbs; ask with `look`."""
 
@@ -63,11 +75,17 @@ class Story:
         self.locks = SimulatedLocks(lambda pid: self.machine.identify(pid) is not None)
         self.locks.create(PATH, "wal" if mode == "wal" else "rollback")
         self.database = Database(name="architect", path=PATH, **settings)
+        self.mender = SimulatedMender(self.locks)
+        self.workers: dict[str, tuple[Identity, ...]] = {}
         self.healer = DatabasesHealer(
-            (self.database,), self.locks, self.machine, self.clock, own_pid=HEALER_PID
-        )
+            (self.database,), self.locks, self.machine, self.clock, own_pid=HEALER_PID,
+            equipment=Equipment(mender=self.mender, supervised=Records(self)),
+        )  # fmt: skip
         self.known = Snapshot()
         self._events = 0
+
+    def employ(self, *identities: Identity, name: str = "w") -> None:
+        self.workers[name] = identities
 
     def somebody(self, *argv: str, **knobs: object) -> Identity:
         return self.machine.add(argv or ("python3", "app.py"), **knobs)

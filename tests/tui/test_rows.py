@@ -348,6 +348,30 @@ def test_a_database_and_who_holds_it():
     assert text(row, "wal") == "4.2 MB"
 
 
+def test_the_holder_and_all_that_hangs_on_its_lock():
+    from healmon_tui.facts import Facts
+    from healmon_tui.rows.databases import tree
+
+    facts = {
+        "holder": {
+            "pid": 9, "name": "app", "command": "app -x", "user": "joe", "cwd": "/srv",
+            "tty": "pts/3", "pane": "s:0.1 (%5)", "worker": "w",
+        },
+        "locks": ["RESERVED", "SHARED"], "waits_for": [4], "waiting": [5, 6],
+        "others": list(range(10, 20)), "deleted": [7], "pinned_frames": 1500,
+        "warning": "old", "kept": "/state/x",
+    }  # fmt: skip
+    told = {label: value for label, value in tree(Facts(facts), "today") if value}
+    assert told == {
+        "holder": "app 9", "runs": "app -x", "as": "joe in /srv", "started": "today",
+        "at": "s:0.1 (%5)", "worker": "w", "holds": "RESERVED, SHARED",
+        "pins": "1500 frames of the -wal", "waits for": "reader pid 4", "waiting": "pid 5, 6",
+        "open too": "pid 10, 11, 12, 13, 14, 15, 16, 17 and 2 more",
+        "deleted": "in use by pid 7", "sqlite": "old", "copy": "/state/x",
+    }  # fmt: skip
+    assert not [value for _, value in tree(Facts({}), "") if value]
+
+
 def test_a_free_database_is_not_locked_for_any_time():
     seen = observed(healer="databases", name="database:a", verdict="free", since=NOW - 90)
     assert text(one(scene(seen), "databases"), "for") == "-"

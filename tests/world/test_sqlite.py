@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from healmon.errors import ProbeError
 from healmon.world import proclocks
+from healmon.world.dbreading import DatabaseReading, LookError
 from healmon.world.processes import Identity, ProcessFacts
 from healmon.world.simulated.sqlite import SimulatedLocks
-from healmon.world.sqlite import DatabaseReading, Locks, LookError, SystemLocks, terminal_name
+from healmon.world.sqlite import Locks, SystemLocks, terminal_name
 from tests.helpers.dbactor import Actor, Actors, ask, create
 from tests.helpers.wait import until
 
@@ -258,6 +259,33 @@ def test_a_reader_keeps_its_mark(stage):
     slot = next(name for name in reading.held_by(reader) if name.startswith("WAL_READ"))
     assert reading.marks[int(slot[-1])] == frames
     assert reading.frames > frames
+
+
+def test_those_who_have_it_open_are_found(stage, mode):
+    path = stage.path("a.db")
+    stage.create(path, mode)
+    assert stage.locks.users(path).found == ()
+    pid = stage.connect(path)
+    assert {user.pid for user in stage.locks.users(path).found if not user.deleted} == {pid}
+    stage.end(pid)
+    assert stage.locks.users(path).found == ()
+    assert stage.locks.users(stage.path("none.db")).found == ()
+
+
+def test_a_crash_leaves_a_mark_that_its_users_end(stage):
+    path = stage.path("a.db")
+    stage.create(path, "wal")
+    pid = stage.connect(path)
+    stage.begin(path, pid)
+    stage.write(path, pid)
+    stage.commit(path, pid)
+    assert stage.locks.look(path).leftover is None
+    stage.end(pid)
+    mark = stage.locks.look(path).leftover
+    assert mark
+    assert stage.locks.look(path).leftover == mark
+    stage.connect(path)
+    assert stage.locks.look(path).leftover is None
 
 
 def test_nobody_looks_after_close(stage):
@@ -705,7 +733,7 @@ def test_no_list_can_upset_the_reader(text):
 
 def test_nobody_is_concluded_from_the_list_alone():
     """A row that only the list has does not make a writer."""
-    from healmon.world.sqlite import FileSeen, Lock
+    from healmon.world.dbreading import FileSeen, Lock
 
     listed = Lock(4711, "RESERVED", exclusive=True, exact=False)
     reading = DatabaseReading(
@@ -726,3 +754,73 @@ def test_terminals_are_called_what_people_call_them(device, name):
 
 def test_struct_flock_is_what_the_child_thinks():
     assert struct.calcsize("hhqqi4x") == 32
+
+
+# Who has it open, and with which SQLite
+
+
+def test_deleted_files_and_each_member_of_the_family_are_told_apart(tmp_path, locks, actors):
+    path = tmp_path / "a.db"
+    create(path, "wal")
+    actor = actors(path)
+    actor.does("INSERT INTO rows(text) VALUES ('x')")
+    found = locks.users(str(path)).found
+    assert {(user.pid, user.file) for user in found} == {
+        (actor.pid, end) for end in ("", "-wal", "-shm")
+    }
+    assert not any(user.deleted for user in found)
+    Path(f"{path}-wal").unlink()
+    found = locks.users(str(path)).found
+    assert [user.file for user in found if user.deleted] == ["-wal"]
+
+
+def test_a_link_and_the_real_name_are_one(tmp_path, locks, actors):
+    create(tmp_path / "a.db")
+    (tmp_path / "link.db").symlink_to(tmp_path / "a.db")
+    actor = actors(tmp_path / "a.db")
+    actor.does("SELECT count(*) FROM rows")
+    assert [user.pid for user in locks.users(str(tmp_path / "link.db")).found] == [actor.pid]
+
+
+def test_a_file_of_the_same_name_elsewhere_is_another(tmp_path, locks, actors):
+    (tmp_path / "x").mkdir()
+    create(tmp_path / "a.db")
+    create(tmp_path / "x" / "a.db")
+    actors(tmp_path / "x" / "a.db").does("SELECT count(*) FROM rows")
+    assert locks.users(str(tmp_path / "a.db")).found == ()
+
+
+def test_the_library_of_a_process_is_known_by_its_file(tmp_path, actors):
+    import sqlite3
+
+    from healmon.world.sqliteversion import version_in
+
+    create(tmp_path / "a.db")
+    actor = actors(tmp_path / "a.db")
+    assert version_in(actor.pid) in {sqlite3.sqlite_version, ""}
+    assert version_in(1 << 22) == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "bad"),
+    [
+        ("3.6.23", False), ("3.7.0", True), ("3.40.1", True), ("3.44.5", True), ("3.44.6", False),
+        ("3.45.0", True), ("3.50.6", True), ("3.50.7", False), ("3.51.2", True), ("3.51.3", False),
+        ("3.52.0", False), ("3.53.0", False), ("", False), ("unknown", False),
+    ],
+)  # fmt: skip
+def test_which_versions_can_lose_commits_at_a_checkpoint(version, bad):
+    from healmon.world.sqliteversion import wal_reset_bug
+
+    assert wal_reset_bug(version) == bad
+
+
+def test_waiters_in_the_list_are_no_holders():
+    text = (
+        "1: POSIX  ADVISORY  WRITE 7 08:01:99 1 1\n"
+        "1: -> POSIX  ADVISORY  WRITE 8 08:01:99 1 1\n"
+        "2: -> POSIX  ADVISORY  WRITE 9 08:01:999 1 1\n"
+    )
+    device = os.makedev(8, 1)
+    assert {row.pid for row in proclocks.parse(text, device, 99)} == {7}
+    assert proclocks.waiters(text, device, 99) == {8}

@@ -14,7 +14,7 @@ from healmon_tui import glyphs, session
 from healmon_tui.chronicle import Chronicle, Moment, Touch
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Line, Span, Spans, Tone, cut, heading, labelled, wrap
-from healmon_tui.rows.databases import holder, locked_for
+from healmon_tui.rows.databases import locked_for, tree
 from healmon_tui.rows.scene import WELL, Row, Scene, doing, short
 from healmon_tui.rows.workers import details, say
 from healmon_tui.rows.workers import state as worker_state
@@ -39,7 +39,8 @@ _SHOWN: Final = frozenset(
         "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
         "identity", "failure_window", "slow", "max_slow", "slow_window", "delay", "trials",
         "max_trials", "cause", "critical", "desired", "proved", "use", "liveness", "blockers",
-        "waits_for", "socket", "painted", "novelty", "pack", "version", "matched", "text",
+        "waits_for", "waiting", "deleted", "warning", "kept", "pinned_frames",
+        "socket", "painted", "novelty", "pack", "version", "matched", "text",
         "choices", "act_at", "held", "evidence",
     }
 )  # fmt: skip
@@ -168,11 +169,10 @@ def _database(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str
     held = locked_for(facts, view, scene.now)
     wal, size = facts.number("wal_bytes", "wal_size"), facts.number("size")
     pinned = facts.number("pinned")
+    began = facts.inner("holder").number("started")
     return [
-        ("holder", holder(facts)),
-        ("runs", facts.inner("holder").text("command")),
         ("locked", "" if held is None else f"for {format_duration(int(held))}"),
-        ("holds", ", ".join(facts.texts("locks"))),
+        *tree(facts, local_time(began, "%Y-%m-%d %H:%M:%S") if began else ""),
         ("size", "" if size is None else format_size(size)),
         ("wal", "" if wal is None else format_size(wal)),
         ("pinned", format_size(pinned) if pinned else ""),

@@ -203,6 +203,9 @@ DATABASES: Final = Table(
         _value("busy_for", k.DURATION, "a lock without progress for this long is an incident"),
         _value("act_after", k.DURATION, "a holder is ended only after this, and 2 checks"),
         _value("on_stale", k.choice("heal", "alert"), "what is done about a stale lock"),
+        _set("may_kill", k.TEXT, "whose holders may be ended too: names or command lines, with *"),
+        _set("keep", k.TEXT, "whose holders are never acted on; wins over may_kill"),
+        _value("rollback_shells", k.BOOL, "type ROLLBACK into a forgotten sqlite3 in a tmux pane"),
     ),
 )
 

@@ -186,13 +186,23 @@ class Tasks(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Database(msgspec.Struct, frozen=True, kw_only=True):
-    """`[databases.NAME]`: a SQLite database whose locks are watched."""
+    """`[databases.NAME]`: a SQLite database whose locks are watched.
+
+    Attributes:
+        may_kill: patterns of processes, by name or whole command line, that may be ended like the
+            workers of healmon's own.
+        keep: patterns of processes that are never acted on; they win.
+        rollback_shells: type ROLLBACK into a forgotten `sqlite3` shell in a watched tmux pane.
+    """
 
     name: str
     path: str
     busy_for: float = 10.0
     act_after: float = 120.0
     on_stale: Literal["heal", "alert"] = "heal"
+    may_kill: tuple[str, ...] = ()
+    keep: tuple[str, ...] = ()
+    rollback_shells: bool = False
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,13 +9,15 @@
 | `io-wait` | nothing moves, and it waits in the kernel for a device |
 | `idle-in-transaction` | nothing moves, and nothing keeps it from moving |
 | `other-namespace`, `ofd-lock` | nothing moves, and the holder has no pid that can be named here |
+| `dotfile-lock` | no lock of the kernel's, but the lock directory of SQLite's `unix-dotfile` |
+| `leftover` | nobody has it open, and a -wal or hot journal of a crash is there |
 | `reader-pins-wal` | `free` or `busy`, but one reader has kept a large -wal from shrinking |
 """
 
 from __future__ import annotations
 
 from healmon.databases.model import DatabaseSeen, Hold, Pin, Sample, VerdictWord
-from healmon.world.sqlite import DatabaseReading
+from healmon.world.dbreading import DatabaseReading
 
 CPU_TICKS = 0.02
 """CPU seconds between two samples that count as work: two ticks; one may be chance."""
@@ -80,10 +82,16 @@ def pin_of(reading: DatabaseReading) -> Pin | None:
         for slot in range(len(reading.marks))
         if lock.exact and lock.name == f"WAL_READ{slot}"
     ]
-    size = reading.wal.size if reading.wal is not None else 0
-    large = size > WAL_LARGE or size > WAL_FACTOR * reading.db.size
     worst = max(pins, key=lambda pin: pin.held_back, default=None)
-    return worst if worst is not None and large and worst.held_back >= PINNED_FRAMES else None
+    if worst is None or worst.held_back < PINNED_FRAMES or not is_large(reading):
+        return None
+    return worst
+
+
+def is_large(reading: DatabaseReading) -> bool:
+    """Return whether a -wal has outgrown its database."""
+    size = reading.wal.size if reading.wal is not None else 0
+    return size > WAL_LARGE or size > WAL_FACTOR * reading.db.size
 
 
 def classify(seen: DatabaseSeen) -> VerdictWord:
@@ -91,10 +99,20 @@ def classify(seen: DatabaseSeen) -> VerdictWord:
     if seen.word:
         return "missing" if seen.word == "missing" else "cannot-look"
     if not same_hold(seen.samples):
-        return "busy" if any(sample.reading.writer for sample in seen.samples) else "free"
+        if any(sample.reading.writer for sample in seen.samples):
+            return "busy"
+        return _without_lock(seen)
     if not stands_still(seen.samples) or _cpu(seen.samples) >= CPU_TICKS:
         return "working"
     return _kind_of_stillness(seen.samples)
+
+
+def _without_lock(seen: DatabaseSeen) -> VerdictWord:
+    reading = seen.samples[-1].reading
+    if reading.dotfile is not None and not reading.locks:
+        return "dotfile-lock"
+    # whoever has it open takes it over, or has just begun to write
+    return "leftover" if reading.leftover is not None and not seen.others else "free"
 
 
 def _kind_of_stillness(samples: tuple[Sample, ...]) -> VerdictWord:

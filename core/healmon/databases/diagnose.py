@@ -2,8 +2,9 @@
 
 Three signs of life end every suspicion: a commit, a growing file, CPU time of the holder. Only a
 lock of one holder that shows none of them for `busy_for` is an incident. A holder that is merely
-stopped is continued; all others are named, with the command that a person may type: nobody is
-ended here, and no -wal, -shm or -journal is ever touched, because they hold committed data.
+stopped is continued; one that healmon is answerable for is ended after `act_after` (`policy`); all
+others are named, with the command that a person may type. What a crash left beside a database is
+taken over by SQLite itself, once nobody has been there for `busy_for`.
 """
 
 from __future__ import annotations
@@ -13,24 +14,28 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Database
 from healmon.databases import wording
-from healmon.databases.classify import classify, waited_for
+from healmon.databases.classify import classify
+from healmon.databases.facts import HELD, LEFT, facts_of
+from healmon.databases.hazards import deleted, hazards
 from healmon.databases.model import (
-    ACTION,
     HEALER,
     DatabaseSeen,
+    Deed,
     Facts,
     Memory,
     Order,
     Seen,
     VerdictWord,
 )
+from healmon.databases.planning import plan_for
 from healmon.databases.remember import (
     packed,
     recall,
     remember,
+    remember_left,
     remember_pin,
     still_for,
-    with_continued,
+    with_deeds,
 )
 from healmon.plans import (
     Diagnosis,
@@ -38,15 +43,13 @@ from healmon.plans import (
     Plan,
     Severity,
     Status,
-    Step,
     Verdict,
     pack,
+    unpack,
 )
 from healmon.state import Snapshot, of_healer
 from healmon.text import clean
 
-HELD = {"working", "stopped", "io-wait", "idle-in-transaction", "other-namespace", "ofd-lock"}
-"""Verdicts under which one holder keeps the lock."""
 LONG = 600.0
 """Seconds that one transaction may work before it is worth a warning."""
 OPEN_LOOK = 5.0
@@ -63,13 +66,29 @@ def diagnose(
         for one in seen.databases
         if one.name in settings
     ]
+    judged = _one_end_at_a_time(judged)
     present = {verdict.component for verdict, _ in judged}
     again = [seconds for _, seconds in judged if seconds is not None]
     return Diagnosis(
         verdicts=tuple(verdict for verdict, _ in judged),
         gone=tuple(name for name in of_healer(known, HEALER) if name not in present),
         look_again=min(again, default=None),
+        hold=tuple(verdict.component for verdict, _ in judged if verdict.plan is None),
     )
+
+
+def _one_end_at_a_time(
+    judged: list[tuple[Verdict, float | None]],
+) -> list[tuple[Verdict, float | None]]:
+    """Whoever is ended may free other databases, too: the others are judged anew afterwards."""
+    ends = [v.component for v, _ in judged if v.plan is not None and _deed(v.plan) == "end"]
+    return [
+        (replace(v, plan=None) if v.component in ends[1:] else v, seconds) for v, seconds in judged
+    ]
+
+
+def _deed(plan: Plan) -> Deed:
+    return unpack(plan.order, Order).deed
 
 
 def component_of(name: str) -> str:
@@ -83,22 +102,27 @@ def _judge(
     word = classify(seen)
     if not seen.samples:
         return _unseen(database, seen, word, before), None
-    memory = with_continued(before, seen, now)
-    if word not in HELD:
-        memory = remember_pin(seen, memory, now)
-        if memory.pin is not None and now.steady - memory.pin_since >= max(database.busy_for, 1.0):
-            word = "reader-pins-wal"
-        return _verdict(database, seen, word, memory, now), None
-    word, memory = remember(seen, word, memory, now)
-    verdict = _verdict(database, seen, word, memory, now)
-    return verdict, _look_again(database, verdict, memory, now)
+    memory = with_deeds(before, seen, now)
+    if word in HELD:
+        word, memory = remember(seen, word, memory, now)
+        verdict = _verdict(database, seen, word, memory, now)
+        return verdict, _look_again(database, verdict, memory, now)
+    if word in LEFT:
+        memory = remember_left(seen, memory, now)
+        verdict = _verdict(database, seen, word, memory, now)
+        again = database.busy_for if verdict.plan is not None and memory.left_since else None
+        return verdict, again
+    memory = remember_pin(seen, memory, now)
+    if memory.pin is not None and now.steady - memory.pin_since >= max(database.busy_for, 1.0):
+        word = "reader-pins-wal"
+    return _verdict(database, seen, word, memory, now), None
 
 
 def _unseen(database: Database, seen: DatabaseSeen, word: VerdictWord, before: Memory) -> Verdict:
     """Nothing is concluded and nothing forgotten: the clock of a hold runs on unseen."""
     facts = Facts(verdict=word, path=clean(database.path), reason=seen.reason)
     missing = word == "missing"
-    findings = (
+    findings: tuple[Finding, ...] = (
         Finding(
             word,
             "WARNING" if missing else "INFO",
@@ -106,46 +130,75 @@ def _unseen(database: Database, seen: DatabaseSeen, word: VerdictWord, before: M
             {"path": facts.path, "reason": seen.reason, "word": seen.word},
         ),
     )
+    gone = deleted(database, seen)
+    findings += (gone,) if gone is not None else ()
     return Verdict(
         component=component_of(database.name),
-        status="warning" if missing else "unknown",
+        status="critical" if gone else "warning" if missing else "unknown",
         summary=wording.summary(facts),
         metric_type="database_lock",
         metric_value=word,
         facts=pack(facts),
         findings=findings,
-        memory=packed(before),
+        memory=packed(replace(before, refused=None) if missing else before),
     )
 
 
 def _verdict(
     database: Database, seen: DatabaseSeen, word: VerdictWord, memory: Memory, now: Reading
 ) -> Verdict:
-    facts = _facts(database, seen, word, memory)
+    facts = facts_of(database, seen, word, memory)
     level = _level(database, word, memory, now)
-    statuses: dict[Severity | None, Status] = {"CRITICAL": "critical", "WARNING": "warning"}
-    findings: tuple[Finding, ...] = ()
+    findings = hazards(database, seen, facts, word, now)
     if level is not None:
         condition = "long-transaction" if word == "working" else "locked"
         message = wording.incident(database, facts, level)
-        findings = (Finding(condition, level, message, wording.evidence(facts)),)
-    plan = None
-    if facts.order is not None and database.on_stale == "heal":
-        plan = plan_for(facts.order, wait=max(0.0, database.busy_for - still_for(memory, now)))
+        findings = (Finding(condition, level, message, wording.evidence(facts)), *findings)
+    if memory.refused is not None:
+        findings = (wording.refused(database, facts, memory.refused), *findings)
     return Verdict(
         component=component_of(database.name),
-        status=statuses.get(level, "healthy"),
+        status=_status(findings),
         summary=wording.summary(facts),
         metric_type="database_lock",
         metric_value=word,
         facts=pack(facts),
         findings=findings,
-        plan=plan,
+        plan=None if seen.paused and _is_rash(facts) else _plan(database, facts, memory, now),
         memory=packed(memory),
     )
 
 
+def _status(findings: tuple[Finding, ...]) -> Status:
+    levels = {finding.severity for finding in findings}
+    if "CRITICAL" in levels:
+        return "critical"
+    return "warning" if "WARNING" in levels else "healthy"
+
+
+def _is_rash(facts: Facts) -> bool:
+    return facts.order is not None and facts.order.deed != "continue"
+
+
+def _plan(database: Database, facts: Facts, memory: Memory, now: Reading) -> Plan | None:
+    """Return what healmon does by itself: never what only a person may decide."""
+    order = facts.order
+    if order is None or database.on_stale != "heal" or order.deed == "rmdir":
+        return None
+    if order.deed == "heal":
+        since, limit = memory.left_since, database.busy_for
+    else:
+        since = memory.still.since if memory.still is not None else now.steady
+        limit = database.busy_for if order.deed == "continue" else database.act_after
+    if order.deed in {"end", "rollback"} and not 0 < now.steady - since >= database.busy_for:
+        return None  # a transaction of the moment is nobody's plan
+    return plan_for(order, wait=max(0.0, limit - (now.steady - since)))
+
+
 def _level(database: Database, word: VerdictWord, memory: Memory, now: Reading) -> Severity | None:
+    if word == "dotfile-lock":
+        stays = now.steady - memory.left_since
+        return "WARNING" if 0 < stays >= database.busy_for else None
     if word == "working":
         # in exclusive locking mode commits cannot be told apart: no transaction, no length
         alone = memory.hold is not None and "EXCLUSIVE" in memory.hold.locks
@@ -159,57 +212,6 @@ def _level(database: Database, word: VerdictWord, memory: Memory, now: Reading) 
     return "CRITICAL" if still >= max(database.act_after, database.busy_for) else "WARNING"
 
 
-def _facts(database: Database, seen: DatabaseSeen, word: VerdictWord, memory: Memory) -> Facts:
-    reading = seen.samples[-1].reading
-    wal = reading.wal.size if reading.wal is not None else 0
-    facts = Facts(
-        verdict=word,
-        path=clean(database.path),
-        mode=reading.mode,
-        size=reading.db.size,
-        wal_size=wal,
-    )
-    if word == "reader-pins-wal" and seen.pin is not None:
-        frame = reading.page_size + 24
-        holder = seen.holder
-        return replace(facts, holder=holder, pinned=seen.pin.held_back * frame)
-    if word == "free" and not reading.locks and wal:
-        return replace(facts, reason=wording.LEFT_WAL)
-    if word not in HELD or seen.holder is None or memory.hold is None:
-        return facts
-    still = memory.still
-    facts = replace(
-        facts,
-        holder=replace(seen.holder, started=memory.started),
-        locks=reading.held_by(seen.holder.pid),
-        waits_for=waited_for(seen.samples),
-        since=memory.since_wall,
-        still_since=still.since_wall if still is not None and word != "working" else None,
-    )
-    why_not = _why_not(seen, word, memory)
-    if why_not or still is None or word != "stopped" or facts.holder is None:
-        return replace(facts, why_not=why_not)
-    order = Order(database.name, database.path, memory.hold, facts.holder, still.baseline)
-    return replace(facts, order=order)
-
-
-def _why_not(seen: DatabaseSeen, word: VerdictWord, memory: Memory) -> str:
-    """Return why the holder is left alone; empty: a stopped one may be continued."""
-    last, holder, done = seen.samples[-1], seen.holder, memory.continued
-    if word == "working" or holder is None:
-        return ""
-    network = last.reading.network
-    again = done is not None and done.identity == holder.identity
-    reasons = (
-        (word != "stopped", "healmon ends nobody for a lock"),
-        (last.state == "t", "a debugger has stopped it"),
-        (bool(network), f"on {network} the locks of other hosts look like ours"),
-        (bool(holder.barred), holder.barred),
-        (again, "healmon has continued it once and it was stopped again: somebody means it"),
-    )
-    return next((text for applies, text in reasons if applies), "")
-
-
 def _look_again(database: Database, verdict: Verdict, memory: Memory, now: Reading) -> float | None:
     if verdict.findings:
         return OPEN_LOOK
@@ -218,21 +220,3 @@ def _look_again(database: Database, verdict: Verdict, memory: Memory, now: Readi
     remaining = max(0.0, database.busy_for - still_for(memory, now))
     # the plan acts when its delay is over and looks by itself
     return remaining + (1.0 if verdict.plan is not None else 0.1)
-
-
-def plan_for(order: Order, wait: float = 0.0) -> Plan:
-    """Return the plan that continues a stopped holder."""
-    holder = order.holder
-    held = " + ".join(order.hold.locks)
-    return Plan(
-        healer=HEALER,
-        component=component_of(order.name),
-        action=ACTION,
-        subject=f"pid {order.hold.pid} started {order.hold.ticks} boot {order.hold.boot}",
-        why=f"{holder} is stopped and holds {held} of {order.name}: nobody else can write",
-        steps=(Step(f"send SIGCONT to {holder}", f"kill -CONT {holder.pid}"),),
-        proof=f"{holder} is no longer stopped; it commits or lets go, else it is told as it is",
-        on_failure="nothing else is done: nobody is ended, no file is touched, the alert stays",
-        order=pack(order),
-        delay=round(wait, 1),
-    )

@@ -10,26 +10,46 @@ from msgspec.structs import replace
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Database
 from healmon.databases import wording
-from healmon.databases.diagnose import component_of, diagnose, plan_for
-from healmon.databases.model import HEALER, Continued, DatabaseSeen, Facts, Order, Seen
+from healmon.databases.diagnose import diagnose
+from healmon.databases.dotfile import remove_dotfile
+from healmon.databases.ending import end_holder
+from healmon.databases.equipment import Equipment
+from healmon.databases.healing import heal_leftovers
+from healmon.databases.model import (
+    HEALER,
+    Acted,
+    DatabaseSeen,
+    Deed,
+    Facts,
+    Order,
+    Refusal,
+    Seen,
+)
+from healmon.databases.planning import plan_for
 from healmon.databases.probe import Doors, look
 from healmon.databases.remedy import continue_holder
-from healmon.errors import DataError, ProbeError, VetoError
+from healmon.databases.remember import NOT_TWICE
+from healmon.databases.shells import roll_back
+from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.hands import Hands
-from healmon.world.processes import Processes
+from healmon.world.processes import Identity, Processes
 from healmon.world.sqlite import Locks
 
+PAUSE = 60.0
+"""Seconds between two tries of an act that came to nothing."""
 BLIND = {"missing", "cannot-look"}
 """Verdicts that know nothing of locks."""
+TOLD = {"reader-pins-wal", "leftover", "dotfile-lock"}
+"""Verdicts without a holder that are worth a line all the same."""
 ICONS = {"critical": "🚨", "warning": "⚠️ ", "unknown": "❓"}
 
 
 class DatabasesHealer:
-    """Watches the locks of the configured databases; continues a stopped holder, names others.
+    """Watches the locks of the configured databases; frees what may be freed, names the others.
 
     Args:
         databases: what to watch.
@@ -37,6 +57,7 @@ class DatabasesHealer:
         processes: the door to processes.
         clock: all time.
         own_pid: the process that stands for healmon itself; 0: this one.
+        equipment: what only some acts need.
     """
 
     name: str = HEALER
@@ -51,10 +72,24 @@ class DatabasesHealer:
         clock: Clock,
         *,
         own_pid: int = 0,
+        equipment: Equipment | None = None,
     ) -> None:
         self._databases = databases
-        self._doors = Doors(locks, processes, clock, Hands("databases"), own_pid)
-        self._continued: dict[str, Continued] = {}
+        more = equipment or Equipment()
+        self._doors = Doors(
+            locks,
+            processes,
+            clock,
+            Hands("databases"),
+            own_pid,
+            mender=more.mender,
+            supervised=more.supervised,
+            tmux=more.tmux,
+            sockets=more.sockets,
+        )
+        self._acted: dict[Identity, Acted] = {}
+        self._refused: dict[str, Refusal] = {}
+        self._paused: dict[str, float] = {}
         # one hanging file system each, twice: at the first look and while a lock stands still
         self.deadline: float = 10.0 + 4.5 * len(databases)
 
@@ -64,13 +99,15 @@ class DatabasesHealer:
     async def look(self) -> Seen:
         """Return what the databases are like now. Touches nothing."""
         seen = await look(self._databases, self._doors)
-        return Seen(tuple(self._with_continued(one) for one in seen.databases))
+        return Seen(tuple(self._with_deeds(one) for one in seen.databases))
 
-    def _with_continued(self, seen: DatabaseSeen) -> DatabaseSeen:
-        done = self._continued.get(component_of(seen.name))
-        if done is None or seen.holder is None or seen.holder.identity != done.identity:
-            return seen
-        return replace(seen, continued=done.at)
+    def _with_deeds(self, seen: DatabaseSeen) -> DatabaseSeen:
+        identity = seen.holder.identity if seen.holder is not None else None
+        acted = self._acted.get(identity) if identity is not None else None
+        now = self._doors.clock.read().steady
+        paused = now < self._paused.get(seen.name, now)
+        refused = self._refused.pop(seen.name, None)
+        return replace(seen, acted=acted, refused=refused, paused=paused)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge; pure."""
@@ -84,7 +121,7 @@ class DatabasesHealer:
         now: Reading,
         arguments: Packed | None = None,  # noqa: ARG002 - the protocol's
     ) -> Plan:
-        """Return the plan that unlocks a database: its stopped holder is continued.
+        """Return the plan that unlocks a database: what healmon may do about it, at once.
 
         Raises:
             DataError: there is nothing to unlock, or only a person can.
@@ -99,32 +136,58 @@ class DatabasesHealer:
         facts = facts_in(view)
         if facts.verdict in BLIND:
             raise DataError(f"{component}: {view.summary}", remedy="nothing is known of its locks")
+        if facts.order is not None:
+            return plan_for(facts.order)
+        if facts.verdict == "dotfile-lock":
+            raise DataError(f"{component} is {view.summary}", remedy=facts.why_not)
         if facts.since is None or facts.holder is None:
             raise DataError(f"{component} is not locked", remedy=f"it is {view.summary}")
-        if facts.order is None:
-            why = f" ({facts.why_not})" if facts.why_not else ""
-            state = wording.standing(facts, known.at)
-            raise DataError(f"{component} is {state}{why}", remedy=wording.advise(facts))
-        return plan_for(facts.order)
+        why = f" ({facts.why_not})" if facts.why_not else ""
+        state = wording.standing(facts, known.at)
+        raise DataError(f"{component} is {state}{why}", remedy=wording.advise(facts))
 
     async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
-        """Look again, continue the stopped holder, prove it.
+        """Look again, do what is ordered to exactly that process or those files, prove it.
 
         Raises:
-            VetoError: it is not as planned; no signal was sent.
-            RemedyError: the signal was refused or did not help.
+            VetoError: it is not as planned; nothing was touched.
+            RemedyError: it was refused or did not help.
         """
         try:
             order = unpack(plan.order, Order)
         except msgspec.ValidationError as error:
             raise VetoError("the plan was made by another version of healmon") from error
-        return await continue_holder(order, self._doors, hand, lambda: self._sent(plan, order))
+        database = next((one for one in self._databases if one.name == order.name), None)
+        if database is None or database.path != order.path:
+            raise VetoError(f"{order.name} is not configured like that any more")
+        try:
+            return await self._do(order, database, hand)
+        except (VetoError, RemedyError):
+            # what stands against it may stand for long: a full disk, somebody who cannot be seen
+            self._paused[order.name] = self._doors.clock.read().steady + PAUSE
+            raise
 
-    def _sent(self, plan: Plan, order: Order) -> None:
-        """Keep in mind who was continued, so that it is not done again and again."""
-        if order.holder.identity is not None:
-            at = self._doors.clock.read().steady
-            self._continued[plan.component] = Continued(order.holder.identity, at)
+    async def _do(self, order: Order, database: Database, hand: Hand) -> Proof:
+        doors, book = self._doors, _Book(self, order)
+        if order.deed == "continue":
+            return await continue_holder(order, doors, hand, book)
+        if order.deed == "end":
+            return await end_holder(order, database, doors, hand, book)
+        if order.deed == "rollback":
+            return await roll_back(order, database, doors, hand, book)
+        if order.deed == "heal":
+            return await heal_leftovers(order, doors, hand, book)
+        return await remove_dotfile(order, doors, hand)
+
+    def keep_acted(self, identity: Identity, deed: Deed) -> None:
+        """Keep in mind on whom it was acted, so that it is not done again and again."""
+        at = self._doors.clock.read().steady
+        young = {who: done for who, done in self._acted.items() if at - done.at < NOT_TWICE}
+        self._acted = {**young, identity: Acted(identity, at, deed)}
+
+    def keep_refused(self, name: str, refusal: Refusal) -> None:
+        """Keep in mind what must not be taken over; the next look tells it."""
+        self._refused[name] = refusal
 
     async def pause(self, component: str) -> None:
         """Nothing is done here without the engine."""
@@ -152,6 +215,20 @@ class DatabasesHealer:
         self._doors.hands.close()
 
 
+class _Book:
+    """What one act notes down."""
+
+    def __init__(self, healer: DatabasesHealer, order: Order) -> None:
+        self._healer = healer
+        self._order = order
+
+    def acted(self, identity: Identity, deed: Deed) -> None:
+        self._healer.keep_acted(identity, deed)
+
+    def refused(self, refusal: Refusal) -> None:
+        self._healer.keep_refused(self._order.name, refusal)
+
+
 def facts_in(view: ComponentView) -> Facts:
     """Return what is known of a database; only its path, if another healmon wrote it."""
     try:
@@ -174,4 +251,4 @@ def line_for(view: ComponentView, at: float) -> str:
         return f"{icon} {name}: {wording.standing(facts, at)}" if icon else ""
     if view.status in ICONS or facts.verdict in BLIND:
         return f"{ICONS.get(view.status, '❓')} {name}: {view.summary}"
-    return f"ℹ️  {name}: {view.summary}" if facts.verdict == "reader-pins-wal" else ""
+    return f"ℹ️  {name}: {view.summary}" if facts.verdict in TOLD else ""

@@ -6,11 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from healmon.world.dbreading import DatabaseReading, User
 from healmon.world.processes import Identity
-from healmon.world.sqlite import DatabaseReading
 
 HEALER = "databases"
 ACTION = "clear_database_lock"
+HEAL = "heal_database"
+"""Taking over what a crash left clears no lock: it is not counted as one."""
 
 VerdictWord = Literal[
     "free",
@@ -24,7 +26,12 @@ VerdictWord = Literal[
     "missing",
     "other-namespace",
     "ofd-lock",
+    "dotfile-lock",
+    "leftover",
 ]
+Deed = Literal["continue", "end", "heal", "rollback", "rmdir"]
+"""What an order is about: SIGCONT; SIGTERM and SIGKILL; taking over what a crash left; typing
+ROLLBACK into a shell; removing the lock directory of a dead `unix-dotfile` user."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -48,6 +55,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         pid: as the kernel named it; 0 or negative when it cannot be named.
         identity: None when it cannot be read.
+        pane: the tmux pane it runs in, for people.
+        sqlite: version of its SQLite library; empty: unknown.
+        worker: the worker of healmon's that it is, or belongs to; empty: none.
         barred: why healmon never touches it; empty: it may.
     """
 
@@ -59,6 +69,9 @@ class Holder(msgspec.Struct, frozen=True, kw_only=True):
     tty: str = ""
     cwd: str = ""
     started: float = 0.0
+    pane: str = ""
+    sqlite: str = ""
+    worker: str = ""
     barred: str = ""
 
     def __str__(self) -> str:
@@ -85,6 +98,30 @@ class Pin(msgspec.Struct, frozen=True):
         return self.frames - max(self.mark, self.copied)
 
 
+class Refusal(msgspec.Struct, frozen=True):
+    """Leftovers that were not taken over, or a database that is ill.
+
+    Attributes:
+        mark: what its files were like; it holds as long as they stay so.
+        word: `damaged` or `corrupt`: never again; `full` or `failed`: later again.
+        text: why, for people.
+        kept: where everything was copied to.
+    """
+
+    mark: tuple[int, ...]
+    word: str
+    text: str
+    kept: str = ""
+
+
+class Acted(msgspec.Struct, frozen=True):
+    """On which process healmon acted last, and when in steady seconds."""
+
+    identity: Identity
+    at: float
+    deed: Deed = "continue"
+
+
 class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One database in one look.
 
@@ -94,7 +131,11 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
         pin: the reader that holds back most frames of a large -wal.
         word: why it could not be looked at, or empty.
         reason: the same for people.
-        continued: steady seconds at which healmon last continued this holder, or None.
+        users: who else has its files open; looked for only when something is wrong.
+        all_seen: every process could be looked into for that.
+        acted: what healmon last did to this holder, or None.
+        refused: what came of the last try to take over leftovers, if they were left.
+        paused: an act on it has just come to nothing: it is not tried again at once.
     """
 
     name: str
@@ -103,7 +144,25 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     pin: Pin | None = None
     word: str = ""
     reason: str = ""
-    continued: float | None = None
+    users: tuple[User, ...] = ()
+    all_seen: bool = False
+    acted: Acted | None = None
+    refused: Refusal | None = None
+    paused: bool = False
+
+    @property
+    def deleted(self) -> tuple[int, ...]:
+        """Who writes into a file of this name that was deleted: that is lost."""
+        gone = [user for user in self.users if user.deleted and user.writes]
+        pids = {user.pid for user in gone if user.file in {"", "-wal"}}
+        return tuple(sorted(pids))
+
+    @property
+    def others(self) -> tuple[int, ...]:
+        """Who else has the database itself open: some of them may wait for the lock."""
+        holder = self.holder.pid if self.holder is not None else 0
+        pids = {user.pid for user in self.users if not user.deleted and user.file != "-shm"}
+        return tuple(sorted(pids - {holder}))
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -140,13 +199,6 @@ class Still(msgspec.Struct, frozen=True):
     baseline: Baseline
 
 
-class Continued(msgspec.Struct, frozen=True):
-    """Which process healmon continued last, and when in steady seconds."""
-
-    identity: Identity
-    at: float
-
-
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a database between looks; times are steady unless called wall."""
 
@@ -157,17 +209,28 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     still: Still | None = None
     pin: Pin | None = None
     pin_since: float = 0.0
-    continued: Continued | None = None
+    acted: Acted | None = None
+    left: tuple[int, ...] = ()
+    left_since: float = 0.0
+    refused: Refusal | None = None
 
 
-class Order(msgspec.Struct, frozen=True):
-    """What `carry_out` must find again before it sends SIGCONT."""
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """What `carry_out` must find again before it acts.
+
+    Attributes:
+        slack: CPU seconds that may have passed since the baseline without being work.
+        mark: for leftovers what their files must be like, for a lock directory its mtime.
+    """
 
     name: str
     path: str
-    hold: Hold
-    holder: Holder
-    baseline: Baseline
+    deed: Deed = "continue"
+    hold: Hold | None = None
+    holder: Holder | None = None
+    baseline: Baseline | None = None
+    slack: float = 0.0
+    mark: tuple[int, ...] = ()
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):
@@ -181,6 +244,12 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         still_since: since when it makes no progress.
         why_not: why healmon does not act on the holder, for people; empty: it may, or need not.
         pinned: bytes of the -wal that a reader keeps from being copied.
+        pinned_frames: the same in frames.
+        waiting: who waits in the kernel for the lock.
+        others: who else has it open; those that sleep between two tries cannot be told from idle.
+        deleted: who writes into a deleted file of this name.
+        kept: where what a crash left was copied to.
+        warning: about the SQLite that the holder uses.
         order: what `unlock` would do now, or None.
     """
 
@@ -197,4 +266,10 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     still_since: float | None = None
     why_not: str = ""
     pinned: int = 0
+    pinned_frames: int = 0
+    waiting: tuple[int, ...] = ()
+    others: tuple[int, ...] = ()
+    deleted: tuple[int, ...] = ()
+    kept: str = ""
+    warning: str = ""
     order: Order | None = None

@@ -7,8 +7,8 @@ write lock is looked at again, a few times within one look, until something move
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 
 from msgspec.structs import replace
@@ -17,11 +17,17 @@ from healmon.clock import Clock
 from healmon.config.settings import Database
 from healmon.databases.classify import pin_of, same_hold, stands_still
 from healmon.databases.model import DatabaseSeen, Holder, Sample, Seen
-from healmon.errors import ProbeError
+from healmon.databases.policy import worker_of
+from healmon.errors import MissingPartError, ProbeError
 from healmon.text import clean
+from healmon.world.dbreading import DatabaseReading, LookError
 from healmon.world.hands import Hands
+from healmon.world.mending import Mender
+from healmon.world.pane import Pane
 from healmon.world.processes import Processes, ProcessFacts
-from healmon.world.sqlite import Locks, LookError
+from healmon.world.sqlite import Locks
+from healmon.world.supervised import Supervised
+from healmon.world.tmux import Tmux
 
 SAMPLES = 4
 """Looks at a lock that does not move."""
@@ -30,11 +36,29 @@ GAP = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class Trace:
+    """What was seen of a database's files at the last look.
+
+    Attributes:
+        deleted: somebody had a deleted one open then.
+    """
+
+    device: int
+    inode: int
+    wal_inode: int
+    deleted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Doors:
     """What looking and acting go through.
 
     Attributes:
         own_pid: the process that must never be touched; simulated worlds have another.
+        mender: takes over what a crash left; None: nothing is taken over.
+        supervised: who healmon's workers are; None: it has none.
+        tmux, sockets: where shells may stand in panes.
+        traces: which files each database had at the last look.
     """
 
     locks: Locks
@@ -42,6 +66,11 @@ class Doors:
     clock: Clock
     hands: Hands
     own_pid: int = 0
+    mender: Mender | None = None
+    supervised: Supervised | None = None
+    tmux: Tmux | None = None
+    sockets: tuple[str, ...] = ()
+    traces: dict[str, Trace] = field(default_factory=dict[str, "Trace"])
 
     @property
     def self_pid(self) -> int:
@@ -65,7 +94,7 @@ async def look(databases: Iterable[Database], doors: Doors) -> Seen:
         standing = tuple(name for name in standing if stands_still(found[name].samples))
         if not standing:
             break
-    looks = [partial(_with_holder, seen, doors) for seen in found.values()]
+    looks = [partial(_with_holder, seen, paths[seen.name], doors) for seen in found.values()]
     return Seen(tuple(await doors.hands.call(partial(_all, looks))))
 
 
@@ -107,19 +136,53 @@ def facts_of(pid: int, doors: Doors) -> ProcessFacts | None:
         return None
 
 
-def _with_holder(seen: DatabaseSeen, doors: Doors) -> DatabaseSeen:
+def _with_holder(seen: DatabaseSeen, path: str, doors: Doors) -> DatabaseSeen:
+    seen = _with_users(seen, path, doors)
     if not seen.samples:
         return seen
     reading = seen.samples[-1].reading
     pin = pin_of(reading)
     if same_hold(seen.samples) and reading.writer is not None:
-        holder = holder_of(reading.writer.pid, doors)
+        pid = reading.writer.pid
+        if pid == -1:
+            # the kernel does not say who; whoever has such a lock on it open may be
+            pid = next((user.pid for user in seen.users if user.ofd), pid)
+            return replace(seen, holder=replace(holder_of(pid, doors), pid=-1), pin=pin)
+        holder = holder_of(pid, doors)
         last = seen.samples[-1].identity
         if holder.identity != last:
             # it ended after the last sample: what is known of the new owner of its pid is no use
-            holder = Holder(pid=reading.writer.pid, barred="it has just ended")
+            holder = Holder(pid=pid, barred="it has just ended")
         return replace(seen, holder=holder, pin=pin)
     return replace(seen, pin=pin, holder=holder_of(pin.pid, doors) if pin is not None else None)
+
+
+def _with_users(seen: DatabaseSeen, path: str, doors: Doors) -> DatabaseSeen:
+    """Look for everybody who has the files open, where something is wrong; it is dear."""
+    last = seen.samples[-1].reading if seen.samples else None
+    before = doors.traces.get(seen.name)
+    ask = seen.word == "missing" or (last is not None and _is_odd(last, before))
+    if last is not None and stands_still(seen.samples):
+        ask = True
+    if not ask:
+        return seen
+    users = doors.locks.users(path)
+    seen = replace(seen, users=users.found, all_seen=users.complete)
+    if last is not None:
+        doors.traces[seen.name] = Trace(last.device, last.inode, last.wal_inode, bool(seen.deleted))
+    elif not seen.deleted:
+        doors.traces.pop(seen.name, None)
+    return seen
+
+
+def _is_odd(reading: DatabaseReading, before: Trace | None) -> bool:
+    """Return whether somebody may have a deleted file open, or a file has been left behind."""
+    if reading.leftover is not None or reading.dotfile is not None or before is None:
+        return True
+    connected = any(lock.name == "WAL_DMS" for lock in reading.locks)
+    files = (before.device, before.inode, before.wal_inode)
+    moved = files != (reading.device, reading.inode, reading.wal_inode)
+    return before.deleted or moved or (connected and reading.wal is None)
 
 
 def holder_of(pid: int, doors: Doors) -> Holder:
@@ -137,7 +200,40 @@ def holder_of(pid: int, doors: Doors) -> Holder:
         tty=place.tty,
         cwd=place.cwd,
         started=doors.clock.read().wall - facts.age,
+        pane=_pane_at(place.tty, doors),
+        sqlite=place.sqlite,
+        worker=_worker(facts, doors),
         barred=_barred(facts, place.user, doors),
+    )
+
+
+def pane_of(tty: str, doors: Doors) -> Pane | None:
+    """Return the pane of a watched tmux server whose terminal this is (`pts/3`). Blocks."""
+    if doors.tmux is None or not tty.startswith("pts/"):
+        return None
+    for socket in doors.sockets:
+        try:
+            panes = doors.tmux.panes(socket)
+        except (ProbeError, MissingPartError):
+            continue
+        for pane in panes:
+            if pane.tty == f"/dev/{tty}":
+                return pane
+    return None
+
+
+def _pane_at(tty: str, doors: Doors) -> str:
+    pane = pane_of(tty, doors)
+    return f"{pane.session}:{pane.window_index}.{pane.pane_index} ({pane.id})" if pane else ""
+
+
+def _worker(facts: ProcessFacts, doors: Doors) -> str:
+    known = doors.supervised.known() if doors.supervised is not None else {}
+    if not known:
+        return ""
+    leader = facts_of(facts.session, doors)
+    return worker_of(
+        tuple(_line(facts, doors)), known, leader.identity if leader is not None else None
     )
 
 
@@ -159,8 +255,13 @@ def _barred(facts: ProcessFacts, user: str, doors: Doors) -> str:
 
 
 def _ancestors(own: ProcessFacts | None, doors: Doors) -> set[int]:
+    return {facts.identity.pid for facts in _line(own, doors)} - {doors.self_pid}
+
+
+def _line(facts: ProcessFacts | None, doors: Doors) -> Iterator[ProcessFacts]:
+    """Pass over a process and its ancestors, nearest first."""
     found: set[int] = set()
-    while own is not None and own.parent > 0 and own.parent not in found:
-        found.add(own.parent)
-        own = facts_of(own.parent, doors)
-    return found
+    while facts is not None and facts.identity.pid not in found:
+        found.add(facts.identity.pid)
+        yield facts
+        facts = facts_of(facts.parent, doors)

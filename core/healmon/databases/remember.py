@@ -8,11 +8,12 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.databases.classify import hold_of
 from healmon.databases.model import (
+    Acted,
     Baseline,
-    Continued,
     DatabaseSeen,
     Memory,
     Order,
+    Refusal,
     Sample,
     Still,
     VerdictWord,
@@ -25,7 +26,7 @@ CPU_SHARE = 0.02
 CPU_SLACK = 0.02
 """CPU seconds that never count."""
 NOT_TWICE = 600.0
-"""Seconds within which the same process is not continued again: somebody means it."""
+"""Seconds within which healmon does not act again on the same process: somebody means it."""
 
 
 def recall(known: Snapshot, component: str) -> Memory:
@@ -46,14 +47,35 @@ def still_for(memory: Memory, now: Reading) -> float:
     return now.steady - memory.still.since if memory.still is not None else 0.0
 
 
-def with_continued(before: Memory, seen: DatabaseSeen, now: Reading) -> Memory:
-    """Return a memory that knows whom healmon continued lately."""
-    done, holder = before.continued, seen.holder
-    if seen.continued is not None and holder is not None and holder.identity is not None:
-        done = Continued(holder.identity, seen.continued)
+def with_deeds(before: Memory, seen: DatabaseSeen, now: Reading) -> Memory:
+    """Return a memory that knows on whom healmon acted lately, and what it could not heal."""
+    done = seen.acted or before.acted
     if done is not None and now.steady - done.at >= NOT_TWICE:
         done = None
-    return replace(before, continued=done)
+    refused = seen.refused or before.refused
+    if refused is not None and not _holds(refused, seen):
+        refused = None
+    return replace(before, acted=done, refused=refused)
+
+
+def _holds(refused: Refusal, seen: DatabaseSeen) -> bool:
+    reading = seen.samples[-1].reading
+    if refused.word == "corrupt":
+        # no look can tell that it is well again; another file in its place is, by number or size
+        same = refused.mark[:2] == (reading.device, reading.inode)
+        return same and reading.db.size >= refused.mark[2]
+    return refused.mark == reading.leftover
+
+
+def remember_left(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
+    """Return the memory of a database beside which something was left: since when it is so."""
+    kept = Memory(acted=before.acted, refused=before.refused)
+    reading = seen.samples[-1].reading
+    left = reading.leftover or ()
+    if not left and reading.dotfile is not None:
+        left = (reading.device, reading.inode, reading.dotfile.mtime_ns)
+    since = before.left_since if before.left == left else now.steady
+    return replace(kept, left=left, left_since=since)
 
 
 def remember(
@@ -70,7 +92,8 @@ def remember(
             since=now.steady,
             since_wall=now.wall,
             started=started,
-            continued=before.continued,
+            acted=before.acted,
+            refused=before.refused,
         )
     if word == "working":
         return word, replace(memory, still=None)
@@ -78,7 +101,7 @@ def remember(
     still = memory.still
     if still is not None and _worked(still, baseline, now):
         word = "working"
-    if still is None or word == "working" or _begins_anew(still, baseline, memory.continued):
+    if still is None or word == "working" or _begins_anew(still, baseline, memory.acted):
         still = Still(now.steady, now.wall, baseline)
     return word, replace(memory, still=still)
 
@@ -87,7 +110,7 @@ def remember_pin(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
     """Return the memory of a database that nobody locks for long: only who pins its -wal."""
     pin, was = seen.pin, before.pin
     if pin is None:
-        return Memory(continued=before.continued)
+        return Memory(acted=before.acted, refused=before.refused)
     same = (
         was is not None
         and (was.pid, was.mark, was.copied) == (pin.pid, pin.mark, pin.copied)
@@ -95,7 +118,8 @@ def remember_pin(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
     )
     since = before.pin_since if same else now.steady
     # the first sight is kept, so that the memory does not change with every frame
-    return Memory(pin=was if same else pin, pin_since=since, continued=before.continued)
+    kept = Memory(acted=before.acted, refused=before.refused)
+    return replace(kept, pin=was if same else pin, pin_since=since)
 
 
 def baseline_of(sample: Sample) -> Baseline:
@@ -110,26 +134,47 @@ def _worked(still: Still, current: Baseline, now: Reading) -> bool:
     return current.cpu - still.baseline.cpu > allowed
 
 
-def _begins_anew(still: Still, current: Baseline, continued: Continued | None) -> bool:
+def _begins_anew(still: Still, current: Baseline, acted: Acted | None) -> bool:
     """Stopping and continuing start a new clock, and so does any life of a stopped process."""
     if current.stopped != still.baseline.stopped:
         return True
     if current.stopped and current != still.baseline:
         return True
-    return continued is not None and continued.at > still.since
+    return acted is not None and acted.at > still.since
 
 
 def changed_since(order: Order, sample: Sample) -> str:
     """Return what has changed since an order was given; empty: all is as it was."""
     hold, was = hold_of(sample), order.hold
+    if was is None:
+        return "the order names no lock"
     if hold is None:
         return "the lock is free now"
     changes = (
         ((hold.device, hold.inode) != (was.device, was.inode), "the file is another one now"),
         (hold.pid != was.pid, f"pid {hold.pid} holds the lock now"),
         ((hold.boot, hold.ticks) != (was.boot, was.ticks), f"pid {was.pid} is another process"),
-        (sample.state != "T", f"pid {was.pid} is no longer stopped"),
+        (not _state_fits(order, sample), _state_said(order, sample)),
         (hold != was, f"pid {was.pid} has moved on since"),
-        (baseline_of(sample) != order.baseline, f"pid {was.pid} has worked since"),
+        (_lives(order, sample), f"pid {was.pid} has worked since"),
     )
     return next((text for changed, text in changes if changed), "")
+
+
+def _state_fits(order: Order, sample: Sample) -> bool:
+    return (sample.state == "T") if order.deed == "continue" else sample.state in set("SRI")
+
+
+def _state_said(order: Order, sample: Sample) -> str:
+    pid = order.hold.pid if order.hold is not None else 0
+    if order.deed == "continue":
+        return f"pid {pid} is no longer stopped"
+    return f"pid {pid} is in state {sample.state or '?'} now"
+
+
+def _lives(order: Order, sample: Sample) -> bool:
+    """A stopped process must not have moved at all; one that idles may look at its clock."""
+    current, was = baseline_of(sample), order.baseline
+    if was is None or order.deed == "continue":
+        return current != was
+    return current.growth != was.growth or current.cpu - was.cpu > order.slack

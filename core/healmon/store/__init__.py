@@ -9,6 +9,7 @@ only, so that a status command answers at once. Importing this package loads nei
     writer     the one thread that writes: `pieces` of work into the `held` file
     opening    opens the file, refuses what is not ours, sets aside what is damaged
     upkeep     retention and free pages, in small bites
+    salvage    what a damaged file still knows; `carving` finds its rows page by page
     faults     what a database error means, in words
     ballast    a spare megabyte for the day the disk is full
     read       rows for people, standard library only

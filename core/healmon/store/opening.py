@@ -20,8 +20,10 @@ from urllib.parse import quote
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
 from healmon.store import schema
+from healmon.store.backup import backup
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
+from healmon.store.salvage import Salvaged, prepare, salvage
 from healmon.store.stream import encode_snapshot, fold
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
@@ -30,6 +32,9 @@ from healmon.text import clean
 BUSY_TIMEOUT: Final = 2.0
 """Seconds a statement waits for another process's lock."""
 _WAL_LIMIT: Final = 4 << 20
+CHECKED: Final = "checked"
+"""Key in `meta`: when the file was last checked as a whole."""
+CHECK_EVERY: Final = "-7 days"
 _FAMILY: Final = ("", "-wal", "-shm")
 
 FileId = tuple[int, int]
@@ -96,11 +101,17 @@ def begin_again(path: Path, host: str, at: str, why: str) -> Opened:
         OSError: it cannot be renamed.
         sqlite3.Error: no new file can be begun.
     """
-    known = _salvage(path)
+    found = salvage(path, lambda: _known(path)) if _size(path) > 0 else Salvaged()
     kept = set_aside(path, "damaged", at)
     conn = _ready(path, host, at, check=False)
+    known = found.snapshot
     if known is not None:
         keep_snapshot(conn, known)
+    elif found.newest.get("events"):
+        # no id is ever given twice
+        keep_snapshot(conn, Snapshot(last_id=found.newest["events"]))
+    with immediate(conn):
+        prepare(conn, kept, found, at, clean(why))
     told = "what was known goes on" if known is not None else "what was known is lost"
     text = f"{path.name} was damaged ({clean(why)}); kept as {kept.name}, a new one begun; {told}"
     return Opened(conn, fresh=True, repaired=text)
@@ -190,14 +201,30 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = NORMAL")
         conn.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
-        if check:
+        due = check or _check_is_due(conn, at)
+        if due:
             _must_be_whole(conn)
-        born = {"epoch": secrets.token_hex(8), "host": host, "created": at}
+        if 0 < schema.version_of(conn) < schema.VERSION:
+            # a newer layout cannot be read by the healmon of before
+            backup(conn, path.with_name(f"{path.name}.layout-{schema.version_of(conn)}"))
+        born = {"epoch": secrets.token_hex(8), "host": host, "created": at, CHECKED: at}
         schema.migrate(conn, born)
+        if due:
+            with immediate(conn):
+                conn.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CHECKED, at))
     except BaseException:
         conn.close()
         raise
     return conn
+
+
+def _check_is_due(conn: sqlite3.Connection, at: str) -> bool:
+    """Return whether a file that was always closed well has not been checked for a week."""
+    if not schema.version_of(conn):
+        return False
+    (last,) = conn.execute("SELECT max(value) FROM meta WHERE key = ?", (CHECKED,)).fetchone()
+    (before,) = conn.execute("SELECT datetime(?, ?)", (at, CHECK_EVERY)).fetchone()
+    return last is None or str(last) < str(before)
 
 
 def _must_be_whole(conn: sqlite3.Connection) -> None:
@@ -294,13 +321,8 @@ def _require(conn: sqlite3.Connection, path: Path) -> None:
             )
 
 
-def _salvage(path: Path) -> Snapshot | None:
-    """Return what a damaged file still knows, if that much of it can be read."""
-    if _size(path) <= 0:
-        return None
-    try:
-        with read_only(path) as conn:
-            snapshot = fold(conn)
-    except sqlite3.Error:
-        return None
+def _known(path: Path) -> Snapshot | None:
+    """Return what a damaged file still knows, as far as SQLite can read it."""
+    with read_only(path) as conn:
+        snapshot = fold(conn)
     return snapshot if snapshot.last_id else None

@@ -209,7 +209,7 @@ def data_version(conn: sqlite3.Connection) -> int:
 
 
 def meta(conn: sqlite3.Connection) -> dict[str, str]:
-    """Return what the file was born with: `epoch`, `host`, `created`."""
+    """Return what the file says of itself: `epoch`, `host`, `created`, `checked` and more."""
     return {row["key"]: row["value"] for row in _rows(conn, "SELECT key, value FROM meta")}
 
 

@@ -21,6 +21,7 @@ from healmon.store.buffer import Buffer, Work
 from healmon.store.faults import Kind, kind_of, words
 from healmon.store.held import Held
 from healmon.store.pieces import Piece, Preparer
+from healmon.store.salvage import Restoring
 from healmon.store.upkeep import Pruning
 
 _log = logging.getLogger(__name__)
@@ -55,6 +56,9 @@ class Writer:
         self._ballast = ballast
         self._preparer = Preparer()
         self._pruning: Pruning | None = None
+        # an order may stand in the file from a run before
+        self._restoring: Restoring | None = Restoring(path.parent)
+        self._changes = held.changes
         self._pause = 0.0
         self._relieved = False
         self._told = False
@@ -84,7 +88,7 @@ class Writer:
         return not self._thread.is_alive() and not self.fault
 
     def _run(self) -> None:
-        while (work := self._buffer.take(wait=self._pruning is None)) is not None:
+        while (work := self._buffer.take(wait=self._idle)) is not None:
             if work.prune_before is not None:
                 self._pruning = Pruning(format_utc(work.prune_before))
             if work.items:
@@ -92,7 +96,26 @@ class Writer:
                     break
             elif self._pruning is not None:
                 self._prune(self._pruning)
+            elif self._restoring is not None:
+                self._restore(self._restoring)
+        if self._restoring is not None:
+            self._restoring.close()
         self._held.let_go()
+
+    @property
+    def _idle(self) -> bool:
+        return self._pruning is None and self._restoring is None
+
+    def _restore(self, restoring: Restoring) -> None:
+        try:
+            more = restoring.bite(self._held.ready(self._wall, None))
+        except (sqlite3.Error, OSError, StoreVersionError) as error:
+            # the order stands in the file: the next start goes on with it
+            _log.warning("bringing history over stopped: %s", words(error, self._path))
+            restoring.close()
+            more = False
+        if not more:
+            self._restoring = None
 
     def _settle(self, work: Work) -> bool:
         """Write until it is written; False when closing came first."""
@@ -125,6 +148,9 @@ class Writer:
         self._held.must_be_ours()
         self._healed = max(self._healed, *(piece.wounds for piece in pieces))
         self._commits += 1
+        if self._held.changes != self._changes:
+            self._changes = self._held.changes
+            self._restoring = Restoring(self._path.parent)
         if self._commits % BALLAST_EVERY == 0:
             self._ballast.load()
         if any(piece.checkpoint for piece in pieces):

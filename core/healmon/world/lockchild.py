@@ -27,6 +27,7 @@ Held: TypeAlias = "list[tuple[str, int, bool]]"
 """Name of the lock, pid of its holder, whether it is exclusive."""
 
 MAGIC = b"SQLite format 3\x00"
+JOURNAL = b"\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
 PENDING = 0x40000000
 SHARED, SHARED_SIZE = PENDING + 2, 510
 WAL_BYTES = {
@@ -101,6 +102,35 @@ def size_of(path: bytes) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_size, status.st_mtime_ns
+
+
+def inode_of(path: bytes) -> int:
+    """Return which file bears a name; 0 where there is none."""
+    try:
+        return os.stat(path).st_ino  # noqa: PTH116 - pathlib knows no bytes
+    except FileNotFoundError:
+        return 0
+
+
+def directory_at(path: bytes) -> tuple[int, int] | None:
+    """Return size and mtime of a directory; None where there is none."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    return (0, status.st_mtime_ns) if stat.S_ISDIR(status.st_mode) else None
+
+
+def is_hot(path: bytes) -> bool:
+    """Return whether a journal has a header: without one its transaction is over."""
+    try:
+        fd = open_quietly(path)
+    except FileNotFoundError:
+        return False
+    try:
+        return os.pread(fd, 8, 0) == JOURNAL
+    finally:
+        os.close(fd)
 
 
 def filesystem_of(device: int) -> str:
@@ -183,7 +213,10 @@ def look(path: bytes) -> Answer:
         **index,
         "path": real.decode("latin-1"),
         "wal": size_of(real + b"-wal"),
+        "wal_inode": inode_of(real + b"-wal"),
         "journal": size_of(real + b"-journal"),
+        "hot": is_hot(real + b"-journal"),
+        "dotfile": directory_at(real + b".lock"),
         "locks": held + wal_held,
     }
 

@@ -35,7 +35,7 @@ def parse(text: str, device: int, inode: int) -> frozenset[LockRow]:
     """
     token = f"{os.major(device):02x}:{os.minor(device):02x}:{inode}"
     found: set[LockRow] = set()
-    for line in text.splitlines():
+    for line in _lines(text, token):
         fields = line.split()
         # the token as a whole field: inode 214 must not match 2147
         if len(fields) != 8 or fields[5] != token or fields[1] not in {"POSIX", "OFDLCK"}:
@@ -47,6 +47,22 @@ def parse(text: str, device: int, inode: int) -> frozenset[LockRow]:
             continue
         found.add(row)
     return frozenset(found)
+
+
+def _lines(text: str, token: str) -> list[str]:
+    """Return the lines that may be about a file; most lists hold none, and splitting is dear."""
+    return [line for line in text.splitlines() if token in line] if token in text else []
+
+
+def waiters(text: str, device: int, inode: int) -> set[int]:
+    """Return the pids that wait in the kernel for a lock on one file (rows with `->`)."""
+    token = f"{os.major(device):02x}:{os.minor(device):02x}:{inode}"
+    found: set[int] = set()
+    for line in _lines(text, token):
+        fields = line.split()
+        if len(fields) == 9 and fields[1] == "->" and fields[6] == token and fields[5].isdecimal():
+            found.add(int(fields[5]))
+    return found
 
 
 def read() -> str:

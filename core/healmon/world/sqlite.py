@@ -18,26 +18,20 @@ import msgspec
 
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world import proclocks
+from healmon.world import dbusers, proclocks
+from healmon.world.dbreading import (
+    NETWORK,
+    DatabaseReading,
+    FileSeen,
+    Lock,
+    LookError,
+    Users,
+    Whereabouts,
+    Word,
+)
 from healmon.world.lockline import DEADLINE, ChildDiedError, ChildHangsError, LockLine
 from healmon.world.processes import ProcessFacts
-
-Word = Literal[
-    "missing",
-    "not-permitted",
-    "not-a-file",
-    "empty",
-    "not-sqlite",
-    "unreadable",
-    "hangs",
-    "no-child",
-]
-WRITE_LOCKS: Final = ("EXCLUSIVE", "PENDING", "RESERVED", "WAL_WRITE")
-"""The locks that keep others from writing, the strongest first."""
-NETWORK: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gpfs", "ocfs2", "gfs2"}
-)
-"""File systems on which other hosts may hold locks that this one cannot see."""
+from healmon.world.sqliteversion import version_in
 
 _DB_RANGES: Final = {
     "PENDING": (0x40000000, 0x40000000),
@@ -53,116 +47,6 @@ _SHM_RANGES: Final = {
 }
 
 
-class LookError(ProbeError):
-    """A database cannot be looked at; `word` says why, for programs."""
-
-    def __init__(self, word: Word, text: str) -> None:
-        super().__init__(text)
-        self.word = word
-
-
-class Lock(msgspec.Struct, frozen=True, order=True):
-    """A lock that somebody holds.
-
-    Attributes:
-        pid: who; 0: a process outside our pid namespace; negative: an open file description's
-            lock (OFD), which has no process.
-        name: SQLite's word for it.
-        exact: F_GETLK named it at one instant; False: only the kernel's list did, which is not
-            atomic.
-    """
-
-    pid: int
-    name: str
-    exclusive: bool
-    exact: bool
-
-
-class FileSeen(msgspec.Struct, frozen=True, array_like=True):
-    """Size in bytes and modification time in nanoseconds of one file."""
-
-    size: int
-    mtime_ns: int
-
-
-class DatabaseReading(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at a database.
-
-    Attributes:
-        path: with all links followed; for people.
-        network: type of the file system when other hosts may share it, else empty.
-        links: hard links; above 1 the other names have no -wal and see old data.
-        change: the header's change counter: moves with each commit in rollback mode.
-        wal_change, frames: iChange and mxFrame of the -shm: move with each commit in WAL mode.
-        copied: frames that a checkpoint has copied into the database.
-        marks: up to which frame each of the five reader slots reads.
-    """
-
-    path: str
-    mode: Literal["rollback", "wal"]
-    device: int
-    inode: int
-    links: int
-    page_size: int
-    db: FileSeen
-    network: str = ""
-    wal: FileSeen | None = None
-    shm: FileSeen | None = None
-    journal: FileSeen | None = None
-    change: int = 0
-    wal_change: int = 0
-    frames: int = 0
-    copied: int = 0
-    marks: tuple[int, ...] = ()
-    locks: tuple[Lock, ...] = ()
-
-    @property
-    def writer(self) -> Lock | None:
-        """The lock that keeps others from writing, as F_GETLK named it; None: they may write."""
-        for name in WRITE_LOCKS:
-            for lock in self.locks:
-                if lock.name == name and lock.exact and lock.exclusive:
-                    return lock
-        return None
-
-    @property
-    def write_locks(self) -> tuple[str, ...]:
-        """The names of all write locks of the writer, as F_GETLK named them."""
-        writer = self.writer
-        return tuple(
-            lock.name
-            for lock in self.locks
-            if writer is not None
-            and lock.pid == writer.pid
-            and lock.name in WRITE_LOCKS
-            and lock.exact
-            and lock.exclusive
-        )
-
-    @property
-    def marker(self) -> tuple[int, int, int]:
-        """What moves with every commit."""
-        return self.change, self.wal_change, self.frames
-
-    @property
-    def growth(self) -> tuple[int, ...]:
-        """What moves when pages are written: sizes and times of database, wal and journal."""
-        files = (self.db, self.wal, self.journal)
-        return tuple(n for f in files for n in ((f.size, f.mtime_ns) if f else (-1, -1)))
-
-    def held_by(self, pid: int) -> tuple[str, ...]:
-        """Return the names of the locks that a process holds."""
-        return tuple(sorted({lock.name for lock in self.locks if lock.pid == pid}))
-
-
-class Whereabouts(msgspec.Struct, frozen=True):
-    """What helps a person to find a process: its user, terminal and directory, cleaned."""
-
-    user: str
-    tty: str = ""
-    cwd: str = ""
-
-
 class Locks(Protocol):
     """Everything healmon asks about databases. Calls may block for a while: make them in Hands."""
 
@@ -176,6 +60,10 @@ class Locks(Protocol):
 
     def whereabouts(self, facts: ProcessFacts) -> Whereabouts:
         """Return where a process runs and for whom, as far as it can be read. Never raises."""
+        ...
+
+    def users(self, path: str) -> Users:
+        """Return who has a database's files open, as far as it can be seen; dear. Never raises."""
         ...
 
     def close(self) -> None:
@@ -199,6 +87,9 @@ class _Answer(msgspec.Struct, kw_only=True):
     wal: FileSeen | None = None
     shm: FileSeen | None = None
     journal: FileSeen | None = None
+    hot: bool = False
+    dotfile: FileSeen | None = None
+    wal_inode: int = 0
     shm_device: int = 0
     shm_inode: int = 0
     change: int = 0
@@ -229,6 +120,7 @@ class SystemLocks:
         if answer.error is not None:
             raise LookError(answer.error, clean(answer.text, limit=300))
         exact = {Lock(pid, name, exclusive, exact=True) for name, pid, exclusive in answer.locks}
+        locks, waiting = _completed(exact, answer) if exact else ((), ())
         network = answer.filesystem
         return DatabaseReading(
             path=clean(answer.path.encode("latin-1")),
@@ -242,12 +134,16 @@ class SystemLocks:
             wal=answer.wal,
             shm=answer.shm,
             journal=answer.journal,
+            hot=answer.hot,
+            dotfile=answer.dotfile,
+            wal_inode=answer.wal_inode,
             change=answer.change,
             wal_change=answer.wal_change,
             frames=answer.frames,
             copied=answer.copied,
             marks=answer.marks,
-            locks=_completed(exact, answer) if exact else (),
+            locks=locks,
+            waiting=waiting,
         )
 
     def _ask(self, path: str) -> _Answer:
@@ -270,7 +166,12 @@ class SystemLocks:
             cwd = clean(os.fsencode(os.readlink(f"/proc/{facts.identity.pid}/cwd")))  # noqa: PTH115 - procfs
         except OSError:
             cwd = ""
-        return Whereabouts(user, terminal_name(facts.tty), cwd)
+        version = version_in(facts.identity.pid)
+        return Whereabouts(user, terminal_name(facts.tty), cwd, version)
+
+    def users(self, path: str) -> Users:
+        """Return who has a database's files open, as far as it can be seen."""
+        return dbusers.users_of(path)
 
     def close(self) -> None:
         """Send the child away; returns when it is gone."""
@@ -287,16 +188,19 @@ def terminal_name(device: int) -> str:
     return f"tty{minor}" if major == 4 and minor < 64 else f"terminal {major}:{minor}"
 
 
-def _completed(exact: set[Lock], answer: _Answer) -> tuple[Lock, ...]:
-    """Return the exact locks and those that only the kernel's list names."""
+def _completed(exact: set[Lock], answer: _Answer) -> tuple[tuple[Lock, ...], tuple[int, ...]]:
+    """Return the exact locks with those that only the kernel's list names, and who waits there."""
     listed = proclocks.read()
     found = {(lock.pid, lock.name, lock.exclusive) for lock in exact}
     rows = proclocks.parse(listed, answer.device, answer.inode)
     names = _named(rows, _DB_RANGES)
+    waiting = proclocks.waiters(listed, answer.device, answer.inode)
     if answer.shm is not None:
         rows = proclocks.parse(listed, answer.shm_device, answer.shm_inode)
         names |= _named(rows, _SHM_RANGES)
-    return tuple(sorted(exact | {Lock(*key, exact=False) for key in names - found}))
+        waiting |= proclocks.waiters(listed, answer.shm_device, answer.shm_inode)
+    locks = sorted(exact | {Lock(*key, exact=False) for key in names - found})
+    return tuple(locks), tuple(sorted(waiting))
 
 
 def _named(

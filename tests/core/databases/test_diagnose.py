@@ -329,7 +329,7 @@ def test_a_commit_waiting_for_a_reader_does_not_blame_the_writer():
     from healmon.databases import wording
     from healmon.databases.classify import waited_for
     from healmon.databases.model import Facts, Holder, Sample
-    from healmon.world.sqlite import DatabaseReading, FileSeen, Lock
+    from healmon.world.dbreading import DatabaseReading, FileSeen, Lock
 
     locks = (
         Lock(7, "PENDING", exclusive=True, exact=True),
@@ -363,23 +363,66 @@ def test_a_reader_that_pins_a_large_wal_is_reported_and_left_alone(tell):
     # readers that come and go have old marks, too: one look says nothing
     assert story.look().metric_value == "free"
     verdict = story.look(after=11)
-    assert (verdict.metric_value, verdict.status) == ("reader-pins-wal", "healthy")
-    assert (verdict.findings, verdict.plan) == ((), None)
+    assert (verdict.metric_value, verdict.status) == ("reader-pins-wal", "warning")
+    (finding,) = verdict.findings
+    assert (finding.condition, finding.severity) == ("wal-growth", "WARNING")
+    assert f"reader pid {reader.pid} (report)" in finding.message
+    assert finding.evidence["pinned_frames"] == 1201
+    assert finding.evidence["pid"] == reader.pid
+    assert verdict.plan is None
     assert story.report() == [
         "   ✅ No database locks",
-        f"   ℹ️  architect: pid {reader.pid} (report) reads and pins 4.9 MB of the -wal",
+        f"   ⚠️  architect: pid {reader.pid} (report) reads and pins 4.9 MB of the -wal",
     ]
+    # as it grows the alert says the same
+    story.locks.begin(PATH, writer.pid)
+    story.locks.write(PATH, writer.pid)
+    story.locks.commit(PATH, writer.pid)
+    assert story.look(after=5).findings[0].message == finding.message
+    story.locks.commit(PATH, reader.pid)
+    assert not story.look().findings
 
 
-def test_a_left_wal_is_explained_and_not_touched(tell):
-    story = tell("wal")
+def crash(story):
     holder = story.holder()
     story.locks.write(PATH, holder.pid)
-    story.locks.commit(PATH, holder.pid)
+    if story.locks.look(PATH).mode == "wal":
+        story.locks.commit(PATH, holder.pid)
     story.machine.end(holder)
+
+
+def test_what_a_crash_left_is_explained_and_waits_for_its_users(tell, mode):
+    story = tell(mode)
+    crash(story)
     verdict = story.look()
-    assert verdict.metric_value == "free"
-    assert "committed rows" in verdict.summary
+    assert (verdict.metric_value, verdict.status) == ("leftover", "healthy")
+    assert ("committed rows" if mode == "wal" else "rolls its transaction back") in verdict.summary
+    assert not verdict.findings
+    assert verdict.plan is not None
+    assert verdict.plan.delay == 10.0
+    assert story.look(after=4).plan.delay == 6.0
+    # whoever opens it takes it over, and healmon keeps out
+    story.locks.connect(PATH, story.somebody("app").pid)
+    verdict = story.look()
+    assert verdict.plan is None
+    assert story.diagnose().hold == ("database:architect",)
+
+
+def test_leftovers_are_only_told_where_alerts_are_wanted(tell):
+    story = tell("wal", on_stale="alert")
+    crash(story)
+    verdict = story.look()
+    assert verdict.plan is None
+    assert story.offer().steps[1].text.startswith("check every frame")
+
+
+def test_leftovers_of_another_crash_begin_a_new_wait(tell):
+    story = tell("wal")
+    crash(story)
+    assert story.look().plan.delay == 10.0
+    story.clock.advance(8)
+    crash(story)
+    assert story.look().plan.delay == 10.0
 
 
 def test_hostile_titles_and_paths_are_harmless(tell):

@@ -1,4 +1,4 @@
-"""No -wal, -shm or -journal is ever deleted, truncated, checkpointed or opened for writing."""
+"""No -wal, -shm or -journal is ever deleted; one child alone lets SQLite take one over."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from pathlib import Path
 import pytest
 
 CORE = Path(__file__).parents[3] / "core" / "healmon"
+LOOKING = (
+    "sqlite", "lockchild", "lockline", "proclocks", "dbreading", "dbusers", "sqliteversion",
+    "supervised", "walframes",
+)  # fmt: skip
+HEALING = CORE / "world" / "healchild.py"
 OURS = sorted(
     [
         *(CORE / "databases").glob("*.py"),
-        *(CORE / "world" / name for name in ("sqlite.py", "lockchild.py", "lockline.py")),
-        CORE / "world" / "proclocks.py",
+        *(CORE / "world" / f"{name}.py" for name in LOOKING),
         CORE / "world" / "simulated" / "sqlite.py",
     ]
 )
@@ -69,10 +73,12 @@ def test_every_open_is_for_reading(path):
             assert path.name == "lockline.py"
 
 
-def test_no_signal_but_the_gentle_one_and_for_the_own_child_only():
+def test_each_signal_has_one_place():
     for path in OURS:
-        found = set(re.findall(r"\bSIG[A-Z]{2,}\b(?!\()", code_of(path)))
-        allowed = {"SIGKILL"} if path.name == "lockline.py" else {"SIGCONT"}
+        found = set(re.findall(r"\b(?:SIG)?(?:KILL|TERM|CONT|STOP|INT|HUP|QUIT)\b", code_of(path)))
+        allowed = {
+            "lockline.py": {"SIGKILL"}, "remedy.py": {"CONT"}, "ending.py": {"TERM", "KILL"},
+        }.get(path.name, set())  # fmt: skip
         assert found <= allowed, path
 
 
@@ -81,7 +87,7 @@ def test_nobody_else_in_the_core_touches_the_files_of_a_database_but_the_store()
     names = ("-wal", "-shm", "-journal")
     gone = {"unlink", "remove", "rename", "truncate", "ftruncate", "rmtree"}
     for path in CORE.rglob("*.py"):
-        if path.relative_to(CORE).parts[0] in {"store", "demo"}:
+        if path.relative_to(CORE).parts[0] in {"store", "demo"} or path == HEALING:
             continue
         tree = ast.parse(path.read_text())
         texts = {
@@ -94,6 +100,20 @@ def test_nobody_else_in_the_core_touches_the_files_of_a_database_but_the_store()
             continue
         used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
         assert not used & gone, path
+
+
+def test_the_child_that_heals_removes_nothing_and_lets_sqlite_work_in_exclusive_mode_only():
+    tree = ast.parse(HEALING.read_text())
+    used = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    assert not used & (TOUCHING - {"connect", "execute", "lockf"})
+    texts = [
+        node.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    statements = [text for text in texts if re.match(r"(PRAGMA|SELECT) ", text)]
+    assert statements[0] == "PRAGMA locking_mode = EXCLUSIVE"
+    assert not any(re.match(r"(DELETE|UPDATE|INSERT|DROP|VACUUM)\b", text) for text in texts)
 
 
 def code_of(path: Path) -> str:

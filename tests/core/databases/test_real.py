@@ -2,106 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from healmon import events as ev
-from healmon.clock import SystemClock
-from healmon.config.settings import Database
-from healmon.databases.healer import DatabasesHealer
 from healmon.errors import DataError
-from healmon.plans import Proof, Verdict
-from healmon.state import Snapshot, apply
-from healmon.world.sqlite import SystemLocks
-from healmon.world.system_processes import SystemProcesses
-from tests.helpers.dbactor import Actors, ask, create
+from tests.helpers.dbactor import ask, create
 from tests.helpers.dbstory import Notebook
+from tests.helpers.dbwatch import Watch, files
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
 
 CALM = {"free", "busy", "working"}
-
-
-class Watch:
-    """One database under the healer's eyes."""
-
-    def __init__(self, path: Path, **settings: object) -> None:
-        self.database = Database(name="a", path=str(path), **settings)
-        self.clock = SystemClock()
-        self.healer = DatabasesHealer(
-            (self.database,), SystemLocks(), SystemProcesses(), self.clock
-        )
-        self.known = Snapshot()
-
-    def look(self) -> Verdict:
-        seen = asyncio.run(self.healer.look())
-        (verdict,) = self.healer.diagnose(seen, self.known, self.clock.read()).verdicts
-        for event in (
-            ev.Observed(
-                "databases", verdict.component, verdict.status, verdict.summary,
-                verdict.metric_type, verdict.metric_value, verdict.facts,
-            ),
-            ev.Remembered(verdict.component, verdict.memory),
-        ):  # fmt: skip
-            now = self.clock.read().wall
-            self.known = apply(self.known, ev.Recorded(self.known.last_id + 1, now, event))
-        return verdict
-
-    def until(self, condition: Callable[[Verdict], object], what: str) -> Verdict:
-        def looked() -> Verdict | None:
-            verdict = self.look()
-            return verdict if condition(verdict) else None
-
-        found = until(looked, what=what)
-        assert found is not None
-        return found
-
-    def carry_out(self, verdict: Verdict, hand: Notebook) -> Proof:
-        assert verdict.plan is not None
-        return asyncio.run(self.healer.carry_out(verdict.plan, hand))
-
-    def close(self) -> None:
-        asyncio.run(self.healer.close())
-
-
-@pytest.fixture
-def actors():
-    made = Actors()
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def watch():
-    made: list[Watch] = []
-
-    def begin(path: Path, **settings: object) -> Watch:
-        made.append(Watch(path, **settings))
-        return made[-1]
-
-    yield begin
-    for one in made:
-        one.close()
-
-
-@pytest.fixture(params=["delete", "wal"])
-def mode(request) -> str:
-    return request.param
-
-
-def files(path: Path) -> dict[str, tuple[int, int, int]]:
-    return {
-        suffix: (status.st_ino, status.st_size, status.st_mtime_ns)
-        for suffix in ("", "-wal", "-journal")
-        if Path(f"{path}{suffix}").exists()
-        for status in [Path(f"{path}{suffix}").stat()]
-    }
 
 
 def test_idle_connections_are_free(tmp_path, actors, watch, mode):

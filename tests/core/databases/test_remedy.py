@@ -39,7 +39,8 @@ def test_a_holder_that_commits_is_proof(story):
     assert story.look().metric_value == "free"
 
 
-def test_a_commit_and_a_new_lock_count_as_released(story):
+def test_a_marker_that_moves_under_the_lock_is_no_release(story):
+    """The marker moves before the lock is let go: the writer may be in the midst of its commit."""
     holder = story.stopped_holder("app")
     plan = planned(story)
 
@@ -49,7 +50,26 @@ def test_a_commit_and_a_new_lock_count_as_released(story):
 
     story.machine.on_signal = go_on
     proof = story.carry_out(plan)
-    assert "committed" in proof.text
+    assert "still holds WAL_WRITE" in proof.text
+    assert "committed meanwhile, or is being committed" in proof.text
+    assert proof.details["released"] is False
+    assert proof.message == ""
+
+
+def test_one_commit_after_the_other_is_a_writer_at_work(story):
+    holder = story.stopped_holder("app")
+    plan = planned(story)
+    look = story.locks.look
+
+    def work(path):
+        if story.machine.signals:
+            story.locks.commit(PATH, holder.pid)
+            story.locks.begin(PATH, holder.pid)
+        return look(path)
+
+    story.locks.look = work
+    proof = story.carry_out(plan)
+    assert "commits again and again" in proof.text
     assert proof.details["released"] is True
 
 
@@ -76,6 +96,26 @@ def test_a_holder_that_runs_on_and_holds_is_told_as_it_is(story):
     assert not story.look(after=9).findings
     assert story.look(after=2).findings
     assert story.continued() == [holder]
+
+
+def test_only_what_was_released_counts_as_a_cleared_lock(story):
+    from healmon import events as ev
+
+    holder = story.stopped_holder("app")
+    plan = planned(story)
+
+    def tell(proof):
+        story.tell(
+            ev.ActionVerified("p", plan.component, plan.action, proof.text, 0.1, "", proof.details)
+        )
+        return story.known.tallies.get("clear_database_lock", 0)
+
+    assert tell(story.carry_out(plan)) == 0
+    story.locks.commit(PATH, holder.pid)
+    again = story.stopped_holder("other")
+    plan = planned(story)
+    story.machine.on_signal = lambda: story.locks.commit(PATH, again.pid)
+    assert tell(story.carry_out(plan)) == 1
 
 
 def test_a_holder_that_stays_stopped_is_a_failure(story):
@@ -111,7 +151,7 @@ def test_who_was_continued_is_remembered_across_a_restart(story):
     story.carry_out(plan)
     story.look()
     story.machine.change(holder, state="T")
-    story.healer._continued.clear()
+    story.healer._acted.clear()
     assert story.look().plan is None
 
 

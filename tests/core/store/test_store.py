@@ -76,7 +76,9 @@ def test_a_new_store_knows_nothing_and_has_a_name(tmp_path: Path) -> None:
     with opened_store(tmp_path / "healmon.db") as store:
         assert store.epoch == epoch
     conn = read.open_reader(tmp_path / "healmon.db")
-    assert read.meta(conn) == {"epoch": epoch, "host": "box", "created": format_utc(WALL)}
+    born = format_utc(WALL)
+    wanted = {"epoch": epoch, "host": "box", "created": born, "checked": born}
+    assert read.meta(conn) == wanted
     conn.close()
 
 

@@ -47,6 +47,41 @@ def holder(facts: Facts) -> str:
     return " ".join(part for part in (name, f"{pid:.0f}" if pid > 0 else "") if part)
 
 
+def tree(facts: Facts, started: str) -> list[tuple[str, str]]:
+    """Return the holder and all that hangs on its lock, each as label and value.
+
+    Args:
+        facts: of the database.
+        started: when the holder was started, as it is shown.
+    """
+    inner = facts.inner("holder")
+    user, cwd = inner.text("user"), inner.text("cwd")
+    place = " in ".join(part for part in (user, cwd) if part)
+    frames = facts.number("pinned_frames")
+    return [
+        ("holder", holder(facts)),
+        ("runs", inner.text("command")),
+        ("as", place),
+        ("started", started if holder(facts) else ""),
+        ("at", inner.text("pane", "tty")),
+        ("worker", inner.text("worker")),
+        ("holds", ", ".join(facts.texts("locks"))),
+        ("pins", f"{frames:.0f} frames of the -wal" if frames else ""),
+        ("waits for", _pids(facts, "waits_for", "reader ")),
+        ("waiting", _pids(facts, "waiting", "")),
+        ("open too", _pids(facts, "others", "")),
+        ("deleted", _pids(facts, "deleted", "in use by ")),
+        ("sqlite", facts.text("warning")),
+        ("copy", facts.text("kept")),
+    ]
+
+
+def _pids(facts: Facts, key: str, before: str) -> str:
+    pids = facts.texts(key)
+    more = f" and {len(pids) - 8} more" if len(pids) > 8 else ""
+    return f"{before}pid {', '.join(pids[:8])}{more}" if pids else ""
+
+
 def locked_for(facts: Facts, view: ComponentView, now: float) -> float | None:
     """Return for how many seconds the lock has been held; None: it is not."""
     if facts.text("verdict") in FREE:

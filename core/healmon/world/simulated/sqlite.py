@@ -6,8 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
+from healmon.world.dbreading import (
+    DatabaseReading,
+    FileSeen,
+    Lock,
+    LookError,
+    User,
+    Users,
+    Whereabouts,
+    Word,
+)
 from healmon.world.processes import ProcessFacts
-from healmon.world.sqlite import DatabaseReading, FileSeen, Lock, LookError, Whereabouts, Word
 
 PAGE = 4096
 _TEXTS: dict[Word, str] = {"missing": "No such file or directory"}
@@ -29,6 +38,7 @@ class _Database:
     readers: dict[int, int] = field(default_factory=dict[int, int])
     writer: int | None = None
     trouble: Word | None = None
+    dotfile: int | None = None
 
 
 class SimulatedLocks:
@@ -70,6 +80,15 @@ class SimulatedLocks:
         """Return made-up but stable words."""
         return Whereabouts(f"uid {facts.uid}", f"pts/{facts.tty}" if facts.tty else "", "/")
 
+    def users(self, path: str) -> Users:
+        """Return everybody who is connected."""
+        database = self._databases.get(path)
+        if database is None:
+            return Users(complete=True)
+        self._forget_the_dead(database)
+        found = tuple(User(pid, "") for pid in sorted(database.connected) if pid > 0)
+        return Users(found, complete=True)
+
     def close(self) -> None:
         """Look no more."""
         self._closed = True
@@ -92,6 +111,28 @@ class SimulatedLocks:
     def connect(self, path: str, pid: int) -> None:
         """Open a connection and leave it idle."""
         self._databases[path].connected.add(pid)
+
+    def leave(self, path: str, pid: int) -> None:
+        """Close a connection; the last one takes what is in the -wal over into the database."""
+        database = self._databases[path]
+        self._drop(database, pid)
+        if not database.connected:
+            database.wal_frames = database.frames = 0
+
+    def lock_by_directory(self, path: str, mtime_ns: int | None) -> None:
+        """Make the lock directory of `unix-dotfile`; None: remove it."""
+        self._databases[path].dotfile = mtime_ns
+
+    def take_over(self, path: str) -> bool:
+        """Do what SQLite does with leftovers at an opening; False: somebody is there."""
+        database = self._databases[path]
+        self._forget_the_dead(database)
+        if database.connected:
+            return False
+        database.wal_frames = database.frames = 0
+        database.journal = False
+        database.touched += 1
+        return True
 
     def read(self, path: str, pid: int) -> None:
         """Begin a read transaction and leave it open."""
@@ -191,6 +232,9 @@ def _reading(path: str, database: _Database) -> DatabaseReading:
         wal=FileSeen(32 + database.wal_frames * (PAGE + 24), database.touched) if wal else None,
         shm=FileSeen(32768, 1) if wal else None,
         journal=FileSeen(512, database.touched) if database.journal else None,
+        hot=database.journal,
+        dotfile=FileSeen(0, database.dotfile) if database.dotfile is not None else None,
+        wal_inode=database.inode + 10_000 if wal else 0,
         change=database.change,
         wal_change=database.commits if wal else 0,
         frames=database.frames if wal else 0,

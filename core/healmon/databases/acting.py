@@ -1,0 +1,184 @@
+"""What every act on a holder shares: its target, the last look before, the look after."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from healmon.databases.classify import CPU_TICKS, stands_still
+from healmon.databases.model import Baseline, Deed, Hold, Holder, Order, Refusal
+from healmon.databases.probe import GAP, SAMPLES, Doors, facts_of, holder_of, take_sample
+from healmon.databases.remember import changed_since
+from healmon.errors import ProbeError, RemedyError, VetoError
+from healmon.world.processes import DEAD, Identity
+
+EVERY = 0.1
+"""Seconds between looks for a proof."""
+
+
+class Book(Protocol):
+    """What the healer keeps in mind of an act."""
+
+    def acted(self, identity: Identity, deed: Deed) -> None:
+        """Keep on whom it was acted, so that it is not done again and again."""
+        ...
+
+    def refused(self, refusal: Refusal) -> None:
+        """Keep what must not be taken over."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The one process that an order is about."""
+
+    order: Order
+    hold: Hold
+    holder: Holder
+    baseline: Baseline
+
+    @property
+    def identity(self) -> Identity:
+        """Who it is."""
+        return Identity(self.hold.boot, self.hold.pid, self.hold.ticks)
+
+    @property
+    def held(self) -> str:
+        """Its locks, for people."""
+        return " + ".join(self.hold.locks)
+
+
+@dataclass(frozen=True, slots=True)
+class After:
+    """What one look after a signal shows.
+
+    Attributes:
+        alive, stopped: the process.
+        released: the kernel does not name it any more.
+        marker: what moves with every commit.
+        worked: CPU seconds since the order.
+    """
+
+    alive: bool
+    stopped: bool
+    released: bool
+    marker: tuple[int, ...]
+    worked: float
+
+
+def target_of(order: Order) -> Target:
+    """Return whom an order is about.
+
+    Raises:
+        VetoError: it names nobody.
+    """
+    if order.hold is None or order.holder is None or order.baseline is None:
+        raise VetoError("the order names nobody")
+    return Target(order, order.hold, order.holder, order.baseline)
+
+
+def insist(target: Target, doors: Doors, also: Callable[[Holder], str] = lambda _: "") -> None:
+    """Look again; return only when everything is as it was when the order was given. Blocks.
+
+    Args:
+        target: whom.
+        doors: what looking goes through.
+        also: tells what else is against it; empty: nothing.
+
+    Raises:
+        VetoError: it is not.
+        ProbeError: it cannot be seen.
+    """
+    sample = take_sample(target.order.path, doors)
+    changed = changed_since(target.order, sample)
+    if changed:
+        raise VetoError(changed)
+    if sample.reading.network:
+        raise VetoError(f"it is on a network file system ({sample.reading.network})")
+    holder = holder_of(target.hold.pid, doors)
+    if holder.barred or holder.identity != target.identity:
+        raise VetoError(holder.barred or f"pid {target.hold.pid} is another process now")
+    against = also(holder)
+    if against:
+        raise VetoError(against)
+
+
+async def stays_still(target: Target, doors: Doors) -> None:
+    """Watch a holder for a moment; return only when it does nothing at all.
+
+    Over two minutes a little CPU time is no work; in the moment before its end it is.
+
+    Raises:
+        VetoError: it is at work.
+        ProbeError: it cannot be seen.
+    """
+    samples = [await doors.hands.call(lambda: take_sample(target.order.path, doors))]
+    for _ in range(SAMPLES - 1):
+        await doors.clock.sleep(GAP)
+        samples.append(await doors.hands.call(lambda: take_sample(target.order.path, doors)))
+    used = samples[-1].cpu - samples[0].cpu
+    if not stands_still(tuple(samples)) or used >= CPU_TICKS:
+        raise VetoError(f"{target.holder} is at work again")
+
+
+def send(target: Target, number: int, doors: Doors) -> None:
+    """Send a signal through a pidfd.
+
+    Raises:
+        VetoError: it has just ended.
+        RemedyError: it was refused.
+    """
+    try:
+        sent = doors.processes.signal(target.identity, number)
+    except PermissionError as error:
+        raise RemedyError(f"healmon may not signal {target.holder}") from error
+    if not sent:
+        raise VetoError(f"{target.holder} has just ended")
+
+
+def look_after(target: Target, doors: Doors) -> After:
+    """Look at a lock and its holder after a signal. Blocks.
+
+    Raises:
+        ProbeError: it cannot be seen.
+    """
+    sample = take_sample(target.order.path, doors)
+    facts = facts_of(target.hold.pid, doors)
+    same = facts is not None and facts.identity == target.identity
+    ours = facts if same and facts is not None and facts.state not in DEAD else None
+    writer = sample.reading.writer
+    return After(
+        alive=ours is not None,
+        stopped=ours is not None and ours.state in "Tt",
+        released=writer is None or writer.pid != target.hold.pid or ours is None,
+        marker=sample.reading.marker,
+        worked=ours.cpu_seconds - target.baseline.cpu if ours is not None else 0.0,
+    )
+
+
+async def watch_until(
+    target: Target, doors: Doors, seconds: float, done: Callable[[After], bool]
+) -> tuple[After, float]:
+    """Look again and again; returns the last look and how long it took.
+
+    Raises:
+        RemedyError: nothing could be seen in that time.
+    """
+    began = doors.clock.read().steady
+    blind = ""
+    after: After | None = None
+    while True:
+        try:
+            after = await doors.hands.call(lambda: look_after(target, doors))
+        except ProbeError as error:
+            blind = str(error)
+        took = doors.clock.read().steady - began
+        if after is not None and done(after):
+            return after, took
+        if took >= seconds:
+            break
+        await doors.clock.sleep(EVERY)
+    if after is None:
+        raise RemedyError(f"{target.holder} was signalled, but nothing can be seen: {blind}")
+    return after, took
