@@ -26,7 +26,7 @@ OVERRIDES: dict[str, tuple[str, str]] = {
 PREFIX = {"unlock": "database:", "clean": "disk:"}
 SESSIONS = {
     "clear": "clear", "answer": "answer", "snooze": "snooze", "never-touch": "touch",
-    "touch": "touch", "explain": "explain",
+    "touch": "touch",
 }  # fmt: skip
 """Commands about one session, and the function in `service.sessions_cli` that does each."""
 VERB = {"stop-worker": "stop", "start-worker": "start"}
@@ -145,8 +145,8 @@ def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     for parser in (clear, answer, snooze, never, again):
         parser.add_argument("target", metavar="SESSION")
     answer.add_argument("number", nargs="?", type=int, metavar="N", help="which; none: list them")
-    explain = command("explain", "tell why a session, an alert or an act is as it is")
-    explain.add_argument("target", metavar="SESSION|ID|FILE")
+    explain = command("explain", "tell why something is as it is")
+    explain.add_argument("target", metavar="COMPONENT|ID|FILE")
     explain.add_argument("--pack", default="", metavar="NAME", help="whose screen the file holds")
     explain.add_argument(
         "--title", default="", metavar="T", help="the title of the file's terminal"
@@ -195,6 +195,12 @@ def _status(args: argparse.Namespace) -> int:
     return status(state_dir_of(args), json_wanted=_json(args))
 
 
+def _explain(args: argparse.Namespace) -> int:
+    from healmon.service.explain_cli import explain  # noqa: PLC0415
+
+    return explain(state_dir_of(args), args)
+
+
 def _healmon(args: argparse.Namespace) -> int:
     way = str(args.way)
     if way == "status":
@@ -221,6 +227,7 @@ def _healmon(args: argparse.Namespace) -> int:
     simple: dict[str, Callable[[], int]] = {
         "stop": lambda: commandline.stop(state_dir_of(args)),
         "check": lambda: commandline.check(args),
+        "explain": lambda: _explain(args),
         "alerts": lambda: commandline.alerts(state_dir_of(args), args),
         "ack": lambda: commandline.acknowledge(state_dir_of(args), args),
         "unack": lambda: commandline.unacknowledge(state_dir_of(args), args),

@@ -121,6 +121,11 @@ def test_a_strangers_lock_is_an_alert_with_what_to_type(box):
         assert refused.returncode == 65, refused
         assert f"kill -TERM {stranger.pid}" in refused.stderr + refused.stdout
         assert stranger.poll() is None
+        why = box.healmon("explain", "a")
+        assert why.returncode == 0, why
+        assert "verdict: idle-in-transaction" in why.stdout
+        assert f"pid {stranger.pid}" in why.stdout
+        assert "alert " in why.stdout
         # what is stopped may be continued by anybody
         os.kill(stranger.pid, signal.SIGSTOP)
         until(lambda: done(box), 30, "the continuing")

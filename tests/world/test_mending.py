@@ -276,7 +276,7 @@ def test_a_whole_wal_is_whole_and_a_cut_one_loses_nothing_more(frames):
     assert found(b"") == (0, 0, True)
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.data())
 def test_any_flipped_bit_before_a_commit_is_found(frames, data):
     raw, step = frames
