@@ -28,6 +28,11 @@ from healmon.world.shims import Grant, Shims
 
 AFTERWARDS: Final = 0.1
 """Seconds after an end until it is looked at, when its shim needs nobody to start it again."""
+AT_LAST: Final = 0.5
+"""Seconds after the first end until it is looked at, however many others follow."""
+
+PATIENCE: Final = 1.0
+"""Seconds that others wait at most for what is to be granted."""
 
 Start = tuple[Identity, int]
 """At whose end, and under which number."""
@@ -112,6 +117,11 @@ class Grants:
     def wanted(self, name: str) -> Start | None:
         """Return what is to be granted to a worker."""
         return self._wanted.get(name)
+
+    async def settled(self) -> None:
+        """Return when all that was aimed at so far is granted, or cannot be for the moment."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PATIENCE)
 
     def holds(self, name: str, identity: Identity) -> bool:
         """Return whether a shim may start a worker by itself when this process of it ends."""

@@ -112,6 +112,8 @@ class WorkersHealer:
         self._memories: dict[str, Memory] = {}
         self._hints: dict[str, Identity] = {}
         self._watches: dict[Identity, Callable[[], None]] = {}
+        self._later: asyncio.TimerHandle | None = None
+        self._ends_since = 0.0
         self._acting: set[str] = set()
         self._acts = 0
         self._touched: dict[str, int] = {}
@@ -203,10 +205,23 @@ class WorkersHealer:
         if name in self._acting:
             return  # an act sees it itself, and its end brings a look
         if self._grants.holds(name, identity):
-            # its shim starts it again; the processor is left to that
-            asyncio.get_running_loop().call_later(grants.AFTERWARDS, self._wake)
+            self._wake_afterwards()
         else:
             self._wake()
+
+    def _wake_afterwards(self) -> None:
+        """Ask for a look once the ends are over: shims start again, the processor is left to them.
+
+        One look at all that ended finds them, so that all are granted their next start at once.
+        """
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._later is None or self._later.when() <= now:
+            self._ends_since = now
+        else:
+            self._later.cancel()
+        due = min(now + grants.AFTERWARDS, self._ends_since + grants.AT_LAST)
+        self._later = loop.call_at(due, self._wake)
 
     async def _note_ends(self, seen: Seen) -> None:
         """Write down how workers ended, for whoever looks after us."""
@@ -293,7 +308,10 @@ class WorkersHealer:
         order = unpack(plan.order, Order)
         self._acting.add(worker.name)
         try:
-            if not self._only_proves(order, worker.name):
+            if self._only_proves(order, worker.name):
+                # the next end may come before the proof: leave for its start is given first
+                await self._grants.settled()
+            else:
                 await self._grants.withdraw([worker.name])
             ailing = self._liveness.hold(worker.name)
             fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
@@ -320,6 +338,8 @@ class WorkersHealer:
     async def close(self) -> None:
         """Stop watching. Workers stay up."""
         await self._grants.close()
+        if self._later is not None:
+            self._later.cancel()
         for cancel in self._watches.values():
             cancel()
         self._watches.clear()
