@@ -9,7 +9,7 @@ came of it is found by the next look, counted, budgeted and proved like any othe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -82,6 +82,38 @@ def excluded(worker: Worker) -> tuple[int, ...]:
     """Return the exit codes after which a worker is not started again at once. Pure."""
     well = () if worker.restart == "always" else (0,)
     return tuple(sorted({*well, *breaker.CANNOT_RUN, *worker.no_restart_codes}))
+
+
+class Afterwards:
+    """Asks for a look once ends are over: one look at all that ended finds them started again.
+
+    Until then the processor is left to their shims. Belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._first = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, wake: Callable[[], None]) -> None:
+        """Take in an end: `wake()` is called a moment after the last of several, once."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._timer is None:
+            self._first = now
+        else:
+            self._timer.cancel()
+        due = min(now + AFTERWARDS, self._first + AT_LAST)
+        self._timer = loop.call_at(due, self._over, wake)
+
+    def _over(self, wake: Callable[[], None]) -> None:
+        self._timer = None
+        wake()
+
+    def cancel(self) -> None:
+        """Ask for nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
 
 class Grants:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -24,7 +23,7 @@ from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
 from healmon.workers.equipment import Equipment
 from healmon.workers.evidence import main_of
-from healmon.workers.grants import Grants
+from healmon.workers.grants import Afterwards, Grants
 from healmon.workers.liveness import Liveness
 from healmon.workers.model import (
     NAME,
@@ -112,8 +111,7 @@ class WorkersHealer:
         self._memories: dict[str, Memory] = {}
         self._hints: dict[str, Identity] = {}
         self._watches: dict[Identity, Callable[[], None]] = {}
-        self._later: asyncio.TimerHandle | None = None
-        self._ends_since = 0.0
+        self._afterwards = Afterwards()
         self._acting: set[str] = set()
         self._acts = 0
         self._touched: dict[str, int] = {}
@@ -205,23 +203,10 @@ class WorkersHealer:
         if name in self._acting:
             return  # an act sees it itself, and its end brings a look
         if self._grants.holds(name, identity):
-            self._wake_afterwards()
+            # its shim starts it again; the processor is left to that
+            self._afterwards.ask(self._wake)
         else:
             self._wake()
-
-    def _wake_afterwards(self) -> None:
-        """Ask for a look once the ends are over: shims start again, the processor is left to them.
-
-        One look at all that ended finds them, so that all are granted their next start at once.
-        """
-        loop = asyncio.get_running_loop()
-        now = loop.time()
-        if self._later is None or self._later.when() <= now:
-            self._ends_since = now
-        else:
-            self._later.cancel()
-        due = min(now + grants.AFTERWARDS, self._ends_since + grants.AT_LAST)
-        self._later = loop.call_at(due, self._wake)
 
     async def _note_ends(self, seen: Seen) -> None:
         """Write down how workers ended, for whoever looks after us."""
@@ -338,8 +323,7 @@ class WorkersHealer:
     async def close(self) -> None:
         """Stop watching. Workers stay up."""
         await self._grants.close()
-        if self._later is not None:
-            self._later.cancel()
+        self._afterwards.cancel()
         for cancel in self._watches.values():
             cancel()
         self._watches.clear()
