@@ -138,10 +138,11 @@ def watch_records(steps: Steps) -> None:
     """Make a step of each record, before and after it appears."""
     write = notes.write_record
 
-    def stepped(path: Path, data: bytes) -> None:
-        steps.reached(f"about to write {path.name}")
+    def stepped(path: str | Path, data: bytes) -> None:
+        name = Path(path).name
+        steps.reached(f"about to write {name}")
         write(path, data)
-        steps.reached(f"wrote {path.name} {data.decode()}")
+        steps.reached(f"wrote {name} {data.decode()}")
 
     notes.write_record = stepped
 

@@ -19,6 +19,10 @@ from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 
 SETTLED_AGE = 10.0
 """Seconds after which a process is taken to be what it will stay; before, it may still exec."""
+TIMES = 4.0
+"""How many times as long as it took a look at all serves others, beside its moment."""
+LONGEST_GLANCE = 2.0
+"""Seconds that this adds at most."""
 
 Everyone = dict[Identity, ProcessFacts]
 Candidates = dict[str, list[ProcessFacts]]
@@ -32,12 +36,14 @@ class Scan(NamedTuple):
         everyone: all of them.
         found: for each worker those that may be it.
         family: whose child is whose.
+        good_for: seconds from then on in which it serves others, too.
     """
 
     began: float
     everyone: Everyone
     found: Candidates
     family: Family
+    good_for: float
 
 
 class Finder:
@@ -47,7 +53,6 @@ class Finder:
         workers: who must be up.
         processes: the door.
         own_pid: of healmon itself.
-
         glance: seconds that one look at all serves those that ask for one; 0: each has its own.
 
     Attributes:
@@ -74,17 +79,20 @@ class Finder:
         """Return a look at all processes that began after something was touched.
 
         Where many ask at once, one look that is a moment old serves several: what it shows of one
-        process is read again before anything is done to that.
+        process is read again before anything is done to that. The moment is longer where a look
+        takes long, or each would be too old by the time it is done.
 
         Args:
             touched: process seconds; infinity: look now.
         """
         began = process_seconds()
         newest = self._newest
-        if newest is not None and newest.began >= max(touched, began - self._glance):
+        if newest is not None and newest.began >= max(touched, began - newest.good_for):
             return newest
         everyone, found = self.scan(full=True)
-        scan = Scan(began, everyone, found, Family(everyone.values(), self.own_pid))
+        family = Family(everyone.values(), self.own_pid)
+        good_for = self._glance + min(TIMES * (process_seconds() - began), LONGEST_GLANCE)
+        scan = Scan(began, everyone, found, family, good_for)
         self._newest = scan if self._glance else None
         return scan
 

@@ -9,7 +9,7 @@ came of it is found by the next look, counted, budgeted and proved like any othe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -28,6 +28,11 @@ from healmon.world.shims import Grant, Shims
 
 AFTERWARDS: Final = 0.1
 """Seconds after an end until it is looked at, when its shim needs nobody to start it again."""
+AT_LAST: Final = 0.5
+"""Seconds after the first end until it is looked at, however many others follow."""
+
+PATIENCE: Final = 1.0
+"""Seconds that others wait at most for what is to be granted."""
 
 Start = tuple[Identity, int]
 """At whose end, and under which number."""
@@ -79,6 +84,38 @@ def excluded(worker: Worker) -> tuple[int, ...]:
     return tuple(sorted({*well, *breaker.CANNOT_RUN, *worker.no_restart_codes}))
 
 
+class Afterwards:
+    """Asks for a look once ends are over: one look at all that ended finds them started again.
+
+    Until then the processor is left to their shims. Belongs to one event loop.
+    """
+
+    def __init__(self) -> None:
+        self._first = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def ask(self, wake: Callable[[], None]) -> None:
+        """Take in an end: `wake()` is called a moment after the last of several, once."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        if self._timer is None:
+            self._first = now
+        else:
+            self._timer.cancel()
+        due = min(now + AFTERWARDS, self._first + AT_LAST)
+        self._timer = loop.call_at(due, self._over, wake)
+
+    def _over(self, wake: Callable[[], None]) -> None:
+        self._timer = None
+        wake()
+
+    def cancel(self) -> None:
+        """Ask for nothing any more."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
 class Grants:
     """Gives and takes back; belongs to one event loop.
 
@@ -112,6 +149,11 @@ class Grants:
     def wanted(self, name: str) -> Start | None:
         """Return what is to be granted to a worker."""
         return self._wanted.get(name)
+
+    async def settled(self) -> None:
+        """Return when all that was aimed at so far is granted, or cannot be for the moment."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=PATIENCE)
 
     def holds(self, name: str, identity: Identity) -> bool:
         """Return whether a shim may start a worker by itself when this process of it ends."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -24,7 +23,7 @@ from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
 from healmon.workers.equipment import Equipment
 from healmon.workers.evidence import main_of
-from healmon.workers.grants import Grants
+from healmon.workers.grants import Afterwards, Grants
 from healmon.workers.liveness import Liveness
 from healmon.workers.model import (
     NAME,
@@ -112,6 +111,7 @@ class WorkersHealer:
         self._memories: dict[str, Memory] = {}
         self._hints: dict[str, Identity] = {}
         self._watches: dict[Identity, Callable[[], None]] = {}
+        self._afterwards = Afterwards()
         self._acting: set[str] = set()
         self._acts = 0
         self._touched: dict[str, int] = {}
@@ -204,7 +204,7 @@ class WorkersHealer:
             return  # an act sees it itself, and its end brings a look
         if self._grants.holds(name, identity):
             # its shim starts it again; the processor is left to that
-            asyncio.get_running_loop().call_later(grants.AFTERWARDS, self._wake)
+            self._afterwards.ask(self._wake)
         else:
             self._wake()
 
@@ -293,7 +293,10 @@ class WorkersHealer:
         order = unpack(plan.order, Order)
         self._acting.add(worker.name)
         try:
-            if not self._only_proves(order, worker.name):
+            if self._only_proves(order, worker.name):
+                # the next end may come before the proof: leave for its start is given first
+                await self._grants.settled()
+            else:
                 await self._grants.withdraw([worker.name])
             ailing = self._liveness.hold(worker.name)
             fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
@@ -320,6 +323,7 @@ class WorkersHealer:
     async def close(self) -> None:
         """Stop watching. Workers stay up."""
         await self._grants.close()
+        self._afterwards.cancel()
         for cancel in self._watches.values():
             cancel()
         self._watches.clear()

@@ -31,6 +31,8 @@ PULSE: Final = 10.0
 CALM: Final = 3.0
 """How many times longer that is while none does: a wake-up costs more than it tells."""
 PULSE_GRAIN: Final = 0.5
+SLACK: Final = 0.4
+"""Seconds by which a calm pulse comes late, below its grain: a look that is due then serves it."""
 FAILURES: Final = 3
 """Failures in a row that are hard, where the configuration says nothing."""
 AT_ONCE: Final = 16
@@ -160,6 +162,7 @@ class Liveness:
         now = self._tick()
         if len(up) == len(self._workers):
             self._seen_at = now.steady
+            self._hasten.set()  # the pulse rests anew, while we are awake anyway
         for name, facts in up.items():
             if facts is None:
                 self._patients.pop(name, None)
@@ -231,7 +234,7 @@ class Liveness:
             await self._rest()
             patients = {n: p for n, p in self._patients.items() if not p.held}
             now = self._tick()
-            self._seen_at = now.steady
+            self._seen_at = now.steady - SLACK  # or the next one came later still
             if not patients:
                 continue
             look = partial(self._states, [p.identity for p in patients.values()])
@@ -253,7 +256,7 @@ class Liveness:
             if not self._halts() and calm <= PULSE_GRAIN:
                 return
             self._hasten.clear()
-            until = self._until_next(PULSE) if self._halts() else self._clock.sleep(calm)
+            until = self._until_next(PULSE) if self._halts() else self._clock.sleep(calm + SLACK)
             pause = asyncio.ensure_future(until)
             sooner = asyncio.ensure_future(self._hasten.wait())
             try:

@@ -40,10 +40,14 @@ class Records:
         self._folder = folder
         self._cache: dict[tuple[str, str], StartRecord | EndRecord | Wish | None] = {}
         self._lock = threading.RLock()
+        self._folders: dict[str, Path] = {}
 
     def folder(self, name: str) -> Path:
         """Return where everything of a worker is."""
-        return self._folder / notes.folder_name(name)
+        known = self._folders.get(name)
+        if known is None:
+            known = self._folders[name] = self._folder / notes.folder_name(name)
+        return known
 
     def log_path(self, name: str) -> Path:
         """Return where the output of a worker goes."""
@@ -92,8 +96,8 @@ class Records:
         """Keep the newest wish."""
         self._put(name, WANTED, record)
 
-    def _path(self, name: str, file: str) -> Path:
-        return self.folder(name) / file
+    def _path(self, name: str, file: str) -> str:
+        return f"{self.folder(name)}/{file}"
 
     def _get(self, name: str, file: str, kind: type[_R]) -> _R | None:
         if (name, file) not in self._cache:
@@ -143,7 +147,7 @@ def half_done(record: StartRecord | None) -> StartRecord | None:
     return record if record.outcome == "begun" or gave_up else None
 
 
-def _read(path: Path, kind: type[_R]) -> _R | None:
+def _read(path: str, kind: type[_R]) -> _R | None:
     try:
         data = notes.read_small(path)
         return msgspec.json.decode(data, type=kind) if data else None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from healmon.errors import ProbeError
+from healmon.text import clean
 from healmon.world import notes
 from healmon.world.processes import Identity
 from healmon.world.shims import Grant, ShimEnd
@@ -41,14 +41,14 @@ def begun(folder: str) -> Begun | None:
     Raises:
         ProbeError: there is a record, and it cannot be read.
     """
-    path = Path(folder, START)
+    path = f"{folder}/{START}"
     data = notes.read_small(path)
     if data is None:
         return None
     try:
         return msgspec.json.decode(data, type=Begun)
     except msgspec.DecodeError as error:
-        raise ProbeError(f"{path}: {error}") from error
+        raise ProbeError(f"{clean(path)}: {error}") from error
 
 
 def grant(folder: str, giver: Identity, given: Grant, digest: str) -> None:
@@ -60,7 +60,7 @@ def grant(folder: str, giver: Identity, given: Grant, digest: str) -> None:
     but = ",".join(map(str, given.but)) or "-"
     who = (giver.pid, giver.ticks, given.worker.pid, given.worker.ticks)
     words = (*who, given.order.number, digest, but)
-    notes.write_record(Path(folder, GRANT), " ".join(map(str, words)).encode("ascii"))
+    notes.write_record(f"{folder}/{GRANT}", " ".join(map(str, words)).encode("ascii"))
 
 
 def ends(folder: str) -> tuple[ShimEnd, ...]:
@@ -70,7 +70,7 @@ def ends(folder: str) -> tuple[ShimEnd, ...]:
         ProbeError: there is a record, and it cannot be read.
     """
     found: list[ShimEnd] = []
-    for line in (notes.read_small(Path(folder, ENDS)) or b"").splitlines():
+    for line in (notes.read_small(f"{folder}/{ENDS}") or b"").splitlines():
         try:
             found.append(msgspec.json.decode(line, type=ShimEnd))
         except msgspec.DecodeError:

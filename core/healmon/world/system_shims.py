@@ -269,7 +269,7 @@ def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes
 
 def _digest(what: _What) -> str:
     """Return what two orders have in common that differ in their number only; no secret is told."""
-    return hashlib.sha256(frame(what)).hexdigest()
+    return hashlib.sha256(repr(what).encode()).hexdigest()
 
 
 def _what(order: ShimOrder, ready: Ready, boot: str) -> _What:
@@ -329,7 +329,7 @@ def _here() -> str:
 
 
 def _lock(folder: str) -> str:
-    return str(Path(folder, instancelock.NAME))
+    return f"{folder}/{instancelock.NAME}"
 
 
 def _is_shim(pid: int) -> bool:

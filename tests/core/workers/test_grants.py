@@ -18,7 +18,14 @@ from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.workers import budget
 from healmon.workers.equipment import Equipment
-from healmon.workers.grants import excluded, grantable, unlimited
+from healmon.workers.grants import (
+    AFTERWARDS,
+    AT_LAST,
+    Afterwards,
+    excluded,
+    grantable,
+    unlimited,
+)
 from healmon.workers.model import Match, Memory, StartRecord, WorkerSeen
 from healmon.workers.records import Records
 from healmon.world.processes import Ended, Identity, ProcessFacts
@@ -157,6 +164,53 @@ def test_a_start_of_its_shim_that_is_new_is_taken_up_once(tmp_path: Path) -> Non
     later = replace_reading(NOW, 9.0)
     assert records.taken_up("w", shim, later) == taken == Records(tmp_path).start("w")
     assert records.taken_up("w", None, later) == taken
+
+
+class Moments:
+    """An event loop's time and timers, as a test turns them."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.timers: list[asyncio.TimerHandle] = []
+
+    def time(self) -> float:
+        return self.now
+
+    def call_at(self, when: float, call: Callable[..., None], *args: object) -> asyncio.TimerHandle:
+        timer = asyncio.TimerHandle(when, call, args, self)  # type: ignore[arg-type]
+        self.timers.append(timer)
+        return timer
+
+    def _timer_handle_cancelled(self, timer: object) -> None: ...
+
+    def get_debug(self) -> bool:
+        return False
+
+    def turn(self, seconds: float) -> None:
+        self.now += seconds
+        for timer in [t for t in self.timers if t.when() <= self.now]:
+            self.timers.remove(timer)
+            if not timer.cancelled():
+                timer._run()
+
+
+@pytest.mark.parametrize(("ends", "looks"), [(1, 1), (4, 1), (12, 2)])
+def test_a_look_comes_once_after_many_ends_but_never_late(
+    monkeypatch: pytest.MonkeyPatch, ends: int, looks: int
+) -> None:
+    loop, wakes = Moments(), []
+    monkeypatch.setattr(asyncio, "get_running_loop", lambda: loop)
+    afterwards = Afterwards()
+    for _ in range(ends):
+        afterwards.ask(lambda: wakes.append(loop.now))
+        assert len(wakes) == (0 if loop.now < AT_LAST else 1)
+        loop.turn(0.6 * AFTERWARDS)
+    loop.turn(AFTERWARDS)
+    assert len(wakes) == looks
+    afterwards.ask(lambda: wakes.append(loop.now))
+    afterwards.cancel()
+    loop.turn(1.0)
+    assert len(wakes) == looks
 
 
 def replace_reading(now: Reading, seconds: float) -> Reading:

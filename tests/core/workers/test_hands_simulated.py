@@ -510,6 +510,9 @@ class Written:
         assert self.refuses is not None
         raise self.refuses
 
+    def revoke(self, folder: str) -> bool:
+        return False
+
     def trim(self, log_path: str, limit: int) -> int:
         return 0
 

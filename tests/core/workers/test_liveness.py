@@ -362,6 +362,26 @@ def test_fresh_life_is_seen_right_before_the_act() -> None:
     play(ward, scene)
 
 
+def test_one_pulse_comes_between_two_looks_a_minute_apart_and_none_with_them() -> None:
+    ward, pulses = Ward(), 0
+    states = ward.liveness._states
+
+    def counted_states(who: list[Identity]) -> object:
+        nonlocal pulses
+        pulses += 1
+        return states(who)
+
+    ward.liveness._states = counted_states  # type: ignore[assignment,method-assign]
+
+    async def scene() -> None:
+        for cycle in range(5):
+            ward.look()
+            await ward.run(60)
+            assert pulses == cycle + 1
+
+    play(ward, scene)
+
+
 def test_fresh_life_of_one_that_stood_still_is_that_it_runs() -> None:
     ward = Ward()
 
