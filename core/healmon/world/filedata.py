@@ -218,5 +218,34 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
 
 
+class Trashed(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was put aside and can be taken back.
+
+    Attributes:
+        id: names it; `run` names all of the same sweep.
+        path: where it was, cleaned for display; empty: it is not written down.
+        place: the directory where it lies.
+        held: bytes that it occupies there.
+        modified, when: wall seconds of its last change, and of its being put aside.
+    """
+
+    id: str
+    run: str
+    path: str
+    place: str
+    rule: str = ""
+    held: int = 0
+    modified: float = 0.0
+    when: float = 0.0
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken back: `paths` are cleaned for display, `troubles` say what stays and why."""
+
+    back: Tally = Tally()
+    paths: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+
 Deed = Literal["delete", "trash"]
 """What is done to a file: gone for good, or put aside."""

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world import filecalls, quarantine, sweeping
+from healmon.world import asides, filecalls, quarantine, sweeping
 from healmon.world.filedata import (
     Asides,
     Choice,
@@ -25,10 +25,12 @@ from healmon.world.filedata import (
     Key,
     Limits,
     Need,
+    Restored,
     Selection,
     Space,
     Survey,
     Swept,
+    Trashed,
     Usage,
 )
 from healmon.world.fileuse import Users
@@ -107,6 +109,19 @@ class Files(Protocol):
 
     def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met."""
+        ...
+
+    def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
+        """Return what a rule put aside and can be taken back, the newest first; at most so many."""
+        ...
+
+    def restore(self, selection: Selection, wanted: str) -> Restored:
+        """Take back what was put aside, never over anything that stands there now.
+
+        Args:
+            selection: the rule.
+            wanted: the id of a file, or of a run: all that one sweep put aside.
+        """
         ...
 
     def make_trash(self, path: str) -> None:
@@ -213,15 +228,23 @@ class SystemFiles:
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside. Touches nothing."""
-        return sweeping.asides(selection)
+        return asides.asides(selection)
 
     def finish(self, selection: Selection) -> Finished:
         """Finish what a killed run had begun: remove what was judged, put back the rest."""
-        return sweeping.finish_all(selection, self._users)
+        return asides.finish_all(selection, self._users)
 
     def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met."""
-        return sweeping.empty(selection, need, self._users, stop)
+        return asides.empty(selection, need, self._users, stop)
+
+    def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
+        """Return what a rule put aside and can be taken back, the newest first."""
+        return asides.trashed(selection, most)
+
+    def restore(self, selection: Selection, wanted: str) -> Restored:
+        """Take back what was put aside, never over anything that stands there now."""
+        return asides.restore(selection, wanted)
 
     def make_trash(self, path: str) -> None:
         """Make healmon's own directory to put files aside in.

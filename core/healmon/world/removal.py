@@ -8,14 +8,16 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
+from functools import partial
 from typing import Final
 
 from healmon.text import clean
-from healmon.world import filecalls
+from healmon.world import filecalls, filecontent
 from healmon.world.filedata import Deed, Finished, Inode
 from healmon.world.fileuse import Users, alone, opened_here
 from healmon.world.filewalk import Found
-from healmon.world.quarantine import Entry, Origin, Quarantine
+from healmon.world.manifest import Origin, record_of
+from healmon.world.quarantine import Entry, Quarantine
 
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _REASONS: Final = {
@@ -93,13 +95,12 @@ class Remover:
         quarantine = self._quarantine
         entry = quarantine.name_for(self._deed, found.inode, self._when)
         origin = Origin(entry, f"{self._root.rstrip('/')}/{found.path}")
-        try:
-            if self._deed == "trash":
-                quarantine.record(origin, self._rule)
-            else:
-                quarantine.intend(origin)
-        except OSError:
-            return "not recorded"
+        if self._deed == "trash":
+            reason = self._record(origin, found.inode, fd, leased=leased)
+            if reason:
+                return reason
+        else:
+            quarantine.intend(origin)
         try:
             os.rename(found.name, entry, src_dir_fd=found.directory, dst_dir_fd=quarantine.fd)
         except OSError as error:
@@ -115,6 +116,22 @@ class Remover:
             quarantine.remove(entry)
         return ""
 
+    def _record(self, origin: Origin, inode: Inode, fd: int, *, leased: bool) -> str:
+        """Write down what is put aside; returns why it must stay, or empty."""
+        try:
+            digest = filecontent.digest_of(fd, partial(alone, fd) if leased else _undisturbed)
+            filecontent.untouch(fd, inode)
+            st = os.fstat(fd)
+            if (st.st_size, st.st_mtime_ns) != (inode.size, inode.modified):
+                return "changed"
+            owner = st.st_uid, st.st_gid
+            self._quarantine.record(record_of(origin, self._rule, inode, owner, digest))
+        except filecontent.WantedError:
+            return "open"
+        except OSError:
+            return "not recorded"
+        return ""
+
     def _put_back(self, entry: str, found: Found, reason: str) -> str:
         try:
             filecalls.put_back(self._quarantine.fd, entry, found.directory, found.name)
@@ -125,6 +142,10 @@ class Remover:
                 f"it is kept as {clean(self._quarantine.path)}/{entry}"
             )
         return reason
+
+
+def _undisturbed() -> bool:
+    return True
 
 
 def finish(quarantine: Quarantine, users: Users, kind: str) -> Finished:

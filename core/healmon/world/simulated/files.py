@@ -10,7 +10,6 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from healmon.errors import ProbeError
 from healmon.world.fileages import Add, Allowance, choose
@@ -23,66 +22,28 @@ from healmon.world.filedata import (
     Key,
     Limits,
     Need,
+    Restored,
     Selection,
     Space,
     Survey,
     Swept,
     Tally,
+    Trashed,
     Usage,
 )
 from healmon.world.filematch import Matcher
 from healmon.world.files import NOTHING_PASSED
-
-
-@dataclass(slots=True)
-class _Disk:
-    number: int
-    size: int
-    reserved: int
-    inodes: int
-    lazy: bool
-    readonly: bool = False
-    others: int = 0
-    unsettled: int = 0
-
-
-@dataclass(slots=True)
-class _File:
-    number: int
-    held: int
-    newest: int
-    mode: int = stat.S_IFREG | 0o644
-    links: int = 1
-    use: str = ""
-
-
-@dataclass(slots=True)
-class _Aside:
-    file: _File
-    origin: str
-    disk: str
-    place: str
-    deed: Deed
-    when: float
-    swapped: bool = False
-
-
-@dataclass(slots=True)
-class _Run:
-    taken: Tally = field(default_factory=Tally)
-    kept: Counter[str] = field(default_factory=Counter[str])
-    names: list[str] = field(default_factory=list[str])
-    passed: set[Key] = field(default_factory=set[Key])
+from healmon.world.simulated.parts.files import Aside, Disk, File, Run
 
 
 class SimulatedFiles:
     """The twin of `SystemFiles`, with verbs for what others do to disks and files."""
 
     def __init__(self) -> None:
-        self._disks: dict[str, _Disk] = {}
+        self._disks: dict[str, Disk] = {}
         self._directories: set[str] = set()
-        self._files: dict[str, _File] = {}
-        self._asides: list[_Aside] = []
+        self._files: dict[str, File] = {}
+        self._asides: list[Aside] = []
         self._hanging: dict[str, threading.Event] = {}
         self._refused: dict[str, str] = {}
         self._number = 0
@@ -179,7 +140,7 @@ class SimulatedFiles:
     ) -> Swept:
         """Take the chosen files."""
         del limits
-        allowance, run, partial = Allowance(choice), _Run(), ""
+        allowance, run, partial = Allowance(choice), Run(), ""
         for root, at, file in list(self._matching(selection, when)):
             inode = self._inode(at, file)
             due = not self._keeps(selection, when, root, at, inode)
@@ -207,7 +168,7 @@ class SimulatedFiles:
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside."""
-        found: list[_Aside] = []
+        found: list[Aside] = []
         place = ""
         for root in self._roots(selection):
             place = place or self._place(selection, root)
@@ -236,16 +197,40 @@ class SimulatedFiles:
 
     def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met."""
-        places = {self._place(selection, root) for root in self._roots(selection)}
-        mine = [a for a in self._asides if a.place in places and a.deed == "trash"]
         taken = Tally()
-        for aside in sorted(mine, key=lambda aside: (aside.when, aside.file.newest)):
+        for aside in sorted(
+            self._trash(selection), key=lambda aside: (aside.when, aside.file.newest)
+        ):
             if need.less(taken.held, taken.files).met or stop():
                 break
             self._asides.remove(aside)
             self._free(aside.disk, aside.file.held)
             taken = taken.plus(aside.file.held)
         return Swept(rule=selection.rule, taken=taken)
+
+    def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
+        """Return what a rule put aside and can be taken back, the newest first."""
+        mine = sorted(self._trash(selection), key=lambda aside: (-aside.when, aside.origin))
+        return tuple(aside.told(selection.rule) for aside in mine[:most])
+
+    def restore(self, selection: Selection, wanted: str) -> Restored:
+        """Take back what was put aside, never over anything that stands there now."""
+        back, paths, troubles = Tally(), list[str](), list[str]()
+        for aside in self._trash(selection):
+            if wanted not in aside.names:
+                continue
+            if aside.origin in self._files:
+                troubles.append(f"{aside.origin}: something else stands there now")
+                continue
+            self._asides.remove(aside)
+            self._files[aside.origin] = aside.file
+            back = back.plus(aside.file.held)
+            paths.append(aside.origin)
+        return Restored(back=back, paths=tuple(paths), troubles=tuple(troubles))
+
+    def _trash(self, selection: Selection) -> list[Aside]:
+        places = {self._place(selection, root) for root in self._roots(selection)}
+        return [a for a in self._asides if a.place in places and a.deed == "trash"]
 
     def make_trash(self, path: str) -> None:
         """Make healmon's own directory to put files aside in."""
@@ -261,7 +246,7 @@ class SimulatedFiles:
         self, mount: str, size: int, *, reserved: int = 0, inodes: int = 0, lazy: bool = False
     ) -> None:
         """Mount a disk; a lazy one frees nothing before it is settled."""
-        self._disks[mount] = _Disk(len(self._disks) + 1, size, reserved, inodes, lazy)
+        self._disks[mount] = Disk(len(self._disks) + 1, size, reserved, inodes, lazy)
 
     def fill(self, mount: str, held: int) -> None:
         """Let others hold so many bytes of a disk, out of everybody's reach."""
@@ -274,7 +259,7 @@ class SimulatedFiles:
     def write(self, path: str, held: int, newest: float) -> None:
         """Make a file that was touched last at this wall second, or change it."""
         self._number += 1
-        self._files[path] = _File(self._number, held, int(newest * 1e9))
+        self._files[path] = File(self._number, held, int(newest * 1e9))
         self._directories.add(path.rpartition("/")[0])
 
     def remove(self, path: str) -> None:
@@ -342,7 +327,7 @@ class SimulatedFiles:
             and selection.device in {None, self._disks[self._mount_of(root)].number}
         ]
 
-    def _matching(self, selection: Selection, when: float) -> Iterator[tuple[str, str, _File]]:
+    def _matching(self, selection: Selection, when: float) -> Iterator[tuple[str, str, File]]:
         matcher = Matcher(selection, when)
         for root in self._roots(selection):
             for at in sorted(self._files):
@@ -360,7 +345,7 @@ class SimulatedFiles:
         path = at.removeprefix(f"{root}/")
         return Matcher(selection, when).keeps(path.rpartition("/")[2], path, inode)
 
-    def _inode(self, at: str, file: _File) -> Inode:
+    def _inode(self, at: str, file: File) -> Inode:
         device = self._disks[self._mount_of(at)].number
         times = (file.newest, file.newest, file.newest)
         return Inode(device, file.number, file.mode, file.links, file.held, file.held, *times)
@@ -388,7 +373,7 @@ class SimulatedFiles:
             self._free(mount, file.held)
             return
         place = self._place(selection, root)
-        self._asides.append(_Aside(file, path, mount, place, deed, when, swapped))
+        self._asides.append(Aside(file, path, mount, place, deed, when, swapped))
 
     def _free(self, mount: str, held: int) -> None:
         if self._disks[mount].lazy:
