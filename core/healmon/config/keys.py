@@ -249,6 +249,7 @@ DISK: Final = Table(
         _value("hysteresis", k.PERCENT, "percentage points below a threshold that end its alert"),
         _value("log_retention", k.DURATION, "age at which logs may go"),
         _value("temp_age", k.DURATION, "age at which temporary files may go"),
+        _value("trash_for", k.DURATION, "how long what was put aside can be taken back"),
         _set("paths", k.PATH, "file systems to watch"),
         _table("tables", BUDGETS),
         _table("tables", RULES),

@@ -224,6 +224,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     hysteresis: float = 2.0
     log_retention: float = 7 * DAY
     temp_age: float = 24 * HOUR
+    trash_for: float = 7 * DAY
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()
     rules: tuple[Rule, ...] = ()

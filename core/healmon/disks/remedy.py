@@ -21,6 +21,7 @@ from healmon.disks.cover import Cover, Job, digest_of, within
 from healmon.disks.gauge import need_of
 from healmon.disks.model import Gauge, Order
 from healmon.disks.probe import STEP, Probe
+from healmon.disks.undo import selections
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
@@ -39,16 +40,25 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Ledger:
-    """What was taken so far."""
+    """What was taken so far; `when`: wall seconds that count as now, and name the run."""
 
+    when: float
     taken: Tally = field(default_factory=Tally)
+    aside: Tally = field(default_factory=Tally)
     kept: Counter[str] = field(default_factory=Counter[str])
     names: list[str] = field(default_factory=list[str])
     troubles: list[str] = field(default_factory=list[str])
     passed: set[Key] = field(default_factory=set[Key])
 
-    def add(self, swept: Swept) -> None:
+    @property
+    def run(self) -> str:
+        """What takes back all that this run put aside."""
+        return f"{int(self.when * 1e9):x}" if self.aside.files else ""
+
+    def add(self, swept: Swept, deed: Deed) -> None:
         self.taken = self.taken.plus(swept.taken.held, swept.taken.files)
+        if deed == "trash":
+            self.aside = self.aside.plus(swept.taken.held, swept.taken.files)
         self.kept.update(swept.kept)
         self.names += swept.names[: max(0, 20 - len(self.names))]
         self.troubles += [t for t in swept.troubles if t not in self.troubles]
@@ -73,10 +83,14 @@ class Remedy:
             VetoError: it is not as planned; nothing was touched.
             RemedyError: it is still critical afterwards; says what was freed.
         """
+        if order.restore:
+            return await self._restore(order.restore, hand)
         gauge, cover = await self._look_again(order)
+        if order.empty:
+            return await self._empty_old(order, cover, hand)
         if order.finish:
             return await self._finish(order, cover, hand)
-        ledger, after = _Ledger(), gauge
+        ledger, after = _Ledger(self.clock.read().wall), gauge
         for _ in range(ROUNDS):
             before = ledger.taken.files
             need = ALL if order.by_hand else need_of(after, self.disk.target)
@@ -106,7 +120,7 @@ class Remedy:
             raise VetoError(f"it is not judged: {gauge.skip}")
         if order.device and gauge.device != order.device:
             raise VetoError("another file system is mounted there now")
-        if not (order.by_hand or order.finish) and gauge.worst < self.disk.critical:
+        if not (order.by_hand or order.finish or order.empty) and gauge.worst < self.disk.critical:
             raise VetoError(f"it is at {format_percent(gauge.worst)} now, below critical")
         return gauge, cover
 
@@ -126,7 +140,7 @@ class Remedy:
     async def _sweep(
         self, order: Order, job: Job, deed: Deed, need: Need, ledger: _Ledger, hand: Hand
     ) -> Swept | None:
-        when = self.clock.read().wall
+        when = ledger.when
         survey = await self._call(
             partial(
                 self.files.survey,
@@ -149,7 +163,7 @@ class Remedy:
         swept = await self._call(
             partial(self.files.sweep, job.selection, survey.choice, deed, when, SWEEP, self._asked)
         )
-        ledger.add(swept)
+        ledger.add(swept, deed)
         return swept
 
     async def _empty_trash(
@@ -165,7 +179,7 @@ class Remedy:
             emptied.add(aside.place)
             await hand.about_to(f"empty the trash {aside.place}, oldest first")
             swept = await self._call(partial(self.files.empty, job.selection, need, self._asked))
-            ledger.add(swept)
+            ledger.add(swept, "delete")
             need = need.less(swept.taken.held, swept.taken.files)
         return need
 
@@ -190,6 +204,39 @@ class Remedy:
             raise RemedyError(f"not finished: {'; '.join(troubles[:3])}")
         return Proof(f"{removed} removed, {restored} put back, nothing is left aside")
 
+    async def _restore(self, wanted: str, hand: Hand) -> Proof:
+        await hand.about_to(f"move what was put aside as {wanted} back to its place")
+        back, paths, troubles = Tally(), list[str](), list[str]()
+        for selection in selections(self.disk, self.probe.state_dir):
+            done = await self._call(partial(self.files.restore, selection, wanted))
+            back = back.plus(done.back.held, done.back.files)
+            paths += done.paths
+            troubles += [t for t in done.troubles if t not in troubles]
+        self.probe.forget()
+        done_text = words.restored_text(back, paths)
+        if troubles:
+            raise RemedyError(f"{done_text}; stays in the trash: {'; '.join(troubles[:3])}")
+        if not back.files:
+            raise RemedyError(f"nothing lies in the trash as {wanted}; see: healmon restore")
+        details = {"files": back.files, "bytes": back.held, "names": paths[:20]}
+        return Proof(done_text, f"Taken back from the trash: {done_text}", details)
+
+    async def _empty_old(self, order: Order, cover: Cover, hand: Hand) -> Proof:
+        before = self.clock.read().wall - self.disk.trash_for
+        await hand.about_to(f"empty the trash of {order.target.path} of what is too old")
+        taken, kept = Tally(), Counter[str]()
+        for job in cover.jobs:
+            call = partial(self.files.empty, job.selection, ALL, self._asked, before=before)
+            swept = await self._call(call)
+            taken = taken.plus(swept.taken.held, swept.taken.files)
+            kept.update(swept.kept)
+        self.probe.forget()
+        if kept:
+            raise RemedyError(
+                f"{words.count_text(taken)} removed from the trash; stays: {words.kept_text(kept)}"
+            )
+        return Proof(f"{words.count_text(taken)} removed from the trash")
+
     async def _measured(self, order: Order) -> Gauge:
         try:
             await self._call(partial(self.files.settle, order.target.path))
@@ -204,6 +251,9 @@ class Remedy:
             f"{format_percent(before.worst)} → {format_percent(after.worst)}"
         )
         kept = words.kept_text(ledger.kept)
+        if ledger.run:
+            aside = words.count_text(ledger.aside)
+            done = f"{done}, {aside} of them put aside: healmon restore {ledger.run}"
         stays = f"; stays: {kept}" if kept else ""
         if not order.by_hand and after.worst >= self.disk.critical:
             why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
@@ -217,6 +267,7 @@ class Remedy:
             "percent_after": round(after.worst, 3),
             "kept": dict(ledger.kept),
             "names": ledger.names,
+            "trash": ledger.run,
             "troubles": ledger.troubles[:10],
         }
         return Proof(f"{done}{stays}", message, details)

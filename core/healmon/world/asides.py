@@ -10,6 +10,7 @@ from functools import partial
 from healmon.text import clean
 from healmon.world import quarantine, restoring
 from healmon.world.filedata import (
+    FOREVER,
     Asides,
     Finished,
     Need,
@@ -45,7 +46,7 @@ def _places(root: Root, selection: Selection) -> Iterator[Quarantine]:
 def asides(selection: Selection) -> Asides:
     """Return what lies in quarantine for a rule; see `Files.asides`."""
     place, trouble = "", ""
-    leftovers, trash = 0, Tally()
+    leftovers, trash, oldest = 0, Tally(), FOREVER
     with opened(selection) as at:
         for root in at.roots:
             for one in _places(root, selection):
@@ -57,9 +58,16 @@ def asides(selection: Selection) -> Asides:
                         leftovers += 1
                     elif inode is not None:
                         trash = trash.plus(inode.held)
+                        oldest = min(oldest, entry.when)
             place = place or f"{root.path}/{quarantine.local_name()}"
         trouble = next(iter(at.troubles), "")
-    return Asides(place=place, leftovers=leftovers, trash=trash, trouble=trouble)
+    return Asides(
+        place=place,
+        leftovers=leftovers,
+        trash=trash,
+        oldest=None if oldest == FOREVER else oldest / 1e9,
+        trouble=trouble,
+    )
 
 
 def finish_all(selection: Selection, users: Users) -> Finished:
@@ -81,7 +89,9 @@ def finish_all(selection: Selection, users: Users) -> Finished:
     return Finished(removed=removed, restored=restored, troubles=tuple(troubles))
 
 
-def empty(selection: Selection, need: Need, users: Users, stop: Callable[[], bool]) -> Swept:
+def empty(
+    selection: Selection, need: Need, users: Users, stop: Callable[[], bool], before: float | None
+) -> Swept:
     """Remove what was put aside, oldest first, until the need is met; see `Files.empty`."""
     taken, kept = Tally(), Counter[str]()
     with opened(selection) as at:
@@ -89,7 +99,7 @@ def empty(selection: Selection, need: Need, users: Users, stop: Callable[[], boo
             for place in _places(root, selection):
                 with suppress(BlockingIOError):
                     place.prepare()
-                    taken = _emptied(place, root.kind, need, taken, kept, users, stop)
+                    taken = _emptied(place, root.kind, need, taken, kept, users, stop, before)
     return Swept(rule=selection.rule, taken=taken, kept=dict(kept))
 
 
@@ -101,8 +111,10 @@ def _emptied(
     kept: Counter[str],
     users: Users,
     stop: Callable[[], bool],
+    before: float | None,
 ) -> Tally:
-    trash = [entry for entry in place.entries() if entry.deed == "trash"]
+    line = FOREVER if before is None else int(before * 1e9)
+    trash = [e for e in place.entries() if e.deed == "trash" and e.when < line]
     for entry in sorted(trash, key=lambda entry: (entry.when, entry.modified)):
         if need.less(taken.held, taken.files).met or stop():
             break

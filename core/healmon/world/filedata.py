@@ -202,11 +202,13 @@ class Asides(msgspec.Struct, frozen=True, kw_only=True):
         place: that directory; empty when it cannot be had, and `trouble` says why.
         leftovers: files that a run which was killed had set aside and not finished.
         trash: files that `trash` rules put aside there.
+        oldest: wall seconds at which the first of these was put there; None: there are none.
     """
 
     place: str = ""
     leftovers: int = 0
     trash: Tally = Tally()
+    oldest: float | None = None
     trouble: str = ""
 
 

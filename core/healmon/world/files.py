@@ -107,8 +107,22 @@ class Files(Protocol):
         """Finish what a killed run had begun: remove what was judged, put back the rest."""
         ...
 
-    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
-        """Remove what a rule put aside, oldest first, until the need is met."""
+    def empty(
+        self,
+        selection: Selection,
+        need: Need,
+        stop: Callable[[], bool],
+        *,
+        before: float | None = None,
+    ) -> Swept:
+        """Remove what a rule put aside, oldest first, until the need is met.
+
+        Args:
+            selection: the rule.
+            need: what is to be freed.
+            stop: asked before each file; True ends it.
+            before: only what was put aside before this wall second; None: all of it.
+        """
         ...
 
     def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
@@ -234,9 +248,23 @@ class SystemFiles:
         """Finish what a killed run had begun: remove what was judged, put back the rest."""
         return asides.finish_all(selection, self._users)
 
-    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
-        """Remove what a rule put aside, oldest first, until the need is met."""
-        return asides.empty(selection, need, self._users, stop)
+    def empty(
+        self,
+        selection: Selection,
+        need: Need,
+        stop: Callable[[], bool],
+        *,
+        before: float | None = None,
+    ) -> Swept:
+        """Remove what a rule put aside, oldest first, until the need is met.
+
+        Args:
+            selection: the rule.
+            need: what is to be freed.
+            stop: asked before each file; True ends it.
+            before: only what was put aside before this wall second; None: all of it.
+        """
+        return asides.empty(selection, need, self._users, stop, before)
 
     def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
         """Return what a rule put aside and can be taken back, the newest first."""

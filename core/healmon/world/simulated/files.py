@@ -179,7 +179,8 @@ class SimulatedFiles:
             if aside.deed == "trash":
                 trash = trash.plus(aside.file.held)
         leftovers = sum(aside.deed == "delete" for aside in found)
-        return Asides(place=place, leftovers=leftovers, trash=trash)
+        oldest = min((a.when for a in found if a.deed == "trash"), default=None)
+        return Asides(place=place, leftovers=leftovers, trash=trash, oldest=oldest)
 
     def finish(self, selection: Selection) -> Finished:
         """Finish what a killed run had begun."""
@@ -195,7 +196,14 @@ class SimulatedFiles:
                 self._free(aside.disk, aside.file.held)
         return Finished(removed=len(mine) - restored, restored=restored)
 
-    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
+    def empty(
+        self,
+        selection: Selection,
+        need: Need,
+        stop: Callable[[], bool],
+        *,
+        before: float | None = None,
+    ) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met."""
         taken = Tally()
         for aside in sorted(
@@ -203,6 +211,8 @@ class SimulatedFiles:
         ):
             if need.less(taken.held, taken.files).met or stop():
                 break
+            if before is not None and aside.when >= before:
+                continue
             self._asides.remove(aside)
             self._free(aside.disk, aside.file.held)
             taken = taken.plus(aside.file.held)
