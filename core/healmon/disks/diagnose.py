@@ -307,7 +307,9 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
         if idle:
             steps.append(f"rule {rule.name}: {idle}")
             continue
-        deed = "move to the trash" if rule.action == "trash" else "delete"
+        deed: str = "move to the trash" if rule.action == "trash" else rule.action
+        if rule.backup:
+            deed = f"copy to {rule.backup}, verify, {deed}"
         if rule.action == "trash" and not by_hand:
             deed = "move to the trash (delete, where the trash is on the full disk itself)"
         known = counted.get(rule.name)

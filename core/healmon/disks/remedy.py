@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from healmon.clock import Clock
 from healmon.config.settings import Disk
 from healmon.disks import words
@@ -26,9 +28,10 @@ from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
 from healmon.units import format_percent, format_size
-from healmon.world.filedata import Deed, Key, Limits, Need, Swept, Tally
+from healmon.world.filedata import FOREVER, Choice, Deed, Key, Limits, Need, Swept, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
+from healmon.world.sweeping import OVER
 
 ROUNDS: Final = 4
 """How often it is measured and cleaned again before the rest is left to a person."""
@@ -97,7 +100,7 @@ class Remedy:
             if need.met or self.stopped:
                 break
             await self._round(order, cover, need, ledger, hand)
-            if ledger.taken.files == before:
+            if ledger.taken.files == before or ledger.kept[OVER]:
                 break
             after = await self._measured(order)
             if order.by_hand:
@@ -154,6 +157,7 @@ class Remedy:
         ledger.troubles += [t for t in survey.troubles if t not in ledger.troubles]
         if survey.choice is None or not survey.chosen.files:
             return None
+        choice = survey.choice if order.by_hand else self._limited(survey.choice, ledger)
         trash_counts = deed != job.deed
         does = words.deed_text("trash" if trash_counts else deed, trash_counts=trash_counts)
         await hand.about_to(
@@ -161,10 +165,19 @@ class Remedy:
             f" in {', '.join(job.selection.roots)}"
         )
         swept = await self._call(
-            partial(self.files.sweep, job.selection, survey.choice, deed, when, SWEEP, self._asked)
+            partial(self.files.sweep, job.selection, choice, deed, when, SWEEP, self._asked)
         )
         ledger.add(swept, deed)
         return swept
+
+    def _limited(self, choice: Choice, ledger: _Ledger) -> Choice:
+        """Return a choice of no more than one run may take without a person."""
+        files, held = self.disk.max_files or FOREVER, self.disk.max_bytes or FOREVER
+        return replace(
+            choice,
+            most_files=max(0, files - ledger.taken.files),
+            most_held=max(0, held - ledger.taken.held),
+        )
 
     async def _empty_trash(
         self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
@@ -185,7 +198,9 @@ class Remedy:
 
     async def _deed(self, order: Order, job: Job) -> Deed:
         """Return what frees space here: a trash that lies on the full disk itself frees none."""
-        if job.deed == "delete" or order.target.kind == "filesystem":
+        if job.deed != "trash":
+            return job.deed
+        if order.target.kind == "filesystem":
             return "delete"
         aside = await self._call(partial(self.files.asides, job.selection))
         return "delete" if within(aside.place, order.target.path) else job.deed
@@ -257,6 +272,9 @@ class Remedy:
         stays = f"; stays: {kept}" if kept else ""
         if not order.by_hand and after.worst >= self.disk.critical:
             why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
+            if ledger.kept[OVER]:
+                why = f"{why}; more than disk.max_files or disk.max_bytes goes only by hand"
+                why = f"{why}: healmon clean {order.target.path}"
             raise RemedyError(f"not enough: {done}{stays}{why}; {words.SUSPECTS}")
         message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
         details = {

@@ -95,8 +95,8 @@ def no_hope(count: Count | None) -> str:
 
 def deed_text(deed: Deed, *, trash_counts: bool) -> str:
     """Return what becomes of files, as an order."""
-    if deed == "delete":
-        return "delete"
+    if deed != "trash":
+        return deed
     if trash_counts:
         return "delete (a trash on the full disk would free nothing)"
     return "move to the trash"

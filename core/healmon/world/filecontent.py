@@ -50,3 +50,14 @@ def untouch(fd: int, inode: Inode) -> None:
     """Give a file the times back that it had before it was read, as far as that is allowed."""
     with suppress(OSError):
         os.utime(fd, ns=(inode.accessed, inode.modified))
+
+
+def write(fd: int, data: bytes) -> None:
+    """Write all of it at the descriptor's position.
+
+    Raises:
+        OSError: it cannot be.
+    """
+    left = memoryview(data)
+    while left:
+        left = left[os.write(fd, left) :]

@@ -125,6 +125,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         device: only files there; None: wherever the roots are.
         protected: directories that are never entered.
         trash: the directory to put files aside in, where it is on the same mount as a root.
+        keep_newest: how many of the files that match stay in each directory, the newest.
+        compress: files that are compressed already stay.
+        backup: the directory where a verified copy must be before a file goes; empty: none.
     """
 
     rule: str
@@ -136,19 +139,24 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     device: int | None = None
     protected: tuple[str, ...] = ()
     trash: str = ""
+    keep_newest: int = 0
+    compress: bool = False
+    backup: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True):
     """Which of the due files go, oldest first, by the time of the last thing that happened.
 
     All that happened before `sure` go; of those from `sure` up to `edge` only until `held` bytes
-    and `files` files of them are gone.
+    and `files` files of them are gone. Never more than `most_files` and `most_held` in all.
     """
 
     sure: int = FOREVER
     edge: int = FOREVER
     held: int = 0
     files: int = 0
+    most_files: int = FOREVER
+    most_held: int = FOREVER
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -249,5 +257,5 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
 
 
-Deed = Literal["delete", "trash"]
-"""What is done to a file: gone for good, or put aside."""
+Deed = Literal["delete", "trash", "compress"]
+"""What is done to a file: gone for good, put aside, or gone once a verified `.gz` stands there."""

@@ -8,11 +8,12 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 from healmon.text import clean
-from healmon.world import filecalls, filecontent
+from healmon.world import filecalls, filecontent, packing, saving
 from healmon.world.filedata import Deed, Finished, Inode
 from healmon.world.fileuse import Users, alone, opened_here
 from healmon.world.filewalk import Found
@@ -44,8 +45,10 @@ class Remover:
         rule: whose files they are.
         root: absolute path of the rule's directory.
         when: wall seconds that count as now.
+        backup: directory where a verified copy must be before a file goes; empty: none.
 
     Attributes:
+        left: bytes that stand there instead of the file that was taken last (compressed).
         troubles: what a person should know of, in words.
     """
 
@@ -59,8 +62,11 @@ class Remover:
         rule: str,
         root: str,
         when: float,
+        backup: str = "",
     ) -> None:
         self.troubles: list[str] = []
+        self.left = 0
+        self._backup = backup
         self._quarantine = quarantine
         self._users = users
         self._kind = kind
@@ -87,13 +93,34 @@ class Remover:
                 return use
             if filecalls.inode_of(os.fstat(fd)) != found.inode:
                 return "changed"
+            undisturbed = partial(alone, fd) if use == "leased" else _undisturbed
+            reason = self._kept_safe(found, fd, undisturbed)
+            if reason:
+                return reason
             return self._set_aside(found, fd, leased=use == "leased")
         finally:
             os.close(fd)
 
+    def _kept_safe(self, found: Found, fd: int, undisturbed: Callable[[], bool]) -> str:
+        """Save a copy where one is wanted, compress; returns why the file must stay, or empty."""
+        self.left = 0
+        reason = ""
+        if self._backup:
+            path = f"{self._root.rstrip('/')}/{found.path}"
+            reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
+        if not reason and self._deed == "compress":
+            reason, self.left = packing.pack(found, fd, undisturbed)
+        if not reason and (self._backup or self._deed == "compress"):
+            filecontent.untouch(fd, found.inode)
+            st = os.fstat(fd)
+            if (st.st_size, st.st_mtime_ns) != (found.inode.size, found.inode.modified):
+                return "changed"
+        return reason
+
     def _set_aside(self, found: Found, fd: int, *, leased: bool) -> str:
         quarantine = self._quarantine
-        entry = quarantine.name_for(self._deed, found.inode, self._when)
+        deed: Deed = "trash" if self._deed == "trash" else "delete"
+        entry = quarantine.name_for(deed, found.inode, self._when)
         origin = Origin(entry, f"{self._root.rstrip('/')}/{found.path}")
         if self._deed == "trash":
             reason = self._record(origin, found.inode, fd, leased=leased)
@@ -112,7 +139,7 @@ class Remover:
             return self._put_back(entry, found, "swapped")
         if leased and not alone(fd):
             return self._put_back(entry, found, "open")
-        if self._deed == "delete":
+        if deed == "delete":
             quarantine.remove(entry)
         return ""
 

@@ -29,13 +29,17 @@ from healmon.world.filedata import (
     Swept,
     Tally,
 )
-from healmon.world.filematch import Matcher
+from healmon.world.filekeep import Newest
+from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import Found, Walk
 from healmon.world.removal import ElsewhereError, Remover
 
 NAMES: Final = 20
 """How many names a report gives."""
+OVER: Final = "over the limit of one run"
+"""Why files stay that were chosen, but are more than may go at once."""
+_TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "opted out")
 _PASSED: Final = 100_000
 """How many files that stayed are remembered within one run."""
 _WORDS: Final = {
@@ -103,9 +107,10 @@ def survey(
 
         def walk(add: Add) -> None:
             kept: Counter[str] = Counter()
+            spared = Newest(selection.keep_newest, matcher.wants)
             for root in at.roots:
                 way = _way(root, matcher, limits, avoid)
-                for found in _due(way, matcher, kept, passed):
+                for found in _due(way, matcher, kept, avoid, spared, passed):
                     add(found.inode.newest, found.inode.held)
                 kept.update(way.skipped)
                 stopped.append(way.stopped)
@@ -141,17 +146,27 @@ def _way(
         avoid=avoid,
         locking=locking,
         stop=stop,
+        optout=OPT_OUT,
     )
 
 
 def _due(
-    walk: Walk, matcher: Matcher, kept: Counter[str], passed: frozenset[Key] = frozenset()
+    walk: Walk,
+    matcher: Matcher,
+    kept: Counter[str],
+    avoid: frozenset[Key],
+    spared: Newest,
+    passed: frozenset[Key] = frozenset(),
 ) -> Generator[Found]:
     with closing(iter(walk)) as files:
         for found in files:
             if found.inode.key in passed:
                 continue
             reason = matcher.keeps(found.name, found.path, found.inode)
+            if not reason and found.inode.key in avoid:
+                reason = "protected"
+            if not reason and spared.has(found):
+                reason = "newest"
             if reason:
                 kept[reason] += 1
             else:
@@ -211,6 +226,8 @@ class Sweep:
             self._troubles += at.troubles
             for root in at.roots:
                 self._sweep(root)
+        if self._allowance.over:
+            self._kept[OVER] += self._allowance.over
         return Swept(
             rule=self._selection.rule,
             taken=self._taken,
@@ -227,9 +244,12 @@ class Sweep:
             avoid = _avoided(self._selection)
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
             not_due: Counter[str] = Counter()
-            files = held.enter_context(closing(_due(walk, self._matcher, not_due)))
+            spared = Newest(self._selection.keep_newest, self._matcher.wants)
+            files = held.enter_context(closing(_due(walk, self._matcher, not_due, avoid, spared)))
             for found in files:
-                if remover is None or not self._allowance.takes(found.inode.newest):
+                if remover is None or not self._allowance.takes(
+                    found.inode.newest, found.inode.held
+                ):
                     continue
                 try:
                     reason = remover.take(found)
@@ -237,11 +257,11 @@ class Sweep:
                     self._troubles += remover.troubles
                     remover = self._remover(root, "", held)
                     reason = remover.take(found) if remover is not None else "refused"
-                self._note(found, reason)
+                self._note(found, reason, 0 if remover is None else remover.left)
             self._partial = self._partial or walk.stopped
             if remover is not None:
                 self._troubles += remover.troubles
-            for reason in ("locked", "unknown", "unreadable", "mount", "deep", "swapped"):
+            for reason in _TOLD:
                 if walk.skipped[reason]:
                     self._kept[reason] += walk.skipped[reason]
 
@@ -269,15 +289,17 @@ class Sweep:
             rule=self._selection.rule,
             root=root.path,
             when=self._when,
+            backup=self._selection.backup,
         )
 
-    def _note(self, found: Found, reason: str) -> None:
+    def _note(self, found: Found, reason: str, left: int) -> None:
         if reason:
             self._kept[reason] += 1
             if len(self._passed) < _PASSED:
                 self._passed.add(found.inode.key)
             return
-        self._allowance.went(found.inode.newest, found.inode.held)
-        self._taken = self._taken.plus(found.inode.held)
+        freed = max(0, found.inode.held - left)
+        self._allowance.went(found.inode.newest, freed)
+        self._taken = self._taken.plus(freed)
         if len(self._names) < NAMES:
             self._names.append(clean(found.path, limit=200))

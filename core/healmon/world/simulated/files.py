@@ -31,9 +31,9 @@ from healmon.world.filedata import (
     Trashed,
     Usage,
 )
-from healmon.world.filematch import Matcher
+from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.files import NOTHING_PASSED
-from healmon.world.simulated.parts.files import Aside, Disk, File, Run
+from healmon.world.simulated.parts.files import Aside, Disk, File, Run, newest_beside
 
 
 class SimulatedFiles:
@@ -144,7 +144,7 @@ class SimulatedFiles:
         for root, at, file in list(self._matching(selection, when)):
             inode = self._inode(at, file)
             due = not self._keeps(selection, when, root, at, inode)
-            if not due or not allowance.takes(inode.newest):
+            if not due or not allowance.takes(inode.newest, inode.held):
                 continue
             if stop():
                 partial = "called off"
@@ -153,18 +153,13 @@ class SimulatedFiles:
                 run.kept[file.use] += 1
                 run.passed.add(inode.key)
                 continue
-            self._take(selection, root, at, deed, when)
-            allowance.went(inode.newest, inode.held)
-            run.taken = run.taken.plus(inode.held)
+            freed = inode.held - self._take(selection, root, at, deed, when)
+            allowance.went(inode.newest, freed)
+            run.taken = run.taken.plus(freed)
             run.names.append(at.removeprefix(f"{root}/"))
-        return Swept(
-            rule=selection.rule,
-            taken=run.taken,
-            kept=dict(run.kept),
-            names=tuple(run.names[:20]),
-            passed=frozenset(run.passed),
-            partial=partial,
-        )
+        if allowance.over:
+            run.kept["over the limit of one run"] = allowance.over
+        return run.told(selection.rule, partial)
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside."""
@@ -348,12 +343,20 @@ class SimulatedFiles:
                 parts = [(name, "/".join(above[: n + 1])) for n, name in enumerate(above)]
                 barred = any(matcher.enters(*part) for part in parts)
                 barred |= any(at.startswith(f"{own}/") for own in selection.protected)
+                folders = [root, *(f"{root}/{'/'.join(above[: n + 1])}" for n in range(len(above)))]
+                barred |= any(f"{folder}/{OPT_OUT}" in self._files for folder in folders)
                 if not barred and matcher.wants(path.rpartition("/")[2], path):
                     yield root, at, self._files[at]
 
     def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
         path = at.removeprefix(f"{root}/")
-        return Matcher(selection, when).keeps(path.rpartition("/")[2], path, inode)
+        matcher = Matcher(selection, when)
+        reason = matcher.keeps(path.rpartition("/")[2], path, inode)
+        if not reason and at in selection.protected:
+            return "protected"
+        count = selection.keep_newest
+        newest = newest_beside(self._files, root, at, matcher.wants, count) if count else ()
+        return reason or ("newest" if inode.number in newest else "")
 
     def _inode(self, at: str, file: File) -> Inode:
         device = self._disks[self._mount_of(at)].number
@@ -376,14 +379,19 @@ class SimulatedFiles:
         *,
         swapped: bool = False,
         killed: bool = False,
-    ) -> None:
+    ) -> int:
+        """Take a file; returns what stands there instead of it (compressed)."""
         file = self._files.pop(path)
         mount = self._mount_of(path)
-        if deed == "delete" and not killed:
-            self._free(mount, file.held)
-            return
+        if deed == "compress":
+            self.write(f"{path}.gz", file.held // 4, when)
+        if deed != "trash" and not killed:
+            left = file.held // 4 if deed == "compress" else 0
+            self._free(mount, file.held - left)
+            return left
         place = self._place(selection, root)
         self._asides.append(Aside(file, path, mount, place, deed, when, swapped))
+        return 0
 
     def _free(self, mount: str, held: int) -> None:
         if self._disks[mount].lazy:

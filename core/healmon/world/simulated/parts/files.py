@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from healmon.world.filedata import Deed, Key, Tally, Trashed
+from healmon.world.filedata import Deed, Key, Swept, Tally, Trashed
 
 
 @dataclass(slots=True)
@@ -75,3 +76,28 @@ class Run:
     kept: Counter[str] = field(default_factory=Counter[str])
     names: list[str] = field(default_factory=list[str])
     passed: set[Key] = field(default_factory=set[Key])
+
+    def told(self, rule: str, partial: str) -> Swept:
+        """Return what can be told of it."""
+        return Swept(
+            rule=rule,
+            taken=self.taken,
+            kept=dict(self.kept),
+            names=tuple(self.names[:20]),
+            passed=frozenset(self.passed),
+            partial=partial,
+        )
+
+
+def newest_beside(
+    files: dict[str, File], root: str, at: str, wants: Callable[[str, str], bool], count: int
+) -> frozenset[int]:
+    """Return the numbers of the newest files that a rule names in the directory of one."""
+    folder = at.rpartition("/")[0]
+    beside = [
+        (file.newest, file.number)
+        for other, file in files.items()
+        if other.rpartition("/")[0] == folder
+        and wants(other.rpartition("/")[2], other.removeprefix(f"{root}/"))
+    ]
+    return frozenset(number for _, number in sorted(beside, reverse=True)[:count])
