@@ -33,7 +33,7 @@ from healmon.world.files import Files
 from healmon.world.hands import Hands
 from healmon.world.sweeping import OVER
 
-ROUNDS: Final = 4
+ROUNDS: Final = 8
 """How often it is measured and cleaned again before the rest is left to a person."""
 ALL: Final = Need(held=2**62, files=0)
 SWEEP: Final = Limits(entries=1_000_000, seconds=60.0)
@@ -95,12 +95,13 @@ class Remedy:
             return await self._finish(order, cover, hand)
         ledger, after = _Ledger(self.clock.read().wall), gauge
         for _ in range(ROUNDS):
-            before = ledger.taken.files
+            before = ledger.taken.files, len(ledger.passed)
             need = ALL if order.by_hand else need_of(after, self.disk.target)
             if need.met or self.stopped:
                 break
             await self._round(order, cover, need, ledger, hand)
-            if ledger.taken.files == before or ledger.kept[OVER]:
+            # when the oldest are all in use, the next round asks for those after them
+            if (ledger.taken.files, len(ledger.passed)) == before or ledger.kept[OVER]:
                 break
             after = await self._measured(order)
             if order.by_hand:
@@ -165,7 +166,16 @@ class Remedy:
             f" in {', '.join(job.selection.roots)}"
         )
         swept = await self._call(
-            partial(self.files.sweep, job.selection, choice, deed, when, SWEEP, self._asked)
+            partial(
+                self.files.sweep,
+                job.selection,
+                choice,
+                deed,
+                when,
+                SWEEP,
+                self._asked,
+                passed=frozenset(ledger.passed),
+            )
         )
         ledger.add(swept, deed)
         return swept

@@ -86,6 +86,8 @@ class Files(Protocol):
         when: float,
         limits: Limits,
         stop: Callable[[], bool],
+        *,
+        passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files: remove them, or put them aside.
 
@@ -96,6 +98,7 @@ class Files(Protocol):
             when: wall seconds that count as now.
             limits: how far each walk may go.
             stop: asked before each file; True ends the sweep.
+            passed: files that stayed in this run already: not asked again.
         """
         ...
 
@@ -236,9 +239,13 @@ class SystemFiles:
         when: float,
         limits: Limits,
         stop: Callable[[], bool],
+        *,
+        passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files: remove them, or put them aside."""
-        return sweeping.Sweep(selection, choice, deed, when, limits, stop, self._users).run()
+        return sweeping.Sweep(
+            selection, choice, deed, when, limits, stop, self._users, passed
+        ).run()
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside. Touches nothing."""

@@ -193,6 +193,7 @@ class Sweep:
         limits: how far each walk may go.
         stop: asked before each file; True ends the sweep.
         users: who tells whether a file is in use.
+        passed: files that stayed in this run already: not asked again.
     """
 
     def __init__(
@@ -204,7 +205,9 @@ class Sweep:
         limits: Limits,
         stop: Callable[[], bool],
         users: Users,
+        passed: frozenset[Key],
     ) -> None:
+        self._already = passed
         self._selection = selection
         self._deed: Deed = deed
         self._when = when
@@ -245,7 +248,9 @@ class Sweep:
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
             not_due: Counter[str] = Counter()
             spared = Newest(self._selection.keep_newest, self._matcher.wants)
-            files = held.enter_context(closing(_due(walk, self._matcher, not_due, avoid, spared)))
+            files = held.enter_context(
+                closing(_due(walk, self._matcher, not_due, avoid, spared, self._already))
+            )
             for found in files:
                 if remover is None or not self._allowance.takes(
                     found.inode.newest, found.inode.held

@@ -137,6 +137,8 @@ class SimulatedFiles:
         when: float,
         limits: Limits,
         stop: Callable[[], bool],
+        *,
+        passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files."""
         del limits
@@ -144,7 +146,7 @@ class SimulatedFiles:
         for root, at, file in list(self._matching(selection, when)):
             inode = self._inode(at, file)
             due = not self._keeps(selection, when, root, at, inode)
-            if not due or not allowance.takes(inode.newest, inode.held):
+            if not due or inode.key in passed or not allowance.takes(inode.newest, inode.held):
                 continue
             if stop():
                 partial = "called off"
