@@ -120,6 +120,8 @@ def healmon_parser() -> argparse.ArgumentParser:
     beat.add_argument("--note", metavar="TEXT", default="", help="how far it is")
     for name, (what, text) in OVERRIDES.items():
         command(name, text).add_argument("target", metavar=what)
+    restore = command("restore", "list what cleaning put aside, or take it back")
+    restore.add_argument("ids", nargs="*", metavar="ID", help="a file, or a whole run; none: list")
     _sessions(command)
     pause = command("pause", "maintenance: look on, do not act")
     pause.add_argument("target", nargs="?", default="", metavar="COMPONENT")
@@ -201,6 +203,17 @@ def _explain(args: argparse.Namespace) -> int:
     return explain(state_dir_of(args), args)
 
 
+def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
+    """Return the command that is imported by itself."""
+    if way == "beat":
+        from healmon.service import beat  # noqa: PLC0415
+
+        return beat.beat
+    from healmon.service import restore_cli  # noqa: PLC0415
+
+    return restore_cli.restore
+
+
 def _healmon(args: argparse.Namespace) -> int:
     way = str(args.way)
     if way == "status":
@@ -208,10 +221,8 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
-    if way == "beat":
-        from healmon.service import beat  # noqa: PLC0415
-
-        return beat.beat(state_dir_of(args), args)
+    if way in {"beat", "restore"}:
+        return _alone(way)(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 
     if way in OVERRIDES:

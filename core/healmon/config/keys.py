@@ -237,6 +237,7 @@ RULES: Final = Table(
         _value("action", k.choice("delete", "compress", "trash"), "what is done with them"),
         _set("exclude", k.PATTERN, "the names of files that stay"),
         _value("recursive", k.BOOL, "also in the directories below"),
+        _value("keep_newest", k.COUNT_OR_NONE, "how many stay in each directory, the newest"),
         _value("backup", k.BACKUP, "verified upload before removal"),
     ),
 )
@@ -252,6 +253,10 @@ DISK: Final = Table(
         _value("hysteresis", k.PERCENT, "percentage points below a threshold that end its alert"),
         _value("log_retention", k.DURATION, "age at which logs may go"),
         _value("temp_age", k.DURATION, "age at which temporary files may go"),
+        _value("max_files", k.COUNT_OR_NONE, "most files that one cleaning takes by itself"),
+        _value("max_bytes", k.LIMIT, "most bytes that one cleaning takes by itself; 0: no limit"),
+        _set("protect", k.PATH, "files and directories that no rule touches"),
+        _value("trash_for", k.DURATION, "how long what was put aside can be taken back"),
         _set("paths", k.PATH, "file systems to watch"),
         _table("tables", BUDGETS),
         _table("tables", RULES),

@@ -222,6 +222,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     action: Literal["delete", "compress", "trash"] = "delete"
     exclude: tuple[str, ...] = ()
     recursive: bool = True
+    keep_newest: int = 0
     backup: str = ""
 
 
@@ -234,6 +235,10 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     hysteresis: float = 2.0
     log_retention: float = 7 * DAY
     temp_age: float = 24 * HOUR
+    trash_for: float = 7 * DAY
+    max_files: int = 0
+    max_bytes: int = 0
+    protect: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()
     rules: tuple[Rule, ...] = ()

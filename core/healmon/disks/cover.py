@@ -52,10 +52,8 @@ def digest_of(disk: Disk) -> str:
 
 def idle_reason(rule: Rule) -> str:
     """Return why a rule frees nothing whatever it finds; empty: it may free something."""
-    if rule.backup:
-        return "its files are kept: uploading a backup is not part of this version"
-    if rule.action == "compress":
-        return "its files are kept: compressing is not part of this version"
+    if rule.backup and not rule.backup.startswith("/"):
+        return "its files are kept: a backup can only be made in a directory in this version"
     return ""
 
 
@@ -87,16 +85,28 @@ def cover_of(
             continue
         fit: list[str] = []
         for root in roots:
-            why = "is healmon's own" if within(root, state_dir) else barred(root)
+            why = _closed(root, disk, state_dir) or barred(root)
             if why:
                 idle.append(f"rule {rule.name}: {root}: {why}")
             else:
                 fit.append(root)
-        jobs += _jobs(rule, tuple(fit), device, state_dir)
+        jobs += _jobs(rule, tuple(fit), device, state_dir, disk.protect)
     return Cover(tuple(jobs), tuple(idle))
 
 
-def _jobs(rule: Rule, roots: tuple[str, ...], device: int | None, state_dir: str) -> list[Job]:
+def _closed(root: str, disk: Disk, state_dir: str) -> str:
+    if within(root, state_dir):
+        return "is healmon's own"
+    return "is protected" if any(within(root, path) for path in disk.protect) else ""
+
+
+def _jobs(
+    rule: Rule,
+    roots: tuple[str, ...],
+    device: int | None,
+    state_dir: str,
+    protect: tuple[str, ...],
+) -> list[Job]:
     if not roots:
         return []
     selection = Selection(
@@ -107,11 +117,14 @@ def _jobs(rule: Rule, roots: tuple[str, ...], device: int | None, state_dir: str
         exclude=rule.exclude,
         recursive=rule.recursive,
         device=device,
-        protected=(state_dir,),
+        protected=(state_dir, *protect, *((rule.backup,) if rule.backup else ())),
         trash=f"{state_dir}/{TRASH}",
+        keep_newest=rule.keep_newest,
+        compress=rule.action == "compress",
+        backup=rule.backup,
     )
     if rule.action != "trash":
-        return [Job(selection, "delete")]
+        return [Job(selection, rule.action)]
     # each place on its own: whether putting aside frees anything depends on where it lies
     return [Job(replace(selection, roots=(root,)), "trash") for root in roots]
 

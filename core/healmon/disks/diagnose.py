@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Disk
-from healmon.disks import words
+from healmon.disks import undo, words
 from healmon.disks.cover import digest_of, idle_reason, roots_in
 from healmon.disks.gauge import level_of
 from healmon.disks.model import (
@@ -72,6 +72,8 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
         plan = clean_plan(seen.target, facts_of(seen, memory), disk, now)
     elif seen.leftovers:
         plan = finish_plan(seen, disk, now)
+    elif undo.is_old(seen, disk, now) and not stepped:
+        plan = undo.empty_plan(seen, disk, now)
     if memory.level != "ok":
         hope = ""
         if memory.level == "critical":
@@ -305,7 +307,9 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
         if idle:
             steps.append(f"rule {rule.name}: {idle}")
             continue
-        deed = "move to the trash" if rule.action == "trash" else "delete"
+        deed: str = "move to the trash" if rule.action == "trash" else rule.action
+        if rule.backup:
+            deed = f"copy to {rule.backup}, verify, {deed}"
         if rule.action == "trash" and not by_hand:
             deed = "move to the trash (delete, where the trash is on the full disk itself)"
         known = counted.get(rule.name)

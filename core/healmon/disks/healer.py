@@ -17,6 +17,7 @@ from healmon.disks.diagnose import clean_plan, diagnose
 from healmon.disks.model import HEALER, DiskFacts, Order, Seen
 from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
+from healmon.disks.undo import restore_plan
 from healmon.errors import DataError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
@@ -70,20 +71,25 @@ class DisksHealer:
         component: str,
         known: Snapshot,
         now: Reading,
-        arguments: Packed | None = None,  # noqa: ARG002 - the protocol's
+        arguments: Packed | None = None,
     ) -> Plan:
-        """Return the plan that cleans one target by all its rules, however full it is.
+        """Return the plan that cleans one target by all its rules, or takes back what it did.
 
         Raises:
             DataError: no such target, or nothing is known of it.
         """
-        if verb != "clean":
-            raise DataError(f"disks cannot {verb}", remedy="they can only clean")
+        if verb not in {"clean", "restore"}:
+            raise DataError(f"disks cannot {verb}", remedy="they can clean and restore")
         targets = {target.component: target for target in targets_of(self._disk)}
         view = of_healer(known, HEALER).get(component)
         if view is None or component not in targets:
             there = ", ".join(sorted(targets)) or "none"
             raise DataError(f"no disk {component!r}", remedy=f"there is: {there}")
+        if verb == "restore":
+            wanted = str((arguments or {}).get("id", ""))
+            if not wanted.isalnum():
+                raise DataError("nothing is named to take back", remedy="see: healmon restore")
+            return restore_plan(targets[component], wanted, self._disk, now)
         if not self._disk.rules:
             raise DataError(
                 f"{component}: no cleaning rule is configured", remedy="add [[disk.rules]]"

@@ -11,6 +11,8 @@ from healmon.world.filedata import Survey, Tally
 HEALER: Final = "disks"
 CLEAN: Final = "clean_disk"
 FINISH: Final = "finish_cleaning"
+RESTORE: Final = "restore_files"
+EMPTY: Final = "empty_trash"
 
 Kind = Literal["filesystem", "budget"]
 Level = Literal["ok", "warning", "critical"]
@@ -96,6 +98,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         gauge: None when it could not be measured; `trouble` says why.
         count: None while it is not full enough to count what would be freed.
         leftovers: files that a killed run had set aside and not finished.
+        oldest: wall seconds at which the oldest file in the trash was put there; None: none is.
     """
 
     target: Target
@@ -103,6 +106,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     trouble: str = ""
     count: Count | None = None
     leftovers: int = 0
+    oldest: float | None = None
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -187,6 +191,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         clock: wall minus boot seconds when it was made; a step since then stops it.
         by_hand: a person asked: everything that is due goes, however full it is.
         finish: only finish what a killed run had begun.
+        restore: only take back what was put aside under this id.
+        empty: only empty the trash of what has been there too long.
     """
 
     target: Target
@@ -195,3 +201,5 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     clock: float
     by_hand: bool = False
     finish: bool = False
+    restore: str = ""
+    empty: bool = False

@@ -36,6 +36,8 @@ DUTY: Final = 0.05
 """Share of the time that may go into measuring one budget."""
 RECOUNT: Final = 900.0
 """Seconds for which a count of what rules would free is believed."""
+ASIDE: Final = 3600.0
+"""Seconds for which a look at the trash is believed while nothing is full."""
 STEP: Final = 300.0
 """Seconds by which the wall clock must be set for ages to be doubted."""
 STEP_HOLDS: Final = 60.0
@@ -56,6 +58,8 @@ class _Station:
     count: Count | None = None
     counted_at: float = 0.0
     leftovers: int | None = None
+    oldest: float | None = None
+    asides_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -154,6 +158,7 @@ class Probe:
             gauge=gauge,
             count=station.count if self._matters(gauge) else None,
             leftovers=station.leftovers or 0,
+            oldest=station.oldest,
         )
 
     async def _gauge(self, target: Target, station: _Station) -> Gauge:
@@ -178,25 +183,28 @@ class Probe:
         now = self.clock.read()
         stale = station.count is None or now.steady - station.counted_at >= RECOUNT
         due = stale and self._matters(gauge)
-        if station.leftovers is not None and not due:
+        known = station.leftovers is not None and now.steady - station.asides_at < ASIDE
+        if known and not due:
             return
         call = partial(self._walk, target, gauge, now.wall, due=due)
-        count, leftovers = await _within(WALKING + PATIENCE, station.walking, call)
-        station.leftovers = leftovers
+        count, asides = await _within(WALKING + PATIENCE, station.walking, call)
+        station.leftovers = sum(aside.leftovers for aside in asides)
+        station.oldest = min((a.oldest for a in asides if a.oldest is not None), default=None)
+        station.asides_at = now.steady
         if count is not None:
             station.count, station.counted_at = count, now.steady
 
     def _walk(
         self, target: Target, gauge: Gauge, when: float, *, due: bool
-    ) -> tuple[Count | None, int]:
+    ) -> tuple[Count | None, tuple[Asides, ...]]:
         cover = self.cover(target, gauge)
         asides: dict[str, Asides] = {}
         for job in cover.jobs:
             aside = self.files.asides(job.selection)
             asides[aside.place] = aside
-        leftovers = sum(aside.leftovers for aside in asides.values())
+        found = tuple(asides.values())
         if not due:
-            return None, leftovers
+            return None, found
         trash = Tally()
         for place, aside in asides.items():
             if target.kind == "filesystem" or within(place, target.path):
@@ -206,7 +214,7 @@ class Probe:
         troubles = [f"rule {s.rule}: {t}" for s in surveys for t in s.troubles]
         reached = tuple(survey for survey in surveys if survey.roots)
         idle = (*cover.idle, *troubles)
-        return Count(surveys=reached, idle=idle, trash=trash), leftovers
+        return Count(surveys=reached, idle=idle, trash=trash), found
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from healmon.clock import Clock
 from healmon.config.settings import Disk
 from healmon.disks import words
@@ -21,15 +23,17 @@ from healmon.disks.cover import Cover, Job, digest_of, within
 from healmon.disks.gauge import need_of
 from healmon.disks.model import Gauge, Order
 from healmon.disks.probe import STEP, Probe
+from healmon.disks.undo import selections
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
 from healmon.units import format_percent, format_size
-from healmon.world.filedata import Deed, Key, Limits, Need, Swept, Tally
+from healmon.world.filedata import FOREVER, Choice, Deed, Key, Limits, Need, Swept, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
+from healmon.world.sweeping import OVER
 
-ROUNDS: Final = 4
+ROUNDS: Final = 8
 """How often it is measured and cleaned again before the rest is left to a person."""
 ALL: Final = Need(held=2**62, files=0)
 SWEEP: Final = Limits(entries=1_000_000, seconds=60.0)
@@ -39,16 +43,25 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class _Ledger:
-    """What was taken so far."""
+    """What was taken so far; `when`: wall seconds that count as now, and name the run."""
 
+    when: float
     taken: Tally = field(default_factory=Tally)
+    aside: Tally = field(default_factory=Tally)
     kept: Counter[str] = field(default_factory=Counter[str])
     names: list[str] = field(default_factory=list[str])
     troubles: list[str] = field(default_factory=list[str])
     passed: set[Key] = field(default_factory=set[Key])
 
-    def add(self, swept: Swept) -> None:
+    @property
+    def run(self) -> str:
+        """What takes back all that this run put aside."""
+        return f"{int(self.when * 1e9):x}" if self.aside.files else ""
+
+    def add(self, swept: Swept, deed: Deed) -> None:
         self.taken = self.taken.plus(swept.taken.held, swept.taken.files)
+        if deed == "trash":
+            self.aside = self.aside.plus(swept.taken.held, swept.taken.files)
         self.kept.update(swept.kept)
         self.names += swept.names[: max(0, 20 - len(self.names))]
         self.troubles += [t for t in swept.troubles if t not in self.troubles]
@@ -73,17 +86,22 @@ class Remedy:
             VetoError: it is not as planned; nothing was touched.
             RemedyError: it is still critical afterwards; says what was freed.
         """
+        if order.restore:
+            return await self._restore(order.restore, hand)
         gauge, cover = await self._look_again(order)
+        if order.empty:
+            return await self._empty_old(order, cover, hand)
         if order.finish:
             return await self._finish(order, cover, hand)
-        ledger, after = _Ledger(), gauge
+        ledger, after = _Ledger(self.clock.read().wall), gauge
         for _ in range(ROUNDS):
-            before = ledger.taken.files
+            before = ledger.taken.files, len(ledger.passed)
             need = ALL if order.by_hand else need_of(after, self.disk.target)
             if need.met or self.stopped:
                 break
             await self._round(order, cover, need, ledger, hand)
-            if ledger.taken.files == before:
+            # when the oldest are all in use, the next round asks for those after them
+            if (ledger.taken.files, len(ledger.passed)) == before or ledger.kept[OVER]:
                 break
             after = await self._measured(order)
             if order.by_hand:
@@ -106,7 +124,7 @@ class Remedy:
             raise VetoError(f"it is not judged: {gauge.skip}")
         if order.device and gauge.device != order.device:
             raise VetoError("another file system is mounted there now")
-        if not (order.by_hand or order.finish) and gauge.worst < self.disk.critical:
+        if not (order.by_hand or order.finish or order.empty) and gauge.worst < self.disk.critical:
             raise VetoError(f"it is at {format_percent(gauge.worst)} now, below critical")
         return gauge, cover
 
@@ -126,7 +144,7 @@ class Remedy:
     async def _sweep(
         self, order: Order, job: Job, deed: Deed, need: Need, ledger: _Ledger, hand: Hand
     ) -> Swept | None:
-        when = self.clock.read().wall
+        when = ledger.when
         survey = await self._call(
             partial(
                 self.files.survey,
@@ -140,6 +158,7 @@ class Remedy:
         ledger.troubles += [t for t in survey.troubles if t not in ledger.troubles]
         if survey.choice is None or not survey.chosen.files:
             return None
+        choice = survey.choice if order.by_hand else self._limited(survey.choice, ledger)
         trash_counts = deed != job.deed
         does = words.deed_text("trash" if trash_counts else deed, trash_counts=trash_counts)
         await hand.about_to(
@@ -147,10 +166,28 @@ class Remedy:
             f" in {', '.join(job.selection.roots)}"
         )
         swept = await self._call(
-            partial(self.files.sweep, job.selection, survey.choice, deed, when, SWEEP, self._asked)
+            partial(
+                self.files.sweep,
+                job.selection,
+                choice,
+                deed,
+                when,
+                SWEEP,
+                self._asked,
+                passed=frozenset(ledger.passed),
+            )
         )
-        ledger.add(swept)
+        ledger.add(swept, deed)
         return swept
+
+    def _limited(self, choice: Choice, ledger: _Ledger) -> Choice:
+        """Return a choice of no more than one run may take without a person."""
+        files, held = self.disk.max_files or FOREVER, self.disk.max_bytes or FOREVER
+        return replace(
+            choice,
+            most_files=max(0, files - ledger.taken.files),
+            most_held=max(0, held - ledger.taken.held),
+        )
 
     async def _empty_trash(
         self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
@@ -165,13 +202,15 @@ class Remedy:
             emptied.add(aside.place)
             await hand.about_to(f"empty the trash {aside.place}, oldest first")
             swept = await self._call(partial(self.files.empty, job.selection, need, self._asked))
-            ledger.add(swept)
+            ledger.add(swept, "delete")
             need = need.less(swept.taken.held, swept.taken.files)
         return need
 
     async def _deed(self, order: Order, job: Job) -> Deed:
         """Return what frees space here: a trash that lies on the full disk itself frees none."""
-        if job.deed == "delete" or order.target.kind == "filesystem":
+        if job.deed != "trash":
+            return job.deed
+        if order.target.kind == "filesystem":
             return "delete"
         aside = await self._call(partial(self.files.asides, job.selection))
         return "delete" if within(aside.place, order.target.path) else job.deed
@@ -190,6 +229,39 @@ class Remedy:
             raise RemedyError(f"not finished: {'; '.join(troubles[:3])}")
         return Proof(f"{removed} removed, {restored} put back, nothing is left aside")
 
+    async def _restore(self, wanted: str, hand: Hand) -> Proof:
+        await hand.about_to(f"move what was put aside as {wanted} back to its place")
+        back, paths, troubles = Tally(), list[str](), list[str]()
+        for selection in selections(self.disk, self.probe.state_dir):
+            done = await self._call(partial(self.files.restore, selection, wanted))
+            back = back.plus(done.back.held, done.back.files)
+            paths += done.paths
+            troubles += [t for t in done.troubles if t not in troubles]
+        self.probe.forget()
+        done_text = words.restored_text(back, paths)
+        if troubles:
+            raise RemedyError(f"{done_text}; stays in the trash: {'; '.join(troubles[:3])}")
+        if not back.files:
+            raise RemedyError(f"nothing lies in the trash as {wanted}; see: healmon restore")
+        details = {"files": back.files, "bytes": back.held, "names": paths[:20]}
+        return Proof(done_text, f"Taken back from the trash: {done_text}", details)
+
+    async def _empty_old(self, order: Order, cover: Cover, hand: Hand) -> Proof:
+        before = self.clock.read().wall - self.disk.trash_for
+        await hand.about_to(f"empty the trash of {order.target.path} of what is too old")
+        taken, kept = Tally(), Counter[str]()
+        for job in cover.jobs:
+            call = partial(self.files.empty, job.selection, ALL, self._asked, before=before)
+            swept = await self._call(call)
+            taken = taken.plus(swept.taken.held, swept.taken.files)
+            kept.update(swept.kept)
+        self.probe.forget()
+        if kept:
+            raise RemedyError(
+                f"{words.count_text(taken)} removed from the trash; stays: {words.kept_text(kept)}"
+            )
+        return Proof(f"{words.count_text(taken)} removed from the trash")
+
     async def _measured(self, order: Order) -> Gauge:
         try:
             await self._call(partial(self.files.settle, order.target.path))
@@ -204,9 +276,15 @@ class Remedy:
             f"{format_percent(before.worst)} → {format_percent(after.worst)}"
         )
         kept = words.kept_text(ledger.kept)
+        if ledger.run:
+            aside = words.count_text(ledger.aside)
+            done = f"{done}, {aside} of them put aside: healmon restore {ledger.run}"
         stays = f"; stays: {kept}" if kept else ""
         if not order.by_hand and after.worst >= self.disk.critical:
             why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
+            if ledger.kept[OVER]:
+                why = f"{why}; more than disk.max_files or disk.max_bytes goes only by hand"
+                why = f"{why}: healmon clean {order.target.path}"
             raise RemedyError(f"not enough: {done}{stays}{why}; {words.SUSPECTS}")
         message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
         details = {
@@ -217,6 +295,7 @@ class Remedy:
             "percent_after": round(after.worst, 3),
             "kept": dict(ledger.kept),
             "names": ledger.names,
+            "trash": ledger.run,
             "troubles": ledger.troubles[:10],
         }
         return Proof(f"{done}{stays}", message, details)

@@ -51,6 +51,14 @@ def count_text(tally: Tally) -> str:
     return f"{files} ({format_size(tally.held)})"
 
 
+def restored_text(back: Tally, paths: Iterable[str]) -> str:
+    """Return `2 files (4.0 KB) are back: /a/b, /a/c`."""
+    if not back.files:
+        return "nothing is back"
+    are = "is" if back.files == 1 else "are"
+    return f"{count_text(back)} {are} back: {names_text(paths)}"
+
+
 def kept_text(kept: Mapping[str, int]) -> str:
     """Return `4 open, 12 young`, the most frequent first; empty for none."""
     order = sorted(kept.items(), key=lambda item: (-item[1], item[0]))
@@ -87,8 +95,8 @@ def no_hope(count: Count | None) -> str:
 
 def deed_text(deed: Deed, *, trash_counts: bool) -> str:
     """Return what becomes of files, as an order."""
-    if deed == "delete":
-        return "delete"
+    if deed != "trash":
+        return deed
     if trash_counts:
         return "delete (a trash on the full disk would free nothing)"
     return "move to the trash"

@@ -25,7 +25,17 @@ from healmon.units import format_duration
 
 OFFER_HOLDS = 300.0
 """Seconds a plan sheet may be read before it must be asked for again."""
-HEALER_VERBS = ("restart", "clear", "answer", "unlock", "clean", "stop", "start", "release")
+HEALER_VERBS = (
+    "restart",
+    "clear",
+    "answer",
+    "unlock",
+    "clean",
+    "restore",
+    "stop",
+    "start",
+    "release",
+)
 PAUSE_AT_MOST = 30 * 86400.0
 
 

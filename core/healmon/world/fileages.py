@@ -103,19 +103,35 @@ def choose(walk: Callable[[Add], None], need: Need | None) -> Chosen:
 
 
 class Allowance:
-    """Says of each file whether it goes, following a choice; counts what went at the line."""
+    """Says of each file whether it goes, following a choice; counts what went at the line.
+
+    Attributes:
+        over: how many stayed because no more may go at once.
+    """
 
     def __init__(self, choice: Choice) -> None:
         self._choice = choice
         self._left = Need(choice.held, choice.files)
+        self._went = Tally()
+        self.over = 0
 
-    def takes(self, newest: int) -> bool:
-        """Return whether a file whose newest time is this one goes."""
+    def takes(self, newest: int, held: int = 0) -> bool:
+        """Return whether a file whose newest time is this one goes; it holds so many bytes."""
+        if not self._chosen(newest):
+            return False
+        after, choice = self._went.plus(held), self._choice
+        if after.files > choice.most_files or after.held > choice.most_held:
+            self.over += 1
+            return False
+        return True
+
+    def _chosen(self, newest: int) -> bool:
         if newest < self._choice.sure:
             return True
         return newest < self._choice.edge and not self._left.met
 
     def went(self, newest: int, held: int) -> None:
         """Count a file that is gone."""
+        self._went = self._went.plus(held)
         if newest >= self._choice.sure:
             self._left = self._left.less(held, 1)

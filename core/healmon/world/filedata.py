@@ -125,6 +125,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         device: only files there; None: wherever the roots are.
         protected: directories that are never entered.
         trash: the directory to put files aside in, where it is on the same mount as a root.
+        keep_newest: how many of the files that match stay in each directory, the newest.
+        compress: files that are compressed already stay.
+        backup: the directory where a verified copy must be before a file goes; empty: none.
     """
 
     rule: str
@@ -136,19 +139,24 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     device: int | None = None
     protected: tuple[str, ...] = ()
     trash: str = ""
+    keep_newest: int = 0
+    compress: bool = False
+    backup: str = ""
 
 
 class Choice(msgspec.Struct, frozen=True):
     """Which of the due files go, oldest first, by the time of the last thing that happened.
 
     All that happened before `sure` go; of those from `sure` up to `edge` only until `held` bytes
-    and `files` files of them are gone.
+    and `files` files of them are gone. Never more than `most_files` and `most_held` in all.
     """
 
     sure: int = FOREVER
     edge: int = FOREVER
     held: int = 0
     files: int = 0
+    most_files: int = FOREVER
+    most_held: int = FOREVER
 
 
 class Survey(msgspec.Struct, frozen=True, kw_only=True):
@@ -202,11 +210,13 @@ class Asides(msgspec.Struct, frozen=True, kw_only=True):
         place: that directory; empty when it cannot be had, and `trouble` says why.
         leftovers: files that a run which was killed had set aside and not finished.
         trash: files that `trash` rules put aside there.
+        oldest: wall seconds at which the first of these was put there; None: there are none.
     """
 
     place: str = ""
     leftovers: int = 0
     trash: Tally = Tally()
+    oldest: float | None = None
     trouble: str = ""
 
 
@@ -218,5 +228,34 @@ class Finished(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
 
 
-Deed = Literal["delete", "trash"]
-"""What is done to a file: gone for good, or put aside."""
+class Trashed(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that was put aside and can be taken back.
+
+    Attributes:
+        id: names it; `run` names all of the same sweep.
+        path: where it was, cleaned for display; empty: it is not written down.
+        place: the directory where it lies.
+        held: bytes that it occupies there.
+        modified, when: wall seconds of its last change, and of its being put aside.
+    """
+
+    id: str
+    run: str
+    path: str
+    place: str
+    rule: str = ""
+    held: int = 0
+    modified: float = 0.0
+    when: float = 0.0
+
+
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What was taken back: `paths` are cleaned for display, `troubles` say what stays and why."""
+
+    back: Tally = Tally()
+    paths: tuple[str, ...] = ()
+    troubles: tuple[str, ...] = ()
+
+
+Deed = Literal["delete", "trash", "compress"]
+"""What is done to a file: gone for good, put aside, or gone once a verified `.gz` stands there."""

@@ -16,6 +16,8 @@ from healmon.world.filedata import Inode, Selection
 
 OURS: Final = ".healmon-trash-"
 """How the names of healmon's own directories of files put aside begin."""
+OPT_OUT: Final = ".healmon-keep"
+"""A file of this name keeps its directory and all below it from every rule."""
 SHIELDED: Final = (
     *("*.pid", "*.lock", "*.lck", "*.sock", ".X*-lock", ".X11-unix", ".ICE-unix", ".XIM-unix"),
     *(".font-unix", ".Test-unix", "systemd-private-*", "snap-private-tmp", "ssh-*", "tmux-*"),
@@ -23,6 +25,7 @@ SHIELDED: Final = (
 """Programs find these again by name without holding them open; a rule must name one to take it."""
 _DATABASE: Final = re.compile(r"(\.db3?|\.sqlite[0-9]?|-wal|-shm|-journal)\Z", re.IGNORECASE)
 """Databases and their logs: closing any descriptor of one drops locks, losing one loses data."""
+_COMPRESSED: Final = re.compile(r"\.(gz|tgz|bz2|xz|zst|lz4|zip|7z)\Z", re.IGNORECASE)
 
 
 class Matcher:
@@ -41,6 +44,7 @@ class Matcher:
         self._shield = _Globs(glob for glob in SHIELDED if glob not in named)
         self._recursive = selection.recursive
         self._device = selection.device
+        self._compress = selection.compress
         # no float carries nanoseconds since the epoch exactly: subtract first
         self._young = int((when - selection.older_than) * 1e6) * 1000
 
@@ -79,6 +83,8 @@ class Matcher:
             return "no regular file"
         if _DATABASE.search(name):
             return "database"
+        if self._compress and _COMPRESSED.search(name):
+            return "compressed"
         if inode.mode & stat.S_ISVTX:
             return "sticky"
         if inode.links > 1:

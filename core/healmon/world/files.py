@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world import filecalls, quarantine, sweeping
+from healmon.world import asides, filecalls, quarantine, sweeping
 from healmon.world.filedata import (
     Asides,
     Choice,
@@ -25,10 +25,12 @@ from healmon.world.filedata import (
     Key,
     Limits,
     Need,
+    Restored,
     Selection,
     Space,
     Survey,
     Swept,
+    Trashed,
     Usage,
 )
 from healmon.world.fileuse import Users
@@ -84,6 +86,8 @@ class Files(Protocol):
         when: float,
         limits: Limits,
         stop: Callable[[], bool],
+        *,
+        passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files: remove them, or put them aside.
 
@@ -94,6 +98,7 @@ class Files(Protocol):
             when: wall seconds that count as now.
             limits: how far each walk may go.
             stop: asked before each file; True ends the sweep.
+            passed: files that stayed in this run already: not asked again.
         """
         ...
 
@@ -105,8 +110,35 @@ class Files(Protocol):
         """Finish what a killed run had begun: remove what was judged, put back the rest."""
         ...
 
-    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
-        """Remove what a rule put aside, oldest first, until the need is met."""
+    def empty(
+        self,
+        selection: Selection,
+        need: Need,
+        stop: Callable[[], bool],
+        *,
+        before: float | None = None,
+    ) -> Swept:
+        """Remove what a rule put aside, oldest first, until the need is met.
+
+        Args:
+            selection: the rule.
+            need: what is to be freed.
+            stop: asked before each file; True ends it.
+            before: only what was put aside before this wall second; None: all of it.
+        """
+        ...
+
+    def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
+        """Return what a rule put aside and can be taken back, the newest first; at most so many."""
+        ...
+
+    def restore(self, selection: Selection, wanted: str) -> Restored:
+        """Take back what was put aside, never over anything that stands there now.
+
+        Args:
+            selection: the rule.
+            wanted: the id of a file, or of a run: all that one sweep put aside.
+        """
         ...
 
     def make_trash(self, path: str) -> None:
@@ -207,21 +239,47 @@ class SystemFiles:
         when: float,
         limits: Limits,
         stop: Callable[[], bool],
+        *,
+        passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files: remove them, or put them aside."""
-        return sweeping.Sweep(selection, choice, deed, when, limits, stop, self._users).run()
+        return sweeping.Sweep(
+            selection, choice, deed, when, limits, stop, self._users, passed
+        ).run()
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside. Touches nothing."""
-        return sweeping.asides(selection)
+        return asides.asides(selection)
 
     def finish(self, selection: Selection) -> Finished:
         """Finish what a killed run had begun: remove what was judged, put back the rest."""
-        return sweeping.finish_all(selection, self._users)
+        return asides.finish_all(selection, self._users)
 
-    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
-        """Remove what a rule put aside, oldest first, until the need is met."""
-        return sweeping.empty(selection, need, self._users, stop)
+    def empty(
+        self,
+        selection: Selection,
+        need: Need,
+        stop: Callable[[], bool],
+        *,
+        before: float | None = None,
+    ) -> Swept:
+        """Remove what a rule put aside, oldest first, until the need is met.
+
+        Args:
+            selection: the rule.
+            need: what is to be freed.
+            stop: asked before each file; True ends it.
+            before: only what was put aside before this wall second; None: all of it.
+        """
+        return asides.empty(selection, need, self._users, stop, before)
+
+    def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
+        """Return what a rule put aside and can be taken back, the newest first."""
+        return asides.trashed(selection, most)
+
+    def restore(self, selection: Selection, wanted: str) -> Restored:
+        """Take back what was put aside, never over anything that stands there now."""
+        return asides.restore(selection, wanted)
 
     def make_trash(self, path: str) -> None:
         """Make healmon's own directory to put files aside in.

@@ -61,6 +61,15 @@ def _anywhere(name: str, path: str) -> str:
     return ""
 
 
+def _there(directory: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        # what cannot be asked is not known to be absent
+        return error.errno != errno.ENOENT
+    return True
+
+
 class Walk:
     """A pass over everything below a directory.
 
@@ -73,6 +82,7 @@ class Walk:
         locking: hold a lock on each directory while in it, and keep out of those that others
             have locked (flock(2)): how programs keep cleaners away.
         stop: asked before each entry; True ends the walk.
+        optout: a file of this name keeps its directory from being entered; empty: none does.
 
     Attributes:
         skipped: what was left out, by reason.
@@ -91,6 +101,7 @@ class Walk:
         avoid: frozenset[Key] = frozenset(),
         locking: bool = False,
         stop: Callable[[], bool] | None = None,
+        optout: str = "",
     ) -> None:
         self.skipped: Counter[str] = Counter()
         self.stopped = ""
@@ -102,6 +113,7 @@ class Walk:
         self._avoid = avoid
         self._locking = locking
         self._stop = stop
+        self._optout = optout
         self._limits = limits
         self._until = process_seconds() + limits.seconds
 
@@ -181,6 +193,9 @@ class Walk:
             return False
         if (st.st_dev, st.st_ino) in self._avoid:
             self.skipped["own"] += 1
+            return False
+        if self._optout and _there(fd, self._optout):
+            self.skipped["opted out"] += 1
             return False
         if self._locking:
             try:

@@ -8,7 +8,7 @@ which inode was meant, so that a run that was killed can be finished by the next
         d.INODE.DEVICE.MODIFIED.SIZE.WHEN.N   on its way to be removed
         t.INODE.DEVICE.MODIFIED.SIZE.WHEN.N   put aside by a `trash` rule
         intent                                where the newest `d` entry came from
-        manifest                              where each `t` entry came from, a line each
+        manifest                              what each `t` entry was and where, a line each
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from healmon.world import filecalls
 from healmon.world.filedata import Deed, Inode
 from healmon.world.filematch import OURS
+from healmon.world.manifest import Origin, Record, line_of, origin_of, read_line
 
 _INTENT: Final = "intent"
 _INTENT_SIZE: Final = 16_384
@@ -41,7 +41,8 @@ class Entry(NamedTuple):
     """A file in quarantine: what its name says of it.
 
     Attributes:
-        when: wall nanoseconds at which it was put there.
+        when: wall nanoseconds at which it was put there; the same for all of one sweep.
+        token: what tells it from all others.
     """
 
     name: str
@@ -51,14 +52,7 @@ class Entry(NamedTuple):
     modified: int
     size: int
     when: int
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where an entry came from: an absolute path, undecodable bytes as surrogates."""
-
-    entry: str
-    path: str
+    token: str
 
 
 class Quarantine:
@@ -112,7 +106,7 @@ class Quarantine:
             number, device, modified, size, when = (int(field, 16) for field in fields[:5])
         except ValueError:
             return None
-        return Entry(name, _MARKS[mark], number, device, modified, size, when)
+        return Entry(name, _MARKS[mark], number, device, modified, size, when, fields[5])
 
     def look(self, entry: str) -> Inode | None:
         """Return what an entry is now; None when it is gone."""
@@ -134,20 +128,24 @@ class Quarantine:
             os.pwrite(self._intent, line, 0)
 
     def intended(self) -> Origin | None:
-        """Return what was written down last."""
+        """Return what was written down last; nothing where others can write."""
+        if not self.private:
+            return None
         try:
             with _opened(self.fd, _INTENT, os.O_RDONLY) as file:
-                return _origin(os.read(file, _INTENT_SIZE).partition(b"\n")[0])
+                return origin_of(os.read(file, _INTENT_SIZE).partition(b"\n")[0])
         except OSError:
             return None
 
-    def record(self, origin: Origin, rule: str) -> None:
-        """Write durably down where a file to be put aside comes from.
+    def record(self, record: Record) -> None:
+        """Write durably down what a file to be put aside is and where it comes from.
 
         Raises:
-            OSError: it cannot be; the file must stay where it is.
+            OSError: it cannot be, or the directory is not ours; the file must stay where it is.
         """
-        line = json.dumps([origin.entry, origin.path, rule]).encode() + b"\n"
+        if not self.private:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), _MANIFEST)
+        line = line_of(record)
         with _opened(self.fd, _MANIFEST, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
             size = os.fstat(file).st_size
             written = os.write(file, line)
@@ -155,6 +153,22 @@ class Quarantine:
                 os.ftruncate(file, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), _MANIFEST)
             os.fdatasync(file)
+
+    def records(self, wanted: Container[str]) -> dict[str, Record]:
+        """Return what is written down of the wanted entries."""
+        found: dict[str, Record] = {}
+        if not self.private:
+            return found
+        with (
+            suppress(FileNotFoundError),
+            _opened(self.fd, _MANIFEST, os.O_RDONLY) as file,
+            os.fdopen(os.dup(file), "rb") as lines,
+        ):
+            for line in lines:
+                record = read_line(line)
+                if record is not None and record.entry in wanted:
+                    found[record.entry] = record
+        return found
 
     def tidy(self) -> None:
         """Forget where entries came from that exist no more, as far as the disk has room for it."""
@@ -165,7 +179,7 @@ class Quarantine:
                 _opened(self.fd, _MANIFEST, os.O_RDONLY) as file,
                 os.fdopen(os.dup(file), "rb") as old,
             ):
-                lines = [line for line in old if (at := _origin(line)) and at.entry in alive]
+                lines = [line for line in old if (at := origin_of(line)) and at.entry in alive]
             with _opened(self.fd, new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC) as file:
                 with os.fdopen(os.dup(file), "wb") as out:
                     out.writelines(lines)
@@ -199,15 +213,6 @@ class _opened:  # noqa: N801 - used as a function
 
     def __exit__(self, *_: object) -> None:
         os.close(self._fd)
-
-
-def _origin(line: bytes) -> Origin | None:
-    try:
-        found = cast("list[object]", json.loads(line))
-        entry, path = found[:2]
-    except (ValueError, TypeError):
-        return None
-    return Origin(entry, path) if isinstance(entry, str) and isinstance(path, str) else None
 
 
 def local_name() -> str:

@@ -8,14 +8,17 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from healmon.text import clean
-from healmon.world import filecalls
+from healmon.world import filecalls, filecontent, packing, saving
 from healmon.world.filedata import Deed, Finished, Inode
 from healmon.world.fileuse import Users, alone, opened_here
 from healmon.world.filewalk import Found
-from healmon.world.quarantine import Entry, Origin, Quarantine
+from healmon.world.manifest import Origin, record_of
+from healmon.world.quarantine import Entry, Quarantine
 
 _OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _REASONS: Final = {
@@ -42,8 +45,10 @@ class Remover:
         rule: whose files they are.
         root: absolute path of the rule's directory.
         when: wall seconds that count as now.
+        backup: directory where a verified copy must be before a file goes; empty: none.
 
     Attributes:
+        left: bytes that stand there instead of the file that was taken last (compressed).
         troubles: what a person should know of, in words.
     """
 
@@ -57,8 +62,11 @@ class Remover:
         rule: str,
         root: str,
         when: float,
+        backup: str = "",
     ) -> None:
         self.troubles: list[str] = []
+        self.left = 0
+        self._backup = backup
         self._quarantine = quarantine
         self._users = users
         self._kind = kind
@@ -85,21 +93,41 @@ class Remover:
                 return use
             if filecalls.inode_of(os.fstat(fd)) != found.inode:
                 return "changed"
+            undisturbed = partial(alone, fd) if use == "leased" else _undisturbed
+            reason = self._kept_safe(found, fd, undisturbed)
+            if reason:
+                return reason
             return self._set_aside(found, fd, leased=use == "leased")
         finally:
             os.close(fd)
 
+    def _kept_safe(self, found: Found, fd: int, undisturbed: Callable[[], bool]) -> str:
+        """Save a copy where one is wanted, compress; returns why the file must stay, or empty."""
+        self.left = 0
+        reason = ""
+        if self._backup:
+            path = f"{self._root.rstrip('/')}/{found.path}"
+            reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
+        if not reason and self._deed == "compress":
+            reason, self.left = packing.pack(found, fd, undisturbed)
+        if not reason and (self._backup or self._deed == "compress"):
+            filecontent.untouch(fd, found.inode)
+            st = os.fstat(fd)
+            if (st.st_size, st.st_mtime_ns) != (found.inode.size, found.inode.modified):
+                return "changed"
+        return reason
+
     def _set_aside(self, found: Found, fd: int, *, leased: bool) -> str:
         quarantine = self._quarantine
-        entry = quarantine.name_for(self._deed, found.inode, self._when)
+        deed: Deed = "trash" if self._deed == "trash" else "delete"
+        entry = quarantine.name_for(deed, found.inode, self._when)
         origin = Origin(entry, f"{self._root.rstrip('/')}/{found.path}")
-        try:
-            if self._deed == "trash":
-                quarantine.record(origin, self._rule)
-            else:
-                quarantine.intend(origin)
-        except OSError:
-            return "not recorded"
+        if self._deed == "trash":
+            reason = self._record(origin, found.inode, fd, leased=leased)
+            if reason:
+                return reason
+        else:
+            quarantine.intend(origin)
         try:
             os.rename(found.name, entry, src_dir_fd=found.directory, dst_dir_fd=quarantine.fd)
         except OSError as error:
@@ -111,8 +139,24 @@ class Remover:
             return self._put_back(entry, found, "swapped")
         if leased and not alone(fd):
             return self._put_back(entry, found, "open")
-        if self._deed == "delete":
+        if deed == "delete":
             quarantine.remove(entry)
+        return ""
+
+    def _record(self, origin: Origin, inode: Inode, fd: int, *, leased: bool) -> str:
+        """Write down what is put aside; returns why it must stay, or empty."""
+        try:
+            digest = filecontent.digest_of(fd, partial(alone, fd) if leased else _undisturbed)
+            filecontent.untouch(fd, inode)
+            st = os.fstat(fd)
+            if (st.st_size, st.st_mtime_ns) != (inode.size, inode.modified):
+                return "changed"
+            owner = st.st_uid, st.st_gid
+            self._quarantine.record(record_of(origin, self._rule, inode, owner, digest))
+        except filecontent.WantedError:
+            return "open"
+        except OSError:
+            return "not recorded"
         return ""
 
     def _put_back(self, entry: str, found: Found, reason: str) -> str:
@@ -125,6 +169,10 @@ class Remover:
                 f"it is kept as {clean(self._quarantine.path)}/{entry}"
             )
         return reason
+
+
+def _undisturbed() -> bool:
+    return True
 
 
 def finish(quarantine: Quarantine, users: Users, kind: str) -> Finished:

@@ -9,10 +9,9 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -20,10 +19,8 @@ from healmon.text import clean
 from healmon.world import filecalls, quarantine
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
-    Asides,
     Choice,
     Deed,
-    Finished,
     Key,
     Limits,
     Need,
@@ -32,14 +29,17 @@ from healmon.world.filedata import (
     Swept,
     Tally,
 )
-from healmon.world.filematch import Matcher
+from healmon.world.filekeep import Newest
+from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import Found, Walk
-from healmon.world.quarantine import Quarantine
-from healmon.world.removal import ElsewhereError, Remover, finish, judged
+from healmon.world.removal import ElsewhereError, Remover
 
 NAMES: Final = 20
 """How many names a report gives."""
+OVER: Final = "over the limit of one run"
+"""Why files stay that were chosen, but are more than may go at once."""
+_TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "opted out")
 _PASSED: Final = 100_000
 """How many files that stayed are remembered within one run."""
 _WORDS: Final = {
@@ -107,9 +107,10 @@ def survey(
 
         def walk(add: Add) -> None:
             kept: Counter[str] = Counter()
+            spared = Newest(selection.keep_newest, matcher.wants)
             for root in at.roots:
                 way = _way(root, matcher, limits, avoid)
-                for found in _due(way, matcher, kept, passed):
+                for found in _due(way, matcher, kept, avoid, spared, passed):
                     add(found.inode.newest, found.inode.held)
                 kept.update(way.skipped)
                 stopped.append(way.stopped)
@@ -145,17 +146,27 @@ def _way(
         avoid=avoid,
         locking=locking,
         stop=stop,
+        optout=OPT_OUT,
     )
 
 
 def _due(
-    walk: Walk, matcher: Matcher, kept: Counter[str], passed: frozenset[Key] = frozenset()
+    walk: Walk,
+    matcher: Matcher,
+    kept: Counter[str],
+    avoid: frozenset[Key],
+    spared: Newest,
+    passed: frozenset[Key] = frozenset(),
 ) -> Generator[Found]:
     with closing(iter(walk)) as files:
         for found in files:
             if found.inode.key in passed:
                 continue
             reason = matcher.keeps(found.name, found.path, found.inode)
+            if not reason and found.inode.key in avoid:
+                reason = "protected"
+            if not reason and spared.has(found):
+                reason = "newest"
             if reason:
                 kept[reason] += 1
             else:
@@ -182,6 +193,7 @@ class Sweep:
         limits: how far each walk may go.
         stop: asked before each file; True ends the sweep.
         users: who tells whether a file is in use.
+        passed: files that stayed in this run already: not asked again.
     """
 
     def __init__(
@@ -193,7 +205,9 @@ class Sweep:
         limits: Limits,
         stop: Callable[[], bool],
         users: Users,
+        passed: frozenset[Key],
     ) -> None:
+        self._already = passed
         self._selection = selection
         self._deed: Deed = deed
         self._when = when
@@ -215,6 +229,8 @@ class Sweep:
             self._troubles += at.troubles
             for root in at.roots:
                 self._sweep(root)
+        if self._allowance.over:
+            self._kept[OVER] += self._allowance.over
         return Swept(
             rule=self._selection.rule,
             taken=self._taken,
@@ -231,9 +247,14 @@ class Sweep:
             avoid = _avoided(self._selection)
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
             not_due: Counter[str] = Counter()
-            files = held.enter_context(closing(_due(walk, self._matcher, not_due)))
+            spared = Newest(self._selection.keep_newest, self._matcher.wants)
+            files = held.enter_context(
+                closing(_due(walk, self._matcher, not_due, avoid, spared, self._already))
+            )
             for found in files:
-                if remover is None or not self._allowance.takes(found.inode.newest):
+                if remover is None or not self._allowance.takes(
+                    found.inode.newest, found.inode.held
+                ):
                     continue
                 try:
                     reason = remover.take(found)
@@ -241,11 +262,11 @@ class Sweep:
                     self._troubles += remover.troubles
                     remover = self._remover(root, "", held)
                     reason = remover.take(found) if remover is not None else "refused"
-                self._note(found, reason)
+                self._note(found, reason, 0 if remover is None else remover.left)
             self._partial = self._partial or walk.stopped
             if remover is not None:
                 self._troubles += remover.troubles
-            for reason in ("locked", "unknown", "unreadable", "mount", "deep", "swapped"):
+            for reason in _TOLD:
                 if walk.skipped[reason]:
                     self._kept[reason] += walk.skipped[reason]
 
@@ -273,107 +294,17 @@ class Sweep:
             rule=self._selection.rule,
             root=root.path,
             when=self._when,
+            backup=self._selection.backup,
         )
 
-    def _note(self, found: Found, reason: str) -> None:
+    def _note(self, found: Found, reason: str, left: int) -> None:
         if reason:
             self._kept[reason] += 1
             if len(self._passed) < _PASSED:
                 self._passed.add(found.inode.key)
             return
-        self._allowance.went(found.inode.newest, found.inode.held)
-        self._taken = self._taken.plus(found.inode.held)
+        freed = max(0, found.inode.held - left)
+        self._allowance.went(found.inode.newest, freed)
+        self._taken = self._taken.plus(freed)
         if len(self._names) < NAMES:
             self._names.append(clean(found.path, limit=200))
-
-
-def _places(root: Root, selection: Selection) -> Iterator[Quarantine]:
-    """Pass over the quarantines of a root that exist; each is closed when the next is asked for."""
-    gives: tuple[Callable[[], Quarantine | None], ...] = (
-        partial(quarantine.open_preferred, root.fd, selection.trash),
-        partial(quarantine.open_local, root.fd, root.path, make=False),
-        partial(quarantine.in_the_open, root.fd, root.path),
-    )
-    for give in gives:
-        try:
-            place = give()
-        except OSError:
-            continue
-        if place is not None:
-            with closing(place):
-                yield place
-
-
-def asides(selection: Selection) -> Asides:
-    """Return what lies in quarantine for a rule; see `Files.asides`."""
-    place, trouble = "", ""
-    leftovers, trash = 0, Tally()
-    with opened(selection) as at:
-        for root in at.roots:
-            for one in _places(root, selection):
-                if one.private:
-                    place = place or one.path
-                for entry in one.entries():
-                    inode = one.look(entry.name)
-                    if entry.deed == "delete":
-                        leftovers += 1
-                    elif inode is not None:
-                        trash = trash.plus(inode.held)
-            place = place or f"{root.path}/{quarantine.local_name()}"
-        trouble = next(iter(at.troubles), "")
-    return Asides(place=place, leftovers=leftovers, trash=trash, trouble=trouble)
-
-
-def finish_all(selection: Selection, users: Users) -> Finished:
-    """Finish what a killed run had begun for a rule; see `Files.finish`."""
-    removed = restored = 0
-    troubles: list[str] = []
-    with opened(selection) as at:
-        for root in at.roots:
-            for place in _places(root, selection):
-                try:
-                    place.prepare()
-                except BlockingIOError:
-                    troubles.append(f"{clean(place.path)}: another cleaner is at work there")
-                    continue
-                done = finish(place, users, root.kind)
-                removed += done.removed
-                restored += done.restored
-                troubles += done.troubles
-    return Finished(removed=removed, restored=restored, troubles=tuple(troubles))
-
-
-def empty(selection: Selection, need: Need, users: Users, stop: Callable[[], bool]) -> Swept:
-    """Remove what was put aside, oldest first, until the need is met; see `Files.empty`."""
-    taken, kept = Tally(), Counter[str]()
-    with opened(selection) as at:
-        for root in at.roots:
-            for place in _places(root, selection):
-                with suppress(BlockingIOError):
-                    place.prepare()
-                    taken = _emptied(place, root.kind, need, taken, kept, users, stop)
-    return Swept(rule=selection.rule, taken=taken, kept=dict(kept))
-
-
-def _emptied(
-    place: Quarantine,
-    kind: str,
-    need: Need,
-    taken: Tally,
-    kept: Counter[str],
-    users: Users,
-    stop: Callable[[], bool],
-) -> Tally:
-    trash = [entry for entry in place.entries() if entry.deed == "trash"]
-    for entry in sorted(trash, key=lambda entry: (entry.when, entry.modified)):
-        if need.less(taken.held, taken.files).met or stop():
-            break
-        inode = place.look(entry.name)
-        if inode is None or not judged(place, entry, users, kind):
-            kept["open"] += 1
-            continue
-        place.remove(entry.name)
-        taken = taken.plus(inode.held)
-    if trash and place.private:
-        place.tidy()
-    return taken

@@ -10,7 +10,6 @@ import stat
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 
 from healmon.errors import ProbeError
 from healmon.world.fileages import Add, Allowance, choose
@@ -23,66 +22,28 @@ from healmon.world.filedata import (
     Key,
     Limits,
     Need,
+    Restored,
     Selection,
     Space,
     Survey,
     Swept,
     Tally,
+    Trashed,
     Usage,
 )
-from healmon.world.filematch import Matcher
+from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.files import NOTHING_PASSED
-
-
-@dataclass(slots=True)
-class _Disk:
-    number: int
-    size: int
-    reserved: int
-    inodes: int
-    lazy: bool
-    readonly: bool = False
-    others: int = 0
-    unsettled: int = 0
-
-
-@dataclass(slots=True)
-class _File:
-    number: int
-    held: int
-    newest: int
-    mode: int = stat.S_IFREG | 0o644
-    links: int = 1
-    use: str = ""
-
-
-@dataclass(slots=True)
-class _Aside:
-    file: _File
-    origin: str
-    disk: str
-    place: str
-    deed: Deed
-    when: float
-    swapped: bool = False
-
-
-@dataclass(slots=True)
-class _Run:
-    taken: Tally = field(default_factory=Tally)
-    kept: Counter[str] = field(default_factory=Counter[str])
-    names: list[str] = field(default_factory=list[str])
-    passed: set[Key] = field(default_factory=set[Key])
+from healmon.world.simulated.parts.files import Aside, Disk, File, Run, newest_beside
 
 
 class SimulatedFiles:
     """The twin of `SystemFiles`, with verbs for what others do to disks and files."""
 
     def __init__(self) -> None:
-        self._disks: dict[str, _Disk] = {}
+        self._disks: dict[str, Disk] = {}
         self._directories: set[str] = set()
-        self._files: dict[str, _File] = {}
-        self._asides: list[_Aside] = []
+        self._files: dict[str, File] = {}
+        self._asides: list[Aside] = []
         self._hanging: dict[str, threading.Event] = {}
         self._refused: dict[str, str] = {}
         self._number = 0
@@ -176,14 +137,16 @@ class SimulatedFiles:
         when: float,
         limits: Limits,
         stop: Callable[[], bool],
+        *,
+        passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files."""
         del limits
-        allowance, run, partial = Allowance(choice), _Run(), ""
+        allowance, run, partial = Allowance(choice), Run(), ""
         for root, at, file in list(self._matching(selection, when)):
             inode = self._inode(at, file)
             due = not self._keeps(selection, when, root, at, inode)
-            if not due or not allowance.takes(inode.newest):
+            if not due or inode.key in passed or not allowance.takes(inode.newest, inode.held):
                 continue
             if stop():
                 partial = "called off"
@@ -192,22 +155,17 @@ class SimulatedFiles:
                 run.kept[file.use] += 1
                 run.passed.add(inode.key)
                 continue
-            self._take(selection, root, at, deed, when)
-            allowance.went(inode.newest, inode.held)
-            run.taken = run.taken.plus(inode.held)
+            freed = inode.held - self._take(selection, root, at, deed, when)
+            allowance.went(inode.newest, freed)
+            run.taken = run.taken.plus(freed)
             run.names.append(at.removeprefix(f"{root}/"))
-        return Swept(
-            rule=selection.rule,
-            taken=run.taken,
-            kept=dict(run.kept),
-            names=tuple(run.names[:20]),
-            passed=frozenset(run.passed),
-            partial=partial,
-        )
+        if allowance.over:
+            run.kept["over the limit of one run"] = allowance.over
+        return run.told(selection.rule, partial)
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside."""
-        found: list[_Aside] = []
+        found: list[Aside] = []
         place = ""
         for root in self._roots(selection):
             place = place or self._place(selection, root)
@@ -218,7 +176,8 @@ class SimulatedFiles:
             if aside.deed == "trash":
                 trash = trash.plus(aside.file.held)
         leftovers = sum(aside.deed == "delete" for aside in found)
-        return Asides(place=place, leftovers=leftovers, trash=trash)
+        oldest = min((a.when for a in found if a.deed == "trash"), default=None)
+        return Asides(place=place, leftovers=leftovers, trash=trash, oldest=oldest)
 
     def finish(self, selection: Selection) -> Finished:
         """Finish what a killed run had begun."""
@@ -234,18 +193,51 @@ class SimulatedFiles:
                 self._free(aside.disk, aside.file.held)
         return Finished(removed=len(mine) - restored, restored=restored)
 
-    def empty(self, selection: Selection, need: Need, stop: Callable[[], bool]) -> Swept:
+    def empty(
+        self,
+        selection: Selection,
+        need: Need,
+        stop: Callable[[], bool],
+        *,
+        before: float | None = None,
+    ) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met."""
-        places = {self._place(selection, root) for root in self._roots(selection)}
-        mine = [a for a in self._asides if a.place in places and a.deed == "trash"]
         taken = Tally()
-        for aside in sorted(mine, key=lambda aside: (aside.when, aside.file.newest)):
+        for aside in sorted(
+            self._trash(selection), key=lambda aside: (aside.when, aside.file.newest)
+        ):
             if need.less(taken.held, taken.files).met or stop():
                 break
+            if before is not None and aside.when >= before:
+                continue
             self._asides.remove(aside)
             self._free(aside.disk, aside.file.held)
             taken = taken.plus(aside.file.held)
         return Swept(rule=selection.rule, taken=taken)
+
+    def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
+        """Return what a rule put aside and can be taken back, the newest first."""
+        mine = sorted(self._trash(selection), key=lambda aside: (-aside.when, aside.origin))
+        return tuple(aside.told(selection.rule) for aside in mine[:most])
+
+    def restore(self, selection: Selection, wanted: str) -> Restored:
+        """Take back what was put aside, never over anything that stands there now."""
+        back, paths, troubles = Tally(), list[str](), list[str]()
+        for aside in self._trash(selection):
+            if wanted not in aside.names:
+                continue
+            if aside.origin in self._files:
+                troubles.append(f"{aside.origin}: something else stands there now")
+                continue
+            self._asides.remove(aside)
+            self._files[aside.origin] = aside.file
+            back = back.plus(aside.file.held)
+            paths.append(aside.origin)
+        return Restored(back=back, paths=tuple(paths), troubles=tuple(troubles))
+
+    def _trash(self, selection: Selection) -> list[Aside]:
+        places = {self._place(selection, root) for root in self._roots(selection)}
+        return [a for a in self._asides if a.place in places and a.deed == "trash"]
 
     def make_trash(self, path: str) -> None:
         """Make healmon's own directory to put files aside in."""
@@ -261,7 +253,7 @@ class SimulatedFiles:
         self, mount: str, size: int, *, reserved: int = 0, inodes: int = 0, lazy: bool = False
     ) -> None:
         """Mount a disk; a lazy one frees nothing before it is settled."""
-        self._disks[mount] = _Disk(len(self._disks) + 1, size, reserved, inodes, lazy)
+        self._disks[mount] = Disk(len(self._disks) + 1, size, reserved, inodes, lazy)
 
     def fill(self, mount: str, held: int) -> None:
         """Let others hold so many bytes of a disk, out of everybody's reach."""
@@ -274,7 +266,7 @@ class SimulatedFiles:
     def write(self, path: str, held: int, newest: float) -> None:
         """Make a file that was touched last at this wall second, or change it."""
         self._number += 1
-        self._files[path] = _File(self._number, held, int(newest * 1e9))
+        self._files[path] = File(self._number, held, int(newest * 1e9))
         self._directories.add(path.rpartition("/")[0])
 
     def remove(self, path: str) -> None:
@@ -342,7 +334,7 @@ class SimulatedFiles:
             and selection.device in {None, self._disks[self._mount_of(root)].number}
         ]
 
-    def _matching(self, selection: Selection, when: float) -> Iterator[tuple[str, str, _File]]:
+    def _matching(self, selection: Selection, when: float) -> Iterator[tuple[str, str, File]]:
         matcher = Matcher(selection, when)
         for root in self._roots(selection):
             for at in sorted(self._files):
@@ -353,14 +345,22 @@ class SimulatedFiles:
                 parts = [(name, "/".join(above[: n + 1])) for n, name in enumerate(above)]
                 barred = any(matcher.enters(*part) for part in parts)
                 barred |= any(at.startswith(f"{own}/") for own in selection.protected)
+                folders = [root, *(f"{root}/{'/'.join(above[: n + 1])}" for n in range(len(above)))]
+                barred |= any(f"{folder}/{OPT_OUT}" in self._files for folder in folders)
                 if not barred and matcher.wants(path.rpartition("/")[2], path):
                     yield root, at, self._files[at]
 
     def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
         path = at.removeprefix(f"{root}/")
-        return Matcher(selection, when).keeps(path.rpartition("/")[2], path, inode)
+        matcher = Matcher(selection, when)
+        reason = matcher.keeps(path.rpartition("/")[2], path, inode)
+        if not reason and at in selection.protected:
+            return "protected"
+        count = selection.keep_newest
+        newest = newest_beside(self._files, root, at, matcher.wants, count) if count else ()
+        return reason or ("newest" if inode.number in newest else "")
 
-    def _inode(self, at: str, file: _File) -> Inode:
+    def _inode(self, at: str, file: File) -> Inode:
         device = self._disks[self._mount_of(at)].number
         times = (file.newest, file.newest, file.newest)
         return Inode(device, file.number, file.mode, file.links, file.held, file.held, *times)
@@ -381,14 +381,19 @@ class SimulatedFiles:
         *,
         swapped: bool = False,
         killed: bool = False,
-    ) -> None:
+    ) -> int:
+        """Take a file; returns what stands there instead of it (compressed)."""
         file = self._files.pop(path)
         mount = self._mount_of(path)
-        if deed == "delete" and not killed:
-            self._free(mount, file.held)
-            return
+        if deed == "compress":
+            self.write(f"{path}.gz", file.held // 4, when)
+        if deed != "trash" and not killed:
+            left = file.held // 4 if deed == "compress" else 0
+            self._free(mount, file.held - left)
+            return left
         place = self._place(selection, root)
-        self._asides.append(_Aside(file, path, mount, place, deed, when, swapped))
+        self._asides.append(Aside(file, path, mount, place, deed, when, swapped))
+        return 0
 
     def _free(self, mount: str, held: int) -> None:
         if self._disks[mount].lazy:

@@ -1,0 +1,1 @@
+"""What simulated parts are made of."""

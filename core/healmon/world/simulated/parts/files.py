@@ -1,0 +1,103 @@
+"""Disks and files that live in memory."""
+
+from __future__ import annotations
+
+import stat
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from healmon.world.filedata import Deed, Key, Swept, Tally, Trashed
+
+
+@dataclass(slots=True)
+class Disk:
+    """A mounted disk, in bytes and inodes."""
+
+    number: int
+    size: int
+    reserved: int
+    inodes: int
+    lazy: bool
+    readonly: bool = False
+    others: int = 0
+    unsettled: int = 0
+
+
+@dataclass(slots=True)
+class File:
+    """A file, under one or several names."""
+
+    number: int
+    held: int
+    newest: int
+    mode: int = stat.S_IFREG | 0o644
+    links: int = 1
+    use: str = ""
+
+
+@dataclass(slots=True)
+class Aside:
+    """A file that was set aside."""
+
+    file: File
+    origin: str
+    disk: str
+    place: str
+    deed: Deed
+    when: float
+    swapped: bool = False
+
+    @property
+    def names(self) -> tuple[str, str]:
+        """Its own, and that of the sweep that put it aside."""
+        return f"{self.file.number:x}", f"{int(self.when * 1e9):x}"
+
+    def told(self, rule: str) -> Trashed:
+        """Return what can be told of it."""
+        name, run = self.names
+        return Trashed(
+            id=name,
+            run=run,
+            path=self.origin,
+            place=self.place,
+            rule=rule,
+            held=self.file.held,
+            modified=self.file.newest / 1e9,
+            when=self.when,
+        )
+
+
+@dataclass(slots=True)
+class Run:
+    """What one sweep took so far."""
+
+    taken: Tally = field(default_factory=Tally)
+    kept: Counter[str] = field(default_factory=Counter[str])
+    names: list[str] = field(default_factory=list[str])
+    passed: set[Key] = field(default_factory=set[Key])
+
+    def told(self, rule: str, partial: str) -> Swept:
+        """Return what can be told of it."""
+        return Swept(
+            rule=rule,
+            taken=self.taken,
+            kept=dict(self.kept),
+            names=tuple(self.names[:20]),
+            passed=frozenset(self.passed),
+            partial=partial,
+        )
+
+
+def newest_beside(
+    files: dict[str, File], root: str, at: str, wants: Callable[[str, str], bool], count: int
+) -> frozenset[int]:
+    """Return the numbers of the newest files that a rule names in the directory of one."""
+    folder = at.rpartition("/")[0]
+    beside = [
+        (file.newest, file.number)
+        for other, file in files.items()
+        if other.rpartition("/")[0] == folder
+        and wants(other.rpartition("/")[2], other.removeprefix(f"{root}/"))
+    ]
+    return frozenset(number for _, number in sorted(beside, reverse=True)[:count])
