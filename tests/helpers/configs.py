@@ -61,6 +61,7 @@ critical = 95
 target = 80
 paths = ["/"]
 budgets = [{ path = "logs", limit = "5GB" }]
+thresholds = [{ path = "logs", warning = 90 }]
 
 [[disk.rules]]
 name = "logs"

@@ -217,6 +217,19 @@ BUDGETS: Final = Table(
     ),
 )
 
+THRESHOLDS: Final = Table(
+    title="disk.thresholds",
+    struct=st.Thresholds,
+    doc="lines of one file system or budget, where they differ from those of [disk]",
+    unique=("path",),
+    keys=(
+        _value("path", k.PATH, "which one of disk.paths or disk.budgets", required=True),
+        _value("warning", k.PERCENT, "default: disk.warning"),
+        _value("critical", k.PERCENT, "default: disk.critical"),
+        _value("target", k.PERCENT, "default: disk.target"),
+    ),
+)
+
 RULES: Final = Table(
     title="disk.rules",
     struct=st.Rule,
@@ -251,6 +264,7 @@ DISK: Final = Table(
         _value("temp_age", k.DURATION, "age at which temporary files may go"),
         _set("paths", k.PATH, "file systems to watch"),
         _table("tables", BUDGETS),
+        _table("tables", THRESHOLDS),
         _table("tables", RULES),
     ),
 )
@@ -290,6 +304,6 @@ ROOT: Final = Table(
 
 TABLES: Final = (
     *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
-    *(DATABASES, DISK, BUDGETS, RULES, ALERTS, NOTIFY, STORE),
+    *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS, NOTIFY, STORE),
 )
 """All tables in the order of the key reference."""

@@ -215,6 +215,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     backup: str = ""
 
 
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[disk.thresholds]]`: lines of one path in percent; None: those of `[disk]`."""
+
+    path: str
+    warning: float | None = None
+    critical: float | None = None
+    target: float | None = None
+
+
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """`[disk]`: file systems and budgets; `hysteresis` is in percentage points."""
 
@@ -226,6 +235,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     temp_age: float = 24 * HOUR
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()
+    thresholds: tuple[Thresholds, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 

@@ -15,6 +15,7 @@ from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.cover import digest_of, idle_reason, roots_in
 from healmon.disks.gauge import level_of
+from healmon.disks.lines import disk_of
 from healmon.disks.model import (
     CLEAN,
     FINISH,
@@ -47,7 +48,9 @@ _STATUS: dict[Level, Status] = {"ok": "healthy", "warning": "warning", "critical
 
 def diagnose(seen: Seen, disk: Disk, known: Snapshot, now: Reading) -> Diagnosis:
     """Return the verdicts of one look; targets that are watched no more are gone."""
-    verdicts = tuple(judge(one, seen.stepped, disk, known, now) for one in seen.disks)
+    verdicts = tuple(
+        judge(one, seen.stepped, disk_of(disk, one.target.path), known, now) for one in seen.disks
+    )
     here = {verdict.component for verdict in verdicts}
     gone = tuple(name for name in of_healer(known, HEALER) if name not in here)
     return Diagnosis(verdicts, gone)

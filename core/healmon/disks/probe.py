@@ -19,6 +19,7 @@ from healmon.config.paths import Place, home_of, never_cleaned
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
 from healmon.disks.cover import Cover, cover_of, targets_of, within
+from healmon.disks.lines import disk_of
 from healmon.disks.model import Count, DiskSeen, Gauge, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
@@ -152,7 +153,7 @@ class Probe:
         return DiskSeen(
             target=target,
             gauge=gauge,
-            count=station.count if self._matters(gauge) else None,
+            count=station.count if self._matters(target, gauge) else None,
             leftovers=station.leftovers or 0,
         )
 
@@ -171,13 +172,14 @@ class Probe:
         usage = self.files.usage(target.path, Limits(seconds=WALKING))
         return gauges.of_usage(usage, target.limit), usage.seconds
 
-    def _matters(self, gauge: Gauge) -> bool:
-        return gauge.worst >= self.disk.warning - self.disk.hysteresis
+    def _matters(self, target: Target, gauge: Gauge) -> bool:
+        lines = disk_of(self.disk, target.path)
+        return gauge.worst >= lines.warning - lines.hysteresis
 
     async def _count(self, target: Target, station: _Station, gauge: Gauge) -> None:
         now = self.clock.read()
         stale = station.count is None or now.steady - station.counted_at >= RECOUNT
-        due = stale and self._matters(gauge)
+        due = stale and self._matters(target, gauge)
         if station.leftovers is not None and not due:
             return
         call = partial(self._walk, target, gauge, now.wall, due=due)
