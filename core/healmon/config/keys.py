@@ -260,6 +260,7 @@ DISK: Final = Table(
         _value("critical", k.PERCENT, "percentage in use that is CRITICAL, and is cleaned"),
         _value("target", k.PERCENT, "cleaning stops once below"),
         _value("hysteresis", k.PERCENT, "percentage points below a threshold that end its alert"),
+        _value("horizon", k.PAUSE, "warn when it will be full within this; 0s: never"),
         _value("log_retention", k.DURATION, "age at which logs may go"),
         _value("temp_age", k.DURATION, "age at which temporary files may go"),
         _set("paths", k.PATH, "file systems to watch"),

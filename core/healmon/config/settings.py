@@ -231,6 +231,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     critical: float = 95.0
     target: float = 80.0
     hysteresis: float = 2.0
+    horizon: float = 24 * HOUR
     log_retention: float = 7 * DAY
     temp_age: float = 24 * HOUR
     paths: tuple[str, ...] = ("/",)

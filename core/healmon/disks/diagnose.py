@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Disk
-from healmon.disks import words
+from healmon.disks import filling, words
 from healmon.disks.cover import digest_of, idle_reason, roots_in
 from healmon.disks.gauge import level_of
 from healmon.disks.lines import disk_of
@@ -80,7 +80,11 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
         if memory.level == "critical":
             hope = obstacle or "cleaning by rule"
         findings.append(_full(seen.target, memory, disk, hope))
+    if memory.filling_told and memory.level != "critical":
+        findings.append(filling.finding(seen.target, memory))
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
+    if verdict.status == "healthy" and memory.filling_told:
+        verdict = replace(verdict, status="warning")
     return msgspec.structs.replace(verdict, plan=plan)
 
 
@@ -152,6 +156,7 @@ def _remember(
     moved = abs(gauge.worst - memory.told) >= TELL
     if moved or level != before.level or gauge.cause != before.cause:
         memory = replace(memory, told=gauge.worst, told_free=gauge.free, cause=gauge.cause)
+    memory = filling.remember(memory, seen, disk)
     return replace(memory, level=level)
 
 
@@ -230,6 +235,7 @@ def facts_of(seen: DiskSeen, memory: Memory) -> DiskFacts:
         leftovers=seen.leftovers,
         cleaned_at=memory.cleaned_at or None,
         cleaned=memory.cleaned,
+        outlook=seen.outlook,
         why=why,
     )
     if count is None or count.trouble:

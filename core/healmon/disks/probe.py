@@ -19,13 +19,16 @@ from healmon.config.paths import Place, home_of, never_cleaned
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
 from healmon.disks.cover import Cover, cover_of, targets_of, within
+from healmon.disks.forecast import KEPT
+from healmon.disks.history import History, ring_path
 from healmon.disks.lines import disk_of
-from healmon.disks.model import Count, DiskSeen, Gauge, Seen, Target
+from healmon.disks.model import Count, DiskSeen, Gauge, Outlook, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
+from healmon.world.samples import Ring
 
 MEASURING: Final = 5.0
 """Seconds that one statvfs may take."""
@@ -57,6 +60,7 @@ class _Station:
     count: Count | None = None
     counted_at: float = 0.0
     leftovers: int | None = None
+    history: History | None = None
 
 
 @dataclass(slots=True)
@@ -76,6 +80,7 @@ class Probe:
     files: Files
     clock: Clock
     measuring: float = MEASURING
+    _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
@@ -111,9 +116,12 @@ class Probe:
             station.took = 0.0
             station.count = None
             station.leftovers = None
+            if station.history is not None:
+                station.history.cleaned()
 
     def close(self) -> None:
         """Let the threads end."""
+        self._keeping.close()
         for station in self._stations.values():
             station.measuring.close()
             station.walking.close()
@@ -143,8 +151,11 @@ class Probe:
             gauge = await self._gauge(target, station)
         except ProbeError as error:
             return DiskSeen(target=target, trouble=clean(str(error), limit=300))
-        if gauge.skip or not self.disk.rules:
+        if gauge.skip:
             return DiskSeen(target=target, gauge=gauge)
+        outlook = await self._outlook(target, station, gauge)
+        if not self.disk.rules:
+            return DiskSeen(target=target, gauge=gauge, outlook=outlook)
         try:
             await self._count(target, station, gauge)
         except (ProbeError, OSError) as error:
@@ -155,7 +166,21 @@ class Probe:
             gauge=gauge,
             count=station.count if self._matters(target, gauge) else None,
             leftovers=station.leftovers or 0,
+            outlook=outlook,
         )
+
+    async def _outlook(self, target: Target, station: _Station, gauge: Gauge) -> Outlook | None:
+        """Return when it will be full; None, when that cannot be told in time."""
+        if gauge.partial:
+            return None
+        if station.history is None:
+            path = ring_path(self.state_dir, target, gauge.capacity)
+            station.history = History(Ring(path, KEPT))
+        call = partial(station.history.note, gauge, self.clock.read().wall)
+        try:
+            return await _within(PATIENCE, self._keeping, call)
+        except ProbeError:
+            return None
 
     async def _gauge(self, target: Target, station: _Station) -> Gauge:
         now = self.clock.read().steady
