@@ -146,7 +146,7 @@ def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
         parser.add_argument("target", metavar="SESSION")
     answer.add_argument("number", nargs="?", type=int, metavar="N", help="which; none: list them")
     explain = command("explain", "tell why a session, an alert or an act is as it is")
-    explain.add_argument("target", metavar="SESSION|ID|FILE")
+    explain.add_argument("target", metavar="SESSION|disk:PATH|ID|FILE")
     explain.add_argument("--pack", default="", metavar="NAME", help="whose screen the file holds")
     explain.add_argument(
         "--title", default="", metavar="T", help="the title of the file's terminal"

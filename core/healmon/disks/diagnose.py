@@ -236,6 +236,7 @@ def facts_of(seen: DiskSeen, memory: Memory) -> DiskFacts:
         cleaned_at=memory.cleaned_at or None,
         cleaned=memory.cleaned,
         outlook=seen.outlook,
+        culprits=seen.culprits,
         why=why,
     )
     if count is None or count.trouble:

@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from healmon.disks.culprits import Culprits
 from healmon.world.filedata import Survey, Tally
 
 HEALER: Final = "disks"
@@ -116,6 +117,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         count: None while it is not full enough to count what would be freed.
         leftovers: files that a killed run had set aside and not finished.
         outlook: when it will be full; None: not asked.
+        culprits: who holds the space; None: it is not full enough to be asked.
     """
 
     target: Target
@@ -124,6 +126,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     count: Count | None = None
     leftovers: int = 0
     outlook: Outlook | None = None
+    culprits: Culprits | None = None
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -203,6 +206,7 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     cleaned_at: float | None = None
     cleaned: str = ""
     outlook: Outlook | None = None
+    culprits: Culprits | None = None
     why: str = ""
 
 

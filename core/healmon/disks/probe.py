@@ -19,6 +19,7 @@ from healmon.config.paths import Place, home_of, never_cleaned
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
 from healmon.disks.cover import Cover, cover_of, targets_of, within
+from healmon.disks.culprits import Culprits, culprits
 from healmon.disks.forecast import KEPT
 from healmon.disks.history import History, ring_path
 from healmon.disks.lines import disk_of
@@ -29,6 +30,7 @@ from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
 from healmon.world.samples import Ring
+from healmon.world.spaceuse import breakdown, opened
 
 MEASURING: Final = 5.0
 """Seconds that one statvfs may take."""
@@ -40,6 +42,8 @@ DUTY: Final = 0.05
 """Share of the time that may go into measuring one budget."""
 RECOUNT: Final = 900.0
 """Seconds for which a count of what rules would free is believed."""
+EXPLAINING: Final = 4.0
+"""Seconds that a search for the biggest directories may take."""
 STEP: Final = 300.0
 """Seconds by which the wall clock must be set for ages to be doubted."""
 STEP_HOLDS: Final = 60.0
@@ -61,6 +65,8 @@ class _Station:
     counted_at: float = 0.0
     leftovers: int | None = None
     history: History | None = None
+    culprits: Culprits | None = None
+    explained_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -154,20 +160,47 @@ class Probe:
         if gauge.skip:
             return DiskSeen(target=target, gauge=gauge)
         outlook = await self._outlook(target, station, gauge)
+        matters = self._matters(target, gauge)
         if not self.disk.rules:
-            return DiskSeen(target=target, gauge=gauge, outlook=outlook)
+            found = await self._culprits(target, station, gauge) if matters else None
+            return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
         try:
             await self._count(target, station, gauge)
         except (ProbeError, OSError) as error:
             station.count = Count(trouble=clean(str(error), limit=300))
             station.counted_at = self.clock.read().steady
+        found = await self._culprits(target, station, gauge) if matters else None
         return DiskSeen(
             target=target,
             gauge=gauge,
-            count=station.count if self._matters(target, gauge) else None,
+            count=station.count if matters else None,
             leftovers=station.leftovers or 0,
             outlook=outlook,
+            culprits=found,
         )
+
+    async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
+        """Return who holds the space, asked anew now and then; the last answer, when it hangs."""
+        now = self.clock.read()
+        if now.steady < station.explained_at + RECOUNT and station.culprits is not None:
+            return station.culprits
+        call = partial(self._explain, target, gauge, now.wall, station.culprits)
+        try:
+            station.culprits = await _within(WALKING + PATIENCE, station.walking, call)
+            station.explained_at = now.steady
+        except (ProbeError, OSError):
+            return station.culprits
+        return station.culprits
+
+    def _explain(
+        self, target: Target, gauge: Gauge, when: float, before: Culprits | None
+    ) -> Culprits:
+        seen = breakdown(target.path, Limits(seconds=EXPLAINING))
+        holders = opened(seen.device, frozenset(part.key for part in seen.files), EXPLAINING / 2)
+        # only from the top of a file system is everything in use below what is walked
+        below = "" if target.kind == "filesystem" else clean(target.path)
+        whole = target.kind == "filesystem" and os.path.ismount(target.path)
+        return culprits(seen, holders, gauge.used if whole else 0, when, before, below)
 
     async def _outlook(self, target: Target, station: _Station, gauge: Gauge) -> Outlook | None:
         """Return when it will be full; None, when that cannot be told in time."""

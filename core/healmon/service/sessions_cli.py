@@ -13,6 +13,7 @@ from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import DataError, HolderError
 from healmon.plans import Packed, pack, unpack
+from healmon.service import disks_cli
 from healmon.service.chain import chain, kept_lines, told
 from healmon.service.commandline import override, period, say
 from healmon.service.host import DATABASE
@@ -113,21 +114,23 @@ def session(state_dir: Path, name: str) -> ComponentView:
 def explain(state_dir: Path, args: argparse.Namespace) -> int:
     """Say why a session is in its state, by a fresh look; or explain something by its id or path.
 
-    Other things than sessions: a saved screen (its path), an alert or event (its number), the
-    evidence of an act (its id). Returns 0.
+    Other things than sessions: a disk (disk:PATH), a saved screen (its path), an alert or event
+    (its number), the evidence of an act (its id). Returns 0.
 
     Raises:
         DataError: there is nothing of this name, or no such pack.
     """
     wanted = getattr(args, "json", False)
     packs = packs_of(_settings(args).sessions.packs)
-    if _is_file(args):
+    if not args.target.startswith(disks_cli.PREFIX) and _is_file(args):
         return _explain_file(packs, args, json_wanted=wanted)
     if kept := evidence(state_dir, args.target):
         say(json.dumps(kept) if wanted else "\n".join(kept_lines(kept)))
         return 0
     if args.target.isdecimal() and len(args.target) < 19:
         return _explain_event(state_dir, int(args.target), json_wanted=wanted)
+    if args.target.startswith(disks_cli.PREFIX):
+        return _explain_disk(state_dir, args.target, json_wanted=wanted)
     view = session(state_dir, args.target)
     facts, seen = unpack(view.facts, SessionFacts), peek(view.facts, packs)
     if wanted:
@@ -147,6 +150,14 @@ def _explain_event(state_dir: Path, number: int, *, json_wanted: bool) -> int:
         raise DataError(f"there is no alert and no event {number}", remedy="see: healmon alerts")
     say(json.dumps(rows) if json_wanted else "\n".join(told(rows)))
     return 0
+
+
+def _explain_disk(state_dir: Path, target: str, *, json_wanted: bool) -> int:
+    connection = _reader(state_dir)
+    try:
+        return disks_cli.explain(connection, target, json_wanted=json_wanted)
+    finally:
+        connection.close()
 
 
 def _reader(state_dir: Path) -> sqlite3.Connection:
