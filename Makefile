@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast simulate check format bench-workers bench-sessions screenshots clean tmux
+.PHONY: help run test test-fast simulate check format bench-workers bench-sessions bench-disks screenshots clean tmux
 .PHONY: test-agents
 
 help: ## say what can be made
@@ -51,6 +51,9 @@ bench-workers: $(STAMP) ## crash to ready, memory, idle cost against the peers (
 
 bench-sessions: $(STAMP) tmux ## what a look at 200 sessions costs, what the judgement is worth (BENCH="cycle --quick")
 	@$(BIN)/python -m benchmarks.sessions $(BENCH)
+
+bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.disks $(BENCH)
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py
