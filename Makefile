@@ -15,7 +15,7 @@ SEED ?= 1
 DAYS ?= 100
 
 .PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux
-.PHONY: bench-workers bench-sessions bench-databases
+.PHONY: bench-workers bench-sessions bench-databases bench-disks
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -51,8 +51,12 @@ bench-workers: $(STAMP) ## crash to ready, memory, idle cost against the peers (
 
 bench-sessions: $(STAMP) tmux ## what a look at 200 sessions costs, what the judgement is worth (BENCH="cycle --quick")
 	@$(BIN)/python -m benchmarks.sessions $(BENCH)
+
 bench-databases: $(STAMP) ## time to name who holds a database's lock, against lsof and others
 	@$(BIN)/python -m benchmarks.databases $(BENCH)
+
+bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.disks $(BENCH)
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

@@ -168,8 +168,14 @@ def parse_utc(text: str) -> float:
 
 
 def local_time(wall: float, form: str = "%H:%M:%S") -> str:
-    """Return `wall` in the operator's own time zone, for screens and reports only."""
-    return datetime.fromtimestamp(wall, UTC).astimezone().strftime(form)
+    """Return `wall` in the operator's own time zone, for screens and reports only.
+
+    A moment that no calendar has is `?`.
+    """
+    try:
+        return datetime.fromtimestamp(wall, UTC).astimezone().strftime(form)
+    except (ValueError, OverflowError, OSError):
+        return "?"
 
 
 def process_seconds() -> float:

@@ -203,3 +203,9 @@ def test_times_for_people_are_local(monkeypatch):
 def test_the_boot_has_an_id():
     assert re.fullmatch(r"[0-9a-f-]{36}|unknown", boot_id())
     assert boot_id() == boot_id()
+
+
+def test_a_moment_that_no_calendar_has_is_told_as_unknown():
+    assert local_time(253_402_300_800.0 + 86_400) == "?"
+    assert local_time(float("nan")) == "?"
+    assert local_time(0.0, "%M") in {"00", "30", "45", "15"}

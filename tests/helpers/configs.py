@@ -58,9 +58,11 @@ on_stale = "heal"
 [disk]
 warning = 85
 critical = 95
+horizon = "12h"
 target = 80
 paths = ["/"]
 budgets = [{ path = "logs", limit = "5GB" }]
+thresholds = [{ path = "logs", warning = 90 }]
 
 [[disk.rules]]
 name = "logs"

@@ -438,10 +438,27 @@ def _disks(story: Story) -> None:
         48, "disks", "disk:/", "warning", "86.9% used, warning at 85%", kind="filesystem",
         percent=86.9, free=121.0e9, size=923.0e9, level="warning", inode_percent=12.0,
         why="warning at 85%",
+        outlook={"at": NOW, "eta": 33_120.0, "soonest": 21_600.0, "latest": 50_400.0,
+                 "rate": 1.4, "way": "trend", "inodes": False},
+        culprits={
+            "at": NOW, "pinned_bytes": 4.2e9, "unexplained": 0, "partial": "",
+            "directories": [
+                {"path": "/var/log", "held": 310e9, "growth": 12.4e9, "by": ""},
+                {"path": "/home/build/cache", "held": 190e9, "growth": None, "by": ""},
+            ],
+            "files": [
+                {"path": "/var/log/app.log", "held": 210e9, "growth": 11.9e9, "by": "app (812)"},
+            ],
+            "pinned": [
+                {"path": "/var/log/old.log", "held": 4.2e9, "by": "nginx (411)",
+                 "remedy": "restart nginx (pid 411)"},
+            ],
+        },
     )  # fmt: skip
     story.seen(
         48, "disks", "disk:/data", "healthy", "", kind="filesystem", percent=41.0, free=2.1e12,
         size=3.6e12, level="ok", inode_percent=3.0,
+        outlook={"at": NOW, "eta": None, "rate": 0.0, "way": "trend"},
     )  # fmt: skip
     story.seen(
         48, "disks", "disk:logs", "healthy", "", kind="budget", percent=62.4, free=1.9e9,

@@ -496,3 +496,37 @@ def test_a_check_that_is_late_is_said():
     late = Scene.of(replay(records), NOW + 90)
     line = "".join(s.text for s in status.line(late, status.Looking(), 120))
     assert "check overdue 1m18s" in line
+
+
+def disk(**outlook):
+    return one(
+        scene(observed(healer="disks", name="disk:/", percent=60.0, outlook=outlook)), "disks"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outlook", "told", "tone"),
+    [
+        ({"eta": 33_120.0, "rate": 1.0, "way": "trend"}, "↗ 9h12m", "warn"),
+        ({"eta": 200_000.0, "rate": 0.1, "way": "trend"}, "↗ 2d07h", "dim"),
+        ({"eta": 600.0, "rate": 9.0, "way": "young"}, "↗ 10m", "dim"),
+        ({"eta": None, "rate": -1.0, "way": "trend"}, "↘", "faint"),
+        ({"eta": None, "rate": 0.0, "way": "trend"}, "→", "faint"),
+        ({"eta": None, "way": "young"}, "-", "faint"),
+        ({"eta": "soon", "rate": []}, "-", "faint"),
+        ({}, "-", "faint"),
+    ],
+)
+def test_a_disk_tells_its_trend_and_its_time_to_full(outlook, told, tone):
+    row = disk(**outlook)
+    assert text(row, "full") == told
+    assert row.cells["full"][0].tone == tone
+
+
+def test_all_that_holds_a_disk_is_beside_it():
+    this = Scene.of(replay(world()), NOW)
+    row = one(this, "disks")
+    lines = dump(context.now(this, context.subject(row), 110), 110)
+    for part in ("about 9h12m (6h00m to 14h00m)", "/var/log +12.4 GB/h", "app (812)",
+                 "nginx (411)", "restart nginx"):  # fmt: skip
+        assert part in lines, lines

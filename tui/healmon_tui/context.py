@@ -14,6 +14,7 @@ from healmon_tui import glyphs, session
 from healmon_tui.chronicle import Chronicle, Moment, Touch
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Line, Span, Spans, Tone, cut, heading, labelled, wrap
+from healmon_tui.rows import disks
 from healmon_tui.rows.databases import locked_for, tree
 from healmon_tui.rows.scene import WELL, Row, Scene, doing, short
 from healmon_tui.rows.workers import details, say
@@ -41,7 +42,7 @@ _SHOWN: Final = frozenset(
         "max_trials", "cause", "critical", "desired", "proved", "use", "liveness", "blockers",
         "waits_for", "waiting", "deleted", "warning", "kept", "pinned_frames",
         "socket", "painted", "novelty", "pack", "version", "matched", "text",
-        "choices", "act_at", "held", "evidence",
+        "choices", "act_at", "held", "evidence", "outlook", "culprits",
     }
 )  # fmt: skip
 
@@ -152,10 +153,32 @@ def _disk(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, st
         )),
         ("inodes", "" if inodes is None else format_percent(inodes)),
         ("can go", _candidates(facts)),
+        ("full in", disks.full_text(facts)),
+        *_holders(facts),
         ("cleaned", facts.text("cleaned")),
         ("kind", facts.text("kind")),
         ("why", facts.text("why") if facts.text("why") != view.summary else ""),
     ]  # fmt: skip
+
+
+def _holders(facts: Facts) -> list[tuple[str, str]]:
+    """Return who holds a disk's space: the biggest first, then deleted files that are open."""
+    found = facts.inner("culprits")
+    rows: list[tuple[str, str]] = []
+    for label, key, most in (("biggest", "directories", 5), ("files", "files", 3)):
+        for number, one in enumerate(found.inners(key)[:most]):
+            rows.append((label if number == 0 else " ", _holding(one)))
+    for number, one in enumerate(found.inners("pinned")[:3]):
+        rows.append(("deleted" if number == 0 else " ", f"{_holding(one)}: {one.text('remedy')}"))
+    gap = found.number("unexplained")
+    rows.append(("unclear", format_size(gap) if gap else ""))
+    return rows
+
+
+def _holding(one: Facts) -> str:
+    held, growth, by = one.number("held") or 0.0, one.number("growth"), one.text("by")
+    grown = "" if not growth else f" {'+' if growth > 0 else ''}{format_size(growth)}/h"
+    return f"{format_size(held)} {one.text('path')}{grown}" + (f", {by}" if by else "")
 
 
 def _candidates(facts: Facts) -> str:

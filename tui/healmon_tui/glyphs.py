@@ -30,6 +30,11 @@ EMPTY: Final = "┄"
 BARS: Final = "▁▂▃▄▅▆▇█"
 """From nothing to much, for spark lines."""
 
+RISES: Final = "↗"
+FALLS: Final = "↘"
+LEVEL: Final = "→"
+"""Which way something goes."""
+
 _ASCII: Final = str.maketrans(
     {
         OK: "o",
@@ -52,6 +57,9 @@ _ASCII: Final = str.maketrans(
         "╯": "+",
         "├": "+",
         "┤": "+",
+        RISES: "/",
+        FALLS: "\\",
+        LEVEL: "=",
         "×": "x",
         "–": "-",
         "∞": "8",

@@ -135,6 +135,26 @@ def _disk(disk: st.Disk, path: KeyPath, context: Context) -> None:
         if low >= high:
             what = f"{lower} ({literal(low)}) must be below {upper} ({literal(high)})"
             context.faults.clash(path, (lower, upper), what)
+    watched = {*disk.paths, *(budget.path for budget in disk.budgets)}
+    for index, one in enumerate(disk.thresholds):
+        where = (*path, "thresholds", index)
+        if one.path not in watched:
+            what = "is neither in disk.paths nor a budget"
+            near = nearest(one.path, watched)
+            context.faults.add((*where, "path"), what, found=one.path, nearest=near)
+        _check_own(one, disk, where, context)
+
+
+def _check_own(one: st.Thresholds, disk: st.Disk, where: KeyPath, context: Context) -> None:
+    for lower, upper in (("target", "warning"), ("warning", "critical")):
+        low, high = (
+            getattr(disk, name) if getattr(one, name) is None else getattr(one, name)
+            for name in (lower, upper)
+        )
+        given = [name for name in (lower, upper) if getattr(one, name) is not None]
+        if given and low >= high:
+            what = f"{lower} ({literal(low)}) must be below {upper} ({literal(high)})"
+            context.faults.add((*where, given[0]), what)
 
 
 CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], None]]] = {

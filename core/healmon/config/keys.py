@@ -220,6 +220,19 @@ BUDGETS: Final = Table(
     ),
 )
 
+THRESHOLDS: Final = Table(
+    title="disk.thresholds",
+    struct=st.Thresholds,
+    doc="lines of one file system or budget, where they differ from those of [disk]",
+    unique=("path",),
+    keys=(
+        _value("path", k.PATH, "which one of disk.paths or disk.budgets", required=True),
+        _value("warning", k.PERCENT, "default: disk.warning"),
+        _value("critical", k.PERCENT, "default: disk.critical"),
+        _value("target", k.PERCENT, "default: disk.target"),
+    ),
+)
+
 RULES: Final = Table(
     title="disk.rules",
     struct=st.Rule,
@@ -251,6 +264,7 @@ DISK: Final = Table(
         _value("critical", k.PERCENT, "percentage in use that is CRITICAL, and is cleaned"),
         _value("target", k.PERCENT, "cleaning stops once below"),
         _value("hysteresis", k.PERCENT, "percentage points below a threshold that end its alert"),
+        _value("horizon", k.PAUSE, "warn when it will be full within this; 0s: never"),
         _value("log_retention", k.DURATION, "age at which logs may go"),
         _value("temp_age", k.DURATION, "age at which temporary files may go"),
         _value("max_files", k.COUNT_OR_NONE, "most files that one cleaning takes by itself"),
@@ -259,6 +273,7 @@ DISK: Final = Table(
         _value("trash_for", k.DURATION, "how long what was put aside can be taken back"),
         _set("paths", k.PATH, "file systems to watch"),
         _table("tables", BUDGETS),
+        _table("tables", THRESHOLDS),
         _table("tables", RULES),
     ),
 )
@@ -298,6 +313,6 @@ ROOT: Final = Table(
 
 TABLES: Final = (
     *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
-    *(DATABASES, DISK, BUDGETS, RULES, ALERTS, NOTIFY, STORE),
+    *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS, NOTIFY, STORE),
 )
 """All tables in the order of the key reference."""

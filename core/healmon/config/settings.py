@@ -226,6 +226,15 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     backup: str = ""
 
 
+class Thresholds(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[disk.thresholds]]`: lines of one path in percent; None: those of `[disk]`."""
+
+    path: str
+    warning: float | None = None
+    critical: float | None = None
+    target: float | None = None
+
+
 class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """`[disk]`: file systems and budgets; `hysteresis` is in percentage points."""
 
@@ -233,6 +242,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     critical: float = 95.0
     target: float = 80.0
     hysteresis: float = 2.0
+    horizon: float = 24 * HOUR
     log_retention: float = 7 * DAY
     temp_age: float = 24 * HOUR
     trash_for: float = 7 * DAY
@@ -241,6 +251,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     protect: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()
+    thresholds: tuple[Thresholds, ...] = ()
     rules: tuple[Rule, ...] = ()
 
 

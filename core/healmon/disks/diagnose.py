@@ -12,9 +12,10 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Disk
-from healmon.disks import undo, words
+from healmon.disks import filling, undo, words
 from healmon.disks.cover import digest_of, idle_reason, roots_in
 from healmon.disks.gauge import level_of
+from healmon.disks.lines import disk_of
 from healmon.disks.model import (
     CLEAN,
     FINISH,
@@ -47,7 +48,9 @@ _STATUS: dict[Level, Status] = {"ok": "healthy", "warning": "warning", "critical
 
 def diagnose(seen: Seen, disk: Disk, known: Snapshot, now: Reading) -> Diagnosis:
     """Return the verdicts of one look; targets that are watched no more are gone."""
-    verdicts = tuple(judge(one, seen.stepped, disk, known, now) for one in seen.disks)
+    verdicts = tuple(
+        judge(one, seen.stepped, disk_of(disk, one.target.path), known, now) for one in seen.disks
+    )
     here = {verdict.component for verdict in verdicts}
     gone = tuple(name for name in of_healer(known, HEALER) if name not in here)
     return Diagnosis(verdicts, gone)
@@ -67,20 +70,28 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
     if gauge.skip:
         return _verdict(seen, gauge, memory, findings, "warning" if findings else "healthy")
     obstacle = _obstacle(seen, gauge, memory, stepped, disk, now)
-    plan = None
-    if memory.level == "critical" and not obstacle:
-        plan = clean_plan(seen.target, facts_of(seen, memory), disk, now)
-    elif seen.leftovers:
-        plan = finish_plan(seen, disk, now)
-    elif undo.is_old(seen, disk, now) and not stepped:
-        plan = undo.empty_plan(seen, disk, now)
     if memory.level != "ok":
         hope = ""
         if memory.level == "critical":
             hope = obstacle or "cleaning by rule"
         findings.append(_full(seen.target, memory, disk, hope))
+    if memory.filling_told and memory.level != "critical":
+        findings.append(filling.finding(seen.target, memory))
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
-    return msgspec.structs.replace(verdict, plan=plan)
+    if verdict.status == "healthy" and memory.filling_told:
+        verdict = replace(verdict, status="warning")
+    if memory.level == "critical" and not obstacle:
+        return replace(verdict, plan=clean_plan(seen.target, facts_of(seen, memory), disk, now))
+    return replace(verdict, plan=_upkeep(seen, stepped, disk, now))
+
+
+def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, now: Reading) -> Plan | None:
+    """Return what is to be done where nothing has to be freed at once."""
+    if seen.leftovers:
+        return finish_plan(seen, disk, now)
+    if undo.is_old(seen, disk, now) and not stepped:
+        return undo.empty_plan(seen, disk, now)
+    return None
 
 
 def recall(known: Snapshot, component: str) -> Memory:
@@ -151,6 +162,7 @@ def _remember(
     moved = abs(gauge.worst - memory.told) >= TELL
     if moved or level != before.level or gauge.cause != before.cause:
         memory = replace(memory, told=gauge.worst, told_free=gauge.free, cause=gauge.cause)
+    memory = filling.remember(memory, seen, disk)
     return replace(memory, level=level)
 
 
@@ -229,6 +241,8 @@ def facts_of(seen: DiskSeen, memory: Memory) -> DiskFacts:
         leftovers=seen.leftovers,
         cleaned_at=memory.cleaned_at or None,
         cleaned=memory.cleaned,
+        outlook=seen.outlook,
+        culprits=seen.culprits,
         why=why,
     )
     if count is None or count.trouble:

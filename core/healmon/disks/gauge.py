@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Final
 
 from healmon.config.settings import Disk
 from healmon.disks.model import Gauge, Level
 from healmon.world.filedata import Need, Space, Usage
+
+NEAR: Final = 0.0001
+"""Share of its size by which a file system may change while it is read through two paths."""
 
 
 def of_space(space: Space) -> Gauge:
@@ -52,13 +56,20 @@ def of_usage(usage: Usage, limit: int) -> Gauge:
 def same_disk(one: Gauge, other: Gauge) -> bool:
     """Return whether two paths are on one file system.
 
-    An overlay has a device of its own and passes on the numbers of the file system below it.
-    Elsewhere the file system id says nothing: clones and snapshots carry the same.
+    An overlay has a device of its own and passes on the numbers of the file system below it, on
+    older kernels its id too. Elsewhere the id says nothing: clones and snapshots carry the same.
     """
     if one.device == other.device:
         return True
     overlaid = "overlay" in {one.kind, other.kind}
-    return overlaid and one.fsid != 0 and (one.fsid, one.size) == (other.fsid, other.size)
+    if not overlaid or (one.size, one.inodes) != (other.size, other.inodes):
+        return False
+    # both are read within a moment, in which little is written
+    near = (
+        abs(one.used - other.used) <= one.size * NEAR
+        and abs(one.inodes_used - other.inodes_used) <= one.inodes * NEAR
+    )
+    return near or (one.fsid != 0 and one.fsid == other.fsid)
 
 
 def level_of(percent: float, before: Level, disk: Disk) -> Level:

@@ -14,6 +14,7 @@ from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.cover import TRASH, targets_of
 from healmon.disks.diagnose import clean_plan, diagnose
+from healmon.disks.lines import disk_of
 from healmon.disks.model import HEALER, DiskFacts, Order, Seen
 from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
@@ -49,7 +50,9 @@ class DisksHealer:
         self._trash = str(state_dir / TRASH)
         self._files = files
         self._probe = Probe(disk, str(state_dir), files, clock)
-        self._remedy = Remedy(disk, self._probe, files, clock, Hands("clean disks"))
+        self._hands = Hands("clean disks")
+        self._remedies: dict[str, Remedy] = {}
+        self._clock = clock
 
     def start(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - no file system tells
         """Begin watching; the trash is made now, while there is room for it."""
@@ -94,7 +97,9 @@ class DisksHealer:
             raise DataError(
                 f"{component}: no cleaning rule is configured", remedy="add [[disk.rules]]"
             )
-        return clean_plan(targets[component], facts_in(view), self._disk, now, by_hand=True)
+        target = targets[component]
+        lines = disk_of(self._disk, target.path)
+        return clean_plan(target, facts_in(view), lines, now, by_hand=True)
 
     async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
         """Look again, clean, measure.
@@ -107,7 +112,14 @@ class DisksHealer:
             order = unpack(plan.order, Order)
         except msgspec.ValidationError as error:
             raise VetoError("the plan was made by another version of healmon") from error
-        return await self._remedy.carry_out(order, hand)
+        return await self._remedy_of(order.target.path).carry_out(order, hand)
+
+    def _remedy_of(self, path: str) -> Remedy:
+        """Return who cleans by the lines of this path; all share one thread."""
+        if path not in self._remedies:
+            lines = disk_of(self._disk, path)
+            self._remedies[path] = Remedy(lines, self._probe, self._files, self._clock, self._hands)
+        return self._remedies[path]
 
     async def pause(self, component: str) -> None:
         """Nothing is done here without the engine."""
@@ -124,8 +136,9 @@ class DisksHealer:
 
     async def close(self) -> None:
         """Stop after the file in hand and let the threads end."""
-        self._remedy.stopped = True
-        self._remedy.hands.close()
+        for remedy in self._remedies.values():
+            remedy.stopped = True
+        self._hands.close()
         self._probe.close()
 
 

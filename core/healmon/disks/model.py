@@ -6,6 +6,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from healmon.disks.culprits import Culprits
 from healmon.world.filedata import Survey, Tally
 
 HEALER: Final = "disks"
@@ -67,6 +68,25 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
         return "inodes" if (self.inode_percent or 0.0) > self.percent else "space"
 
 
+class Outlook(msgspec.Struct, frozen=True, kw_only=True):
+    """When something will be full; seconds from `at` (wall), percentage points an hour.
+
+    Attributes:
+        eta: None: not within ten days, as far as can be told.
+        soonest, latest: the band around it.
+        way: `trend` from day to day, `rise` that goes on now, or `young`: too little history.
+        inodes: whether it is inodes that run out.
+    """
+
+    at: float
+    eta: float | None = None
+    soonest: float | None = None
+    latest: float | None = None
+    rate: float = 0.0
+    way: str = "young"
+    inodes: bool = False
+
+
 class Count(msgspec.Struct, frozen=True, kw_only=True):
     """What the rules would free there, when it was counted last.
 
@@ -99,6 +119,8 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         count: None while it is not full enough to count what would be freed.
         leftovers: files that a killed run had set aside and not finished.
         oldest: wall seconds at which the oldest file in the trash was put there; None: none is.
+        outlook: when it will be full; None: not asked.
+        culprits: who holds the space; None: it is not full enough to be asked.
     """
 
     target: Target
@@ -107,6 +129,8 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     count: Count | None = None
     leftovers: int = 0
     oldest: float | None = None
+    outlook: Outlook | None = None
+    culprits: Culprits | None = None
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -127,6 +151,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         backoff_percent: how full it was then.
         writable: it was seen writable before.
         cleaned_at: wall time of the newest cleaning that worked, with its outcome.
+        filling: how many outlooks in a row (two at most) said that it is full within the horizon.
+        filling_at: wall time of the newest outlook that was counted.
+        filling_told: what the open warning says of it; empty: there is none.
     """
 
     level: Level = "ok"
@@ -139,6 +166,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     writable: bool = False
     cleaned_at: float = 0.0
     cleaned: str = ""
+    filling: int = 0
+    filling_at: float = 0.0
+    filling_told: str = ""
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -179,6 +209,8 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     leftovers: int = 0
     cleaned_at: float | None = None
     cleaned: str = ""
+    outlook: Outlook | None = None
+    culprits: Culprits | None = None
     why: str = ""
 
 

@@ -19,12 +19,18 @@ from healmon.config.paths import Place, home_of, never_cleaned
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
 from healmon.disks.cover import Cover, cover_of, targets_of, within
-from healmon.disks.model import Count, DiskSeen, Gauge, Seen, Target
+from healmon.disks.culprits import Culprits, culprits
+from healmon.disks.forecast import KEPT
+from healmon.disks.history import History, ring_path
+from healmon.disks.lines import disk_of
+from healmon.disks.model import Count, DiskSeen, Gauge, Outlook, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
+from healmon.world.samples import Ring
+from healmon.world.spaceuse import breakdown, opened
 
 MEASURING: Final = 5.0
 """Seconds that one statvfs may take."""
@@ -38,6 +44,8 @@ RECOUNT: Final = 900.0
 """Seconds for which a count of what rules would free is believed."""
 ASIDE: Final = 3600.0
 """Seconds for which a look at the trash is believed while nothing is full."""
+EXPLAINING: Final = 4.0
+"""Seconds that a search for the biggest directories may take."""
 STEP: Final = 300.0
 """Seconds by which the wall clock must be set for ages to be doubted."""
 STEP_HOLDS: Final = 60.0
@@ -60,6 +68,9 @@ class _Station:
     leftovers: int | None = None
     oldest: float | None = None
     asides_at: float = 0.0
+    history: History | None = None
+    culprits: Culprits | None = None
+    explained_at: float = 0.0
 
 
 @dataclass(slots=True)
@@ -79,6 +90,7 @@ class Probe:
     files: Files
     clock: Clock
     measuring: float = MEASURING
+    _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
@@ -114,9 +126,12 @@ class Probe:
             station.took = 0.0
             station.count = None
             station.leftovers = None
+            if station.history is not None:
+                station.history.cleaned()
 
     def close(self) -> None:
         """Let the threads end."""
+        self._keeping.close()
         for station in self._stations.values():
             station.measuring.close()
             station.walking.close()
@@ -146,20 +161,64 @@ class Probe:
             gauge = await self._gauge(target, station)
         except ProbeError as error:
             return DiskSeen(target=target, trouble=clean(str(error), limit=300))
-        if gauge.skip or not self.disk.rules:
+        if gauge.skip:
             return DiskSeen(target=target, gauge=gauge)
+        outlook = await self._outlook(target, station, gauge)
+        matters = self._matters(target, gauge)
+        if not self.disk.rules:
+            found = await self._culprits(target, station, gauge) if matters else None
+            return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
         try:
             await self._count(target, station, gauge)
         except (ProbeError, OSError) as error:
             station.count = Count(trouble=clean(str(error), limit=300))
             station.counted_at = self.clock.read().steady
+        found = await self._culprits(target, station, gauge) if matters else None
         return DiskSeen(
             target=target,
             gauge=gauge,
-            count=station.count if self._matters(gauge) else None,
+            count=station.count if matters else None,
             leftovers=station.leftovers or 0,
             oldest=station.oldest,
+            outlook=outlook,
+            culprits=found,
         )
+
+    async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
+        """Return who holds the space, asked anew now and then; the last answer, when it hangs."""
+        now = self.clock.read()
+        if now.steady < station.explained_at + RECOUNT and station.culprits is not None:
+            return station.culprits
+        call = partial(self._explain, target, gauge, now.wall, station.culprits)
+        try:
+            station.culprits = await _within(WALKING + PATIENCE, station.walking, call)
+            station.explained_at = now.steady
+        except (ProbeError, OSError):
+            return station.culprits
+        return station.culprits
+
+    def _explain(
+        self, target: Target, gauge: Gauge, when: float, before: Culprits | None
+    ) -> Culprits:
+        seen = breakdown(target.path, Limits(seconds=EXPLAINING))
+        holders = opened(seen.device, frozenset(part.key for part in seen.files), EXPLAINING / 2)
+        # only from the top of a file system is everything in use below what is walked
+        below = "" if target.kind == "filesystem" else clean(target.path)
+        whole = target.kind == "filesystem" and os.path.ismount(target.path)
+        return culprits(seen, holders, gauge.used if whole else 0, when, before, below)
+
+    async def _outlook(self, target: Target, station: _Station, gauge: Gauge) -> Outlook | None:
+        """Return when it will be full; None, when that cannot be told in time."""
+        if gauge.partial:
+            return None
+        if station.history is None:
+            path = ring_path(self.state_dir, target, gauge.capacity)
+            station.history = History(Ring(path, KEPT))
+        call = partial(station.history.note, gauge, self.clock.read().wall)
+        try:
+            return await _within(PATIENCE, self._keeping, call)
+        except ProbeError:
+            return None
 
     async def _gauge(self, target: Target, station: _Station) -> Gauge:
         now = self.clock.read().steady
@@ -176,13 +235,14 @@ class Probe:
         usage = self.files.usage(target.path, Limits(seconds=WALKING))
         return gauges.of_usage(usage, target.limit), usage.seconds
 
-    def _matters(self, gauge: Gauge) -> bool:
-        return gauge.worst >= self.disk.warning - self.disk.hysteresis
+    def _matters(self, target: Target, gauge: Gauge) -> bool:
+        lines = disk_of(self.disk, target.path)
+        return gauge.worst >= lines.warning - lines.hysteresis
 
     async def _count(self, target: Target, station: _Station, gauge: Gauge) -> None:
         now = self.clock.read()
         stale = station.count is None or now.steady - station.counted_at >= RECOUNT
-        due = stale and self._matters(gauge)
+        due = stale and self._matters(target, gauge)
         known = station.leftovers is not None and now.steady - station.asides_at < ASIDE
         if known and not due:
             return

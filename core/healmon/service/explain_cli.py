@@ -16,8 +16,10 @@ from healmon.config.settings import Settings
 from healmon.databases.explain import explain as chain_of_database
 from healmon.databases.model import HEALER as DATABASES
 from healmon.databases.model import Facts as DatabaseFacts
+from healmon.disks.model import HEALER as DISKS
 from healmon.errors import DataError
 from healmon.plans import Packed, pack, unpack
+from healmon.service import disks_cli
 from healmon.service.chain import chain, kept_lines, told
 from healmon.service.commandline import say
 from healmon.service.peek import Peek, evidence, peek
@@ -61,6 +63,8 @@ def _explain_component(state_dir: Path, name: str, packs: Packs, *, json_wanted:
     try:
         known = stream.read_snapshot(connection)
         view = _component(known, name)
+        if view.healer == DISKS:
+            return disks_cli.explain(connection, view.name, json_wanted=json_wanted)
         alerts = [one for one in open_alerts(known) if one.component == view.name]
         chains = {one.key: chain(connection, one.id) for one in alerts}
     finally:
@@ -119,6 +123,8 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _is_file(args: argparse.Namespace) -> bool:
     """Return whether a saved screen is meant: no session has a point or a slash in its name."""
+    if args.target.startswith(disks_cli.PREFIX):
+        return False
     named = bool(args.pack or args.title or set("./") & set(args.target))
     return named and (Path(args.target).is_file() or bool(args.pack or args.title))
 

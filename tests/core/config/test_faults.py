@@ -329,3 +329,10 @@ def test_whatever_stands_in_the_file_is_read_or_told(configs, document):
         assert problem.line
         assert problem.key
         assert str(problem).isprintable()
+
+
+def test_lines_of_one_path_must_fit_together_and_name_what_is_watched(configs):
+    text = '[disk]\npaths = ["/"]\nthresholds = [{ path = "/", warning = 97 }, { path = "/vra" }]\n'
+    faults = str(configs.faults(text))
+    assert "warning (97) must be below critical (95)" in faults
+    assert "is neither in disk.paths nor a budget" in faults

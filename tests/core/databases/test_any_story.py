@@ -99,9 +99,7 @@ STEP = st.one_of(
 )
 
 
-@settings(
-    max_examples=12, suppress_health_check=[HealthCheck.too_slow], database=None
-)
+@settings(max_examples=12, suppress_health_check=[HealthCheck.too_slow], database=None)
 @given(st.sampled_from(["delete", "wal"]), st.lists(STEP, min_size=4, max_size=14))
 def test_every_promised_row_survives(mode, steps):
     base = Path(tempfile.mkdtemp(prefix="hm"))

@@ -176,7 +176,7 @@ def test_why_a_session_is_in_its_state(stage, healmon):
         assert any("make clean" in line for line in data["now"]["lines"])
         code, _, said = healmon("explain", "nobody")
         assert code == 65
-        assert "there are: a" in said
+        assert "there are: session:a" in said
 
 
 def test_the_evidence_of_an_act_and_the_chain_behind_an_alert(stage, healmon):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
-from healmon.units import format_percent, format_size
+from healmon.units import format_duration, format_percent, format_size
 from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
@@ -13,6 +13,10 @@ from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import WELL, Row, Scene, short
 
 HEALER: Final = "disks"
+SOON: Final = 86_400.0
+"""Seconds within which an end is shown as a warning."""
+STEADY: Final = 0.01
+"""Percentage points an hour that are no growth."""
 
 
 def columns(names: int, width: int) -> tuple[Column, ...]:
@@ -22,7 +26,8 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
         Column("meter", "", min(40, width // 4) if width >= 72 else 8),
         Column("used", "USED", 6, right=True),
         Column("free", "FREE", 8, right=True),
-        Column("size", "SIZE", 8, right=True, drop=2),
+        Column("size", "SIZE", 8, right=True, drop=3),
+        Column("full", "FULL IN", 8, right=True, drop=2),
         Column("why", "WHY", 12, stretch=1, drop=1),
     )
 
@@ -38,6 +43,33 @@ def meter(percent: float, cells: int, tone: Tone) -> Spans:
     return (Span(glyphs.FULL * filled, tone), Span(glyphs.EMPTY * (cells - filled), "faint"))
 
 
+def full_in(facts: Facts) -> Spans:
+    """Return which way it goes and in what time it is full: `↗ 9h12m`; a dash for nothing told."""
+    outlook = facts.inner("outlook")
+    eta, rate = outlook.number("eta"), outlook.number("rate") or 0.0
+    if eta is None:
+        word = glyphs.FALLS if rate <= -STEADY else glyphs.LEVEL
+        return (Span(word if outlook.text("way") == "trend" else "-", "faint"),)
+    sure = outlook.text("way") != "young"
+    tone: Tone = "warn" if sure and eta < SOON else "dim"
+    time = format_duration(eta) if eta >= 60 else "now"
+    return (Span(f"{glyphs.RISES} {time}", tone),)
+
+
+def full_text(facts: Facts) -> str:
+    """Return `about 9h12m (6h to 14h), +1.40 points an hour`; empty where nothing is known."""
+    outlook = facts.inner("outlook")
+    eta, rate = outlook.number("eta"), outlook.number("rate") or 0.0
+    if eta is None:
+        return "" if outlook.text("way") != "trend" else "more than 10 days"
+    soonest, latest = outlook.number("soonest"), outlook.number("latest")
+    late = "later" if latest is None else format_duration(latest)
+    band = "" if soonest is None else f" ({format_duration(soonest)} to {late})"
+    guess = ", a guess from little history" if outlook.text("way") == "young" else ""
+    about = f"about {format_duration(eta)}" if eta >= 60 else "minutes"
+    return f"{about}{band}, {rate:+.2f} points an hour{guess}"
+
+
 def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
     percent = facts.number("percent")
@@ -49,6 +81,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "used": _value("" if percent is None else format_percent(percent), tone),
         "free": _value("" if free is None else format_size(free), "text"),
         "size": _value("" if size is None else format_size(size), "dim"),
+        "full": full_in(facts),
         "why": _why(scene, view, facts),
     }
     order = (mark.rank, -(percent or 0.0), view.name)

@@ -1,0 +1,245 @@
+"""When something will be full, from how full it was. Pure.
+
+Two views, and the nearer one answers. The *trend* is the growth from day to day (a median of
+slopes between daily medians), on which the highest of each hour of the day is laid, so that a
+nightly dump is expected and no alarm. The *rise* is what goes on right now (Theil-Sen since the
+last drop, over three windows); it counts only while it goes on and goes where nothing went in the
+week before: to a new high-water mark, or faster than ever.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from statistics import median
+from typing import Final, Literal, NamedTuple
+
+import msgspec
+
+MINUTE: Final = 60.0
+HOUR: Final = 3600.0
+DAY: Final = 86_400.0
+SLOT: Final = 300.0
+"""Seconds that one sample stands for; it is the highest of them."""
+KEPT: Final = 2304
+"""Samples that are kept: eight days."""
+DAYS: Final = 6
+FEWEST: Final = 144
+"""Samples that make a day count."""
+AHEAD: Final = 240
+"""Hours that are looked ahead."""
+DROP: Final = 1.0
+"""Percentage points lost between two samples that are a drop: somebody cleaned, or rotated."""
+WINDOWS: Final = (45 * MINUTE, 90 * MINUTE, 6 * HOUR)
+NEAR: Final = 6 * HOUR
+"""How soon a rise must end to count."""
+HIGHER: Final = 2.0
+"""Percentage points above the week's highest that are a new high."""
+FASTER: Final = 1.3
+"""How many times the week's fastest rise is faster than ever."""
+FULL: Final = 100.0
+MOST_POINTS: Final = 36
+"""Points of a window that slopes are taken between."""
+
+Way = Literal["trend", "rise", "young"]
+
+
+class Sample(NamedTuple):
+    """How full something was; `cut`: healmon cleaned right before, so a drop says nothing."""
+
+    at: float
+    level: float
+    cut: bool = False
+
+
+class Forecast(msgspec.Struct, frozen=True, kw_only=True):
+    """When it will be full. Seconds from `at`; percentage points an hour.
+
+    Attributes:
+        at: wall seconds of the moment that was judged from.
+        eta: seconds until it is full; None: not within ten days, as far as can be told.
+        soonest, latest: the band around it; None: not within ten days.
+        rate: growth that this rests on.
+        way: what it rests on; `young`: too little is known yet to alarm anybody.
+    """
+
+    at: float
+    eta: float | None = None
+    soonest: float | None = None
+    latest: float | None = None
+    rate: float = 0.0
+    way: Way = "trend"
+
+
+def foresee(samples: Sequence[Sample], now: float) -> Forecast:
+    """Return when it will be full.
+
+    Args:
+        samples: oldest first, at most `KEPT` of them matter.
+        now: wall seconds; later samples are passed over (a clock was set).
+    """
+    points = uncut([one for one in samples[-KEPT:] if one.at <= now])
+    if len(points) < 2:
+        return Forecast(at=now, way="young")
+    days = _days(points, now)
+    if len(days) < 2:
+        return _young(points, now)
+    trend, rise = _trend(days, now), _rise(points, now)
+    if rise.eta is not None and (trend.eta is None or rise.eta < trend.eta):
+        return rise
+    return trend
+
+
+def uncut(samples: Sequence[Sample]) -> list[tuple[float, float]]:
+    """Return times and levels as they were without own cleaning: what lies before it is lowered."""
+    found: list[tuple[float, float]] = []
+    lowered = 0.0
+    for index in range(len(samples) - 1, -1, -1):
+        one = samples[index]
+        found.append((one.at, one.level - lowered))
+        if one.cut and index:
+            lowered += max(0.0, samples[index - 1].level - one.level)
+    found.reverse()
+    return found
+
+
+def theil_sen(points: Sequence[tuple[float, float]]) -> tuple[float, float, float]:
+    """Return the lower quartile, the median and the upper quartile of the slopes, per second."""
+    step = max(1, len(points) // MOST_POINTS)
+    thin = points[::-1][::step]
+    slopes = sorted(
+        (ya - yb) / (ta - tb)
+        for index, (ta, ya) in enumerate(thin)
+        for tb, yb in thin[index + 1 :]
+        if ta > tb
+    )
+    if not slopes:
+        return 0.0, 0.0, 0.0
+    last = len(slopes) - 1
+    return slopes[last // 4], median(slopes), slopes[last - last // 4]
+
+
+class _Day(NamedTuple):
+    """One day before now: its middle's age, its median, and the highest of each hour."""
+
+    age: float
+    middle: float
+    highest: dict[int, float]
+
+
+def _days(points: list[tuple[float, float]], now: float) -> list[_Day]:
+    days: list[_Day] = []
+    times = [at for at, _ in points]
+    for number in range(DAYS):
+        begin = now - (number + 1) * DAY
+        part = points[bisect_left(times, begin) : bisect_left(times, begin + DAY)]
+        if number == 0:
+            part = part + points[bisect_left(times, now) :]
+        if len(part) < FEWEST:
+            continue
+        highest: dict[int, float] = {}
+        for at, level in part:
+            hour = min(23, int((at - begin) / HOUR))
+            highest[hour] = max(level, highest.get(hour, level))
+        age = (number + 0.5) * DAY
+        days.append(_Day(age, median(level for _, level in part), highest))
+    return days
+
+
+def _trend(days: list[_Day], now: float) -> Forecast:
+    low, slope, high = theil_sen([(-day.age, day.middle) for day in reversed(days)])
+    # what fills reaches a new high-water mark from day to day; a saw does not
+    tops = theil_sen([(-day.age, max(day.highest.values())) for day in reversed(days)])
+    low, slope, high = min(low, tops[0]), min(slope, tops[1]), min(high, max(tops[2], 0.0))
+    high = max(high, slope)
+    eta = _reaches(days, slope)
+    late, early = (_reaches(days, one) for one in (low, high))
+    return Forecast(at=now, eta=eta, soonest=early, latest=late, rate=slope * HOUR, way="trend")
+
+
+def _reaches(days: list[_Day], slope: float) -> float | None:
+    """Return in how many seconds a trend, with the highest of each hour on it, reaches full."""
+    base = median(day.middle + slope * day.age for day in days)
+    above = [0.0] * 24
+    for hour in range(24):
+        tops = [
+            day.highest[hour] - base + slope * (day.age + DAY / 2 - hour * HOUR)
+            for day in days
+            if hour in day.highest
+        ]
+        above[hour] = max(tops, default=0.0)
+    for hour in range(AHEAD):
+        if base + slope * hour * HOUR + above[hour % 24] >= FULL:
+            return hour * HOUR
+    return None
+
+
+def since_drop(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    """Return the points since the last drop."""
+    for index in range(len(points) - 1, 0, -1):
+        if points[index - 1][1] - points[index][1] >= DROP:
+            return points[index:]
+    return points
+
+
+def _rise(points: list[tuple[float, float]], now: float) -> Forecast:
+    nothing = Forecast(at=now, way="rise")
+    times = [at for at, _ in points]
+    level = points[-1][1]
+    before = points[max(0, bisect_left(times, now - 20 * MINUTE))][1]
+    if level <= before or not _unheard_of(points, times, now):
+        return nothing
+    return _nearest(since_drop(points[bisect_left(times, now - NEAR) :]), now, "rise")
+
+
+def _nearest(points: list[tuple[float, float]], now: float, way: Way) -> Forecast:
+    found = Forecast(at=now, way=way)
+    left = FULL - points[-1][1]
+    for window in WINDOWS:
+        part = [point for point in points if point[0] > now - window]
+        if len(part) < 4:
+            continue
+        low, slope, high = theil_sen(part)
+        eta = _seconds(left, slope)
+        if eta is None or (found.eta is not None and eta >= found.eta):
+            continue
+        if way == "rise" and eta >= NEAR:
+            continue
+        found = Forecast(
+            at=now,
+            eta=eta,
+            soonest=_seconds(left, high),
+            latest=_seconds(left, low),
+            rate=slope * HOUR,
+            way=way,
+        )
+    return found
+
+
+def _seconds(left: float, slope: float) -> float | None:
+    eta = max(0.0, left) / slope if slope > 0 else None
+    return eta if eta is not None and eta <= AHEAD * HOUR else None
+
+
+def _unheard_of(points: list[tuple[float, float]], times: list[float], now: float) -> bool:
+    """Return whether it is higher, or rises faster, than at any time of the week before."""
+    older = points[: bisect_left(times, now - NEAR)]
+    if not older:
+        return False
+    level = points[-1][1]
+    if level > max(one for _, one in older) + HIGHER:
+        return True
+    span = int(WINDOWS[1] / SLOT)
+    known = points[: bisect_left(times, now - DAY)]
+    rises = [known[i + span][1] - known[i][1] for i in range(len(known) - span)]
+    start = points[min(bisect_left(times, now - WINDOWS[1]), len(points) - 1)][1]
+    return level - start > FASTER * max((*rises, 0.1))
+
+
+def _young(points: list[tuple[float, float]], now: float) -> Forecast:
+    """Return what little history says: a saw below its high-water mark fills nothing."""
+    recent = since_drop(points)
+    fallen = points[: len(points) - len(recent)]
+    if fallen and recent[-1][1] <= max(level for _, level in fallen):
+        return Forecast(at=now, way="young")
+    return _nearest(recent, now, "young")

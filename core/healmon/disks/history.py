@@ -1,0 +1,94 @@
+"""How full one target was, sample by sample, and what that says of when it will be full."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from healmon.disks.forecast import KEPT, SLOT, Forecast, Sample, foresee
+from healmon.disks.model import Gauge, Outlook, Target
+from healmon.world.samples import Record, Ring
+
+ASK: Final = 900.0
+"""Seconds for which a forecast is believed; asked more often, it cries wolf more often."""
+
+Rows = deque[Record]
+
+
+def ring_path(state_dir: str, target: Target, capacity: int) -> str:
+    """Return where the samples of a target lie; one of another size has another history."""
+    word = hashlib.sha256(f"{target.component}\0{capacity}".encode()).hexdigest()[:16]
+    return f"{state_dir}/history/{word}.ring"
+
+
+@dataclass(slots=True)
+class History:
+    """Samples of one target: the highest of every five minutes, eight days of them at most."""
+
+    ring: Ring
+    rows: Rows = field(default_factory=lambda: Rows(maxlen=KEPT))
+    outlook: Outlook | None = None
+    loaded: bool = False
+    _slot: int = -1
+    _began: float = 0.0
+    _high: tuple[float, float] = (0.0, 0.0)
+    _cut: bool = False
+    _cleaned: bool = False
+
+    def cleaned(self) -> None:
+        """Note that healmon has just cleaned: the drop that follows is its own."""
+        self._cleaned = True
+        self.outlook = None
+
+    def note(self, gauge: Gauge, now: float) -> Outlook:
+        """Count one measurement in and return the outlook. Blocks: reads and writes its file.
+
+        Args:
+            gauge: what was measured.
+            now: wall seconds.
+        """
+        if not self.loaded:
+            self.rows.extend(self.ring.load())
+            self.loaded = True
+        slot = int(now // SLOT)
+        here = (gauge.percent, gauge.inode_percent or 0.0)
+        if slot != self._slot or self._cleaned:
+            self._begin(slot, now, here)
+        self._high = (max(self._high[0], here[0]), max(self._high[1], here[1]))
+        if self.outlook is None or not 0 <= now - self.outlook.at < ASK:
+            self.outlook = self._ask(here, now)
+        return self.outlook
+
+    def _begin(self, slot: int, now: float, here: tuple[float, float]) -> None:
+        """Keep the sample that has ended and begin another; a cleaning ends one, too."""
+        if self._slot >= 0:
+            row = (self._began, *self._high, self._cut)
+            self.rows.append(row)
+            self.ring.add([row])
+        self._slot, self._began, self._high = slot, now, here
+        self._cut, self._cleaned = self._cleaned, False
+
+    def _ask(self, here: tuple[float, float], now: float) -> Outlook:
+        found: list[tuple[Forecast, str]] = []
+        views: tuple[tuple[str, Callable[[Record], float], float], ...] = (
+            ("space", lambda row: row[1], here[0]),
+            ("inodes", lambda row: row[2], here[1]),
+        )
+        for cause, level, newest in views:
+            samples = [Sample(row[0], level(row), row[3]) for row in self.rows]
+            samples.append(Sample(now, newest, self._cut))
+            found.append((foresee(samples, now), cause))
+        told, cause = min(found, key=lambda one: math.inf if one[0].eta is None else one[0].eta)
+        return Outlook(
+            at=now,
+            eta=told.eta,
+            soonest=told.soonest,
+            latest=told.latest,
+            rate=round(told.rate, 4),
+            way=told.way,
+            inodes=cause == "inodes",
+        )
