@@ -95,7 +95,7 @@ def test_an_approval_is_answered_on_the_screen(stage):
             assert isinstance(app.screen, AnswerSheet)
             await pilot.press("3")
             await _until(pilot, lambda: isinstance(app.screen, PlanSheet))
-            assert "3. No" in app.screen.box.text()
+            await _until(pilot, lambda: "3. No" in app.screen.box.text(), "the plan sheet")
             assert stage.keys("a") == []
             await pilot.press("y")
             await _until(pilot, lambda: stage.keys("a"))
