@@ -109,6 +109,12 @@ class RealWorld(Farm):
                 found = [f for f in self.processes.everyone() if f.parent == shim.shim.pid]
                 return next((f.identity for f in found if f.name == "tmux: server"), None)
 
+            def settled() -> bool:
+                # a server whose client has not come through yet ends with it
+                worker = self.processes.inspect(shim.worker)
+                return worker is not None and worker.command == ("sleep", "601")
+
+            until(settled, what="the end of the client")
             return shim, until(child, what="the server")
 
     def log_of(self, size: int) -> str:
