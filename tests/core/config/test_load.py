@@ -6,7 +6,17 @@ import msgspec
 import pytest
 
 from healmon.config.load import load
-from healmon.config.settings import Budget, Disk, Monitor, Ready, Rule, Sessions, Settings, Store
+from healmon.config.settings import (
+    Budget,
+    Disk,
+    Monitor,
+    Ready,
+    Rule,
+    Sessions,
+    Settings,
+    Store,
+    Thresholds,
+)
 from healmon.config.show import show
 from healmon.errors import ConfigError
 from tests.helpers.configs import EXAMPLE
@@ -68,6 +78,8 @@ def test_the_contracts_example_is_read_word_for_word(configs):
     assert (database.name, database.path) == ("architect", str(base / "data/architect.db"))
     assert (database.busy_for, database.act_after, database.on_stale) == (10.0, 120.0, "heal")
     assert settings.disk == Disk(
+        horizon=12 * 3_600.0,
+        thresholds=(Thresholds(path=str(base / "logs"), warning=90.0),),
         budgets=(Budget(path=str(base / "logs"), limit=5_000_000_000),),
         rules=(
             Rule(

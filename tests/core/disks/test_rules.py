@@ -48,6 +48,8 @@ def once(disk: Disk, state: Path, ask: str = "") -> MemoryJournal:
     journal, clock = MemoryJournal(), SystemClock()
     engine = Engine([DisksHealer(disk, state, SystemFiles(), clock)], journal, clock, Run(host="b"))
 
+    component = f"disk:{disk.budgets[0].path}"
+
     async def scenario() -> None:
         await asyncio.sleep(1.2)  # the rules' age is real time: nobody can set a file's ctime
         if not ask:
@@ -55,7 +57,9 @@ def once(disk: Disk, state: Path, ask: str = "") -> MemoryJournal:
             return
         await engine._open()
         await engine.cycle()
-        await engine.ask(ask, f"disk:{disk.budgets[0].path}", {}, origin="me")
+        async with asyncio.timeout(20):  # healmon itself may be at it
+            while not (await engine.ask(ask, component, {}, origin="me")).ok:
+                await asyncio.sleep(0.1)
         await engine._close()
 
     asyncio.run(scenario())

@@ -514,6 +514,8 @@ def test_one_that_did_its_work_is_left_alone(host: Host) -> None:
     async def scene() -> None:
         async with healmon(host, eager(host, EXITS, restart="on-failure")) as live:
             who = await ready(live)
+            said = Path(host.state, "task_worker", "output.log")
+            await live.reach(lambda: "up" in said.read_text(), "its handler")
             os.kill(who.pid, signal.SIGTERM)
             await live.state("completed")
             assert alive(host) == []
