@@ -167,7 +167,7 @@ def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
         # the clock begins anew once it is answered
         answered = time.time()
         stage.tell("claude", "hung")
-        until(lambda: healmon.state("claude") != "approval", 15)
+        until(lambda: healmon.state("claude") != "approval", 40, "the answer seen")
         assert healmon.facts("claude").quiet_since >= answered - 1
         until(lambda: stage.keys("claude"), 30, "the hung one cleared")
     assert stage.keys("claude") == ["C-c"]
