@@ -202,6 +202,27 @@ def test_its_screen_is_looked_at_again_and_again_only_while_it_is_shown():
     assert set(looks) == {"%12"}
 
 
+@pytest.mark.parametrize("size", [(100, 40), (200, 50)])
+def test_drawing_anew_is_no_reason_to_look_again(size):
+    looks = []
+
+    async def scenario(screen):
+        async def peek(facts):
+            looks.append(facts["pane"])
+            return Peek(at=NOW, lines=MENU)
+
+        screen.link.peek = peek
+        await screen.press("enter")
+        assert isinstance(screen.app.screen, Detail)
+        seen = len(looks)
+        for _ in range(50):
+            screen.app.redraw()
+            await asyncio.sleep(0.001)
+        assert len(looks) - seen < 10, "but for a tick now and then"
+
+    run(scenario, size=size)
+
+
 def test_the_column_beside_the_panels_shows_the_screen_of_the_row_under_the_cursor():
     async def scenario(screen):
         screen.link.screens["%12"] = Peek(at=NOW, lines=MENU)

@@ -153,9 +153,14 @@ class HealmonApp(App[None]):
         self.bridge.fold()
         frozen = self._frozen
         picture = self._picture() if frozen is None else self._still(*frozen)
-        for screen in self.screen_stack:
-            if isinstance(screen, Overview | Detail) and screen.is_mounted:
-                screen.show(picture)
+        shown = [
+            screen
+            for screen in self.screen_stack
+            if isinstance(screen, Overview | Detail) and screen.is_mounted
+        ]
+        for screen in shown:
+            # two that each wanted another session looked at would have it looked at for ever
+            screen.show(picture, front=screen is shown[-1])
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE

@@ -36,8 +36,12 @@ class Watching:
         self._wanted = wanted
         if fresh:
             self.look()
+        return self.newest(wanted)
+
+    def newest(self, view: ComponentView | None) -> Peek:
+        """Return the newest look at a component, if that is what was looked at; want nothing."""
         name, seen = self._seen
-        return seen if wanted is not None and name == wanted.name else Peek()
+        return seen if view is not None and name == view.name else Peek()
 
     def look(self) -> None:
         """Look again, unless a look is still under way or nothing is wanted."""

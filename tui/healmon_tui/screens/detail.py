@@ -58,12 +58,14 @@ class Detail(Screen[None]):
         yield self._side
         yield self._keys
 
-    def show(self, picture: Picture) -> None:
-        """Show another moment."""
+    def show(self, picture: Picture, *, front: bool) -> None:
+        """Show another moment; what the front one is about is looked at."""
         cells = self._side.cells
         self._view = picture.scene.snapshot.components.get(self._about.component)
         # a frozen view shows no screen: that one would be of now
-        seen = host(self).watching.want(self._view if picture.upto is None else None)
+        watching = host(self).watching
+        look = watching.want if front else watching.newest
+        seen = look(self._view if picture.upto is None else None)
         self._status.show(picture.status(self.size.width))
         self._banner.show(picture.banner)
         self._side.show(

@@ -42,6 +42,7 @@ class Overview(Screen[None]):
         self._digit: PanelId | None = None
         self._with_context = True
         self._picture: Picture | None = None
+        self._front = True
         self._panels: dict[PanelId, Panel] = {panel.panel: panel for panel in panels()}
         self._status = StatusBar()
         self._banner = Banner()
@@ -92,9 +93,10 @@ class Overview(Screen[None]):
 
     # drawing
 
-    def show(self, picture: Picture) -> None:
-        """Show another moment."""
+    def show(self, picture: Picture, *, front: bool) -> None:
+        """Show another moment; what the front one is about is looked at."""
         self._picture = picture
+        self._front = front
         self._lay_out()
         if self.focused is None and self.mode is not Mode.TINY:
             # the focus is lost where nothing can have it, and where a click went beside
@@ -114,13 +116,15 @@ class Overview(Screen[None]):
     def _show_context(self) -> None:
         picture = self._picture
         if picture is None or not self._side.display:
-            if self.is_current:
+            if self._front:
                 self.host.watching.want(None)
             return
         about, cells = context.subject(self.row()), self._side.cells
         view = self._view()
         live = self.mode is Mode.COLUMN and picture.upto is None
-        seen = self.host.watching.want(view if live else None)
+        watching = self.host.watching
+        look = watching.want if self._front else watching.newest
+        seen = look(view if live else None)
         self._side.show(
             about.component or TITLE[self.panel],
             context.now(picture.scene, about, cells, seen),
