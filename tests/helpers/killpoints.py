@@ -3,9 +3,10 @@
     python -m tests.helpers.killpoints < FILES
 
 Each line names a file that holds a `Script`, which a child of its own plays; a line with its wait
-status answers. A step is each moment before and after a journal line, a record that is
-written, a signal that is sent, a program that is started. Every step is written to `steps` as it is
-reached, so that a test sees what was done, and in which order.
+status answers. A step is each moment before the world changes: before a record is written, a
+signal is sent, a program is started; the moment after one is the moment before the next. What was
+done and journaled in between is written to `steps` as well, so that a test sees it, and in which
+order.
 """
 
 from __future__ import annotations
@@ -13,9 +14,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
-import sys
-import traceback
 from pathlib import Path
 
 import msgspec
@@ -37,6 +35,7 @@ from healmon.world.processes import Identity, Launch
 from healmon.world.system_ports import SystemPorts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.system_shims import SystemShims
+from tests.helpers.forked import Forks, serve
 from tests.helpers.made_up import MemoryJournal
 
 
@@ -69,9 +68,13 @@ class Steps:
         self._kill_at = script.kill_at
         self._count = 0
 
+    def tell(self, what: str) -> None:
+        """Write down what is no step: nothing in the world has changed since the one before."""
+        os.write(self._fd, f"{what}\n".encode())
+
     def reached(self, what: str) -> None:
         self._count += 1
-        os.write(self._fd, f"{what}\n".encode())
+        self.tell(what)
         if self._count == self._kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
@@ -81,8 +84,7 @@ class StepHand:
         self._steps = steps
 
     async def about_to(self, text: str) -> None:
-        self._steps.reached(f"before: {text}")
-        self._steps.reached(f"journal: {text}")
+        self._steps.tell(f"journal: {text}")
 
 
 class StepProcesses(SystemProcesses):
@@ -95,7 +97,7 @@ class StepProcesses(SystemProcesses):
             return super().signal(identity, number)
         self._steps.reached(f"about to signal {identity.pid} {number}")
         sent = super().signal(identity, number)
-        self._steps.reached(f"signalled {identity.pid} {number}")
+        self._steps.tell(f"signalled {identity.pid} {number}")
         return sent
 
 
@@ -107,7 +109,7 @@ class StepStarter:
     def start(self, launch: Launch, folder: Path, number: int) -> Identity:
         self._steps.reached("about to start")
         identity = self._inner.start(launch, folder, number)
-        self._steps.reached(f"started {identity.pid}")
+        self._steps.tell(f"started {identity.pid}")
         return identity
 
 
@@ -119,7 +121,7 @@ class StepShims(SystemShims):
     def revoke(self, folder: str) -> bool:
         self._steps.reached("about to revoke")
         taken = super().revoke(folder)
-        self._steps.reached(f"revoked {taken}")
+        self._steps.tell(f"revoked {taken}")
         return taken
 
 
@@ -131,7 +133,7 @@ class StepJournal(MemoryJournal):
     def append(self, record: Recorded) -> None:
         super().append(record)
         if isinstance(record.event, StepTaken):
-            self._steps.reached(f"journal: {record.event.text}")
+            self._steps.tell(f"journal: {record.event.text}")
 
 
 def watch_records(steps: Steps) -> None:
@@ -142,7 +144,7 @@ def watch_records(steps: Steps) -> None:
         name = Path(path).name
         steps.reached(f"about to write {name}")
         write(path, data)
-        steps.reached(f"wrote {name} {data.decode()}")
+        steps.tell(f"wrote {name} {data.decode()}")
 
     notes.write_record = stepped
 
@@ -231,6 +233,7 @@ async def carry_out(script: Script) -> str:
         return f"failed: {error}"
     finally:
         await healer.close()
+    steps.reached("all is done")
     return f"proved: {proof.text}"
 
 
@@ -240,49 +243,20 @@ def play(path: str) -> None:
     Path(f"{path}.said").write_text(said)
 
 
-def serve() -> None:
-    """Play scripts, each in a fork of this process, which has everything loaded already."""
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            try:
-                play(line.strip())
-            except BaseException:  # noqa: BLE001 - told, and it is a fork
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        print(status, flush=True)
-
-
 class Player:
-    """The other side: asks for scripts to be played."""
+    """Has orders carried out, and killed."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.helpers.killpoints"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
+        self._forks = Forks(__name__)
 
     def play(self, script: Script, path: Path) -> str:
         """Return what came of a script; empty when it killed itself."""
         path.write_bytes(msgspec.json.encode(script))
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(f"{path}\n")
-        self._process.stdin.flush()
-        status = int(self._process.stdout.readline())
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            return ""
-        assert status == 0, f"status {status}"
-        return Path(f"{path}.said").read_text()
+        return Path(f"{path}.said").read_text() if self._forks.play(str(path)) else ""
 
     def close(self) -> None:
-        self._process.communicate()
+        self._forks.close()
 
 
 if __name__ == "__main__":
-    serve()
+    serve(play)

@@ -15,9 +15,6 @@ import contextlib
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -34,6 +31,7 @@ from healmon.sessions import interrupt
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
+from tests.helpers.forked import Forks, serve
 from tests.helpers.wait import until
 
 REPEAT = 1.0
@@ -120,7 +118,8 @@ def opened(settings: Settings, script: Script) -> Host | None:
     return None
 
 
-def play(script: Script) -> None:
+def play(line: str) -> None:
+    script = msgspec.json.decode(line, type=Script)
     interrupt.REPEAT_AFTER = REPEAT
     watch(Steps(script))
     settings = load(Path(script.config), {})
@@ -132,48 +131,19 @@ def play(script: Script) -> None:
         host.close()
 
 
-def serve() -> None:
-    """Play scripts, each in a fork of this process, which has everything loaded already."""
-    for line in sys.stdin:
-        pid = os.fork()
-        if pid == 0:
-            try:
-                play(msgspec.json.decode(line, type=Script))
-            except BaseException:  # noqa: BLE001 - told, and it is a fork
-                traceback.print_exc()
-                os._exit(1)
-            os._exit(0)
-        _, status = os.waitpid(pid, 0)
-        print(status, flush=True)
-
-
 class Player:
-    """The other side: asks for scripts to be played."""
+    """Has sessions watched, and the watcher killed."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.helpers.sessionkills"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=Path(__file__).parents[2],
-        )
+        self._forks = Forks(__name__)
 
     def play(self, script: Script) -> bool:
         """Return whether a script was played to its end; False: it killed itself."""
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self._process.stdin.write(msgspec.json.encode(script).decode() + "\n")
-        self._process.stdin.flush()
-        status = int(self._process.stdout.readline())
-        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
-            return False
-        assert status == 0, f"status {status}"
-        return True
+        return self._forks.play(msgspec.json.encode(script).decode())
 
     def close(self) -> None:
-        self._process.communicate()
+        self._forks.close()
 
 
 if __name__ == "__main__":
-    serve()
+    serve(play)

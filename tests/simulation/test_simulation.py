@@ -15,7 +15,7 @@ from healmon.world.processes import Launch
 from tests.simulation.life import Life, lived, simulate
 from tests.simulation.world import CruelWorld
 
-DAYS = 8.0
+DAYS = 6.0
 SHM = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Records of simulated lives are many and short-lived: a disk would be waited for."""
 
@@ -26,7 +26,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-LONGER = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 9)]
+LONGER = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 7)]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, *LONGER])

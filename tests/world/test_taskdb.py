@@ -527,7 +527,7 @@ AFTERWARDS = st.dictionaries(
 )
 
 
-@settings(max_examples=25, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, suppress_health_check=list(HealthCheck))
 @given(
     rows=ROWS,
     layout=st.sampled_from(("full", "early", "archived", "bare")),

@@ -567,7 +567,7 @@ def test_the_table_of_sessions_lets_go_only_of_what_was_taken_away(stage):
 # whatever happens
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=10, suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(
         st.fixed_dictionaries(

