@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import select
-import signal
 import subprocess
-import sys
 import threading
 from pathlib import Path
 from typing import Final
 
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
+from healmon.world.standing import Standing
 
 PROGRAM: Final = Path(__file__).with_name("lockchild.py")
 DEADLINE: Final = 2.0
@@ -32,24 +31,13 @@ class ChildHangsError(ProbeError):
     """The child did not answer in time."""
 
 
-class _Child:
+class _Child(Standing):
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            cwd="/",
-            # keys typed at healmon's terminal must reach healmon only
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        assert self._process.stdout is not None
-        self.pid = self._process.pid
-        self._pidfd = os.pidfd_open(self.pid)
-        self._to = self._process.stdin.fileno()
-        self._from = self._process.stdout.fileno()
+        super().__init__(PROGRAM, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self._to = self.process.stdin.fileno()
+        self._from = self.process.stdout.fileno()
         os.set_blocking(self._to, False)
 
     def ask(self, question: bytes, until: float) -> bytes:
@@ -77,32 +65,10 @@ class _Child:
             got += part
         return got
 
-    def kill(self) -> None:
-        """End it at once; it may take a while to be gone when the kernel holds it."""
-        try:
-            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
     def hang_up(self) -> None:
         """Close its stdin, upon which it ends by itself."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-
-    def gone(self, patience: float = 0.0) -> bool:
-        """Return whether it has ended, waiting a little; then nothing of it is left."""
-        if self._process.returncode is not None:
-            return True
-        waiter = select.poll()
-        waiter.register(self._pidfd, select.POLLIN)
-        if not waiter.poll(patience * 1000):
-            return False
-        self._process.wait()
-        os.close(self._pidfd)
-        for pipe in (self._process.stdin, self._process.stdout):
-            assert pipe is not None
-            pipe.close()
-        return True
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
 
 class LockLine:

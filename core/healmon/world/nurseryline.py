@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from healmon.clock import process_seconds
 from healmon.errors import SpawnError
+from healmon.world.standing import Standing
 
 PROGRAM: Final = Path(__file__).parent / "programs" / "nursery.py"
 DEADLINE: Final = 10.0
@@ -45,26 +41,16 @@ def frame(fields: Iterable[str | int | Iterable[str | int]]) -> bytes:
     return len(raw).to_bytes(8, "big") + raw
 
 
-class _Nursery:
+class _Nursery(Standing):
     def __init__(self) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-E", str(PROGRAM)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                cwd="/",
-                # keys typed at healmon's terminal must reach healmon only
-                start_new_session=True,
-            )
+            super().__init__(PROGRAM, stdin=theirs.fileno())
         except OSError:
             ours.close()
             raise
         finally:
             theirs.close()
-        self.pid = self._process.pid
-        self._pidfd = os.pidfd_open(self.pid)
         self._line = ours
 
     def hand_over(self, desk: socket.socket, seconds: float) -> None:
@@ -83,22 +69,14 @@ class _Nursery:
     def kill(self) -> None:
         """End it at once; it may take a while to be gone when the kernel holds it."""
         self._line.close()
-        if self._process.returncode is None:
-            with suppress(ProcessLookupError):
-                signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+        super().kill()
 
     def gone(self, patience: float = 0.0) -> bool:
         """Return whether it has ended, waiting a little; then nothing of it is left."""
-        if self._process.returncode is not None:
-            return True
-        waiter = select.poll()
-        waiter.register(self._pidfd, select.POLLIN)
-        if not waiter.poll(patience * 1000):
-            return False
-        self._process.wait()
-        os.close(self._pidfd)
-        self._line.close()
-        return True
+        ended = super().gone(patience)
+        if ended:
+            self._line.close()
+        return ended
 
 
 class NurseryLine:
