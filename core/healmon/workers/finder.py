@@ -57,6 +57,7 @@ class Finder:
 
     Attributes:
         boot: id of this boot, once somebody was seen.
+        twins: for each worker the others that its command line does not tell it from.
     """
 
     def __init__(
@@ -69,7 +70,10 @@ class Finder:
         self.boot = ""
         self.own_pid = own_pid
         self._processes = processes
-        self._index = match.Index(workers)
+        workers = tuple(workers)
+        index = match.Index(workers)
+        self.twins = {worker.name: index.twins(worker) for worker in workers}
+        self._index = index
         self._namespace: int | None = None
         self._settled: frozenset[int] = frozenset()
         self._glance = glance

@@ -54,6 +54,15 @@ class Index:
             by_length = self._known.setdefault(needle(worker), {}).setdefault(len(ending), {})
             by_length.setdefault(ending, []).append(worker)
 
+    def twins(self, worker: Worker) -> list[str]:
+        """Return the names of other workers that are started with the same words.
+
+        Their command lines do not tell which of them a process is.
+        """
+        ending = arguments(worker)
+        alike = self._known[needle(worker)][len(ending)][ending]
+        return [other.name for other in alike if other.name != worker.name]
+
     def may_be(self, facts: ProcessFacts) -> list[Worker]:
         """Return the workers whose program and last arguments a process has; proves nothing."""
         command, found = facts.command, list[Worker]()

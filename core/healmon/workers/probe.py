@@ -33,6 +33,7 @@ from healmon.workers.model import (
 )
 from healmon.workers.records import Records, half_done
 from healmon.workers.tree import Family, heir
+from healmon.workers.twins import Twins
 from healmon.world import notes
 from healmon.world.host import Host
 from healmon.world.ports import Ports
@@ -110,8 +111,9 @@ class Probe:
         cpu = self._gauges.cpu_since((f for k in known.values() for f in k.known), whole=whole)
         seen: dict[str, WorkerSeen] = {}
         self._gauges.turn(whole=whole)
+        twins = Twins(self.finder.twins, known, lambda name: self._known_by_name(name, now), family)
         for worker in workers:
-            one = self._found(worker, known[worker.name], found, everyone, family)
+            one = self._found(worker, known[worker.name], found, everyone, family, twins)
             one = replace(
                 one,
                 cpu={f.identity.pid: cpu[f.identity] for f in one.known if f.identity in cpu},
@@ -157,7 +159,12 @@ class Probe:
         """
         one = self._known(worker, known, now)
         scan = self.finder.around(touched)
-        return self._found(worker, one, scan.found, scan.everyone, scan.family), scan.family
+        mine = {worker.name: one}
+        twins = Twins(
+            self.finder.twins, mine, lambda name: self._known_by_name(name, now), scan.family
+        )
+        found = self._found(worker, one, scan.found, scan.everyone, scan.family, twins)
+        return found, scan.family
 
     def family(self, touched: float = NOW) -> Family:
         """Return all processes there are."""
@@ -207,6 +214,10 @@ class Probe:
         shim = self.shim(worker)
         return shim is not None and shim.locked
 
+    def _known_by_name(self, name: str, now: Reading) -> WorkerSeen:
+        worker = next(worker for worker in self._workers if worker.name == name)
+        return self._known(worker, None, now)
+
     def _known(self, worker: Worker, hint: Identity | None, now: Reading) -> WorkerSeen:
         """Return what is known of a worker without searching for it."""
         recorded = self._records.end(worker.name)
@@ -250,14 +261,18 @@ class Probe:
         found: Candidates,
         everyone: Everyone,
         family: Family,
+        twins: Twins,
     ) -> WorkerSeen:
         """Return a look at a worker with all that a search adds to it."""
         if not one.known and may_have_left_a_daemon(worker, one.record, one.shim):
             daemon = self._left(worker, one.shim, family)
             one = replace(one, known=(daemon,) if daemon is not None else ())
         known = [f.identity for f in one.known]
-        candidates = found.get(worker.name, [])
+        candidates = twins.left_to(worker.name, found.get(worker.name, []))
         matches, trouble = self.finder.matches(worker, known, candidates, everyone)
+        if not known:
+            matches, doubt = twins.certain(worker.name, matches)
+            trouble = trouble or doubt
         certain = known or matches
         return replace(one, matches=matches, trouble="" if certain else one.trouble or trouble)
 
