@@ -174,7 +174,7 @@ class Live:
                 return alert
         return None
 
-    async def reach(self, condition: Callable[[], object], what: str, limit: float = 10.0) -> None:
+    async def reach(self, condition: Callable[[], object], what: str, limit: float = 30.0) -> None:
         """Wait until something is so."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
@@ -183,7 +183,7 @@ class Live:
             assert loop.time() < end, f"{what}: not within {limit:g} s; {self.facts()}"
             await asyncio.sleep(0.005)
 
-    async def up(self, but: Identity | None = None, limit: float = 10.0) -> Identity:
+    async def up(self, but: Identity | None = None, limit: float = 30.0) -> Identity:
         """Wait until the worker is up (as somebody else than `but`) and return who it is."""
 
         def is_up() -> object:
@@ -198,7 +198,7 @@ class Live:
         assert facts.identity is not None
         return facts.identity
 
-    async def state(self, state: str, limit: float = 10.0) -> WorkerFacts:
+    async def state(self, state: str, limit: float = 30.0) -> WorkerFacts:
         def is_it() -> bool:
             facts = self.facts()
             return facts is not None and facts.state == state

