@@ -13,16 +13,15 @@ from healmon.config.settings import Monitor, Worker
 from healmon.plans import Diagnosis, Finding, Plan, Verdict, pack, unpack
 from healmon.state import AlertView, Snapshot, of_healer
 from healmon.workers import breaker, budget, causes, machine, planning, storm, timeline, wording
+from healmon.workers.calm import TELLS_NOTHING, Calm
 from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
 from healmon.workers.lifecycle import Judged, advance
-from healmon.workers.model import NAME, Memory, Seen, State
+from healmon.workers.model import NAME, Memory, Seen
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, turns, waiting
 
 EVERYTHING: Final = "*"
-TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
-"""States in which nothing is to be told of a worker that was not looked at and has not changed."""
 SOON: Final = 0.05
 """Seconds that the healer leaves at least between two looks of its own wish."""
 
@@ -52,27 +51,34 @@ class Judge:
         self._ranks = budget.ranks(workers)
         # whoever waits for others is judged after them
         self._upwards = sorted(workers, key=lambda worker: self._ranks[worker.name])
+        self._calm = Calm()
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
-        before = {worker.name: recalled(known, worker.name) for worker in self._workers}
-        judged, weather = self._judged(seen, known, before, now)
+        standing = self._standing(seen, known, now)
+        before = {n: recalled(known, n) for n in self._configured if n not in standing}
+        judged, weather = self._judged(seen, known, before, standing, now)
+        if weather is not None and standing:  # a storm is about all of them
+            standing = {}
+            before = {name: recalled(known, name) for name in self._configured}
+            judged, weather = self._judged(seen, known, before, standing, now)
         given = turns(self._line(judged, weather, seen, known, now))
         plans = {
             name: planning.planned(judged[name], now, turn.at, turn.why)
             for name, turn in given.items()
             if turn.at is not None
         }
-        arounds = _arounds(judged, known, now)
-        names = [worker.name for worker in self._workers]
-        if seen.fresh is not None:
-            quiet = _quiet(judged, before, seen.fresh | given.keys())
-            names = [name for name in names if name not in quiet]
-        verdicts = tuple(
-            self._verdict(judged[n], given.get(n), plans.get(n), arounds[n], known) for n in names
-        )
-        wakes = [t for mine in judged.values() for t in _moments(mine, now)]
+        quiet = _quiet(judged, before, given)
+        wakes = self._keep(judged, quiet if weather is None else set(), standing, known, now)
         wakes += _weather_wakes(weather, now)
+        silent = set[str]()
+        if seen.fresh is not None:
+            silent = (quiet - seen.fresh) | standing.keys()
+        told = [name for name in self._configured if name not in silent]
+        arounds = _arounds({name: judged[name] for name in told}, known, now)
+        verdicts = tuple(
+            self._verdict(judged[n], given.get(n), plans.get(n), arounds[n], known) for n in told
+        )
         return Diagnosis(
             verdicts=verdicts,
             gone=tuple(name for name in of_healer(known, NAME) if name not in judged),
@@ -80,6 +86,38 @@ class Judge:
             systemic=self._systemic(weather, seen, known),
             hold=tuple(_overtaken(judged, plans, known, now)),
         )
+
+    def _standing(self, seen: Seen, known: Snapshot, now: Reading) -> dict[str, Judged]:
+        """Return the judgements of earlier looks that still stand."""
+        found: dict[str, Judged] = {}
+        for worker in self._workers if seen.fresh is not None else ():
+            paused = _paused(worker.name, known, now)
+            mine = self._calm.stands(worker.name, seen, known, paused=paused)
+            if mine is not None:
+                found[worker.name] = mine
+        return found
+
+    def _keep(
+        self,
+        judged: Mapping[str, Judged],
+        quiet: Collection[str],
+        standing: Collection[str],
+        known: Snapshot,
+        now: Reading,
+    ) -> list[float]:
+        """Keep the judgements that may stand; return when any of them changes by itself."""
+        wakes: list[float] = []
+        for name, mine in judged.items():
+            if name in standing:
+                wakes += self._calm.moments(name, now)
+                continue
+            moments = _moments(mine, now)
+            wakes += moments
+            if name in quiet and not mine.look.worker.after:
+                self._calm.keep(mine, known, now, moments, paused=_paused(name, known, now))
+            else:
+                self._calm.forget(name)
+        return wakes
 
     def _line(
         self,
@@ -102,12 +140,17 @@ class Judge:
         )
 
     def _judged(
-        self, seen: Seen, known: Snapshot, before: Mapping[str, Memory], now: Reading
+        self,
+        seen: Seen,
+        known: Snapshot,
+        before: Mapping[str, Memory],
+        standing: Mapping[str, Judged],
+        now: Reading,
     ) -> tuple[dict[str, Judged], Storm | None]:
         """Return every worker after this look, and the storm they are in."""
         judged: dict[str, Judged] = {}
         for worker in self._upwards:
-            judged[worker.name] = advance(
+            judged[worker.name] = standing.get(worker.name) or advance(
                 self._configured[worker.name],
                 seen,
                 before[worker.name],
@@ -120,7 +163,8 @@ class Judge:
         memories = {name: mine.memory for name, mine in judged.items()}
         well = {name for name, mine in judged.items() if _well(mine)}
         weather = storm.weather(self._limits, memories, well, now.steady)
-        for name, mine in judged.items():
+        for name in before:
+            mine = judged[name]
             memory = storm.marked(mine.memory, name, weather)
             judged[name] = with_(mine, memory=timeline.stamped(mine.memory, memory, now))
         return judged, weather
@@ -159,13 +203,15 @@ def recalled(known: Snapshot, name: str) -> Memory:
 
 
 def _quiet(
-    judged: Mapping[str, Judged], before: Mapping[str, Memory], told: Collection[str]
+    judged: Mapping[str, Judged], before: Mapping[str, Memory], given: Collection[str]
 ) -> set[str]:
-    """Return of whom there is nothing new, but for those of whom it is `told` anyway."""
+    """Return of whom, judged anew, there is nothing new; but for those that are to be acted on."""
     return {
         name
-        for name, mine in judged.items()
-        if name not in told and mine.state in TELLS_NOTHING and mine.memory == before[name]
+        for name, memory in before.items()
+        if name not in given
+        and judged[name].state in TELLS_NOTHING
+        and judged[name].memory == memory
     }
 
 

@@ -109,8 +109,10 @@ class WorkersHealer:
         self._wake: Callable[[], None] = lambda: None
         self._sight = Sight(self._records, SIGHT * limits.check_interval)
         self._memories: dict[str, Memory] = {}
+        self._told_last: dict[str, tuple[WorkerSeen, WorkerSeen]] = {}
         self._hints: dict[str, Identity] = {}
-        self._watches: dict[Identity, Callable[[], None]] = {}
+        self._watches: dict[Identity, tuple[str, Callable[[], None]]] = {}
+        self._startable: dict[str, tuple[Memory, WorkerSeen, grants.Start | None]] = {}
         self._afterwards = Afterwards()
         self._acting: set[str] = set()
         self._acts = 0
@@ -158,13 +160,24 @@ class WorkersHealer:
         seen = replace(
             seen,
             workers={
-                name: replace(one, acting=name in blurred, liveness=self._liveness.told(name))
+                name: self._told(name, one, acting=name in blurred)
                 for name, one in seen.workers.items()
             },
         )
         self._watch(seen)
         await self._note_ends(seen)
         return seen
+
+    def _told(self, name: str, one: WorkerSeen, *, acting: bool) -> WorkerSeen:
+        """Return a look at a worker with what its checks say; the one before, if that said so."""
+        liveness, known = self._liveness.told(name), self._told_last.get(name)
+        if known is not None and known[0] is one:
+            same = known[1].acting == acting and known[1].liveness == liveness
+            if same:
+                return known[1]
+        told = replace(one, acting=acting, liveness=liveness)
+        self._told_last[name] = one, told
+        return told
 
     def _take_in(self, seen: Seen, blurred: frozenset[str]) -> None:
         """Let liveness know who is up, and who is not to be judged: acts, and starts not proved."""
@@ -181,21 +194,20 @@ class WorkersHealer:
         """Watch every live copy of every worker and its shim, and nobody else."""
         alive: dict[Identity, str] = {}
         fresh = _fresh(seen)
-        for name, one in seen.workers.items():
+        for name, one in fresh.items():
             alive |= {f.identity: name for f in (*one.known, *(m.facts for m in one.matches))}
             if one.shim is not None and one.shim.alive:
                 alive[one.shim.shim] = name
-        for identity in self._watches.keys() - alive.keys():
-            self._watches.pop(identity)()
+        watched = {i for i, (name, _) in self._watches.items() if name in fresh}
+        for identity in watched - alive.keys():
+            self._watches.pop(identity)[1]()
         for identity in alive.keys() - self._watches.keys():
-            if alive[identity] not in fresh:
-                continue  # it has ended since it was seen
             on_end = partial(self._on_end, identity, alive[identity])
             try:
                 cancel = self._processes.watch(identity, on_end)
             except (OSError, HealmonError):
                 continue  # out of descriptors: the next cycle will see its end
-            self._watches[identity] = cancel
+            self._watches[identity] = alive[identity], cancel
 
     def _on_end(self, identity: Identity, name: str) -> None:
         self._watches.pop(identity, None)
@@ -250,10 +262,20 @@ class WorkersHealer:
         starts = {
             name: self._grants.wanted(name)
             if name in self._acting or seen.workers[name].acting
-            else grants.grantable(self._workers[name], seen.workers[name], memory, now)
+            else self._start_of(name, memory, seen, now)
             for name, memory in memories.items()
         }
         return {name: start for name, start in starts.items() if start is not None}
+
+    def _start_of(self, name: str, memory: Memory, seen: Seen, now: Reading) -> grants.Start | None:
+        """Return the start that may be granted to a worker: as before, while nothing is new."""
+        one, known = seen.workers[name], self._startable.get(name)
+        partial_look = seen.fresh is not None and name not in seen.fresh
+        if partial_look and known is not None and known[0] is memory and known[1] is one:
+            return known[2]
+        start = grants.grantable(self._workers[name], one, memory, now)
+        self._startable[name] = memory, one, start
+        return start
 
     def offer(
         self,
@@ -324,7 +346,7 @@ class WorkersHealer:
         """Stop watching. Workers stay up."""
         await self._grants.close()
         self._afterwards.cancel()
-        for cancel in self._watches.values():
+        for _, cancel in self._watches.values():
             cancel()
         self._watches.clear()
         await self._liveness.close()

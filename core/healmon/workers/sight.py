@@ -10,7 +10,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from healmon.clock import Reading
-from healmon.workers.model import Seen
+from healmon.workers.model import Seen, WorkerSeen
 from healmon.workers.records import Records
 
 
@@ -51,15 +51,20 @@ class Sight:
         """Take in that nothing came of a look: the next one is at all."""
         self._last = None
 
+    def _newest(self, name: str, one: WorkerSeen) -> WorkerSeen:
+        """Return a worker as it was seen last, with what is written down of it; itself, if so."""
+        record, wish = self._records.start(name), self._records.wish(name)
+        if record is one.record and wish is one.wish:
+            return one
+        return replace(one, record=record, wish=wish)
+
     def whole(self, seen: Seen) -> Seen:
         """Return a look with what it left out as that was seen last."""
         before, self._last = self._last, seen
         if seen.fresh is None or before is None:
             return seen
         workers = {
-            name: seen.workers[name]
-            if name in seen.fresh
-            else replace(one, record=self._records.start(name), wish=self._records.wish(name))
+            name: seen.workers[name] if name in seen.fresh else self._newest(name, one)
             for name, one in before.workers.items()
         }
         self._last = replace(seen, workers=workers)

@@ -1,0 +1,79 @@
+"""Judgements that stand are those that would be made anew, whatever has happened to whom."""
+
+from __future__ import annotations
+
+import random
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from healmon import events as ev
+from healmon.errors import DataError
+from healmon.workers.calm import Calm
+from healmon.world.processes import Ended
+from tests.helpers.witness import WatchedWorld
+from tests.helpers.workerbench import Bench, a_worker
+from tests.helpers.workerplay import play
+
+NAMES = ("a", "b", "c", "d", "e", "f")
+KILLED = Ended(signal=signal.SIGKILL)
+
+
+def life(folder: Path, seed: int) -> list[str]:
+    """Return all events of six workers of which one or another falls, is paused or is stopped."""
+    dice = random.Random(seed)
+    folder.mkdir()
+    plain = a_worker(argv=("/bin/plain",), script="", max_failures=50, slow_failures=50)
+    workers = [replace(plain, name=name, argv=(f"/bin/{name}", "-d")) for name in NAMES]
+    workers[5] = replace(workers[5], after=("a",))
+
+    async def something(bench: Bench, world: WatchedWorld) -> None:
+        name = dice.choice(NAMES)
+        identity = bench.facts(name).identity
+        wall = bench.clock.read().wall
+        match dice.randrange(8):
+            case 0:
+                bench.emit(ev.MaintenanceStarted(name, wall + 40.0, "tester"))
+            case 1:
+                bench.emit(ev.MaintenanceEnded(name, "over"))
+            case 2 | 3 as which:
+                with suppress(DataError):  # it is so already
+                    await bench.ask("stop" if which == 2 else "start", name)
+            case _ if identity is not None:
+                world.end(identity, KILLED)
+            case _:
+                pass
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        for name in NAMES:
+            await bench.round()
+            while name in bench.due:
+                await bench.heal()
+        await bench.run(700)
+        for _ in range(40):
+            await something(bench, world)
+            await bench.round()
+            await bench.run(dice.choice([0.5, 3.0, 20.0]))
+
+    return [ev.encode(e).replace(str(folder), "") for e in play(folder, scene, *workers).events]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_they_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
+    stood: list[str] = []
+    stands = Calm.stands
+
+    def counted(self: Calm, name: str, *words: Any, **more: Any) -> object:
+        mine = stands(self, name, *words, **more)
+        stood.extend([name] if mine is not None else [])
+        return mine
+
+    monkeypatch.setattr(Calm, "stands", counted)
+    calm = life(tmp_path / "calm", seed)
+    assert len(stood) > 30, "a look at few tells nothing of the others"
+    monkeypatch.setattr(Calm, "stands", lambda *_, **__: None)
+    assert life(tmp_path / "anew", seed) == calm
