@@ -59,7 +59,7 @@ class Judge:
         before = {n: recalled(known, n) for n in self._configured if n not in standing}
         judged, weather = self._judged(seen, known, before, standing, now)
         if weather is not None and standing:  # a storm is about all of them
-            standing = {}
+            standing = dict[str, Judged]()
             before = {name: recalled(known, name) for name in self._configured}
             judged, weather = self._judged(seen, known, before, standing, now)
         given = turns(self._line(judged, weather, seen, known, now))
