@@ -61,6 +61,13 @@ for line in sys.stdin:
 """
 
 
+PINNING = (
+    "INSERT INTO rows(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+    "LIMIT 1400) SELECT hex(zeroblob(2000)) FROM n"
+)
+"""What a writer does so that an older reader pins a large -wal: some 1,400 frames."""
+
+
 class Actor:
     """One process with one connection, that does what it is told."""
 
