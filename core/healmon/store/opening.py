@@ -37,8 +37,6 @@ CHECKED: Final = "checked"
 CHECK_EVERY: Final = "-7 days"
 _FAMILY: Final = ("", "-wal", "-shm")
 
-FileId = tuple[int, int]
-
 
 @dataclass(frozen=True, slots=True)
 class Opened:
@@ -147,18 +145,6 @@ def set_aside(path: Path, label: str, at: str, members: tuple[str, ...] = _FAMIL
         if member.exists():
             member.rename(f"{target}{end}")
     return target
-
-
-def identify(path: Path) -> FileId | None:
-    """Return which file bears a name now; None when none does.
-
-    By name on purpose: opening and closing the file by hand would drop this process's locks on it.
-    """
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 @contextlib.contextmanager
