@@ -11,6 +11,7 @@ only, so that a status command answers at once. Importing this package loads nei
     beside     the one other connection of the healer's process, and those of other programs
     upkeep     retention and free pages, in small bites
     salvage    what a damaged file still knows; `carving` finds its rows page by page
+    backup     a whole copy while the store is in use
     faults     what a database error means, in words
     ballast    a spare megabyte for the day the disk is full
     read       rows for people, standard library only
