@@ -98,7 +98,7 @@ class Actor:
 
     def __init__(self, path: Path, program: str = PROGRAM, under: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [*under, sys.executable, "-c", program, str(path)],
+            [*under, sys.executable, "-I", "-S", "-c", program, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,

@@ -77,7 +77,8 @@ sys.stdin.read()
 
 
 def crash(path: Path | str, program: str, rows: int = 0) -> None:
-    done = subprocess.run([sys.executable, "-c", program, str(path), str(rows)], timeout=60)
+    argv = [sys.executable, "-I", "-S", "-c", program, str(path), str(rows)]
+    done = subprocess.run(argv, timeout=60)
     assert done.returncode == -signal.SIGKILL
 
 

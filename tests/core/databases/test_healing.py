@@ -117,7 +117,7 @@ def test_23_frames_of_a_rolled_back_spill_are_no_damage(tmp_path, watch):
 
 
 def test_24_hot_journals_are_rolled_back(tmp_path, watch):
-    paths = [tmp_path / f"{number}.db" for number in range(20)]
+    paths = [tmp_path / f"{number}.db" for number in range(8)]
     rows = hot_journals(paths, 3000)
     for path in paths:
         eyes = watch(path, busy_for=0.05)
