@@ -122,6 +122,10 @@ def healmon_parser() -> argparse.ArgumentParser:
         command(name, text).add_argument("target", metavar=what)
     restore = command("restore", "list what cleaning put aside, or take it back")
     restore.add_argument("ids", nargs="*", metavar="ID", help="a file, or a whole run; none: list")
+    backup = command("backup", "copy the health store, whole and checked, also while a healer runs")
+    backup.add_argument(
+        "file", nargs="?", metavar="FILE", help="a new file, or a directory (default: this one)"
+    )
     _sessions(command)
     pause = command("pause", "maintenance: look on, do not act")
     pause.add_argument("target", nargs="?", default="", metavar="COMPONENT")
@@ -209,6 +213,10 @@ def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
         from healmon.service import beat  # noqa: PLC0415
 
         return beat.beat
+    if way == "backup":
+        from healmon.service import backup_cli  # noqa: PLC0415
+
+        return backup_cli.backup
     from healmon.service import restore_cli  # noqa: PLC0415
 
     return restore_cli.restore
@@ -221,7 +229,7 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
-    if way in {"beat", "restore"}:
+    if way in {"beat", "restore", "backup"}:
         return _alone(way)(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 

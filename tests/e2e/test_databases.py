@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 
 import pytest
 
 from tests.helpers.box import alive
-from tests.helpers.dbactor import ask, create
+from tests.helpers.dbactor import Actor, ask, create
 from tests.helpers.dbcrash import crashed_wal, damage
 from tests.helpers.wait import until
 
@@ -99,17 +97,9 @@ def test_a_crash_is_healed_and_damage_is_kept_and_told(box):
 def test_a_strangers_lock_is_an_alert_with_what_to_type(box):
     path = box.base / "a.db"
     create(path)
-    code = (
-        "import sqlite3, sys, time\n"
-        "c = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
-        "c.execute('BEGIN IMMEDIATE')\n"
-        "print('ready', flush=True)\n"
-        "time.sleep(600)"
-    )
-    stranger = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE)
+    stranger = Actor(path)
     try:
-        assert stranger.stdout is not None
-        assert stranger.stdout.readline() == b"ready\n"
+        stranger.does("BEGIN IMMEDIATE")
         box.write(section(path))
         up(box)
         opened = "SELECT severity, message, evidence FROM health_alerts WHERE resolved = 0"
@@ -120,7 +110,7 @@ def test_a_strangers_lock_is_an_alert_with_what_to_type(box):
         refused = box.healmon("unlock", "a")
         assert refused.returncode == 65, refused
         assert f"kill -TERM {stranger.pid}" in refused.stderr + refused.stdout
-        assert stranger.poll() is None
+        assert stranger.process.poll() is None
         why = box.healmon("explain", "a")
         assert why.returncode == 0, why
         assert "verdict: idle-in-transaction" in why.stdout
@@ -131,7 +121,4 @@ def test_a_strangers_lock_is_an_alert_with_what_to_type(box):
         until(lambda: done(box), 30, "the continuing")
         assert "SIGCONT" not in str(refused)
     finally:
-        stranger.kill()
-        stranger.wait(10)
-        assert stranger.stdout is not None
-        stranger.stdout.close()
+        stranger.end()

@@ -7,9 +7,12 @@ import json
 import os
 import select
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from tests.helpers.wait import until
@@ -22,6 +25,27 @@ def open_database(path):
     connection.execute("PRAGMA busy_timeout=200")
     return connection
 
+def loop(style="quick", promised=os.devnull):
+    # one transaction after the other: quick ones, some that spill pages, or one that stays open
+    log = os.open(promised, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    connection.execute("PRAGMA busy_timeout=30000")
+    if style == "spill":
+        connection.execute("PRAGMA cache_size=5")
+    size = 60_000 if style == "spill" else 10
+    print(json.dumps("looping"), flush=True)
+    number = 0
+    while True:
+        number += 1
+        name = f"{os.getpid()}.{number}"
+        connection.execute("BEGIN IMMEDIATE")
+        text = "INSERT INTO rows(text) VALUES (? || ' ' || hex(zeroblob(?)))"
+        connection.execute(text, (name, size))
+        if style == "idle" and number == 20:
+            time.sleep(600)
+        connection.execute("COMMIT")
+        # promised only now; whoever reads this may rely on the row
+        os.write(log, name.encode() + b"\\n")
+
 connection = open_database(sys.argv[1])
 cursors = []
 print(json.dumps("ready"), flush=True)
@@ -29,12 +53,7 @@ for line in sys.stdin:
     verb, _, rest = json.loads(line).partition(" ")
     try:
         if verb == "LOOP":
-            print(json.dumps("looping"), flush=True)
-            connection.execute("PRAGMA busy_timeout=30000")
-            while True:
-                connection.execute("BEGIN IMMEDIATE")
-                connection.execute("INSERT INTO rows(text) VALUES ('x')")
-                connection.execute("COMMIT")
+            loop(*rest.split(" "))
         elif verb == "PATIENT":
             connection.execute("PRAGMA busy_timeout=60000")
             answer = "patient"
@@ -61,12 +80,25 @@ for line in sys.stdin:
 """
 
 
-class Actor:
-    """One process with one connection, that does what it is told."""
+PINNING = (
+    "INSERT INTO rows(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
+    "LIMIT 1400) SELECT hex(zeroblob(2000)) FROM n"
+)
+"""What a writer does so that an older reader pins a large -wal: some 1,400 frames."""
 
-    def __init__(self, path: Path, program: str = PROGRAM) -> None:
+
+class Actor:
+    """One process with one connection, that does what it is told.
+
+    Args:
+        path: the database.
+        program: what it runs; it says "ready" when it is.
+        under: a command that starts it.
+    """
+
+    def __init__(self, path: Path, program: str = PROGRAM, under: Sequence[str] = ()) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-c", program, str(path)],
+            [*under, sys.executable, "-I", "-S", "-c", program, str(path)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             start_new_session=True,
@@ -104,6 +136,11 @@ class Actor:
         os.kill(self.pid, signal.SIGSTOP)
         until(lambda: self.state() == "T", what="the stop")
 
+    def loop(self, style: str = "quick", promised: Path | str = os.devnull) -> None:
+        """Write for ever; each committed row is written down in `promised`, too."""
+        self.send(f"LOOP {style} {promised}")
+        assert self.answer() == "looping"
+
     def state(self) -> str:
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()[0]
 
@@ -124,8 +161,8 @@ class Actors:
     def __init__(self) -> None:
         self._actors: list[Actor] = []
 
-    def __call__(self, path: Path, program: str = PROGRAM) -> Actor:
-        actor = Actor(path, program)
+    def __call__(self, path: Path, program: str = PROGRAM, under: Sequence[str] = ()) -> Actor:
+        actor = Actor(path, program, under)
         self._actors.append(actor)
         return actor
 
@@ -135,33 +172,25 @@ class Actors:
 
 
 def create(path: Path, mode: str = "delete", rows: int = 500) -> None:
-    """Make a database of so many rows, by a process that is gone afterwards."""
-    program = f"""
-import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA journal_mode={mode}")
-connection.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT)")
-connection.execute("BEGIN")
-connection.executemany("INSERT INTO rows(text) VALUES (?)", [("x",)] * {rows})
-connection.execute("COMMIT")
-connection.close()
-"""
-    subprocess.run([sys.executable, "-c", program, str(path)], check=True, timeout=60)
+    """Make a database of so many rows."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(f"PRAGMA journal_mode={mode}")
+        connection.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT)")
+        connection.execute("BEGIN")
+        connection.executemany("INSERT INTO rows(text) VALUES (?)", [("x",)] * rows)
+        connection.execute("COMMIT")
 
 
 def ask(path: Path, sql: str) -> object:
-    """Return what SQLite answers in a process that ends at once."""
-    program = """
-import json, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0.2)
-try:
-    print(json.dumps(connection.execute(sys.argv[2]).fetchall()))
-except sqlite3.Error as error:
-    print(json.dumps(f"error: {error}"))
-connection.close()
-"""
-    out = subprocess.run(
-        [sys.executable, "-c", program, str(path), sql],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    return json.loads(out.stdout)
+    """Return what SQLite answers to a newcomer, who is gone afterwards."""
+    try:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=0.2)) as connection:
+            return [list(row) for row in connection.execute(sql).fetchall()]
+    except sqlite3.Error as error:
+        return f"error: {error}"
+
+
+def whole(path: Path, rows: int) -> None:
+    """Return if all rows are there and SQLite finds no damage."""
+    assert ask(path, "SELECT count(*) FROM rows") == [[rows]]
+    assert ask(path, "PRAGMA integrity_check") == [["ok"]]

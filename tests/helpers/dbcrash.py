@@ -7,7 +7,7 @@ import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 DIE = "import os; os.kill(os.getpid(), 9)"
@@ -16,6 +16,8 @@ import sqlite3, sys
 c = sqlite3.connect(sys.argv[1], isolation_level=None)
 c.execute("PRAGMA journal_mode=WAL")
 c.execute("PRAGMA wal_autocheckpoint=0")
+# its process dies, not the machine: waiting for the disk would change nothing
+c.execute("PRAGMA synchronous=OFF")
 c.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT)")
 for _ in range(int(sys.argv[2])):
     c.execute("INSERT INTO rows(text) VALUES ('x')")
@@ -23,14 +25,18 @@ for _ in range(int(sys.argv[2])):
 """
 JOURNAL = f"""
 import sqlite3, sys
-c = sqlite3.connect(sys.argv[1], isolation_level=None)
-c.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT)")
-c.execute("BEGIN")
-c.executemany("INSERT INTO rows(text) VALUES (?)", [("x",)] * int(sys.argv[2]))
-c.execute("COMMIT")
-c.execute("PRAGMA cache_size=5")
-c.execute("BEGIN")
-c.execute("UPDATE rows SET text = 'not committed, and longer than before'")
+users = []
+for number, path in enumerate(sys.argv[1].split("\\n")):
+    c = sqlite3.connect(path, isolation_level=None)
+    users.append(c)
+    c.execute("CREATE TABLE rows(id INTEGER PRIMARY KEY, text TEXT)")
+    c.execute("BEGIN")
+    c.executemany("INSERT INTO rows(text) VALUES (?)", [("x",)] * int(sys.argv[2]))
+    c.execute("COMMIT")
+    # each spills at another place
+    c.execute(f"PRAGMA cache_size={{5 + number}}")
+    c.execute("BEGIN")
+    c.execute("UPDATE rows SET text = 'not committed, and longer than before'")
 {DIE}
 """
 SPILL = f"""
@@ -70,8 +76,9 @@ sys.stdin.read()
 """
 
 
-def crash(path: Path, program: str, rows: int = 0) -> None:
-    done = subprocess.run([sys.executable, "-c", program, str(path), str(rows)], timeout=60)
+def crash(path: Path | str, program: str, rows: int = 0) -> None:
+    argv = [sys.executable, "-I", "-S", "-c", program, str(path), str(rows)]
+    done = subprocess.run(argv, timeout=60)
     assert done.returncode == -signal.SIGKILL
 
 
@@ -81,8 +88,13 @@ def crashed_wal(path: Path, rows: int = 150) -> int:
 
 
 def hot_journal(path: Path, rows: int = 3000) -> int:
-    crash(path, JOURNAL, rows)
-    assert Path(f"{path}-journal").stat().st_size
+    return hot_journals([path], rows)
+
+
+def hot_journals(paths: Sequence[Path], rows: int = 3000) -> int:
+    """Leave a hot journal beside each database; one process dies for all."""
+    crash("\n".join(map(str, paths)), JOURNAL, rows)
+    assert all(Path(f"{path}-journal").stat().st_size for path in paths)
     return rows
 
 

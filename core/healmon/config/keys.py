@@ -206,6 +206,7 @@ DATABASES: Final = Table(
         _set("may_kill", k.TEXT, "whose holders may be ended too: names or command lines, with *"),
         _set("keep", k.TEXT, "whose holders are never acted on; wins over may_kill"),
         _value("rollback_shells", k.BOOL, "type ROLLBACK into a forgotten sqlite3 in a tmux pane"),
+        _value("end_readers", k.BOOL, "end workers that only read and pin a large -wal, too"),
     ),
 )
 

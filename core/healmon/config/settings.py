@@ -193,6 +193,8 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
             workers of healmon's own.
         keep: patterns of processes that are never acted on; they win.
         rollback_shells: type ROLLBACK into a forgotten `sqlite3` shell in a watched tmux pane.
+        end_readers: end readers, too, that keep a large -wal from shrinking; only those that may be
+            ended for a lock.
     """
 
     name: str
@@ -203,6 +205,7 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
     may_kill: tuple[str, ...] = ()
     keep: tuple[str, ...] = ()
     rollback_shells: bool = False
+    end_readers: bool = False
 
 
 class Budget(msgspec.Struct, frozen=True, kw_only=True):

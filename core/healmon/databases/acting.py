@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
+from healmon.config.settings import Database
 from healmon.databases.classify import CPU_TICKS, stands_still
 from healmon.databases.model import Baseline, Deed, Hold, Holder, Order, Refusal
+from healmon.databases.policy import matches
 from healmon.databases.probe import GAP, SAMPLES, Doors, facts_of, holder_of, take_sample
 from healmon.databases.remember import changed_since
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.world.processes import DEAD, Identity
 
+Seen = TypeVar("Seen")
 EVERY = 0.1
 """Seconds between looks for a proof."""
 
@@ -104,6 +107,19 @@ def insist(target: Target, doors: Doors, also: Callable[[Holder], str] = lambda 
         raise VetoError(against)
 
 
+def nobodys(database: Database) -> Callable[[Holder], str]:
+    """Return what tells why a process must not be ended for this database; empty: it may be."""
+
+    def against(holder: Holder) -> str:
+        if matches(holder, database.keep):
+            return "it is on the keep list"
+        if not holder.worker and not matches(holder, database.may_kill):
+            return "it belongs to no worker of healmon's"
+        return ""
+
+    return against
+
+
 async def stays_still(target: Target, doors: Doors) -> None:
     """Watch a holder for a moment; return only when it does nothing at all.
 
@@ -122,7 +138,7 @@ async def stays_still(target: Target, doors: Doors) -> None:
         raise VetoError(f"{target.holder} is at work again")
 
 
-def send(target: Target, number: int, doors: Doors) -> None:
+def send(identity: Identity, holder: Holder, number: int, doors: Doors) -> None:
     """Send a signal through a pidfd.
 
     Raises:
@@ -130,11 +146,11 @@ def send(target: Target, number: int, doors: Doors) -> None:
         RemedyError: it was refused.
     """
     try:
-        sent = doors.processes.signal(target.identity, number)
+        sent = doors.processes.signal(identity, number)
     except PermissionError as error:
-        raise RemedyError(f"healmon may not signal {target.holder}") from error
+        raise RemedyError(f"healmon may not signal {holder}") from error
     if not sent:
-        raise VetoError(f"{target.holder} has just ended")
+        raise VetoError(f"{holder} has just ended")
 
 
 def look_after(target: Target, doors: Doors) -> After:
@@ -165,12 +181,25 @@ async def watch_until(
     Raises:
         RemedyError: nothing could be seen in that time.
     """
+    return await keep_looking(
+        lambda: look_after(target, doors), str(target.holder), doors, seconds, done
+    )
+
+
+async def keep_looking(
+    look: Callable[[], Seen], who: str, doors: Doors, seconds: float, done: Callable[[Seen], bool]
+) -> tuple[Seen, float]:
+    """Look until it is `done` or so many seconds have passed; returns the last look and its time.
+
+    Raises:
+        RemedyError: nothing could be seen in that time.
+    """
     began = doors.clock.read().steady
     blind = ""
-    after: After | None = None
+    after: Seen | None = None
     while True:
         try:
-            after = await doors.hands.call(lambda: look_after(target, doors))
+            after = await doors.hands.call(look)
         except ProbeError as error:
             blind = str(error)
         took = doors.clock.read().steady - began
@@ -180,5 +209,5 @@ async def watch_until(
             break
         await doors.clock.sleep(EVERY)
     if after is None:
-        raise RemedyError(f"{target.holder} was signalled, but nothing can be seen: {blind}")
+        raise RemedyError(f"{who} was signalled, but nothing can be seen: {blind}")
     return after, took

@@ -71,21 +71,22 @@ def waited_for(samples: tuple[Sample, ...]) -> tuple[int, ...]:
     return tuple(sorted(readers[0].intersection(*readers) - {writer.pid}))
 
 
-def pin_of(reading: DatabaseReading) -> Pin | None:
-    """Return the reader that holds back most frames of a large -wal, as F_GETLK named it.
+def pins_of(reading: DatabaseReading) -> list[Pin]:
+    """Return all readers that hold frames of a large -wal back, the worst first.
 
-    One look proves little: readers that come and go have old marks, too.
+    They are those that F_GETLK named. One look proves little: readers that come and go have old
+    marks, too.
     """
+    if not is_large(reading):
+        return []
     pins = [
         Pin(lock.pid, reading.marks[slot] if slot else 0, reading.copied, reading.frames)
         for lock in reading.locks
         for slot in range(len(reading.marks))
         if lock.exact and lock.name == f"WAL_READ{slot}"
     ]
-    worst = max(pins, key=lambda pin: pin.held_back, default=None)
-    if worst is None or worst.held_back < PINNED_FRAMES or not is_large(reading):
-        return None
-    return worst
+    found = [pin for pin in pins if pin.held_back >= PINNED_FRAMES]
+    return sorted(found, key=lambda pin: -pin.held_back)
 
 
 def is_large(reading: DatabaseReading) -> bool:

@@ -18,6 +18,7 @@ from healmon.databases.classify import classify
 from healmon.databases.facts import HELD, LEFT, facts_of
 from healmon.databases.hazards import deleted, hazards
 from healmon.databases.model import (
+    ENDING,
     HEALER,
     DatabaseSeen,
     Deed,
@@ -29,13 +30,14 @@ from healmon.databases.model import (
 )
 from healmon.databases.planning import plan_for
 from healmon.databases.remember import (
+    only_pin,
     packed,
     recall,
     remember,
     remember_left,
-    remember_pin,
     still_for,
     with_deeds,
+    with_pin,
 )
 from healmon.plans import (
     Diagnosis,
@@ -52,6 +54,8 @@ from healmon.text import clean
 
 LONG = 600.0
 """Seconds that one transaction may work before it is worth a warning."""
+TO_AGREE = ENDING | {"rollback"}
+"""Deeds for which two looks must agree: one sees a transaction of the moment."""
 OPEN_LOOK = 5.0
 """Seconds between looks at an incident."""
 
@@ -81,7 +85,7 @@ def _one_end_at_a_time(
     judged: list[tuple[Verdict, float | None]],
 ) -> list[tuple[Verdict, float | None]]:
     """Whoever is ended may free other databases, too: the others are judged anew afterwards."""
-    ends = [v.component for v, _ in judged if v.plan is not None and _deed(v.plan) == "end"]
+    ends = [v.component for v, _ in judged if v.plan is not None and _deed(v.plan) in ENDING]
     return [
         (replace(v, plan=None) if v.component in ends[1:] else v, seconds) for v, seconds in judged
     ]
@@ -102,7 +106,7 @@ def _judge(
     word = classify(seen)
     if not seen.samples:
         return _unseen(database, seen, word, before), None
-    memory = with_deeds(before, seen, now)
+    memory = with_pin(with_deeds(before, seen, now), seen, now)
     if word in HELD:
         word, memory = remember(seen, word, memory, now)
         verdict = _verdict(database, seen, word, memory, now)
@@ -112,7 +116,7 @@ def _judge(
         verdict = _verdict(database, seen, word, memory, now)
         again = database.busy_for if verdict.plan is not None and memory.left_since else None
         return verdict, again
-    memory = remember_pin(seen, memory, now)
+    memory = only_pin(memory)
     if memory.pin is not None and now.steady - memory.pin_since >= max(database.busy_for, 1.0):
         word = "reader-pins-wal"
     return _verdict(database, seen, word, memory, now), None
@@ -187,11 +191,13 @@ def _plan(database: Database, facts: Facts, memory: Memory, now: Reading) -> Pla
         return None
     if order.deed == "heal":
         since, limit = memory.left_since, database.busy_for
+    elif order.deed == "unpin":
+        since, limit = memory.pin_idle, database.act_after
     else:
         since = memory.still.since if memory.still is not None else now.steady
         limit = database.busy_for if order.deed == "continue" else database.act_after
-    if order.deed in {"end", "rollback"} and not 0 < now.steady - since >= database.busy_for:
-        return None  # a transaction of the moment is nobody's plan
+    if order.deed in TO_AGREE and not 0 < now.steady - since >= database.busy_for:
+        return None
     return plan_for(order, wait=max(0.0, limit - (now.steady - since)))
 
 

@@ -6,14 +6,20 @@ SQLite's own recovery is made for it. What it leaves must then be taken over by 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from healmon.config.settings import Database
-from healmon.databases.acting import Book, Target, insist, send, stays_still, target_of, watch_until
+from healmon.databases.acting import (
+    Book,
+    Target,
+    insist,
+    nobodys,
+    send,
+    stays_still,
+    target_of,
+    watch_until,
+)
 from healmon.databases.healing import heal_after
-from healmon.databases.model import Holder, Order
+from healmon.databases.model import Order
 from healmon.databases.planning import KILL_WAIT, TERM_WAIT
-from healmon.databases.policy import matches
 from healmon.databases.probe import Doors
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
@@ -31,7 +37,7 @@ async def end_holder(
         RemedyError: it still holds the lock, or what it left could not be taken over.
     """
     target = target_of(order)
-    may = _may(database)
+    may = nobodys(database)
     try:
         await stays_still(target, doors)
         await doors.hands.call(lambda: insist(target, doors, may))
@@ -58,20 +64,9 @@ async def end_holder(
     )
 
 
-def _may(database: Database) -> Callable[[Holder], str]:
-    def against(holder: Holder) -> str:
-        if matches(holder, database.keep):
-            return "it is on the keep list"
-        if not holder.worker and not matches(holder, database.may_kill):
-            return "it belongs to no worker of healmon's"
-        return ""
-
-    return against
-
-
 def _signal(target: Target, number: int, doors: Doors, database: Database) -> None:
-    insist(target, doors, _may(database))
-    send(target, number, doors)
+    insist(target, doors, nobodys(database))
+    send(target.identity, target.holder, number, doors)
 
 
 async def _kill(target: Target, database: Database, doors: Doors, hand: Hand) -> float:

@@ -10,8 +10,8 @@ from healmon.config.settings import Database
 from healmon.databases import wording
 from healmon.databases.classify import waited_for
 from healmon.databases.model import DatabaseSeen, Facts, Memory, Order, VerdictWord
-from healmon.databases.policy import deed_for, why_not
-from healmon.databases.remember import CPU_SHARE, CPU_SLACK
+from healmon.databases.policy import deed_for, why_not, why_reader_stays
+from healmon.databases.remember import allowance
 from healmon.text import clean
 
 HELD = {"working", "stopped", "io-wait", "idle-in-transaction", "other-namespace", "ofd-lock"}
@@ -39,7 +39,8 @@ def facts_of(database: Database, seen: DatabaseSeen, word: VerdictWord, memory: 
     if word == "reader-pins-wal" and seen.pin is not None:
         frame = reading.page_size + 24
         held = seen.pin.held_back
-        return replace(facts, holder=seen.holder, pinned=held * frame, pinned_frames=held)
+        facts = replace(facts, holder=seen.holder, pinned=held * frame, pinned_frames=held)
+        return _pin_facts(database, seen, memory, facts)
     if word in LEFT:
         return _left_facts(database, seen, word, memory, facts)
     if word not in HELD or seen.holder is None or memory.hold is None:
@@ -96,6 +97,23 @@ def _held_facts(
         hold=memory.hold,
         holder=facts.holder,
         baseline=still.baseline,
-        slack=CPU_SLACK + CPU_SHARE * database.act_after,
+        slack=allowance(database.act_after),
+    )
+    return replace(facts, order=order)
+
+
+def _pin_facts(database: Database, seen: DatabaseSeen, memory: Memory, facts: Facts) -> Facts:
+    hands_off = why_reader_stays(database, seen, memory)
+    if hands_off or memory.pin is None:
+        return replace(facts, why_not=hands_off)
+    reading = seen.samples[-1].reading
+    order = Order(
+        name=database.name,
+        path=database.path,
+        deed="unpin",
+        holder=seen.holder,
+        pin=memory.pin,
+        slack=allowance(database.act_after),
+        mark=(reading.device, reading.inode),
     )
     return replace(facts, order=order)

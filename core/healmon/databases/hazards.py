@@ -15,6 +15,7 @@ import shlex
 
 from healmon.clock import Reading, format_utc
 from healmon.config.settings import Database
+from healmon.databases import wording
 from healmon.databases.classify import is_large
 from healmon.databases.model import DatabaseSeen, Facts, VerdictWord
 from healmon.plans import Finding
@@ -44,6 +45,10 @@ def _growth(database: Database, seen: DatabaseSeen, facts: Facts) -> Finding | N
         f"{database.name}: reader {seen.holder} keeps the -wal from shrinking: it is large, and"
         f" grows until that read transaction ends"
     )
+    advice = wording.advise(facts)
+    if facts.order is not None and database.on_stale == "alert":
+        advice = f"type: healmon unlock {database.name}"
+    message += f"; {advice}" if advice else ""
     holder = facts.holder
     evidence = {
         "path": facts.path, "wal_size": facts.wal_size, "size": facts.size, "pid": pin.pid,
@@ -54,6 +59,8 @@ def _growth(database: Database, seen: DatabaseSeen, facts: Facts) -> Finding | N
         "pane": holder.pane if holder is not None else "",
         "cwd": holder.cwd if holder is not None else "",
     }  # fmt: skip
+    if facts.why_not:
+        evidence["left_alone"] = facts.why_not
     if holder is not None and holder.started:
         evidence["started"] = format_utc(holder.started)
     return Finding("wal-growth", "WARNING", message, evidence)

@@ -30,6 +30,7 @@ from healmon.databases.probe import Doors, look
 from healmon.databases.remedy import continue_holder
 from healmon.databases.remember import NOT_TWICE
 from healmon.databases.shells import roll_back
+from healmon.databases.unpinning import end_reader
 from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
@@ -138,6 +139,9 @@ class DatabasesHealer:
             raise DataError(f"{component}: {view.summary}", remedy="nothing is known of its locks")
         if facts.order is not None:
             return plan_for(facts.order)
+        if facts.verdict == "reader-pins-wal":
+            advice = f"{facts.why_not}; {wording.advise(facts)}"
+            raise DataError(f"{component} is not locked; {view.summary}", remedy=advice)
         if facts.verdict == "dotfile-lock":
             raise DataError(f"{component} is {view.summary}", remedy=facts.why_not)
         if facts.since is None or facts.holder is None:
@@ -173,6 +177,8 @@ class DatabasesHealer:
             return await continue_holder(order, doors, hand, book)
         if order.deed == "end":
             return await end_holder(order, database, doors, hand, book)
+        if order.deed == "unpin":
+            return await end_reader(order, database, doors, hand, book)
         if order.deed == "rollback":
             return await roll_back(order, database, doors, hand, book)
         if order.deed == "heal":

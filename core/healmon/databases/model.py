@@ -12,7 +12,11 @@ from healmon.world.processes import Identity
 HEALER = "databases"
 ACTION = "clear_database_lock"
 HEAL = "heal_database"
-"""Taking over what a crash left clears no lock: it is not counted as one."""
+UNPIN = "end_database_reader"
+"""Taking over what a crash left, or ending a reader, clears no lock: neither counts as one."""
+
+MOVING = frozenset("SRI")
+"""States of a process that nothing keeps from moving: not stopped, not waiting for its storage."""
 
 VerdictWord = Literal[
     "free",
@@ -29,9 +33,12 @@ VerdictWord = Literal[
     "dotfile-lock",
     "leftover",
 ]
-Deed = Literal["continue", "end", "heal", "rollback", "rmdir"]
-"""What an order is about: SIGCONT; SIGTERM and SIGKILL; taking over what a crash left; typing
-ROLLBACK into a shell; removing the lock directory of a dead `unix-dotfile` user."""
+Deed = Literal["continue", "end", "unpin", "heal", "rollback", "rmdir"]
+"""What an order is about: SIGCONT; SIGTERM and SIGKILL to a writer, or to a reader that pins the
+-wal; taking over what a crash left; typing ROLLBACK into a shell; removing the lock directory of a
+dead `unix-dotfile` user."""
+ENDING: frozenset[Deed] = frozenset({"end", "unpin"})
+"""What ends a process."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -85,12 +92,18 @@ class Pin(msgspec.Struct, frozen=True):
         mark: the last frame that it reads; later ones must wait for it.
         copied: frames copied so far.
         frames: all frames.
+        identity: None when it cannot be read.
+        state: the kernel's letter for it, or empty.
+        cpu: its CPU seconds so far.
     """
 
     pid: int
     mark: int
     copied: int
     frames: int
+    identity: Identity | None = None
+    state: str = ""
+    cpu: float = 0.0
 
     @property
     def held_back(self) -> int:
@@ -200,7 +213,12 @@ class Still(msgspec.Struct, frozen=True):
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
-    """What is remembered of a database between looks; times are steady unless called wall."""
+    """What is remembered of a database between looks; times are steady unless called wall.
+
+    Attributes:
+        pin: the reader as it was when it pinned first, or showed life last.
+        pin_idle: since when it shows none.
+    """
 
     hold: Hold | None = None
     since: float = 0.0
@@ -209,6 +227,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     still: Still | None = None
     pin: Pin | None = None
     pin_since: float = 0.0
+    pin_idle: float = 0.0
     acted: Acted | None = None
     left: tuple[int, ...] = ()
     left_since: float = 0.0
@@ -220,7 +239,9 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         slack: CPU seconds that may have passed since the baseline without being work.
-        mark: for leftovers what their files must be like, for a lock directory its mtime.
+        mark: for leftovers what their files must be like, for a lock directory its mtime, for a
+            reader which file it is about.
+        pin: the reader, and what it pins.
     """
 
     name: str
@@ -231,6 +252,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     baseline: Baseline | None = None
     slack: float = 0.0
     mark: tuple[int, ...] = ()
+    pin: Pin | None = None
 
 
 class Facts(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healmon.databases.model import ACTION, HEAL, HEALER, Deed, Order
+from healmon.databases.model import ACTION, ENDING, HEAL, HEALER, UNPIN, Deed, Order
 from healmon.plans import Plan, Step, pack
 from healmon.text import clean
 
@@ -17,7 +17,8 @@ ROLLBACK = ("ROLLBACK", "Enter", "go", "Enter")
 def plan_for(order: Order, wait: float = 0.0) -> Plan:
     """Return the plan that does what is ordered."""
     make = {
-        "continue": _continue, "end": _end, "heal": _heal, "rollback": _rollback, "rmdir": _rmdir,
+        "continue": _continue, "end": _end, "unpin": _unpin, "heal": _heal, "rollback": _rollback,
+        "rmdir": _rmdir,
     }[order.deed]  # fmt: skip
     return make(order, round(wait, 1))
 
@@ -25,11 +26,11 @@ def plan_for(order: Order, wait: float = 0.0) -> Plan:
 def _plan(
     order: Order, wait: float, *, why: str, steps: tuple[Step, ...], proof: str, failure: str
 ) -> Plan:
-    tiers: dict[Deed, int] = {"end": 2, "rollback": 2}
+    actions: dict[Deed, str] = {"heal": HEAL, "unpin": UNPIN}
     return Plan(
         healer=HEALER,
         component=f"database:{order.name}",
-        action=HEAL if order.deed == "heal" else ACTION,
+        action=actions.get(order.deed, ACTION),
         subject=_subject(order),
         why=why,
         steps=steps,
@@ -37,12 +38,15 @@ def _plan(
         on_failure=failure,
         order=pack(order),
         delay=wait,
-        tier=2 if tiers.get(order.deed) else 1,
+        tier=2 if order.deed in ENDING | {"rollback"} else 1,
     )
 
 
 def _subject(order: Order) -> str:
-    hold = order.hold
+    hold, pin = order.hold, order.pin
+    if pin is not None and pin.identity is not None:
+        one = pin.identity
+        return f"unpin pid {one.pid} started {one.ticks} boot {one.boot} mark {pin.mark}"
     if hold is None:
         return f"{order.deed} {'.'.join(map(str, order.mark))}"
     who = f"pid {hold.pid} started {hold.ticks} boot {hold.boot}"
@@ -69,17 +73,40 @@ def _continue(order: Order, wait: float) -> Plan:
 def _end(order: Order, wait: float) -> Plan:
     holder = order.holder
     pid = order.hold.pid if order.hold is not None else 0
-    whose = f"it belongs to worker {holder.worker}" if holder and holder.worker else "may_kill"
     return _plan(
         order,
         wait,
-        why=f"{holder} idles in a transaction and holds {_held(order)} of {order.name} ({whose})",
+        why=f"{holder} idles in a transaction and holds {_held(order)} of {order.name}"
+        f" ({_whose(order)})",
         steps=(
             Step(f"send SIGTERM to {holder}, wait {TERM_WAIT:g} s", f"kill -TERM {pid}"),
             Step(f"if it still holds it: SIGKILL, wait {KILL_WAIT:g} s", f"kill -KILL {pid}"),
             Step(f"take over what it leaves beside {order.name}, if nobody else has it open"),
         ),
         proof="the kernel names nobody as holder of the lock; SQLite's quick_check is ok",
+        failure="nothing else is done: no file is touched, the alert stays",
+    )
+
+
+def _whose(order: Order) -> str:
+    holder = order.holder
+    return f"it belongs to worker {holder.worker}" if holder and holder.worker else "may_kill"
+
+
+def _unpin(order: Order, wait: float) -> Plan:
+    holder, pin = order.holder, order.pin
+    assert pin is not None
+    return _plan(
+        order,
+        wait,
+        why=f"{holder} idles in a read transaction and keeps {pin.held_back} frames of the -wal of"
+        f" {order.name} from being copied ({_whose(order)})",
+        steps=(
+            Step(f"send SIGTERM to {holder}, wait {TERM_WAIT:g} s", f"kill -TERM {pin.pid}"),
+            Step(f"if it still pins them: SIGKILL, wait {KILL_WAIT:g} s", f"kill -KILL {pin.pid}"),
+            Step(f"take over what it leaves beside {order.name}, if nobody else has it open"),
+        ),
+        proof="the kernel no longer names it as reader of these frames",
         failure="nothing else is done: no file is touched, the alert stays",
     )
 

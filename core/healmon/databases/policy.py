@@ -2,7 +2,8 @@
 
 A stopped holder may be continued, whoever it is: that loses nothing. Ended is only one that healmon
 is answerable for (a worker of its own, or what that left behind), or one that the configuration
-names (`may_kill`); never one on the keep list, and never where what is seen may be meant so.
+names (`may_kill`); never one on the keep list, and never where what is seen may be meant so. A
+reader that pins the -wal keeps nobody from writing: it is ended only where `end_readers` says so.
 """
 
 from __future__ import annotations
@@ -11,10 +12,12 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 
 from healmon.config.settings import Database
-from healmon.databases.model import DatabaseSeen, Deed, Holder, Memory, VerdictWord
+from healmon.databases.model import MOVING, DatabaseSeen, Deed, Holder, Memory, VerdictWord
 from healmon.world.apart import APART
+from healmon.world.dbreading import WRITE_LOCKS, DatabaseReading
 from healmon.world.processes import Identity, ProcessFacts
 
+UNMOVED = {"D": "it waits for its storage", "T": "it is stopped", "t": "a debugger has stopped it"}
 SHELLS = frozenset({"sqlite3", "sqlite"})
 
 
@@ -95,6 +98,33 @@ def why_not(
         (deed != "continue" and _may_be_meant(seen), "it may be in exclusive locking mode"),
     )
     return next((text for applies, text in reasons if applies), "")
+
+
+def why_reader_stays(database: Database, seen: DatabaseSeen, memory: Memory) -> str:
+    """Return why a reader that pins the -wal is left alone; empty: it may be ended."""
+    holder, pin, done = seen.holder, seen.pin, memory.acted
+    if holder is None or pin is None:
+        return "it cannot be named"
+    reading = seen.samples[-1].reading
+    ours = bool(holder.worker) or matches(holder, database.may_kill)
+    acted = done is not None and done.identity == holder.identity
+    reasons = (
+        (not database.end_readers, "healmon ends no reader without end_readers"),
+        (not ours, "healmon ends no reader but its own workers and whom may_kill names"),
+        (bool(reading.network), f"on {reading.network} the locks of other hosts look like ours"),
+        (bool(holder.barred), holder.barred),
+        (pin.identity is None or pin.identity != holder.identity, "it has just ended"),
+        (matches(holder, database.keep), "it is on the keep list"),
+        (acted, "healmon has acted on it within ten minutes"),
+        (pin.state not in MOVING, UNMOVED.get(pin.state, "it has just ended")),
+        (holder.pid in writers(reading), "it writes, too"),
+    )
+    return next((text for applies, text in reasons if applies), "")
+
+
+def writers(reading: DatabaseReading) -> set[int]:
+    """Return who holds a lock with which one writes."""
+    return {lock.pid for lock in reading.locks if lock.name in WRITE_LOCKS and lock.exclusive}
 
 
 def _nobodys(word: VerdictWord) -> str:

@@ -15,8 +15,8 @@ from msgspec.structs import replace
 
 from healmon.clock import Clock
 from healmon.config.settings import Database
-from healmon.databases.classify import pin_of, same_hold, stands_still
-from healmon.databases.model import DatabaseSeen, Holder, Sample, Seen
+from healmon.databases.classify import pins_of, same_hold, stands_still
+from healmon.databases.model import DatabaseSeen, Holder, Pin, Sample, Seen
 from healmon.databases.policy import worker_of
 from healmon.errors import MissingPartError, ProbeError
 from healmon.text import clean
@@ -141,7 +141,7 @@ def _with_holder(seen: DatabaseSeen, path: str, doors: Doors) -> DatabaseSeen:
     if not seen.samples:
         return seen
     reading = seen.samples[-1].reading
-    pin = pin_of(reading)
+    pin = _worst_pin(reading, doors)
     if same_hold(seen.samples) and reading.writer is not None:
         pid = reading.writer.pid
         if pid == -1:
@@ -155,6 +155,14 @@ def _with_holder(seen: DatabaseSeen, path: str, doors: Doors) -> DatabaseSeen:
             holder = Holder(pid=pid, barred="it has just ended")
         return replace(seen, holder=holder, pin=pin)
     return replace(seen, pin=pin, holder=holder_of(pin.pid, doors) if pin is not None else None)
+
+
+def _worst_pin(reading: DatabaseReading, doors: Doors) -> Pin | None:
+    pin = next(iter(pins_of(reading)), None)
+    facts = facts_of(pin.pid, doors) if pin is not None else None
+    if pin is None or facts is None:
+        return pin
+    return replace(pin, identity=facts.identity, state=facts.state, cpu=facts.cpu_seconds)
 
 
 def _with_users(seen: DatabaseSeen, path: str, doors: Doors) -> DatabaseSeen:

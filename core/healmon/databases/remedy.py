@@ -36,7 +36,7 @@ async def continue_holder(order: Order, doors: Doors, hand: Hand, book: Book) ->
     def signal_it() -> None:
         # writing the journal may have taken a while
         insist(target, doors)
-        send(target, CONT, doors)
+        send(target.identity, target.holder, CONT, doors)
 
     try:
         await doors.hands.call(lambda: insist(target, doors))

@@ -8,11 +8,13 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.databases.classify import hold_of
 from healmon.databases.model import (
+    MOVING,
     Acted,
     Baseline,
     DatabaseSeen,
     Memory,
     Order,
+    Pin,
     Refusal,
     Sample,
     Still,
@@ -94,6 +96,9 @@ def remember(
             started=started,
             acted=before.acted,
             refused=before.refused,
+            pin=before.pin,
+            pin_since=before.pin_since,
+            pin_idle=before.pin_idle,
         )
     if word == "working":
         return word, replace(memory, still=None)
@@ -106,20 +111,34 @@ def remember(
     return word, replace(memory, still=still)
 
 
-def remember_pin(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
-    """Return the memory of a database that nobody locks for long: only who pins its -wal."""
+def with_pin(before: Memory, seen: DatabaseSeen, now: Reading) -> Memory:
+    """Return a memory that knows who pins the -wal, since when, and since when without life."""
     pin, was = seen.pin, before.pin
     if pin is None:
-        return Memory(acted=before.acted, refused=before.refused)
-    same = (
-        was is not None
-        and (was.pid, was.mark, was.copied) == (pin.pid, pin.mark, pin.copied)
-        and was.frames <= pin.frames
-    )
-    since = before.pin_since if same else now.steady
-    # the first sight is kept, so that the memory does not change with every frame
-    kept = Memory(acted=before.acted, refused=before.refused)
-    return replace(kept, pin=was if same else pin, pin_since=since)
+        return replace(before, pin=None, pin_since=0.0, pin_idle=0.0)
+    if was is None or not _same_pin(was, pin):
+        return replace(before, pin=pin, pin_since=now.steady, pin_idle=now.steady)
+    idle = now.steady - before.pin_idle
+    if pin.state in MOVING and pin.cpu - was.cpu <= allowance(idle):
+        # the first sight is kept, so that the memory does not change with every frame
+        return before
+    return replace(before, pin=pin, pin_idle=now.steady)
+
+
+def only_pin(before: Memory) -> Memory:
+    """Return the memory of a database that nobody locks for long: who pins its -wal, and deeds."""
+    return replace(before, hold=None, since=0.0, since_wall=0.0, started=0.0, still=None, left=(),
+                   left_since=0.0)  # fmt: skip
+
+
+def _same_pin(was: Pin, pin: Pin) -> bool:
+    held, holds = (was.pid, was.mark, was.copied), (pin.pid, pin.mark, pin.copied)
+    return held == holds and was.identity == pin.identity and was.frames <= pin.frames
+
+
+def allowance(seconds: float) -> float:
+    """Return the CPU seconds that are no work over so long a time."""
+    return CPU_SLACK + CPU_SHARE * seconds
 
 
 def baseline_of(sample: Sample) -> Baseline:
@@ -130,8 +149,7 @@ def baseline_of(sample: Sample) -> Baseline:
 def _worked(still: Still, current: Baseline, now: Reading) -> bool:
     if current.growth != still.baseline.growth:
         return True
-    allowed = CPU_SLACK + CPU_SHARE * (now.steady - still.since)
-    return current.cpu - still.baseline.cpu > allowed
+    return current.cpu - still.baseline.cpu > allowance(now.steady - still.since)
 
 
 def _begins_anew(still: Still, current: Baseline, acted: Acted | None) -> bool:
@@ -162,7 +180,7 @@ def changed_since(order: Order, sample: Sample) -> str:
 
 
 def _state_fits(order: Order, sample: Sample) -> bool:
-    return (sample.state == "T") if order.deed == "continue" else sample.state in set("SRI")
+    return (sample.state == "T") if order.deed == "continue" else sample.state in MOVING
 
 
 def _state_said(order: Order, sample: Sample) -> str:

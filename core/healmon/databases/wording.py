@@ -173,6 +173,10 @@ def advise(facts: Facts) -> str:
             f"type ROLLBACK; or COMMIT; at its prompt on {where}",
         ),
         (bool(holder.barred), "let it commit or roll back"),
+        (
+            word == "reader-pins-wal",
+            f"let it end its transaction, or type: kill -TERM {pid} (no row is lost)",
+        ),
         (True, f"let it commit or roll back, or type: kill -TERM {pid} (SQLite rolls back)"),
     )
     return next(text for applies, text in advice if applies)

@@ -7,9 +7,9 @@ is not known, so they are not done again.
 
     queued ─▶ taken ─▶ done | refused          queued ─▶ expired          taken ─▶ lost
 
-Both sides write through a connection of their own, opened for each call, with BEGIN IMMEDIATE:
-never through the store's writer thread, which may be busy waiting out a fault, and never through
-one kept open, which would go on writing into a file that was replaced.
+Both sides write with BEGIN IMMEDIATE through a connection that is not the store's writer's, which
+may be busy waiting out a fault: a client through one of its own, the healer through the one beside
+its writer (`store.beside`), which is opened anew when the file is another one.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ import os
 import pwd
 import sqlite3
 import threading
-from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
-from urllib.parse import quote
 
 from healmon.clock import SystemClock, format_utc, process_seconds
 from healmon.errors import DataError, StoreFaultError, StoreVersionError
-from healmon.store.schema import APPLICATION_ID, VERSION
+from healmon.store.beside import Beside, connected
 from healmon.store.tx import immediate
 from healmon.text import clean
 
@@ -99,7 +97,7 @@ def send(
         format_utc(now), format_utc(now + expires_in), clean(origin), clean(verb), clean(target),
         json.dumps(arguments),
     )  # fmt: skip
-    with _opened(db_path, CLIENT_PATIENCE) as conn, immediate(conn):
+    with connected(db_path, CLIENT_PATIENCE) as conn, immediate(conn):
         number = conn.execute(
             "INSERT INTO commands (created_at, expires_at, origin, verb, target, arguments, state)"
             " VALUES (?, ?, ?, ?, ?, ?, 'queued')",
@@ -128,7 +126,7 @@ def wait(db_path: Path, command_id: int, timeout: float) -> tuple[str, str]:
     """
     pause = threading.Event()
     end = process_seconds() + timeout
-    with _opened(db_path, CLIENT_PATIENCE) as conn:
+    with connected(db_path, CLIENT_PATIENCE) as conn:
         seen = -1
         state, outcome, expires_at = _state(conn, command_id)
         while state in OPEN_STATES:
@@ -172,10 +170,13 @@ class Queue:
 
     While the store cannot be written nothing is taken (what is not marked as taken must not be
     done), and answers wait here until they can be written.
+
+    Args:
+        beside: the healer's connection to the health store.
     """
 
-    def __init__(self, db_path: Path) -> None:
-        self._path = db_path
+    def __init__(self, beside: Beside) -> None:
+        self._beside = beside
         self._abandon = False
         self._answers: list[tuple[str, str, int]] = []
 
@@ -214,7 +215,7 @@ class Queue:
 
     def _write(self, now: float | None, *, take: bool = False) -> list[Command]:
         try:
-            with _opened(self._path, HEALER_PATIENCE) as conn:
+            with self._beside.use(HEALER_PATIENCE) as conn:
                 if not self._answers and not self._abandon and not _waiting(conn):
                     return []
                 with immediate(conn):
@@ -289,32 +290,3 @@ def _waiting(conn: sqlite3.Connection) -> bool:
 
 def _outcome(text: str) -> str:
     return json.dumps({"ok": False, "text": text})
-
-
-@contextlib.contextmanager
-def _opened(path: Path, patience: float) -> Generator[sqlite3.Connection, None, None]:
-    """Give an autocommit connection to a store of this version; database errors become ours."""
-    uri = f"file:{quote(str(path))}?mode=rw"
-    try:
-        conn = sqlite3.connect(uri, uri=True, timeout=patience, isolation_level=None)
-        try:
-            _must_be_ours(conn, path)
-            yield conn
-        finally:
-            conn.close()
-    except sqlite3.Error as error:
-        raise StoreFaultError(
-            f"the health store {clean(str(path))} cannot be used now: {clean(str(error))}",
-            remedy="see `healmon status`; the healer waits out a locked or full store by itself",
-        ) from error
-
-
-def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
-    (version,) = conn.execute("PRAGMA user_version").fetchone()
-    (application,) = conn.execute("PRAGMA application_id").fetchone()
-    if application != APPLICATION_ID or version != VERSION:
-        raise StoreVersionError(
-            f"{clean(str(path))} is not a health store of this version (layout {version};"
-            f" this healmon knows {VERSION})",
-            remedy="use the healmon that the running healer was started with",
-        )

@@ -79,11 +79,6 @@ class Host:
         store.on_recover = engine.store_recovered
         return cls(settings, state_dir, lock, store, clock, engine, healers)
 
-    @property
-    def database(self) -> Path:
-        """The health store's file."""
-        return self.state_dir / DATABASE
-
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
         tasks = [asyncio.create_task(self._overrides()), asyncio.create_task(self._keep_house())]
@@ -121,7 +116,7 @@ class Host:
 
     async def _overrides(self) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start."""
-        queue = commands.Queue(self.database)
+        queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
         knocked = asyncio.Event()
         knocked.set()

@@ -93,7 +93,11 @@ class EngineLink(_Near):
 
     def history(self, count: int) -> list[Recorded]:
         """Return the newest stored events, oldest first."""
-        return _history(self._host.database, count)
+        try:
+            with self._host.store.beside.use(read.PATIENCE) as connection:
+                return _newest(connection, count)
+        except HealmonError:
+            return []
 
     def trouble(self) -> str:
         """Return why the engine does not run; empty: it does."""
@@ -228,6 +232,10 @@ def _history(database: Path, count: int) -> list[Recorded]:
     except (OSError, sqlite3.Error, HealmonError):
         return []
     try:
-        return stream.read_events(connection, read.last_event_id(connection) - count, count)
+        return _newest(connection, count)
     finally:
         connection.close()
+
+
+def _newest(connection: sqlite3.Connection, count: int) -> list[Recorded]:
+    return stream.read_events(connection, read.last_event_id(connection) - count, count)

@@ -8,8 +8,10 @@ only, so that a status command answers at once. Importing this package loads nei
     buffer     what waits for the writer: bounded, decisions outlive samples
     writer     the one thread that writes: `pieces` of work into the `held` file
     opening    opens the file, refuses what is not ours, sets aside what is damaged
+    beside     the one other connection of the healer's process, and those of other programs
     upkeep     retention and free pages, in small bites
     salvage    what a damaged file still knows; `carving` finds its rows page by page
+    backup     a whole copy while the store is in use
     faults     what a database error means, in words
     ballast    a spare megabyte for the day the disk is full
     read       rows for people, standard library only

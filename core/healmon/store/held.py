@@ -9,6 +9,7 @@ from pathlib import Path
 from healmon.clock import format_utc
 from healmon.store import opening
 from healmon.store.ballast import Ballast
+from healmon.store.beside import Beside, FileId, identify
 from healmon.store.faults import MovedError
 
 
@@ -24,6 +25,7 @@ class Held:
         repaired: what was set aside and why, or empty.
         changes: how often another file took the place of the one before; its rows are others.
         damage: set by the writer: why the file at the path must not be used again.
+        beside: the connection of everybody else in this process.
     """
 
     def __init__(self, path: Path, host: str, ballast: Ballast) -> None:
@@ -32,21 +34,23 @@ class Held:
         self._host = host
         self._ballast = ballast
         self._conn: sqlite3.Connection | None = None
-        self._file: opening.FileId | None = None
-        self._wal_file: opening.FileId | None = None
+        self._file: FileId | None = None
+        self._wal_file: FileId | None = None
         self._full_sync = False
         self.epoch = ""
         self.repaired = ""
         self.changes = 0
         self.damage = ""
+        self.beside = Beside(path)
 
     def adopt(self, conn: sqlite3.Connection) -> None:
         """Go on with a connection that has just been opened."""
         self._conn = conn
         self._full_sync = False
         self.epoch = epoch_of(conn)  # reading also makes sure that there is a -wal to remember
-        self._file = opening.identify(self._path)
-        self._wal_file = opening.identify(self._wal)
+        self._file = identify(self._path)
+        self._wal_file = identify(self._wal)
+        self.beside.follow(self._file, self._wal_file)
 
     def ready(self, wall: float, first: int | None) -> sqlite3.Connection:
         """Return the connection, opened again if it had to be closed.
@@ -60,12 +64,13 @@ class Held:
         """
         if self._conn is None:
             self._ballast.relieve()
-            self._adopt_new(self._open(format_utc(wall), first))
+            with self.beside.away():
+                self._adopt_new(self._open(format_utc(wall), first))
         assert self._conn is not None
         return self._conn
 
     def _open(self, at: str, first: int | None) -> opening.Opened:
-        if self._wal_file is not None and opening.identify(self._path) != self._file:
+        if self._wal_file is not None and identify(self._path) != self._file:
             self._part_from_wal(at)
         if self.damage:
             opened = opening.begin_again(self._path, self._host, at, self.damage)
@@ -82,7 +87,7 @@ class Held:
 
     def _part_from_wal(self, at: str) -> None:
         """Keep the -wal of a file that is gone from flowing into the one that took its place."""
-        if opening.identify(self._wal) == self._wal_file:
+        if identify(self._wal) == self._wal_file:
             opening.set_aside(self._path, "orphaned", at, ("-wal", "-shm"))
         self._wal_file = None
 
@@ -111,9 +116,9 @@ class Held:
         Raises:
             MovedError: it is not; SQLite itself goes on writing into a nameless file, content.
         """
-        if opening.identify(self._path) != self._file:
+        if identify(self._path) != self._file:
             raise MovedError("it was deleted or replaced while healmon runs")
-        if opening.identify(self._wal) != self._wal_file:
+        if identify(self._wal) != self._wal_file:
             # all of it is still in our hands: bring it home into the database itself
             if self._conn is not None:
                 self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -121,6 +126,7 @@ class Held:
 
     def let_go(self) -> None:
         """Close the connection; `ready` opens it again."""
+        self.beside.let_go()
         if self._conn is not None:
             with contextlib.suppress(sqlite3.Error):
                 self._conn.close()

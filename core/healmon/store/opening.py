@@ -20,7 +20,7 @@ from urllib.parse import quote
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
 from healmon.store import schema
-from healmon.store.backup import backup
+from healmon.store.backup import backup, must_be_whole
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
 from healmon.store.salvage import Salvaged, prepare, salvage
@@ -36,8 +36,6 @@ CHECKED: Final = "checked"
 """Key in `meta`: when the file was last checked as a whole."""
 CHECK_EVERY: Final = "-7 days"
 _FAMILY: Final = ("", "-wal", "-shm")
-
-FileId = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,18 +147,6 @@ def set_aside(path: Path, label: str, at: str, members: tuple[str, ...] = _FAMIL
     return target
 
 
-def identify(path: Path) -> FileId | None:
-    """Return which file bears a name now; None when none does.
-
-    By name on purpose: opening and closing the file by hand would drop this process's locks on it.
-    """
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
-
-
 @contextlib.contextmanager
 def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
     """Give a connection that sees everything, the -wal included, and cannot write.
@@ -203,7 +189,7 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         conn.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
         due = check or _check_is_due(conn, at)
         if due:
-            _must_be_whole(conn)
+            must_be_whole(conn)
         if 0 < schema.version_of(conn) < schema.VERSION:
             # a newer layout cannot be read by the healmon of before
             backup(conn, path.with_name(f"{path.name}.layout-{schema.version_of(conn)}"))
@@ -225,15 +211,6 @@ def _check_is_due(conn: sqlite3.Connection, at: str) -> bool:
     (last,) = conn.execute("SELECT max(value) FROM meta WHERE key = ?", (CHECKED,)).fetchone()
     (before,) = conn.execute("SELECT datetime(?, ?)", (at, CHECK_EVERY)).fetchone()
     return last is None or str(last) < str(before)
-
-
-def _must_be_whole(conn: sqlite3.Connection) -> None:
-    (verdict,) = conn.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        error = sqlite3.DatabaseError(f"quick_check: {verdict}")
-        error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
-        error.sqlite_errorname = "SQLITE_CORRUPT"
-        raise error
 
 
 def _refuse_others(path: Path) -> None:

@@ -22,6 +22,7 @@ from healmon.events import Recorded
 from healmon.state import Snapshot
 from healmon.store import opening
 from healmon.store.ballast import Ballast
+from healmon.store.beside import Beside
 from healmon.store.buffer import Buffer, Checkpoint
 from healmon.store.faults import Kind, kind_of, words
 from healmon.store.held import Held
@@ -156,6 +157,11 @@ class Store:
         return self._held.repaired
 
     @property
+    def beside(self) -> Beside:
+        """The one other connection of this process, for whoever else in it needs one."""
+        return self._held.beside
+
+    @property
     def epoch(self) -> str:
         """The random name the file was born with; with host and id it names an event for ever."""
         return self._held.epoch
@@ -238,5 +244,6 @@ class Store:
 
         Blocks for `timeout` seconds at most.
         """
+        self._held.beside.close()
         self._buffer.close()
         return self._writer.join(timeout)

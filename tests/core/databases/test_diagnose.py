@@ -513,7 +513,7 @@ def test_nobody_is_accused_within_busy_for_of_a_sign_of_life(steps):
                 assert locked[0].evidence["pid"] == people[holder].pid
                 assert story.clock.read().steady - life >= story.database.busy_for
             if verdict.plan is not None:
-                assert holder is not None
-                assert verdict.metric_value == "stopped"
+                # who ended in the midst of writing left a hot journal that nobody has open
+                assert verdict.metric_value == ("leftover" if holder is None else "stopped")
     finally:
         story.close()

@@ -12,23 +12,18 @@ from pathlib import Path
 import pytest
 
 from healmon.errors import RemedyError, VetoError
-from tests.helpers.dbactor import ask
+from tests.helpers.dbactor import ask, whole
 from tests.helpers.dbcrash import (
     crashed_wal,
     cut_checkpoint,
     damage,
-    hot_journal,
+    hot_journals,
     rolled_back_spill,
 )
 from tests.helpers.dbstory import Notebook
 from tests.helpers.dbwatch import files
 
 pytestmark = pytest.mark.slow
-
-
-def whole(path: Path, rows: int) -> None:
-    assert ask(path, "SELECT count(*) FROM rows") == [[rows]]
-    assert ask(path, "PRAGMA integrity_check") == [["ok"]]
 
 
 def digest(path: Path) -> str:
@@ -122,10 +117,9 @@ def test_23_frames_of_a_rolled_back_spill_are_no_damage(tmp_path, watch):
 
 
 def test_24_hot_journals_are_rolled_back(tmp_path, watch):
-    for number in range(20):
-        path = tmp_path / f"{number}" / "a.db"
-        path.parent.mkdir()
-        rows = hot_journal(path, 3000)
+    paths = [tmp_path / f"{number}.db" for number in range(8)]
+    rows = hot_journals(paths, 3000)
+    for path in paths:
         eyes = watch(path, busy_for=0.05)
         assert "hot journal rolled back" in eyes.carry_out(eyes.due()).text
         assert ask(path, "SELECT count(*) FROM rows WHERE text = 'x'") == [[rows]]

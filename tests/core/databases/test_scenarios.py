@@ -17,10 +17,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from healmon.databases import ending, remedy
 from healmon.databases.model import Order
 from healmon.errors import DataError, RemedyError, VetoError
 from healmon.plans import pack, unpack
-from tests.helpers.dbactor import PROGRAM, ask, create
+from tests.helpers.dbactor import PINNING, PROGRAM, ask, create, whole
 from tests.helpers.dbstory import Notebook
 from tests.helpers.dbwatch import files
 from tests.helpers.tmuxes import PrivateTmux
@@ -30,11 +31,6 @@ pytestmark = pytest.mark.slow
 
 SOON = {"busy_for": 0.3, "act_after": 0.6}
 LIBRARY = f"SQLite {sqlite3.sqlite_version}"
-
-
-def whole(path: Path, rows: int) -> None:
-    assert ask(path, "SELECT count(*) FROM rows") == [[rows]]
-    assert ask(path, "PRAGMA integrity_check") == [["ok"]]
 
 
 def test_01_a_clean_database_is_free_and_stays_as_it_is(tmp_path, watch, mode):
@@ -56,17 +52,19 @@ def test_02_idle_connections_are_free(tmp_path, actors, watch, mode):
     assert watch(path).word() == "free"
 
 
-def test_03_three_fast_writers_are_busy(tmp_path, actors, watch, mode):
+@pytest.mark.parametrize("writers", [1, 3])
+def test_03_fast_writers_are_busy_and_never_alarm(tmp_path, actors, watch, mode, writers):
     path = tmp_path / "a.db"
     create(path, mode)
-    for _ in range(3):
-        actor = actors(path)
-        actor.send("LOOP")
-        assert actor.answer() == "looping"
+    for _ in range(writers):
+        actors(path).loop()
     eyes = watch(path, may_kill=("*",), **SOON)
-    seen = [eyes.look() for _ in range(10)]
+    seen = [eyes.look() for _ in range(40)]
     assert not [v for v in seen if v.findings or v.plan]
-    assert "busy" in {v.metric_value for v in seen}
+    words = [v.metric_value for v in seen]
+    # a look may fall on a writer that waits for its disk; it must be rare and never last
+    assert sum(word in {"free", "busy", "working"} for word in words) >= 0.9 * len(words), words
+    assert "busy" in words
 
 
 def test_04_one_long_statement_is_work(tmp_path, actors, watch, mode):
@@ -76,7 +74,7 @@ def test_04_one_long_statement_is_work(tmp_path, actors, watch, mode):
     holder.does("BEGIN IMMEDIATE")
     holder.send(
         "INSERT INTO rows(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-        "LIMIT 9000000) SELECT hex(i) FROM n"
+        "LIMIT 4000000) SELECT hex(i) FROM n"
     )
     eyes = watch(path, may_kill=("*",), **SOON)
     eyes.until(lambda v: v.metric_value == "working", "the work")
@@ -118,7 +116,8 @@ def test_05_an_idle_worker_is_named_ended_and_costs_no_row(tmp_path, actors, wat
 DEAF = "import signal\nfor n in (2, 15): signal.signal(n, signal.SIG_IGN)\n" + PROGRAM
 
 
-def test_06_one_that_ignores_sigterm_is_killed(tmp_path, actors, watch, mode):
+def test_06_one_that_ignores_sigterm_is_killed(tmp_path, actors, watch, mode, monkeypatch):
+    monkeypatch.setattr(ending, "TERM_WAIT", 1.0)
     path = tmp_path / "a.db"
     create(path, mode)
     holder = actors(path, DEAF)
@@ -129,7 +128,7 @@ def test_06_one_that_ignores_sigterm_is_killed(tmp_path, actors, watch, mode):
     hand = Notebook()
     proof = eyes.carry_out(eyes.due(), hand)
     assert [text.split()[1] for text in hand.told[:2]] == ["SIGTERM", "SIGKILL"]
-    assert proof.details["sigkill"] >= 5.0
+    assert proof.details["sigkill"] >= 1.0
     assert holder.process.wait(10) == -signal.SIGKILL
     whole(path, 500)
 
@@ -161,17 +160,27 @@ def test_08_a_stopped_holder_is_continued_and_nothing_else(tmp_path, actors, wat
     holder.does("BEGIN IMMEDIATE")
     holder.does("INSERT INTO rows(text) VALUES ('the 501st')")
     holder.stop()
+    # it will read this only once it runs again
     holder.send("COMMIT")
+    before = files(path)
     eyes = watch(path, may_kill=("*",), **SOON)
+    plan = eyes.due()
+    assert eyes.word() == "stopped"
+    assert files(path) == before
     hand = Notebook()
-    proof = eyes.carry_out(eyes.due(), hand)
+    proof = eyes.carry_out(plan, hand)
     assert [text.split()[1] for text in hand.told] == ["SIGCONT"]
-    assert "lock released" in proof.text
+    # the look may fall into its commit: the file has changed, the lock is not let go yet
+    assert "lock released" in proof.text or "commits again" in proof.text
     assert holder.answer() == []
+    assert holder.state() != "T"
     whole(path, 501)
 
 
-def test_08b_after_sigcont_the_same_process_is_left_alone_for_ten_minutes(tmp_path, actors, watch):
+def test_08b_one_that_holds_on_after_sigcont_is_told_and_left_alone_for_ten_minutes(
+    tmp_path, actors, watch, monkeypatch
+):
+    monkeypatch.setattr(remedy, "WITHIN", 1.0)
     path = tmp_path / "a.db"
     create(path)
     holder = actors(path)
@@ -179,7 +188,9 @@ def test_08b_after_sigcont_the_same_process_is_left_alone_for_ten_minutes(tmp_pa
     holder.stop()
     eyes = watch(path, **SOON)
     eyes.employ(holder.pid)
-    eyes.carry_out(eyes.due())
+    proof = eyes.carry_out(eyes.due())
+    assert "still holds" in proof.text
+    assert proof.message == ""
     verdict = eyes.finding()
     eyes.until(lambda v: v.status == "critical", "the end of its time")
     assert verdict.plan is None
@@ -192,9 +203,12 @@ def test_09_a_zombie_holds_nothing(tmp_path, actors, watch, mode):
     create(path, mode)
     holder = actors(path)
     holder.does("BEGIN IMMEDIATE")
+    holder.does("INSERT INTO rows(text) VALUES ('x')")
+    holder.stop()
+    eyes = watch(path, may_kill=("*",), **SOON)
+    assert eyes.word() == "stopped"
     os.kill(holder.pid, signal.SIGKILL)
     until(lambda: holder.state() == "Z", what="the zombie")
-    eyes = watch(path, may_kill=("*",), **SOON)
     assert eyes.look().metric_value in {"free", "leftover"}
     assert eyes.facts().holder is None
 
@@ -347,38 +361,22 @@ def in_namespace() -> bool:
     return subprocess.run([*APART, "true"], capture_output=True).returncode == 0
 
 
-HOLD = """
-import sqlite3, sys, time
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("BEGIN IMMEDIATE")
-print("ready", flush=True)
-sys.stdin.readline()
-"""
-
-
-def test_14_a_holder_in_a_container_is_named_and_left_alone(tmp_path, watch):
+def test_14_a_holder_in_a_container_is_named_and_left_alone(tmp_path, actors, watch):
     if not in_namespace():
         pytest.skip("needs root and pid namespaces")
     path = tmp_path / "a.db"
     create(path)
-    inner = subprocess.Popen(
-        [*APART, "--kill-child", sys.executable, "-c", HOLD, path],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-    )  # fmt: skip
-    try:
-        assert inner.stdout is not None
-        assert inner.stdout.readline() == b"ready\n"
-        eyes = watch(path, may_kill=("*",), **SOON)
-        verdict = eyes.finding()
-        pid = verdict.findings[0].evidence["pid"]
-        assert pid > 0
-        assert HOLD.split()[1] in Path(f"/proc/{pid}/cmdline").read_text()
-        assert verdict.plan is None
-        assert "pid namespace" in eyes.facts().why_not
-        with pytest.raises(DataError, match="namespace"):
-            eyes.offer()
-    finally:
-        inner.communicate(b"\n", timeout=10)
+    inner = actors(path, under=[*APART, "--kill-child"])
+    inner.does("BEGIN IMMEDIATE")
+    eyes = watch(path, may_kill=("*",), **SOON)
+    verdict = eyes.finding()
+    pid = verdict.findings[0].evidence["pid"]
+    assert pid not in {0, inner.pid}
+    assert str(path) in Path(f"/proc/{pid}/cmdline").read_text()
+    assert verdict.plan is None
+    assert "pid namespace" in eyes.facts().why_not
+    with pytest.raises(DataError, match="namespace"):
+        eyes.offer()
 
 
 INSIDE = """
@@ -479,12 +477,8 @@ def test_19_the_older_of_two_readers_pins_the_wal(tmp_path, actors, watch):
     old.does("BEGIN")
     old.does("SELECT count(*) FROM rows")
     writer.does("PRAGMA wal_autocheckpoint=0")
-    burst = (
-        "INSERT INTO rows(text) WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n "
-        "LIMIT 700) SELECT hex(zeroblob(2000)) FROM n"
-    )
     for turn in range(2):
-        writer.does(burst)
+        writer.does(PINNING)
         if not turn:
             young.does("BEGIN")
             young.does("SELECT count(*) FROM rows")
@@ -492,7 +486,7 @@ def test_19_the_older_of_two_readers_pins_the_wal(tmp_path, actors, watch):
     verdict = eyes.finding("wal-growth")
     evidence = verdict.findings[0].evidence
     assert evidence["pid"] == old.pid
-    assert evidence["pinned_frames"] >= 1400
+    assert evidence["pinned_frames"] >= 2800
     assert verdict.plan is None
     old.does("COMMIT")
     young.does("COMMIT")
@@ -622,7 +616,8 @@ def test_30_a_frozen_file_system_is_waited_for(small_disk, tmp_path, actors, wat
         assert connection.execute("SELECT count(*) FROM rows").fetchone() == (501,)
 
 
-def test_a_worker_that_works_on_after_sigterm_is_not_killed(tmp_path, actors, watch):
+def test_a_worker_that_works_on_after_sigterm_is_not_killed(tmp_path, actors, watch, monkeypatch):
+    monkeypatch.setattr(ending, "TERM_WAIT", 1.0)
     path = tmp_path / "a.db"
     create(path)
     program = PROGRAM.replace(
@@ -630,7 +625,7 @@ def test_a_worker_that_works_on_after_sigterm_is_not_killed(tmp_path, actors, wa
         "cursors = []\n"
         "import signal\n"
         "def busy(*_):\n"
-        "    end = time.monotonic() + 8\n"
+        "    end = time.monotonic() + 3\n"
         "    while time.monotonic() < end: pass\n"
         "    connection.execute('COMMIT')\n"
         "signal.signal(15, busy)",

@@ -13,6 +13,7 @@ from healmon.clock import SystemClock
 from healmon.errors import DataError, StoreFaultError, StoreVersionError
 from healmon.service import commands
 from healmon.service.commands import Queue, send, wait
+from healmon.store.beside import Beside
 from tests.helpers.storekit import Engine, observed, opened_store, program
 from tests.helpers.wait import until
 
@@ -27,6 +28,10 @@ def db(tmp_path: Path) -> Iterator[Path]:
         yield store.path
 
 
+def queue_of(db: Path) -> Queue:
+    return Queue(Beside(db))
+
+
 def row(db: Path, number: int) -> dict:
     conn = sqlite3.connect(db)
     conn.row_factory = sqlite3.Row
@@ -36,7 +41,7 @@ def row(db: Path, number: int) -> dict:
 
 
 def test_asked_taken_done(db: Path) -> None:
-    queue = Queue(db)
+    queue = queue_of(db)
     number = send(db, "acknowledge", "7", {"note": "on it", "for": 3600}, "alice on pts/3")
     assert row(db, number)["state"] == "queued"
     (command,) = queue.take(now())
@@ -50,7 +55,7 @@ def test_asked_taken_done(db: Path) -> None:
 
 
 def test_refused(db: Path) -> None:
-    queue = Queue(db)
+    queue = queue_of(db)
     number = send(db, "restart", "no_such", {}, "me")
     queue.take(now())
     queue.answer(number, '{"ok": false}', ok=False)
@@ -59,7 +64,7 @@ def test_refused(db: Path) -> None:
 
 def test_taken_once_only_and_in_order(db: Path) -> None:
     numbers = [send(db, "check", str(n), {}, "me") for n in range(5)]
-    first, second = Queue(db), Queue(db)
+    first, second = queue_of(db), queue_of(db)
     assert [c.id for c in first.take(now())] == numbers
     assert second.take(now()) == []
     assert first.take(now()) == []
@@ -71,7 +76,7 @@ def test_two_takers_at_once_share_without_overlap(db: Path) -> None:
     stop = threading.Event()
 
     def take(mine: list[int]) -> None:
-        queue = Queue(db)
+        queue = queue_of(db)
         while not stop.is_set():
             mine += [c.id for c in queue.take(now())]
 
@@ -90,7 +95,7 @@ def test_two_takers_at_once_share_without_overlap(db: Path) -> None:
 
 def test_late_is_never(db: Path) -> None:
     number = send(db, "restart", "w", {}, "me", 60)
-    queue = Queue(db)
+    queue = queue_of(db)
     assert queue.take(now() + 61) == []
     state, outcome = wait(db, number, 0)
     assert state == "expired"
@@ -106,13 +111,13 @@ def test_a_client_that_waits_in_vain_withdraws_it(db: Path) -> None:
     state, outcome = wait(db, number, 20)
     assert state == "expired"
     assert json.loads(outcome)["ok"] is False
-    assert Queue(db).take(now() - 3600) == []  # not even by a healer whose clock is behind
+    assert queue_of(db).take(now() - 3600) == []  # not even by a healer whose clock is behind
 
 
 def test_waiting_has_an_end(db: Path) -> None:
     number = send(db, "check", "", {}, "me")
     assert wait(db, number, 0.05) == ("queued", "")
-    assert [c.id for c in Queue(db).take(now())] == [number]
+    assert [c.id for c in queue_of(db).take(now())] == [number]
 
 
 def test_what_a_dead_healer_took_is_lost_and_not_done_again(db: Path) -> None:
@@ -123,7 +128,8 @@ import sys
 from pathlib import Path
 from healmon.clock import SystemClock
 from healmon.service.commands import Queue
-taken = Queue(Path(sys.argv[1])).take(SystemClock().read().wall)
+from healmon.store.beside import Beside
+taken = Queue(Beside(Path(sys.argv[1]))).take(SystemClock().read().wall)
 print(taken[0].id, flush=True)
 sys.stdin.read()
 """
@@ -137,7 +143,7 @@ sys.stdin.read()
     conn.execute("UPDATE commands SET state = 'queued' WHERE id = ?", (waiting,))
     conn.commit()
     conn.close()
-    queue = Queue(db)
+    queue = queue_of(db)
     queue.abandon_taken(now())
     state, outcome = wait(db, number, 0)
     assert state == "lost"
@@ -155,14 +161,14 @@ def test_arguments_of_another_shape_are_refused(db: Path, arguments: str) -> Non
     conn.execute("UPDATE commands SET arguments = ?", (arguments,))
     conn.commit()
     conn.close()
-    assert Queue(db).take(now()) == []
+    assert queue_of(db).take(now()) == []
     assert wait(db, number, 0)[0] == "refused"
 
 
 def test_while_the_store_is_locked_nothing_is_taken_and_answers_wait(db: Path, monkeypatch) -> None:
     monkeypatch.setattr(commands, "HEALER_PATIENCE", 0.05)
     monkeypatch.setattr(commands, "CLIENT_PATIENCE", 0.05)
-    queue = Queue(db)
+    queue = queue_of(db)
     taken = send(db, "check", "", {}, "me")
     queue.take(now())
     waiting = send(db, "check", "", {}, "me")
@@ -185,8 +191,8 @@ def test_an_abandoning_that_failed_is_made_up_for_before_anything_is_taken(
 ) -> None:
     monkeypatch.setattr(commands, "HEALER_PATIENCE", 0.05)
     lost = send(db, "restart", "w", {}, "me")
-    Queue(db).take(now())
-    queue = Queue(db)
+    queue_of(db).take(now())
+    queue = queue_of(db)
     rival = sqlite3.connect(db, isolation_level=None)
     rival.execute("BEGIN IMMEDIATE")
     queue.abandon_taken(now())
@@ -202,7 +208,7 @@ def test_there_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(StoreFaultError):
         send(tmp_path / "none.db", "check", "", {}, "me")
     assert not (tmp_path / "none.db").exists()  # asking makes no database
-    queue = Queue(tmp_path / "none.db")
+    queue = queue_of(tmp_path / "none.db")
     queue.abandon_taken(now())
     assert queue.take(now()) == []
     other = sqlite3.connect(tmp_path / "other.db")
@@ -220,7 +226,7 @@ def test_no_such_command(db: Path) -> None:
 
 def test_what_others_write_is_made_harmless(db: Path) -> None:
     send(db, "check\x1b[2J", "w\u202e", {"n": "\x1b"}, "me\nyou")
-    (command,) = Queue(db).take(now())
+    (command,) = queue_of(db).take(now())
     assert "\x1b" not in command.verb
     assert "\u202e" not in command.target
     assert "\n" not in command.origin
@@ -250,7 +256,7 @@ def test_another_process_asks_while_the_store_writes(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     with opened_store(path) as store, program(CLIENT, path, 40) as client:
         engine = Engine(store)
-        queue = Queue(path)
+        queue = Queue(store.beside)
         answered: set[int] = set()
         while client.poll() is None:
             for _ in range(50):
