@@ -108,6 +108,27 @@ class Finding(msgspec.Struct, frozen=True):
     evidence: Packed = {}
 
 
+class Overlays(msgspec.Struct, frozen=True):
+    """What lies over an alert and mutes its notices; the alert lives on underneath.
+
+    Attributes:
+        silenced_by: id of the silence that matches it, or empty.
+        inhibited_by: key of the alert that explains it, or empty.
+        maintenance: the component whose maintenance covers it (`*`: all), or empty.
+        flapping: it came and went too often to be told each time.
+    """
+
+    silenced_by: str = ""
+    inhibited_by: str = ""
+    maintenance: str = ""
+    flapping: bool = False
+
+    @property
+    def muted(self) -> bool:
+        """Whether notices of the alert are held back."""
+        return bool(self.silenced_by or self.inhibited_by or self.maintenance or self.flapping)
+
+
 class Verdict(msgspec.Struct, frozen=True):
     """The judgement on one component after one look.
 

@@ -1,0 +1,49 @@
+"""The snapshot that every screen shows, and the pure fold that makes it.
+
+`apply(snapshot, event)` is total over all events and has no other input: folding the stored events
+again gives exactly the snapshot that the run ended with. Times in it are wall seconds for people;
+`memory` holds the healers' own steady times.
+"""
+
+from healmon.state.fold import apply, replay
+from healmon.state.views import (
+    FOREVER,
+    RECENT,
+    ActionView,
+    AlertState,
+    AlertView,
+    ChannelView,
+    ComponentView,
+    CycleView,
+    EngineView,
+    NoticeView,
+    PlanView,
+    RefusalView,
+    SilenceView,
+    Snapshot,
+    of_healer,
+    open_alerts,
+    worst,
+)
+
+__all__ = [
+    "FOREVER",
+    "RECENT",
+    "ActionView",
+    "AlertState",
+    "AlertView",
+    "ChannelView",
+    "ComponentView",
+    "CycleView",
+    "EngineView",
+    "NoticeView",
+    "PlanView",
+    "RefusalView",
+    "SilenceView",
+    "Snapshot",
+    "apply",
+    "of_healer",
+    "open_alerts",
+    "replay",
+    "worst",
+]

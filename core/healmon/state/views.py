@@ -1,0 +1,201 @@
+"""What the snapshot is made of, and simple questions to it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from healmon import events as ev
+from healmon.attempts import Attempts
+from healmon.plans import RANK, Overlays, Packed, Plan, Severity, Status
+
+AlertState = Literal["pending", "open", "acknowledged", "resolved", "stale"]
+FOREVER = 253_370_764_800.0
+"""Wall seconds (the year 9999) until which a component is paused that must never be touched."""
+RECENT = 50
+"""How many finished actions the snapshot keeps."""
+
+
+class EngineView(msgspec.Struct, frozen=True):
+    """The healer itself."""
+
+    running: bool = False
+    host: str = ""
+    version: str = ""
+    pid: int = 0
+    mode: str = ""
+    dry_run: bool = False
+    interval: float = 60.0
+    boot: str = ""
+    steady_offset: float = 0.0
+    started_at: float = 0.0
+    stopped: str = ""
+    store_fault: str = ""
+
+
+class CycleView(msgspec.Struct, frozen=True):
+    """The newest check cycle; `finished_at` 0.0 means none has finished in this run."""
+
+    number: int = 0
+    running: bool = False
+    started_at: float = 0.0
+    finished_at: float = 0.0
+    seconds: float = 0.0
+    next_at: float = 0.0
+    late: tuple[str, ...] = ()
+
+
+class ComponentView(msgspec.Struct, frozen=True):
+    """One component as last seen; `since` is when its status began."""
+
+    name: str
+    healer: str
+    status: Status
+    summary: str
+    facts: Packed
+    since: float
+    seen_at: float
+
+
+class PlanView(msgspec.Struct, frozen=True):
+    """A plan in flight: waiting for its moment, or being carried out."""
+
+    plan: Plan
+    acting: bool
+    made_at: float
+    due: float
+    due_wall: float
+    steps: tuple[str, ...] = ()
+
+
+class RefusalView(msgspec.Struct, frozen=True):
+    """What would have been done, and why it was not."""
+
+    action: str
+    subject: str
+    reason: str
+    at: float
+
+
+class ActionView(msgspec.Struct, frozen=True):
+    """A finished action; `details` is what its healer made of it, packed."""
+
+    component: str
+    action: str
+    ok: bool
+    outcome: str
+    seconds: float
+    at: float
+    details: Packed = {}
+
+
+class AlertView(msgspec.Struct, frozen=True):
+    """One alert; `id` is the id of the event that began it.
+
+    `opened_at` 0.0: it is pending. `peak` is the worst it has been, `told` when each channel was
+    last told of it. A stale one that was acknowledged keeps what was said.
+    """
+
+    id: int
+    key: str
+    component: str
+    severity: Severity
+    state: AlertState
+    message: str
+    count: int
+    first_seen: float
+    last_seen: float
+    evidence: Packed = {}
+    acknowledged_at: float | None = None
+    acknowledged_by: str = ""
+    note: str = ""
+    until: float | None = None
+    resolved_at: float | None = None
+    opened_at: float = 0.0
+    peak: Severity = "INFO"
+    reopened: int = 0
+    overlays: Overlays = Overlays()
+    told: dict[str, float] = {}
+
+
+class SilenceView(msgspec.Struct, frozen=True):
+    """A silence in force; `id` is the id of the event that began it."""
+
+    id: int
+    match: str
+    since: float
+    until: float
+    by: str
+    note: str = ""
+
+
+class NoticeView(msgspec.Struct, frozen=True):
+    """A notice in the outbox; `id` is the id of the event that made it."""
+
+    id: int
+    channel: str
+    topic: ev.Topic
+    title: str
+    body: str
+    keys: tuple[str, ...]
+    made_at: float
+    next_at: float
+    attempts: int = 0
+    reason: str = ""
+
+
+class ChannelView(msgspec.Struct, frozen=True):
+    """What is known of a channel; `failing_since` 0.0: it took the newest notice.
+
+    `sent` holds when the newest notices went out, oldest first, for the rate limit.
+    """
+
+    sent: tuple[float, ...] = ()
+    failing_since: float = 0.0
+    reason: str = ""
+
+
+class Snapshot(msgspec.Struct, frozen=True):
+    """Everything known at one moment.
+
+    `plans` and `refusals` are keyed by component, `attempts` by action (oldest first), `alerts` and
+    `ended` (alerts that may be opened again) by key, `silences` and `notices` (not yet sent) by id.
+    """
+
+    last_id: int = 0
+    at: float = 0.0
+    engine: EngineView = EngineView()
+    cycle: CycleView = CycleView()
+    failing: dict[str, str] = {}
+    components: dict[str, ComponentView] = {}
+    memory: dict[str, Packed] = {}
+    plans: dict[str, PlanView] = {}
+    refusals: dict[str, RefusalView] = {}
+    alerts: dict[str, AlertView] = {}
+    ended: dict[str, AlertView] = {}
+    silences: dict[str, SilenceView] = {}
+    notices: dict[str, NoticeView] = {}
+    channels: dict[str, ChannelView] = {}
+    maintenance: dict[str, float] = {}
+    recent: tuple[ActionView, ...] = ()
+    tallies: dict[str, int] = {}
+    attempts: Attempts = {}
+
+
+def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
+    """Return the components of one healer, by name."""
+    return {n: c for n, c in snapshot.components.items() if c.healer == healer}
+
+
+def open_alerts(snapshot: Snapshot) -> list[AlertView]:
+    """Return the alerts not yet resolved, worst first, then oldest first."""
+    alerts = [a for a in snapshot.alerts.values() if a.state != "resolved"]
+    return sorted(alerts, key=lambda a: (-RANK[a.severity], a.first_seen, a.id))
+
+
+def worst(snapshot: Snapshot) -> Severity | None:
+    """Return the worst severity among open alerts that need somebody; None when all is well."""
+    for alert in open_alerts(snapshot):
+        return alert.severity if alert.severity != "INFO" else None
+    return None
