@@ -13,7 +13,9 @@ Topic: TypeAlias = Literal["opened", "reminder", "recovered", "summary", "report
 class NoticeMade(Base, frozen=True):
     """A notice was decided on and waits in the outbox; the event's own id is the notice's id.
 
-    `keys` name the alerts it is about, `not_before` (wall seconds) when it may leave.
+    `keys` name the alerts it is about, `not_before` (wall seconds) when it may leave, `level` the
+    worst of what it tells. It takes the place of the waiting notices that `replaces` has the ids
+    of, and closes what was `held` back under these names.
     """
 
     channel: str
@@ -22,6 +24,9 @@ class NoticeMade(Base, frozen=True):
     body: str
     keys: tuple[str, ...] = ()
     not_before: float = 0.0
+    level: Severity = "WARNING"
+    replaces: tuple[int, ...] = ()
+    held: tuple[str, ...] = ()
 
 
 class NoticeSent(Base, frozen=True):

@@ -65,9 +65,11 @@ def fold_alert(s: Snapshot, event: AlertEvent, number: int, at: float) -> Snapsh
             )  # fmt: skip
         case ev.AlertUnacknowledged():
             opened_at = _opened_at(s, event.key, at)
-            return _on(s, event.key, state="open", opened_at=opened_at, **_UNKNOWN)
+            return _on(
+                s, event.key, state="open", opened_at=opened_at, unanswered_since=at, **_UNKNOWN
+            )
         case ev.AlertOverlaid():
-            return _on(s, event.key, overlays=event.overlays)
+            return _overlaid(s, event, at)
         case _:
             assert_never(event)
 
@@ -96,6 +98,15 @@ def _on(s: Snapshot, key: str, **changes: Any) -> Snapshot:  # noqa: ANN401 - fi
     return s if known is None else _put(s, replace(known, **changes))
 
 
+def _overlaid(s: Snapshot, event: ev.AlertOverlaid, at: float) -> Snapshot:
+    known = s.alerts.get(event.key)
+    if known is None:
+        return s
+    unmuted = known.overlays.muted and not event.overlays.muted
+    since = at if unmuted else known.unanswered_since
+    return _put(s, replace(known, overlays=event.overlays, unanswered_since=since))
+
+
 def _born(event: ev.AlertPended | ev.AlertOpened, number: int, at: float) -> AlertView:
     return AlertView(
         number, event.key, event.component, event.level, "pending", event.message,
@@ -111,14 +122,14 @@ def _opened(s: Snapshot, event: ev.AlertOpened, number: int, at: float) -> Snaps
             alert, id=known.id, first_seen=known.first_seen, count=known.count + 1,
             overlays=known.overlays,
         )  # fmt: skip
-    return _put(s, replace(alert, state="open", opened_at=at))
+    return _put(s, replace(alert, state="open", opened_at=at, unanswered_since=at))
 
 
 def _reopened(s: Snapshot, event: ev.AlertReopened, at: float) -> Snapshot:
     alert = AlertView(
         event.incident, event.key, event.component, event.level, "open", event.message,
         count=event.count, first_seen=event.first_seen, last_seen=at, evidence=event.evidence,
-        opened_at=at, peak=event.peak, reopened=event.reopened,
+        opened_at=at, peak=event.peak, reopened=event.reopened, unanswered_since=at,
     )  # fmt: skip
     before = s.ended.get(event.key)
     return _put(s, alert if before is None else replace(alert, told=before.told))
@@ -131,7 +142,7 @@ def _updated(s: Snapshot, event: ev.AlertUpdated, at: float) -> Snapshot:
     known = standing(known)
     changes: dict[str, Any] = {}
     if RANK[event.level] > RANK[known.severity]:
-        changes = {"severity": event.level, **_UNKNOWN}
+        changes = {"severity": event.level, "unanswered_since": at, **_UNKNOWN}
         if known.state == "acknowledged":
             changes["state"] = "open"
     peak = max(known.peak, event.level, key=lambda level: RANK[level])
@@ -153,5 +164,7 @@ def _resolved(s: Snapshot, event: ev.AlertResolved, at: float) -> Snapshot:
     known = s.alerts.get(event.key)
     if known is None:
         return s
-    over = replace(known, state="resolved", resolved_at=at, overlays=Overlays())
+    over = replace(
+        known, state="resolved", resolved_at=at, overlays=Overlays(), resolution=event.reason
+    )
     return replace(s, alerts=without(s.alerts, event.key), ended={**s.ended, event.key: over})

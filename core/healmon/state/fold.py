@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from healmon import attempts
 from healmon import events as ev
 from healmon.state.alerting import fold_alert
+from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
 from healmon.state.parts import tallied, without
 from healmon.state.views import (
@@ -35,7 +36,8 @@ def replay(recorded: Iterable[ev.Recorded], start: Snapshot | None = None) -> Sn
 
 def apply(snapshot: Snapshot, record: ev.Recorded) -> Snapshot:
     """Return the snapshot after one more event."""
-    return replace(_fold(snapshot, record), last_id=record.id, at=record.wall)
+    folded = fold_held(_fold(snapshot, record), record.event, record.wall)
+    return replace(folded, last_id=record.id, at=record.wall)
 
 
 def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911, PLR0912 - one case per event, on purpose in one place

@@ -94,7 +94,8 @@ class AlertView(msgspec.Struct, frozen=True):
     """One alert; `id` is the id of the event that began it.
 
     `opened_at` 0.0: it is pending. `peak` is the worst it has been, `told` when each channel was
-    last told of it. A stale one that was acknowledged keeps what was said.
+    last told of it, `unanswered_since` when it last began to call for somebody: opened, worse, no
+    longer acknowledged, no longer muted. A stale one that was acknowledged keeps what was said.
     """
 
     id: int
@@ -117,6 +118,8 @@ class AlertView(msgspec.Struct, frozen=True):
     reopened: int = 0
     overlays: Overlays = Overlays()
     told: dict[str, float] = {}
+    unanswered_since: float = 0.0
+    resolution: str = ""
 
 
 class SilenceView(msgspec.Struct, frozen=True):
@@ -143,24 +146,55 @@ class NoticeView(msgspec.Struct, frozen=True):
     next_at: float
     attempts: int = 0
     reason: str = ""
+    level: Severity = "WARNING"
 
 
 class ChannelView(msgspec.Struct, frozen=True):
     """What is known of a channel; `failing_since` 0.0: it took the newest notice.
 
-    `sent` holds when the newest notices went out, oldest first, for the rate limit.
+    `sent` holds when the newest notices went out, oldest first, for the rate limit; `failures`
+    counts those in a row, and before `retry_at` nothing is tried again.
     """
 
     sent: tuple[float, ...] = ()
     failing_since: float = 0.0
     reason: str = ""
+    failures: int = 0
+    retry_at: float = 0.0
+
+
+class HeldAlert(msgspec.Struct, frozen=True):
+    """An alert whose notices were held back: how often it opened meanwhile, and how it stands.
+
+    `over_at` 0.0: it is not over.
+    """
+
+    id: int
+    component: str
+    level: Severity
+    message: str
+    times: int = 0
+    over_at: float = 0.0
+
+
+class HeldView(msgspec.Struct, frozen=True):
+    """What one silence, maintenance or flapping held back, until it was summed up.
+
+    `ended_at` 0.0: it goes on; `told` are the channels that got the summary.
+    """
+
+    since: float
+    alerts: dict[str, HeldAlert]
+    ended_at: float = 0.0
+    told: tuple[str, ...] = ()
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything known at one moment.
 
     `plans` and `refusals` are keyed by component, `attempts` by action (oldest first), `alerts` and
-    `ended` (alerts that may be opened again) by key, `silences` and `notices` (not yet sent) by id.
+    `ended` (alerts that may be opened again) by key, `silences` and `notices` (not yet sent) by id,
+    `held` by what held it back: `silence:ID`, `maintenance:COMPONENT`, `flapping:KEY`.
     """
 
     last_id: int = 0
@@ -177,6 +211,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     silences: dict[str, SilenceView] = {}
     notices: dict[str, NoticeView] = {}
     channels: dict[str, ChannelView] = {}
+    held: dict[str, HeldView] = {}
     maintenance: dict[str, float] = {}
     recent: tuple[ActionView, ...] = ()
     tallies: dict[str, int] = {}

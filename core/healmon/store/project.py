@@ -46,7 +46,8 @@ _SILENCE: Final = (
 _SILENCE_OVER: Final = "UPDATE silences SET ended_at = ?, resolution = ? WHERE id = ?"
 _NOTICE: Final = (
     "INSERT OR REPLACE INTO notices (id, created_at, channel, topic, title, body, keys, state,"
-    " attempts, next_at, sent_at, reason) VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, NULL, ?)"
+    " attempts, next_at, sent_at, reason, level)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, NULL, ?, ?)"
 )
 _NOTICE_SENT: Final = "UPDATE notices SET state = 'sent', sent_at = ?, reason = '' WHERE id = ?"
 _NOTICE_FAILED: Final = (
@@ -167,18 +168,12 @@ def _notice_rows(event: NoticeEvent, at: str, number: int) -> list[Statement]:
             keys = msgspec.json.encode(event.keys).decode()
             due = format_utc(event.not_before)
             row = (
-                number,
-                at,
-                event.channel,
-                event.topic,
-                event.title,
-                event.body,
-                keys,
-                0,
-                due,
-                "",
-            )
-            return [(_NOTICE, row)]
+                number, at, event.channel, event.topic, event.title, event.body, keys, 0, due, "",
+                event.level,
+            )  # fmt: skip
+            told = f"notice {number} tells it"
+            replaced: list[Statement] = [(_NOTICE_DROPPED, (told, n)) for n in event.replaces]
+            return [*replaced, (_NOTICE, row)]
         case ev.NoticeSent():
             return [(_NOTICE_SENT, (at, event.notice))]
         case ev.NoticeFailed():
@@ -220,7 +215,7 @@ def _notice_as_is(notice: NoticeView) -> Statement:
     made, due = format_utc(notice.made_at), format_utc(notice.next_at)
     return _NOTICE, (
         notice.id, made, notice.channel, notice.topic, notice.title, notice.body, keys,
-        notice.attempts, due, notice.reason,
+        notice.attempts, due, notice.reason, notice.level,
     )  # fmt: skip
 
 

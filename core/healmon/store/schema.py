@@ -141,7 +141,8 @@ _V2: Final = (
         attempts INTEGER NOT NULL DEFAULT 0,
         next_at TEXT NOT NULL,
         sent_at TEXT,
-        reason TEXT NOT NULL DEFAULT '')""",
+        reason TEXT NOT NULL DEFAULT '',
+        level TEXT NOT NULL DEFAULT '')""",
     "CREATE INDEX idx_notices_waiting ON notices (id) WHERE state = 'waiting'",
     "CREATE INDEX idx_notices_created_at ON notices (created_at)",
 )
