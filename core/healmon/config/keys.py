@@ -285,7 +285,48 @@ ALERTS: Final = Table(
     keys=(_value("acknowledge_for", k.DURATION, "how long an acknowledgement holds"),),
 )
 
-NOTIFY: Final = Table(title="notify", struct=st.Notify, doc="reserved; no keys yet", keys=())
+CHANNELS: Final = Table(
+    title="notify.channels.NAME",
+    struct=st.Channel,
+    doc="one way out for notices: exactly one of url, url_env, url_file, command",
+    keys=(
+        _value("url", k.ADDRESS, "where notices go; never shown, logged or stored"),
+        _value("url_env", k.VARIABLE, "the environment variable that holds the URL"),
+        _value("url_file", k.PATH, "a file whose first line is the URL"),
+        _list("command", k.ARGUMENT, "gets each notice as JSON on its input", least=1),
+        _value("severity", k.choice("CRITICAL", "WARNING"), "the least that it is told of"),
+        _value("rate", k.RATE, "how much it may be told; what is more is told together"),
+        _set(
+            "topics",
+            k.choice("opened", "reminder", "recovered", "summary", "report"),
+            "what it is told",
+        ),
+        _value("timeout", k.duration(1.0), "how long one delivery may take"),
+    ),
+)
+
+STEPS: Final = Table(
+    title="notify.steps",
+    struct=st.Rung,
+    doc="who is told of an alert that nobody answers",
+    keys=(
+        _value("after", k.PAUSE, "how long it has been unanswered", required=True),
+        _set("channels", k.TEXT, "who is told then", least=1),
+    ),
+)
+
+NOTIFY: Final = Table(
+    title="notify",
+    struct=st.Notify,
+    doc="who is told outside of healmon, and when",
+    keys=(
+        _value("quiet", k.HOURS, "local hours in which only CRITICAL is told"),
+        _value("repeat_every", k.PAUSE, "how often it is told again; 0s: never"),
+        _value("group_within", k.PAUSE, "how close together is one notice"),
+        _table("named", CHANNELS, "channels"),
+        _table("tables", STEPS),
+    ),
+)
 
 STORE: Final = Table(
     title="store",
@@ -313,6 +354,7 @@ ROOT: Final = Table(
 
 TABLES: Final = (
     *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
-    *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS, NOTIFY, STORE),
+    *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS),
+    *(NOTIFY, CHANNELS, STEPS, STORE),
 )
 """All tables in the order of the key reference."""

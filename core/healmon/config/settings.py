@@ -261,8 +261,66 @@ class Alerts(msgspec.Struct, frozen=True, kw_only=True):
     acknowledge_for: float = 4 * HOUR
 
 
+class Rate(msgspec.Struct, frozen=True):
+    """At most `count` notices within `per` seconds."""
+
+    count: int
+    per: float
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """`[notify.channels.NAME]`: one way out; exactly one of the first four is given.
+
+    Attributes:
+        url: where notices go: an apprise URL, or `https://…` for a plain webhook.
+        url_env: the environment variable that holds the URL.
+        url_file: the absolute path of a file whose first line is the URL.
+        command: a program that gets each notice as JSON on its standard input.
+        severity: the least severity that it is told of.
+        rate: how much it may be told; what is more waits and is told together.
+        timeout: seconds that one delivery may take.
+    """
+
+    name: str
+    url: str = ""
+    url_env: str = ""
+    url_file: str = ""
+    command: tuple[str, ...] = ()
+    severity: Literal["CRITICAL", "WARNING"] = "CRITICAL"
+    rate: Rate = Rate(10, HOUR)
+    topics: tuple[Literal["opened", "reminder", "recovered", "summary", "report"], ...] = (
+        "opened", "reminder", "recovered", "summary", "report",
+    )  # fmt: skip
+    timeout: float = 30.0
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[notify.steps]]`: who is told of an alert that nobody has answered for `after` seconds."""
+
+    after: float
+    channels: tuple[str, ...]
+
+
 class Notify(msgspec.Struct, frozen=True, kw_only=True):
-    """`[notify]`: reserved; takes no keys yet."""
+    """`[notify]`: who is told outside of healmon, and when.
+
+    Attributes:
+        quiet: `HH:MM-HH:MM` in local time, when only CRITICAL is told; empty: never quiet.
+        repeat_every: seconds between reminders of what is still unanswered; 0: none.
+        group_within: what goes wrong, or well, with one component within so many seconds is one
+            notice.
+        steps: the escalation; by default the first channel after 5 minutes, the others after 15.
+    """
+
+    quiet: str = ""
+    repeat_every: float = 4 * HOUR
+    group_within: float = 30.0
+    channels: tuple[Channel, ...] = ()
+    steps: tuple[Rung, ...] = ()
+
+    def channel(self, name: str) -> Channel | None:
+        """Return the channel of this name, if there is one."""
+        return next((channel for channel in self.channels if channel.name == name), None)
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):
