@@ -11,6 +11,7 @@ Two rules above all: severity rises and never silently falls; and an alert ends 
 looked and the condition was gone, never because nobody could look.
 """
 
+from healmon.alerts.channels import channel_findings
 from healmon.alerts.judge import expire, gone, judge, key_of, strays
 from healmon.alerts.own import (
     ENGINE,
@@ -25,6 +26,7 @@ from healmon.alerts.own import (
 
 __all__ = [
     "ENGINE",
+    "channel_findings",
     "clock_note",
     "config_rejected",
     "engine_findings",

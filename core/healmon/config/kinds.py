@@ -33,7 +33,9 @@ _TMUX_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _RATE: Final = re.compile(r"\s*([1-9]|[1-5][0-9]|60)\s*/(.+)")
-_HOURS: Final = re.compile(r"((?:[01][0-9]|2[0-3]):[0-5][0-9])\s*-\s*((?:[01][0-9]|2[0-3]):[0-5][0-9])")
+_HOURS: Final = re.compile(
+    r"((?:[01][0-9]|2[0-3]):[0-5][0-9])\s*-\s*((?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 _BOOLS: Final = {"true": True, "yes": True, "on": True, "1": True} | {
     "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip

@@ -12,6 +12,7 @@ from healmon import __version__, alerts
 from healmon import events as ev
 from healmon.clock import Clock, Reading, boot_id, gap, process_seconds
 from healmon.engine.acts import Acts
+from healmon.engine.courier import Courier, Outlet
 from healmon.engine.desk import Desk
 from healmon.engine.room import Room
 from healmon.engine.stream import Journal, Sink, Stream
@@ -21,6 +22,8 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
+LAST_NOTICES = 5.0
+"""Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
 """Seconds that `--once` gives its plans, waits included."""
 
@@ -37,6 +40,7 @@ class Run:
         acknowledge_for: seconds an acknowledgement holds unless said otherwise.
         steady_offset: the clock's offset, kept for the next run in this boot.
         repaired: what the journal set aside when it was opened; an alert of this run says so.
+        outlet: where notices go; None: nowhere. A dry run tells nobody.
     """
 
     host: str
@@ -46,6 +50,7 @@ class Run:
     acknowledge_for: float = 4 * 3600.0
     steady_offset: float = 0.0
     repaired: str = ""
+    outlet: Outlet | None = None
 
 
 class Engine:
@@ -72,6 +77,7 @@ class Engine:
         self._acts = Acts(self.stream, clock, run.dry_run)
         self._rooms: list[Room] = []
         self._desk: Desk | None = None
+        self._courier: Courier | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -133,6 +139,8 @@ class Engine:
         """Check and heal until stopped, then end in order."""
         await self._open()
         attending = [asyncio.create_task(room.attend()) for room in self._rooms]
+        if self._courier is not None:
+            attending.append(asyncio.create_task(self._courier.attend()))
         try:
             while not self._stopping.is_set():
                 began = self._clock.read().steady
@@ -159,6 +167,8 @@ class Engine:
                     break
                 await asyncio.wait(tasks, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.gather(*(room.round() for room in self._rooms))
+            if self._courier is not None:
+                await self._courier.once()
             return self.snapshot
         finally:
             await self._close()
@@ -201,11 +211,16 @@ class Engine:
             check=self.check_now,
             acknowledge_for=self._run.acknowledge_for,
         )
+        outlet = self._run.outlet
+        if outlet is not None and outlet.notify.channels and not self._run.dry_run:
+            self._courier = Courier(self.stream, self._clock, outlet)
         for room in self._rooms:
             room.healer.start(room.wake)
 
     async def _close(self) -> None:
         drained = await self._acts.drain(DRAIN)
+        if self._courier is not None:
+            await self._courier.close(LAST_NOTICES)
         for room in self._rooms:
             await room.healer.close()
         reason = self._stop_reason or "done"
@@ -249,8 +264,10 @@ class Engine:
             store=self.snapshot.engine.store_fault,
             repaired=self._run.repaired,
         )
-        verdict = alerts.engine_verdict(findings)
         now = self._clock.read().wall
+        if self._run.outlet is not None:
+            findings += alerts.channel_findings(self.snapshot, self._run.outlet.notify, now)
+        verdict = alerts.engine_verdict(findings)
         for event in alerts.judge(self.snapshot, self._run.host, alerts.ENGINE, verdict, now):
             self.stream.emit(event)
 

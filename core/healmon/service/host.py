@@ -17,6 +17,7 @@ from healmon import __version__, registry
 from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
+from healmon.engine.courier import Outlet
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import commands, statedir
@@ -24,6 +25,7 @@ from healmon.service.instance import Lock
 from healmon.service.wake import WakePipe
 from healmon.state import Snapshot
 from healmon.store.store import Store
+from healmon.world.notifying import SystemMessenger
 
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
@@ -73,6 +75,7 @@ class Host:
             acknowledge_for=settings.alerts.acknowledge_for,
             steady_offset=clock.offset,
             repaired=store.repaired,
+            outlet=Outlet(messenger=SystemMessenger(), notify=settings.notify, epoch=store.epoch),
         )
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault

@@ -12,7 +12,7 @@ REMEMBERED = 86400.0
 """Seconds for which what has ended is kept, should nobody have been able to sum it up."""
 
 
-def fold_held(s: Snapshot, event: ev.Event, at: float) -> Snapshot:
+def fold_held(s: Snapshot, event: ev.Event, at: float) -> Snapshot:  # noqa: PLR0911 - one case per event
     """Return the snapshot after an event with what is held back; the event is folded already."""
     match event:
         case ev.SilenceEnded():
@@ -90,9 +90,7 @@ def _ended(s: Snapshot, name: str, at: float) -> Snapshot:
     known = s.held.get(name)
     if known is None or known.ended_at:
         return s
-    held = {
-        n: view for n, view in s.held.items() if not 0 < view.ended_at < at - REMEMBERED
-    }
+    held = {n: view for n, view in s.held.items() if not 0 < view.ended_at < at - REMEMBERED}
     opened = {key: alert for key, alert in known.alerts.items() if alert.times}
     if opened:
         held[name] = replace(known, alerts=opened, ended_at=at)

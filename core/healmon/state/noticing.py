@@ -28,7 +28,7 @@ def fold_notice(s: Snapshot, event: NoticeEvent, number: int, at: float) -> Snap
     else:
         channel = replace(
             channel, failing_since=channel.failing_since or at, reason=event.reason,
-            failures=channel.failures + 1, retry_at=event.retry_at,
+            failures=channel.failures + 1, failed_at=at,
         )  # fmt: skip
         known = s.notices.get(str(event.notice))
         if known is not None:

@@ -153,14 +153,14 @@ class ChannelView(msgspec.Struct, frozen=True):
     """What is known of a channel; `failing_since` 0.0: it took the newest notice.
 
     `sent` holds when the newest notices went out, oldest first, for the rate limit; `failures`
-    counts those in a row, and before `retry_at` nothing is tried again.
+    counts those in a row, `failed_at` is when the newest of them was.
     """
 
     sent: tuple[float, ...] = ()
     failing_since: float = 0.0
     reason: str = ""
     failures: int = 0
-    retry_at: float = 0.0
+    failed_at: float = 0.0
 
 
 class HeldAlert(msgspec.Struct, frozen=True):
