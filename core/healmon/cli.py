@@ -128,6 +128,10 @@ def healmon_parser() -> argparse.ArgumentParser:
     pause.add_argument("--for", dest="period", metavar="1h", required=True, help="how long")
     resume = command("resume", "end maintenance")
     resume.add_argument("target", nargs="?", default="", metavar="COMPONENT")
+    notify = command("notify", "tell how the channels of notices are, or try them")
+    notify.add_argument(
+        "--test", nargs="?", const="", metavar="CHANNEL", help="send a test notice; default: to all"
+    )
     events = command("events", "print the event log")
     events.add_argument("--since", metavar="8h", default="1h", help="how far back (default: 1h)")
     events.add_argument("--component", metavar="C", help="only this component's")
@@ -209,6 +213,10 @@ def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
         from healmon.service import beat  # noqa: PLC0415
 
         return beat.beat
+    if way == "notify":
+        from healmon.service import notify_cli  # noqa: PLC0415
+
+        return notify_cli.notify
     from healmon.service import restore_cli  # noqa: PLC0415
 
     return restore_cli.restore
@@ -221,7 +229,7 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
-    if way in {"beat", "restore"}:
+    if way in {"beat", "notify", "restore"}:
         return _alone(way)(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 

@@ -74,14 +74,14 @@ def test_faults_tell_no_url(configs, text):
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("[notify]\nquiet = '22-07'", "notify.quiet: found \"22-07\"; allowed: hours such as"),
+        ("[notify]\nquiet = '22-07'", 'notify.quiet: found "22-07"; allowed: hours such as'),
         ("[notify]\nquiet = '07:00-07:00'", "notify.quiet"),
-        ("[notify.channels.a]\nurl = 'json://h'\nrate = '0/1h'", "rate: found \"0/1h\"; allowed"),
+        ("[notify.channels.a]\nurl = 'json://h'\nrate = '0/1h'", 'rate: found "0/1h"; allowed'),
         ("[notify.channels.a]\nurl = 'json://h'\nrate = '61/1h'", "allowed: a rate such as"),
         ("[notify.channels.a]\nurl = 'json://h'\nrate = '5/0s'", "allowed: a rate such as"),
         ("[notify.channels.a]", "has no way out; give exactly one of url, url_env, url_file"),
         ("[notify.channels.a]\nurl = 'json://h'\ncommand = ['x']", "has url and command; give"),
-        ("[[notify.steps]]\nafter = 300\nchannels = ['a']", "no such channel; found \"a\""),
+        ("[[notify.steps]]\nafter = 300\nchannels = ['a']", 'no such channel; found "a"'),
         (f"{CHANNELS}[[notify.steps]]\nafter = 0\nchannels = ['opps']", 'did you mean "ops"?'),
         ("[notify.channels.a]\nurl = 'x'\n[[notify.steps]]\nafter = 0\nchannels = ['a']", "a.url"),
     ],
