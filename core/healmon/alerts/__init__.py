@@ -12,6 +12,15 @@ looked and the condition was gone, never because nobody could look.
 """
 
 from healmon.alerts.judge import expire, gone, judge, key_of, strays
+from healmon.alerts.maintenance import AT_MOST as PAUSED_AT_MOST
+from healmon.alerts.maintenance import (
+    covered,
+    end_maintenance,
+    expire_maintenance,
+    maintenance_of,
+    would_have,
+)
+from healmon.alerts.matching import Match, matches, one_of, parse
 from healmon.alerts.own import (
     ENGINE,
     clock_note,
@@ -22,19 +31,43 @@ from healmon.alerts.own import (
     store_fault,
     store_repaired,
 )
+from healmon.alerts.silences import AT_MOST as SILENCED_AT_MOST
+from healmon.alerts.silences import (
+    end_silence,
+    expire_silences,
+    matched,
+    silence_of,
+    unknown_ids,
+)
 
 __all__ = [
     "ENGINE",
+    "PAUSED_AT_MOST",
+    "SILENCED_AT_MOST",
+    "Match",
     "clock_note",
     "config_rejected",
+    "covered",
+    "end_maintenance",
+    "end_silence",
     "engine_findings",
     "engine_verdict",
     "expire",
+    "expire_maintenance",
+    "expire_silences",
     "gone",
     "healer_failed",
     "judge",
     "key_of",
+    "maintenance_of",
+    "matched",
+    "matches",
+    "one_of",
+    "parse",
+    "silence_of",
     "store_fault",
     "store_repaired",
     "strays",
+    "unknown_ids",
+    "would_have",
 ]

@@ -199,6 +199,7 @@ class Engine:
             self._acts,
             self._rooms,
             check=self.check_now,
+            changed=self.check_now,
             acknowledge_for=self._run.acknowledge_for,
         )
         for room in self._rooms:
@@ -227,9 +228,9 @@ class Engine:
         self._judge_self()
         for event in alerts.expire(self.snapshot, now.wall):
             self.stream.emit(event)
-        for component, until in self.snapshot.maintenance.items():
-            if until <= now.wall:
-                self.stream.emit(ev.MaintenanceEnded(component, "its time is over"))
+        for expire in (alerts.expire_maintenance, alerts.expire_silences):
+            for event in expire(self.snapshot, now.wall):
+                self.stream.emit(event)
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
         self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))

@@ -6,6 +6,7 @@ again gives exactly the snapshot that the run ended with. Times in it are wall s
 """
 
 from healmon.state.fold import apply, replay
+from healmon.state.pausing import EVERYTHING, paused_by, paused_until, refused_for
 from healmon.state.views import (
     FOREVER,
     RECENT,
@@ -17,6 +18,7 @@ from healmon.state.views import (
     CycleView,
     EngineView,
     NoticeView,
+    PauseView,
     PlanView,
     RefusalView,
     SilenceView,
@@ -27,6 +29,7 @@ from healmon.state.views import (
 )
 
 __all__ = [
+    "EVERYTHING",
     "FOREVER",
     "RECENT",
     "ActionView",
@@ -37,6 +40,7 @@ __all__ = [
     "CycleView",
     "EngineView",
     "NoticeView",
+    "PauseView",
     "PlanView",
     "RefusalView",
     "SilenceView",
@@ -44,6 +48,9 @@ __all__ = [
     "apply",
     "of_healer",
     "open_alerts",
+    "paused_by",
+    "paused_until",
+    "refused_for",
     "replay",
     "worst",
 ]

@@ -120,7 +120,10 @@ class AlertView(msgspec.Struct, frozen=True):
 
 
 class SilenceView(msgspec.Struct, frozen=True):
-    """A silence in force; `id` is the id of the event that began it."""
+    """A silence in force; `id` is the id of the event that began it.
+
+    `muted` are the ids of the alerts that it has muted so far.
+    """
 
     id: int
     match: str
@@ -128,6 +131,19 @@ class SilenceView(msgspec.Struct, frozen=True):
     until: float
     by: str
     note: str = ""
+    muted: tuple[int, ...] = ()
+
+
+class PauseView(msgspec.Struct, frozen=True):
+    """Who paused actions and why, and what would have been done meanwhile.
+
+    `would` counts the plans that were refused for it, by what they would have done.
+    """
+
+    since: float
+    by: str
+    note: str = ""
+    would: dict[str, int] = {}
 
 
 class NoticeView(msgspec.Struct, frozen=True):
@@ -161,6 +177,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     `plans` and `refusals` are keyed by component, `attempts` by action (oldest first), `alerts` and
     `ended` (alerts that may be opened again) by key, `silences` and `notices` (not yet sent) by id.
+    `maintenance` (until when) and `pauses` (who and why) are keyed by what is paused: a component,
+    or a pattern of components.
     """
 
     last_id: int = 0
@@ -178,6 +196,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     notices: dict[str, NoticeView] = {}
     channels: dict[str, ChannelView] = {}
     maintenance: dict[str, float] = {}
+    pauses: dict[str, PauseView] = {}
     recent: tuple[ActionView, ...] = ()
     tallies: dict[str, int] = {}
     attempts: Attempts = {}

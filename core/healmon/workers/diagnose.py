@@ -11,7 +11,7 @@ import msgspec
 from healmon.clock import Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.plans import Diagnosis, Finding, Plan, Verdict, pack, unpack
-from healmon.state import AlertView, Snapshot, of_healer
+from healmon.state import AlertView, Snapshot, of_healer, paused_by
 from healmon.workers import breaker, budget, causes, machine, planning, storm, timeline, wording
 from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
@@ -20,7 +20,6 @@ from healmon.workers.model import NAME, Memory, Seen, State
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, turns, waiting
 
-EVERYTHING: Final = "*"
 TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
 """States in which nothing is to be told of a worker that was not looked at and has not changed."""
 SOON: Final = 0.05
@@ -181,8 +180,7 @@ def _well(mine: Judged) -> bool:
 
 
 def _paused(name: str, known: Snapshot, now: Reading) -> bool:
-    until = max(known.maintenance.get(each, 0.0) for each in (name, EVERYTHING))
-    return until > now.wall
+    return bool(paused_by(known, name, now.wall))
 
 
 def _held(name: str, known: Snapshot, now: Reading) -> str:
