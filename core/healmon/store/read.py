@@ -190,6 +190,35 @@ def effects(conn: sqlite3.Connection, event_id: int) -> list[Row]:
     )
 
 
+def alert(conn: sqlite3.Connection, alert_id: int) -> Row | None:
+    """Return one alert, resolved or not; or None."""
+    rows = _rows(conn, "SELECT * FROM health_alerts WHERE id = ?", alert_id)
+    return rows[0] if rows else None
+
+
+def story(conn: sqlite3.Connection, alert_id: int, key: str, until: str, limit: int) -> list[Row]:
+    """Return the events of an alert's life, oldest first.
+
+    Args:
+        conn: from `open_reader`.
+        alert_id: of the event that began it.
+        key: the alert's.
+        until: the store's text of the time it ended; empty: it has not.
+        limit: rows at most.
+    """
+    return _rows(
+        conn,
+        f"SELECT {_EVENT} FROM events WHERE id >= ? AND (? = '' OR timestamp <= ?)"  # noqa: S608 - a constant
+        " AND substr(kind, 1, 5) = 'alert' AND json_extract(payload, '$.key') = ?"
+        " ORDER BY id LIMIT ?",
+        alert_id,
+        until,
+        until,
+        key,
+        limit,
+    )
+
+
 def last_event_id(conn: sqlite3.Connection) -> int:
     """Return the newest event's id, 0 when there is none."""
     return int(_value(conn, "SELECT max(id) FROM events") or 0)
