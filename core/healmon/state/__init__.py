@@ -9,6 +9,7 @@ from healmon.state.fold import apply, replay
 from healmon.state.views import (
     FOREVER,
     RECENT,
+    TURNS,
     ActionView,
     AlertState,
     AlertView,
@@ -23,12 +24,14 @@ from healmon.state.views import (
     Snapshot,
     of_healer,
     open_alerts,
+    pending_alerts,
     worst,
 )
 
 __all__ = [
     "FOREVER",
     "RECENT",
+    "TURNS",
     "ActionView",
     "AlertState",
     "AlertView",
@@ -44,6 +47,7 @@ __all__ = [
     "apply",
     "of_healer",
     "open_alerts",
+    "pending_alerts",
     "replay",
     "worst",
 ]
