@@ -49,10 +49,10 @@ def pended(key: str = KEYS[0], level="WARNING", message: str = "down") -> ev.Ale
     return ev.AlertPended(key, level, opened(key).component, message, {"n": 1})
 
 
-def reopened(key: str, level="WARNING", message: str = "down", incident: int = 1):
-    component = opened(key).component
+def reopened(key: str, level="WARNING", message: str = "down") -> ev.AlertReopened:
+    incident = 1_000_000 + KEYS.index(key)  # no two keys have one in common
     return ev.AlertReopened(
-        key, level, component, message, {}, incident, first_seen=WALL, count=2, reopened=1,
+        key, level, opened(key).component, message, {}, incident, first_seen=WALL, count=2, reopened=1,
         peak=level,
     )  # fmt: skip
 
@@ -174,7 +174,7 @@ KINDS = (
     st.builds(ev.PlanAbandoned, _text, _component, _text),
     st.builds(opened, _key, _level, _text),
     st.builds(pended, _key, _level, _text),
-    st.builds(reopened, _key, _level, _text, st.integers(1_000_000, 2_000_000)),
+    st.builds(reopened, _key, _level, _text),
     st.builds(ev.AlertDropped, _key, _text),
     st.builds(ev.AlertStale, _key, _text),
     st.builds(ev.AlertSeen, _key),
