@@ -37,7 +37,7 @@ _SHOWN: Final = frozenset(
         "last_end", "restarts_total", "others", "how", "log_path", "pane_index", "rule",
         "question", "hands_off", "attached", "quiet_since", "limit", "session", "key", "rows",
         "keys", "candidates",
-        "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
+        "candidate_bytes", "cleaned", "cleaned_at", "device", "devices", "used", "capacity", "rules",
         "identity", "failure_window", "slow", "max_slow", "slow_window", "delay", "trials",
         "max_trials", "cause", "critical", "desired", "proved", "use", "liveness", "blockers",
         "waits_for", "waiting", "deleted", "warning", "kept", "pinned_frames",

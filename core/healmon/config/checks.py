@@ -157,6 +157,13 @@ def _check_own(one: st.Thresholds, disk: st.Disk, where: KeyPath, context: Conte
             context.faults.add((*where, given[0]), what)
 
 
+def _alerts(alerts: st.Alerts, path: KeyPath, context: Context) -> None:
+    if alerts.flapping_end >= alerts.flapping_start:
+        end, start = literal(alerts.flapping_end), literal(alerts.flapping_start)
+        what = f"flapping_end ({end}) must be below flapping_start ({start})"
+        context.faults.clash(path, ("flapping_end", "flapping_start"), what)
+
+
 CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], None]]] = {
     st.Settings: _settings,
     st.Worker: _worker,
@@ -164,4 +171,5 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Tasks: _tasks,
     st.Database: _database,
     st.Disk: _disk,
+    st.Alerts: _alerts,
 }

@@ -10,6 +10,7 @@ from healmon.state.pausing import EVERYTHING, paused_by, paused_until, refused_f
 from healmon.state.views import (
     FOREVER,
     RECENT,
+    TURNS,
     ActionView,
     AlertState,
     AlertView,
@@ -25,6 +26,7 @@ from healmon.state.views import (
     Snapshot,
     of_healer,
     open_alerts,
+    pending_alerts,
     worst,
 )
 
@@ -32,6 +34,7 @@ __all__ = [
     "EVERYTHING",
     "FOREVER",
     "RECENT",
+    "TURNS",
     "ActionView",
     "AlertState",
     "AlertView",
@@ -50,6 +53,7 @@ __all__ = [
     "open_alerts",
     "paused_by",
     "paused_until",
+    "pending_alerts",
     "refused_for",
     "replay",
     "worst",

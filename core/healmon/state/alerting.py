@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.plans import RANK, Overlays
 from healmon.state.parts import tallied, without
-from healmon.state.views import AlertView, Snapshot
+from healmon.state.views import TURNS, AlertView, Snapshot
 
 AlertEvent: TypeAlias = (
     ev.AlertPended
@@ -82,7 +82,17 @@ def standing(alert: AlertView) -> AlertView:
 
 
 def _put(s: Snapshot, alert: AlertView) -> Snapshot:
-    return replace(s, alerts={**s.alerts, alert.key: alert}, ended=without(s.ended, alert.key))
+    # until it is confirmed, the incident before it can still go on
+    ended = without(s.ended, alert.key) if alert.opened_at else s.ended
+    return replace(s, alerts={**s.alerts, alert.key: alert}, ended=ended)
+
+
+def _turned(s: Snapshot, key: str, at: float) -> tuple[float, ...]:
+    """Return the turns of an alert after one more."""
+    known = s.alerts.get(key)
+    if known is None or not known.opened_at:
+        known = s.ended.get(key)
+    return (*(known.turns if known is not None else ()), at)[-TURNS:]
 
 
 def _opened_at(s: Snapshot, key: str, at: float) -> float:
@@ -111,14 +121,15 @@ def _opened(s: Snapshot, event: ev.AlertOpened, number: int, at: float) -> Snaps
             alert, id=known.id, first_seen=known.first_seen, count=known.count + 1,
             overlays=known.overlays,
         )  # fmt: skip
-    return _put(s, replace(alert, state="open", opened_at=at))
+    turns = _turned(s, event.key, at)
+    return _put(s, replace(alert, state="open", opened_at=at, turns=turns))
 
 
 def _reopened(s: Snapshot, event: ev.AlertReopened, at: float) -> Snapshot:
     alert = AlertView(
         event.incident, event.key, event.component, event.level, "open", event.message,
         count=event.count, first_seen=event.first_seen, last_seen=at, evidence=event.evidence,
-        opened_at=at, peak=event.peak, reopened=event.reopened,
+        opened_at=at, peak=event.peak, reopened=event.reopened, turns=_turned(s, event.key, at),
     )  # fmt: skip
     before = s.ended.get(event.key)
     return _put(s, alert if before is None else replace(alert, told=before.told))
@@ -153,5 +164,8 @@ def _resolved(s: Snapshot, event: ev.AlertResolved, at: float) -> Snapshot:
     known = s.alerts.get(event.key)
     if known is None:
         return s
-    over = replace(known, state="resolved", resolved_at=at, overlays=Overlays())
+    over = replace(
+        known, state="resolved", resolved_at=at, overlays=Overlays(),
+        turns=_turned(s, event.key, at),
+    )  # fmt: skip
     return replace(s, alerts=without(s.alerts, event.key), ended={**s.ended, event.key: over})

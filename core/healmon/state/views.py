@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,8 @@ FOREVER = 253_370_764_800.0
 """Wall seconds (the year 9999) until which a component is paused that must never be touched."""
 RECENT = 50
 """How many finished actions the snapshot keeps."""
+TURNS = 20
+"""How many openings and ends of an alert are kept."""
 
 
 class EngineView(msgspec.Struct, frozen=True):
@@ -94,7 +97,8 @@ class AlertView(msgspec.Struct, frozen=True):
     """One alert; `id` is the id of the event that began it.
 
     `opened_at` 0.0: it is pending. `peak` is the worst it has been, `told` when each channel was
-    last told of it. A stale one that was acknowledged keeps what was said.
+    last told of it, `turns` when it opened and ended, oldest first, over all incidents that are
+    remembered. A stale one that was acknowledged keeps what was said.
     """
 
     id: int
@@ -117,6 +121,12 @@ class AlertView(msgspec.Struct, frozen=True):
     reopened: int = 0
     overlays: Overlays = Overlays()
     told: dict[str, float] = {}
+    turns: tuple[float, ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was found and is not confirmed: no alert yet, for anybody."""
+        return self.state == "pending" or (self.state == "stale" and not self.opened_at)
 
 
 class SilenceView(msgspec.Struct, frozen=True):
@@ -176,7 +186,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     """Everything known at one moment.
 
     `plans` and `refusals` are keyed by component, `attempts` by action (oldest first), `alerts` and
-    `ended` (alerts that may be opened again) by key, `silences` and `notices` (not yet sent) by id.
+    `ended` (alerts that may be opened again; one that is pending again stands in both) by key,
+    `silences` and `notices` (not yet sent) by id.
     `maintenance` (until when) and `pauses` (who and why) are keyed by what is paused: a component,
     or a pattern of components.
     """
@@ -208,8 +219,16 @@ def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
 
 
 def open_alerts(snapshot: Snapshot) -> list[AlertView]:
-    """Return the alerts not yet resolved, worst first, then oldest first."""
-    alerts = [a for a in snapshot.alerts.values() if a.state != "resolved"]
+    """Return the alerts that are confirmed and not over, worst first, then oldest first."""
+    return _sorted(a for a in snapshot.alerts.values() if not a.pending)
+
+
+def pending_alerts(snapshot: Snapshot) -> list[AlertView]:
+    """Return what was found and is not confirmed, in the same order."""
+    return _sorted(a for a in snapshot.alerts.values() if a.pending)
+
+
+def _sorted(alerts: Iterable[AlertView]) -> list[AlertView]:
     return sorted(alerts, key=lambda a: (-RANK[a.severity], a.first_seen, a.id))
 
 

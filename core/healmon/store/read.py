@@ -108,10 +108,20 @@ def _value(conn: sqlite3.Connection, sql: str) -> int | str | None:
 
 
 def open_alerts(conn: sqlite3.Connection) -> list[Row]:
-    """Return the alerts not yet resolved, worst first, then oldest first."""
+    """Return the alerts that are confirmed and not over, worst first, then oldest first."""
     return _rows(
         conn,
-        f"SELECT * FROM health_alerts WHERE resolved = 0 ORDER BY {_WORST_FIRST}",  # noqa: S608 - a constant
+        "SELECT * FROM health_alerts WHERE resolved = 0 AND opened_at IS NOT NULL"  # noqa: S608 - a constant
+        f" ORDER BY {_WORST_FIRST}",
+    )
+
+
+def pending_alerts(conn: sqlite3.Connection) -> list[Row]:
+    """Return what was found and is not confirmed, in the same order."""
+    return _rows(
+        conn,
+        "SELECT * FROM health_alerts WHERE resolved = 0 AND opened_at IS NULL"  # noqa: S608 - a constant
+        f" ORDER BY {_WORST_FIRST}",
     )
 
 

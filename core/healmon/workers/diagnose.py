@@ -34,6 +34,7 @@ class Judge:
         log_paths: where the output of each goes.
         jitter: spread of the backoff delays; 0 for exact ones.
         limits: the host's budget of starts, and what a storm is; default: neither.
+        devices: numbers of the file systems that each writes to, as far as they are known.
     """
 
     def __init__(
@@ -42,9 +43,11 @@ class Judge:
         log_paths: Mapping[str, str],
         jitter: float,
         limits: Monitor = budget.NOBODY,
+        devices: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         self._workers = workers
-        self._fixed = {w.name: fixed(w, log_paths[w.name]) for w in workers}
+        known = devices or {}
+        self._fixed = {w.name: fixed(w, log_paths[w.name], known.get(w.name, ())) for w in workers}
         self._configured = {w.name: causes.configured(w) for w in workers}
         self._jitter = jitter
         self._limits = limits

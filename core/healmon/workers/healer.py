@@ -34,6 +34,7 @@ from healmon.workers.model import (
     WorkerFacts,
     WorkerSeen,
 )
+from healmon.workers.places import devices_of
 from healmon.workers.probe import Probe
 from healmon.workers.records import Records, half_done
 from healmon.workers.refusal import goes_on
@@ -103,7 +104,8 @@ class WorkersHealer:
         self._grants = Grants(granting, self._records, self._workers)
         self._upkeep = Upkeep(equipment.shims, self._records, workers, clock)
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
-        self._judge = Judge(tuple(workers), paths, jitter, limits)
+        devices = {w.name: devices_of(w, self._records.log_path(w.name)) for w in workers}
+        self._judge = Judge(tuple(workers), paths, jitter, limits, devices)
         self._wake: Callable[[], None] = lambda: None
         self._sight = Sight(self._records, SIGHT * limits.check_interval)
         self._memories: dict[str, Memory] = {}

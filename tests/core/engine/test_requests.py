@@ -7,6 +7,7 @@ import asyncio
 from healmon import events as ev
 from healmon.attempts import Attempt
 from healmon.clock import ManualClock
+from healmon.config.settings import Alerts
 from healmon.engine import Engine, Run
 from healmon.gate import FOREVER
 from healmon.plans import Plan
@@ -29,7 +30,8 @@ def told(healer, *requests):
 
     async def scene():
         journal = MemoryJournal()
-        engine = Engine([healer], journal, ManualClock(autojump=False), Run(host="box"))
+        run = Run(host="box", alerts=Alerts(confirm_checks=1))
+        engine = Engine([healer], journal, ManualClock(autojump=False), run)
         running = asyncio.create_task(engine.run())
         async with asyncio.timeout(5):
             while not engine.snapshot.cycle.finished_at:
