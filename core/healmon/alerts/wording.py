@@ -46,20 +46,32 @@ def pause(known: Snapshot, name: str, now: float) -> str:
 
 
 def laid_over(known: Snapshot, overlays: Overlays, now: float) -> list[str]:
-    """Return why notices of an alert are held back, a line for each reason."""
+    """Return why notices of an alert are held back, a line for each reason, who and why first."""
     lines: list[str] = []
     if overlays.silenced_by:
         view = known.silences.get(overlays.silenced_by)
-        lines.append("silenced" if view is None else f"silenced: {silence(view, now)}")
+        lines.append("silenced" if view is None else _silenced(view, now))
+    if overlays.maintenance:
+        lines.append(_in_maintenance(known, overlays.maintenance, now))
     if overlays.inhibited_by:
         cause = known.alerts.get(overlays.inhibited_by)
         told = overlays.inhibited_by if cause is None else f"{cause.id}, {cause.message}"
-        lines.append(f"inhibited: explained by alert {told}")
-    if overlays.maintenance:
-        lines.append(f"in maintenance: {pause(known, overlays.maintenance, now)}")
+        lines.append(f"inhibited, explained by alert {told}")
     if overlays.flapping:
         lines.append("flapping: it came and went too often to be told each time")
     return lines
+
+
+def _silenced(view: SilenceView, now: float) -> str:
+    by = f"silenced by {view.by} till {till(view.until, now)}{_why(view.note)}"
+    return f"{by} (silence {view.id}: {view.match})"
+
+
+def _in_maintenance(known: Snapshot, name: str, now: float) -> str:
+    view = known.pauses.get(name, PauseView(0.0, "somebody"))
+    until = till(known.maintenance.get(name, now), now)
+    what = "everything" if name == "*" else name
+    return f"paused by {view.by} till {until}{_why(view.note)} ({what})"
 
 
 def _why(note: str, lead: str = ": ") -> str:
