@@ -8,13 +8,13 @@ from typing import Final, NamedTuple
 
 from healmon.clock import local_time
 from healmon.plans import RANK
-from healmon.state import Snapshot, of_healer
+from healmon.state import EVERYTHING, Snapshot, of_healer
 from healmon.units import duration_text, format_duration
 from healmon_tui import glyphs
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone, between, width
 from healmon_tui.rows import sessions, workers
-from healmon_tui.rows.scene import EVERYTHING, Scene
+from healmon_tui.rows.scene import Scene, is_loud
 
 OVERDUE: Final = 15.0
 """Seconds that a check may be late before it is said."""
@@ -77,7 +77,7 @@ def counts(scene: Scene) -> Spans:
     """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them."""
     found: dict[str, list[bool]] = {"CRITICAL": [], "WARNING": []}
     for alert in scene.snapshot.alerts.values():
-        if alert.state == "open" and alert.severity in found:
+        if is_loud(alert) and alert.severity in found:
             handled = scene.healing(alert.component) is not None
             found[alert.severity].append(handled)
     if not any(found.values()):
@@ -98,9 +98,11 @@ def counts(scene: Scene) -> Spans:
 def _quiet(snapshot: Snapshot) -> Spans:
     if not snapshot.cycle.finished_at:
         return (Span("first look", "dim"),)
-    acked = sum(RANK[a.severity] > 0 for a in snapshot.alerts.values())
-    if acked:
-        return (Span(f"{glyphs.ACKED}{acked}", "calm"),)
+    quiet = [a for a in snapshot.alerts.values() if RANK[a.severity] > 0 and not a.pending]
+    known = sum(a.acknowledged_at is not None for a in quiet)
+    if quiet:
+        signs = ((glyphs.ACKED, known), (glyphs.SILENCED, len(quiet) - known))
+        return (Span(" ".join(f"{sign}{count}" for sign, count in signs if count), "calm"),)
     return (Span(f"{glyphs.DONE} all well", "ok"),)
 
 

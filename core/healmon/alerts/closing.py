@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from healmon.alerts import notices
 from healmon.alerts.escalation import SLACK, bundles, covered
+from healmon.alerts.flapping import CONDITION
 from healmon.config.settings import Channel, Notify
 from healmon.events import NoticeMade
 from healmon.plans import RANK
@@ -26,9 +27,18 @@ def recoveries(
         in_flight: ids of notices that are being delivered.
     """
     made: list[NoticeMade] = []
-    over = [alert for alert in snapshot.ended.values() if alert.told and not _held(snapshot, alert)]
+    over = [
+        alert
+        for alert in snapshot.ended.values()
+        # one that is there again, if perhaps only once, is not over yet
+        if alert.told and alert.key not in snapshot.alerts and not _held(snapshot, alert)
+    ]
     for channel in notify.channels:
-        told = [alert for alert in over if channel.name in alert.told]
+        told = [
+            alert
+            for alert in over
+            if channel.name in alert.told and not _flapped(snapshot, channel.name, alert)
+        ]
         if "recovered" not in channel.topics or not told:
             continue
         due = {a.component for a in told if _passed(a.resolved_at or 0.0, notify, now)}
@@ -53,7 +63,10 @@ def summaries(snapshot: Snapshot, notify: Notify, now: float) -> list[NoticeMade
         }
         if held:
             words = notices.summed_up(snapshot, held)
-            keys = tuple({key: None for view in held.values() for key in view.alerts})
+            keys = tuple(
+                {key: None for view in held.values() for key in view.alerts}
+                | {_place(name): None for name in held if name.startswith("flapping:")}
+            )
             made.append(
                 NoticeMade(
                     channel.name, "summary", words.title, words.body, keys,
@@ -87,11 +100,25 @@ def _held(snapshot: Snapshot, alert: AlertView) -> bool:
     )
 
 
+def _place(name: str) -> str:
+    """Return the key of the alert that told of a flapping."""
+    return f"{name.removeprefix('flapping:').rpartition('/')[0]}/{CONDITION}"
+
+
+def _flapped(snapshot: Snapshot, channel: str, alert: AlertView) -> bool:
+    """Return whether a summary closes what an alert about flapping told."""
+    return alert.key.endswith(f"/{CONDITION}") and any(
+        name.startswith("flapping:") and _place(name) == alert.key and channel not in view.told
+        for name, view in snapshot.held.items()
+    )
+
+
 def _concerned(snapshot: Snapshot, notify: Notify, channel: Channel, view: HeldView) -> bool:
     """Return whether a channel gets the summary: one of the first step, or told of it before."""
     if "summary" not in channel.topics or channel.name in view.told:
         return False
-    if not any(RANK[alert.level] >= RANK[channel.severity] for alert in view.alerts.values()):
+    worst = notices.worst_of(alert.level for alert in view.alerts.values())
+    if view.alerts and RANK[worst] < RANK[channel.severity]:
         return False
     first = min(notify.steps, key=lambda step: step.after, default=None)
     known = _known(snapshot, view.alerts)

@@ -76,20 +76,24 @@ def summed_up(snapshot: Snapshot, held: Mapping[str, HeldView]) -> Words:
     """Return what was held back by silences, maintenance and flapping that have ended."""
     alerts = {key: alert for view in held.values() for key, alert in view.alerts.items()}
     still = [key for key in alerts if key in snapshot.alerts]
-    level = worst_of(a.level for a in alerts.values())
+    level = worst_of(["WARNING", *(a.level for a in alerts.values())])
     title = (
         f"[SUMMARY] {snapshot.engine.host}: {_named(held)} ended:"
         f" {len(alerts)} held back, {len(still)} still open"
     )
     body: list[str] = []
     for name, view in held.items():
-        lasted = format_duration(view.ended_at - view.since)
-        body.append(f"{_holder(name)} lasted {lasted}. Held back meanwhile:")
+        lasted = format_duration(view.ended_at - view.since) if view.since < view.ended_at else ""
+        body.append(f"{_holder(name)} {f'lasted {lasted}' if lasted else 'ended'}.")
+        if view.alerts:
+            body.append("Held back meanwhile:")
         body += _listed(
             f"[{a.level}] {a.component}: {a.message} (alert {a.id}, opened {_times(a.times)};"
             f" {'still open' if key in snapshot.alerts else 'over'})"
             for key, a in view.alerts.items()
         )
+        if view.would:
+            body += ["Not done meanwhile:", *_listed(view.would)]
     if still:
         body.append("To do: healmon alerts; what is still open and unanswered is told again")
     return Words(_title(title), "\n".join(body), level)

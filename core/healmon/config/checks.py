@@ -178,6 +178,13 @@ def _notify(notify: st.Notify, path: KeyPath, context: Context) -> None:
                 context.faults.add(where, "no such channel", found=name, nearest=near)
 
 
+def _alerts(alerts: st.Alerts, path: KeyPath, context: Context) -> None:
+    if alerts.flapping_end >= alerts.flapping_start:
+        end, start = literal(alerts.flapping_end), literal(alerts.flapping_start)
+        what = f"flapping_end ({end}) must be below flapping_start ({start})"
+        context.faults.clash(path, ("flapping_end", "flapping_start"), what)
+
+
 CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], None]]] = {
     st.Settings: _settings,
     st.Worker: _worker,
@@ -187,4 +194,5 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Disk: _disk,
     st.Channel: _channel,
     st.Notify: _notify,
+    st.Alerts: _alerts,
 }

@@ -282,7 +282,17 @@ ALERTS: Final = Table(
     title="alerts",
     struct=st.Alerts,
     doc="the alert inbox",
-    keys=(_value("acknowledge_for", k.DURATION, "how long an acknowledgement holds"),),
+    keys=(
+        _value("acknowledge_for", k.DURATION, "how long an acknowledgement holds"),
+        _value("confirm_checks", k.COUNT, "checks that must find it before it is an alert"),
+        _value("confirm_for", k.PAUSE, "or how long it must have been there; 0s: at once"),
+        _value("clear_checks", k.COUNT, "checks that must find nothing before it is over"),
+        _value("reopen_within", k.PAUSE, "the same again within this is the same incident"),
+        _value("stale_checks", k.COUNT, "checks without an answer after which it is stale"),
+        _value("flapping", k.BOOL, "what comes and goes is told once"),
+        _value("flapping_start", k.PERCENT, "percentage of changes at which that begins"),
+        _value("flapping_end", k.PERCENT, "percentage of changes below which it ends"),
+    ),
 )
 
 CHANNELS: Final = Table(

@@ -256,9 +256,29 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """`[alerts]`: how long an acknowledgement holds."""
+    """`[alerts]`: from a finding to an alert, and to its end.
+
+    Attributes:
+        acknowledge_for: seconds an acknowledgement holds.
+        confirm_checks, confirm_for: a finding is an alert when so many checks found it, or when it
+            has been there for so many seconds, whichever comes first.
+        clear_checks: checks that must find nothing any more before an alert is over.
+        reopen_within: seconds within which the same again is the same incident.
+        stale_checks: checks without an answer after which nobody knows whether an alert holds.
+        flapping: alerts that come and go are told once.
+        flapping_start, flapping_end: percent of changes among the last checks at which that begins
+            and ends.
+    """
 
     acknowledge_for: float = 4 * HOUR
+    confirm_checks: int = 2
+    confirm_for: float = 30.0
+    clear_checks: int = 2
+    reopen_within: float = 30 * MINUTE
+    stale_checks: int = 3
+    flapping: bool = True
+    flapping_start: float = 30.0
+    flapping_end: float = 15.0
 
 
 class Rate(msgspec.Struct, frozen=True):

@@ -65,6 +65,10 @@ class Courier:
         self._tasks: dict[str, tuple[int, asyncio.Task[None]]] = {}
         self._wake = asyncio.Event()
 
+    def begin(self) -> None:
+        """Make what the run before owes, before anything of it is forgotten."""
+        self._look()
+
     async def attend(self) -> None:
         """Make and deliver notices until cancelled."""
         self._stream.subscribe(self._heard)

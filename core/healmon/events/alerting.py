@@ -135,15 +135,20 @@ class SilenceEnded(Base, frozen=True):
 
 
 class MaintenanceStarted(Base, frozen=True):
-    """Actions are paused for one component, or for all (`*`), until `until` (wall seconds)."""
+    """Actions are paused for a component, or all that are like it, until `until` (wall seconds).
+
+    `component` is a name or a pattern: `session:build-*`, `*` for everything.
+    """
 
     component: str
     until: float
     by: str
+    note: str = ""
 
 
 class MaintenanceEnded(Base, frozen=True):
-    """Actions are allowed again."""
+    """Actions are allowed again; `would` says what would have been done meanwhile."""
 
     component: str
     reason: str
+    would: tuple[str, ...] = ()

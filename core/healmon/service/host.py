@@ -72,7 +72,7 @@ class Host:
             interval=settings.monitor.check_interval,
             mode=mode,
             dry_run=dry_run or settings.monitor.dry_run,
-            acknowledge_for=settings.alerts.acknowledge_for,
+            alerts=settings.alerts,
             steady_offset=clock.offset,
             repaired=store.repaired,
             outlet=Outlet(messenger=SystemMessenger(), notify=settings.notify, epoch=store.epoch),

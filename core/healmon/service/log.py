@@ -9,6 +9,7 @@ from pathlib import Path
 
 from healmon import events as ev
 from healmon.events import Recorded, component_of, kind_of, severity_of
+from healmon.plans import Overlays
 from healmon.text import clean
 
 log = logging.getLogger("healmon")
@@ -64,5 +65,16 @@ def line(event: ev.Event) -> str:
     }
     if isinstance(event, ev.PlanMade | ev.PlanRefused):
         said["plan"] = f"{event.plan.action}: {event.plan.why}"
+    if isinstance(event, ev.AlertOverlaid):
+        said["overlays"] = _overlays(event.overlays)
     words = " ".join(f"{name}={value}" for name, value in said.items())
     return f"{kind_of(event)} {component_of(event)} {words}"
+
+
+def _overlays(overlays: Overlays) -> str:
+    over = [
+        name if value is True else f"{name} {value}"
+        for name in overlays.__struct_fields__
+        if (value := getattr(overlays, name))
+    ]
+    return ", ".join(over).replace("_", " ") or "none"

@@ -6,9 +6,11 @@ again gives exactly the snapshot that the run ended with. Times in it are wall s
 """
 
 from healmon.state.fold import apply, replay
+from healmon.state.pausing import EVERYTHING, paused_by, paused_until, refused_for
 from healmon.state.views import (
     FOREVER,
     RECENT,
+    TURNS,
     ActionView,
     AlertState,
     AlertView,
@@ -19,18 +21,22 @@ from healmon.state.views import (
     HeldAlert,
     HeldView,
     NoticeView,
+    PauseView,
     PlanView,
     RefusalView,
     SilenceView,
     Snapshot,
     of_healer,
     open_alerts,
+    pending_alerts,
     worst,
 )
 
 __all__ = [
+    "EVERYTHING",
     "FOREVER",
     "RECENT",
+    "TURNS",
     "ActionView",
     "AlertState",
     "AlertView",
@@ -41,6 +47,7 @@ __all__ = [
     "HeldAlert",
     "HeldView",
     "NoticeView",
+    "PauseView",
     "PlanView",
     "RefusalView",
     "SilenceView",
@@ -48,6 +55,10 @@ __all__ = [
     "apply",
     "of_healer",
     "open_alerts",
+    "paused_by",
+    "paused_until",
+    "pending_alerts",
+    "refused_for",
     "replay",
     "worst",
 ]

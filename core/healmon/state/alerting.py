@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.plans import RANK, Overlays
 from healmon.state.parts import tallied, without
-from healmon.state.views import AlertView, Snapshot
+from healmon.state.views import TURNS, AlertView, Snapshot
 
 AlertEvent: TypeAlias = (
     ev.AlertPended
@@ -84,7 +84,17 @@ def standing(alert: AlertView) -> AlertView:
 
 
 def _put(s: Snapshot, alert: AlertView) -> Snapshot:
-    return replace(s, alerts={**s.alerts, alert.key: alert}, ended=without(s.ended, alert.key))
+    # until it is confirmed, the incident before it can still go on
+    ended = without(s.ended, alert.key) if alert.opened_at else s.ended
+    return replace(s, alerts={**s.alerts, alert.key: alert}, ended=ended)
+
+
+def _turned(s: Snapshot, key: str, at: float) -> tuple[float, ...]:
+    """Return the turns of an alert after one more."""
+    known = s.alerts.get(key)
+    if known is None or not known.opened_at:
+        known = s.ended.get(key)
+    return (*(known.turns if known is not None else ()), at)[-TURNS:]
 
 
 def _opened_at(s: Snapshot, key: str, at: float) -> float:
@@ -122,14 +132,16 @@ def _opened(s: Snapshot, event: ev.AlertOpened, number: int, at: float) -> Snaps
             alert, id=known.id, first_seen=known.first_seen, count=known.count + 1,
             overlays=known.overlays,
         )  # fmt: skip
-    return _put(s, replace(alert, state="open", opened_at=at, unanswered_since=at))
+    turns = _turned(s, event.key, at)
+    return _put(s, replace(alert, state="open", opened_at=at, turns=turns, unanswered_since=at))
 
 
 def _reopened(s: Snapshot, event: ev.AlertReopened, at: float) -> Snapshot:
     alert = AlertView(
         event.incident, event.key, event.component, event.level, "open", event.message,
         count=event.count, first_seen=event.first_seen, last_seen=at, evidence=event.evidence,
-        opened_at=at, peak=event.peak, reopened=event.reopened, unanswered_since=at,
+        opened_at=at, peak=event.peak, reopened=event.reopened, turns=_turned(s, event.key, at),
+        unanswered_since=at,
     )  # fmt: skip
     before = s.ended.get(event.key)
     return _put(s, alert if before is None else replace(alert, told=before.told))
@@ -165,6 +177,7 @@ def _resolved(s: Snapshot, event: ev.AlertResolved, at: float) -> Snapshot:
     if known is None:
         return s
     over = replace(
-        known, state="resolved", resolved_at=at, overlays=Overlays(), resolution=event.reason
-    )
+        known, state="resolved", resolved_at=at, overlays=Overlays(),
+        turns=_turned(s, event.key, at), resolution=event.reason,
+    )  # fmt: skip
     return replace(s, alerts=without(s.alerts, event.key), ended={**s.ended, event.key: over})

@@ -13,6 +13,8 @@ from healmon.state.alerting import fold_alert
 from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
 from healmon.state.parts import tallied, without
+from healmon.state.pausing import fold_pause, would_have_done
+from healmon.state.silencing import fold_silence, muted
 from healmon.state.views import (
     RECENT,
     ActionView,
@@ -21,7 +23,6 @@ from healmon.state.views import (
     EngineView,
     PlanView,
     RefusalView,
-    SilenceView,
     Snapshot,
 )
 
@@ -78,9 +79,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
                 refusals=without(s.refusals, event.plan.component),
             )
         case ev.PlanRefused():
-            plan = event.plan
-            refusal = RefusalView(plan.action, plan.subject, event.reason, at)
-            return replace(s, refusals={**s.refusals, plan.component: refusal})
+            return would_have_done(_refused(s, event, at), event)
         case ev.ActionStarted():
             return _on_plan(_begun(s, event.component, at), event.component, acting=True)
         case ev.StepTaken():
@@ -117,17 +116,17 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             ev.AlertPended() | ev.AlertDropped() | ev.AlertOpened() | ev.AlertReopened()
             | ev.AlertUpdated() | ev.AlertStale() | ev.AlertSeen() | ev.AlertResolved()
             | ev.AlertArchived() | ev.AlertNoted() | ev.AlertAcknowledged()
-            | ev.AlertUnacknowledged() | ev.AlertOverlaid()
+            | ev.AlertUnacknowledged()
         ):  # fmt: skip
             return fold_alert(s, event, record.id, at)
+        case ev.AlertOverlaid():
+            return fold_alert(muted(s, event), event, record.id, at)
         case ev.SilenceStarted() | ev.SilenceEnded():
-            return _silenced(s, event, record.id, at)
+            return fold_silence(s, event, record.id, at)
         case ev.NoticeMade() | ev.NoticeSent() | ev.NoticeFailed() | ev.NoticeDropped():
             return fold_notice(s, event, record.id, at)
-        case ev.MaintenanceStarted():
-            return replace(s, maintenance={**s.maintenance, event.component: event.until})
-        case ev.MaintenanceEnded():
-            return replace(s, maintenance=without(s.maintenance, event.component))
+        case ev.MaintenanceStarted() | ev.MaintenanceEnded():
+            return fold_pause(s, event, at)
         case ev.StoreFaulted():
             return replace(s, engine=replace(s.engine, store_fault=event.reason))
         case ev.StoreRecovered():
@@ -136,6 +135,12 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             return s
         case _:
             assert_never(event)
+
+
+def _refused(s: Snapshot, event: ev.PlanRefused, at: float) -> Snapshot:
+    plan = event.plan
+    refusal = RefusalView(plan.action, plan.subject, event.reason, at)
+    return replace(s, refusals={**s.refusals, plan.component: refusal})
 
 
 def _engine_started(s: Snapshot, event: ev.EngineStarted, at: float) -> Snapshot:
@@ -212,12 +217,3 @@ def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapsh
         recent=(*s.recent, action)[-RECENT:],
     )
     return tallied(s, action.action if action.ok else "failed") if counts else s
-
-
-def _silenced(
-    s: Snapshot, event: ev.SilenceStarted | ev.SilenceEnded, number: int, at: float
-) -> Snapshot:
-    if isinstance(event, ev.SilenceEnded):
-        return replace(s, silences=without(s.silences, str(event.silence)))
-    silence = SilenceView(number, event.match, at, event.until, event.by, event.note)
-    return replace(s, silences={**s.silences, str(number): silence})

@@ -18,15 +18,17 @@ def fold_held(s: Snapshot, event: ev.Event, at: float) -> Snapshot:  # noqa: PLR
         case ev.SilenceEnded():
             return _ended(s, f"silence:{event.silence}", at)
         case ev.MaintenanceEnded():
-            return _ended(s, f"maintenance:{event.component}", at)
+            return _ended(s, f"maintenance:{event.component}", at, event.would)
         case ev.AlertArchived():
             return _ended(s, f"flapping:{event.key}", at)
         case ev.AlertOverlaid():
             return _overlaid(s, event, at)
         case ev.AlertOpened() | ev.AlertReopened():
             return _changed(s, event.key, again=True)
-        case ev.AlertUpdated() | ev.AlertResolved():
+        case ev.AlertUpdated():
             return _changed(s, event.key)
+        case ev.AlertResolved():
+            return _holds_still(_changed(s, event.key), event.key, at)
         case _:
             return s
 
@@ -85,15 +87,24 @@ def _entry(alert: AlertView, known: HeldAlert | None, *, again: bool) -> HeldAle
     )  # fmt: skip
 
 
-def _ended(s: Snapshot, name: str, at: float) -> Snapshot:
-    """Note the end; what held nothing back that was open needs no summary."""
-    known = s.held.get(name)
-    if known is None or known.ended_at:
+def _holds_still(s: Snapshot, key: str, at: float) -> Snapshot:
+    """End the flapping of a component whose one alert about that is over."""
+    place, _, condition = key.rpartition("/")
+    if condition == "flapping":
+        for name in [name for name in s.held if name.startswith(f"flapping:{place}/")]:
+            s = _ended(s, name, at)
+    return s
+
+
+def _ended(s: Snapshot, name: str, at: float, would: tuple[str, ...] = ()) -> Snapshot:
+    """Note the end; what held back nothing that was open, and no act, needs no summary."""
+    known = s.held.get(name, HeldView(at, {}))
+    if known.ended_at:
         return s
     held = {n: view for n, view in s.held.items() if not 0 < view.ended_at < at - REMEMBERED}
     opened = {key: alert for key, alert in known.alerts.items() if alert.times}
-    if opened:
-        held[name] = replace(known, alerts=opened, ended_at=at)
+    if opened or would:
+        held[name] = replace(known, alerts=opened, ended_at=at, would=would)
     else:
-        del held[name]
+        held.pop(name, None)
     return replace(s, held=held)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 import msgspec
@@ -15,6 +16,8 @@ FOREVER = 253_370_764_800.0
 """Wall seconds (the year 9999) until which a component is paused that must never be touched."""
 RECENT = 50
 """How many finished actions the snapshot keeps."""
+TURNS = 20
+"""How many openings and ends of an alert are kept."""
 
 
 class EngineView(msgspec.Struct, frozen=True):
@@ -95,7 +98,8 @@ class AlertView(msgspec.Struct, frozen=True):
 
     `opened_at` 0.0: it is pending. `peak` is the worst it has been, `told` when each channel was
     last told of it, `unanswered_since` when it last began to call for somebody: opened, worse, no
-    longer acknowledged, no longer muted. A stale one that was acknowledged keeps what was said.
+    longer acknowledged, no longer muted; `turns` when it opened and ended, oldest first, over all
+    incidents that are remembered. A stale one that was acknowledged keeps what was said.
     """
 
     id: int
@@ -120,10 +124,19 @@ class AlertView(msgspec.Struct, frozen=True):
     told: dict[str, float] = {}
     unanswered_since: float = 0.0
     resolution: str = ""
+    turns: tuple[float, ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was found and is not confirmed: no alert yet, for anybody."""
+        return self.state == "pending" or (self.state == "stale" and not self.opened_at)
 
 
 class SilenceView(msgspec.Struct, frozen=True):
-    """A silence in force; `id` is the id of the event that began it."""
+    """A silence in force; `id` is the id of the event that began it.
+
+    `muted` are the ids of the alerts that it has muted so far.
+    """
 
     id: int
     match: str
@@ -131,6 +144,19 @@ class SilenceView(msgspec.Struct, frozen=True):
     until: float
     by: str
     note: str = ""
+    muted: tuple[int, ...] = ()
+
+
+class PauseView(msgspec.Struct, frozen=True):
+    """Who paused actions and why, and what would have been done meanwhile.
+
+    `would` counts the plans that were refused for it, by what they would have done.
+    """
+
+    since: float
+    by: str
+    note: str = ""
+    would: dict[str, int] = {}
 
 
 class NoticeView(msgspec.Struct, frozen=True):
@@ -180,21 +206,26 @@ class HeldAlert(msgspec.Struct, frozen=True):
 class HeldView(msgspec.Struct, frozen=True):
     """What one silence, maintenance or flapping held back, until it was summed up.
 
-    `ended_at` 0.0: it goes on; `told` are the channels that got the summary.
+    `ended_at` 0.0: it goes on; `told` are the channels that got the summary, `would` says what
+    would have been done meanwhile.
     """
 
     since: float
     alerts: dict[str, HeldAlert]
     ended_at: float = 0.0
     told: tuple[str, ...] = ()
+    would: tuple[str, ...] = ()
 
 
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything known at one moment.
 
     `plans` and `refusals` are keyed by component, `attempts` by action (oldest first), `alerts` and
-    `ended` (alerts that may be opened again) by key, `silences` and `notices` (not yet sent) by id,
-    `held` by what held it back: `silence:ID`, `maintenance:COMPONENT`, `flapping:KEY`.
+    `ended` (alerts that may be opened again; one that is pending again stands in both) by key,
+    `silences` and `notices` (not yet sent) by id.
+    `maintenance` (until when) and `pauses` (who and why) are keyed by what is paused: a component,
+    or a pattern of components. `held` is keyed by what held it back: `silence:ID`,
+    `maintenance:PATTERN`, `flapping:KEY`.
     """
 
     last_id: int = 0
@@ -213,6 +244,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     channels: dict[str, ChannelView] = {}
     held: dict[str, HeldView] = {}
     maintenance: dict[str, float] = {}
+    pauses: dict[str, PauseView] = {}
     recent: tuple[ActionView, ...] = ()
     tallies: dict[str, int] = {}
     attempts: Attempts = {}
@@ -224,8 +256,16 @@ def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
 
 
 def open_alerts(snapshot: Snapshot) -> list[AlertView]:
-    """Return the alerts not yet resolved, worst first, then oldest first."""
-    alerts = [a for a in snapshot.alerts.values() if a.state != "resolved"]
+    """Return the alerts that are confirmed and not over, worst first, then oldest first."""
+    return _sorted(a for a in snapshot.alerts.values() if not a.pending)
+
+
+def pending_alerts(snapshot: Snapshot) -> list[AlertView]:
+    """Return what was found and is not confirmed, in the same order."""
+    return _sorted(a for a in snapshot.alerts.values() if a.pending)
+
+
+def _sorted(alerts: Iterable[AlertView]) -> list[AlertView]:
     return sorted(alerts, key=lambda a: (-RANK[a.severity], a.first_seen, a.id))
 
 

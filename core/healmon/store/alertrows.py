@@ -44,6 +44,7 @@ _ALERT_IF_NEW: Final = (
     + " WHERE NOT EXISTS (SELECT 1 FROM health_alerts WHERE key = ? AND resolved = 0)"
 )
 _GONE: Final = "DELETE FROM health_alerts WHERE id = ?"
+_NOT_CONFIRMED: Final = "DELETE FROM health_alerts" + _OF_KEY + " AND opened_at IS NULL"
 _SEEN: Final = f"UPDATE health_alerts SET state = {_STANDING}, last_seen = ?{_OF_KEY}"
 _WORSE: Final = (  # what was acknowledged was less than this
     "UPDATE health_alerts SET severity = ?,"
@@ -146,6 +147,8 @@ def _reopened(event: ev.AlertReopened, at: str) -> list[Statement]:
         at, event.peak, event.reopened, None,
     )  # fmt: skip
     return [
+        # what was pending turned out to be the incident that goes on
+        (_NOT_CONFIRMED, (event.key,)),
         (_OVER, (at, "opened again", event.key)),
         (_GONE, (event.incident,)),
         (_ALERT, row),

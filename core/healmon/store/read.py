@@ -108,10 +108,20 @@ def _value(conn: sqlite3.Connection, sql: str) -> int | str | None:
 
 
 def open_alerts(conn: sqlite3.Connection) -> list[Row]:
-    """Return the alerts not yet resolved, worst first, then oldest first."""
+    """Return the alerts that are confirmed and not over, worst first, then oldest first."""
     return _rows(
         conn,
-        f"SELECT * FROM health_alerts WHERE resolved = 0 ORDER BY {_WORST_FIRST}",  # noqa: S608 - a constant
+        "SELECT * FROM health_alerts WHERE resolved = 0 AND opened_at IS NOT NULL"  # noqa: S608 - a constant
+        f" ORDER BY {_WORST_FIRST}",
+    )
+
+
+def pending_alerts(conn: sqlite3.Connection) -> list[Row]:
+    """Return what was found and is not confirmed, in the same order."""
+    return _rows(
+        conn,
+        "SELECT * FROM health_alerts WHERE resolved = 0 AND opened_at IS NULL"  # noqa: S608 - a constant
+        f" ORDER BY {_WORST_FIRST}",
     )
 
 
@@ -187,6 +197,35 @@ def effects(conn: sqlite3.Connection, event_id: int) -> list[Row]:
         conn,
         f"SELECT {_EVENT} FROM events WHERE cause = ? ORDER BY id",  # noqa: S608 - a constant
         event_id,
+    )
+
+
+def alert(conn: sqlite3.Connection, alert_id: int) -> Row | None:
+    """Return one alert, resolved or not; or None."""
+    rows = _rows(conn, "SELECT * FROM health_alerts WHERE id = ?", alert_id)
+    return rows[0] if rows else None
+
+
+def story(conn: sqlite3.Connection, alert_id: int, key: str, until: str, limit: int) -> list[Row]:
+    """Return the events of an alert's life, oldest first.
+
+    Args:
+        conn: from `open_reader`.
+        alert_id: of the event that began it.
+        key: the alert's.
+        until: the store's text of the time it ended; empty: it has not.
+        limit: rows at most.
+    """
+    return _rows(
+        conn,
+        f"SELECT {_EVENT} FROM events WHERE id >= ? AND (? = '' OR timestamp <= ?)"  # noqa: S608 - a constant
+        " AND substr(kind, 1, 5) = 'alert' AND json_extract(payload, '$.key') = ?"
+        " ORDER BY id LIMIT ?",
+        alert_id,
+        until,
+        until,
+        key,
+        limit,
     )
 
 

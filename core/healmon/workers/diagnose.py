@@ -11,7 +11,7 @@ import msgspec
 from healmon.clock import Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.plans import Diagnosis, Finding, Plan, Verdict, pack, unpack
-from healmon.state import AlertView, Snapshot, of_healer
+from healmon.state import AlertView, Snapshot, of_healer, paused_by
 from healmon.workers import breaker, budget, causes, machine, planning, storm, timeline, wording
 from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
@@ -20,7 +20,6 @@ from healmon.workers.model import NAME, Memory, Seen, State
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, turns, waiting
 
-EVERYTHING: Final = "*"
 TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
 """States in which nothing is to be told of a worker that was not looked at and has not changed."""
 SOON: Final = 0.05
@@ -35,6 +34,7 @@ class Judge:
         log_paths: where the output of each goes.
         jitter: spread of the backoff delays; 0 for exact ones.
         limits: the host's budget of starts, and what a storm is; default: neither.
+        devices: numbers of the file systems that each writes to, as far as they are known.
     """
 
     def __init__(
@@ -43,9 +43,11 @@ class Judge:
         log_paths: Mapping[str, str],
         jitter: float,
         limits: Monitor = budget.NOBODY,
+        devices: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         self._workers = workers
-        self._fixed = {w.name: fixed(w, log_paths[w.name]) for w in workers}
+        known = devices or {}
+        self._fixed = {w.name: fixed(w, log_paths[w.name], known.get(w.name, ())) for w in workers}
         self._configured = {w.name: causes.configured(w) for w in workers}
         self._jitter = jitter
         self._limits = limits
@@ -181,8 +183,7 @@ def _well(mine: Judged) -> bool:
 
 
 def _paused(name: str, known: Snapshot, now: Reading) -> bool:
-    until = max(known.maintenance.get(each, 0.0) for each in (name, EVERYTHING))
-    return until > now.wall
+    return bool(paused_by(known, name, now.wall))
 
 
 def _held(name: str, known: Snapshot, now: Reading) -> str:

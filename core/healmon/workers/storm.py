@@ -145,4 +145,5 @@ def finding(
         "started one after the other"
     )
     severity: Severity = "CRITICAL" if any(worker.critical for worker in members) else "WARNING"
-    return Finding("storm", severity, clean(text), {"workers": names, "causes": list(causes)})
+    evidence = {"workers": names, "causes": list(causes)}
+    return Finding("storm", severity, clean(text), evidence, confirmed=True)
