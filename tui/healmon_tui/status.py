@@ -157,7 +157,15 @@ def _figures(scene: Scene) -> list[Part]:
     if databases:
         locks = sum(scene.mark(v).rank < 4 for v in databases)
         figures.append((8, f"locks {locks}", "strong" if locks else "text"))
+    figures += _untold(snapshot)
     return [Part(drop, (Span(text, tone),)) for drop, text, tone in figures]
+
+
+def _untold(snapshot: Snapshot) -> list[tuple[int, str, Tone]]:
+    """Return how many notices wait for channels that do not take them."""
+    failing = {name for name, channel in snapshot.channels.items() if channel.failing_since}
+    waiting = sum(notice.channel in failing for notice in snapshot.notices.values())
+    return [(3, f"untold {waiting}", "warn")] if waiting else []
 
 
 def _right(scene: Scene, looking: Looking) -> list[Part]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple, cast
 
 from healmon.clock import local_time
-from healmon.plans import RANK, Packed, Severity
+from healmon.plans import RANK, Packed, Severity, worse
 from healmon.state import AlertView, HeldView, NoticeView, Snapshot
 from healmon.text import clean
 from healmon.units import format_duration
@@ -144,7 +144,10 @@ def message(snapshot: Snapshot, notice: NoticeView, epoch: str) -> Message:
 
 def worst_of(levels: Iterable[Severity]) -> Severity:
     """Return the worst of some severities; INFO when there are none."""
-    return max(levels, key=lambda level: RANK[level], default="INFO")
+    worst: Severity = "INFO"
+    for level in levels:
+        worst = worse(worst, level)
+    return worst
 
 
 def _story(snapshot: Snapshot, alert: AlertView, now: float) -> str:

@@ -60,7 +60,7 @@ def line(event: ev.Event) -> str:
     said = {
         name: value
         for name in event.__struct_fields__
-        if name not in {"component", "facts", "memory", "evidence", "details"}
+        if name not in {"component", "facts", "memory", "evidence", "details", "body", "keys"}
         and (value := getattr(event, name)) not in ("", None, ())
     }
     if isinstance(event, ev.PlanMade | ev.PlanRefused):

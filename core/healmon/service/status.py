@@ -27,6 +27,7 @@ class _Seen:
     unhealthy: list[dict[str, Any]]
     alerts: list[dict[str, Any]]
     actions: list[dict[str, Any]]
+    untold: list[dict[str, Any]]
     now: float
 
     def age(self, name: str) -> float | None:
@@ -73,7 +74,7 @@ def _look(state_dir: Path) -> _Seen:
     try:
         connection = read.open_reader(state_dir / "healmon.db")
     except StoreFaultError:
-        return _Seen(holder, {}, [], [], [], now)
+        return _Seen(holder, {}, [], [], [], [], now)
     try:
         return _Seen(
             holder,
@@ -81,6 +82,7 @@ def _look(state_dir: Path) -> _Seen:
             read.unhealthy(connection),
             read.open_alerts(connection),
             read.recent_actions(connection, ACTIONS),
+            read.untold(connection),
             now,
         )
     finally:
@@ -91,6 +93,7 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     lines = [_headline(seen, state_dir), *_cycle_line(seen)]
     lines += _section("unhealthy now", seen.unhealthy, _component_line)
     lines += _section("open alerts", seen.alerts, _alert_line)
+    lines += _section("not told", seen.untold, _untold_line)
     lines += _section("recent actions", seen.actions, _action_line)
     if not seen.unhealthy and not seen.alerts and seen.holder is not None:
         lines.append("nothing is wrong")
@@ -133,6 +136,11 @@ def _alert_line(row: dict[str, Any]) -> str:
     return f"{row['id']} {row['severity']} {row['component']}: {row['message']}{known}"
 
 
+def _untold_line(row: dict[str, Any]) -> str:
+    waiting = "1 notice waits" if row["waiting"] == 1 else f"{row['waiting']} notices wait"
+    return f"channel {row['channel']}: {waiting}: {row['reason']}"
+
+
 def _action_line(row: dict[str, Any]) -> str:
     return f"{row['timestamp'][:19]} {row['action_taken']} {row['component']}: {row['status']}"
 
@@ -154,4 +162,5 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "unhealthy": seen.unhealthy,
         "alerts": seen.alerts,
         "actions": seen.actions,
+        "untold": seen.untold,
     }

@@ -191,6 +191,15 @@ def event(conn: sqlite3.Connection, event_id: int) -> Row | None:
     return rows[0] if rows else None
 
 
+def untold(conn: sqlite3.Connection) -> list[Row]:
+    """Return the channels that did not take a notice: how many wait there, and why."""
+    return _rows(
+        conn,
+        "SELECT channel, count(*) AS waiting, max(reason) AS reason FROM notices"
+        " WHERE state = 'waiting' GROUP BY channel HAVING max(attempts) > 0 ORDER BY channel",
+    )
+
+
 def effects(conn: sqlite3.Connection, event_id: int) -> list[Row]:
     """Return the events that this one led to, oldest first."""
     return _rows(

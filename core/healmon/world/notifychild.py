@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import importlib
 import json
 import logging
 import os
@@ -62,7 +63,7 @@ def webhook(order: dict[str, Any]) -> None:
 def apprise(order: dict[str, Any]) -> None:
     """Hand the notice to the service that apprise knows by the URL."""
     try:
-        import apprise as library  # noqa: PLC0415 - 20 MiB and a quarter of a second
+        library: Any = importlib.import_module("apprise")  # 20 MiB and a quarter of a second
     except ImportError:
         raise _Refusal(_NOT_THERE) from None
     said = _Said()
