@@ -34,5 +34,6 @@ def channel_findings(snapshot: Snapshot, notify: Notify, now: float) -> tuple[Fi
         told = "1 notice waits" if len(waiting) == 1 else f"{len(waiting)} notices wait"
         message = f"channel {channel.name} takes no notices: {known.reason}; {told}"
         evidence = {"reason": known.reason, "failures": known.failures, "waiting": len(waiting)}
-        found.append(Finding(f"channel-{channel.name}", level, message, evidence))
+        condition = f"channel-{channel.name}"
+        found.append(Finding(condition, level, message, evidence, confirmed=True))
     return tuple(found)

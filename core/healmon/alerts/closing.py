@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from healmon.alerts import notices
-from healmon.alerts.escalation import SLACK, bundles, covered
+from healmon.alerts.escalation import SLACK, bundles, covered, untold
 from healmon.alerts.flapping import CONDITION
 from healmon.config.settings import Channel, Notify
 from healmon.events import NoticeMade
@@ -81,8 +81,7 @@ def _recovery(
 ) -> NoticeMade:
     keys = tuple(alert.key for alert in alerts)
     replaces = covered(snapshot, channel, keys, in_flight)
-    untold = any(snapshot.notices[str(number)].topic == "opened" for number in replaces)
-    words = notices.recovered(snapshot, alerts, untold=untold)
+    words = notices.recovered(snapshot, alerts, untold=untold(snapshot, replaces))
     return NoticeMade(
         channel, "recovered", words.title, words.body, keys, level=words.level, replaces=replaces
     )

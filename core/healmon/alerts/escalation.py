@@ -117,6 +117,11 @@ def covered(
     )
 
 
+def untold(snapshot: Snapshot, numbers: Iterable[int]) -> bool:
+    """Return whether one of these waiting notices is the first that tells of its alerts."""
+    return any(snapshot.notices[str(number)].topic == "opened" for number in numbers)
+
+
 def _due(
     alerts: Iterable[AlertView], channel: Channel, notify: Notify, now: float
 ) -> list[AlertView]:
@@ -157,10 +162,14 @@ def _notice(
     now: float,
     in_flight: frozenset[int],
 ) -> NoticeMade:
-    known = all(alert.told.get(channel, 0.0) >= alert.unanswered_since for alert in alerts)
     keys = tuple(alert.key for alert in alerts)
+    replaces = covered(snapshot, channel, keys, in_flight)
+    # what has not left yet is not known there
+    known = not untold(snapshot, replaces) and all(
+        alert.told.get(channel, 0.0) >= alert.unanswered_since for alert in alerts
+    )
     words = notices.opened(snapshot, alerts, now)
     return NoticeMade(
         channel, "reminder" if known else "opened", words.title, words.body, keys,
-        level=words.level, replaces=covered(snapshot, channel, keys, in_flight),
+        level=words.level, replaces=replaces,
     )  # fmt: skip

@@ -20,6 +20,8 @@ from healmon.world.notifying import Message
 LONGEST_TITLE: Final = 200
 LISTED: Final = 40
 """Lines of one list; what is more is counted."""
+DETAILED: Final = 100
+"""Alerts that a notice has as data."""
 _EVIDENCE: Final = 8
 _DEEDS: Final = 5
 _MOMENT: Final = "%Y-%m-%d %H:%M:%S %z"
@@ -138,7 +140,7 @@ def message(snapshot: Snapshot, notice: NoticeView, epoch: str) -> Message:
         body=f"{notice.body}\n\nNotice {notice.id} of healmon on {host},"
         f" {local_time(notice.made_at, _MOMENT)}",
         at=notice.made_at,
-        alerts=tuple(_packed(known[key]) for key in notice.keys if key in known),
+        alerts=tuple(_packed(known[key]) for key in notice.keys[:DETAILED] if key in known),
     )  # fmt: skip
 
 

@@ -13,12 +13,15 @@ import importlib
 import json
 import logging
 import os
+import signal
 import sys
 import urllib.error
 import urllib.request
 from typing import Any, Final, NoReturn
 
 AGENT: Final = "healmon"
+LATE: Final = 1.0
+"""Seconds beyond its deadline after which it ends by itself."""
 _NOT_THERE: Final = "apprise is not installed: pip install 'healmon[notify]'"
 _TYPES: Final = {"CRITICAL": "failure", "WARNING": "warning", "INFO": "info"}
 
@@ -121,6 +124,8 @@ def _end(code: int) -> NoReturn:
 def main() -> NoReturn:
     """Carry out the order on stdin."""
     order: dict[str, Any] = json.loads(sys.stdin.buffer.read())
+    # whoever started this may be killed, and nobody else would end it
+    signal.setitimer(signal.ITIMER_REAL, float(order["timeout"]) + LATE)
     try:
         (webhook if order["way"] == "webhook" else apprise)(order)
     except _Refusal as error:

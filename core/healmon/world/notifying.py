@@ -34,7 +34,12 @@ _NATIVE: Final = re.compile(
     r"|[\w.-]+\.webhook\.office\.com/|chat\.googleapis\.com/)"
 )
 """Web hooks that want a form of their own, which apprise knows."""
-_CHILD: Final = (sys.executable, "-m", "healmon.world.notifychild")
+_PROGRAM: Final = str(Path(__file__).with_name("notifychild.py"))
+_CHILD: Final[Mapping[Way, tuple[str, ...]]] = {
+    "webhook": (sys.executable, "-I", "-S", _PROGRAM),
+    # apprise may be installed wherever Python finds it
+    "apprise": (sys.executable, "-P", _PROGRAM),
+}
 _PART: Final = re.compile(r"[^/?#&=:@+]{3,}")
 
 
@@ -94,13 +99,14 @@ class SystemMessenger:
             _ran(channel.command, channel.timeout, payload, self._told(message))
             return
         url = address(channel, self._environ)
+        way = way_of(url)
         order = {
-            "way": way_of(url), "url": url, "timeout": channel.timeout, "id": message.id,
+            "way": way, "url": url, "timeout": channel.timeout, "id": message.id,
             "title": message.title, "body": message.body, "level": message.level,
             "topic": message.topic, "payload": payload.decode(),
         }  # fmt: skip
         try:
-            _ran(_CHILD, channel.timeout, msgspec.json.encode(order), self._environ)
+            _ran(_CHILD[way], channel.timeout, msgspec.json.encode(order), self._environ)
         except DeliveryError as error:
             raise DeliveryError(without_parts(str(error), url)) from None
 

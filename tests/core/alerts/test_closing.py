@@ -220,3 +220,28 @@ def test_the_pause_between_tries_grows_and_is_bounded():
     pauses = [outbox.pause(count) for count in range(1, 12)]
     assert pauses == sorted(pauses)
     assert (pauses[0], pauses[-1]) == (5.0, 300.0)
+
+
+def test_what_would_have_been_done_is_summed_up_too():
+    post = Postroom(ladder("ops"))
+    post.emit(ev.MaintenanceStarted("disk:/", post.now + HOUR, "alice"))
+    post.emit(ev.MaintenanceEnded("disk:/", "its time is over", ("clean_disk disk:/, 3 times",)))
+    post.run(MINUTE)
+    (message,) = post.of("ops")
+    assert "maintenance disk:/ ended: 0 held back" in message.title
+    assert "Not done meanwhile:\n· clean_disk disk:/, 3 times" in message.body
+
+
+def test_a_reminder_of_what_never_left_is_still_the_first_that_tells_it():
+    post = Postroom(ladder("ops"))
+    post.down = {"ops"}
+    post.open("a")
+    post.run(5 * HOUR, 30)
+    (notice,) = post.snapshot.notices.values()
+    assert notice.topic == "opened"
+    post.over("a")
+    post.run(MINUTE)
+    post.down = set()
+    post.run(10 * MINUTE)
+    (message,) = post.of("ops")
+    assert "This was not told while it lasted" in message.body
