@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,7 +20,7 @@ MINUTE, HOUR = 60.0, 3_600.0
 
 def ring(results: list[bool]) -> float:
     """The definition: results kept, changes weighed; oldest first, the newest 20 changes."""
-    changes = [a != b for a, b in zip(results, results[1:], strict=False)][-20:]
+    changes = [a != b for a, b in itertools.pairwise(results)][-20:]
     changes = [False] * (20 - len(changes)) + changes
     return 100.0 * sum((0.8 + 0.4 * i / 19) * c for i, c in enumerate(changes)) / 20
 
@@ -27,7 +29,7 @@ def ring(results: list[bool]) -> float:
 def test_turns_say_the_same_as_a_ring_of_results(results: list[bool]) -> None:
     turns = [
         i * MINUTE
-        for i, (before, now) in enumerate(zip(results, results[1:], strict=False), 1)
+        for i, (before, now) in enumerate(itertools.pairwise(results), 1)
         if before != now
     ]
     now = (len(results) - 1) * MINUTE + 0.5
@@ -58,6 +60,7 @@ def test_one_incident_and_its_return_are_no_flapping() -> None:
 def test_it_begins_at_thirty_percent_and_ends_at_fifteen() -> None:
     inbox = Inbox(Alerts())
     flap(inbox, 3)
+    inbox.look(well())
     flaps = inbox.alert("flapping")
     assert (flaps.state, flaps.severity) == ("open", "WARNING")
     assert "down: comes and goes" in flaps.message
@@ -96,6 +99,7 @@ def test_it_can_be_switched_off_and_tuned() -> None:
     assert not [k for k in off.snapshot.alerts if k.endswith("/flapping")]
     keen = Inbox(Alerts(flapping_start=10.0, flapping_end=5.0))
     flap(keen, 1)
+    keen.look(well())
     assert keen.key("flapping") in keen.snapshot.alerts
 
 
@@ -115,6 +119,7 @@ def test_a_healer_that_tells_flapping_itself_is_not_contradicted() -> None:
 def test_it_outlives_healmon_and_costs_nothing_while_nothing_turns() -> None:
     inbox = Inbox(Alerts())
     flap(inbox, 3)
+    inbox.look(well())
     again = Inbox(Alerts())
     again.snapshot, again.wall = replay(inbox.events), inbox.wall
     again.events = list(inbox.events)
