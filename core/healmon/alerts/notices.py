@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, cast
 
 from healmon.clock import local_time
 from healmon.plans import RANK, Packed, Severity, worse
-from healmon.state import AlertView, HeldView, NoticeView, Snapshot
+from healmon.state import AlertView, HeldAlert, HeldView, NoticeView, Snapshot
 from healmon.text import clean
 from healmon.units import format_duration
 from healmon.world.notifying import Message
@@ -28,7 +28,7 @@ _MOMENT: Final = "%Y-%m-%d %H:%M:%S %z"
 _HAND: Final = {"session": "clear", "database": "unlock", "disk": "clean"}
 _POINT: Final = "· "
 _MORE: Final = re.compile(r"· and (\d+) more")
-_TOGETHER: Final = "These waited together because the channel did not take them earlier:"
+_TOGETHER: Final = "These had to wait, and are told together:"
 
 
 class Words(NamedTuple):
@@ -45,7 +45,7 @@ def opened(snapshot: Snapshot, alerts: Sequence[AlertView], now: float) -> Words
     head = f"[{level}] {snapshot.engine.host}: "
     if len(alerts) == 1:
         (alert,) = alerts
-        again = f" (unanswered for {_since(alert.opened_at, now)})" if alert.told else ""
+        again = f" (still open after {_since(alert.opened_at, now)})" if alert.told else ""
         return Words(_title(head + _subject(alert) + again), _story(snapshot, alert, now), level)
     title = f"{head}{len(alerts)} alerts: {', '.join(_components(alerts))}"
     lines = _listed(_line(alert) for alert in _by_need(alerts))
@@ -67,7 +67,9 @@ def recovered(snapshot: Snapshot, alerts: Sequence[AlertView], *, untold: bool =
     if len(alerts) == 1:
         (alert,) = alerts
         return Words(
-            _title(head + _subject(alert)), "\n".join([*_ending(snapshot, alert), *late]), level
+            _title(f"{head}over after {_lasted(alert)}: {_subject(alert)}"),
+            "\n".join([*_ending(snapshot, alert), *late]),
+            level,
         )
     title = f"{head}{len(alerts)} alerts are over: {', '.join(_components(alerts))}"
     lines = _listed(f"{_line(alert)}; over after {_lasted(alert)}" for alert in _by_need(alerts))
@@ -90,7 +92,7 @@ def summed_up(snapshot: Snapshot, held: Mapping[str, HeldView]) -> Words:
         if view.alerts:
             body.append("Held back meanwhile:")
         body += _listed(
-            f"[{a.level}] {a.component}: {a.message} (alert {a.id}, opened {_times(a.times)};"
+            f"[{a.level}] {_subject(a)} (alert {a.id}, opened {_times(a.times)};"
             f" {'still open' if key in snapshot.alerts else 'over'})"
             for key, a in view.alerts.items()
         )
@@ -155,7 +157,7 @@ def worst_of(levels: Iterable[Severity]) -> Severity:
 def _story(snapshot: Snapshot, alert: AlertView, now: float) -> str:
     since = local_time(alert.first_seen, _MOMENT)
     lines = [
-        f"What: {alert.component}: {alert.message}",
+        f"What: {_subject(alert)}",
         f"Since: {since} ({_since(alert.first_seen, now)}), seen {_times(alert.count)}",
     ]
     if alert.reopened:
@@ -169,7 +171,7 @@ def _story(snapshot: Snapshot, alert: AlertView, now: float) -> str:
 
 def _ending(snapshot: Snapshot, alert: AlertView) -> list[str]:
     lines = [
-        f"What: {alert.component}: {alert.message}",
+        f"What: {_subject(alert)}",
         f"From {local_time(alert.first_seen, _MOMENT)} for {_lasted(alert)}",
     ]
     lines += _done(snapshot, alert)
@@ -219,7 +221,7 @@ def _to_do(alert: AlertView) -> str:
     return f"To do: {'; '.join(step for step in steps if step)}"
 
 
-def _subject(alert: AlertView) -> str:
+def _subject(alert: AlertView | HeldAlert) -> str:
     if alert.component in alert.message:
         return alert.message
     return f"{alert.component}: {alert.message}"

@@ -120,7 +120,7 @@ def _channel(values: Values, _path: KeyPath, context: Context) -> None:
 
 def _notify(values: Values, _path: KeyPath, _context: Context) -> None:
     names = tuple(channel.name for channel in values.get("channels", ()))
-    if "steps" not in values and names:
+    if not values.get("steps") and names:
         ladder = ((5 * st.MINUTE, names[:1]), (15 * st.MINUTE, names[1:]))
         values["steps"] = tuple(
             st.Rung(after=after, channels=channels) for after, channels in ladder if channels

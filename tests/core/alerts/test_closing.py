@@ -23,7 +23,7 @@ def test_who_was_told_is_told_that_it_is_over():
     post.run(HOUR)
     assert post.log() == [(5.0, "ops", "opened"), (10.5, "ops", "recovered")]
     message = post.of("ops")[1]
-    assert message.title == "[RECOVERED] box: a is down"
+    assert message.title == "[RECOVERED] box: over after 10m: a is down"
     assert "restart_worker; proved: pid 9 alive" in message.body
     assert "Proof: it is up again" in message.body
 

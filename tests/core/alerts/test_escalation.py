@@ -22,7 +22,7 @@ def test_the_ladder_of_an_unanswered_alert():
     ]  # fmt: skip
     ops = post.of("ops")
     assert ops[0].title == "[CRITICAL] box: a is down"
-    assert ops[1].title == "[CRITICAL] box: a is down (unanswered for 4h05m)"
+    assert ops[1].title == "[CRITICAL] box: a is down (still open after 4h05m)"
     assert len({message.id for message in ops}) == len(ops)
 
 
@@ -208,7 +208,7 @@ def test_a_notice_says_what_evidence_what_was_done_and_what_to_do():
     (message,) = post.of("ops")
     number = post.snapshot.alerts[key_of("a")].id
     for said in (
-        "What: a: a is down", "Since: ", "Evidence: pid: 7",
+        "What: a is down", "Since: ", "Evidence: pid: 7",
         "restart_worker failed: it died again",
         f"To do: healmon explain {number}; healmon restart a; I know: healmon ack {number}",
         f"Notice {message.notice} of healmon on box",
