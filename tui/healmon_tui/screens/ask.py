@@ -9,8 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from healmon_tui.paint import Line, Span, Spans, wrap
+from healmon.text import clean
+from healmon_tui.paint import Ground, Line, Span, Spans, wrap
 from healmon_tui.screens.modal import Sheet, keys
+from healmon_tui.widgets.lines import Lines
 
 LONGEST: Final = 500
 """Characters of one field."""
@@ -32,6 +34,21 @@ class Told(NamedTuple):
 
     lines: Sequence[Line] = ()
     error: str = ""
+
+
+class Caption(Lines):
+    """What a field is for, above it."""
+
+    GROUND: Ground = "sheet"
+
+    def __init__(self, label: str) -> None:
+        super().__init__(classes="caption")
+        self._label = label
+
+    def build(self, width: int, height: int) -> list[Line]:
+        """Return the one line."""
+        del width, height
+        return [Line((Span(f"  {self._label}", "dim"),), "sheet")]
 
 
 class AskSheet(Sheet["Words | None"]):
@@ -65,17 +82,15 @@ class AskSheet(Sheet["Words | None"]):
         self._tell = tell
         self._wants_yes = sure
         self.asking_yes = not fields
-        self._words: Words = {field.name: field.value for field in fields}
+        self._words: Words = {field.name: clean(field.value) for field in fields}
 
     def compose(self) -> ComposeResult:
         """Put the box and the fields in."""
         yield self.box
         for field in self._fields:
-            entry = Input(
-                field.value, id=field.name, classes="entry", max_length=LONGEST,
-                select_on_focus=False,
-            )  # fmt: skip
-            entry.border_title = field.label
+            yield Caption(field.label)
+            entry = Input(id=field.name, classes="line", max_length=LONGEST, select_on_focus=False)
+            entry.value = self._words[field.name]
             entry.cursor_blink = False
             yield entry
 
@@ -89,12 +104,12 @@ class AskSheet(Sheet["Words | None"]):
     def fill(self) -> None:
         """Fill the box; the fields are as wide."""
         super().fill()
-        for entry in self.query(Input):
-            entry.styles.width = self.box.styles.width
+        for part in self.query("Caption, Input"):
+            part.styles.width = self.box.styles.width
 
     def below(self) -> int:
         """Return the lines of the fields."""
-        return 0 if self.asking_yes else 3 * len(self._fields)
+        return 0 if self.asking_yes else 2 * len(self._fields)
 
     def body(self, cells: int) -> list[Line]:
         """Return what the words come to; before a yes, the words as well."""
@@ -135,8 +150,8 @@ class AskSheet(Sheet["Words | None"]):
             return
         self.asking_yes = True
         self.set_focus(None)
-        for entry in self.query(Input):
-            entry.display = False
+        for part in self.query("Caption, Input"):
+            part.display = False
         self.fill()
 
     def action_yes(self) -> None:

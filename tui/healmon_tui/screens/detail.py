@@ -41,7 +41,7 @@ class Detail(Screen[None]):
         *(
             Binding(action.keys[0], action.action, show=False)
             for action in keymap.ACTIONS
-            if action.group in ("session", "alert")
+            if action.id.startswith(("session.", "alert."))
         ),
     ]
 
