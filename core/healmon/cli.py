@@ -128,6 +128,8 @@ def healmon_parser() -> argparse.ArgumentParser:
     pause.add_argument("--for", dest="period", metavar="1h", required=True, help="how long")
     resume = command("resume", "end maintenance")
     resume.add_argument("target", nargs="?", default="", metavar="COMPONENT")
+    report = command("report", "what broke, what was healed and how, what needs a person")
+    report.add_argument("--since", metavar="8h", default="8h", help="how far back (default: 8h)")
     events = command("events", "print the event log")
     events.add_argument("--since", metavar="8h", default="1h", help="how far back (default: 1h)")
     events.add_argument("--component", metavar="C", help="only this component's")
@@ -209,6 +211,10 @@ def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
         from healmon.service import beat  # noqa: PLC0415
 
         return beat.beat
+    if way == "report":
+        from healmon.service import report_cli  # noqa: PLC0415
+
+        return report_cli.report
     from healmon.service import restore_cli  # noqa: PLC0415
 
     return restore_cli.restore
@@ -221,7 +227,7 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
-    if way in {"beat", "restore"}:
+    if way in {"beat", "report", "restore"}:
         return _alone(way)(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 

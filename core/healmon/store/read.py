@@ -30,6 +30,10 @@ _STATUS_RANK: Final = (
     "CASE status WHEN 'critical' THEN 0 WHEN 'error' THEN 1 WHEN 'unhealthy' THEN 2"
     " WHEN 'warning' THEN 3 ELSE 4 END"
 )
+_TROUBLES: Final = (
+    "enginestarted", "enginestopped", "healerfailed", "storefaulted", "storerecovered",
+    "clockjumped",
+)  # fmt: skip
 _EVENT: Final = "id, timestamp, kind, component, severity, payload, cause"
 
 
@@ -133,6 +137,55 @@ def unhealthy(conn: sqlite3.Connection) -> list[Row]:
         conn,
         "SELECT * FROM components WHERE status NOT IN ('healthy', 'recovered')"  # noqa: S608 - a constant
         f" ORDER BY {_STATUS_RANK}, component",
+    )
+
+
+def alerts_since(conn: sqlite3.Connection, since: str) -> list[Row]:
+    """Return the alerts that are unresolved, and those that ended at that time or later."""
+    return _rows(
+        conn,
+        "SELECT * FROM health_alerts WHERE resolved = 0 OR resolved_at >= ? ORDER BY id",
+        since,
+    )
+
+
+def metrics_since(conn: sqlite3.Connection, since: str) -> dict[str, list[Row]]:
+    """Return what was done (`actions`) and what was not (`refusals`) since a time, oldest first."""
+    rows = _rows(
+        conn,
+        "SELECT * FROM health_metrics WHERE timestamp >= ?"
+        " AND (action_taken <> '' OR metric_type = 'plan_refused') ORDER BY id",
+        since,
+    )
+    return {
+        "actions": [row for row in rows if row["action_taken"]],
+        "refusals": [row for row in rows if not row["action_taken"]],
+    }
+
+
+def reasons_since(conn: sqlite3.Connection, since: str) -> dict[str, str]:
+    """Return why each plan was made that was begun since a time, by the plan's id."""
+    rows = _rows(
+        conn,
+        "SELECT json_extract(payload, '$.plan.id') AS plan, json_extract(payload, '$.plan.why')"
+        " AS why FROM events WHERE timestamp >= ? AND kind = 'planmade' ORDER BY id",
+        since,
+    )
+    return {str(row["plan"]): str(row["why"] or "") for row in rows}
+
+
+def troubles_since(conn: sqlite3.Connection, since: str) -> list[Row]:
+    """Return the events of healmon's own health since a time, oldest first.
+
+    `before` is the time of the event before each: between the two nobody looked.
+    """
+    kinds = ", ".join(f"'{kind}'" for kind in _TROUBLES)
+    return _rows(
+        conn,
+        f"SELECT {_EVENT}, (SELECT timestamp FROM events AS earlier"  # noqa: S608 - constants
+        " WHERE earlier.id < events.id ORDER BY earlier.id DESC LIMIT 1) AS before"
+        f" FROM events WHERE timestamp >= ? AND kind IN ({kinds}) ORDER BY id",
+        since,
     )
 
 
