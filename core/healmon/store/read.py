@@ -119,10 +119,20 @@ def open_alerts(conn: sqlite3.Connection) -> list[Row]:
     )
 
 
-def all_alerts(conn: sqlite3.Connection, limit: int) -> list[Row]:
-    """Return the newest alerts, resolved or not, newest first."""
+def all_alerts(conn: sqlite3.Connection, limit: int, before: int = 0) -> list[Row]:
+    """Return a page of alerts, resolved or not, newest first.
+
+    Args:
+        conn: from `open_reader`.
+        limit: rows at most.
+        before: the last id of the page before; 0: the newest page.
+    """
+    where = "id < ?" if before else "? = 0"
     return _rows(
-        conn, "SELECT * FROM health_alerts ORDER BY timestamp DESC, id DESC LIMIT ?", limit
+        conn,
+        f"SELECT * FROM health_alerts WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
+        before,
+        limit,
     )
 
 
@@ -144,7 +154,8 @@ def alerts_since(conn: sqlite3.Connection, since: str) -> list[Row]:
     """Return the alerts that are unresolved, and those that ended at that time or later."""
     return _rows(
         conn,
-        "SELECT * FROM health_alerts WHERE resolved = 0 OR resolved_at >= ? ORDER BY id",
+        "SELECT * FROM health_alerts WHERE resolved = 0 UNION ALL"
+        " SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1 ORDER BY id",
         since,
     )
 
