@@ -34,6 +34,7 @@ _TROUBLES: Final = (
     "enginestarted", "enginestopped", "healerfailed", "storefaulted", "storerecovered",
     "clockjumped",
 )  # fmt: skip
+# "+id" below: a sort of few rows by the way of the times, not a walk through all ids
 _EVENT: Final = "id, timestamp, kind, component, severity, payload, cause"
 
 
@@ -152,12 +153,9 @@ def unhealthy(conn: sqlite3.Connection) -> list[Row]:
 
 def alerts_since(conn: sqlite3.Connection, since: str) -> list[Row]:
     """Return the alerts that are unresolved, and those that ended at that time or later."""
-    return _rows(
-        conn,
-        "SELECT * FROM health_alerts WHERE resolved = 0 UNION ALL"
-        " SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1 ORDER BY id",
-        since,
-    )
+    waiting = _rows(conn, "SELECT * FROM health_alerts WHERE resolved = 0")
+    over = "SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1"
+    return sorted(waiting + _rows(conn, over, since), key=lambda row: row["id"])
 
 
 def metrics_since(conn: sqlite3.Connection, since: str) -> dict[str, list[Row]]:
@@ -165,7 +163,7 @@ def metrics_since(conn: sqlite3.Connection, since: str) -> dict[str, list[Row]]:
     rows = _rows(
         conn,
         "SELECT * FROM health_metrics WHERE timestamp >= ?"
-        " AND (action_taken <> '' OR metric_type = 'plan_refused') ORDER BY id",
+        " AND (action_taken <> '' OR metric_type = 'plan_refused') ORDER BY +id",
         since,
     )
     return {
@@ -179,7 +177,7 @@ def reasons_since(conn: sqlite3.Connection, since: str) -> dict[str, str]:
     rows = _rows(
         conn,
         "SELECT json_extract(payload, '$.plan.id') AS plan, json_extract(payload, '$.plan.why')"
-        " AS why FROM events WHERE timestamp >= ? AND kind = 'planmade' ORDER BY id",
+        " AS why FROM events WHERE timestamp >= ? AND kind = 'planmade' ORDER BY +id",
         since,
     )
     return {str(row["plan"]): str(row["why"] or "") for row in rows}
@@ -195,7 +193,7 @@ def troubles_since(conn: sqlite3.Connection, since: str) -> list[Row]:
         conn,
         f"SELECT {_EVENT}, (SELECT timestamp FROM events AS earlier"  # noqa: S608 - constants
         " WHERE earlier.id < events.id ORDER BY earlier.id DESC LIMIT 1) AS before"
-        f" FROM events WHERE timestamp >= ? AND kind IN ({kinds}) ORDER BY id",
+        f" FROM events WHERE timestamp >= ? AND kind IN ({kinds}) ORDER BY +id",
         since,
     )
 
