@@ -34,6 +34,8 @@ ALERTS = {
     "silence": "silence", "unsilence": "unsilence",
 }  # fmt: skip
 """Commands about alerts, and the function in `service.alerts_cli` that does each."""
+ALONE = frozenset({"beat", "notify", "restore", "pause", "events", "report"})
+"""Commands that are imported by themselves."""
 VERB = {"stop-worker": "stop", "start-worker": "start"}
 
 
@@ -133,6 +135,8 @@ def healmon_parser() -> argparse.ArgumentParser:
     notify.add_argument(
         "--test", nargs="?", const="", metavar="CHANNEL", help="send a test notice; default: to all"
     )
+    report = command("report", "what broke, what was healed and how, what needs a person")
+    report.add_argument("--since", metavar="8h", default="8h", help="how far back (default: 8h)")
     events = command("events", "print the event log")
     events.add_argument("--since", metavar="8h", default="1h", help="how far back (default: 1h)")
     events.add_argument("--component", metavar="C", help="only this component's")
@@ -249,6 +253,10 @@ def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
         from healmon.service import events_cli  # noqa: PLC0415
 
         return events_cli.events
+    if way == "report":
+        from healmon.service import report_cli  # noqa: PLC0415
+
+        return report_cli.report
     from healmon.service import restore_cli  # noqa: PLC0415
 
     return restore_cli.restore
@@ -273,7 +281,7 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
-    if way in {"beat", "notify", "restore", "pause", "events"}:
+    if way in ALONE:
         return _alone(way)(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 

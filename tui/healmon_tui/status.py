@@ -18,6 +18,8 @@ from healmon_tui.rows.scene import Scene, is_loud
 
 OVERDUE: Final = 15.0
 """Seconds that a check may be late before it is said."""
+SILENT: Final = 3
+"""Intervals without a finished check after which nobody can be said to look."""
 ALWAYS: Final = 0
 
 
@@ -174,7 +176,12 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         parts.append(Part(11, (Span(f"{looking.skipped} dropped from the log", "warn"),)))
     if snapshot.engine.host:
         parts.append(Part(14, (Span(snapshot.engine.host, "dim"),)))
-    parts.append(Part(4, _cycle(scene)))
+    silence = _silence(scene)
+    if silence > SILENT * snapshot.engine.interval:
+        said = f" NO CHECK FOR {format_duration(int(silence))} "
+        parts.append(Part(ALWAYS, (Span(said, "chip-bad"),)))
+    else:
+        parts.append(Part(4, _cycle(scene)))
     if looking.frozen is not None:
         unseen = f" +{looking.unseen}" if looking.unseen else ""
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
@@ -188,6 +195,14 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         word = f"ENDED {stopped}" if stopped else "NO HEALER"
         parts.append(Part(ALWAYS, (Span(f" {word} ", "chip-warn"),)))
     return parts
+
+
+def _silence(scene: Scene) -> float:
+    """Return for how many seconds a healer that runs has finished no check."""
+    snapshot = scene.snapshot
+    if not snapshot.engine.running:
+        return 0.0
+    return scene.now - max(snapshot.cycle.finished_at, snapshot.engine.started_at)
 
 
 def _cycle(scene: Scene) -> Spans:

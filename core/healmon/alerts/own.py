@@ -45,12 +45,19 @@ def config_rejected(reason: str) -> Finding:
     return Finding("config", "WARNING", message, {"reason": reason}, confirmed=True)
 
 
+def checker_silent(reason: str) -> Finding:
+    """The checker outside does not hear us: our own death would not be told, or falsely."""
+    message = f"the checker outside cannot be pinged: {reason}"
+    return Finding("heartbeat", "WARNING", message, {"reason": reason})
+
+
 def engine_findings(
     failing: Mapping[str, str],
     *,
     store: str = "",
     repaired: str = "",
     config: str = "",
+    checker: str = "",
 ) -> tuple[Finding, ...]:
     """Return all that is wrong with healmon itself now; empty texts mean nothing is.
 
@@ -59,6 +66,7 @@ def engine_findings(
         store: why the store cannot be written.
         repaired: what the store set aside in this run.
         config: why a reload was refused.
+        checker: why the checker outside cannot be pinged.
     """
     findings = [healer_failed(name, failing[name]) for name in sorted(failing)]
     if store:
@@ -67,6 +75,8 @@ def engine_findings(
         findings.append(store_repaired(repaired))
     if config:
         findings.append(config_rejected(config))
+    if checker:
+        findings.append(checker_silent(checker))
     return tuple(findings)
 
 

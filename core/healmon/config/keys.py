@@ -43,6 +43,7 @@ MONITOR: Final = Table(
         _value("check_interval", k.duration(1.0), "how often everything is looked at"),
         _value("state_dir", k.PATH, "where store, lock and logs are"),
         _value("dry_run", k.BOOL, "decide and report everything, change nothing"),
+        _value("heartbeat_url", k.URL, "asked after each round: a checker outside misses it"),
         _value("starts_in_flight", k.COUNT_OR_NONE, "workers started at the same time; 0: any"),
         _value("start_spacing", k.PAUSE, "pause between two starts of workers"),
         _value("starts_per_minute", k.COUNT_OR_NONE, "starts of workers a minute; 0: any"),

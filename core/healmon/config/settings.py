@@ -25,6 +25,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         starts_in_flight: workers that are started at the same time; 0: any number.
         start_spacing: seconds between two starts.
         starts_per_minute: 0: any number.
+        heartbeat_url: asked after each round, so that a checker outside misses it; empty: none.
         storm_failures: workers (or half of them, if fewer) that fail within `storm_window` seconds
             are one storm; 0: never.
     """
@@ -33,6 +34,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     check_interval: float = 60.0
     state_dir: str = ""
     dry_run: bool = False
+    heartbeat_url: str = ""
     starts_in_flight: int = 2
     start_spacing: float = 2.0
     starts_per_minute: int = 6

@@ -85,6 +85,7 @@ class Engine:
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stop_reason = ""
+        self._checker = ""
         self._last_reading: Reading | None = None
 
     @property
@@ -129,6 +130,15 @@ class Engine:
     def store_recovered(self, dropped: int) -> None:
         """Tell that the store is written again. Safe from any thread."""
         self._in_loop(lambda: self._store_is_back(dropped))
+
+    def checker_fault(self, reason: str) -> None:
+        """Tell that the checker outside cannot be pinged; empty: it can. Safe from any thread."""
+        self._in_loop(lambda: self._checker_faulted(reason))
+
+    def _checker_faulted(self, reason: str) -> None:
+        if bool(reason) != bool(self._checker):
+            self._checker = reason
+            self._judge_self()
 
     def _store_faulted(self, reason: str) -> None:
         self.stream.emit(ev.StoreFaulted(reason))
@@ -263,6 +273,7 @@ class Engine:
             self.snapshot.failing,
             store=self.snapshot.engine.store_fault,
             repaired=self._run.repaired,
+            checker=self._checker,
         )
         if self._run.outlet is not None:
             now = self._clock.read().wall

@@ -21,6 +21,7 @@ from healmon.engine.courier import Outlet
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import commands, statedir
+from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.wake import WakePipe
 from healmon.state import Snapshot
@@ -89,10 +90,20 @@ class Host:
 
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
-        tasks = [asyncio.create_task(self._overrides()), asyncio.create_task(self._keep_house())]
+        heart = Heartbeat(
+            self.state_dir,
+            self.settings.monitor.heartbeat_url,
+            self.settings.monitor.check_interval,
+            self.clock,
+            self.engine.checker_fault,
+        )
+        self.engine.subscribe(heart.heard)
+        doings = (self._overrides(), self._keep_house(), heart.run())
+        tasks = [asyncio.create_task(doing) for doing in doings]
         try:
             await self.engine.run()
         finally:
+            self.engine.stream.unsubscribe(heart.heard)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)

@@ -38,6 +38,7 @@ _ALL_OVER: Final = (
     "UPDATE health_alerts SET resolved = 1, state = 'resolved', resolved_at = ?,"
     " resolution = 'not known any more' WHERE resolved = 0"
 )
+_HEARTBEAT: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('heartbeat', ?)"
 _COMPONENT_GONE: Final = "DELETE FROM components WHERE component = ?"
 _SILENCE: Final = (
     "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
@@ -89,6 +90,8 @@ class Projector:
         match event:
             case ev.Observed():
                 return _observed(event, at, record.id)
+            case ev.CycleFinished():
+                return [(_HEARTBEAT, (at,))]
             case ev.ComponentGone():
                 self._refused.pop(event.component, None)
                 return [(_COMPONENT_GONE, (event.component,))]

@@ -30,6 +30,11 @@ _STATUS_RANK: Final = (
     "CASE status WHEN 'critical' THEN 0 WHEN 'error' THEN 1 WHEN 'unhealthy' THEN 2"
     " WHEN 'warning' THEN 3 ELSE 4 END"
 )
+_TROUBLES: Final = (
+    "enginestarted", "enginestopped", "healerfailed", "storefaulted", "storerecovered",
+    "clockjumped",
+)  # fmt: skip
+# "+id" below: a sort of few rows by the way of the times, not a walk through all ids
 _EVENT: Final = "id, timestamp, kind, component, severity, payload, cause"
 
 
@@ -125,10 +130,20 @@ def pending_alerts(conn: sqlite3.Connection) -> list[Row]:
     )
 
 
-def all_alerts(conn: sqlite3.Connection, limit: int) -> list[Row]:
-    """Return the newest alerts, resolved or not, newest first."""
+def all_alerts(conn: sqlite3.Connection, limit: int, before: int = 0) -> list[Row]:
+    """Return a page of alerts, resolved or not, newest first.
+
+    Args:
+        conn: from `open_reader`.
+        limit: rows at most.
+        before: the last id of the page before; 0: the newest page.
+    """
+    where = "id < ?" if before else "? = 0"
     return _rows(
-        conn, "SELECT * FROM health_alerts ORDER BY timestamp DESC, id DESC LIMIT ?", limit
+        conn,
+        f"SELECT * FROM health_alerts WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
+        before,
+        limit,
     )
 
 
@@ -143,6 +158,53 @@ def unhealthy(conn: sqlite3.Connection) -> list[Row]:
         conn,
         "SELECT * FROM components WHERE status NOT IN ('healthy', 'recovered')"  # noqa: S608 - a constant
         f" ORDER BY {_STATUS_RANK}, component",
+    )
+
+
+def alerts_since(conn: sqlite3.Connection, since: str) -> list[Row]:
+    """Return the alerts that are unresolved, and those that ended at that time or later."""
+    waiting = _rows(conn, "SELECT * FROM health_alerts WHERE resolved = 0")
+    over = "SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1"
+    return sorted(waiting + _rows(conn, over, since), key=lambda row: row["id"])
+
+
+def metrics_since(conn: sqlite3.Connection, since: str) -> dict[str, list[Row]]:
+    """Return what was done (`actions`) and what was not (`refusals`) since a time, oldest first."""
+    rows = _rows(
+        conn,
+        "SELECT * FROM health_metrics WHERE timestamp >= ?"
+        " AND (action_taken <> '' OR metric_type = 'plan_refused') ORDER BY +id",
+        since,
+    )
+    return {
+        "actions": [row for row in rows if row["action_taken"]],
+        "refusals": [row for row in rows if not row["action_taken"]],
+    }
+
+
+def reasons_since(conn: sqlite3.Connection, since: str) -> dict[str, str]:
+    """Return why each plan was made that was begun since a time, by the plan's id."""
+    rows = _rows(
+        conn,
+        "SELECT json_extract(payload, '$.plan.id') AS plan, json_extract(payload, '$.plan.why')"
+        " AS why FROM events WHERE timestamp >= ? AND kind = 'planmade' ORDER BY +id",
+        since,
+    )
+    return {str(row["plan"]): str(row["why"] or "") for row in rows}
+
+
+def troubles_since(conn: sqlite3.Connection, since: str) -> list[Row]:
+    """Return the events of healmon's own health since a time, oldest first.
+
+    `before` is the time of the event before each: between the two nobody looked.
+    """
+    kinds = ", ".join(f"'{kind}'" for kind in _TROUBLES)
+    return _rows(
+        conn,
+        f"SELECT {_EVENT}, (SELECT timestamp FROM events AS earlier"  # noqa: S608 - constants
+        " WHERE earlier.id < events.id ORDER BY earlier.id DESC LIMIT 1) AS before"
+        f" FROM events WHERE timestamp >= ? AND kind IN ({kinds}) ORDER BY +id",
+        since,
     )
 
 

@@ -120,6 +120,7 @@ _V2: Final = (
     "ALTER TABLE health_alerts ADD COLUMN peak TEXT NOT NULL DEFAULT ''",
     "ALTER TABLE health_alerts ADD COLUMN reopened INTEGER NOT NULL DEFAULT 0",
     "ALTER TABLE health_alerts ADD COLUMN overlays TEXT",
+    "CREATE INDEX idx_health_alerts_resolved_at ON health_alerts (resolved_at)",
     """CREATE TABLE silences (
         id INTEGER PRIMARY KEY,
         created_at TEXT NOT NULL,
