@@ -8,6 +8,7 @@ import signal
 
 import pytest
 
+from healmon.service.host import _report
 from tests.helpers.box import alive
 from tests.helpers.sinks import SmtpSink, WebhookSink
 from tests.helpers.wait import until
@@ -89,3 +90,6 @@ def test_both_are_down_healmon_is_killed_and_everything_is_told(box, sinks):
     ids = [body["id"] for body in hook.bodies] + [str(m["Idempotency-Key"]) for m in mail.got]
     assert len(set(ids)) == 4
     assert box.rows("SELECT count(*) FROM notices WHERE state = 'waiting'") == [(0,)]
+    title, body = _report(box.state / "healmon.db", 3600.0)
+    assert title.startswith("[REPORT] box: nothing needs you")
+    assert "CAME AND WENT" in body

@@ -333,6 +333,7 @@ NOTIFY: Final = Table(
     keys=(
         _value("quiet", k.HOURS, "local hours in which only CRITICAL is told"),
         _value("repeat_every", k.PAUSE, "how often it is told again; 0s: never"),
+        _value("report_at", k.TIME, "local time at which the morning page is told, day by day"),
         _value("group_within", k.PAUSE, "how close together is one notice"),
         _table("named", CHANNELS, "channels"),
         _table("tables", STEPS),

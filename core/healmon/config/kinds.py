@@ -33,9 +33,8 @@ _TMUX_KEY: Final = re.compile(
     re.IGNORECASE,
 )
 _RATE: Final = re.compile(r"\s*([1-9]|[1-5][0-9]|60)\s*/(.+)")
-_HOURS: Final = re.compile(
-    r"((?:[01][0-9]|2[0-3]):[0-5][0-9])\s*-\s*((?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
+_TIME: Final = "((?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_HOURS: Final = re.compile(rf"{_TIME}\s*-\s*{_TIME}")
 _BOOLS: Final = {"true": True, "yes": True, "on": True, "1": True} | {
     "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
@@ -268,4 +267,7 @@ RATE: Final = Kind(
     allowed='a rate such as "10/1h": 1 to 60 within a duration', read=_read_rate, write=_write_rate
 )
 HOURS: Final = Kind(allowed='hours such as "22:00-07:00", or empty', read=_read_hours)
+TIME: Final = _text(
+    'a time such as "07:30", or empty', lambda text: not text or re.fullmatch(_TIME, text)
+)
 BACKUP: Final = _text('a URL such as "s3://bucket/prefix", or a directory', _is_text, _backup)

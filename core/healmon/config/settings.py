@@ -329,6 +329,7 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         quiet: `HH:MM-HH:MM` in local time, when only CRITICAL is told; empty: never quiet.
         repeat_every: seconds between reminders of what is still unanswered; 0: none.
+        report_at: `HH:MM` in local time, when the morning page is told; empty: never.
         group_within: what goes wrong, or well, with one component within so many seconds is one
             notice.
         steps: the escalation; by default the first channel after 5 minutes, the others after 15.
@@ -336,6 +337,7 @@ class Notify(msgspec.Struct, frozen=True, kw_only=True):
 
     quiet: str = ""
     repeat_every: float = 4 * HOUR
+    report_at: str = ""
     group_within: float = 30.0
     channels: tuple[Channel, ...] = ()
     steps: tuple[Rung, ...] = ()

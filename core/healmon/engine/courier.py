@@ -12,12 +12,14 @@ keeps nobody else waiting.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from healmon import events as ev
 from healmon.alerts import escalation, notices, outbox
+from healmon.alerts.reporting import reports_due
 from healmon.alerts.telling import decide
 from healmon.clock import Clock
 from healmon.config.settings import Channel, Notify
@@ -36,6 +38,8 @@ JOURNAL_PATIENCE = 2.0
 """Seconds a notice waits for its row to reach the disk; then it leaves without."""
 GRACE = 5.0
 """Seconds beyond its own deadline after which a delivery counts as hanging."""
+REPORT_PATIENCE = 60.0
+"""Seconds that a report may take to be made."""
 _QUIET_EVENTS = (ev.Observed, ev.Remembered, ev.StepTaken, ev.CycleStarted)
 
 
@@ -47,11 +51,13 @@ class Outlet:
         messenger: the door.
         notify: who is told, and when.
         epoch: the store's, which makes a notice's id the only one of its name.
+        report: title and text of the report about the last so many seconds; may hang.
     """
 
     messenger: Messenger
     notify: Notify
     epoch: str = ""
+    report: Callable[[float], tuple[str, str]] | None = None
 
 
 class Courier:
@@ -63,6 +69,8 @@ class Courier:
         self._outlet = outlet
         self._hands = {c.name: Hands(f"channel {c.name}") for c in outlet.notify.channels}
         self._tasks: dict[str, tuple[int, asyncio.Task[None]]] = {}
+        self._clerk = Hands("report")
+        self._writing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
 
     def begin(self) -> None:
@@ -84,21 +92,25 @@ class Courier:
         """Make and deliver what is due now; what cannot leave stays in the outbox."""
         while True:
             self._look()
-            if not self._tasks:
+            running = self._running()
+            if not running:
                 return
-            running = [task for _, task in self._tasks.values()]
             await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
 
     async def close(self, patience: float) -> None:
         """Let what is being delivered arrive; what does not is delivered by the next run."""
-        running = [task for _, task in self._tasks.values()]
+        running = self._running()
         if running:
             await asyncio.wait(running, timeout=patience)
         for task in running:
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
-        for hands in self._hands.values():
+        for hands in (*self._hands.values(), self._clerk):
             hands.close()
+
+    def _running(self) -> list[asyncio.Task[None]]:
+        running = [task for _, task in self._tasks.values()]
+        return running if self._writing is None else [*running, self._writing]
 
     def _heard(self, record: ev.Recorded) -> None:
         if not isinstance(record.event, _QUIET_EVENTS):
@@ -120,6 +132,7 @@ class Courier:
         s = self._stream.snapshot
         return bool(
             s.notices
+            or self._outlet.notify.report_at
             or any(escalation.calls(alert) for alert in s.alerts.values())
             or any(alert.told for alert in s.ended.values())
             or any(view.ended_at for view in s.held.values())
@@ -128,6 +141,7 @@ class Courier:
     def _look(self) -> None:
         try:
             self._decide()
+            self._report()
             self._send()
         except Exception as error:  # noqa: BLE001 - healing goes on; an alert says why nothing is told
             self._failed(clean(f"crashed: {type(error).__name__}: {error}", limit=500))
@@ -144,6 +158,27 @@ class Courier:
         flying = frozenset(number for number, _ in self._tasks.values())
         for event in decide(stream.snapshot, notify, now, flying):
             stream.emit(event)
+
+    def _report(self) -> None:
+        """Have the reports written that are due."""
+        make, now = self._outlet.report, self._clock.read().wall
+        due = reports_due(self._stream.snapshot, self._outlet.notify, now)
+        if make is not None and due and self._writing is None:
+            self._writing = asyncio.create_task(self._write(make, due))
+
+    async def _write(
+        self, make: Callable[[float], tuple[str, str]], due: Mapping[str, float]
+    ) -> None:
+        try:
+            async with asyncio.timeout(REPORT_PATIENCE):
+                title, body = await self._clerk.call(partial(make, max(due.values())))
+        except Exception as error:  # noqa: BLE001 - who waits for a report is told that there is none
+            title = f"{self._stream.snapshot.engine.host}: the report could not be made"
+            body = clean(f"{type(error).__name__}: {error}\nTo do: healmon report", lines=True)
+        for channel in due:
+            self._stream.emit(ev.NoticeMade(channel, "report", title, body, level="INFO"))
+        self._writing = None
+        self._wake.set()
 
     def _send(self) -> None:
         notify, now = self._outlet.notify, self._clock.read().wall

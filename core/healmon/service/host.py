@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,12 @@ class Host:
             alerts=settings.alerts,
             steady_offset=clock.offset,
             repaired=store.repaired,
-            outlet=Outlet(messenger=SystemMessenger(), notify=settings.notify, epoch=store.epoch),
+            outlet=Outlet(
+                messenger=SystemMessenger(),
+                notify=settings.notify,
+                epoch=store.epoch,
+                report=partial(_report, state_dir / DATABASE),
+            ),
         )
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault
@@ -176,6 +182,15 @@ def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock
         # the same boot: go on with the last run's steady timeline, whatever the wall clock did
         clock = SystemClock(last.steady_offset)
     return store, clock
+
+
+def _report(database: Path, seconds: float) -> tuple[str, str]:
+    """Return title and text of the morning page about the last so many seconds."""
+    from healmon.report import headline, morning_text  # noqa: PLC0415 - made once a day
+    from healmon.service.report_cli import page_of  # noqa: PLC0415 - it needs this module, too
+
+    page = page_of(database, seconds, running=True)
+    return f"[REPORT] {headline(page)}", morning_text(page)
 
 
 def _listen(state_dir: Path, knocked: Callable[[], None], stack: contextlib.ExitStack) -> None:

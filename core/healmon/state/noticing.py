@@ -24,7 +24,8 @@ def fold_notice(s: Snapshot, event: NoticeEvent, number: int, at: float) -> Snap
         return replace(s, notices=waiting)
     channel = s.channels.get(event.channel, ChannelView())
     if isinstance(event, ev.NoticeSent):
-        channel = ChannelView(sent=(*channel.sent, at)[-REMEMBERED:])
+        sent = (*channel.sent, at)[-REMEMBERED:]
+        channel = ChannelView(sent=sent, reported_at=channel.reported_at)
     else:
         channel = replace(
             channel, failing_since=channel.failing_since or at, reason=event.reason,
@@ -68,6 +69,9 @@ def _told(s: Snapshot, event: ev.NoticeMade, at: float) -> Snapshot:
             for key, alert in s.ended.items()
         }
         return replace(s, ended=ended)
+    if event.topic == "report":
+        channel = replace(s.channels.get(event.channel, ChannelView()), reported_at=at)
+        return replace(s, channels={**s.channels, event.channel: channel})
     return s
 
 

@@ -179,7 +179,8 @@ class ChannelView(msgspec.Struct, frozen=True):
     """What is known of a channel; `failing_since` 0.0: it took the newest notice.
 
     `sent` holds when the newest notices went out, oldest first, for the rate limit; `failures`
-    counts those in a row, `failed_at` is when the newest of them was.
+    counts those in a row, `failed_at` is when the newest of them was; `reported_at` when the newest
+    report for it was made.
     """
 
     sent: tuple[float, ...] = ()
@@ -187,6 +188,7 @@ class ChannelView(msgspec.Struct, frozen=True):
     reason: str = ""
     failures: int = 0
     failed_at: float = 0.0
+    reported_at: float = 0.0
 
 
 class HeldAlert(msgspec.Struct, frozen=True):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import time
 
+import msgspec
 import pytest
 
 from healmon import events as ev
-from healmon.clock import ManualClock, SystemClock
+from healmon.clock import ManualClock, SystemClock, local_time
 from healmon.config import settings as st
 from healmon.engine import Engine, Run
 from healmon.engine.courier import Courier, Outlet
@@ -28,12 +29,14 @@ def at_once(*names: str, **keys) -> st.Notify:
 class Rig:
     """A courier on a stream of its own."""
 
-    def __init__(self, notify: st.Notify, journal: MemoryJournal | None = None, clock=None) -> None:
+    def __init__(
+        self, notify: st.Notify, journal: MemoryJournal | None = None, clock=None, report=None
+    ) -> None:
         self.journal = journal or MemoryJournal()
         self.clock = clock or ManualClock(autojump=False)
         self.stream = Stream(self.journal, self.clock)
         self.messenger = SimulatedMessenger()
-        outlet = Outlet(messenger=self.messenger, notify=notify, epoch="epoch")
+        outlet = Outlet(messenger=self.messenger, notify=notify, epoch="epoch", report=report)
         self.courier = Courier(self.stream, self.clock, outlet)
 
     def open(self, name: str = "a") -> None:
@@ -223,3 +226,37 @@ def test_a_dead_channel_is_an_alert_that_leaves_by_another_and_ends_with_it(monk
     dead = [m for m in messenger.taken if m.channel == "dead"]
     assert any("all is lost" in m.body for m in dead)
     assert not any("channel dead" in m.title for m in dead)
+
+
+def reporting(report):
+    async def main():
+        clock = ManualClock(autojump=False)
+        notify = msgspec.structs.replace(
+            at_once("ops"), report_at=local_time(clock.read().wall + 120, "%H:%M")
+        )
+        rig = Rig(notify, clock=clock, report=report)
+        rig.stream.emit(ev.EngineStarted("box", "1", 1, "daemon", False, 60.0, "boot", 0.0))
+        await rig.courier.once()
+        assert not rig.messenger.taken
+        clock.advance(180)
+        await rig.courier.once()
+        await rig.courier.once()
+        await rig.courier.close(1.0)
+        return rig.messenger.taken
+
+    return asyncio.run(main())
+
+
+def test_the_report_is_told_at_its_time():
+    (message,) = reporting(lambda seconds: ("night", f"{seconds:g} s"))
+    assert (message.topic, message.title, message.level) == ("report", "night", "INFO")
+    assert message.body.startswith("86400 s\n")
+
+
+def test_a_report_that_cannot_be_made_is_told_too():
+    def broken(_):
+        raise OSError("no store")
+
+    (message,) = reporting(broken)
+    assert message.title == "box: the report could not be made"
+    assert "OSError: no store" in message.body
