@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from healmon.alerts import notices
 from healmon.alerts.escalation import SLACK, bundles, covered, untold
 from healmon.alerts.flapping import CONDITION
 from healmon.config.settings import Channel, Notify
 from healmon.events import NoticeMade
 from healmon.plans import RANK
-from healmon.state import AlertView, HeldView, Snapshot
+from healmon.state import AlertView, Snapshot
 
 
 def recoveries(
@@ -27,17 +25,13 @@ def recoveries(
         in_flight: ids of notices that are being delivered.
     """
     made: list[NoticeMade] = []
-    over = [
-        alert
-        for alert in snapshot.ended.values()
-        # one that is there again, if perhaps only once, is not over yet
-        if alert.told and alert.key not in snapshot.alerts and not _held(snapshot, alert)
-    ]
+    # one that is there again, if perhaps only once, is not over yet
+    over = [a for a in snapshot.ended.values() if a.told and a.key not in snapshot.alerts]
     for channel in notify.channels:
         told = [
             alert
             for alert in over
-            if channel.name in alert.told and not _flapped(snapshot, channel.name, alert)
+            if channel.name in alert.told and not _summed_up(snapshot, notify, channel, alert)
         ]
         if "recovered" not in channel.topics or not told:
             continue
@@ -59,13 +53,13 @@ def summaries(snapshot: Snapshot, notify: Notify, now: float) -> list[NoticeMade
             for name, view in snapshot.held.items()
             if view.ended_at
             and _passed(view.ended_at, notify, now)
-            and _concerned(snapshot, notify, channel, view)
+            and _concerned(snapshot, notify, channel, name)
         }
         if held:
             words = notices.summed_up(snapshot, held)
             keys = tuple(
                 {key: None for view in held.values() for key in view.alerts}
-                | {_place(name): None for name in held if name.startswith("flapping:")}
+                | {_place(name): None for name in held if _place(name)}
             )
             made.append(
                 NoticeMade(
@@ -92,40 +86,32 @@ def _passed(moment: float, notify: Notify, now: float) -> bool:
     return moment + notify.group_within <= now or moment > now + SLACK
 
 
-def _held(snapshot: Snapshot, alert: AlertView) -> bool:
-    return any(
-        alert.key in view.alerts and view.alerts[alert.key].over_at
-        for view in snapshot.held.values()
-    )
-
-
 def _place(name: str) -> str:
-    """Return the key of the alert that told of a flapping."""
-    return f"{name.removeprefix('flapping:').rpartition('/')[0]}/{CONDITION}"
+    """Return the key of the alert that told of a flapping; empty: it is no flapping."""
+    kind, _, key = name.partition(":")
+    return f"{key.rpartition('/')[0]}/{CONDITION}" if kind == CONDITION else ""
 
 
-def _flapped(snapshot: Snapshot, channel: str, alert: AlertView) -> bool:
-    """Return whether a summary closes what an alert about flapping told."""
-    return alert.key.endswith(f"/{CONDITION}") and any(
-        name.startswith("flapping:") and _place(name) == alert.key and channel not in view.told
+def _summed_up(snapshot: Snapshot, notify: Notify, channel: Channel, alert: AlertView) -> bool:
+    """Return whether a summary closes what a channel was told: now, or once what mutes it ends."""
+    return any(
+        (alert.key == _place(name) or (alert.key in view.alerts and view.alerts[alert.key].over_at))
+        and (not view.ended_at or _concerned(snapshot, notify, channel, name))
         for name, view in snapshot.held.items()
     )
 
 
-def _concerned(snapshot: Snapshot, notify: Notify, channel: Channel, view: HeldView) -> bool:
+def _concerned(snapshot: Snapshot, notify: Notify, channel: Channel, name: str) -> bool:
     """Return whether a channel gets the summary: one of the first step, or told of it before."""
+    view = snapshot.held[name]
     if "summary" not in channel.topics or channel.name in view.told:
         return False
     worst = notices.worst_of(alert.level for alert in view.alerts.values())
     if view.alerts and RANK[worst] < RANK[channel.severity]:
         return False
     first = min(notify.steps, key=lambda step: step.after, default=None)
-    known = _known(snapshot, view.alerts)
+    every = {**snapshot.ended, **snapshot.alerts}
+    known = [every[key] for key in (*view.alerts, _place(name)) if key in every]
     return (first is not None and channel.name in first.channels) or any(
         0 < alert.told.get(channel.name, 0.0) < view.ended_at for alert in known
     )
-
-
-def _known(snapshot: Snapshot, keys: Iterable[str]) -> list[AlertView]:
-    every = {**snapshot.ended, **snapshot.alerts}
-    return [every[key] for key in keys if key in every]

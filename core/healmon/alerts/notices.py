@@ -119,7 +119,7 @@ def together(snapshot: Snapshot, notices: Sequence[NoticeView]) -> Words:
     still = [snapshot.alerts[key] for key in sorted(keys) if key in snapshot.alerts]
     count = len(lines) + unlisted
     title = f"[{level}] {snapshot.engine.host}: {count} notices together, {len(still)} still open"
-    body = [_TOGETHER, *_listed(lines, unlisted)]
+    body = [_TOGETHER, *_listed(lines[-LISTED:], count - min(len(lines), LISTED))]
     if still:
         body += ["Still open:", *_listed(_line(alert) for alert in _by_need(still))]
     return Words(_title(title), _paragraph(body, "All of it: healmon alerts --all"), level)
@@ -241,7 +241,7 @@ def _packed(alert: AlertView) -> Packed:
 def _listed(lines: Iterable[str], unlisted: int = 0) -> list[str]:
     every = list(lines)
     more = len(every) - LISTED + unlisted if len(every) > LISTED else unlisted
-    shown = [_POINT + clean(line, limit=300) for line in every[-LISTED:]]
+    shown = [_POINT + clean(line, limit=300) for line in every[:LISTED]]
     return [*shown, f"{_POINT}and {more} more"] if more > 0 else shown
 
 
@@ -250,7 +250,7 @@ def _paragraph(lines: Iterable[str], *after: str) -> str:
 
 
 def _by_need(alerts: Iterable[AlertView]) -> list[AlertView]:
-    return sorted(alerts, key=lambda alert: (RANK[alert.severity], -alert.first_seen))
+    return sorted(alerts, key=lambda alert: (-RANK[alert.severity], alert.first_seen))
 
 
 def _components(alerts: Iterable[AlertView]) -> list[str]:

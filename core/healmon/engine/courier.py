@@ -189,9 +189,9 @@ class Courier:
                 self._tasks[channel.name] = (notice.id, task)
 
     async def _carry(self, notice: NoticeView, channel: Channel) -> None:
-        # a notice that is not on disk could come back with another id after a kill
-        await self._stream.journal.flush(JOURNAL_PATIENCE)
         try:
+            # a notice that is not on disk could come back with another id after a kill
+            await self._stream.journal.flush(JOURNAL_PATIENCE)
             reason = await self._delivered(notice, channel)
             if not reason:
                 self._stream.emit(ev.NoticeSent(notice.id, channel.name), notice.id)

@@ -30,7 +30,8 @@ def notify(state_dir: Path, args: argparse.Namespace) -> int:
     settings = load(source, os.environ)
     channels = _chosen(settings, args.test or "")
     if args.test is None:
-        rows = [_state(channel, _known(state_dir)) for channel in channels]
+        known = _known(state_dir)
+        rows = [_state(channel, known) for channel in channels]
         texts = [_line(row) for row in rows] or ["no channels: nobody is told ([notify.channels])"]
     else:
         rows = [_tried(channel, settings.monitor.name) for channel in channels]

@@ -52,8 +52,9 @@ def _overlaid(s: Snapshot, event: ev.AlertOverlaid, at: float) -> Snapshot:
     held = dict(s.held)
     for name in holders(event.overlays, event.key):
         known = held.get(name)
-        if known is None or known.ended_at:
+        if known is None or known.told:
             known = HeldView(at, {})
+        known = replace(known, ended_at=0.0)  # it began anew before anybody was told
         if event.key not in known.alerts:
             alerts = {**known.alerts, event.key: _entry(alert, None, again=bool(alert.opened_at))}
             known = replace(known, alerts=alerts)
@@ -98,9 +99,13 @@ def _holds_still(s: Snapshot, key: str, at: float) -> Snapshot:
 
 def _ended(s: Snapshot, name: str, at: float, would: tuple[str, ...] = ()) -> Snapshot:
     """Note the end; what held back nothing that was open, and no act, needs no summary."""
-    known = s.held.get(name, HeldView(at, {}))
-    if known.ended_at:
+    known = s.held.get(name)
+    if not would and (known is None or known.ended_at):
         return s
+    known = known or HeldView(at, {})
+    if known.told:
+        known = HeldView(at, {})
+    would = (*known.would, *would)
     held = {n: view for n, view in s.held.items() if not 0 < view.ended_at < at - REMEMBERED}
     opened = {key: alert for key, alert in known.alerts.items() if alert.times}
     if opened or would:

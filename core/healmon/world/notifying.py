@@ -26,7 +26,7 @@ from healmon.plans import Packed
 from healmon.text import clean
 from healmon.world import runner
 
-Way = Literal["webhook", "apprise", "command"]
+Way = Literal["webhook", "apprise"]
 FILE_LIMIT: Final = 65536
 """Bytes of a URL file that are read."""
 _NATIVE: Final = re.compile(
@@ -40,7 +40,7 @@ _CHILD: Final[Mapping[Way, tuple[str, ...]]] = {
     # apprise may be installed wherever Python finds it
     "apprise": (sys.executable, "-P", _PROGRAM),
 }
-_PART: Final = re.compile(r"[^/?#&=:@+]{3,}")
+_PART: Final = re.compile(r"[^/?#&=:@+]{4,}")
 
 
 class Message(msgspec.Struct, frozen=True, kw_only=True):

@@ -245,3 +245,47 @@ def test_a_reminder_of_what_never_left_is_still_the_first_that_tells_it():
     post.run(10 * MINUTE)
     (message,) = post.of("ops")
     assert "This was not told while it lasted" in message.body
+
+
+def test_maintenance_that_begins_anew_before_its_summary_is_summed_up_with_the_first():
+    post = Postroom(ladder("ops"))
+    for name in ("a", "b"):
+        post.emit(ev.MaintenanceStarted("*", post.now + HOUR, "alice"))
+        post.open(name)
+        post.mute(name, maintenance="*")
+        post.run(MINUTE)
+        post.over(name)
+        post.emit(ev.MaintenanceEnded("*", "taken back", (f"restart_worker {name}",)))
+        post.now += 5
+    post.run(MINUTE)
+    (message,) = post.of("ops")
+    assert "2 held back" in message.title
+    assert "restart_worker a\n· restart_worker b" in message.body
+
+
+def test_a_channel_that_wants_no_summaries_still_hears_the_end():
+    post = Postroom(ladder("ops", channels=channels("ops", topics=("opened", "recovered"))))
+    post.open("a")
+    post.run(6 * MINUTE)
+    number = silence(post, "a")
+    post.over("a")
+    post.run(5 * MINUTE)
+    assert len(post.told) == 1
+    post.emit(ev.SilenceEnded(number, "taken back"))
+    post.run(5 * MINUTE)
+    assert [m.topic for m in post.of("ops")] == ["opened", "recovered"]
+
+
+def test_a_late_step_that_heard_of_flapping_hears_its_end():
+    post = Postroom(ladder("ops", "boss"))
+    post.open("a", condition="flapping")
+    post.open("a")
+    post.mute("a", flapping=True)
+    post.run(20 * MINUTE)
+    post.over("a", condition="flapping")
+    post.over("a")
+    post.run(5 * MINUTE)
+    assert [entry[1:] for entry in post.log()] == [
+        ("ops", "opened"), ("boss", "opened"), ("ops", "summary"), ("boss", "summary"),
+    ]  # fmt: skip
+    assert not any(alert.told for alert in post.snapshot.ended.values())
