@@ -90,6 +90,8 @@ def test_both_are_down_healmon_is_killed_and_everything_is_told(box, sinks):
     ids = [body["id"] for body in hook.bodies] + [str(m["Idempotency-Key"]) for m in mail.got]
     assert len(set(ids)) == 4
     assert box.rows("SELECT count(*) FROM notices WHERE state = 'waiting'") == [(0,)]
+    explained = box.healmon("explain", str(hook.bodies[0]["alerts"][0]["id"])).stdout
+    assert explained.count("noticesent") == 4, explained
     title, body = _report(box.state / "healmon.db", 3600.0)
     assert title.startswith("[REPORT] box: nothing needs you")
     assert "CAME AND WENT" in body

@@ -25,7 +25,7 @@ from healmon.clock import Clock
 from healmon.config.settings import Channel, Notify
 from healmon.engine.stream import Stream
 from healmon.errors import DeliveryError, ProbeError
-from healmon.state import NoticeView
+from healmon.state import NoticeView, Snapshot
 from healmon.text import clean
 from healmon.world.hands import Hands
 from healmon.world.notifying import Messenger
@@ -157,7 +157,7 @@ class Courier:
         notify, stream, now = self._outlet.notify, self._stream, self._clock.read().wall
         flying = frozenset(number for number, _ in self._tasks.values())
         for event in decide(stream.snapshot, notify, now, flying):
-            stream.emit(event)
+            stream.emit(event, _cause(stream.snapshot, event))
 
     def _report(self) -> None:
         """Have the reports written that are due."""
@@ -219,3 +219,12 @@ class Courier:
         except Exception as error:  # noqa: BLE001 - its text may hold the URL; its name does not
             return f"crashed: {type(error).__name__}"
         return ""
+
+
+def _cause(snapshot: Snapshot, event: ev.Event) -> int | None:
+    """Return what a notice is told for: the first of its alerts; so `explain` tells who knows."""
+    if isinstance(event, ev.NoticeDropped):
+        return event.notice
+    known = {**snapshot.ended, **snapshot.alerts}
+    keys = event.keys if isinstance(event, ev.NoticeMade) else ()
+    return next((known[key].id for key in keys if key in known), None)

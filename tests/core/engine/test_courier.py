@@ -69,7 +69,8 @@ def test_what_is_due_is_made_kept_delivered_and_recorded_in_this_order():
 
     rig = asyncio.run(scenario())
     assert rig.journal.kinds() == ["AlertOpened", "NoticeMade", "NoticeSent"]
-    made, sent = rig.journal.records[1:]
+    opened, made, sent = rig.journal.records
+    assert made.cause == opened.id
     assert sent.cause == sent.event.notice == made.id
     (message,) = rig.messenger.taken
     assert message.id == f"epoch-{made.id}-{round(made.wall * 1000)}"
