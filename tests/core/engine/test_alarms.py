@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
+from msgspec.structs import replace
+
 from healmon import events as ev
+from healmon import gate
 from healmon.clock import ManualClock, SystemClock
 from healmon.config.settings import Alerts
 from healmon.engine import Engine, Run
 from healmon.errors import ProbeError
 from healmon.report import cycle_data, exit_code
-from healmon.state import open_alerts, replay
+from healmon.state import Snapshot, apply, open_alerts, replay
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer
 
 KEY = "box/things/things:one/broken"
@@ -133,3 +136,20 @@ def test_what_was_over_long_ago_is_archived_by_the_clock():
     assert [e.key for e in journal.all(ev.AlertResolved)] == [KEY]
     assert [e.key for e in journal.all(ev.AlertArchived)] == [KEY]
     assert not engine.snapshot.ended
+
+
+def test_a_remedy_that_works_and_does_not_last_waits_for_its_cool_down_while_it_flaps():
+    def refused(*told, after, cooldown=600.0):
+        snapshot = Snapshot()
+        for number, event in enumerate(told, 1):
+            snapshot = apply(snapshot, ev.Recorded(number, 1_000.0, event))
+        plan = replace(ScriptedHealer().plan(), cooldown=cooldown)
+        return gate.refusal(plan, snapshot, 1_000.0 + after, dry_run=False)
+
+    started = ev.EngineStarted("box", "1", 1, "test", False, 60.0, "b", 0.0)
+    done = ev.ActionVerified("p", "things:one", "mend_thing", "it is whole", 1.0)
+    flaps = ev.AlertOpened("box/things/things:one/flapping", "WARNING", "things:one", "flaps")
+    assert refused(started, done, after=1.0) == ""
+    assert "comes and goes" in refused(started, flaps, done, after=599.0)
+    assert refused(started, flaps, done, after=600.0) == ""
+    assert refused(started, flaps, done, after=1.0, cooldown=0.0) == "", "it has its own backoff"
