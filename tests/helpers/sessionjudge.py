@@ -25,6 +25,7 @@ from healmon.state import Snapshot, apply, replay
 from healmon.world.pane import Pane
 from healmon.world.taskdb import Late, Owed, Task
 from healmon.world.terminal import Terminal
+from tests.helpers import inbox
 
 CYCLE = 60.0
 HOUR = 3600.0
@@ -186,7 +187,7 @@ class BenchOfSessions:
             self.emit(ev.ComponentGone(component))
 
     def _fold(self, verdict: Verdict) -> None:
-        for event in alerts.judge(self.snapshot, "here", "sessions", verdict, self.wall):
+        for event in inbox.told(self.snapshot, "sessions", verdict, self.wall):
             self.emit(event)
 
     def run(self, seconds: float, make: Maker, *, act: bool = False) -> list[Plan]:

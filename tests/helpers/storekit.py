@@ -52,8 +52,8 @@ def pended(key: str = KEYS[0], level="WARNING", message: str = "down") -> ev.Ale
 def reopened(key: str, level="WARNING", message: str = "down") -> ev.AlertReopened:
     incident = 1_000_000 + KEYS.index(key)  # no two keys have one in common
     return ev.AlertReopened(
-        key, level, opened(key).component, message, {}, incident, first_seen=WALL, count=2, reopened=1,
-        peak=level,
+        key, level, opened(key).component, message, {}, incident, first_seen=WALL, count=2,
+        reopened=1, peak=level,
     )  # fmt: skip
 
 
