@@ -32,7 +32,16 @@ def _cooling(plan: Plan, snapshot: Snapshot, now_wall: float) -> str:
     for action in reversed(snapshot.recent):
         if (action.component, action.action) != (plan.component, plan.action):
             continue
-        if action.ok or not 0 <= now_wall - action.at < plan.cooldown:
+        if not 0 <= now_wall - action.at < plan.cooldown:
             return ""
-        return f"cool-down after a failed attempt: {action.outcome}"
+        if not action.ok:
+            return f"cool-down after a failed attempt: {action.outcome}"
+        return "cool-down: it comes and goes again and again" if _flaps(plan, snapshot) else ""
     return ""
+
+
+def _flaps(plan: Plan, snapshot: Snapshot) -> bool:
+    """Return whether remedies on this component work and yet do not last."""
+    key = f"{snapshot.engine.host}/{plan.healer}/{plan.component}/flapping"
+    alert = snapshot.alerts.get(key)
+    return alert is not None and not alert.pending

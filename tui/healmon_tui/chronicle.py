@@ -263,13 +263,14 @@ class Chronicle:
             case ev.ClockJumped():
                 text = _jump(event)
             case ev.MaintenanceStarted():
-                text = f"{paused(event.until)} by {event.by}"
+                text = f"{paused(event.until)} by {event.by}{_why(event.note)}"
             case ev.MaintenanceEnded():
                 would = f"; not done meanwhile: {'; '.join(event.would)}" if event.would else ""
                 text = f"no longer paused: {event.reason}{would}"
             case ev.SilenceStarted():
                 until = local_time(event.until, "%H:%M")
                 text = f"silence {record.id} by {event.by} till {until}: {event.match}"
+                text += _why(event.note, " - ")
             case ev.SilenceEnded():
                 text = f"silence {event.silence} ended: {event.reason}"
             case _:
@@ -350,9 +351,12 @@ def _from_alert(alert: AlertView) -> Incident:
 
 
 def _acknowledged(event: ev.AlertAcknowledged) -> str:
-    note = f": {event.note}" if event.note else ""
     until = f" till {local_time(event.until, '%H:%M')}" if event.until else ""
-    return f"acknowledged by {event.by}{until}{note}"
+    return f"acknowledged by {event.by}{until}{_why(event.note)}"
+
+
+def _why(note: str, lead: str = ": ") -> str:
+    return f"{lead}{note}" if note else ""
 
 
 def _overlaid(overlays: Overlays) -> str:

@@ -79,7 +79,7 @@ def counts(scene: Scene) -> Spans:
     """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them."""
     found: dict[str, list[bool]] = {"CRITICAL": [], "WARNING": []}
     for alert in scene.snapshot.alerts.values():
-        if is_loud(alert) and alert.severity in found:
+        if is_loud(alert) and not alert.overlays.maintenance and alert.severity in found:
             handled = scene.healing(alert.component) is not None
             found[alert.severity].append(handled)
     if not any(found.values()):
@@ -102,8 +102,13 @@ def _quiet(snapshot: Snapshot) -> Spans:
         return (Span("first look", "dim"),)
     quiet = [a for a in snapshot.alerts.values() if RANK[a.severity] > 0 and not a.pending]
     known = sum(a.acknowledged_at is not None for a in quiet)
+    still = sum(a.acknowledged_at is None and bool(a.overlays.maintenance) for a in quiet)
     if quiet:
-        signs = ((glyphs.ACKED, known), (glyphs.SILENCED, len(quiet) - known))
+        signs = (
+            (glyphs.ACKED, known),
+            (glyphs.PAUSED, still),
+            (glyphs.SILENCED, len(quiet) - known - still),
+        )
         return (Span(" ".join(f"{sign}{count}" for sign, count in signs if count), "calm"),)
     return (Span(f"{glyphs.DONE} all well", "ok"),)
 

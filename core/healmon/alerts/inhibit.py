@@ -9,7 +9,7 @@ no rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias, cast
 
 from healmon.plans import RANK, Packed, Severity
 from healmon.state import AlertView, Snapshot
@@ -61,8 +61,9 @@ def named(what: str, prefix: str = "") -> Covers:
     return covers
 
 
-def _listed(value: Any) -> list[Any]:  # noqa: ANN401 - out of packed facts
-    return list(value) if isinstance(value, list | tuple) else []
+def _listed(value: object) -> list[object]:
+    """Return a list out of packed facts; empty: it is none."""
+    return list(cast("list[object]", value)) if isinstance(value, list | tuple) else []
 
 
 LOCKS: Final = frozenset({"locked", "long-transaction", "wal-growth", "left-full", "left-failed"})

@@ -11,10 +11,10 @@ from typing import Any, cast
 
 import msgspec
 
-from healmon.alerts import matched, parse, unknown_ids, wording
+from healmon.alerts import SILENCED_AT_MOST, matched, parse, unknown_ids, wording
 from healmon.clock import SystemClock, local_time, parse_utc
-from healmon.errors import DataError, HolderError
-from healmon.plans import Overlays, Packed
+from healmon.errors import DataError, HolderError, UsageError
+from healmon.plans import Answer, Overlays, Packed
 from healmon.service import instance
 from healmon.service.commandline import period, say
 from healmon.service.host import DATABASE
@@ -106,15 +106,15 @@ def row_lines(known: Snapshot, row: read.Row, now: float) -> list[str]:
 
 
 def _said(row: read.Row, now: float) -> list[str]:
-    """Return who acknowledged an alert, or how it ended."""
+    """Return how an alert ended, or who acknowledged it."""
+    if row["resolved"]:
+        at = local_time(parse_utc(row["resolved_at"]), "%m-%d %H:%M:%S")
+        return [f"over since {at}: {row['resolution']}"]
     if row["acknowledged_by"]:
         until = row.get("acknowledged_until")
         till = f" till {wording.till(parse_utc(until), now)}" if until else ""
         note = f": {row['note']}" if row["note"] else ""
         return [f"acknowledged by {row['acknowledged_by']}{till}{note}"]
-    if row["resolved"] and row["resolved_at"]:
-        at = local_time(parse_utc(row["resolved_at"]), "%m-%d %H:%M:%S")
-        return [f"over since {at}: {row['resolution']}"]
     return []
 
 
@@ -188,7 +188,7 @@ def silence(state_dir: Path, args: argparse.Namespace) -> int:
         HolderError: no healer runs.
     """
     match = parse(clean(" ".join(args.match)))
-    arguments: Packed = {"for": period(args.period), "note": args.note}
+    arguments = with_end(args, SILENCED_AT_MOST)
     must_run(state_dir)
     known = known_state(state_dir)
     unknown = unknown_ids(known, match)
@@ -196,8 +196,21 @@ def silence(state_dir: Path, args: argparse.Namespace) -> int:
         raise DataError(f"no open alert {', '.join(unknown)}", remedy="see: healmon alerts")
     found = matched(known, match)
     listed = [{"id": a.id, "component": a.component, "message": a.message} for a in found]
-    shown = [*_matched_lines(str(match), found)]
+    shown = list(_matched_lines(str(match), found))
     return shown_first(state_dir, args, ("silence", str(match), arguments), shown, listed)
+
+
+def with_end(args: argparse.Namespace, at_most: float) -> Packed:
+    """Return how long something is to last, and why.
+
+    Raises:
+        UsageError: that is no duration, or too long.
+    """
+    seconds = period(args.period) or 0.0
+    if not 0 < seconds <= at_most:
+        longest = format_duration(at_most)
+        raise UsageError(f"--for {args.period}: at most {longest}, and more than nothing")
+    return {"for": seconds, "note": args.note}
 
 
 def _matched_lines(match: str, found: list[AlertView]) -> Iterable[str]:
@@ -230,22 +243,20 @@ def shown_first(
         DataError: it was refused, and the answer is wanted as text.
     """
     json_wanted = bool(getattr(args, "json", False))
-    dry = bool(getattr(args, "dry_run", False))
     if not json_wanted:
         say("\n".join(shown))
-    if dry and not json_wanted:
-        say("dry run: nothing was saved")
-        return 0
     verb, target, arguments = asked
-    answer = None if dry else ask_healer(state_dir, verb, target, arguments)
+    if getattr(args, "dry_run", False):
+        answer = Answer(ok=True, text="dry run: nothing was saved")
+    else:
+        answer = ask_healer(state_dir, verb, target, arguments)
     if json_wanted:
-        ok, text = (True, "dry run") if answer is None else (answer.ok, answer.text)
-        told = {"ok": ok, "verb": verb, "target": target, "text": text, "matches": matches}
-        say(json.dumps({**told, "arguments": arguments}))
-        return 0 if ok else DataError.exit_code
-    if answer is not None and not answer.ok:
+        told = {"ok": answer.ok, "verb": verb, "target": target, "text": answer.text}
+        say(json.dumps({**told, "arguments": arguments, "matches": matches}))
+        return 0 if answer.ok else DataError.exit_code
+    if not answer.ok:
         raise DataError(answer.text)
-    say(answer.text if answer is not None else "")
+    say(answer.text)
     return 0
 
 

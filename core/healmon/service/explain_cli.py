@@ -111,9 +111,8 @@ def _explain_event(state_dir: Path, number: int, *, json_wanted: bool) -> int:
     try:
         alert = read.alert(connection, number)
         rows = chain(connection, number)
-        if alert is not None:
-            rows = life(connection, alert, rows)
-            known = stream.read_snapshot(connection)
+        rows = rows if alert is None else life(connection, alert, rows)
+        known = stream.read_snapshot(connection)
     finally:
         connection.close()
     if not rows:

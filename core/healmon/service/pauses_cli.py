@@ -6,12 +6,10 @@ import argparse
 import re
 from pathlib import Path
 
-from healmon.alerts import covered
+from healmon.alerts import PAUSED_AT_MOST, covered
 from healmon.errors import DataError
 from healmon.gate import EVERYTHING
-from healmon.plans import Packed
-from healmon.service.alerts_cli import known_state, must_run, shown_first
-from healmon.service.commandline import period
+from healmon.service.alerts_cli import known_state, must_run, shown_first, with_end
 from healmon.state import Snapshot
 from healmon.text import clean
 
@@ -24,7 +22,7 @@ def pause(state_dir: Path, args: argparse.Namespace) -> int:
         HolderError: no healer runs.
     """
     name = clean(args.target) or EVERYTHING
-    arguments: Packed = {"for": period(args.period), "note": args.note}
+    arguments = with_end(args, PAUSED_AT_MOST)
     must_run(state_dir)
     known = known_state(state_dir)
     found = covered(known, name)

@@ -18,6 +18,11 @@ NO_HEALER = 3
 HUNG_AFTER = 3
 """Intervals without a finished cycle after which the healer is called hung."""
 ACTIONS = 5
+OVERLAYS = {
+    "silenced_by": "silenced", "maintenance": "in maintenance", "inhibited_by": "explained",
+    "flapping": "flapping",
+}  # fmt: skip
+"""What lies over an alert, in a word each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +137,12 @@ def _component_line(row: dict[str, Any]) -> str:
 
 
 def _alert_line(row: dict[str, Any]) -> str:
-    known = f" (acknowledged by {row['acknowledged_by']})" if row["acknowledged_by"] else ""
-    return f"{row['id']} {row['severity']} {row['component']}: {row['message']}{known}"
+    said = [f"acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else ""]
+    over = json.loads(row["overlays"] or "{}")
+    said += [word for name, word in OVERLAYS.items() if over.get(name)]
+    known = ", ".join(word for word in said if word)
+    tail = f" ({known})" if known else ""
+    return f"{row['id']} {row['severity']} {row['component']}: {row['message']}{tail}"
 
 
 def _untold_line(row: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, assert_never
 from msgspec.structs import replace
 
 from healmon import events as ev
-from healmon.plans import RANK, Overlays
+from healmon.plans import RANK, Overlays, worse
 from healmon.state.parts import tallied, without
 from healmon.state.views import TURNS, AlertView, Snapshot
 
@@ -157,7 +157,7 @@ def _updated(s: Snapshot, event: ev.AlertUpdated, at: float) -> Snapshot:
         changes = {"severity": event.level, "unanswered_since": at, **_UNKNOWN}
         if known.state == "acknowledged":
             changes["state"] = "open"
-    peak = max(known.peak, event.level, key=lambda level: RANK[level])
+    peak = worse(known.peak, event.level)
     return _put(
         s,
         replace(

@@ -79,7 +79,7 @@ class Judge:
             verdicts=verdicts,
             gone=tuple(name for name in of_healer(known, NAME) if name not in judged),
             look_again=max(SOON, min(wakes)) if wakes else None,
-            systemic=self._systemic(weather, seen, known),
+            systemic=self._systemic(weather, judged, arounds, seen, known),
             hold=tuple(_overtaken(judged, plans, known, now)),
         )
 
@@ -145,11 +145,20 @@ class Judge:
             memory=pack(mine.memory),
         )
 
-    def _systemic(self, weather: Storm | None, seen: Seen, known: Snapshot) -> tuple[Finding, ...]:
+    def _systemic(
+        self,
+        weather: Storm | None,
+        judged: Mapping[str, Judged],
+        arounds: Mapping[str, Around],
+        seen: Seen,
+        known: Snapshot,
+    ) -> tuple[Finding, ...]:
+        left = _left(storm.told_of(known), judged, arounds)
         if weather is None:
-            return ()
+            return storm.aftermath(left)
         causes = storm.shared(known, seen.host)
-        return (storm.finding(weather, self._workers, causes, self._limits),)
+        found = storm.finding(weather, self._workers, causes, self._limits)
+        return (storm.joined(found, left),)
 
 
 def recalled(known: Snapshot, name: str) -> Memory:
@@ -158,6 +167,19 @@ def recalled(known: Snapshot, name: str) -> Memory:
         return unpack(known.memory.get(name, {}), Memory)
     except msgspec.ValidationError:
         return Memory()
+
+
+def _left(
+    names: Collection[str], judged: Mapping[str, Judged], arounds: Mapping[str, Around]
+) -> dict[str, Finding]:
+    """Return which of these workers are down, and what is found of each."""
+    return {
+        name: found
+        for name in names
+        if name in judged
+        for found in findings(judged[name], arounds[name])
+        if found.condition == "down"
+    }
 
 
 def _quiet(

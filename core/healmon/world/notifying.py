@@ -121,7 +121,7 @@ class SystemMessenger:
 
 
 def payload_of(message: Message) -> Packed:
-    """Return the JSON object that web hooks and commands get (docs/alerts.md)."""
+    """Return the JSON object that web hooks and commands get (docs/notices.md)."""
     return {
         "id": message.id, "notice": message.notice, "host": message.host,
         "channel": message.channel, "topic": message.topic, "severity": message.level,

@@ -10,7 +10,7 @@ from healmon.clock import ManualClock
 from healmon.config.settings import Alerts
 from healmon.engine import Engine, Run
 from healmon.gate import FOREVER
-from healmon.plans import Plan
+from healmon.plans import Overlays, Plan
 from healmon.state import Snapshot, replay
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer
 
@@ -271,6 +271,41 @@ def test_resume_says_what_was_not_done_meanwhile():
         await engine.cycle()
         answer = await engine.ask("resume", "", {}, origin="bob")
         assert answer.text == "actions allowed again: *; meanwhile not done: mend_thing things:one"
+        await engine._close()
+
+    asyncio.run(scene())
+
+
+def test_a_silence_lies_over_its_alerts_at_once_and_healing_goes_on():
+    async def scene():
+        clock, journal, healer = ManualClock(autojump=False), MemoryJournal(), ill()
+        run = Run(host="box", alerts=Alerts(confirm_checks=1))
+        engine = Engine([healer], journal, clock, run)
+        await engine._open()
+        await engine.cycle()
+
+        def overlays():
+            (alert,) = engine.snapshot.alerts.values()
+            return alert.overlays
+
+        await engine.ask("silence", "things:*", {"for": 60}, origin="olga")
+        (number,) = engine.snapshot.silences
+        assert overlays().silenced_by == number
+        assert engine.snapshot.plans["things:one"].plan.action == "mend_thing"
+        await engine.ask("pause", "things:*", {"for": 600}, origin="olga")
+        assert overlays().maintenance == "things:*"
+        await engine.ask("resume", "things:*", {}, origin="olga")
+        assert overlays().maintenance == ""
+        clock.advance(61)
+        await engine.cycle()
+        assert overlays() == Overlays()
+        (ended,) = journal.all(ev.SilenceEnded)
+        assert ended.reason == "its time is over; 1 alert was muted, still open"
+        await engine.ask("silence", "*", {"for": 60}, origin="olga")
+        (number,) = engine.snapshot.silences
+        assert overlays().silenced_by == number
+        await engine.ask("unsilence", number, {}, origin="olga")
+        assert overlays() == Overlays()
         await engine._close()
 
     asyncio.run(scene())

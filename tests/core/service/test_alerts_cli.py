@@ -116,6 +116,12 @@ def test_an_alert_is_explained_with_all_of_its_life(healmon, store):
     assert {row["kind"] for row in rows} == {"alertopened", "alertupdated", "alertacknowledged"}
 
 
+def test_the_status_says_in_a_word_what_lies_over_an_alert(healmon, store):
+    _, out, _ = healmon("status")
+    assert "session:a: stuck for 45 min (silenced, in maintenance)" in out
+    assert "disk:/: 96% used (acknowledged by bob)" in out
+
+
 def test_an_empty_house_has_an_empty_inbox(healmon):
     assert healmon("alerts") == (0, "no alerts\n", "")
     assert healmon("silences") == (0, "no silences\n", "")
@@ -128,6 +134,9 @@ def test_an_empty_house_has_an_empty_inbox(healmon):
         (("silence", "disk:*"), 64, "--for"),
         (("silence", "--for", "2h"), 64, "MATCH"),
         (("silence", "disk:*", "--for", "soon"), 64, "--for soon"),
+        (("silence", "disk:*", "--for", "31d"), 64, "--for 31d: at most 30d"),
+        (("silence", "disk:*", "--for", "0"), 64, "more than nothing"),
+        (("pause", "--for", "31d"), 64, "--for 31d: at most 30d"),
         (("silence", "colour=red", "--for", "2h"), 64, "there are: component"),
         (("silence", "severity=LOUD", "--for", "2h"), 64, "CRITICAL, WARNING, INFO"),
         (("silence", "a", "b", "--for", "2h"), 64, "component=a,b"),

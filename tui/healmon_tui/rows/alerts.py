@@ -64,7 +64,7 @@ def _row(scene: Scene, incident: Incident) -> Row:
         "found": found,
         "did": _joined([known, did]),
         "verified": verified,
-        "chain": _joined([_chain(incident, found, did, verified), known]),
+        "chain": _joined([known, _chain(incident, found, did, verified)]),
     }
     order = (mark.rank, -incident.at, -incident.id)
     return Row(
