@@ -72,6 +72,7 @@ def test_both_are_down_healmon_is_killed_and_everything_is_told(box, sinks):
     listed = box.healmon("notify").stdout
     assert "hook (CRITICAL): takes nothing since" in listed
     assert "1 waiting" in listed
+    assert "channel hook: 1 notice waits: Connection refused" in box.run("--status").stdout
 
     hook.got.clear()
     mail.got.clear()

@@ -49,8 +49,8 @@ def opened(snapshot: Snapshot, alerts: Sequence[AlertView], now: float) -> Words
         return Words(_title(head + _subject(alert) + again), _story(snapshot, alert, now), level)
     title = f"{head}{len(alerts)} alerts: {', '.join(_components(alerts))}"
     lines = _listed(_line(alert) for alert in _by_need(alerts))
-    body = _paragraph(lines, "To do: healmon alerts; healmon explain ID; healmon ack ID")
-    return Words(_title(title), body, level)
+    lines.append("To do: healmon alerts; healmon explain ID; healmon ack ID")
+    return Words(_title(title), "\n".join(lines), level)
 
 
 def recovered(snapshot: Snapshot, alerts: Sequence[AlertView], *, untold: bool = False) -> Words:
@@ -73,7 +73,7 @@ def recovered(snapshot: Snapshot, alerts: Sequence[AlertView], *, untold: bool =
         )
     title = f"{head}{len(alerts)} alerts are over: {', '.join(_components(alerts))}"
     lines = _listed(f"{_line(alert)}; over after {_lasted(alert)}" for alert in _by_need(alerts))
-    return Words(_title(title), _paragraph(lines, *late), level)
+    return Words(_title(title), "\n".join([*lines, *late]), level)
 
 
 def summed_up(snapshot: Snapshot, held: Mapping[str, HeldView]) -> Words:
@@ -122,7 +122,8 @@ def together(snapshot: Snapshot, notices: Sequence[NoticeView]) -> Words:
     body = [_TOGETHER, *_listed(lines[-LISTED:], count - min(len(lines), LISTED))]
     if still:
         body += ["Still open:", *_listed(_line(alert) for alert in _by_need(still))]
-    return Words(_title(title), _paragraph(body, "All of it: healmon alerts --all"), level)
+    body.append("All of it: healmon alerts --all")
+    return Words(_title(title), "\n".join(body), level)
 
 
 def message(snapshot: Snapshot, notice: NoticeView, epoch: str) -> Message:
@@ -139,11 +140,31 @@ def message(snapshot: Snapshot, notice: NoticeView, epoch: str) -> Message:
     return Message(
         id=f"{epoch}-{notice.id}-{round(notice.made_at * 1000)}", notice=notice.id, host=host,
         channel=notice.channel, topic=notice.topic, level=notice.level, title=notice.title,
-        body=f"{notice.body}\n\nNotice {notice.id} of healmon on {host},"
-        f" {local_time(notice.made_at, _MOMENT)}",
+        body="\n".join(
+            [
+                notice.body,
+                *_meanwhile(snapshot, notice),
+                "",
+                f"Notice {notice.id} of healmon on {host}, {local_time(notice.made_at, _MOMENT)}",
+            ]
+        ),
         at=notice.made_at,
         alerts=tuple(_packed(known[key]) for key in notice.keys[:DETAILED] if key in known),
     )  # fmt: skip
+
+
+def _meanwhile(snapshot: Snapshot, notice: NoticeView) -> list[str]:
+    """Return what became of the alerts of a notice that had to wait."""
+    if notice.topic not in {"opened", "reminder"}:
+        return []
+    lines: list[str] = []
+    for key in notice.keys:
+        alert, over = snapshot.alerts.get(key), snapshot.ended.get(key)
+        if alert is not None and alert.acknowledged_by:
+            lines.append(f"alert {alert.id} was acknowledged by {alert.acknowledged_by}")
+        elif alert is None and over is not None:
+            lines.append(f"alert {over.id} is over, {local_time(over.resolved_at or 0.0)}")
+    return ["Meanwhile:", *_listed(lines)] if lines else []
 
 
 def worst_of(levels: Iterable[Severity]) -> Severity:
@@ -243,10 +264,6 @@ def _listed(lines: Iterable[str], unlisted: int = 0) -> list[str]:
     more = len(every) - LISTED + unlisted if len(every) > LISTED else unlisted
     shown = [_POINT + clean(line, limit=300) for line in every[:LISTED]]
     return [*shown, f"{_POINT}and {more} more"] if more > 0 else shown
-
-
-def _paragraph(lines: Iterable[str], *after: str) -> str:
-    return "\n".join([*lines, *after])
 
 
 def _by_need(alerts: Iterable[AlertView]) -> list[AlertView]:

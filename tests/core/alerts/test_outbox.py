@@ -163,6 +163,22 @@ def test_a_channel_that_fails_is_an_alert_and_a_grave_one_when_critical_waits():
     assert not channel_findings(post.snapshot, post.notify, post.now)
 
 
+def test_a_notice_that_had_to_wait_says_what_became_of_it():
+    post = Postroom(ladder("ops"))
+    post.down = {"ops"}
+    post.open("a", "b", "c")
+    post.run(6 * MINUTE)
+    post.over("a")
+    post.emit(ev.AlertAcknowledged(key_of("b"), "alice"))
+    post.down = set()
+    while not post.told:
+        post.run(5)
+    (message,) = post.of("ops")
+    assert message.topic == "opened"
+    assert "Meanwhile:\n· alert 2 is over" in message.body
+    assert "alert 3 was acknowledged by alice" in message.body
+
+
 def test_a_channel_that_is_not_configured_any_more_is_no_alert():
     post = Postroom(ladder("ops"))
     post.emit(ev.NoticeFailed(1, "old", "down", 0.0))
