@@ -24,7 +24,7 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
-LAST_NOTICES = 5.0
+LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
 """Seconds that `--once` gives its plans, waits included."""
