@@ -156,6 +156,7 @@ class BenchOfSessions:
         missing: dict[str, tuple[Task, ...]] | None = None,
         owed: Sequence[Owed] = (),
         late: Sequence[Late] = (),
+        answered: Sequence[str] = ("default",),
     ) -> Diagnosis:
         """Judge one look; who wrote at no said time has written right now."""
         self.clock.advance(after)
@@ -165,7 +166,8 @@ class BenchOfSessions:
         painting = [s if s.pane.window_activity else idle_for(s, now.wall) for s in sessions]
         seen = Seen(
             sessions=tuple(painting), faults=tuple(faults), missing=missing or {},
-            answered=("default",), jumped=jumped,
+            answered=tuple(answered), jumped=jumped,
+            absent={} if answered else {"default": "no server running on /tmp/default"},
             owed={"assigner": tuple(owed)} if owed else {},
             late={"assigner": tuple(late)} if late else {},
         )  # fmt: skip

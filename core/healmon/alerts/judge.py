@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, cast
+from typing import Final, TypeAlias, cast
 
 from msgspec.structs import replace
 
@@ -29,6 +29,8 @@ from healmon.state import AlertView, Snapshot
 
 REFRESH: Final = 600.0
 """Seconds after which an alert of which only the numbers changed is told again."""
+
+Ended: TypeAlias = AlertResolved | AlertDropped
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
 _NONE: Final[tuple[AlertView, ...]] = ()
@@ -195,14 +197,14 @@ def _unseen(case: Case, verdict: Verdict, alerts: Iterable[AlertView]) -> list[E
     return stale.unseen(case.snapshot, alerts, case.rules, seconds, verdict.summary)
 
 
-def gone(snapshot: Snapshot, component: str, reason: str = "it exists no more") -> list[Event]:
+def gone(snapshot: Snapshot, component: str, reason: str = "it exists no more") -> list[Ended]:
     """Return the end of every alert of a component that exists no more."""
     return [
         _end(alert, reason) for alert in snapshot.alerts.values() if alert.component == component
     ]
 
 
-def strays(snapshot: Snapshot, host: str, healers: Collection[str]) -> list[Event]:
+def strays(snapshot: Snapshot, host: str, healers: Collection[str]) -> list[Ended]:
     """Return the end of alerts that nobody will ever look after again.
 
     A host that was given another name, a healer that was taken out: their keys can no longer be
@@ -216,7 +218,7 @@ def strays(snapshot: Snapshot, host: str, healers: Collection[str]) -> list[Even
     ]
 
 
-def _end(alert: AlertView, reason: str) -> Event:
+def _end(alert: AlertView, reason: str) -> Ended:
     kind = AlertDropped if alert.pending else AlertResolved
     return kind(alert.key, reason)
 

@@ -62,7 +62,10 @@ class Alarms:
 
     def gone(self, component: str) -> None:
         """End the alerts of a component that exists no more."""
-        self._emit(alerts.gone(self._stream.snapshot, component))
+        events = alerts.gone(self._stream.snapshot, component)
+        for event in events:
+            self._clear.pop(event.key, None)
+        self._emit(events)
 
     def unseen(self, healer: str, seconds: float, why: str) -> None:
         """Tell whose alerts nobody has been able to look at for too long."""

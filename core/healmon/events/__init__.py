@@ -214,7 +214,7 @@ def component_of(event: Event) -> str:
 
 def severity_of(event: Event) -> Severity:
     """Return how loud an event is in the log."""
-    if isinstance(event, AlertOpened | AlertUpdated):
+    if isinstance(event, AlertOpened | AlertReopened | AlertUpdated):
         return event.level
     if isinstance(event, HealerFailed):
         return "CRITICAL"

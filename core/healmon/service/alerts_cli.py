@@ -7,7 +7,7 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
@@ -57,13 +57,16 @@ def must_run(state_dir: Path) -> None:
 
 def alerts(state_dir: Path, args: argparse.Namespace) -> int:
     """Print the alert inbox, what lies over it, silences and pauses; returns 0."""
-    known, rows, now = Snapshot(), cast("list[read.Row]", []), SystemClock().read().wall
+    known, now = Snapshot(), SystemClock().read().wall
+    rows: list[read.Row] = []
+    pending: list[read.Row] = []
     database = state_dir / DATABASE
     if database.exists():
         connection = read.open_reader(database)
         try:
             known = stream.read_snapshot(connection)
             rows = read.all_alerts(connection, NEWEST) if args.all else read.open_alerts(connection)
+            pending = [] if args.all else read.pending_alerts(connection)
         finally:
             connection.close()
     if getattr(args, "json", False):
@@ -73,6 +76,8 @@ def alerts(state_dir: Path, args: argparse.Namespace) -> int:
         say("\n".join(row_lines(known, row, now)))
     if not rows:
         say("no alerts")
+    for row in pending:
+        say("\n".join(row_lines(known, row, now)))
     for line in in_force(known, now):
         say(line)
     return 0

@@ -31,6 +31,7 @@ class _Seen:
     facts: dict[str, dict[str, Any]]
     unhealthy: list[dict[str, Any]]
     alerts: list[dict[str, Any]]
+    pending: list[dict[str, Any]]
     actions: list[dict[str, Any]]
     now: float
 
@@ -78,13 +79,14 @@ def _look(state_dir: Path) -> _Seen:
     try:
         connection = read.open_reader(state_dir / "healmon.db")
     except StoreFaultError:
-        return _Seen(holder, {}, [], [], [], now)
+        return _Seen(holder, {}, [], [], [], [], now)
     try:
         return _Seen(
             holder,
             read.engine_facts(connection),
             read.unhealthy(connection),
             read.open_alerts(connection),
+            read.pending_alerts(connection),
             read.recent_actions(connection, ACTIONS),
             now,
         )
@@ -96,6 +98,7 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     lines = [_headline(seen, state_dir), *_cycle_line(seen)]
     lines += _section("unhealthy now", seen.unhealthy, _component_line)
     lines += _section("open alerts", seen.alerts, _alert_line)
+    lines += _section("not confirmed yet", seen.pending, _alert_line)
     lines += _section("recent actions", seen.actions, _action_line)
     if not seen.unhealthy and not seen.alerts and seen.holder is not None:
         lines.append("nothing is wrong")
@@ -162,5 +165,6 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "exit_code": seen.code,
         "unhealthy": seen.unhealthy,
         "alerts": seen.alerts,
+        "pending": seen.pending,
         "actions": seen.actions,
     }

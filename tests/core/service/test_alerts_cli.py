@@ -122,6 +122,24 @@ def test_the_status_says_in_a_word_what_lies_over_an_alert(healmon, store):
     assert "disk:/: 96% used (acknowledged by bob)" in out
 
 
+def test_what_is_not_confirmed_stands_apart_and_below(healmon, tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept, SystemClock().read().wall - 60).tell(
+            ev.AlertPended(FULL, "CRITICAL", "disk:/", "95% used"),
+            opened(OVER, "w", "down"),
+        )
+    _, out, _ = healmon("alerts")
+    assert [line.split()[:3] for line in out.splitlines()] == [
+        ["2", "WARNING", "open"], ["1", "CRITICAL", "pending"],
+    ]  # fmt: skip
+    assert [row["id"] for row in json.loads(healmon("alerts", "--json")[1])] == [2]
+    _, out, _ = healmon("status")
+    assert "not confirmed yet:\n  1 CRITICAL disk:/: 95% used" in out
+    data = json.loads(healmon("status", "--json")[1])
+    assert [[row["id"] for row in data[name]] for name in ("alerts", "pending")] == [[2], [1]]
+
+
 def test_an_empty_house_has_an_empty_inbox(healmon):
     assert healmon("alerts") == (0, "no alerts\n", "")
     assert healmon("silences") == (0, "no silences\n", "")

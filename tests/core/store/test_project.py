@@ -14,7 +14,7 @@ from healmon.plans import Step
 from healmon.store import schema
 from healmon.store.details import DETAILS_LIMIT, details_text
 from healmon.store.project import Projector, event_row
-from tests.helpers.storekit import KEYS, WALL, observed, opened, plan
+from tests.helpers.storekit import KEYS, WALL, observed, opened, pended, plan, reopened
 
 
 class Tables:
@@ -165,12 +165,16 @@ def test_severity_in_the_log_is_the_events_own(tables: Tables) -> None:
         ev.StoreFaulted("full"),
         ev.HealerFailed("disks", "x"),
         opened(KEYS[0], "CRITICAL"),
+        reopened(KEYS[0], "WARNING"),
+        pended(KEYS[1], "CRITICAL"),
         observed("w"),
     )
     assert [(r["kind"], r["component"], r["severity"]) for r in tables.rows("events")] == [
         ("storefaulted", "healmon", "CRITICAL"),
         ("healerfailed", "healmon", "CRITICAL"),
         ("alertopened", "task_worker", "CRITICAL"),
+        ("alertreopened", "task_worker", "WARNING"),
+        ("alertpended", "task_worker", "INFO"),
         ("observed", "w", "INFO"),
     ]
 
