@@ -233,6 +233,9 @@ def test_acknowledging_with_a_note_and_an_end_and_opening_again():
         assert "acknowledged by olga till 22:40: approving after lunch" in screen.text()
         await screen.press("y")
         assert screen.link.asked[1:] == [("unacknowledge", str(waiting.id), {})]
+        await screen.press("5", "g", "enter", "s")
+        assert isinstance(screen.app.screen, AskSheet), "in the detail, too"
+        assert f"id={alerts[MAIL].id}" in screen.text()
 
     run(scenario)
 
