@@ -146,6 +146,7 @@ def test_a_web_hook_gets_all_of_it_as_json_and_the_url_stays_hidden(sink) -> Non
     assert not any(b"sesame" in line for line in seen)
 
 
+@pytest.mark.slow
 def test_mail_leaves_through_apprise_with_its_id(smtp) -> None:
     SystemMessenger().deliver(channel(url=smtp.url), MESSAGE)
     (mail,) = smtp.got
@@ -154,6 +155,7 @@ def test_mail_leaves_through_apprise_with_its_id(smtp) -> None:
     assert "What: ä" in mail.get_body(("plain",)).get_content()
 
 
+@pytest.mark.slow
 def test_a_mail_server_that_is_down_is_told_without_the_url(smtp) -> None:
     smtp.down()
     url = smtp.url.replace("mailto://", "mailto://sesame:sesameword@")

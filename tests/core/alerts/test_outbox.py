@@ -192,7 +192,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(steps)
 def test_whatever_happens_nothing_told_is_left_unclosed_and_nothing_is_lost(story):
     post = Postroom(ladder("ops", "boss", channels=channels("ops", "boss", rate=Rate(60, MINUTE))))
