@@ -15,7 +15,7 @@ SEED ?= 1
 DAYS ?= 100
 
 .PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux
-.PHONY: bench-workers bench-sessions bench-databases bench-disks
+.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -54,6 +54,9 @@ bench-sessions: $(STAMP) tmux ## what a look at 200 sessions costs, what the jud
 
 bench-databases: $(STAMP) ## time to name who holds a database's lock, against lsof and others
 	@$(BIN)/python -m benchmarks.databases $(BENCH)
+
+bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events, against an empty store
+	@$(BIN)/python -m benchmarks.alerts $(BENCH)
 
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)

@@ -25,12 +25,14 @@ sys.path.insert(0, str(HERE.parent))
 
 from textual.pilot import Pilot  # noqa: E402
 
-from healmon.plans import Answer  # noqa: E402 - the path is set above
+from healmon import events as ev  # noqa: E402 - the path is set above
+from healmon.plans import Answer, Overlays  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
     calm_world,
     clean_plan,
+    key,
     locked,
     restart_plan,
     showing,
@@ -49,8 +51,8 @@ def pressing(*keys: str) -> Steps:
     """Return steps that press keys."""
 
     async def press(pilot: Pilot[Any], _link: ScriptedLink) -> None:
-        for key in keys:
-            await pilot.press(key)
+        for name in keys:
+            await pilot.press(name)
             await pilot.pause(0.1)
 
     return press
@@ -68,6 +70,23 @@ async def broken(_pilot: Pilot[Any], link: ScriptedLink) -> None:
     link.sick = "OSError: [Errno 28] No space left on device; next try in 5 s"
 
 
+async def hushed(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let one alert be silenced, one component be paused and one alert be known."""
+    stuck, full = key("session:claude_architect", "stuck"), key("disk:/", "full")
+    quiet = ev.SilenceStarted("component=session:*", link.now + 7200, "olga", "new agents")
+    silence = link.emit(quiet)
+    link.emit(ev.AlertOverlaid(stuck, Overlays(silenced_by=str(silence.id))))
+    link.emit(ev.MaintenanceStarted("disk:*", link.now + 3600, "ann", "moving /var/log"))
+    link.emit(ev.AlertOverlaid(full, Overlays(maintenance="disk:*")))
+    await pilot.pause(0.3)
+
+
+async def inbox(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the inbox with all that people say of alerts."""
+    await hushed(pilot, link)
+    await pressing("5", "5", "space", "j")(pilot, link)
+
+
 SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "overview-60x15": ((60, 15), nothing, {}),
     "overview-80x24": ((80, 24), nothing, {}),
@@ -78,6 +97,12 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "engine-down-80x24": ((80, 24), broken, {}),
     "plan-80x24": ((80, 24), pressing("j", "r"), {}),
     "plan-destroys-100x30": ((100, 30), pressing("3", "c"), {}),
+    "inbox-80x24": ((80, 24), inbox, {}),
+    "inbox-120x36": ((120, 36), inbox, {}),
+    "inbox-200x50": ((200, 50), inbox, {}),
+    "silence-80x24": ((80, 24), pressing("5", "space", "space", "s"), {}),
+    "silence-60x15": ((60, 15), pressing("5", "s"), {}),
+    "pause-120x36": ((120, 36), pressing("j", "m", "enter"), {}),
     "help-80x36": ((80, 36), pressing("question_mark"), {}),
     "detail-80x24": ((80, 24), pressing("j", "enter"), {}),
     "sessions-100x30": ((100, 30), pressing("2", "2"), {}),

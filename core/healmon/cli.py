@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 from pathlib import Path
 from typing import NoReturn, TypeAlias
 
@@ -29,6 +30,21 @@ SESSIONS = {
     "touch": "touch",
 }  # fmt: skip
 """Commands about one session, and the function in `service.sessions_cli` that does each."""
+ALERTS = {
+    "alerts": "alerts", "silences": "silences", "ack": "acknowledge", "unack": "unacknowledge",
+    "silence": "silence", "unsilence": "unsilence",
+}  # fmt: skip
+"""Commands about alerts, and the function in `service.alerts_cli` that does each."""
+ALONE = {
+    "backup": ("backup_cli", "backup"),
+    "beat": ("beat", "beat"),
+    "events": ("events_cli", "events"),
+    "notify": ("notify_cli", "notify"),
+    "pause": ("pauses_cli", "pause"),
+    "report": ("report_cli", "report"),
+    "restore": ("restore_cli", "restore"),
+}
+"""Commands that are imported by themselves."""
 VERB = {"stop-worker": "stop", "start-worker": "start"}
 
 
@@ -113,6 +129,7 @@ def healmon_parser() -> argparse.ArgumentParser:
     ack.add_argument("--for", dest="period", metavar="4h", help="how long (default: 4h)")
     unack = command("unack", "take acknowledgements back")
     unack.add_argument("ids", nargs="+", metavar="ID")
+    _muting(command)
     beat = command("beat", "tell that a task is worked on; prints the token of this attempt")
     beat.add_argument("target", metavar="TASK", help="its id, or SOURCE:ID")
     beat.add_argument("--source", metavar="NAME", help="the source of tasks that has it")
@@ -127,15 +144,39 @@ def healmon_parser() -> argparse.ArgumentParser:
         "file", nargs="?", metavar="FILE", help="a new file, or a directory (default: this one)"
     )
     _sessions(command)
-    pause = command("pause", "maintenance: look on, do not act")
-    pause.add_argument("target", nargs="?", default="", metavar="COMPONENT")
-    pause.add_argument("--for", dest="period", metavar="1h", required=True, help="how long")
-    resume = command("resume", "end maintenance")
-    resume.add_argument("target", nargs="?", default="", metavar="COMPONENT")
+    notify = command("notify", "tell how the channels of notices are, or try them")
+    notify.add_argument(
+        "--test", nargs="?", const="", metavar="CHANNEL", help="send a test notice; default: to all"
+    )
+    report = command("report", "what broke, what was healed and how, what needs a person")
+    report.add_argument("--since", metavar="8h", default="8h", help="how far back (default: 8h)")
     events = command("events", "print the event log")
     events.add_argument("--since", metavar="8h", default="1h", help="how far back (default: 1h)")
     events.add_argument("--component", metavar="C", help="only this component's")
+    events.add_argument("--follow", action="store_true", help="go on with each newer one")
     return parser
+
+
+def _muting(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    silence = command("silence", "mute the notices of what matches; healing goes on")
+    silence.add_argument(
+        "match", nargs="+", metavar="MATCH",
+        help="an alert's ID, a COMPONENT (* and ? are wild), or terms that must all hold:"
+        " component, healer, condition, severity, id, message, each with = or !=",
+    )  # fmt: skip
+    unsilence = command("unsilence", "end silences before their time")
+    unsilence.add_argument("ids", nargs="+", metavar="ID")
+    command("silences", "list the silences in force")
+    pause = command("pause", "maintenance: look on, do not act")
+    pause.add_argument(
+        "target", nargs="?", default="", metavar="COMPONENT",
+        help="a component, or a pattern such as session:build-*; none: everything",
+    )  # fmt: skip
+    for parser in (silence, pause):
+        parser.add_argument("--for", dest="period", metavar="2h", required=True, help="how long")
+        parser.add_argument("--note", default="", help="why")
+    resume = command("resume", "end maintenance; says what was not done meanwhile")
+    resume.add_argument("target", nargs="?", default="", metavar="COMPONENT")
 
 
 def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
@@ -209,17 +250,23 @@ def _explain(args: argparse.Namespace) -> int:
 
 def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
     """Return the command that is imported by itself."""
-    if way == "beat":
-        from healmon.service import beat  # noqa: PLC0415
+    module, name = ALONE[way]
+    found: Callable[[Path, argparse.Namespace], int] = getattr(
+        import_module(f"healmon.service.{module}"), name
+    )
+    return found
 
-        return beat.beat
-    if way == "backup":
-        from healmon.service import backup_cli  # noqa: PLC0415
 
-        return backup_cli.backup
-    from healmon.service import restore_cli  # noqa: PLC0415
+def _named(way: str) -> Callable[[Path, argparse.Namespace], int]:
+    """Return the command about a session or about alerts."""
+    from healmon.service import alerts_cli, sessions_cli  # noqa: PLC0415
 
-    return restore_cli.restore
+    found: Callable[[Path, argparse.Namespace], int] = (
+        getattr(sessions_cli, SESSIONS[way])
+        if way in SESSIONS
+        else getattr(alerts_cli, ALERTS[way])
+    )
+    return found
 
 
 def _healmon(args: argparse.Namespace) -> int:
@@ -229,7 +276,7 @@ def _healmon(args: argparse.Namespace) -> int:
     if way == "tui":
         words = [w for w in sys.argv[1:] if w != "tui"]
         os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
-    if way in {"beat", "restore", "backup"}:
+    if way in ALONE:
         return _alone(way)(state_dir_of(args), args)
     from healmon.service import commandline  # noqa: PLC0415
 
@@ -238,23 +285,15 @@ def _healmon(args: argparse.Namespace) -> int:
         return commandline.override(
             state_dir_of(args), VERB.get(way, way), target, {}, json_wanted=_json(args)
         )
-    if way in SESSIONS:
-        from healmon.service import sessions_cli  # noqa: PLC0415
-
-        does: Callable[[Path, argparse.Namespace], int] = getattr(sessions_cli, SESSIONS[way])
-        return does(state_dir_of(args), args)
+    if way in SESSIONS or way in ALERTS:
+        return _named(way)(state_dir_of(args), args)
     simple: dict[str, Callable[[], int]] = {
         "stop": lambda: commandline.stop(state_dir_of(args)),
         "check": lambda: commandline.check(args),
         "explain": lambda: _explain(args),
-        "alerts": lambda: commandline.alerts(state_dir_of(args), args),
-        "ack": lambda: commandline.acknowledge(state_dir_of(args), args),
-        "unack": lambda: commandline.unacknowledge(state_dir_of(args), args),
-        "pause": lambda: commandline.pause(state_dir_of(args), args),
         "resume": lambda: commandline.override(
             state_dir_of(args), "resume", args.target, {}, json_wanted=_json(args)
         ),
-        "events": lambda: commandline.events(state_dir_of(args), args),
     }
     if way in simple:
         return simple[way]()

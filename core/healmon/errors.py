@@ -141,6 +141,10 @@ class VetoError(HealmonError):
     """The last look before acting found the world changed: the plan no longer holds."""
 
 
+class DeliveryError(HealmonError):
+    """A notice did not leave, or nobody knows whether it did; holds no part of a URL."""
+
+
 class SpawnError(HealmonError):
     """A process could not be started; `host_fault`: the host lacks something, not the command."""
 

@@ -6,7 +6,7 @@ from healmon import state
 from healmon.plans import Plan
 from healmon.state import Snapshot
 
-EVERYTHING = "*"
+EVERYTHING = state.EVERYTHING
 """The component name that stands for all of them, in maintenance."""
 FOREVER = state.FOREVER
 
@@ -18,12 +18,11 @@ def refusal(plan: Plan, snapshot: Snapshot, now_wall: float, *, dry_run: bool) -
     """
     if dry_run:
         return "dry run"
-    for component in (plan.component, EVERYTHING):
-        until = snapshot.maintenance.get(component)
-        if until is not None and until >= FOREVER:
-            return f"a person asked never to touch {component}"
-        if until is not None and until > now_wall:
-            return "maintenance" if component == EVERYTHING else f"maintenance of {component}"
+    pause = state.paused_by(snapshot, plan.component, now_wall)
+    if pause and snapshot.maintenance[pause] >= FOREVER:
+        return f"a person asked never to touch {pause}"
+    if pause:
+        return state.refused_for(pause)
     if plan.origin == "healmon":
         return _cooling(plan, snapshot, now_wall)
     return ""
@@ -33,7 +32,16 @@ def _cooling(plan: Plan, snapshot: Snapshot, now_wall: float) -> str:
     for action in reversed(snapshot.recent):
         if (action.component, action.action) != (plan.component, plan.action):
             continue
-        if action.ok or not 0 <= now_wall - action.at < plan.cooldown:
+        if not 0 <= now_wall - action.at < plan.cooldown:
             return ""
-        return f"cool-down after a failed attempt: {action.outcome}"
+        if not action.ok:
+            return f"cool-down after a failed attempt: {action.outcome}"
+        return "cool-down: it comes and goes again and again" if _flaps(plan, snapshot) else ""
     return ""
+
+
+def _flaps(plan: Plan, snapshot: Snapshot) -> bool:
+    """Return whether remedies on this component work and yet do not last."""
+    key = f"{snapshot.engine.host}/{plan.healer}/{plan.component}/flapping"
+    alert = snapshot.alerts.get(key)
+    return alert is not None and not alert.pending

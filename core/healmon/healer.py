@@ -85,7 +85,7 @@ class Healer(Protocol[Seen]):
         """Take back what would be done without another word; a pause of a component has begun.
 
         Args:
-            component: `*` stands for all.
+            component: a name, or a pattern of names (`text.like`); `*` stands for all.
         """
         ...
 

@@ -26,6 +26,11 @@ RANK: dict[Severity, int] = {"INFO": 0, "WARNING": 1, "CRITICAL": 2}
 _T = TypeVar("_T", bound=msgspec.Struct)
 
 
+def worse(one: Severity, other: Severity) -> Severity:
+    """Return the worse of two severities."""
+    return one if RANK[one] >= RANK[other] else other
+
+
 def pack(value: msgspec.Struct) -> Packed:
     """Return a struct as the JSON object that events carry (tuples become lists)."""
     packed: Packed = msgspec.json.decode(msgspec.json.encode(value))
@@ -100,12 +105,38 @@ class Finding(msgspec.Struct, frozen=True):
         severity: how bad it is now.
         message: one line for a person.
         evidence: what was seen, packed.
+        confirmed: its healer has made sure of it already; it is no matter of one look.
+        urgent: data is at stake, or something was given up for good: nobody waits for a second
+            look.
     """
 
     condition: str
     severity: Severity
     message: str
     evidence: Packed = {}
+    confirmed: bool = False
+    urgent: bool = False
+
+
+class Overlays(msgspec.Struct, frozen=True):
+    """What lies over an alert and mutes its notices; the alert lives on underneath.
+
+    Attributes:
+        silenced_by: id of the silence that matches it, or empty.
+        inhibited_by: key of the alert that explains it, or empty.
+        maintenance: the component whose maintenance covers it (`*`: all), or empty.
+        flapping: it came and went too often to be told each time.
+    """
+
+    silenced_by: str = ""
+    inhibited_by: str = ""
+    maintenance: str = ""
+    flapping: bool = False
+
+    @property
+    def muted(self) -> bool:
+        """Whether notices of the alert are held back."""
+        return bool(self.silenced_by or self.inhibited_by or self.maintenance or self.flapping)
 
 
 class Verdict(msgspec.Struct, frozen=True):

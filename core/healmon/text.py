@@ -121,3 +121,27 @@ def _cells(char: str) -> int:
     if 0x1160 <= code <= 0x11FF or unicodedata.category(char) in {"Mn", "Me", "Cf", "Cc"}:
         return 0
     return 2 if unicodedata.east_asian_width(char) in "WF" else 1
+
+
+def like(pattern: str, text: str) -> bool:
+    """Return whether a text is like a pattern: `*` stands for any run, `?` for one character.
+
+    Everything else stands for itself, so that a name is always like itself.
+    """
+    return _glob(pattern).fullmatch(text) is not None
+
+
+@lru_cache(maxsize=512)
+def _glob(pattern: str) -> re.Pattern[str]:
+    first, *rest = (_segment(part) for part in pattern.split("*"))
+    if not rest:
+        return re.compile(first, re.DOTALL)
+    *middle, last = rest
+    # each part once, at its first place, never to be tried elsewhere: no pattern costs more
+    # than its length times the text's
+    found = "".join(f"(?>.*?{part})" for part in middle if part)
+    return re.compile(f"{first}{found}.*{last}", re.DOTALL)
+
+
+def _segment(part: str) -> str:
+    return "".join("." if char == "?" else re.escape(char) for char in part)

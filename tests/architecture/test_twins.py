@@ -12,6 +12,7 @@ from healmon.world import (
     evidencefiles,
     files,
     mending,
+    notifying,
     ports,
     processes,
     shims,
@@ -26,6 +27,7 @@ from healmon.world import simulated as package
 from healmon.world.simulated import evidencefiles as made_evidencefiles
 from healmon.world.simulated import files as made_files
 from healmon.world.simulated import mending as made_mending
+from healmon.world.simulated import notifying as made_notifying
 from healmon.world.simulated import ports as made_ports
 from healmon.world.simulated import processes as made_processes
 from healmon.world.simulated import shims as made_shims
@@ -41,6 +43,9 @@ TWINS = {
     ),
     "files": (files.Files, files.SystemFiles, made_files.SimulatedFiles),
     "mending": (mending.Mender, mending.SystemMender, made_mending.SimulatedMender),
+    "notifying": (
+        notifying.Messenger, notifying.SystemMessenger, made_notifying.SimulatedMessenger,
+    ),
     "ports": (ports.Ports, system_ports.SystemPorts, made_ports.SimulatedPorts),
     "processes": (
         processes.Processes, system_processes.SystemProcesses, made_processes.SimulatedProcesses,

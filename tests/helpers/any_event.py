@@ -9,7 +9,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from healmon import events as ev
-from healmon.plans import Packed, Plan, Step
+from healmon.plans import Overlays, Packed, Plan, Step
 
 EVENT_TYPES = get_args(ev.Event)
 
@@ -35,7 +35,7 @@ def field_values(hint):
     known = {str: words, float: floats, int: integers, bool: st.booleans(), Packed: packed}
     if hint in known:
         return known[hint]
-    if hint in {Plan, Step}:
+    if hint in {Overlays, Plan, Step}:
         return any_of(hint)
     if type(None) in get_args(hint):
         (inner,) = [part for part in get_args(hint) if part is not type(None)]
@@ -60,12 +60,19 @@ alert_events = st.one_of(
     [
         any_of(kind)
         for kind in (
+            ev.AlertPended,
+            ev.AlertDropped,
             ev.AlertOpened,
+            ev.AlertReopened,
             ev.AlertUpdated,
             ev.AlertUpdated,
+            ev.AlertStale,
+            ev.AlertSeen,
             ev.AlertResolved,
+            ev.AlertArchived,
             ev.AlertAcknowledged,
             ev.AlertUnacknowledged,
+            ev.AlertOverlaid,
             ev.AlertNoted,
         )
     ]

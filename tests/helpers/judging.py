@@ -29,6 +29,7 @@ from healmon.workers.model import (
 )
 from healmon.world.processes import Ended, Identity, ProcessFacts
 from healmon.world.shims import Shim, ShimEnd
+from tests.helpers import inbox
 
 BOOT = "this boot"
 
@@ -146,7 +147,7 @@ class Judging:
 
     def _fold_alerts(self, verdict: Verdict) -> None:
         wall = self.clock.read().wall
-        for event in alerts.judge(self.snapshot, "here", "workers", verdict, wall):
+        for event in inbox.told(self.snapshot, "workers", verdict, wall):
             self.emit(event)
 
     # What came of it.

@@ -25,6 +25,7 @@ from healmon.state import Snapshot, apply, replay
 from healmon.world.pane import Pane
 from healmon.world.taskdb import Late, Owed, Task
 from healmon.world.terminal import Terminal
+from tests.helpers import inbox
 
 CYCLE = 60.0
 HOUR = 3600.0
@@ -155,6 +156,7 @@ class BenchOfSessions:
         missing: dict[str, tuple[Task, ...]] | None = None,
         owed: Sequence[Owed] = (),
         late: Sequence[Late] = (),
+        answered: Sequence[str] = ("default",),
     ) -> Diagnosis:
         """Judge one look; who wrote at no said time has written right now."""
         self.clock.advance(after)
@@ -164,7 +166,8 @@ class BenchOfSessions:
         painting = [s if s.pane.window_activity else idle_for(s, now.wall) for s in sessions]
         seen = Seen(
             sessions=tuple(painting), faults=tuple(faults), missing=missing or {},
-            answered=("default",), jumped=jumped,
+            answered=tuple(answered), jumped=jumped,
+            absent={} if answered else {"default": "no server running on /tmp/default"},
             owed={"assigner": tuple(owed)} if owed else {},
             late={"assigner": tuple(late)} if late else {},
         )  # fmt: skip
@@ -186,7 +189,7 @@ class BenchOfSessions:
             self.emit(ev.ComponentGone(component))
 
     def _fold(self, verdict: Verdict) -> None:
-        for event in alerts.judge(self.snapshot, "here", "sessions", verdict, self.wall):
+        for event in inbox.told(self.snapshot, "sessions", verdict, self.wall):
             self.emit(event)
 
     def run(self, seconds: float, make: Maker, *, act: bool = False) -> list[Plan]:

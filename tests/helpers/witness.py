@@ -33,7 +33,8 @@ class WatchedWorld(SimulatedProcesses):
 
         def on_event(event: ev.Event) -> None:
             if isinstance(event, ev.AlertOpened):
-                assert event.key not in bench.snapshot.alerts, f"open already: {event.key}"
+                known = bench.snapshot.alerts.get(event.key)
+                assert known is None or known.pending, f"open already: {event.key}"
             inner(event)
 
         bench.on_event = on_event

@@ -25,6 +25,7 @@ from healmon.workers import budget
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Memory, Seen, WorkerFacts
 from healmon.world.processes import Processes
+from tests.helpers import inbox
 
 SCRIPT = "/srv/app/workers/task_worker.py"
 ARGV = ("/usr/bin/python3", SCRIPT, "--daemon")
@@ -183,7 +184,7 @@ class Bench:
 
     def _judge(self, v: Verdict) -> None:
         wall = self.clock.read().wall
-        for event in alerts.judge(self.snapshot, "bench", "workers", v, wall):
+        for event in inbox.told(self.snapshot, "workers", v, wall):
             self.emit(event)
 
     def _propose(self, plan: Plan) -> None:

@@ -9,10 +9,10 @@ import pytest
 
 from healmon import events as ev
 from healmon.plans import Answer, describe
+from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.menu import MenuSheet
-from healmon_tui.screens.note import NoteSheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.screens.plan import PlanSheet
 from tests.helpers.screen import open_screen
@@ -222,10 +222,10 @@ def test_acknowledge_is_immediate_and_can_be_taken_back():
         await screen.press("a")
         assert screen.link.asked == [("acknowledge", str(alert.id), {})]
         assert "acknowledged for 4h: mail" in screen.lines()[-1]
-        assert "z undo" in screen.lines()[-1]
-        await screen.press("z")
+        assert "U undo" in screen.lines()[-1]
+        await screen.press("U")
         assert screen.link.asked[-1] == ("unacknowledge", str(alert.id), {})
-        await screen.press("z")
+        await screen.press("U")
         assert len(screen.link.asked) == 2
 
     run(scenario)
@@ -234,7 +234,7 @@ def test_acknowledge_is_immediate_and_can_be_taken_back():
 def test_acknowledge_with_a_note():
     async def scenario(screen):
         await screen.press("A")
-        assert isinstance(screen.app.screen, NoteSheet)
+        assert isinstance(screen.app.screen, AskSheet)
         await screen.press(*"on", "space", *"it", "enter")
         assert [(v, a) for v, _, a in screen.link.asked] == [("acknowledge", {"note": "on it"})]
         await screen.press("A", "x", "escape")
@@ -269,7 +269,7 @@ def test_reading_only_asks_nothing():
         assert "READ ONLY" in screen.lines()[0]
         offering(screen.link, restart_plan("mail_worker"))
         for panel, key in (("1", "r"), ("2", "x"), ("3", "c"), ("4", "u"), ("5", "a")):
-            await screen.press(panel, key, "A", "z", "ctrl+r")
+            await screen.press(panel, key, "A", "s", "S", "m", "z", "U", "ctrl+r")
             assert isinstance(screen.app.screen, Overview)
         assert screen.link.asked == []
         assert "restart" not in screen.lines()[-1]

@@ -491,6 +491,16 @@ def test_the_status_line_fits_every_width(cells):
     assert sum(len(span.text) for span in spans) == cells
 
 
+def test_notices_that_a_channel_does_not_take_are_said():
+    story = Story()
+    story.add(9, ev.NoticeMade("ops", "opened", "t", "b"))
+    line = "".join(s.text for s in status.line(scene(*story.done()), status.Looking(), 120))
+    assert "untold" not in line
+    story.add(1, ev.NoticeFailed(story.done()[-1].id, "ops", "down", NOW))
+    line = "".join(s.text for s in status.line(scene(*story.done()), status.Looking(), 120))
+    assert "untold 1" in line
+
+
 def test_a_check_that_is_late_is_said():
     records = world()
     late = Scene.of(replay(records), NOW + 90)

@@ -24,6 +24,7 @@ from healmon.state import Snapshot
 from healmon.text import clean
 from healmon_tui import glyphs, status, terminal, themes
 from healmon_tui.bridge import Bridge
+from healmon_tui.inbox import InboxRequests
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
@@ -86,6 +87,7 @@ class HealmonApp(App[None]):
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
         self.requests = Requests(self, link, demo_faults)
         self.sessions = SessionRequests(self, link, self.requests)
+        self.inbox = InboxRequests(self, self.requests)
         self.watching = Watching(link, self.spawn, self.redraw)
         self.overview = Overview()
         self.ended = False
@@ -146,6 +148,11 @@ class HealmonApp(App[None]):
         """The newest snapshot."""
         return self.bridge.snapshot
 
+    @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
+        return self._clock.read().wall
+
     def redraw(self) -> None:
         """Fold what waits and draw; a frozen view only counts what it misses."""
         if not self.is_running:
@@ -164,7 +171,7 @@ class HealmonApp(App[None]):
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE
-        scene = Scene.of(self.bridge.snapshot, self._clock.read().wall)
+        scene = Scene.of(self.bridge.snapshot, self.now)
         panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
         return Picture(scene, panels, self.bridge.chronicle, self._looking())
 

@@ -13,7 +13,7 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 
 from healmon import events as ev
 from healmon.clock import local_time
-from healmon.plans import RANK, Severity
+from healmon.plans import RANK, Overlays, Severity
 from healmon.state import FOREVER, AlertView, Snapshot
 from healmon.units import format_duration
 
@@ -115,7 +115,7 @@ class Chronicle:
             if story.key and story.state != "closed" and story.key not in snapshot.alerts:
                 self._put(replace(story, state="closed"))
         for alert in sorted(snapshot.alerts.values(), key=lambda a: a.last_seen):
-            if alert.state != "resolved" and alert.key not in self._by_key:
+            if not alert.pending and alert.key not in self._by_key:
                 self._put(_from_alert(alert))
 
     def add(self, record: ev.Recorded) -> None:
@@ -124,10 +124,6 @@ class Chronicle:
         match event:
             case ev.AlertOpened() | ev.AlertUpdated() | ev.AlertResolved() | ev.AlertNoted():
                 self._on_alert(record, event)
-            case ev.AlertAcknowledged():
-                self._turn(event.key, at, "note", _acknowledged(event), state="acknowledged")
-            case ev.AlertUnacknowledged():
-                self._turn(event.key, at, "note", f"open again: {event.reason}", state="open")
             case ev.PlanMade() | ev.PlanRefused():
                 self._on_plan(record, event)
             case ev.StepTaken():
@@ -139,7 +135,26 @@ class Chronicle:
             case ev.ActionVerified() | ev.ActionFailed() | ev.PlanVetoed() | ev.PlanAbandoned():
                 self._on_outcome(record, event)
             case _:
+                self._on_turn(record)
                 self._on_healmon(record)
+
+    def _on_turn(self, record: ev.Recorded) -> None:
+        event, at = record.event, record.wall
+        match event:
+            case ev.AlertReopened():
+                self._reopen(record, event)
+            case ev.AlertPended():
+                self._mark(event.component, at, "note", f"not confirmed yet: {event.message}")
+            case ev.AlertStale():
+                self._turn(event.key, at, "note", f"stale: {event.reason}")
+            case ev.AlertOverlaid():
+                self._turn(event.key, at, "note", _overlaid(event.overlays))
+            case ev.AlertAcknowledged():
+                self._turn(event.key, at, "note", _acknowledged(event), state="acknowledged")
+            case ev.AlertUnacknowledged():
+                self._turn(event.key, at, "note", f"open again: {event.reason}", state="open")
+            case _:
+                return
 
     def _on_alert(
         self,
@@ -175,6 +190,17 @@ class Chronicle:
         if rose:
             story = replace(story, at=at, level=event.level, state="open")
         self._put(story)
+
+    def _reopen(self, record: ev.Recorded, event: ev.AlertReopened) -> None:
+        self._mark(event.component, record.wall, "found", f"again: {event.message}")
+        story = self._stories.get(self._current.get(event.component, -1))
+        if story is None or story.key != event.key:
+            story = Incident(record.id, record.wall, event.component, event.level, "", event.key)
+        story = replace(
+            story, at=record.wall, level=event.level, found=event.message, state="open",
+            action="", did=(), outcome="", result="", note="",
+        )  # fmt: skip
+        self._put(story, current=True)
 
     def _note(self, record: ev.Recorded, event: ev.AlertNoted) -> None:
         story = self._stories.get(self._current.get(event.component, -1))
@@ -237,9 +263,16 @@ class Chronicle:
             case ev.ClockJumped():
                 text = _jump(event)
             case ev.MaintenanceStarted():
-                text = f"{paused(event.until)} by {event.by}"
+                text = f"{paused(event.until)} by {event.by}{_why(event.note)}"
             case ev.MaintenanceEnded():
-                text = f"no longer paused: {event.reason}"
+                would = f"; not done meanwhile: {'; '.join(event.would)}" if event.would else ""
+                text = f"no longer paused: {event.reason}{would}"
+            case ev.SilenceStarted():
+                until = local_time(event.until, "%H:%M")
+                text = f"silence {record.id} by {event.by} till {until}: {event.match}"
+                text += _why(event.note, " - ")
+            case ev.SilenceEnded():
+                text = f"silence {event.silence} ended: {event.reason}"
             case _:
                 return
         component = getattr(event, "component", "healmon")
@@ -251,12 +284,19 @@ class Chronicle:
         self._put(Incident(record.id, record.wall, component, "INFO", text, state="closed"))
 
     def _turn(
-        self, key: str, at: float, kind: Literal["note", "good"], text: str, *, state: State
+        self,
+        key: str,
+        at: float,
+        kind: Literal["note", "good"],
+        text: str,
+        *,
+        state: State | None = None,
     ) -> Incident | None:
         story = self._stories.get(self._by_key.get(key, -1))
         if story is None:
             return None
         self._mark(story.component, at, kind, text)
+        state = state or story.state
         story = replace(story, state=state, at=at if state == "closed" else story.at)
         self._put(story)
         return story
@@ -303,7 +343,7 @@ class Chronicle:
 
 
 def _from_alert(alert: AlertView) -> Incident:
-    state: State = "acknowledged" if alert.state == "acknowledged" else "open"
+    state: State = "open" if alert.acknowledged_at is None else "acknowledged"
     return Incident(
         alert.id, alert.first_seen, alert.component, alert.severity, alert.message,
         key=alert.key, state=state,
@@ -311,9 +351,22 @@ def _from_alert(alert: AlertView) -> Incident:
 
 
 def _acknowledged(event: ev.AlertAcknowledged) -> str:
-    note = f": {event.note}" if event.note else ""
     until = f" till {local_time(event.until, '%H:%M')}" if event.until else ""
-    return f"acknowledged by {event.by}{until}{note}"
+    return f"acknowledged by {event.by}{until}{_why(event.note)}"
+
+
+def _why(note: str, lead: str = ": ") -> str:
+    return f"{lead}{note}" if note else ""
+
+
+def _overlaid(overlays: Overlays) -> str:
+    parts = [
+        f"silenced by silence {overlays.silenced_by}" if overlays.silenced_by else "",
+        f"paused with {overlays.maintenance}" if overlays.maintenance else "",
+        f"explained by {overlays.inhibited_by}" if overlays.inhibited_by else "",
+        "flapping" if overlays.flapping else "",
+    ]
+    return ", ".join(part for part in parts if part) or "nothing mutes it any more"
 
 
 def _jump(event: ev.ClockJumped) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
+from healmon.alerts import wording
 from healmon.clock import local_time
 from healmon.plans import Plan, describe
 from healmon.service.link import Peek
@@ -16,7 +17,7 @@ from healmon_tui.facts import Facts
 from healmon_tui.paint import Line, Span, Spans, Tone, cut, heading, labelled, wrap
 from healmon_tui.rows import disks
 from healmon_tui.rows.databases import locked_for, tree
-from healmon_tui.rows.scene import WELL, Row, Scene, doing, short
+from healmon_tui.rows.scene import WELL, Row, Scene, doing, is_loud, short
 from healmon_tui.rows.workers import details, say
 from healmon_tui.rows.workers import state as worker_state
 
@@ -37,7 +38,8 @@ _SHOWN: Final = frozenset(
         "last_end", "restarts_total", "others", "how", "log_path", "pane_index", "rule",
         "question", "hands_off", "attached", "quiet_since", "limit", "session", "key", "rows",
         "keys", "candidates",
-        "candidate_bytes", "cleaned", "cleaned_at", "device", "used", "capacity", "rules",
+        "candidate_bytes", "cleaned", "cleaned_at", "device", "devices", "used", "capacity",
+        "rules",
         "identity", "failure_window", "slow", "max_slow", "slow_window", "delay", "trials",
         "max_trials", "cause", "critical", "desired", "proved", "use", "liveness", "blockers",
         "waits_for", "waiting", "deleted", "warning", "kept", "pinned_frames",
@@ -217,25 +219,29 @@ def _alerts(scene: Scene, about: Subject, cells: int) -> list[Line]:
         key=lambda alert: (alert.key != about.alert, alert.first_seen),
     )
     handled = scene.healing(about.component) is not None
-    return [line for alert in alerts for line in _alert(alert, cells, handled=handled)]
+    return [line for alert in alerts for line in _alert(scene, alert, cells, handled=handled)]
 
 
-def _alert(alert: AlertView, cells: int, *, handled: bool) -> list[Line]:
-    acked = alert.state == "acknowledged"
+def _alert(scene: Scene, alert: AlertView, cells: int, *, handled: bool) -> list[Line]:
+    acked, quiet = alert.acknowledged_at is not None, not is_loud(alert)
     tone: Tone = "bad" if alert.severity == "CRITICAL" else "warn"
-    if acked or handled:
-        tone = "calm" if acked else "heal"
+    if quiet or handled:
+        tone = "calm" if quiet else "heal"
     seen = f"since {local_time(alert.first_seen)}"
     if alert.count > 1:
         seen += f" {glyphs.DOT} seen {alert.count} times"
     done = [heading(f"ALERT {alert.id}", cells, extra=f"{alert.severity} {seen}")]
-    sign = glyphs.ACKED if acked else glyphs.BAD if alert.severity == "CRITICAL" else glyphs.WARN
+    sign = glyphs.BAD if alert.severity == "CRITICAL" else glyphs.WARN
+    if acked or alert.overlays.silenced_by:
+        sign = glyphs.ACKED if acked else glyphs.SILENCED
     done += labelled("", (Span(f"{sign} {alert.message}", tone),), cells)
-    if acked:
-        until = f" till {local_time(alert.until, '%H:%M')}" if alert.until else ""
-        note = f": {alert.note}" if alert.note else ""
-        text = f"acknowledged by {alert.acknowledged_by}{until}{note}"
-        done += labelled("", (Span(text, "calm"),), cells)
+    said = [
+        f"{glyphs.UNKNOWN} stale: nobody can look any more" if alert.state == "stale" else "",
+        f"opened again {alert.reopened} times" if alert.reopened > 1 else "",
+        wording.acknowledged(alert, scene.now),
+        *wording.laid_over(scene.snapshot, alert.overlays, scene.now),
+    ]
+    done += [line for text in said if text for line in labelled("", (Span(text, "calm"),), cells)]
     for label, value in _others(alert.evidence, frozenset()):
         done += labelled(label, (Span(value, "dim"),), cells)
     return done

@@ -18,6 +18,9 @@ BAD: Final = "✗"
 DONE: Final = "✓"
 OFF: Final = "○"
 ACKED: Final = "◐"
+SILENCED: Final = "◌"
+PAUSED: Final = "◫"
+MARKED: Final = "◆"
 UNKNOWN: Final = "?"
 CURSOR: Final = "▸"
 RULE: Final = "─"
@@ -43,6 +46,9 @@ _ASCII: Final = str.maketrans(
         DONE: "+",
         OFF: "-",
         ACKED: "@",
+        SILENCED: "s",
+        PAUSED: "p",
+        MARKED: "*",
         CURSOR: ">",
         RULE: "-",
         WALL: "|",

@@ -9,10 +9,12 @@ from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
+from healmon.state import Snapshot
 from healmon_tui.paint import Tone
 from healmon_tui.themes import Palette
 
 if TYPE_CHECKING:
+    from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
     from healmon_tui.watching import Watching
@@ -27,6 +29,11 @@ class Host(Protocol):
     read_only: bool
 
     @property
+    def snapshot(self) -> Snapshot:
+        """The newest snapshot."""
+        ...
+
+    @property
     def size(self) -> Size:
         """The terminal's size."""
         ...
@@ -39,6 +46,11 @@ class Host(Protocol):
     @property
     def sessions(self) -> SessionRequests:
         """What can be done with one session."""
+        ...
+
+    @property
+    def inbox(self) -> InboxRequests:
+        """What can be said of alerts and pauses."""
         ...
 
     @property

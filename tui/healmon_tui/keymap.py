@@ -18,7 +18,7 @@ Group: TypeAlias = Literal["act", "session", "alert", "move", "view", "app", "de
 GROUPS: Final[dict[Group, str]] = {
     "act": "Heal by hand (each shows its plan first)",
     "session": "Sessions",
-    "alert": "Alerts",
+    "alert": "Alerts and maintenance (the marked rows, or the one under the cursor)",
     "move": "Move",
     "view": "View",
     "app": "healmon",
@@ -75,10 +75,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
         label="go there", tier=0,
     ),
     Action(
-        "session.snooze", "session('snooze')", ("s",), "session",
-        "leave the selected session alone for a while", label="snooze", tier=0,
-    ),
-    Action(
         "session.touch", "session('touch')", ("N",), "session",
         "never touch the selected session; once more: touch it again", label="never touch", tier=0,
     ),
@@ -100,14 +96,37 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "lock.clear", "act('unlock')", ("u",), "act", "release the selected database's stale lock",
         label="unlock", tier=1, panel="databases",
     ),
+    Action("row.mark", "mark", ("space",), "alert", "mark the row; once more: no longer"),
     Action(
-        "alert.ack", "acknowledge", ("a",), "alert",
+        "alert.ack", "inbox('acknowledge')", ("a",), "alert",
         "acknowledge: I know; healing goes on", label="ack", tier=0, panel="alerts",
     ),
     Action(
-        "alert.note", "acknowledge_note", ("A",), "alert", "acknowledge with a note", tier=0,
+        "alert.note", "inbox('note')", ("A",), "alert",
+        "acknowledge with a note and an end; what is acknowledged: open it again", tier=0,
     ),
-    Action("alert.undo", "undo", ("z",), "alert", "take the last acknowledgement back", tier=0),
+    Action(
+        "alert.silence", "inbox('silence')", ("s",), "alert",
+        "silence: do not tell me; healing goes on; shows what it matches first",
+        label="silence", tier=0,
+    ),
+    Action(
+        "alert.lift", "inbox('lift')", ("S",), "alert",
+        "the silences and pauses in force; end one of them", tier=0,
+    ),
+    Action(
+        "alert.pause", "inbox('pause')", ("m",), "alert",
+        "maintenance: do not touch; shows what it covers first; what is paused: act on it again",
+        label="pause", tier=0,
+    ),
+    Action(
+        "alert.snooze", "inbox('snooze')", ("z",), "alert",
+        "leave it alone for a while: paused, and its alerts acknowledged", label="snooze", tier=0,
+    ),
+    Action(
+        "alert.undo", "inbox('undo')", ("U",), "alert",
+        "take the last acknowledgement, silence, pause or snooze back", tier=0,
+    ),
     Action("move.down", "move(1)", ("j", "down"), "move", "one row down"),
     Action("move.up", "move(-1)", ("k", "up"), "move", "one row up"),
     Action("move.half_down", "page(1)", ("ctrl+d", "pagedown"), "move", "half a panel down"),
@@ -126,7 +145,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "view.detail", "detail", ("enter",), "view", "all about the selected row", label="detail"
     ),
-    Action("view.back", "back", ("escape",), "view", "back; out of a full panel"),
+    Action("view.back", "back", ("escape",), "view", "back; no marks; out of a full panel"),
     Action("view.bigger", "bigger", ("plus",), "view", "the panel fills the screen", label="full"),
     Action("view.smaller", "smaller", ("underscore", "minus"), "view", "all panels again"),
     Action("view.context", "context", ("v",), "view", "context column or strip on and off"),
@@ -195,7 +214,10 @@ def footer(
     there = "session.jump" if kind == "sessions" else ""
     act = "session.answer" if asks else act
     acts = ("alert.ack", act, there) if focus == "alerts" else (act, there, "alert.ack")
-    rest = ("view.detail", "demo.fault", "app.quit", "engine.check", "view.bigger", "view.freeze")
+    rest = (
+        "view.detail", "demo.fault", "app.quit", "alert.silence", "alert.pause", "engine.check",
+        "view.bigger", "view.freeze",
+    )  # fmt: skip
     wanted = ("app.help", *acts, *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]
 
@@ -233,7 +255,8 @@ def markdown() -> str:
         "Made by `python -m healmon_tui.keymap > docs/keys.md`. Nothing that touches the world",
         "sits on ctrl or a function key, and each such key opens the plan first: what, why, the",
         "exact steps, how it is proved, what happens if it fails. `y` does it; `n` and `esc` do",
-        "not. A plan that destroys (tier 2) asks to type the name of what it acts on.",
+        "not. A plan that destroys (tier 2) asks to type the name of what it acts on. With several",
+        "rows marked, the plans of all are shown, one after the other.",
         "",
     ]
     for group, title in GROUPS.items():

@@ -15,11 +15,10 @@ from textual.screen import Screen
 
 from healmon.plans import Answer, Packed
 from healmon.service.link import Link
-from healmon.state import AlertView, Snapshot
+from healmon.state import Snapshot
 from healmon.text import clean
 from healmon_tui import glyphs
 from healmon_tui.paint import Tone
-from healmon_tui.rows.scene import Row
 from healmon_tui.screens.plan import PlanSheet
 
 HEALER_OF: Final[dict[str, str]] = {
@@ -38,6 +37,11 @@ class Asking(Protocol):
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
         ...
 
     def flash(self, text: str, tone: Tone = "text") -> None:
@@ -62,7 +66,7 @@ class Requests:
         self._app = app
         self._link = link
         self._offering = False
-        self._undoable: tuple[AlertView, ...] = ()
+        self._next: list[tuple[str, str]] = []
         self.faults: tuple[Fault, ...] = tuple(faults() if callable(faults) else faults or ())
 
     def offer(self, verb: str, component: str, more: Packed | None = None) -> None:
@@ -80,14 +84,27 @@ class Requests:
         self._app.flash(f"{verb} {component}: making the plan{glyphs.MORE}", "dim")
         self._app.spawn(self._offer(verb, component, {"verb": verb, **(more or {})}))
 
+    def offer_each(self, verb: str, components: Sequence[str]) -> None:
+        """Ask for the plans of several, and show them one after the other."""
+        if self._offering:
+            self._app.flash("a plan is being made already", "dim")
+            return
+        self._next = [(verb, component) for component in components]
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._next:
+            self.offer(*self._next.pop(0))
+
     async def _offer(self, verb: str, component: str, arguments: Packed) -> None:
         try:
-            answer = await self._ask("offer", component, arguments)
+            answer = await self.answer("offer", component, arguments)
         finally:
             self._offering = False
         plan = answer.plan
         if not answer.ok or plan is None:
             self._app.flash(answer.text or f"{verb} {component}: nothing to do", "warn")
+            self._go_on()
             return
         refusal = answer.text
         if not refusal and self._app.snapshot.engine.dry_run:
@@ -98,12 +115,13 @@ class Requests:
                 self._app.spawn(self._apply(plan.id, f"{verb} {component}"))
             else:
                 self._app.flash(f"{verb} {component}: not done", "dim")
+            self._go_on()
 
         self._app.flash("")
         self._app.open_sheet(PlanSheet(plan, refusal), answered)
 
     async def _apply(self, plan_id: str, what: str) -> None:
-        answer = await self._ask("apply", plan_id, {})
+        answer = await self.answer("apply", plan_id, {})
         tone: Tone = "ok" if answer.ok else "warn"
         self._app.flash(f"{what}: {answer.text or ('under way' if answer.ok else 'refused')}", tone)
 
@@ -112,62 +130,16 @@ class Requests:
         self._app.spawn(self._plain(verb, target, arguments))
 
     async def _plain(self, verb: str, target: str, arguments: Packed) -> None:
-        answer = await self._ask(verb, target, arguments)
+        answer = await self.answer(verb, target, arguments)
         said = answer.text or f"{verb} {target}: {'done' if answer.ok else 'refused'}"
         self._app.flash(said, "text" if answer.ok else "warn")
-
-    def alerts_of(self, row: Row | None) -> list[AlertView]:
-        """Return the open alerts a row is about: its own, or all of its component."""
-        if row is None:
-            return []
-        opened = [a for a in self._app.snapshot.alerts.values() if a.state == "open"]
-        if row.alert:
-            return [a for a in opened if a.key == row.alert]
-        return [a for a in opened if a.component == row.component]
-
-    def acknowledge(self, row: Row | None, note: str) -> None:
-        """Acknowledge what a row is about, at once."""
-        alerts = self.alerts_of(row)
-        if not alerts:
-            known = row is not None and row.mark.glyph == glyphs.ACKED
-            self._app.flash("acknowledged already" if known else "no open alert here", "dim")
-            return
-        self._app.spawn(self._acknowledge(alerts, note))
-
-    async def _acknowledge(self, alerts: list[AlertView], note: str) -> None:
-        arguments: Packed = {"note": note} if note else {}
-        answers = [(a, await self._ask("acknowledge", str(a.id), arguments)) for a in alerts]
-        done = tuple(alert for alert, answer in answers if answer.ok)
-        refused = next((answer.text for _, answer in answers if not answer.ok), "")
-        if refused:
-            self._app.flash(refused, "warn")
-            return
-        self._undoable = done
-        text = answers[0][1].text or f"acknowledged: {done[0].message}"
-        if len(done) > 1:
-            text = f"{len(done)} alerts acknowledged; {text}"
-        self._app.flash(f"z undo {glyphs.DOT} {text}", "calm")
-
-    def undo(self) -> None:
-        """Take the last acknowledgement back."""
-        if not self._undoable:
-            self._app.flash("nothing to take back", "dim")
-            return
-        alerts, self._undoable = self._undoable, ()
-        self._app.spawn(self._undo(alerts))
-
-    async def _undo(self, alerts: tuple[AlertView, ...]) -> None:
-        answers = [await self._ask("unacknowledge", str(alert.id), {}) for alert in alerts]
-        bad = next((answer for answer in answers if not answer.ok), None)
-        shown = bad or answers[0]
-        self._app.flash(shown.text or "open again", "warn" if bad else "text")
 
     def check(self) -> None:
         """Ask for a look at everything now."""
         self._app.spawn(self._check())
 
     async def _check(self) -> None:
-        answer = await self._ask("check", "", {})
+        answer = await self.answer("check", "", {})
         self._app.flash(answer.text or "looking now", "text" if answer.ok else "warn")
 
     def fault(self, place: int) -> None:
@@ -186,7 +158,8 @@ class Requests:
         said = f": {clean(made)}" if isinstance(made, str) and made else ""
         self._app.flash(f"fault made: {name}{said}", "warn")
 
-    async def _ask(self, verb: str, target: str, arguments: Packed) -> Answer:
+    async def answer(self, verb: str, target: str, arguments: Packed) -> Answer:
+        """Ask the healer and return its answer; a link that is broken answers, too."""
         try:
             return await self._link.ask(verb, target, arguments)
         except Exception as error:  # noqa: BLE001 - a broken link is an answer too

@@ -1,27 +1,22 @@
-"""What a person does with one session: go there, answer it, put it off, look into it."""
+"""What a person does with one session: go there, answer it, look into it."""
 
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from typing import Final, Protocol
+from typing import Protocol
 
 from healmon.plans import Packed
 from healmon.service.link import Link
 from healmon.state import FOREVER, ComponentView
 from healmon.text import clean
-from healmon.units import format_duration
 from healmon_tui import session
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Line
 from healmon_tui.requests import Asking, Requests
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.answer import AnswerSheet
-from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.screens.page import PageSheet
 from healmon_tui.screens.replay import Replay
-
-SNOOZES: Final = (900.0, 3600.0, 4 * 3600.0, 12 * 3600.0)
-"""Seconds for which a session can be put off."""
 
 
 class Leaving(Asking, Protocol):
@@ -67,17 +62,6 @@ class SessionRequests:
                 self._requests.offer("answer", view.name, answer_of(facts, place))
 
         self._app.open_sheet(AnswerSheet(name, facts.text("question", "text"), offered), picked)
-
-    def snooze(self, view: ComponentView) -> None:
-        """Let the person say for how long healmon leaves it alone."""
-        names = [f"for {format_duration(seconds)}" for seconds in SNOOZES]
-
-        def picked(place: int | None) -> None:
-            if place is not None:
-                self._requests.ask("snooze", view.name, {"for": SNOOZES[place]})
-
-        title = f"leave {short(view.name)} alone"
-        self._app.open_sheet(MenuSheet(title, names), picked)
 
     def touch(self, view: ComponentView) -> None:
         """Never touch it, or touch it again."""

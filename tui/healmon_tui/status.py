@@ -8,16 +8,18 @@ from typing import Final, NamedTuple
 
 from healmon.clock import local_time
 from healmon.plans import RANK
-from healmon.state import Snapshot, of_healer
+from healmon.state import EVERYTHING, Snapshot, of_healer
 from healmon.units import duration_text, format_duration
 from healmon_tui import glyphs
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone, between, width
 from healmon_tui.rows import sessions, workers
-from healmon_tui.rows.scene import EVERYTHING, Scene
+from healmon_tui.rows.scene import Scene, is_loud
 
 OVERDUE: Final = 15.0
 """Seconds that a check may be late before it is said."""
+SILENT: Final = 3
+"""Intervals without a finished check after which nobody can be said to look."""
 ALWAYS: Final = 0
 
 
@@ -77,7 +79,7 @@ def counts(scene: Scene) -> Spans:
     """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them."""
     found: dict[str, list[bool]] = {"CRITICAL": [], "WARNING": []}
     for alert in scene.snapshot.alerts.values():
-        if alert.state == "open" and alert.severity in found:
+        if is_loud(alert) and not alert.overlays.maintenance and alert.severity in found:
             handled = scene.healing(alert.component) is not None
             found[alert.severity].append(handled)
     if not any(found.values()):
@@ -98,9 +100,16 @@ def counts(scene: Scene) -> Spans:
 def _quiet(snapshot: Snapshot) -> Spans:
     if not snapshot.cycle.finished_at:
         return (Span("first look", "dim"),)
-    acked = sum(RANK[a.severity] > 0 for a in snapshot.alerts.values())
-    if acked:
-        return (Span(f"{glyphs.ACKED}{acked}", "calm"),)
+    quiet = [a for a in snapshot.alerts.values() if RANK[a.severity] > 0 and not a.pending]
+    known = sum(a.acknowledged_at is not None for a in quiet)
+    still = sum(a.acknowledged_at is None and bool(a.overlays.maintenance) for a in quiet)
+    if quiet:
+        signs = (
+            (glyphs.ACKED, known),
+            (glyphs.PAUSED, still),
+            (glyphs.SILENCED, len(quiet) - known - still),
+        )
+        return (Span(" ".join(f"{sign}{count}" for sign, count in signs if count), "calm"),)
     return (Span(f"{glyphs.DONE} all well", "ok"),)
 
 
@@ -155,7 +164,15 @@ def _figures(scene: Scene) -> list[Part]:
     if databases:
         locks = sum(scene.mark(v).rank < 4 for v in databases)
         figures.append((8, f"locks {locks}", "strong" if locks else "text"))
+    figures += _untold(snapshot)
     return [Part(drop, (Span(text, tone),)) for drop, text, tone in figures]
+
+
+def _untold(snapshot: Snapshot) -> list[tuple[int, str, Tone]]:
+    """Return how many notices wait for channels that do not take them."""
+    failing = {name for name, channel in snapshot.channels.items() if channel.failing_since}
+    waiting = sum(notice.channel in failing for notice in snapshot.notices.values())
+    return [(3, f"untold {waiting}", "warn")] if waiting else []
 
 
 def _right(scene: Scene, looking: Looking) -> list[Part]:
@@ -164,7 +181,12 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         parts.append(Part(11, (Span(f"{looking.skipped} dropped from the log", "warn"),)))
     if snapshot.engine.host:
         parts.append(Part(14, (Span(snapshot.engine.host, "dim"),)))
-    parts.append(Part(4, _cycle(scene)))
+    silence = _silence(scene)
+    if silence > SILENT * snapshot.engine.interval:
+        said = f" NO CHECK FOR {format_duration(int(silence))} "
+        parts.append(Part(ALWAYS, (Span(said, "chip-bad"),)))
+    else:
+        parts.append(Part(4, _cycle(scene)))
     if looking.frozen is not None:
         unseen = f" +{looking.unseen}" if looking.unseen else ""
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
@@ -178,6 +200,14 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         word = f"ENDED {stopped}" if stopped else "NO HEALER"
         parts.append(Part(ALWAYS, (Span(f" {word} ", "chip-warn"),)))
     return parts
+
+
+def _silence(scene: Scene) -> float:
+    """Return for how many seconds a healer that runs has finished no check."""
+    snapshot = scene.snapshot
+    if not snapshot.engine.running:
+        return 0.0
+    return scene.now - max(snapshot.cycle.finished_at, snapshot.engine.started_at)
 
 
 def _cycle(scene: Scene) -> Spans:

@@ -189,9 +189,17 @@ def _databases_badge(rows: list[Row]) -> Spans:
 
 def _alerts_badge(rows: list[Row]) -> Spans:
     opened = sum(bool(row.alert) and row.mark.rank < ACKNOWLEDGED for row in rows)
-    acked = sum(row.mark.rank == ACKNOWLEDGED for row in rows)
-    tail = f" {glyphs.DOT} {acked} acknowledged" if acked else ""
+    quiet = [row.mark.glyph for row in rows if row.mark.rank == ACKNOWLEDGED]
+    counts = ((word, quiet.count(sign)) for sign, word in _QUIET.items())
+    tail = "".join(f" {glyphs.DOT} {count} {word}" for word, count in counts if count)
     return (Span(f"{opened} open", "text" if opened else "dim"), Span(tail, "dim"))
+
+
+_QUIET: Final = {
+    glyphs.ACKED: "acknowledged", glyphs.SILENCED: "silenced", glyphs.PAUSED: "paused",
+    glyphs.DOT: "explained",
+}  # fmt: skip
+"""What the signs of alerts that nobody need be told of mean."""
 
 
 _BADGES: Final[dict[str, Callable[[list[Row]], Spans]]] = {

@@ -18,26 +18,37 @@ ENGINE: Final = "healmon"
 
 
 def healer_failed(name: str, reason: str) -> Finding:
-    """A healer crashed or does not answer: what it looks after is unseen."""
-    level: Severity = "CRITICAL" if reason.startswith("crashed") else "WARNING"
-    return Finding(f"healer-{name}", level, f"cannot look at {name}: {reason}", {"reason": reason})
+    """A healer crashed or does not answer: what it looks after is unseen.
+
+    One that does not answer may answer in a moment; a crash is a fault of healmon itself.
+    """
+    crashed = reason.startswith("crashed")
+    level: Severity = "CRITICAL" if crashed else "WARNING"
+    text = f"cannot look at {name}: {reason}"
+    return Finding(f"healer-{name}", level, text, {"reason": reason}, confirmed=crashed)
 
 
 def store_fault(reason: str) -> Finding:
     """The health store cannot be written; healing goes on."""
     message = f"health store cannot be written: {reason}"
-    return Finding("store", "CRITICAL", message, {"reason": reason})
+    return Finding("store", "CRITICAL", message, {"reason": reason}, urgent=True)
 
 
 def store_repaired(what: str) -> Finding:
     """The health store was damaged or replaced, and a new file begun."""
-    return Finding("store-repaired", "WARNING", what, {"what": what})
+    return Finding("store-repaired", "WARNING", what, {"what": what}, urgent=True)
 
 
 def config_rejected(reason: str) -> Finding:
     """A changed configuration was not taken; the one before stays in force."""
     message = f"new configuration rejected, the old one stays in force: {reason}"
-    return Finding("config", "WARNING", message, {"reason": reason})
+    return Finding("config", "WARNING", message, {"reason": reason}, confirmed=True)
+
+
+def checker_silent(reason: str) -> Finding:
+    """The checker outside does not hear us: our own death would not be told, or falsely."""
+    message = f"the checker outside cannot be pinged: {reason}"
+    return Finding("heartbeat", "WARNING", message, {"reason": reason})
 
 
 def engine_findings(
@@ -46,6 +57,7 @@ def engine_findings(
     store: str = "",
     repaired: str = "",
     config: str = "",
+    checker: str = "",
 ) -> tuple[Finding, ...]:
     """Return all that is wrong with healmon itself now; empty texts mean nothing is.
 
@@ -54,6 +66,7 @@ def engine_findings(
         store: why the store cannot be written.
         repaired: what the store set aside in this run.
         config: why a reload was refused.
+        checker: why the checker outside cannot be pinged.
     """
     findings = [healer_failed(name, failing[name]) for name in sorted(failing)]
     if store:
@@ -62,6 +75,8 @@ def engine_findings(
         findings.append(store_repaired(repaired))
     if config:
         findings.append(config_rejected(config))
+    if checker:
+        findings.append(checker_silent(checker))
     return tuple(findings)
 
 

@@ -19,6 +19,8 @@ PROBES: Final = ("log", "tcp", "http", "command", "heartbeat")
 """The keys of `ready` and `liveness` of which exactly one is given."""
 LIMITS: Final = ("as", "core", "cpu", "data", "fsize", "memlock", "nofile", "nproc", "stack")
 """The resource limits of setrlimit(2) that a worker may be given."""
+WAYS: Final = ("url", "url_env", "url_file", "command")
+"""The keys of a channel of which exactly one is given."""
 TASK_COLUMNS: Final = (
     "id", "session", "status", "assigned_at", "completed_at", "error", "retries", "max_retries",
     "timeout", "heartbeat", "not_before", "stuck_after", "target",
@@ -157,6 +159,32 @@ def _check_own(one: st.Thresholds, disk: st.Disk, where: KeyPath, context: Conte
             context.faults.add((*where, given[0]), what)
 
 
+def _channel(channel: st.Channel, path: KeyPath, context: Context) -> None:
+    given = tuple(way for way in WAYS if getattr(channel, way))
+    if len(given) != 1:
+        what = f"has {' and '.join(given)}" if given else "has no way out"
+        what = f"{what}; give exactly one of {', '.join(WAYS)}"
+        context.faults.clash(path, given or WAYS, what)
+
+
+def _notify(notify: st.Notify, path: KeyPath, context: Context) -> None:
+    names = [channel.name for channel in notify.channels]
+    for index, step in enumerate(notify.steps):
+        for place, name in enumerate(step.channels):
+            # a channel that is at fault itself exists nevertheless
+            if name not in names and not context.faults.bad((*path, "channels", name)):
+                where = (*path, "steps", index, "channels", place)
+                near = nearest(name, names)
+                context.faults.add(where, "no such channel", found=name, nearest=near)
+
+
+def _alerts(alerts: st.Alerts, path: KeyPath, context: Context) -> None:
+    if alerts.flapping_end >= alerts.flapping_start:
+        end, start = literal(alerts.flapping_end), literal(alerts.flapping_start)
+        what = f"flapping_end ({end}) must be below flapping_start ({start})"
+        context.faults.clash(path, ("flapping_end", "flapping_start"), what)
+
+
 CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], None]]] = {
     st.Settings: _settings,
     st.Worker: _worker,
@@ -164,4 +192,7 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Tasks: _tasks,
     st.Database: _database,
     st.Disk: _disk,
+    st.Channel: _channel,
+    st.Notify: _notify,
+    st.Alerts: _alerts,
 }

@@ -113,6 +113,20 @@ def _disk(values: Values, _path: KeyPath, _context: Context) -> None:
     )
 
 
+def _channel(values: Values, _path: KeyPath, context: Context) -> None:
+    if values.get("command"):
+        values["command"] = _runnable(values["command"], context.place)
+
+
+def _notify(values: Values, _path: KeyPath, _context: Context) -> None:
+    names = tuple(channel.name for channel in values.get("channels", ()))
+    if not values.get("steps") and names:
+        ladder = ((5 * st.MINUTE, names[:1]), (15 * st.MINUTE, names[1:]))
+        values["steps"] = tuple(
+            st.Rung(after=after, channels=channels) for after, channels in ladder if channels
+        )
+
+
 def default_age_key(name: str, patterns: tuple[str, ...]) -> str:
     """Return which key of `[disk]` is the default age of a rule; empty: none is."""
     words = set(re.split("[^a-z0-9]+", name.lower()))
@@ -136,6 +150,8 @@ DERIVE: Final[Mapping[type[msgspec.Struct], Callable[[Values, KeyPath, Context],
     st.Worker: _worker,
     st.Sessions: _sessions,
     st.Tasks: _tasks,
+    st.Channel: _channel,
+    st.Notify: _notify,
     st.Rule: _rule,
     st.Disk: _disk,
 }

@@ -43,6 +43,7 @@ MONITOR: Final = Table(
         _value("check_interval", k.duration(1.0), "how often everything is looked at"),
         _value("state_dir", k.PATH, "where store, lock and logs are"),
         _value("dry_run", k.BOOL, "decide and report everything, change nothing"),
+        _value("heartbeat_url", k.URL, "asked after each round: a checker outside misses it"),
         _value("starts_in_flight", k.COUNT_OR_NONE, "workers started at the same time; 0: any"),
         _value("start_spacing", k.PAUSE, "pause between two starts of workers"),
         _value("starts_per_minute", k.COUNT_OR_NONE, "starts of workers a minute; 0: any"),
@@ -283,10 +284,62 @@ ALERTS: Final = Table(
     title="alerts",
     struct=st.Alerts,
     doc="the alert inbox",
-    keys=(_value("acknowledge_for", k.DURATION, "how long an acknowledgement holds"),),
+    keys=(
+        _value("acknowledge_for", k.DURATION, "how long an acknowledgement holds"),
+        _value("confirm_checks", k.COUNT, "checks that must find it before it is an alert"),
+        _value("confirm_for", k.PAUSE, "or how long it must have been there; 0s: at once"),
+        _value("clear_checks", k.COUNT, "checks that must find nothing before it is over"),
+        _value("reopen_within", k.PAUSE, "the same again within this is the same incident"),
+        _value("stale_checks", k.COUNT, "checks without an answer after which it is stale"),
+        _value("flapping", k.BOOL, "what comes and goes is told once"),
+        _value("flapping_start", k.PERCENT, "percentage of changes at which that begins"),
+        _value("flapping_end", k.PERCENT, "percentage of changes below which it ends"),
+    ),
 )
 
-NOTIFY: Final = Table(title="notify", struct=st.Notify, doc="reserved; no keys yet", keys=())
+CHANNELS: Final = Table(
+    title="notify.channels.NAME",
+    struct=st.Channel,
+    doc="one way out for notices: exactly one of url, url_env, url_file, command",
+    keys=(
+        _value("url", k.ADDRESS, "where notices go; never shown, logged or stored"),
+        _value("url_env", k.VARIABLE, "the environment variable that holds the URL"),
+        _value("url_file", k.PATH, "a file whose first line is the URL"),
+        _list("command", k.ARGUMENT, "gets each notice as JSON on its input", least=1),
+        _value("severity", k.choice("CRITICAL", "WARNING"), "the least that it is told of"),
+        _value("rate", k.RATE, "how much it may be told; what is more is told together"),
+        _set(
+            "topics",
+            k.choice("opened", "reminder", "recovered", "summary", "report"),
+            "what it is told",
+        ),
+        _value("timeout", k.duration(1.0), "how long one delivery may take"),
+    ),
+)
+
+STEPS: Final = Table(
+    title="notify.steps",
+    struct=st.Rung,
+    doc="who is told of an alert that nobody answers",
+    keys=(
+        _value("after", k.PAUSE, "how long it has been unanswered", required=True),
+        _set("channels", k.TEXT, "who is told then", least=1),
+    ),
+)
+
+NOTIFY: Final = Table(
+    title="notify",
+    struct=st.Notify,
+    doc="who is told outside of healmon, and when",
+    keys=(
+        _value("quiet", k.HOURS, "local hours in which only CRITICAL is told"),
+        _value("repeat_every", k.PAUSE, "how often it is told again; 0s: never"),
+        _value("report_at", k.TIME, "local time at which the morning page is told, day by day"),
+        _value("group_within", k.PAUSE, "how close together is one notice"),
+        _table("named", CHANNELS, "channels"),
+        _table("tables", STEPS),
+    ),
+)
 
 STORE: Final = Table(
     title="store",
@@ -314,6 +367,7 @@ ROOT: Final = Table(
 
 TABLES: Final = (
     *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
-    *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS, NOTIFY, STORE),
+    *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS),
+    *(NOTIFY, CHANNELS, STEPS, STORE),
 )
 """All tables in the order of the key reference."""

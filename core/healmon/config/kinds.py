@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from healmon.config.paths import Place, absolute, never_cleaned
+from healmon.config.settings import Rate
 from healmon.config.toml import literal
 from healmon.text import clean
 from healmon.units import (
@@ -31,6 +32,9 @@ _TMUX_KEY: Final = re.compile(
     r"|\^[!-~]",
     re.IGNORECASE,
 )
+_RATE: Final = re.compile(r"\s*([1-9]|[1-5][0-9]|60)\s*/(.+)")
+_TIME: Final = "((?:[01][0-9]|2[0-3]):[0-5][0-9])"
+_HOURS: Final = re.compile(rf"{_TIME}\s*-\s*{_TIME}")
 _BOOLS: Final = {"true": True, "yes": True, "on": True, "1": True} | {
     "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
@@ -159,6 +163,29 @@ def _read_umask(value: object) -> int:
     raise ValueError
 
 
+def _read_rate(value: object) -> Rate:
+    found = _RATE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        raise ValueError
+    per = parse_duration(found[2].strip())
+    if not per:
+        raise ValueError
+    return Rate(int(found[1]), per)
+
+
+def _write_rate(rate: Rate) -> str:
+    return literal(f"{rate.count}/{duration_text(rate.per)}")
+
+
+def _read_hours(value: object) -> str:
+    if value == "":
+        return ""
+    found = _HOURS.fullmatch(value) if isinstance(value, str) else None
+    if found is None or found[1] == found[2]:
+        raise ValueError
+    return f"{found[1]}-{found[2]}"
+
+
 def _typed_bool(text: str) -> object:
     return _BOOLS.get(text.strip().lower(), text)
 
@@ -229,4 +256,18 @@ PATTERN: Final = _text('a pattern of file names such as "*.log", without "/"', _
 URL: Final = _text('a URL such as "http://localhost:8080/health"', _URL.fullmatch)
 SOCKET: Final = _text("the name or the path of a tmux socket", _is_text, _socket)
 TMUX_KEY: Final = _text('a tmux key such as "C-c" or "Escape"', _TMUX_KEY.fullmatch)
+ADDRESS: Final = _text(
+    'a URL such as "https://host/hook", or one of apprise such as "mailtos://user:pass@host"',
+    _SCHEME.fullmatch,
+)
+VARIABLE: Final = _text(
+    "the name of an environment variable", re.compile("[A-Za-z_][A-Za-z0-9_]*").fullmatch
+)
+RATE: Final = Kind(
+    allowed='a rate such as "10/1h": 1 to 60 within a duration', read=_read_rate, write=_write_rate
+)
+HOURS: Final = Kind(allowed='hours such as "22:00-07:00", or empty', read=_read_hours)
+TIME: Final = _text(
+    'a time such as "07:30", or empty', lambda text: not text or re.fullmatch(_TIME, text)
+)
 BACKUP: Final = _text('a URL such as "s3://bucket/prefix", or a directory', _is_text, _backup)

@@ -9,6 +9,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 
 from healmon.config.lines import KeyPath
+from healmon.config.settings import Channel
 from healmon.config.toml import as_list
 
 MASK: Final = "***"
@@ -47,8 +48,39 @@ def masked_at(path: KeyPath, value: object) -> object:
             # it should be a table, and is a list or a text of NAME=value perhaps
             items = as_list(value)
             return _assigned(value) if items is None else list(map(_assigned, items))
+        case ("notify", "channels", _, "url") if isinstance(value, str):
+            return without_address(value)
+        case ("notify", "channels", _, "url"):
+            return MASK
+        case ("notify", *_):
+            return _no_url(value)
         case _:
             return masked(value)
+
+
+def without_address(url: str) -> str:
+    """Return a notice channel's URL with all of it masked but its scheme, and a web host's name.
+
+    Services keep their tokens anywhere in it, also in the place of the host.
+    """
+    scheme, found, rest = url.partition("://")
+    if not found:
+        return MASK
+    host = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")[2]
+    return f"{scheme}://{host}/{MASK}" if scheme in {"http", "https"} else f"{scheme}://{MASK}"
+
+
+def _no_url(value: object) -> object:
+    """Return what should be tables of channels as it may be told."""
+    if isinstance(value, str):
+        return without_address(value) if "://" in value else value
+    items = as_list(value)
+    if items is not None:
+        return [_no_url(item) for item in items]
+    if isinstance(value, Mapping):
+        pairs = cast("Mapping[str, object]", value)
+        return {k: MASK if looks_secret(k) else _no_url(v) for k, v in pairs.items()}
+    return value
 
 
 def _assigned(value: object) -> object:
@@ -68,6 +100,9 @@ def _masked(value: object) -> object:
         pairs = cast("Mapping[str, object]", value)
         # an empty one is no secret
         return {k: MASK if v and looks_secret(k) else _masked(v) for k, v in pairs.items()}
+    if isinstance(value, Channel):
+        url = without_address(value.url) if value.url else ""
+        return msgspec.structs.replace(value, url=url, command=_masked(value.command))
     if isinstance(value, msgspec.Struct):
         fields = {name: _masked(getattr(value, name)) for name in value.__struct_fields__}
         return msgspec.structs.replace(value, **fields)

@@ -25,6 +25,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         starts_in_flight: workers that are started at the same time; 0: any number.
         start_spacing: seconds between two starts.
         starts_per_minute: 0: any number.
+        heartbeat_url: asked after each round, so that a checker outside misses it; empty: none.
         storm_failures: workers (or half of them, if fewer) that fail within `storm_window` seconds
             are one storm; 0: never.
     """
@@ -33,6 +34,7 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     check_interval: float = 60.0
     state_dir: str = ""
     dry_run: bool = False
+    heartbeat_url: str = ""
     starts_in_flight: int = 2
     start_spacing: float = 2.0
     starts_per_minute: int = 6
@@ -259,13 +261,93 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, frozen=True, kw_only=True):
-    """`[alerts]`: how long an acknowledgement holds."""
+    """`[alerts]`: from a finding to an alert, and to its end.
+
+    Attributes:
+        acknowledge_for: seconds an acknowledgement holds.
+        confirm_checks, confirm_for: a finding is an alert when so many checks found it, or when it
+            has been there for so many seconds, whichever comes first.
+        clear_checks: checks that must find nothing any more before an alert is over.
+        reopen_within: seconds within which the same again is the same incident.
+        stale_checks: checks without an answer after which nobody knows whether an alert holds.
+        flapping: alerts that come and go are told once.
+        flapping_start, flapping_end: percent of changes among the last checks at which that begins
+            and ends.
+    """
 
     acknowledge_for: float = 4 * HOUR
+    confirm_checks: int = 2
+    confirm_for: float = 30.0
+    clear_checks: int = 2
+    reopen_within: float = 30 * MINUTE
+    stale_checks: int = 3
+    flapping: bool = True
+    flapping_start: float = 30.0
+    flapping_end: float = 15.0
+
+
+class Rate(msgspec.Struct, frozen=True):
+    """At most `count` notices within `per` seconds."""
+
+    count: int
+    per: float
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """`[notify.channels.NAME]`: one way out; exactly one of the first four is given.
+
+    Attributes:
+        url: where notices go: an apprise URL, or `https://…` for a plain webhook.
+        url_env: the environment variable that holds the URL.
+        url_file: the absolute path of a file whose first line is the URL.
+        command: a program that gets each notice as JSON on its standard input.
+        severity: the least severity that it is told of.
+        rate: how much it may be told; what is more waits and is told together.
+        timeout: seconds that one delivery may take.
+    """
+
+    name: str
+    url: str = ""
+    url_env: str = ""
+    url_file: str = ""
+    command: tuple[str, ...] = ()
+    severity: Literal["CRITICAL", "WARNING"] = "CRITICAL"
+    rate: Rate = Rate(10, HOUR)
+    topics: tuple[Literal["opened", "reminder", "recovered", "summary", "report"], ...] = (
+        "opened", "reminder", "recovered", "summary", "report",
+    )  # fmt: skip
+    timeout: float = 30.0
+
+
+class Rung(msgspec.Struct, frozen=True, kw_only=True):
+    """`[[notify.steps]]`: who is told of an alert that nobody has answered for `after` seconds."""
+
+    after: float
+    channels: tuple[str, ...]
 
 
 class Notify(msgspec.Struct, frozen=True, kw_only=True):
-    """`[notify]`: reserved; takes no keys yet."""
+    """`[notify]`: who is told outside of healmon, and when.
+
+    Attributes:
+        quiet: `HH:MM-HH:MM` in local time, when only CRITICAL is told; empty: never quiet.
+        repeat_every: seconds between reminders of what is still unanswered; 0: none.
+        report_at: `HH:MM` in local time, when the morning page is told; empty: never.
+        group_within: what goes wrong, or well, with one component within so many seconds is one
+            notice.
+        steps: the escalation; by default the first channel after 5 minutes, the others after 15.
+    """
+
+    quiet: str = ""
+    repeat_every: float = 4 * HOUR
+    report_at: str = ""
+    group_within: float = 30.0
+    channels: tuple[Channel, ...] = ()
+    steps: tuple[Rung, ...] = ()
+
+    def channel(self, name: str) -> Channel | None:
+        """Return the channel of this name, if there is one."""
+        return next((channel for channel in self.channels if channel.name == name), None)
 
 
 class Store(msgspec.Struct, frozen=True, kw_only=True):

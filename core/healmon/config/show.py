@@ -33,9 +33,15 @@ def _blocks(settings: st.Settings) -> Iterator[list[str]]:
         if key.shape == "table":
             yield [f"[{key.name}]", *_lines(table, value)]
             for inner in table.keys:
-                if inner.shape == "tables":
+                if inner.shape in {"named", "tables"}:
                     for each in getattr(value, inner.name):
-                        yield [f"[[{key.name}.{inner.name}]]", *_lines(table_of(inner), each)]
+                        path = f"{key.name}.{inner.name}"
+                        header = (
+                            f"[{path}.{key_text(each.name)}]"
+                            if inner.shape == "named"
+                            else f"[[{path}]]"
+                        )
+                        yield [header, *_lines(table_of(inner), each)]
         else:
             for each in value:
                 yield [f"[{key.name}.{key_text(each.name)}]", *_lines(table, each)]

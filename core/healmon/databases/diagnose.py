@@ -157,7 +157,9 @@ def _verdict(
     if level is not None:
         condition = "long-transaction" if word == "working" else "locked"
         message = wording.incident(database, facts, level)
-        findings = (Finding(condition, level, message, wording.evidence(facts)), *findings)
+        evidence = wording.evidence(facts)
+        incident = Finding(condition, level, message, evidence, confirmed=True)
+        findings = (incident, *findings)
     if memory.refused is not None:
         findings = (wording.refused(database, facts, memory.refused), *findings)
     return Verdict(

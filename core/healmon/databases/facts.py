@@ -29,6 +29,7 @@ def facts_of(database: Database, seen: DatabaseSeen, word: VerdictWord, memory: 
     facts = Facts(
         verdict=word,
         path=clean(database.path),
+        device=reading.device,
         mode=reading.mode,
         size=reading.db.size,
         wal_size=wal,

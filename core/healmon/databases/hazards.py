@@ -63,7 +63,7 @@ def _growth(database: Database, seen: DatabaseSeen, facts: Facts) -> Finding | N
         evidence["left_alone"] = facts.why_not
     if holder is not None and holder.started:
         evidence["started"] = format_utc(holder.started)
-    return Finding("wal-growth", "WARNING", message, evidence)
+    return Finding("wal-growth", "WARNING", message, evidence, confirmed=True)
 
 
 def deleted(database: Database, seen: DatabaseSeen) -> Finding | None:
@@ -79,7 +79,7 @@ def deleted(database: Database, seen: DatabaseSeen) -> Finding | None:
     )
     command = f"ls -l /proc/{pids[0]}/fd"
     evidence = {"path": path, "pids": pids, "look": command}
-    return Finding("deleted-open", "CRITICAL", message, evidence)
+    return Finding("deleted-open", "CRITICAL", message, evidence, urgent=True)
 
 
 def _links(database: Database, seen: DatabaseSeen) -> Finding | None:
@@ -121,4 +121,5 @@ def _mixed(database: Database, seen: DatabaseSeen, now: Reading) -> Finding | No
         f"{database.name}: {path}.lock is there (unix-dotfile) while others lock it with the"
         f" kernel: they do not see each other and destroy it; let all use the same VFS"
     )
-    return Finding("mixed-locking", "CRITICAL", message, {"path": path, "pids": pids})
+    evidence = {"path": path, "pids": pids}
+    return Finding("mixed-locking", "CRITICAL", message, evidence, urgent=True)

@@ -260,6 +260,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         reason: why it cannot be looked at.
+        device: number of the file system that it is on; 0: not known.
         locks: what the holder holds.
         waits_for: readers that keep the holder's commit waiting.
         since: when this hold was first seen.
@@ -278,6 +279,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     verdict: VerdictWord
     path: str
     reason: str = ""
+    device: int = 0
     mode: str = ""
     size: int = 0
     wal_size: int = 0

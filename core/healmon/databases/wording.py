@@ -135,7 +135,7 @@ def refused(database: Database, facts: Facts, why: Refusal) -> Finding:
     message = f"{database.name}: {why.text}{copy}; {help_}"
     evidence: Packed = {"path": facts.path, "copy": why.kept, "wal_size": facts.wal_size}
     level: Severity = "WARNING" if why.word in {"full", "failed"} else "CRITICAL"
-    return Finding(f"left-{why.word}", level, message, evidence)
+    return Finding(f"left-{why.word}", level, message, evidence, urgent=True)
 
 
 def incident(database: Database, facts: Facts, level: Severity) -> str:

@@ -66,7 +66,7 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
     findings: list[Finding] = []
     if gauge.readonly and before.writable:
         text = f"{words.title(seen.target)} has become read-only: nothing can be written to it"
-        findings.append(Finding("read-only", "WARNING", text))
+        findings.append(Finding("read-only", "WARNING", text, urgent=True))
     if gauge.skip:
         return _verdict(seen, gauge, memory, findings, "warning" if findings else "healthy")
     obstacle = _obstacle(seen, gauge, memory, stepped, disk, now)
@@ -130,7 +130,8 @@ def _full(target: Target, memory: Memory, disk: Disk, hope: str) -> Finding:
         "critical": disk.critical,
     }
     text = words.full(target, memory, disk, hope)
-    return Finding("full", _SEVERITY[memory.level], text, evidence)
+    urgent = memory.level == "critical"  # what cannot be written is lost
+    return Finding("full", _SEVERITY[memory.level], text, evidence, urgent=urgent)
 
 
 def _verdict(

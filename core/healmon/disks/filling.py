@@ -66,4 +66,5 @@ def when_text(outlook: Outlook) -> str:
 
 def finding(target: Target, memory: Memory) -> Finding:
     """Return the warning; the same for as long as it lasts."""
-    return Finding("filling", "WARNING", f"{words.title(target)} {memory.filling_told}")
+    text = f"{words.title(target)} {memory.filling_told}"
+    return Finding("filling", "WARNING", text, confirmed=True)

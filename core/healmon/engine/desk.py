@@ -1,4 +1,4 @@
-"""Where people's requests are answered: offers, overrides, acknowledgements, pauses.
+"""Where people's requests are answered: plans here, alerts in `inbox`, pauses in `pauses`.
 
 Screens, command line and scripts all come through `Desk.ask`, so that there is one path and one
 set of rules.
@@ -15,13 +15,13 @@ from healmon import events as ev
 from healmon import gate
 from healmon.clock import Clock
 from healmon.engine.acts import Acts
+from healmon.engine.inbox import Inbox
+from healmon.engine.pauses import Pauses
 from healmon.engine.room import Room
 from healmon.engine.stream import Stream
 from healmon.errors import HealmonError
 from healmon.plans import Answer, Packed, Plan
-from healmon.state import AlertView
 from healmon.text import clean
-from healmon.units import format_duration
 
 OFFER_HOLDS = 300.0
 """Seconds a plan sheet may be read before it must be asked for again."""
@@ -36,7 +36,6 @@ HEALER_VERBS = (
     "start",
     "release",
 )
-PAUSE_AT_MOST = 30 * 86400.0
 
 
 class Desk:
@@ -50,6 +49,7 @@ class Desk:
         rooms: Sequence[Room],
         *,
         check: Callable[[], None],
+        changed: Callable[[], None],
         acknowledge_for: float,
     ) -> None:
         self._stream = stream
@@ -57,7 +57,8 @@ class Desk:
         self._acts = acts
         self._rooms = rooms
         self._check = check
-        self._acknowledge_for = acknowledge_for
+        self._inbox = Inbox(stream, clock, acknowledge_for, changed)
+        self._pauses = Pauses(stream, clock, rooms, changed, check)
         self._offers: dict[str, tuple[Room, Plan, float]] = {}
 
     async def ask(
@@ -70,26 +71,30 @@ class Desk:
         try:
             answer = await self._dispatch(verb, target, arguments, origin)
         except HealmonError as error:
-            answer = Answer(ok=False, text=clean(str(error)))
+            said = f"{error.args[0]}; {error.remedy}" if error.remedy else str(error)
+            answer = Answer(ok=False, text=clean(said))
         except (KeyError, TypeError, ValueError) as error:
             answer = Answer(ok=False, text=clean(f"{verb}: bad arguments: {error}"))
         self._stream.emit(ev.OverrideAnswered(command, answer.ok, answer.text), received)
         return answer
 
     async def _dispatch(self, verb: str, target: str, arguments: Packed, origin: str) -> Answer:
+        inbox, pauses = self._inbox, self._pauses
         simple: dict[str, Callable[[], Answer]] = {
-            "acknowledge": lambda: self._acknowledge(target, arguments, origin),
-            "unacknowledge": lambda: self._unacknowledge(target, origin),
-            "resume": lambda: self._resume(target, origin),
-            "touch": lambda: self._touch(target, origin),
+            "acknowledge": lambda: inbox.acknowledge(target, arguments, origin),
+            "unacknowledge": lambda: inbox.unacknowledge(target, origin),
+            "silence": lambda: inbox.silence(target, arguments, origin),
+            "unsilence": lambda: inbox.unsilence(target, origin),
+            "resume": lambda: pauses.resume(target, origin),
+            "touch": lambda: pauses.touch(target, origin),
             "check": self._check_now,
         }
         slow: dict[str, Callable[[], Awaitable[Answer]]] = {
             "offer": lambda: self._offer(str(arguments["verb"]), target, arguments, origin),
             "apply": lambda: self._apply(target),
-            "pause": lambda: self._pause(target, arguments, origin),
-            "snooze": lambda: self._snooze(target, arguments, origin),
-            "never-touch": lambda: self._never_touch(target, origin),
+            "pause": lambda: pauses.pause(target, arguments, origin),
+            "snooze": lambda: pauses.snooze(target, arguments, origin),
+            "never-touch": lambda: pauses.never_touch(target, origin),
         }
         if verb in simple:
             return simple[verb]()
@@ -159,82 +164,3 @@ class Desk:
             return begun
         outcome = await asyncio.shield(begun)
         return Answer(ok=not outcome.startswith(("failed", "not done")), text=outcome)
-
-    def _alert(self, name: str) -> AlertView | None:
-        for alert in self._stream.snapshot.alerts.values():
-            if name in (str(alert.id), alert.key):
-                return alert
-        return None
-
-    def _acknowledge(self, name: str, arguments: Packed, origin: str) -> Answer:
-        alert = self._alert(name)
-        if alert is None:
-            return Answer(ok=False, text=f"no open alert {name}")
-        seconds = float(arguments.get("for") or self._acknowledge_for)
-        until = self._clock.read().wall + seconds
-        note = clean(str(arguments.get("note", "")))
-        self._stream.emit(ev.AlertAcknowledged(alert.key, clean(origin), note, until))
-        text = f"acknowledged for {format_duration(seconds)}: {alert.message}"
-        return Answer(ok=True, text=text)
-
-    def _unacknowledge(self, name: str, origin: str) -> Answer:
-        alert = self._alert(name)
-        if alert is None or alert.state != "acknowledged":
-            return Answer(ok=False, text=f"no acknowledged alert {name}")
-        self._stream.emit(ev.AlertUnacknowledged(alert.key, f"taken back by {clean(origin)}"))
-        return Answer(ok=True, text=f"open again: {alert.message}")
-
-    async def _pause(self, target: str, arguments: Packed, origin: str) -> Answer:
-        component = target or gate.EVERYTHING
-        known = self._stream.snapshot.components
-        if component != gate.EVERYTHING and component not in known:
-            return Answer(ok=False, text=f"no component {component!r}")
-        seconds = float(arguments["for"])
-        if not 0 < seconds <= PAUSE_AT_MOST:
-            return Answer(ok=False, text="a pause needs an end within 30 days")
-        until = self._clock.read().wall + seconds
-        await self._hold(component, until, origin)
-        return Answer(ok=True, text=f"actions paused for {format_duration(seconds)}: {component}")
-
-    async def _hold(self, component: str, until: float, origin: str) -> None:
-        self._stream.emit(ev.MaintenanceStarted(component, until, clean(origin)))
-        for room in self._rooms:
-            await room.healer.pause(component)
-
-    def _resume(self, target: str, origin: str) -> Answer:
-        component = target or gate.EVERYTHING
-        if component not in self._stream.snapshot.maintenance:
-            return Answer(ok=False, text=f"not paused: {component}")
-        self._stream.emit(ev.MaintenanceEnded(component, f"resumed by {clean(origin)}"))
-        self._check()
-        return Answer(ok=True, text=f"actions allowed again: {component}")
-
-    async def _snooze(self, target: str, arguments: Packed, origin: str) -> Answer:
-        """Pause a component and acknowledge what is told of it, both until the same moment."""
-        paused = await self._pause(target, arguments, origin)
-        if not paused.ok or not target:
-            return paused
-        until = self._stream.snapshot.maintenance[target]
-        for alert in self._stream.snapshot.alerts.values():
-            if alert.component == target:
-                note = "snoozed"
-                self._stream.emit(ev.AlertAcknowledged(alert.key, clean(origin), note, until))
-        return Answer(ok=True, text=f"left alone for {_lasting(arguments)}: {target}")
-
-    async def _never_touch(self, target: str, origin: str) -> Answer:
-        if target not in self._stream.snapshot.components:
-            return Answer(ok=False, text=f"no component {target!r}")
-        await self._hold(target, gate.FOREVER, origin)
-        self._check()
-        return Answer(ok=True, text=f"never touched until you say touch: {target}")
-
-    def _touch(self, target: str, origin: str) -> Answer:
-        if target not in self._stream.snapshot.maintenance:
-            return Answer(ok=False, text=f"it may be touched already: {target}")
-        self._stream.emit(ev.MaintenanceEnded(target, f"touch: {clean(origin)}"))
-        self._check()
-        return Answer(ok=True, text=f"touched again if need be: {target}")
-
-
-def _lasting(arguments: Packed) -> str:
-    return format_duration(float(arguments["for"]))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from healmon import __version__, alerts
 from healmon import events as ev
 from healmon.clock import Clock, Reading, boot_id, gap, process_seconds
+from healmon.config.settings import Alerts
 from healmon.engine.acts import Acts
+from healmon.engine.alarms import Alarms
+from healmon.engine.courier import Courier, Outlet
 from healmon.engine.desk import Desk
 from healmon.engine.room import Room
 from healmon.engine.stream import Journal, Sink, Stream
@@ -21,6 +24,8 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
+LAST_NOTICES = 3.0
+"""Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
 """Seconds that `--once` gives its plans, waits included."""
 
@@ -34,18 +39,20 @@ class Run:
         interval: seconds between cycle starts.
         mode: for people: `tui`, `daemon`, `no-ui`, `once`.
         dry_run: decide and report everything, touch nothing.
-        acknowledge_for: seconds an acknowledgement holds unless said otherwise.
+        alerts: `[alerts]` of the configuration.
         steady_offset: the clock's offset, kept for the next run in this boot.
         repaired: what the journal set aside when it was opened; an alert of this run says so.
+        outlet: where notices go; None: nowhere. A dry run tells nobody.
     """
 
     host: str
     interval: float = 60.0
     mode: str = "no-ui"
     dry_run: bool = False
-    acknowledge_for: float = 4 * 3600.0
+    alerts: Alerts = field(default_factory=Alerts)
     steady_offset: float = 0.0
     repaired: str = ""
+    outlet: Outlet | None = None
 
 
 class Engine:
@@ -70,12 +77,15 @@ class Engine:
         self._run = run
         self.stream = Stream(journal, clock)
         self._acts = Acts(self.stream, clock, run.dry_run)
+        self._alarms = Alarms(self.stream, clock, run.alerts)
         self._rooms: list[Room] = []
         self._desk: Desk | None = None
+        self._courier: Courier | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stop_reason = ""
+        self._checker = ""
         self._last_reading: Reading | None = None
 
     @property
@@ -121,18 +131,29 @@ class Engine:
         """Tell that the store is written again. Safe from any thread."""
         self._in_loop(lambda: self._store_is_back(dropped))
 
+    def checker_fault(self, reason: str) -> None:
+        """Tell that the checker outside cannot be pinged; empty: it can. Safe from any thread."""
+        self._in_loop(lambda: self._checker_faulted(reason))
+
+    def _checker_faulted(self, reason: str) -> None:
+        if bool(reason) != bool(self._checker):
+            self._checker = reason
+            self._judge_self()
+
     def _store_faulted(self, reason: str) -> None:
         self.stream.emit(ev.StoreFaulted(reason))
         self._judge_self()
 
     def _store_is_back(self, dropped: int) -> None:
         self.stream.emit(ev.StoreRecovered(dropped))
-        self._judge_self()
+        self._judge_self(sure=True)
 
     async def run(self) -> None:
         """Check and heal until stopped, then end in order."""
         await self._open()
         attending = [asyncio.create_task(room.attend()) for room in self._rooms]
+        if self._courier is not None:
+            attending.append(asyncio.create_task(self._courier.attend()))
         try:
             while not self._stopping.is_set():
                 began = self._clock.read().steady
@@ -147,6 +168,7 @@ class Engine:
     async def run_once(self) -> Snapshot:
         """Make one full cycle, wait for its plans, look again; return the state afterwards."""
         self._acts.once = True
+        self._alarms.once()
         await self._open()
         try:
             await self.cycle()
@@ -159,6 +181,8 @@ class Engine:
                     break
                 await asyncio.wait(tasks, timeout=1.0, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.gather(*(room.round() for room in self._rooms))
+            if self._courier is not None:
+                await self._courier.once()
             return self.snapshot
         finally:
             await self._close()
@@ -186,11 +210,10 @@ class Engine:
         for component, view in before.plans.items():
             reason = "healmon ended while it was under way; looking again"
             self.stream.emit(ev.PlanAbandoned(view.plan.id, component, reason))
-        names = [alerts.ENGINE, *(healer.name for healer in self._healers)]
-        for event in alerts.strays(self.snapshot, self._run.host, names):
-            self.stream.emit(event)
+        self._alarms.begin((healer.name for healer in self._healers), before.at)
+        acts = self._acts
         self._rooms = [
-            Room(healer, self.stream, self._clock, self._acts.propose, self._acts.withdraw)
+            Room(healer, self.stream, self._clock, self._alarms, acts.propose, acts.withdraw)
             for healer in self._healers
         ]
         self._desk = Desk(
@@ -199,13 +222,20 @@ class Engine:
             self._acts,
             self._rooms,
             check=self.check_now,
-            acknowledge_for=self._run.acknowledge_for,
+            changed=self._alarms.overlay,
+            acknowledge_for=self._run.alerts.acknowledge_for,
         )
+        outlet = self._run.outlet
+        if outlet is not None and outlet.notify.channels and not self._run.dry_run:
+            self._courier = Courier(self.stream, self._clock, outlet)
+            self._courier.begin()
         for room in self._rooms:
             room.healer.start(room.wake)
 
     async def _close(self) -> None:
         drained = await self._acts.drain(DRAIN)
+        if self._courier is not None:
+            await self._courier.close(LAST_NOTICES)
         for room in self._rooms:
             await room.healer.close()
         reason = self._stop_reason or "done"
@@ -215,7 +245,7 @@ class Engine:
         """Look at everything once; plans go on by themselves."""
         number = self.snapshot.cycle.number + 1
         self._check.clear()
-        now = self._note_time()
+        self._note_time()
         self.stream.emit(ev.CycleStarted(number))
         began = process_seconds()
         answers = await asyncio.gather(*(room.round() for room in self._rooms))
@@ -225,34 +255,31 @@ class Engine:
             if not answered
         )
         self._judge_self()
-        for event in alerts.expire(self.snapshot, now.wall):
-            self.stream.emit(event)
-        for component, until in self.snapshot.maintenance.items():
-            if until <= now.wall:
-                self.stream.emit(ev.MaintenanceEnded(component, "its time is over"))
+        self._alarms.tend()
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
         self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
 
-    def _note_time(self) -> Reading:
+    def _note_time(self) -> None:
         now = self._clock.read()
         if self._last_reading is not None:
             jump = gap(self._last_reading, now)
             if jump:
                 self.stream.emit(ev.ClockJumped(round(jump.suspended, 1), round(jump.stepped, 1)))
         self._last_reading = now
-        return now
 
-    def _judge_self(self) -> None:
+    def _judge_self(self, *, sure: bool = False) -> None:
         findings = alerts.engine_findings(
             self.snapshot.failing,
             store=self.snapshot.engine.store_fault,
             repaired=self._run.repaired,
+            checker=self._checker,
         )
-        verdict = alerts.engine_verdict(findings)
-        now = self._clock.read().wall
-        for event in alerts.judge(self.snapshot, self._run.host, alerts.ENGINE, verdict, now):
-            self.stream.emit(event)
+        if self._run.outlet is not None:
+            now = self._clock.read().wall
+            findings += alerts.channel_findings(self.snapshot, self._run.outlet.notify, now)
+        case = self._alarms.case(alerts.ENGINE, sure=sure)
+        self._alarms.judge(case, alerts.engine_verdict(findings))
 
     async def _rest(self, until: float) -> None:
         """Wait for the next cycle's time, a request to check, or the end."""

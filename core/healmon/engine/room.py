@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from healmon import alerts
 from healmon import events as ev
+from healmon.alerts import ENGINE
 from healmon.clock import Clock
+from healmon.engine.alarms import Alarms
 from healmon.engine.stream import Stream
 from healmon.errors import ProbeError
 from healmon.healer import Healer
@@ -30,6 +31,7 @@ class Room:
         healer: who works here.
         stream: where its events go.
         clock: the engine's clock.
+        alarms: who keeps the alerts.
         propose: called with each plan a diagnosis makes and the id of the observation behind it.
         withdraw: called with the component of each waiting plan that no longer holds, and why.
     """
@@ -39,12 +41,15 @@ class Room:
         healer: Healer[Any],
         stream: Stream,
         clock: Clock,
+        alarms: Alarms,
         propose: Propose,
         withdraw: Withdraw,
     ) -> None:
         self.healer = healer
         self._stream = stream
         self._clock = clock
+        self._alarms = alarms
+        self._seen_at = clock.read().steady
         self._propose = propose
         self._withdraw = withdraw
         self._round = asyncio.Lock()
@@ -93,9 +98,12 @@ class Room:
                 return self._failed(f"crashed: {type(error).__name__}: {error}")
             if self.healer.name in self._stream.snapshot.failing:
                 self._stream.emit(ev.HealerRecovered(self.healer.name))
+            self._seen_at = self._clock.read().steady
             self._tell(diagnosis)
-            if diagnosis.look_again is not None:
-                self._timer = self._loop.call_later(diagnosis.look_again, self._wake.set)
+            again = (diagnosis.look_again, self._alarms.look_in(self.healer.name))
+            wanted = [seconds for seconds in again if seconds is not None]
+            if wanted:
+                self._timer = self._loop.call_later(min(wanted), self._wake.set)
             return True
 
     def _forget_timer(self) -> None:
@@ -117,6 +125,7 @@ class Room:
 
     def _failed(self, reason: str) -> bool:
         name, reason = self.healer.name, clean(reason, limit=500)
+        self._alarms.unseen(name, self._clock.read().steady - self._seen_at, reason)
         if self._stream.snapshot.failing.get(name) == reason:
             return False
         cause = self._stream.emit(ev.HealerFailed(name, reason))
@@ -132,24 +141,24 @@ class Room:
     def _tell(self, diagnosis: Diagnosis) -> None:
         for component in diagnosis.hold:
             self._withdraw(component, OVERTAKEN)
-        self._tell_of_all(diagnosis)
+        # no alert of this healer changes but by its own verdicts: one case serves them all
+        case = self._alarms.case(self.healer.name)
+        self._alarms.judge(case, self._of_all(diagnosis))
         for verdict in diagnosis.verdicts:
             cause = self._observed(verdict)
+            self._alarms.judge(case, verdict, cause)
             if verdict.plan is not None:
                 self._propose(self, verdict.plan, cause)
         for component in diagnosis.gone:
             if component in self._stream.snapshot.components:
-                for event in alerts.gone(self._stream.snapshot, component):
-                    self._stream.emit(event)
+                self._alarms.gone(component)
                 self._stream.emit(ev.ComponentGone(component))
+        self._alarms.overlay()
 
-    def _tell_of_all(self, diagnosis: Diagnosis) -> None:
-        """Judge what concerns the host or many components: alerts of healmon, by this healer."""
-        found = diagnosis.systemic
-        verdict = Verdict(alerts.ENGINE, "warning", "it is over", self.healer.name, "", {}, found)
-        snapshot, now = self._stream.snapshot, self._clock.read().wall
-        for event in alerts.judge(snapshot, snapshot.engine.host, self.healer.name, verdict, now):
-            self._stream.emit(event)
+    def _of_all(self, diagnosis: Diagnosis) -> Verdict:
+        """Return what concerns the host or many components: alerts of healmon, by this healer."""
+        name, found = self.healer.name, diagnosis.systemic
+        return Verdict(ENGINE, "warning", "it is over", name, "", {}, found)
 
     def _observed(self, verdict: Verdict) -> int:
         stream, name = self._stream, verdict.component
@@ -170,7 +179,4 @@ class Room:
             )
         if stream.snapshot.memory.get(name, {}) != verdict.memory:
             stream.emit(ev.Remembered(name, verdict.memory), cause)
-        host, now = stream.snapshot.engine.host, self._clock.read().wall
-        for event in alerts.judge(stream.snapshot, host, self.healer.name, verdict, now):
-            stream.emit(event, cause)
         return cause

@@ -34,6 +34,17 @@ def chain(connection: sqlite3.Connection, event_id: int) -> list[read.Row]:
     return [found[number] for number in sorted(found)]
 
 
+def life(connection: sqlite3.Connection, alert: read.Row, rows: list[read.Row]) -> list[read.Row]:
+    """Return the whole life of an alert with the chain of events behind it, oldest first.
+
+    Of a life that is too long to be told, the beginning is.
+    """
+    until = alert["resolved_at"] or ""
+    own = read.story(connection, alert["id"], alert["key"], until, LONGEST)
+    both = {row["id"]: row for row in (*rows, *own)}
+    return [both[number] for number in sorted(both)]
+
+
 def told(rows: list[read.Row]) -> list[str]:
     """Return a chain as lines for people."""
     return [
@@ -46,7 +57,7 @@ def told(rows: list[read.Row]) -> list[str]:
 def kept_lines(kept: Packed) -> list[str]:
     """Return the evidence of an act as lines for people: what was known, then both screens."""
     lines = [
-        f"{clean(name).replace('_', ' '):<14} {_shown(value)}"
+        f"{clean(name).replace('_', ' '):<14} {one_line(value)}"
         for name, value in kept.items()
         if value and name not in _SCREENS
     ]
@@ -58,6 +69,7 @@ def kept_lines(kept: Packed) -> list[str]:
     return lines
 
 
-def _shown(value: object) -> str:
+def one_line(value: object) -> str:
+    """Return a value of evidence as one line."""
     text = json.dumps(value, ensure_ascii=False) if isinstance(value, list | dict) else str(value)
     return clean(text, limit=2000)

@@ -1,4 +1,4 @@
-"""The short commands: stop, check, alerts, acknowledgements, overrides, the event log."""
+"""The short commands: stop, check, overrides."""
 
 from __future__ import annotations
 
@@ -7,18 +7,14 @@ import json
 import os
 from pathlib import Path
 
-from healmon.clock import SystemClock, format_utc, local_time, parse_utc, process_seconds
+from healmon.clock import process_seconds
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.show import show
 from healmon.errors import DataError, HolderError, UsageError
-from healmon.events import decode
 from healmon.plans import Packed
 from healmon.service import instance
-from healmon.service.host import DATABASE
 from healmon.service.links import ask_healer
-from healmon.service.log import line
-from healmon.store import read
 from healmon.units import parse_duration
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
@@ -114,73 +110,3 @@ def period(text: str | None) -> float | None:
         return parse_duration(text)
     except ValueError as error:
         raise UsageError(f"--for {text}: {error}") from None
-
-
-def acknowledge(state_dir: Path, args: argparse.Namespace) -> int:
-    """Acknowledge each alert named; returns 0 when all were."""
-    arguments: Packed = {"note": args.note}
-    seconds = period(args.period)
-    if seconds is not None:
-        arguments["for"] = seconds
-    for name in args.ids:
-        override(state_dir, "acknowledge", name, arguments)
-    return 0
-
-
-def unacknowledge(state_dir: Path, args: argparse.Namespace) -> int:
-    """Take acknowledgements back; returns 0 when all were."""
-    for name in args.ids:
-        override(state_dir, "unacknowledge", name, {})
-    return 0
-
-
-def pause(state_dir: Path, args: argparse.Namespace) -> int:
-    """Begin maintenance with an end time; returns 0."""
-    return override(state_dir, "pause", args.target, {"for": period(args.period)})
-
-
-def alerts(state_dir: Path, args: argparse.Namespace) -> int:
-    """Print the alert inbox; returns 0."""
-    database = state_dir / DATABASE
-    rows = []
-    if database.exists():
-        connection = read.open_reader(database)
-        try:
-            rows = read.all_alerts(connection, 200) if args.all else read.open_alerts(connection)
-        finally:
-            connection.close()
-    if getattr(args, "json", False):
-        say(json.dumps(rows))
-        return 0
-    for row in rows:
-        said = f" ({row['state']} by {row['acknowledged_by']})" if row["acknowledged_by"] else ""
-        say(
-            f"{row['id']:>6}  {row['severity']:<8}  {row['timestamp'][:19]}  "
-            f"{row['component']}: {row['message']}{said}"
-        )
-    if not rows:
-        say("no alerts")
-    return 0
-
-
-def events(state_dir: Path, args: argparse.Namespace) -> int:
-    """Print the event log since some time ago; returns 0."""
-    json_wanted = getattr(args, "json", False)
-    database = state_dir / DATABASE
-    if not database.exists():
-        raise HolderError(f"there is no health store in {state_dir} yet")
-    since = SystemClock().read().wall - (period(args.since) or 0.0)
-    connection = read.open_reader(database)
-    try:
-        after = 0
-        while batch := read.events(
-            connection, after, 500, since=format_utc(since), component=args.component or ""
-        ):
-            after = batch[-1]["id"]
-            for row in batch:
-                when = local_time(parse_utc(row["timestamp"]), "%m-%d %H:%M:%S")
-                text = row["payload"] if json_wanted else line(decode(row["payload"]))
-                say(text if json_wanted else f"{row['id']:>7}  {when}  {text}")
-    finally:
-        connection.close()
-    return 0

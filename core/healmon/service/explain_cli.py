@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from healmon.clock import SystemClock
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
@@ -20,7 +21,8 @@ from healmon.disks.model import HEALER as DISKS
 from healmon.errors import DataError
 from healmon.plans import Packed, pack, unpack
 from healmon.service import disks_cli
-from healmon.service.chain import chain, kept_lines, told
+from healmon.service.alerts_cli import row_lines
+from healmon.service.chain import chain, kept_lines, life, one_line, told
 from healmon.service.commandline import say
 from healmon.service.peek import Peek, evidence, peek
 from healmon.service.sessions_cli import reader
@@ -31,7 +33,7 @@ from healmon.sessions.packs import explain as lines_of
 from healmon.sessions.packs.explaining import saved
 from healmon.sessions.packs.user import packs_of
 from healmon.state import ComponentView, Snapshot, open_alerts
-from healmon.store import stream
+from healmon.store import read, stream
 from healmon.text import clean
 from healmon.units import format_duration
 from healmon.world import packfiles
@@ -107,13 +109,29 @@ def _said_of(view: ComponentView) -> list[str]:
 def _explain_event(state_dir: Path, number: int, *, json_wanted: bool) -> int:
     connection = reader(state_dir)
     try:
+        alert = read.alert(connection, number)
         rows = chain(connection, number)
+        rows = rows if alert is None else life(connection, alert, rows)
+        known = stream.read_snapshot(connection)
     finally:
         connection.close()
     if not rows:
         raise DataError(f"there is no alert and no event {number}", remedy="see: healmon alerts")
-    say(json.dumps(rows) if json_wanted else "\n".join(told(rows)))
+    if json_wanted:
+        say(json.dumps(rows))
+        return 0
+    now = SystemClock().read().wall
+    about = [] if alert is None else [*row_lines(known, alert, now), *_evidence(alert)]
+    say("\n".join([*about, *told(rows)]))
     return 0
+
+
+def _evidence(alert: read.Row) -> list[str]:
+    try:
+        found = json.loads(alert["evidence"] or "{}")
+    except ValueError:
+        return []
+    return [f"{'':8}{clean(name)}: {one_line(value)}" for name, value in found.items()]
 
 
 def _settings(args: argparse.Namespace) -> Settings:

@@ -10,6 +10,7 @@ import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,16 @@ from healmon import __version__, registry
 from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
+from healmon.engine.courier import Outlet
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import commands, statedir
+from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.wake import WakePipe
 from healmon.state import Snapshot
 from healmon.store.store import Store
+from healmon.world.notifying import SystemMessenger
 
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
@@ -70,9 +74,15 @@ class Host:
             interval=settings.monitor.check_interval,
             mode=mode,
             dry_run=dry_run or settings.monitor.dry_run,
-            acknowledge_for=settings.alerts.acknowledge_for,
+            alerts=settings.alerts,
             steady_offset=clock.offset,
             repaired=store.repaired,
+            outlet=Outlet(
+                messenger=SystemMessenger(),
+                notify=settings.notify,
+                epoch=store.epoch,
+                report=partial(_report, state_dir / DATABASE),
+            ),
         )
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault
@@ -81,10 +91,20 @@ class Host:
 
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
-        tasks = [asyncio.create_task(self._overrides()), asyncio.create_task(self._keep_house())]
+        heart = Heartbeat(
+            self.state_dir,
+            self.settings.monitor.heartbeat_url,
+            self.settings.monitor.check_interval,
+            self.clock,
+            self.engine.checker_fault,
+        )
+        self.engine.subscribe(heart.heard)
+        doings = (self._overrides(), self._keep_house(), heart.run())
+        tasks = [asyncio.create_task(doing) for doing in doings]
         try:
             await self.engine.run()
         finally:
+            self.engine.stream.unsubscribe(heart.heard)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -157,6 +177,15 @@ def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock
         # the same boot: go on with the last run's steady timeline, whatever the wall clock did
         clock = SystemClock(last.steady_offset)
     return store, clock
+
+
+def _report(database: Path, seconds: float) -> tuple[str, str]:
+    """Return title and text of the morning page about the last so many seconds."""
+    from healmon.report import headline, morning_text  # noqa: PLC0415 - made once a day
+    from healmon.service.report_cli import page_of  # noqa: PLC0415 - it needs this module, too
+
+    page = page_of(database, seconds, running=True)
+    return f"[REPORT] {headline(page)}", morning_text(page)
 
 
 def _listen(state_dir: Path, knocked: Callable[[], None], stack: contextlib.ExitStack) -> None:

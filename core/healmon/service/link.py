@@ -28,7 +28,9 @@ class Link(Protocol):
             "text": str, "rule": str, "question": str}`, as they were shown), `snooze` (session;
             `{"for": seconds}`), `never-touch` `touch` (session; none).
         `acknowledge` (alert id; `{"note": str, "for": seconds}`), `unacknowledge` (alert id).
-        `pause` (component or `*`; `{"for": seconds}`), `resume` (component or `*`).
+        `silence` (a match, see `alerts.matching`; `{"for": seconds, "note": str}`), `unsilence`
+            (silence id).
+        `pause` (component, pattern, or `*`; `{"for": seconds, "note": str}`), `resume` (likewise).
         `check` (empty; none): look now.
     """
 

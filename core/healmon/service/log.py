@@ -9,6 +9,7 @@ from pathlib import Path
 
 from healmon import events as ev
 from healmon.events import Recorded, component_of, kind_of, severity_of
+from healmon.plans import Overlays
 from healmon.text import clean
 
 log = logging.getLogger("healmon")
@@ -59,10 +60,21 @@ def line(event: ev.Event) -> str:
     said = {
         name: value
         for name in event.__struct_fields__
-        if name not in {"component", "facts", "memory", "evidence", "details"}
+        if name not in {"component", "facts", "memory", "evidence", "details", "body", "keys"}
         and (value := getattr(event, name)) not in ("", None, ())
     }
     if isinstance(event, ev.PlanMade | ev.PlanRefused):
         said["plan"] = f"{event.plan.action}: {event.plan.why}"
+    if isinstance(event, ev.AlertOverlaid):
+        said["overlays"] = _overlays(event.overlays)
     words = " ".join(f"{name}={value}" for name, value in said.items())
     return f"{kind_of(event)} {component_of(event)} {words}"
+
+
+def _overlays(overlays: Overlays) -> str:
+    over = [
+        name if value is True else f"{name} {value}"
+        for name in overlays.__struct_fields__
+        if (value := getattr(overlays, name))
+    ]
+    return ", ".join(over).replace("_", " ") or "none"

@@ -18,6 +18,11 @@ NO_HEALER = 3
 HUNG_AFTER = 3
 """Intervals without a finished cycle after which the healer is called hung."""
 ACTIONS = 5
+OVERLAYS = {
+    "silenced_by": "silenced", "maintenance": "in maintenance", "inhibited_by": "explained",
+    "flapping": "flapping",
+}  # fmt: skip
+"""What lies over an alert, in a word each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +31,9 @@ class _Seen:
     facts: dict[str, dict[str, Any]]
     unhealthy: list[dict[str, Any]]
     alerts: list[dict[str, Any]]
+    pending: list[dict[str, Any]]
     actions: list[dict[str, Any]]
+    untold: list[dict[str, Any]]
     now: float
 
     def age(self, name: str) -> float | None:
@@ -73,14 +80,16 @@ def _look(state_dir: Path) -> _Seen:
     try:
         connection = read.open_reader(state_dir / "healmon.db")
     except StoreFaultError:
-        return _Seen(holder, {}, [], [], [], now)
+        return _Seen(holder, {}, [], [], [], [], [], now)
     try:
         return _Seen(
             holder,
             read.engine_facts(connection),
             read.unhealthy(connection),
             read.open_alerts(connection),
+            read.pending_alerts(connection),
             read.recent_actions(connection, ACTIONS),
+            read.untold(connection),
             now,
         )
     finally:
@@ -91,6 +100,8 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     lines = [_headline(seen, state_dir), *_cycle_line(seen)]
     lines += _section("unhealthy now", seen.unhealthy, _component_line)
     lines += _section("open alerts", seen.alerts, _alert_line)
+    lines += _section("not confirmed yet", seen.pending, _alert_line)
+    lines += _section("not told", seen.untold, _untold_line)
     lines += _section("recent actions", seen.actions, _action_line)
     if not seen.unhealthy and not seen.alerts and seen.holder is not None:
         lines.append("nothing is wrong")
@@ -129,8 +140,17 @@ def _component_line(row: dict[str, Any]) -> str:
 
 
 def _alert_line(row: dict[str, Any]) -> str:
-    known = f" (acknowledged by {row['acknowledged_by']})" if row["acknowledged_by"] else ""
-    return f"{row['id']} {row['severity']} {row['component']}: {row['message']}{known}"
+    said = [f"acknowledged by {row['acknowledged_by']}" if row["acknowledged_by"] else ""]
+    over = json.loads(row["overlays"] or "{}")
+    said += [word for name, word in OVERLAYS.items() if over.get(name)]
+    known = ", ".join(word for word in said if word)
+    tail = f" ({known})" if known else ""
+    return f"{row['id']} {row['severity']} {row['component']}: {row['message']}{tail}"
+
+
+def _untold_line(row: dict[str, Any]) -> str:
+    waiting = "1 notice waits" if row["waiting"] == 1 else f"{row['waiting']} notices wait"
+    return f"channel {row['channel']}: {waiting}: {row['reason']}"
 
 
 def _action_line(row: dict[str, Any]) -> str:
@@ -153,5 +173,7 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "exit_code": seen.code,
         "unhealthy": seen.unhealthy,
         "alerts": seen.alerts,
+        "pending": seen.pending,
         "actions": seen.actions,
+        "untold": seen.untold,
     }

@@ -6,14 +6,14 @@ outage, the caps, whose turn it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.plans import Diagnosis, Finding, Verdict, pack
+from healmon.plans import Diagnosis, Finding, Severity, Verdict, pack
 from healmon.sessions import caps, outage
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
 from healmon.sessions.following import Moment
@@ -35,6 +35,8 @@ CONFIRM: Final = 10.0
 BLIND: Final = 300.0
 """Seconds for which a socket or task database may be unseen before that is critical."""
 SOONEST: Final = 0.5
+NAMED: Final = 8
+"""Sessions that an alert about many names; of more it tells how many."""
 ONCE: Final = "once"
 """How the engine calls a run of one cycle only."""
 
@@ -130,7 +132,7 @@ class _Judge:
             return
         found = {name: suspects[name] for name in members}
         one = outage.finding(found, tasked, self._settings, self._now)
-        self.systemic = () if one is None else (one,)
+        self.systemic += () if one is None else (one,)
         for i, each in enumerate(drafts):
             if each.component in members:
                 drafts[i] = each.braked(self._known, told=one is not None)
@@ -158,7 +160,11 @@ class _Judge:
 
     def missing_ones(self) -> list[Verdict]:
         """Judge sessions that tasks name and that are on no socket that answered."""
-        return [self._missing(name, tasks) for name, tasks in self._seen.missing.items()]
+        found = [self._missing(name, tasks) for name, tasks in self._seen.missing.items()]
+        lost = [one.component for one in found if one.findings]
+        if lost and not self._seen.answered:
+            self.systemic += (_server_gone(lost, self._seen.absent),)
+        return found
 
     def _missing(self, name: str, tasks: tuple[Task, ...]) -> Verdict:
         label = clean(name, limit=LINE_LIMIT)
@@ -199,7 +205,7 @@ class _Judge:
             return memory, ()
         said = f"session {facts.session} {facts.rule}; {task_words(facts.tasks)} assigned to it"
         evidence = {"pane": facts.pane, "tasks": list(facts.tasks), "rule": facts.rule}
-        return memory, (Finding(facts.state, "WARNING", said, evidence),)
+        return memory, (Finding(facts.state, "WARNING", said, evidence, confirmed=True),)
 
     def unseen(self, said: Iterable[str]) -> list[Verdict]:
         """Return `unknown` for sessions whose socket or task database could not be read."""
@@ -236,8 +242,21 @@ class _Judge:
             f"healmon has been blind here for {BLIND / 60:.0f} min: {reason}" if lasting else reason
         )
         evidence = {"reason": clean(fault.reason, limit=800)}
-        finding = Finding("unreadable", "CRITICAL" if lasting else "WARNING", said, evidence)
+        level: Severity = "CRITICAL" if lasting else "WARNING"
+        finding = Finding("unreadable", level, said, evidence, confirmed=lasting)
         return Verdict(
             component, "unknown", reason, "check_error", "unknown", pack(facts), (finding,),
             memory=pack(Memory(state="unknown", since=since)),
         )  # fmt: skip
+
+
+def _server_gone(lost: Sequence[str], absent: Mapping[str, str]) -> Finding:
+    """Return the one finding about sessions that are gone with the server that they were on."""
+    names = sorted(name.partition(":")[2] for name in lost)
+    listed = ", ".join(names[:NAMED])
+    if len(names) > NAMED:
+        listed += f" and {len(names) - NAMED} more"
+    why = clean("; ".join(absent.values()).partition("\n")[0], limit=300)
+    text = f"no tmux server answers any more ({why}); gone with their tasks: {listed}"
+    evidence = {"sessions": names, "sockets": sorted(clean(socket) for socket in absent)}
+    return Finding("server-gone", "CRITICAL", text, evidence, confirmed=True)

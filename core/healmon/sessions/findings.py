@@ -1,4 +1,7 @@
-"""What is told of a session: alerts, status, summary. Pure."""
+"""What is told of a session: alerts, status, summary. Pure.
+
+What lasts for minutes before it is told is confirmed by that: no second look is wanted.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +29,23 @@ def told(
     condition = trouble.condition if trouble is not None and trouble.told else ""
     if memory.failure:
         said = f"{facts.session} is stuck and could not be cleared: {memory.failure}"
-        found.append(Finding("stuck", "CRITICAL", said, evidence))
+        found.append(Finding("stuck", "CRITICAL", said, evidence, urgent=True))
     elif trouble is not None and condition:
         severity: Severity = "WARNING"
         text = f"{_said(facts, trouble)}{tasks}{_what_next(facts, trouble)}"
-        found.append(Finding(condition, severity, text, evidence))
+        found.append(Finding(condition, severity, text, evidence, confirmed=True))
     elif memory.trouble:
         said = f"{facts.session} shows a sign of life{tasks}; not yet sure that it works again"
-        found.append(Finding(memory.trouble, "WARNING", said, evidence))
+        found.append(Finding(memory.trouble, "WARNING", said, evidence, confirmed=True))
     if flaps:
         said = f"{facts.session} gets stuck and goes on again and again{tasks}: it is not acted on"
-        found.append(Finding("flapping", "WARNING", said, evidence))
+        found.append(Finding("flapping", "WARNING", said, evidence, confirmed=True))
     if memory.quarantine:
         said = (
             f"{facts.session} is no place for tasks until another program runs in it or it is"
             f" cleared by hand: {memory.quarantine}"
         )
-        found.append(Finding("quarantined", "WARNING", said, evidence))
+        found.append(Finding("quarantined", "WARNING", said, evidence, urgent=True))
     return tuple(found)
 
 

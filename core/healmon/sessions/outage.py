@@ -95,4 +95,5 @@ def finding(
         f" {format_duration(since)}: {listed}; that is no fault of theirs (network? the service"
         " that they use?): nothing is pressed and no task is taken away until it is over"
     )
-    return Finding("outage", "CRITICAL", text, {"sessions": names, "tasked": tasked})
+    evidence = {"sessions": names, "tasked": tasked}
+    return Finding("outage", "CRITICAL", text, evidence, confirmed=True)

@@ -90,7 +90,8 @@ def _late(source: str, late: Sequence[Late]) -> Finding:
     ]
     more = f" and {len(late) - NAMED} more" if len(late) > NAMED else ""
     said = clean(f"{source}: late results of attempts taken away: {'; '.join(texts)}{more}")
-    return Finding("late_result", "WARNING", said, {"tasks": [one.id for one in late]})
+    evidence = {"tasks": [one.id for one in late]}
+    return Finding("late_result", "WARNING", said, evidence, confirmed=True)
 
 
 def _plan(component: str, source: str, due: Sequence[Owed]) -> Plan:

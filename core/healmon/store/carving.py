@@ -209,19 +209,20 @@ def shape_of(values: tuple[Value, ...]) -> Table | None:
         else "?"
         for value in values
     )  # fmt: skip
-    for table, shape in _SHAPES.items():
+    for table, shape in _SHAPES:
         if len(kinds) == len(shape) and all(map(_fits, kinds, shape)) and _looks(table, values):
             return table
     return None
 
 
-_SHAPES: Final[dict[Table, str]] = {
+_SHAPES: Final[tuple[tuple[Table, str], ...]] = (
     # "-": the id, which stands beside the row; T, I: a text, a number; lower case: or nothing
-    "events": "-TTTTTi",
-    "health_metrics": "-TTTttTti",
-    "health_alerts": "-TTTTItTTITTtTTttt",
-    "checkpoints": "-T",
-}
+    ("events", "-TTTTTi"),
+    ("health_metrics", "-TTTttTti"),
+    ("health_alerts", "-TTTTItTTITTtTTttttTIt"),
+    ("health_alerts", "-TTTTItTTITTtTTttt"),  # as layout 1 wrote it: new columns touch no old row
+    ("checkpoints", "-T"),
+)
 
 
 def _fits(kind: str, wanted: str) -> bool:

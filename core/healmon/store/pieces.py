@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from healmon import events as ev
 from healmon.store.buffer import Checkpoint, Item
+from healmon.store.details import Statement
 from healmon.store.faults import Kind, kind_of
-from healmon.store.project import Projector, Statement, event_row, rebuild
+from healmon.store.project import Projector, event_row, rebuild
 from healmon.store.stream import encode_snapshot
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint

@@ -7,19 +7,17 @@ in the transaction that keeps the event.
 
 from __future__ import annotations
 
-from typing import Final, TypeAlias, cast
+from typing import Final
 
 import msgspec
 
 from healmon import events as ev
 from healmon.clock import format_utc
-from healmon.plans import RANK, Packed
-from healmon.state import AlertView, ComponentView, Snapshot
-
-Statement: TypeAlias = tuple[str, tuple[str | int | None, ...]]
-
-DETAILS_LIMIT: Final = 4_000
-"""Characters of `details`; the event's payload holds everything."""
+from healmon.plans import Packed
+from healmon.state import ComponentView, NoticeView, SilenceView, Snapshot
+from healmon.state.noticing import NoticeEvent
+from healmon.store.alertrows import alert_as_is, alert_rows
+from healmon.store.details import Statement, details_text
 
 EVENT: Final = (
     "INSERT INTO events (id, timestamp, kind, component, severity, payload, cause)"
@@ -40,34 +38,25 @@ _ALL_OVER: Final = (
     "UPDATE health_alerts SET resolved = 1, state = 'resolved', resolved_at = ?,"
     " resolution = 'not known any more' WHERE resolved = 0"
 )
+_HEARTBEAT: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('heartbeat', ?)"
 _COMPONENT_GONE: Final = "DELETE FROM components WHERE component = ?"
-_ALERT: Final = (
-    "INSERT INTO health_alerts (id, timestamp, severity, component, message, resolved,"
-    " resolved_at, key, state, count, first_seen, last_seen, acknowledged_at, acknowledged_by,"
-    " note, acknowledged_until, evidence, resolution)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SILENCE: Final = (
+    "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
+    " VALUES (?, ?, ?, ?, ?, ?)"
 )
-_RANK_NOW: Final = "CASE severity WHEN 'CRITICAL' THEN 2 WHEN 'WARNING' THEN 1 ELSE 0 END"
-_ALERT_WORSE: Final = (  # what was acknowledged was less than this
-    "UPDATE health_alerts SET severity = ?, state = 'open', acknowledged_at = NULL,"  # noqa: S608 - a constant
-    " acknowledged_by = '', note = '', acknowledged_until = NULL"
-    f" WHERE key = ? AND resolved = 0 AND {_RANK_NOW} < ?"
+_SILENCE_OVER: Final = "UPDATE silences SET ended_at = ?, resolution = ? WHERE id = ?"
+_NOTICE: Final = (
+    "INSERT OR REPLACE INTO notices (id, created_at, channel, topic, title, body, keys, state,"
+    " attempts, next_at, sent_at, reason, level)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, 'waiting', ?, ?, NULL, ?, ?)"
 )
-_ALERT_AGAIN: Final = (
-    "UPDATE health_alerts SET message = ?, evidence = ?, count = count + 1, last_seen = ?"
-    " WHERE key = ? AND resolved = 0"
+_NOTICE_SENT: Final = "UPDATE notices SET state = 'sent', sent_at = ?, reason = '' WHERE id = ?"
+_NOTICE_FAILED: Final = (
+    "UPDATE notices SET attempts = attempts + 1, next_at = ?, reason = ?"
+    " WHERE id = ? AND state = 'waiting'"
 )
-_ALERT_OVER: Final = (
-    "UPDATE health_alerts SET resolved = 1, state = 'resolved', resolved_at = ?, resolution = ?"
-    " WHERE key = ? AND resolved = 0"
-)
-_ALERT_KNOWN: Final = (
-    "UPDATE health_alerts SET state = 'acknowledged', acknowledged_at = ?, acknowledged_by = ?,"
-    " note = ?, acknowledged_until = ? WHERE key = ? AND resolved = 0"
-)
-_ALERT_UNKNOWN: Final = (
-    "UPDATE health_alerts SET state = 'open', acknowledged_at = NULL, acknowledged_by = '',"
-    " note = '', acknowledged_until = NULL WHERE key = ? AND resolved = 0"
+_NOTICE_DROPPED: Final = (
+    "UPDATE notices SET state = 'dropped', reason = ? WHERE id = ? AND state = 'waiting'"
 )
 
 
@@ -95,12 +84,14 @@ class Projector:
     def __init__(self) -> None:
         self._refused: dict[str, tuple[str, str, str]] = {}
 
-    def rows(self, record: ev.Recorded) -> list[Statement]:
+    def rows(self, record: ev.Recorded) -> list[Statement]:  # noqa: PLR0911 - one case per event
         """Return what an event changes in the tables beside `events`."""
         event, at = record.event, format_utc(record.wall)
         match event:
             case ev.Observed():
                 return _observed(event, at, record.id)
+            case ev.CycleFinished():
+                return [(_HEARTBEAT, (at,))]
             case ev.ComponentGone():
                 self._refused.pop(event.component, None)
                 return [(_COMPONENT_GONE, (event.component,))]
@@ -111,8 +102,12 @@ class Projector:
                 return self._plan_refused(event, at, record.id)
             case ev.ActionVerified() | ev.ActionFailed():
                 return [_action(event, at, record.id)]
+            case ev.SilenceStarted() | ev.SilenceEnded():
+                return _silence_rows(event, at, record.id)
+            case ev.NoticeMade() | ev.NoticeSent() | ev.NoticeFailed() | ev.NoticeDropped():
+                return _notice_rows(event, at, record.id)
             case _:
-                return _alert_rows(record, at)
+                return alert_rows(event, at, record.id)
 
     def _plan_refused(self, event: ev.PlanRefused, at: str, number: int) -> list[Statement]:
         plan = event.plan
@@ -127,17 +122,15 @@ class Projector:
             "why": plan.why,
             "subject": plan.subject,
         }
-        return [
-            (
-                _METRIC,
-                (at, plan.component, "plan_refused", plan.action, "warning", "", _details(details),
-                 number),
-            )
-        ]  # fmt: skip
+        row = (
+            at, plan.component, "plan_refused", plan.action, "warning", "", details_text(details),
+            number,
+        )  # fmt: skip
+        return [(_METRIC, row)]
 
 
 def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:
-    details = _details({"summary": event.summary, "facts": event.facts})
+    details = details_text({"summary": event.summary, "facts": event.facts})
     metric = (
         at, event.component, event.metric_type, event.metric_value, event.status, "", details,
         number,
@@ -158,42 +151,39 @@ def _action(event: ev.ActionVerified | ev.ActionFailed, at: str, number: int) ->
             details["facts"] = event.details
     details["plan"] = event.plan_id
     return _METRIC, (
-        at, event.component, "auto_recovery", value, status, event.action, _details(details),
+        at, event.component, "auto_recovery", value, status, event.action, details_text(details),
         number,
     )  # fmt: skip
 
 
-def _alert_rows(record: ev.Recorded, at: str) -> list[Statement]:  # noqa: PLR0911 - one case per event
-    event = record.event
+def _silence_rows(
+    event: ev.SilenceStarted | ev.SilenceEnded, at: str, number: int
+) -> list[Statement]:
+    if isinstance(event, ev.SilenceEnded):
+        return [(_SILENCE_OVER, (at, event.reason, event.silence))]
+    until = format_utc(event.until)
+    return [(_SILENCE, (number, at, until, event.match, event.by, event.note))]
+
+
+def _notice_rows(event: NoticeEvent, at: str, number: int) -> list[Statement]:
     match event:
-        case ev.AlertOpened():
-            # the fold replaces an alert of the same key; so does this, and the one open alert
-            # per key that the index demands can never stop the writer
-            over: Statement = (_ALERT_OVER, (at, "opened again", event.key))
+        case ev.NoticeMade():
+            keys = msgspec.json.encode(event.keys).decode()
+            due = format_utc(event.not_before)
             row = (
-                record.id, at, event.level, event.component, event.message, 0, None, event.key,
-                "open", 1, at, at, None, "", "", None, _details(event.evidence), None,
+                number, at, event.channel, event.topic, event.title, event.body, keys, 0, due, "",
+                event.level,
             )  # fmt: skip
-            return [over, (_ALERT, row)]
-        case ev.AlertNoted():
-            noted = (
-                record.id, at, "INFO", event.component, event.message, 1, at, event.key,
-                "resolved", 1, at, at, None, "", "", None, _details(event.evidence), "noted",
-            )  # fmt: skip
-            return [(_ALERT, noted)]
-        case ev.AlertUpdated():
-            again = (event.message, _details(event.evidence), at, event.key)
-            worse = (event.level, event.key, RANK[event.level])
-            return [(_ALERT_WORSE, worse), (_ALERT_AGAIN, again)]
-        case ev.AlertResolved():
-            return [(_ALERT_OVER, (at, event.reason, event.key))]
-        case ev.AlertAcknowledged():
-            until = None if event.until is None else format_utc(event.until)
-            return [(_ALERT_KNOWN, (at, event.by, event.note, until, event.key))]
-        case ev.AlertUnacknowledged():
-            return [(_ALERT_UNKNOWN, (event.key,))]
-        case _:
-            return []
+            told = f"notice {number} tells it"
+            replaced: list[Statement] = [(_NOTICE_DROPPED, (told, n)) for n in event.replaces]
+            return [*replaced, (_NOTICE, row)]
+        case ev.NoticeSent():
+            return [(_NOTICE_SENT, (at, event.notice))]
+        case ev.NoticeFailed():
+            again = (format_utc(event.retry_at), event.reason, event.notice)
+            return [(_NOTICE_FAILED, again)]
+        case ev.NoticeDropped():
+            return [(_NOTICE_DROPPED, (event.reason, event.notice))]
 
 
 def rebuild(snapshot: Snapshot) -> list[Statement]:
@@ -207,52 +197,31 @@ def rebuild(snapshot: Snapshot) -> list[Statement]:
     statements.append((_ALL_OVER, (format_utc(snapshot.at),)))
     for alert in snapshot.alerts.values():
         statements.append(("DELETE FROM health_alerts WHERE id = ?", (alert.id,)))
-        statements.append(_alert_as_is(alert))
+        statements.append(alert_as_is(alert))
+    over = (format_utc(snapshot.at), "not known any more")
+    statements.append(
+        ("UPDATE silences SET ended_at = ?, resolution = ? WHERE ended_at IS NULL", over)
+    )
+    statements += [_silence_as_is(silence) for silence in snapshot.silences.values()]
+    statements.append(("UPDATE notices SET state = 'dropped' WHERE state = 'waiting'", ()))
+    statements += [_notice_as_is(notice) for notice in snapshot.notices.values()]
     return statements
+
+
+def _silence_as_is(silence: SilenceView) -> Statement:
+    since, until = format_utc(silence.since), format_utc(silence.until)
+    return _SILENCE, (silence.id, since, until, silence.match, silence.by, silence.note)
+
+
+def _notice_as_is(notice: NoticeView) -> Statement:
+    keys = msgspec.json.encode(notice.keys).decode()
+    made, due = format_utc(notice.made_at), format_utc(notice.next_at)
+    return _NOTICE, (
+        notice.id, made, notice.channel, notice.topic, notice.title, notice.body, keys,
+        notice.attempts, due, notice.reason, notice.level,
+    )  # fmt: skip
 
 
 def _component_as_is(view: ComponentView) -> Statement:
     since, seen = format_utc(view.since), format_utc(view.seen_at)
     return _COMPONENT, (view.name, view.healer, view.status, view.summary, since, seen)
-
-
-def _alert_as_is(alert: AlertView) -> Statement:
-    first, last = format_utc(alert.first_seen), format_utc(alert.last_seen)
-    known = None if alert.acknowledged_at is None else format_utc(alert.acknowledged_at)
-    until = None if alert.until is None else format_utc(alert.until)
-    return _ALERT, (
-        alert.id, first, alert.severity, alert.component, alert.message, 0, None, alert.key,
-        alert.state, alert.count, first, last, known, alert.acknowledged_by, alert.note, until,
-        _details(alert.evidence), None,
-    )  # fmt: skip
-
-
-def _details(details: Packed) -> str:
-    """Return a JSON object of a sane size: what does not fit is left out, and that is said."""
-    text = msgspec.json.encode(details).decode()
-    if len(text) <= DETAILS_LIMIT:
-        return text
-    kept: Packed = {"cut": True}
-    room = DETAILS_LIMIT - len('{"cut":true}')
-    for name, value in details.items():
-        # one level down as well, so that a long list of files does not cost all other facts
-        fitting = _fitting(cast("Packed", value), room // 2) if isinstance(value, dict) else value
-        parts: Packed = {name: fitting}
-        size = len(msgspec.json.encode(parts)) + 1
-        if size > room and isinstance(value, str):
-            parts = {name: value[: max(0, room // 8)]}
-            size = len(msgspec.json.encode(parts)) + 1
-        if size <= room:
-            kept.update(parts)
-            room -= size
-    return msgspec.json.encode(kept).decode()
-
-
-def _fitting(value: Packed, room: int) -> Packed:
-    kept: Packed = {}
-    for name, part in value.items():
-        size = len(msgspec.json.encode({name: part})) + 1
-        if size <= room:
-            kept[name] = part
-            room -= size
-    return kept

@@ -30,6 +30,11 @@ _STATUS_RANK: Final = (
     "CASE status WHEN 'critical' THEN 0 WHEN 'error' THEN 1 WHEN 'unhealthy' THEN 2"
     " WHEN 'warning' THEN 3 ELSE 4 END"
 )
+_TROUBLES: Final = (
+    "enginestarted", "enginestopped", "healerfailed", "storefaulted", "storerecovered",
+    "clockjumped",
+)  # fmt: skip
+# "+id" below: a sort of few rows by the way of the times, not a walk through all ids
 _EVENT: Final = "id, timestamp, kind, component, severity, payload, cause"
 
 
@@ -108,17 +113,37 @@ def _value(conn: sqlite3.Connection, sql: str) -> int | str | None:
 
 
 def open_alerts(conn: sqlite3.Connection) -> list[Row]:
-    """Return the alerts not yet resolved, worst first, then oldest first."""
+    """Return the alerts that are confirmed and not over, worst first, then oldest first."""
     return _rows(
         conn,
-        f"SELECT * FROM health_alerts WHERE resolved = 0 ORDER BY {_WORST_FIRST}",  # noqa: S608 - a constant
+        "SELECT * FROM health_alerts WHERE resolved = 0 AND opened_at IS NOT NULL"  # noqa: S608 - a constant
+        f" ORDER BY {_WORST_FIRST}",
     )
 
 
-def all_alerts(conn: sqlite3.Connection, limit: int) -> list[Row]:
-    """Return the newest alerts, resolved or not, newest first."""
+def pending_alerts(conn: sqlite3.Connection) -> list[Row]:
+    """Return what was found and is not confirmed, in the same order."""
     return _rows(
-        conn, "SELECT * FROM health_alerts ORDER BY timestamp DESC, id DESC LIMIT ?", limit
+        conn,
+        "SELECT * FROM health_alerts WHERE resolved = 0 AND opened_at IS NULL"  # noqa: S608 - a constant
+        f" ORDER BY {_WORST_FIRST}",
+    )
+
+
+def all_alerts(conn: sqlite3.Connection, limit: int, before: int = 0) -> list[Row]:
+    """Return a page of alerts, resolved or not, newest first.
+
+    Args:
+        conn: from `open_reader`.
+        limit: rows at most.
+        before: the last id of the page before; 0: the newest page.
+    """
+    where = "id < ?" if before else "? = 0"
+    return _rows(
+        conn,
+        f"SELECT * FROM health_alerts WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
+        before,
+        limit,
     )
 
 
@@ -133,6 +158,53 @@ def unhealthy(conn: sqlite3.Connection) -> list[Row]:
         conn,
         "SELECT * FROM components WHERE status NOT IN ('healthy', 'recovered')"  # noqa: S608 - a constant
         f" ORDER BY {_STATUS_RANK}, component",
+    )
+
+
+def alerts_since(conn: sqlite3.Connection, since: str) -> list[Row]:
+    """Return the alerts that are unresolved, and those that ended at that time or later."""
+    waiting = _rows(conn, "SELECT * FROM health_alerts WHERE resolved = 0")
+    over = "SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1"
+    return sorted(waiting + _rows(conn, over, since), key=lambda row: row["id"])
+
+
+def metrics_since(conn: sqlite3.Connection, since: str) -> dict[str, list[Row]]:
+    """Return what was done (`actions`) and what was not (`refusals`) since a time, oldest first."""
+    rows = _rows(
+        conn,
+        "SELECT * FROM health_metrics WHERE timestamp >= ?"
+        " AND (action_taken <> '' OR metric_type = 'plan_refused') ORDER BY +id",
+        since,
+    )
+    return {
+        "actions": [row for row in rows if row["action_taken"]],
+        "refusals": [row for row in rows if not row["action_taken"]],
+    }
+
+
+def reasons_since(conn: sqlite3.Connection, since: str) -> dict[str, str]:
+    """Return why each plan was made that was begun since a time, by the plan's id."""
+    rows = _rows(
+        conn,
+        "SELECT json_extract(payload, '$.plan.id') AS plan, json_extract(payload, '$.plan.why')"
+        " AS why FROM events WHERE timestamp >= ? AND kind = 'planmade' ORDER BY +id",
+        since,
+    )
+    return {str(row["plan"]): str(row["why"] or "") for row in rows}
+
+
+def troubles_since(conn: sqlite3.Connection, since: str) -> list[Row]:
+    """Return the events of healmon's own health since a time, oldest first.
+
+    `before` is the time of the event before each: between the two nobody looked.
+    """
+    kinds = ", ".join(f"'{kind}'" for kind in _TROUBLES)
+    return _rows(
+        conn,
+        f"SELECT {_EVENT}, (SELECT timestamp FROM events AS earlier"  # noqa: S608 - constants
+        " WHERE earlier.id < events.id ORDER BY earlier.id DESC LIMIT 1) AS before"
+        f" FROM events WHERE timestamp >= ? AND kind IN ({kinds}) ORDER BY +id",
+        since,
     )
 
 
@@ -181,12 +253,50 @@ def event(conn: sqlite3.Connection, event_id: int) -> Row | None:
     return rows[0] if rows else None
 
 
+def untold(conn: sqlite3.Connection) -> list[Row]:
+    """Return the channels that did not take a notice: how many wait there, and why."""
+    return _rows(
+        conn,
+        "SELECT channel, count(*) AS waiting, max(reason) AS reason FROM notices"
+        " WHERE state = 'waiting' GROUP BY channel HAVING max(attempts) > 0 ORDER BY channel",
+    )
+
+
 def effects(conn: sqlite3.Connection, event_id: int) -> list[Row]:
     """Return the events that this one led to, oldest first."""
     return _rows(
         conn,
         f"SELECT {_EVENT} FROM events WHERE cause = ? ORDER BY id",  # noqa: S608 - a constant
         event_id,
+    )
+
+
+def alert(conn: sqlite3.Connection, alert_id: int) -> Row | None:
+    """Return one alert, resolved or not; or None."""
+    rows = _rows(conn, "SELECT * FROM health_alerts WHERE id = ?", alert_id)
+    return rows[0] if rows else None
+
+
+def story(conn: sqlite3.Connection, alert_id: int, key: str, until: str, limit: int) -> list[Row]:
+    """Return the events of an alert's life, oldest first.
+
+    Args:
+        conn: from `open_reader`.
+        alert_id: of the event that began it.
+        key: the alert's.
+        until: the store's text of the time it ended; empty: it has not.
+        limit: rows at most.
+    """
+    return _rows(
+        conn,
+        f"SELECT {_EVENT} FROM events WHERE id >= ? AND (? = '' OR timestamp <= ?)"  # noqa: S608 - a constant
+        " AND substr(kind, 1, 5) = 'alert' AND json_extract(payload, '$.key') = ?"
+        " ORDER BY id LIMIT ?",
+        alert_id,
+        until,
+        until,
+        key,
+        limit,
     )
 
 

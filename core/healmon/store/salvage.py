@@ -120,9 +120,12 @@ _INSERTS: Final[dict[Table, str]] = {
     "health_metrics": "INSERT OR IGNORE INTO health_metrics VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     "health_alerts": (
         "INSERT OR IGNORE INTO health_alerts"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
     ),
 }
+_ALERT_COLUMNS: Final = 22
+_NEWER: Final = (None, "", 0, None)
+"""What a row of layout 1 says in the columns that came later."""
 
 
 def prepare(conn: sqlite3.Connection, kept: Path, salvaged: Salvaged, at: str, why: str) -> None:
@@ -203,8 +206,11 @@ def _insert(conn: sqlite3.Connection, row: Row, newest: dict[str, int]) -> int:
         return 0
     if row.table == "health_alerts" and row.values[5] != 1:
         return 0
+    values = row.values
+    if row.table == "health_alerts" and len(values) < _ALERT_COLUMNS:
+        values = (*values, *_NEWER)
     try:
-        return conn.execute(sql, row.values).rowcount
+        return conn.execute(sql, values).rowcount
     except sqlite3.Error as error:
         if kind_of(error) is Kind.UNFIT:
             return 0

@@ -115,7 +115,47 @@ def _to_v1(conn: sqlite3.Connection) -> None:
     conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_v1,)
+_V2: Final = (
+    "ALTER TABLE health_alerts ADD COLUMN opened_at TEXT",
+    "ALTER TABLE health_alerts ADD COLUMN peak TEXT NOT NULL DEFAULT ''",
+    "ALTER TABLE health_alerts ADD COLUMN reopened INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE health_alerts ADD COLUMN overlays TEXT",
+    "CREATE INDEX idx_health_alerts_resolved_at ON health_alerts (resolved_at)",
+    """CREATE TABLE silences (
+        id INTEGER PRIMARY KEY,
+        created_at TEXT NOT NULL,
+        until TEXT NOT NULL,
+        match TEXT NOT NULL,
+        by TEXT NOT NULL,
+        note TEXT NOT NULL DEFAULT '',
+        ended_at TEXT,
+        resolution TEXT)""",
+    """CREATE TABLE notices (
+        id INTEGER PRIMARY KEY,
+        created_at TEXT NOT NULL,
+        channel TEXT NOT NULL,
+        topic TEXT NOT NULL,
+        title TEXT NOT NULL,
+        body TEXT NOT NULL,
+        keys TEXT NOT NULL,
+        state TEXT NOT NULL,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        next_at TEXT NOT NULL,
+        sent_at TEXT,
+        reason TEXT NOT NULL DEFAULT '',
+        level TEXT NOT NULL DEFAULT '')""",
+    "CREATE INDEX idx_notices_waiting ON notices (id) WHERE state = 'waiting'",
+    "CREATE INDEX idx_notices_created_at ON notices (created_at)",
+)
+
+
+def _to_v2(conn: sqlite3.Connection) -> None:
+    for statement in _V2:
+        conn.execute(statement)
+    conn.execute("UPDATE health_alerts SET opened_at = first_seen, peak = severity")
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_v1, _to_v2)
 """Step n leads from layout n to layout n + 1; steps are only ever added."""
 
 VERSION: Final = len(MIGRATIONS)

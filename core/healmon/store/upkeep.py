@@ -28,6 +28,10 @@ _DELETES: Final = (
         ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE created_at < :before
         AND state NOT IN ('queued', 'taken') ORDER BY id LIMIT :chunk)""",
+    """DELETE FROM notices WHERE id IN (SELECT id FROM notices WHERE created_at < :before
+        AND state <> 'waiting' ORDER BY created_at LIMIT :chunk)""",
+    """DELETE FROM silences WHERE id IN (SELECT id FROM silences WHERE ended_at < :before
+        ORDER BY id LIMIT :chunk)""",
 )
 
 

@@ -11,7 +11,7 @@ import msgspec
 from healmon.clock import Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.plans import Diagnosis, Finding, Plan, Verdict, pack, unpack
-from healmon.state import AlertView, Snapshot, of_healer
+from healmon.state import AlertView, Snapshot, of_healer, paused_by
 from healmon.workers import breaker, budget, causes, machine, planning, storm, timeline, wording
 from healmon.workers.calm import TELLS_NOTHING, Calm
 from healmon.workers.facts import facts_of, fixed
@@ -21,7 +21,6 @@ from healmon.workers.model import NAME, Memory, Seen
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, turns, waiting
 
-EVERYTHING: Final = "*"
 SOON: Final = 0.05
 """Seconds that the healer leaves at least between two looks of its own wish."""
 
@@ -34,6 +33,7 @@ class Judge:
         log_paths: where the output of each goes.
         jitter: spread of the backoff delays; 0 for exact ones.
         limits: the host's budget of starts, and what a storm is; default: neither.
+        devices: numbers of the file systems that each writes to, as far as they are known.
     """
 
     def __init__(
@@ -42,9 +42,11 @@ class Judge:
         log_paths: Mapping[str, str],
         jitter: float,
         limits: Monitor = budget.NOBODY,
+        devices: Mapping[str, tuple[int, ...]] | None = None,
     ) -> None:
         self._workers = workers
-        self._fixed = {w.name: fixed(w, log_paths[w.name]) for w in workers}
+        known = devices or {}
+        self._fixed = {w.name: fixed(w, log_paths[w.name], known.get(w.name, ())) for w in workers}
         self._configured = {w.name: causes.configured(w) for w in workers}
         self._jitter = jitter
         self._limits = limits
@@ -83,7 +85,7 @@ class Judge:
             verdicts=verdicts,
             gone=tuple(name for name in of_healer(known, NAME) if name not in judged),
             look_again=max(SOON, min(wakes)) if wakes else None,
-            systemic=self._systemic(weather, seen, known),
+            systemic=self._systemic(weather, judged, arounds, seen, known),
             hold=tuple(_overtaken(judged, plans, known, now)),
         )
 
@@ -187,11 +189,20 @@ class Judge:
             memory=pack(mine.memory),
         )
 
-    def _systemic(self, weather: Storm | None, seen: Seen, known: Snapshot) -> tuple[Finding, ...]:
+    def _systemic(
+        self,
+        weather: Storm | None,
+        judged: Mapping[str, Judged],
+        arounds: Mapping[str, Around],
+        seen: Seen,
+        known: Snapshot,
+    ) -> tuple[Finding, ...]:
+        left = _left(storm.told_of(known), judged, arounds)
         if weather is None:
-            return ()
+            return storm.aftermath(left)
         causes = storm.shared(known, seen.host)
-        return (storm.finding(weather, self._workers, causes, self._limits),)
+        found = storm.finding(weather, self._workers, causes, self._limits)
+        return (storm.joined(found, left),)
 
 
 def recalled(known: Snapshot, name: str) -> Memory:
@@ -200,6 +211,19 @@ def recalled(known: Snapshot, name: str) -> Memory:
         return unpack(known.memory.get(name, {}), Memory)
     except msgspec.ValidationError:
         return Memory()
+
+
+def _left(
+    names: Collection[str], judged: Mapping[str, Judged], arounds: Mapping[str, Around]
+) -> dict[str, Finding]:
+    """Return which of these workers are down, and what is found of each."""
+    return {
+        name: found
+        for name in names
+        if name in arounds  # whoever is down is never left out of it
+        for found in findings(judged[name], arounds[name])
+        if found.condition == "down"
+    }
 
 
 def _quiet(
@@ -227,8 +251,7 @@ def _well(mine: Judged) -> bool:
 
 
 def _paused(name: str, known: Snapshot, now: Reading) -> bool:
-    until = max(known.maintenance.get(each, 0.0) for each in (name, EVERYTHING))
-    return until > now.wall
+    return bool(paused_by(known, name, now.wall))
 
 
 def _held(name: str, known: Snapshot, now: Reading) -> str:

@@ -26,11 +26,12 @@ class Fixed(NamedTuple):
 
     command: tuple[str, ...]
     log_path: str
+    devices: tuple[int, ...]
 
 
-def fixed(worker: Worker, log_path: str) -> Fixed:
-    """Return what never changes of a worker whose output goes to `log_path`."""
-    return Fixed(tuple(clean(part) for part in worker.argv), clean(log_path))
+def fixed(worker: Worker, log_path: str, devices: tuple[int, ...]) -> Fixed:
+    """Return what never changes of a worker: its command, its log, what it writes to."""
+    return Fixed(tuple(clean(part) for part in worker.argv), clean(log_path), devices)
 
 
 def facts_of(
@@ -73,6 +74,7 @@ def facts_of(
         cause=clean(memory.cause),
         last_end=clean(memory.last_end),
         log_path=always.log_path,
+        devices=always.devices,
         command=always.command,
         how=match.how if match is not None else "",
         others=tuple(f.identity.pid for f in copies(look.one, match)),

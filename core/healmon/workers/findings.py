@@ -53,7 +53,9 @@ def findings(mine: Judged, around: Around) -> tuple[Finding, ...]:
     found = [*_of_the_state(mine, around), *_down(mine, around)]
     idle = mine.state in {"unknown", "completed"} or mine.look.goal == "down"
     if not idle and breaker.flapping(mine.look.worker, mine.memory, around.now):
-        found.append(Finding("flapping", "WARNING", wording.flapping(mine.look.worker)))
+        found.append(
+            Finding("flapping", "WARNING", wording.flapping(mine.look.worker), confirmed=True)
+        )
     if mine.state in _UP:
         found += _of_the_living(mine, around)
     return tuple(_calmed(found, around) if around.stormy else found)
@@ -78,7 +80,7 @@ def _calmed(found: list[Finding], around: Around) -> list[Finding]:
         alert = around.alerts.get(finding.condition)
         if finding.condition not in CALMED:
             kept.append(finding)
-        elif alert is not None:
+        elif alert is not None and not alert.pending:
             kept.append(replace(finding, severity=alert.severity))
     return kept
 
@@ -92,12 +94,14 @@ def _of_the_state(mine: Judged, around: Around) -> list[Finding]:
             return [Finding("unknown", "WARNING", text)]
         case "stop_failed":
             evidence = _evidence(mine, around.now)
-            return [Finding("stop_failed", bad, wording.stop_failed(mine), evidence)]
+            text = wording.stop_failed(mine)
+            return [Finding("stop_failed", bad, text, evidence, confirmed=True)]
         case "unhealthy" if sickness.hung(mine.look.one) or mine.memory.sick:
             fat = sickness.fat(worker, mine.look.one)
             condition = "memory" if fat and not sickness.hung(mine.look.one) else "unhealthy"
             text = wording.unhealthy(mine, around.held)
-            return [Finding(condition, bad, text, _evidence(mine, around.now))]
+            evidence = _evidence(mine, around.now)
+            return [Finding(condition, bad, text, evidence, confirmed=True)]
         case _:
             return []
 
@@ -107,7 +111,12 @@ def _down(mine: Judged, around: Around) -> list[Finding]:
     if level is None:
         return []
     message = wording.down(mine, around.held, around.now)
-    return [Finding("down", level, message, _evidence(mine, around.now))]
+    given_up = mine.state == "quarantined" or mine.memory.trial
+    # several failures, or minutes without it, are no matter of one look
+    falls = mine.memory.row + mine.memory.absent
+    sure = falls > 1 or down_for(mine.memory, around.now) >= PATIENCE
+    evidence = _evidence(mine, around.now)
+    return [Finding("down", level, message, evidence, confirmed=sure, urgent=given_up)]
 
 
 def _down_level(mine: Judged, around: Around) -> Severity | None:

@@ -15,8 +15,8 @@ from healmon.config.settings import Monitor, Worker
 from healmon.errors import DataError, HealmonError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
-from healmon.state import Snapshot
-from healmon.text import clean
+from healmon.state import Snapshot, paused_by
+from healmon.text import clean, like
 from healmon.workers import breaker, budget, grants, offers, wording
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
@@ -34,6 +34,7 @@ from healmon.workers.model import (
     WorkerFacts,
     WorkerSeen,
 )
+from healmon.workers.places import devices_of
 from healmon.workers.probe import Probe
 from healmon.workers.records import Records, half_done
 from healmon.workers.refusal import goes_on
@@ -43,8 +44,6 @@ from healmon.workers.upkeep import Upkeep
 from healmon.world.hands import Hands
 from healmon.world.processes import Ended, Identity, Processes
 
-EVERYTHING = "*"
-"""Stands for all workers, in maintenance."""
 SIGHT = 0.9
 """Part of a cycle after which a look is at all workers, whatever asks for it."""
 
@@ -105,7 +104,8 @@ class WorkersHealer:
         self._grants = Grants(granting, self._records, self._workers)
         self._upkeep = Upkeep(equipment.shims, self._records, workers, clock)
         paths = {worker.name: str(self._records.log_path(worker.name)) for worker in workers}
-        self._judge = Judge(tuple(workers), paths, jitter, limits)
+        devices = {w.name: devices_of(w, self._records.log_path(w.name)) for w in workers}
+        self._judge = Judge(tuple(workers), paths, jitter, limits, devices)
         self._wake: Callable[[], None] = lambda: None
         self._sight = Sight(self._records, SIGHT * limits.check_interval)
         self._memories: dict[str, Memory] = {}
@@ -239,10 +239,9 @@ class WorkersHealer:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge all workers."""
-        held = {name for name, until in known.maintenance.items() if until > now.wall}
-        everybody = EVERYTHING in held
+        held = frozenset(name for name in self._workers if paused_by(known, name, now.wall))
         self._upkeep.hands_off = known.engine.dry_run
-        self._liveness.maintain(frozenset(self._workers) if everybody else frozenset(held))
+        self._liveness.maintain(held)
         diagnosis = self._judge.diagnose(seen, known, now)
         again = diagnosis.look_again
         self._sight.look_again(now.steady + again if again is not None else None)
@@ -250,7 +249,7 @@ class WorkersHealer:
         self._memories |= {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
         memories = self._memories
         self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
-        off = known.engine.dry_run or everybody
+        off = known.engine.dry_run
         free = {n: m for n, m in memories.items() if not (off or n in held)}
         self._grants.aim(self._grantable(seen, free, now))
         return diagnosis
@@ -339,8 +338,8 @@ class WorkersHealer:
         return wording.report(known)
 
     async def pause(self, component: str) -> None:
-        """Take back what was granted: no shim starts this worker by itself any more."""
-        await self._grants.withdraw(None if component == EVERYTHING else [component])
+        """Take back what was granted: no shim starts these workers by itself any more."""
+        await self._grants.withdraw([name for name in self._workers if like(component, name)])
 
     async def close(self) -> None:
         """Stop watching. Workers stay up."""

@@ -107,6 +107,7 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
         proved: how far its start was proved.
         use: what it and everything below it uses, rounded.
         liveness: what its liveness check says.
+        devices: numbers of the file systems that it writes to.
         blockers: who holds what it needs.
         waits_for: the worker that must be healthy first.
     """
@@ -134,6 +135,7 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     cause: str = ""
     last_end: str = ""
     log_path: str = ""
+    devices: tuple[int, ...] = ()
     command: tuple[str, ...] = ()
     how: How = ""
     others: tuple[int, ...] = ()

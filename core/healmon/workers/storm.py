@@ -6,7 +6,8 @@ common; the workers in it have none of their own, but those that are open alread
 is started for `HOLD` seconds; then one worker after the other, those first that others build on.
 
 It ends when all its workers are well, or when for `CALM` seconds nothing has fallen and nothing
-stood up any more: what is down then is told as itself.
+stood up any more: what is down then is told as itself. As long as that is more than one of its
+workers, its alert goes on for them: they still are one incident.
 
 All there is to a storm stands in the memories of its workers: when it began, in each of them. So
 it outlives healmon, and a replay has it too.
@@ -14,19 +15,20 @@ it outlives healmon, and a replay has it too.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from msgspec.structs import replace
 
 from healmon.config.settings import Monitor, Worker
-from healmon.plans import Finding, Severity
+from healmon.plans import Finding, Packed, Severity, worse
 from healmon.state import ComponentView, Snapshot
 from healmon.text import clean
 from healmon.units import format_duration
-from healmon.workers.model import HostSeen, Memory
+from healmon.workers.model import NAME, HostSeen, Memory
 
+CONDITION: Final = "storm"
 HOLD: Final = 30.0
 """Seconds for which nothing is started, so that a shared cause may show."""
 CALM: Final = 300.0
@@ -135,9 +137,7 @@ def finding(
     """Return the one finding of a storm."""
     members = [worker for worker in workers if worker.name in storm.members]
     names = [worker.name for worker in members]
-    listed = ", ".join(names[:NAMED])
-    if len(names) > NAMED:
-        listed += f" and {len(names) - NAMED} more"
+    listed = _listed(names)
     cause = "; ".join(causes) or "none is to be seen (disk, memory and databases are well)"
     text = (
         f"{len(names)} of {len(workers)} workers failed within "
@@ -145,4 +145,51 @@ def finding(
         "started one after the other"
     )
     severity: Severity = "CRITICAL" if any(worker.critical for worker in members) else "WARNING"
-    return Finding("storm", severity, clean(text), {"workers": names, "causes": list(causes)})
+    evidence = {"workers": names, "causes": list(causes)}
+    return Finding(CONDITION, severity, clean(text), evidence, confirmed=True)
+
+
+def told_of(known: Snapshot) -> tuple[str, ...]:
+    """Return the workers that the open alert of a storm names; none is open: nobody."""
+    alert = known.alerts.get(f"{known.engine.host}/{NAME}/healmon/{CONDITION}")
+    if alert is None or alert.pending:
+        return ()
+    return tuple(str(name) for name in alert.evidence.get("workers", ()))
+
+
+def aftermath(left: Mapping[str, Finding]) -> tuple[Finding, ...]:
+    """Return what remains of a storm that is over.
+
+    Args:
+        left: who is still down since, and what is found of each.
+    """
+    if len(left) < 2:
+        return ()
+    severity: Severity = "WARNING"
+    for found in left.values():
+        severity = worse(severity, found.severity)
+    text = f"{len(left)} workers that failed together are still down: {_listed([*left])}"
+    evidence: Packed = {"workers": [*left], "causes": []}
+    return (Finding(CONDITION, severity, clean(text), evidence, confirmed=True),)
+
+
+def joined(finding: Finding, left: Mapping[str, Finding]) -> Finding:
+    """Return the finding of a storm with who is still down since the one before."""
+    older = [name for name in left if name not in finding.evidence["workers"]]
+    if not older:
+        return finding
+    severity = finding.severity
+    for name in older:
+        severity = worse(severity, left[name].severity)
+    workers = [*finding.evidence["workers"], *older]
+    return replace(
+        finding,
+        severity=severity,
+        message=f"{finding.message}; still down from before: {clean(_listed(older))}",
+        evidence={**finding.evidence, "workers": workers},
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    listed = ", ".join(names[:NAMED])
+    return f"{listed} and {len(names) - NAMED} more" if len(names) > NAMED else listed

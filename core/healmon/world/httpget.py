@@ -1,7 +1,7 @@
 """A health check over HTTP: one GET, its status, nothing more.
 
-No redirect is followed (a 3xx is an answer), no cookie kept, the body is not read. A certificate is
-not verified: nothing secret is sent, and an expired one is no reason to restart a worker.
+No redirect is followed (a 3xx is an answer), no cookie kept, the body is not read. A worker's
+certificate is not verified: nothing secret is sent, and an expired one is no reason to restart it.
 """
 
 from __future__ import annotations
@@ -26,15 +26,20 @@ _STATUS: Final = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?: |\r?\n)")
 _PLAIN: Final = "/%:=&?~#+!$,;'@()*[]"
 
 
-async def status_of(url: str, timeout: float) -> int:  # noqa: ASYNC109 - the caller's patience
+async def status_of(url: str, timeout: float, *, verified: bool = False) -> int:  # noqa: ASYNC109 - the caller's patience
     """Return the status that a GET of a URL is answered with.
+
+    Args:
+        url: `http:` or `https:`.
+        timeout: seconds.
+        verified: refuse a certificate that is not right; for a URL that is itself a secret.
 
     Raises:
         ProbeError: there is no answer in time, or none that is HTTP; says why.
     """
     try:
         async with asyncio.timeout(timeout):
-            return await _get(url)
+            return await _get(url, verified=verified)
     except TimeoutError:
         raise ProbeError(f"no answer within {timeout:g} s") from None
     except OSError as error:
@@ -50,11 +55,11 @@ def reason(error: OSError) -> str:
     return clean(error.strerror or str(error))
 
 
-async def _get(url: str) -> int:
+async def _get(url: str, *, verified: bool) -> int:
     parts = urlsplit(url)
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
-    context = _unverified() if secure else None
+    context = _context(verified=verified) if secure else None
     reader, writer = await asyncio.open_connection(
         parts.hostname, port, ssl=context, limit=LINE_LIMIT
     )
@@ -92,10 +97,11 @@ async def _status(reader: asyncio.StreamReader) -> int:
     raise ValueError("too many interim answers")
 
 
-def _unverified() -> ssl.SSLContext:
+def _context(*, verified: bool) -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - megabytes that few need
 
     context = ssl.create_default_context()
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
+    if not verified:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
     return context

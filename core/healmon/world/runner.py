@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
@@ -43,6 +44,7 @@ def run(
     stdin: bytes = b"",
     env: Mapping[str, str] | None = None,
     rights: Rights | None = None,
+    group: bool = False,
 ) -> Finished:
     """Return what a program wrote once it has ended.
 
@@ -52,6 +54,7 @@ def run(
         stdin: what it can read.
         env: its environment; default: ours.
         rights: whose rights it has; default: ours.
+        group: whatever it started ends with it, also when it ended in time.
 
     Raises:
         TimeoutError: it did not end in time; it was killed, what it did before is unknown.
@@ -77,6 +80,9 @@ def run(
         )
         try:
             ended = _ends_within(process.pid, timeout)
+            if group:
+                # before it is reaped: until then nobody else can have a group of that number
+                _end_group(process.pid)
             code = process.wait() if ended else None
         except BaseException:
             _end(process)
@@ -109,6 +115,11 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.kill()
     with suppress(subprocess.TimeoutExpired):
         process.wait(REAP)
+
+
+def _end_group(leader: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _read(fd: int) -> bytes:

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 from healmon import alerts
 from healmon.clock import Gap
-from healmon.state import Snapshot
+from tests.helpers import inbox
+from tests.helpers.inbox import Inbox
 
 
 def test_all_that_is_wrong_with_healmon_itself() -> None:
@@ -25,7 +26,7 @@ def test_all_that_is_wrong_with_healmon_itself() -> None:
 def test_the_verdict_is_judged_like_any_other() -> None:
     verdict = alerts.engine_verdict(alerts.engine_findings({}, store="locked"))
     assert (verdict.component, verdict.status) == ("healmon", "critical")
-    (told,) = alerts.judge(Snapshot(), "box", alerts.ENGINE, verdict, 0.0)
+    (told,) = inbox.told(Inbox().snapshot, alerts.ENGINE, verdict, 0.0)
     assert told.key == "box/healmon/healmon/store"
     well = alerts.engine_verdict(())
     assert well.status == "healthy"

@@ -48,7 +48,10 @@ def test_an_unknown_key_is_told_with_line_and_nearest(configs):
         ("[disk]\nlog-retention = 5", 'disk.log-retention: unknown key; did you mean "log_retention"?'),
         ("[disk]\nstuck_after = 5", 'disk.stuck_after: unknown key; did you mean "sessions.stuck_after"?'),
         ("[store]\nqqq = 5", "store.qqq: unknown key; allowed: retention"),
-        ("[notify]\nurl = 'x'", "notify.url: unknown key; allowed: no keys yet"),
+        (
+            "[notify]\nurl = 'x'",
+            'notify.url: unknown key; did you mean "notify.channels.NAME.url"?',
+        ),
         ('"a\\u001b[31m" = 5', '"a\\u001b[31m": unknown key'),
     ],
 )  # fmt: skip

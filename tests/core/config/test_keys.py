@@ -10,6 +10,7 @@ DERIVED = {
     st.Worker: {"name", "argv"},
     st.Tasks: {"name"},
     st.Database: {"name"},
+    st.Channel: {"name"},
     st.Settings: {"source"},
 }
 """Fields that no key of the same name gives."""

@@ -157,6 +157,14 @@ def configurations(draw):
             paths=tuple(draw(st.lists(paths, unique=True, max_size=2))),
             budgets=(cfg.Budget(path="/b", limit=draw(st.integers(1, 2**60))),),
         ),
+        notify=cfg.Notify(
+            quiet=draw(st.sampled_from(["", "22:00-07:00"])), repeat_every=draw(durations()),
+            channels=tuple(
+                cfg.Channel(name=name, url="json://h", rate=cfg.Rate(7, draw(durations())))
+                for name in known
+            ),
+            steps=(cfg.Rung(after=draw(durations()), channels=tuple(known)),) if known else (),
+        ),
         store=cfg.Store(retention=draw(durations())),
     )  # fmt: skip
 

@@ -80,12 +80,13 @@ def test_a_dry_run_says_everything_and_touches_nothing():
 
 def test_a_dry_run_says_the_same_plan_once_however_many_cycles():
     healer = ScriptedHealer(broken=True)
-    engine, journal, _ = build(healer, dry_run=True)
+    engine, journal, clock = build(healer, dry_run=True)
 
     async def scenario():
         await engine._open()
         for _ in range(20):
             await engine.cycle()
+            clock.advance(60.0)
         await engine._close()
 
     asyncio.run(scenario())
@@ -248,18 +249,22 @@ def test_a_plan_whose_moment_has_come_is_not_called_off():
 def test_what_is_wrong_with_all_of_them_is_an_alert_of_healmon_by_its_healer():
     healer = ScriptedHealer()
     other = ScriptedHealer("others")
-    engine, journal, _ = build(healer, other)
+    engine, journal, clock = build(healer, other)
     healer.systemic = (Finding("storm", "CRITICAL", "many at once", {"n": 3}),)
 
     async def scenario():
         await engine._open()
         for _ in range(3):
             await engine.cycle()
+            clock.advance(60.0)
         (alert,) = engine.snapshot.alerts.values()
         assert (alert.key, alert.component) == ("box/things/healmon/storm", "healmon")
         assert alert.severity == "CRITICAL"
         assert "healmon" not in engine.snapshot.components
         healer.systemic = ()
+        await engine.cycle()
+        assert engine.snapshot.alerts, "one look proves little"
+        clock.advance(60.0)
         await engine.cycle()
         assert not engine.snapshot.alerts
         await engine._close()

@@ -7,9 +7,10 @@ import asyncio
 from healmon import events as ev
 from healmon.attempts import Attempt
 from healmon.clock import ManualClock
+from healmon.config.settings import Alerts
 from healmon.engine import Engine, Run
 from healmon.gate import FOREVER
-from healmon.plans import Plan
+from healmon.plans import Overlays, Plan
 from healmon.state import Snapshot, replay
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer
 
@@ -29,7 +30,8 @@ def told(healer, *requests):
 
     async def scene():
         journal = MemoryJournal()
-        engine = Engine([healer], journal, ManualClock(autojump=False), Run(host="box"))
+        run = Run(host="box", alerts=Alerts(confirm_checks=1))
+        engine = Engine([healer], journal, ManualClock(autojump=False), run)
         running = asyncio.create_task(engine.run())
         async with asyncio.timeout(5):
             while not engine.snapshot.cycle.finished_at:
@@ -155,3 +157,155 @@ def test_attempts_are_bounded():
         )
     ]
     assert len(folded(*events).attempts["mend"]) == 100
+
+
+# Silences, acknowledgements and maintenance.
+
+
+def ill() -> ScriptedHealer:
+    healer = ScriptedHealer(broken=True)
+    healer.delay = 600.0
+    return healer
+
+
+def test_a_silence_says_what_it_matches_and_ends_with_what_it_muted():
+    answers, snapshot, journal = told(
+        ill(),
+        ("silence", "things:*", {"for": 7200, "note": "new disk"}),
+        ("silence", "other:*", {"for": 60}),
+    )
+    assert answers[0].ok
+    assert "2h00m: component=things:* (1 alert now)" in answers[0].text
+    assert "(no alert now)" in answers[1].text
+    first, _ = snapshot.silences.values()
+    assert (first.match, first.by, first.note) == ("component=things:*", "tester", "new disk")
+    assert len(journal.all(ev.SilenceStarted)) == 2
+    answers, snapshot, journal = told(
+        ill(), ("silence", "*", {"for": 60}), ("unsilence", "0", {}), ("unsilence", "x", {})
+    )
+    assert [answer.ok for answer in answers] == [True, False, False]
+    (number,) = snapshot.silences
+    assert f"there are: {number}" in answers[1].text
+
+
+def test_a_silence_can_be_taken_back_by_its_number():
+    async def scene():
+        journal = MemoryJournal()
+        engine = Engine([ill()], journal, ManualClock(autojump=False), Run(host="box"))
+        await engine._open()
+        await engine.cycle()
+        assert (await engine.ask("silence", "*", {"for": 60}, origin="olga")).ok
+        (number,) = engine.snapshot.silences
+        answer = await engine.ask("unsilence", number, {}, origin="olga")
+        assert answer.ok
+        assert engine.snapshot.silences == {}
+        assert journal.all(ev.SilenceEnded)[0].reason.startswith("taken back by olga")
+        await engine._close()
+
+    asyncio.run(scene())
+
+
+def test_what_has_no_end_or_no_meaning_is_refused():
+    answers, snapshot, _ = told(
+        ill(),
+        ("silence", "*", {}),
+        ("silence", "*", {"for": 31 * 86400}),
+        ("silence", "*", {"for": -1}),
+        ("silence", "*", {"for": True}),
+        ("silence", "colour=red", {"for": 60}),
+        ("silence", "", {"for": 60}),
+        ("silence", "999", {"for": 60}),
+        ("pause", "*", {}),
+        ("pause", "things:*", {"for": 31 * 86400}),
+        ("pause", "nobody", {"for": 60}),
+        ("resume", "things:one", {}),
+        ("acknowledge", "999", {}),
+        ("acknowledge", "1", {"for": 0}),
+    )
+    assert not any(answer.ok for answer in answers)
+    assert all(answer.text and "\n" not in answer.text for answer in answers)
+    assert snapshot.silences == snapshot.maintenance == {}
+    assert {alert.state for alert in snapshot.alerts.values()} <= {"open", "pending"}
+
+
+def test_maintenance_of_a_pattern_is_summed_up_at_its_end_also_across_runs():
+    async def scene():
+        clock, journal = ManualClock(autojump=False), MemoryJournal()
+        healer = ScriptedHealer(broken=False)
+        engine = Engine([healer], journal, clock, Run(host="box"))
+        await engine._open()
+        await engine.cycle()
+        answer = await engine.ask(
+            "pause", "things:*", {"for": 600, "note": "moving house"}, origin="ann"
+        )
+        assert answer.text == "actions paused for 10m: things:* (1 component)"
+        healer.broken = True
+        for _ in range(3):
+            await engine.cycle()
+        assert healer.broken, "nothing is done"
+        await engine._close()
+
+        second = Engine([healer], journal, clock, Run(host="box"))
+        await second._open()
+        await second.cycle()
+        view = second.snapshot.pauses["things:*"]
+        assert (view.by, view.note) == ("ann", "moving house")
+        clock.advance(601)
+        await second.cycle()
+        await second._close()
+        (ended,) = journal.all(ev.MaintenanceEnded)
+        assert ended.reason == "its time is over"
+        assert ended.would == ("mend_thing things:one",)
+
+    asyncio.run(scene())
+
+
+def test_resume_says_what_was_not_done_meanwhile():
+    async def scene():
+        healer = ScriptedHealer(broken=False)
+        engine = Engine([healer], MemoryJournal(), ManualClock(autojump=False), Run(host="box"))
+        await engine._open()
+        await engine.cycle()
+        await engine.ask("pause", "", {"for": 600}, origin="ann")
+        healer.broken = True
+        await engine.cycle()
+        answer = await engine.ask("resume", "", {}, origin="bob")
+        assert answer.text == "actions allowed again: *; meanwhile not done: mend_thing things:one"
+        await engine._close()
+
+    asyncio.run(scene())
+
+
+def test_a_silence_lies_over_its_alerts_at_once_and_healing_goes_on():
+    async def scene():
+        clock, journal, healer = ManualClock(autojump=False), MemoryJournal(), ill()
+        run = Run(host="box", alerts=Alerts(confirm_checks=1))
+        engine = Engine([healer], journal, clock, run)
+        await engine._open()
+        await engine.cycle()
+
+        def overlays():
+            (alert,) = engine.snapshot.alerts.values()
+            return alert.overlays
+
+        await engine.ask("silence", "things:*", {"for": 60}, origin="olga")
+        (number,) = engine.snapshot.silences
+        assert overlays().silenced_by == number
+        assert engine.snapshot.plans["things:one"].plan.action == "mend_thing"
+        await engine.ask("pause", "things:*", {"for": 600}, origin="olga")
+        assert overlays().maintenance == "things:*"
+        await engine.ask("resume", "things:*", {}, origin="olga")
+        assert overlays().maintenance == ""
+        clock.advance(61)
+        await engine.cycle()
+        assert overlays() == Overlays()
+        (ended,) = journal.all(ev.SilenceEnded)
+        assert ended.reason == "its time is over; 1 alert was muted, still open"
+        await engine.ask("silence", "*", {"for": 60}, origin="olga")
+        (number,) = engine.snapshot.silences
+        assert overlays().silenced_by == number
+        await engine.ask("unsilence", number, {}, origin="olga")
+        assert overlays() == Overlays()
+        await engine._close()
+
+    asyncio.run(scene())

@@ -254,6 +254,21 @@ def test_22_a_session_that_is_gone_loses_its_tasks_after_two_looks():
     assert bench.open() == {"gone"}
 
 
+def test_when_the_server_is_gone_that_is_the_one_cause_of_all_that_is_gone_with_it():
+    bench, _ = story(lambda _: [a_session("a"), a_session("b")], 120)
+    gone = {name: (a_task(name),) for name in ("a", "b")}
+    bench.look(missing=gone, answered=(), after=1)
+    assert bench.open("healmon") == set()
+    bench.look(missing=gone, answered=(), after=11)
+    assert bench.open("healmon") == {"server-gone"}
+    assert bench.open("a") == bench.open("b") == {"gone"}
+    assert "gone with their tasks: a, b" in bench.message("server-gone", "healmon")
+    assert "no server running" in bench.message("server-gone", "healmon")
+    bench.look(missing=gone, answered=("default",), after=60)
+    assert bench.open("healmon") == set(), "there is a server again; they are gone nevertheless"
+    assert bench.open("a") == {"gone"}
+
+
 def test_23_an_outage_is_one_alert_and_a_straggler_is_handled():
     names = [f"s{n:02}" for n in range(20)]
 

@@ -123,11 +123,11 @@ def test_a_newer_layout_keeps_what_is_there(tmp_path: Path, monkeypatch) -> None
         epoch = store.epoch
         Engine(store).tell(started(), opened())
 
-    def to_v2(conn: sqlite3.Connection) -> None:
+    def newer(conn: sqlite3.Connection) -> None:
         conn.execute("ALTER TABLE events ADD COLUMN extra TEXT")
 
-    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, to_v2))
-    monkeypatch.setattr(schema, "VERSION", 2)
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, newer))
+    monkeypatch.setattr(schema, "VERSION", schema.VERSION + 1)
     with opened_store(path) as store:
         assert store.epoch == epoch
         assert store.last_id == 2

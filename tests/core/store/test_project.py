@@ -12,8 +12,9 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.plans import Step
 from healmon.store import schema
-from healmon.store.project import DETAILS_LIMIT, Projector, _details, event_row
-from tests.helpers.storekit import KEYS, WALL, observed, opened, plan
+from healmon.store.details import DETAILS_LIMIT, details_text
+from healmon.store.project import Projector, event_row
+from tests.helpers.storekit import KEYS, WALL, observed, opened, pended, plan, reopened
 
 
 class Tables:
@@ -164,12 +165,16 @@ def test_severity_in_the_log_is_the_events_own(tables: Tables) -> None:
         ev.StoreFaulted("full"),
         ev.HealerFailed("disks", "x"),
         opened(KEYS[0], "CRITICAL"),
+        reopened(KEYS[0], "WARNING"),
+        pended(KEYS[1], "CRITICAL"),
         observed("w"),
     )
     assert [(r["kind"], r["component"], r["severity"]) for r in tables.rows("events")] == [
         ("storefaulted", "healmon", "CRITICAL"),
         ("healerfailed", "healmon", "CRITICAL"),
         ("alertopened", "task_worker", "CRITICAL"),
+        ("alertreopened", "task_worker", "WARNING"),
+        ("alertpended", "task_worker", "INFO"),
         ("observed", "w", "INFO"),
     ]
 
@@ -184,7 +189,7 @@ def test_severity_in_the_log_is_the_events_own(tables: Tables) -> None:
     )
 )
 def test_details_are_a_json_object_of_sane_size(details: dict) -> None:
-    text = _details(details)
+    text = details_text(details)
     assert isinstance(json.loads(text), dict)
     assert len(text) <= DETAILS_LIMIT
     assert json.loads(text) == details or json.loads(text)["cut"] is True
@@ -192,5 +197,5 @@ def test_details_are_a_json_object_of_sane_size(details: dict) -> None:
 
 def test_a_long_list_does_not_cost_the_other_facts() -> None:
     facts = {"files": ["/tmp/a/very/long/name"] * 1_000, "used": 96.5}
-    kept = json.loads(_details({"summary": "full", "facts": facts}))
+    kept = json.loads(details_text({"summary": "full", "facts": facts}))
     assert kept == {"cut": True, "summary": "full", "facts": {"used": 96.5}}

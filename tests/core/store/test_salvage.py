@@ -282,11 +282,13 @@ def test_the_old_layout_is_kept_before_a_newer_one(tmp_path: Path, monkeypatch) 
     fill(path, 2)
     more = (*schema.MIGRATIONS, lambda conn: conn.execute("CREATE TABLE more (x)"))
     monkeypatch.setattr(schema, "MIGRATIONS", more)
-    monkeypatch.setattr(schema, "VERSION", 2)
+    old = schema.VERSION
+    monkeypatch.setattr(schema, "VERSION", old + 1)
     opening.open_store(path, "box", "2026-01-01 00:00:00.000").conn.close()
-    with closing(sqlite3.connect(tmp_path / "healmon.db.layout-1")) as conn:
-        assert conn.execute("PRAGMA user_version").fetchone() == (1,)
-    assert history(tmp_path / "healmon.db.layout-1") == history(path)
+    kept = tmp_path / f"healmon.db.layout-{old}"
+    with closing(sqlite3.connect(kept)) as conn:
+        assert conn.execute("PRAGMA user_version").fetchone() == (old,)
+    assert history(kept) == history(path)
 
 
 def test_no_hand_but_sqlites_opens_the_store(tmp_path: Path) -> None:

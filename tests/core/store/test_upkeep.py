@@ -31,6 +31,11 @@ def month(store: Store, per_day: int = 100) -> Engine:
     """A month of history: an alert that stays open, one a day that ends, many samples."""
     engine = Engine(store)
     engine.tell(started(), opened(KEYS[0], message="for a month"))
+    for channel in ("sent", "waiting"):
+        engine.tell(ev.NoticeMade(channel, "opened", "title", "body"))
+    engine.tell(ev.NoticeSent(engine.snapshot.last_id - 1, "sent"))
+    engine.tell(ev.SilenceStarted("worker:*", WALL + DAY, "alice"))
+    engine.tell(ev.SilenceEnded(engine.snapshot.last_id, "taken back"))
     for day in range(30):
         engine.emit(opened(KEYS[1], message=f"day {day}"), after=DAY)
         engine.emit(ev.AlertResolved(KEYS[1], "over"))
@@ -64,6 +69,8 @@ def test_what_is_older_goes_and_what_is_open_stays(tmp_path: Path) -> None:
         assert alerts[0] == ("for a month", 0)
         assert len(alerts) == 8
         assert conn.execute("SELECT state FROM commands").fetchall() == [("queued",), ("taken",)]
+        assert conn.execute("SELECT channel FROM notices").fetchall() == [("waiting",)]
+        assert conn.execute("SELECT count(*) FROM silences").fetchone() == (0,)
         conn.close()
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot

@@ -172,8 +172,31 @@ def test_quarantine_is_told_when_the_storm_is_over() -> None:
     assert judging.states()["mail"] == "quarantined"
     assert judging.open_keys() == {"healmon/storm"}
     judging.look(**alive() | failed, after=storm.CALM + 1)
-    assert judging.open_keys() == {"mail/down", "cron/down", "logs/down"}
+    left = {"mail/down", "cron/down", "logs/down"}
+    assert judging.open_keys() == left | {"healmon/storm"}
     assert "quarantined: no such file" in judging.message("down", "mail")
+    told = judging.snapshot.alerts["here/workers/healmon/storm"]
+    assert told.severity == "CRITICAL", "what was given up makes the one incident worse"
+    assert told.message == "3 workers that failed together are still down: logs, cron, mail"
+
+
+def test_what_is_left_of_a_storm_is_one_incident_as_long_as_it_is_more_than_one() -> None:
+    judging = six()
+    failed = {
+        name: gone(record=record(1, outcome="failed", fault="command", reason="no such file"))
+        for name in ("mail", "cron", "logs")
+    }
+    judging.look(**alive() | failed)
+    judging.look(**alive() | failed, after=storm.CALM + 1)
+    seen = alive() | failed
+    seen["mail"] = up(900, age=2_000.0)  # a person has started it
+    judging.look(**seen, after=2_000.0)
+    alert = judging.snapshot.alerts["here/workers/healmon/storm"]
+    assert alert.evidence["workers"] == ["logs", "cron"]
+    seen["cron"] = up(901, age=2_000.0)
+    judging.look(**seen, after=2_000.0)
+    judging.look(**seen, after=2_000.0)
+    assert judging.open_keys() == {"logs/down"}
 
 
 def test_a_host_that_lacks_something_fails_them_all_and_that_is_a_storm() -> None:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
+from healmon.alerts import wording
 from healmon.clock import local_time
 from healmon.plans import RANK
+from healmon.state import AlertView
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Incident
 from healmon_tui.columns import Column
 from healmon_tui.paint import Span, Spans, Tone
-from healmon_tui.rows.scene import ACKNOWLEDGED, Mark, Row, Scene, doing, seconds, verb
+from healmon_tui.rows.scene import (
+    ACKNOWLEDGED,
+    Mark,
+    Row,
+    Scene,
+    doing,
+    is_loud,
+    seconds,
+    verb,
+)
 
 DAY: Final = 86_400.0
 _DONE: Final[dict[str, str]] = {
@@ -46,13 +57,14 @@ def needs_person(row: Row) -> bool:
 def _row(scene: Scene, incident: Incident) -> Row:
     mark = _mark(scene, incident)
     found, did, verified = _found(incident), _did(scene, incident), _verified(incident)
+    known = _known(scene, incident)
     cells: dict[str, Spans] = {
         "time": (Span(_time(incident.at, scene.now), "dim"),),
         "name": (Span(incident.component, "dim" if mark.rank >= 8 else "text"),),
         "found": found,
-        "did": did,
+        "did": _joined([known, did]),
         "verified": verified,
-        "chain": _chain(incident, found, did, verified),
+        "chain": _joined([known, _chain(incident, found, did, verified)]),
     }
     order = (mark.rank, -incident.at, -incident.id)
     return Row(
@@ -64,10 +76,12 @@ def _row(scene: Scene, incident: Incident) -> Row:
 def _mark(scene: Scene, incident: Incident) -> Mark:
     if incident.state == "closed":
         return _mark_of_past(incident)
-    if incident.state == "acknowledged":
-        return Mark(glyphs.ACKED, "calm", ACKNOWLEDGED)
-    if incident.outcome == "verified":
-        return Mark(glyphs.DONE, "ok", 8)
+    alert = scene.snapshot.alerts.get(incident.key)
+    quiet = _quiet(incident, alert)
+    if quiet is not None:
+        return quiet
+    if alert is not None and alert.state == "stale":
+        return Mark(glyphs.UNKNOWN, "warn", 4)
     handled = scene.healing(incident.component) is not None
     paused = scene.paused_until(incident.component) is not None
     busy: Tone | None = "heal" if handled else "calm" if paused else None
@@ -78,12 +92,39 @@ def _mark(scene: Scene, incident: Incident) -> Mark:
     return Mark(glyphs.DOT, busy or "dim", 6)
 
 
+def _quiet(incident: Incident, alert: AlertView | None) -> Mark | None:
+    """Return the mark of what nobody need be told of; None: somebody need."""
+    if incident.state == "acknowledged":
+        return Mark(glyphs.ACKED, "calm", ACKNOWLEDGED)
+    if alert is not None and alert.overlays.silenced_by:
+        return Mark(glyphs.SILENCED, "calm", ACKNOWLEDGED)
+    if alert is not None and alert.overlays.maintenance:
+        return Mark(glyphs.PAUSED, "calm", ACKNOWLEDGED)
+    if incident.outcome == "verified":
+        return Mark(glyphs.DONE, "ok", 8)
+    if alert is not None and not is_loud(alert):
+        return Mark(glyphs.DOT, "calm", ACKNOWLEDGED)
+    return None
+
+
 def _mark_of_past(incident: Incident) -> Mark:
     if incident.outcome == "failed":
         return Mark(glyphs.BAD, "warn", 9)
     if incident.outcome == "verified" or incident.key:
         return Mark(glyphs.DONE, "ok", 9)
     return Mark(glyphs.DOT, "dim", 9)
+
+
+def _known(scene: Scene, incident: Incident) -> Spans:
+    """Return who knows of it, or why it is not told: the words behind the sign."""
+    alert = scene.snapshot.alerts.get(incident.key)
+    if alert is None or incident.state == "closed":
+        return ()
+    said = [wording.acknowledged(alert, scene.now)]
+    said += wording.laid_over(scene.snapshot, alert.overlays, scene.now)
+    if alert.state == "stale":
+        said.insert(0, "stale: nobody can look")
+    return tuple(Span(text, "calm") for text in said if text)[:1]
 
 
 def _time(at: float, now: float) -> str:
@@ -142,6 +183,10 @@ def _chain(incident: Incident, found: Spans, did: Spans, verified: Spans) -> Spa
         parts = [verified, found]
     else:
         parts = [found, did, verified]
+    return _joined(parts)
+
+
+def _joined(parts: Iterable[Spans]) -> Spans:
     joined: list[Span] = []
     for part in parts:
         if part and joined:

@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from healmon.plans import RANK
-from healmon.state import ActionView, AlertView, ComponentView, PlanView, Snapshot
+from healmon.state import (
+    ActionView,
+    AlertView,
+    ComponentView,
+    PlanView,
+    Snapshot,
+    paused_until,
+)
 from healmon.units import format_duration
 from healmon_tui import glyphs
 from healmon_tui.chronicle import paused
@@ -15,8 +22,6 @@ from healmon_tui.paint import Span, Spans, Tone
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed."""
-EVERYTHING: Final = "*"
-"""The maintenance that concerns all components."""
 NOT_WELL: Final = frozenset({"unhealthy", "error", "critical"})
 WELL_SO: Final = frozenset({"healthy", "recovered"})
 
@@ -84,7 +89,7 @@ class Scene:
         """Return the scene at a wall time."""
         alerts: dict[str, list[AlertView]] = {}
         for alert in snapshot.alerts.values():
-            if alert.state != "resolved":
+            if not alert.pending:
                 alerts.setdefault(alert.component, []).append(alert)
         actions = {action.component: action for action in snapshot.recent}
         return cls(snapshot, now, alerts, actions)
@@ -95,8 +100,7 @@ class Scene:
 
     def paused_until(self, component: str) -> float | None:
         """Return until when healmon keeps its hands off a component; None: it does not."""
-        ends = [self.snapshot.maintenance.get(name) for name in (component, EVERYTHING)]
-        return max((end for end in ends if end is not None and end > self.now), default=None)
+        return paused_until(self.snapshot, component, self.now)
 
     def healed(self, component: str) -> ActionView | None:
         """Return the newest action on a component if it was proved only a while ago."""
@@ -107,8 +111,7 @@ class Scene:
     def mark(self, view: ComponentView) -> Mark:  # noqa: PLR0911 - one answer per degree, worst first
         """Return how well a component is, and who is at it."""
         alerts = self.alerts.get(view.name, [])
-        loud = [a for a in alerts if a.state != "acknowledged"]
-        worst = max((RANK[a.severity] for a in loud), default=0)
+        worst = max((RANK[a.severity] for a in alerts if is_loud(a)), default=0)
         handled: Tone | None = "heal" if self.healing(view.name) else None
         if self.paused_until(view.name) is not None:
             handled = "calm"
@@ -119,9 +122,10 @@ class Scene:
         if view.status == "unknown":
             return Mark(glyphs.UNKNOWN, "warn", 4)
         if alerts and any(RANK[a.severity] for a in alerts):
-            return Mark(glyphs.ACKED, "calm", ACKNOWLEDGED)
+            known = any(a.acknowledged_at is not None for a in alerts)
+            return Mark(glyphs.ACKED if known else glyphs.SILENCED, "calm", ACKNOWLEDGED)
         if self.paused_until(view.name) is not None:
-            return Mark(glyphs.OFF, "calm", 8)
+            return Mark(glyphs.PAUSED, "calm", 8)
         if self.healed(view.name) or view.status == "recovered":
             return Mark(glyphs.DONE, "ok", 7)
         return WELL
@@ -156,6 +160,13 @@ class Scene:
             lead = f" {glyphs.DOT} " if spans else ""
             spans.append(Span(lead + known, "dim" if spans else "text"))
         return tuple(spans)
+
+
+def is_loud(alert: AlertView) -> bool:
+    """Tell whether nobody has said that an alert is known, nor that it is not to be told."""
+    over = alert.overlays
+    hushed = over.silenced_by or over.inhibited_by or over.flapping
+    return alert.acknowledged_at is None and not alert.pending and not hushed
 
 
 def verb(action: str) -> tuple[str, str]:

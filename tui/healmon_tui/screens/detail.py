@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ClassVar, Final
 
 from textual.app import ComposeResult
@@ -19,9 +19,12 @@ from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
 _KEYS: Final = (
-    "session.jump", "session.explain", "session.replay", "session.snooze", "session.touch",
+    "session.jump", "session.explain", "session.replay", "alert.ack", "alert.snooze",
+    "session.touch",
 )  # fmt: skip
 """What can be done with a session, the most wanted first."""
+_ANY: Final = ("alert.ack", "alert.silence", "alert.pause")
+"""What can be said of anything."""
 
 
 class Detail(Screen[None]):
@@ -38,7 +41,7 @@ class Detail(Screen[None]):
         *(
             Binding(action.keys[0], action.action, show=False)
             for action in keymap.ACTIONS
-            if action.id.startswith("session.")
+            if action.id.startswith(("session.", "alert."))
         ),
     ]
 
@@ -77,10 +80,11 @@ class Detail(Screen[None]):
 
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""
-        if self._view is None or self._view.healer != "sessions":
-            return [("j k", "scroll")]
-        asks = session.asks(Facts(self._view.facts))
         usable = {a.id: a for a in keymap.actions(read_only=host(self).read_only)}
+        if self._view is None or self._view.healer != "sessions":
+            mine = [usable[name] for name in _ANY if name in usable]
+            return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), ("j k", "scroll")]
+        asks = session.asks(Facts(self._view.facts))
         wanted = ("session.answer",) if asks else ("session.clear",)
         mine = [usable[name] for name in (*wanted, *_KEYS) if name in usable]
         return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), ("j k", "scroll")]
@@ -101,6 +105,10 @@ class Detail(Screen[None]):
         if self._view is not None and self._view.healer == "sessions":
             for_session(host(self), what, self._view)
 
+    def action_inbox(self, what: str) -> None:
+        """Say something of this component or alert."""
+        for_inbox(host(self), what, [self._about], lambda: None)
+
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""
         self._side.scroll(by)
@@ -116,9 +124,24 @@ def for_session(app: Host, what: str, view: ComponentView) -> None:
     known: dict[str, Callable[[ComponentView], None]] = {
         "jump": sessions.jump,
         "answer": sessions.answer,
-        "snooze": sessions.snooze,
         "touch": sessions.touch,
         "explain": sessions.explain,
         "replay": sessions.replay,
     }
     known[what](view)
+
+
+def for_inbox(app: Host, what: str, about: Sequence[Subject], done: Callable[[], None]) -> None:
+    """Do what a key of the group "alert" is for; `done` is called when it is asked for."""
+    inbox = app.inbox
+    if what in ("undo", "lift"):
+        (inbox.undo if what == "undo" else inbox.lift)()
+        return
+    known: dict[str, Callable[[Sequence[Subject], Callable[[], None]], None]] = {
+        "acknowledge": inbox.acknowledge,
+        "note": inbox.note,
+        "silence": inbox.silence,
+        "pause": inbox.pause,
+        "snooze": inbox.snooze,
+    }
+    known[what](about, done)

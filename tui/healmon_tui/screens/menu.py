@@ -63,3 +63,11 @@ class MenuSheet(Sheet[int | None]):
             if place < len(self._names):
                 event.stop()
                 self.dismiss(place)
+
+
+class LiftSheet(MenuSheet):
+    """Silences and pauses in force, to end one of them."""
+
+    def foot(self) -> Spans:
+        """Return the keys."""
+        return keys(("enter", "end it"), ("1-9", "at once"), ("esc", "leave all"))

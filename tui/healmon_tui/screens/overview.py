@@ -19,10 +19,9 @@ from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
-from healmon_tui.screens.detail import Detail, for_session
+from healmon_tui.screens.detail import Detail, for_inbox, for_session
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.menu import MenuSheet
-from healmon_tui.screens.note import NoteSheet
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
@@ -289,8 +288,10 @@ class Overview(Screen[None]):
         self.flash(f"theme: {self.host.next_theme()}", "dim")
 
     def action_back(self) -> None:
-        """Leave a full panel."""
-        if self._full:
+        """Take the marks away, or leave a full panel."""
+        if self._panels[self.panel].marked:
+            self._panels[self.panel].unmark()
+        elif self._full:
             self._resize_panel(full=False)
 
     async def action_leave(self) -> None:
@@ -311,7 +312,15 @@ class Overview(Screen[None]):
         return super().check_action(action, parameters)
 
     def action_act(self, verb: str) -> None:
-        """Ask for the plan of a verb on the row under the cursor."""
+        """Ask for the plan of a verb on the row under the cursor, or for those of the marked."""
+        marked = self._panels[self.panel].marked
+        known = self.host.snapshot.components
+        names = [row.component for row in marked if row.component in known]
+        names = [name for name in names if known[name].healer == HEALER_OF[verb]]
+        if names:
+            self._panels[self.panel].unmark()
+            self.host.requests.offer_each(verb, list(dict.fromkeys(names)))
+            return
         view = self._chosen(verb, HEALER_OF[verb])
         if view is not None:
             self.host.requests.offer(verb, view.name)
@@ -332,27 +341,15 @@ class Overview(Screen[None]):
         self.flash(f"{what}: select a row of panel {number} ({panel}) first", "dim")
         return None
 
-    def action_acknowledge(self) -> None:
-        """Acknowledge what the row under the cursor is about."""
-        self.host.requests.acknowledge(self.row(), "")
+    def action_inbox(self, what: str) -> None:
+        """Say something of the marked rows, or of the one under the cursor."""
+        panel = self._panels[self.panel]
+        rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
+        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.unmark)
 
-    def action_acknowledge_note(self) -> None:
-        """Acknowledge it with a note."""
-        row = self.row()
-        alerts = self.host.requests.alerts_of(row)
-        if not alerts:
-            self.host.requests.acknowledge(row, "")
-            return
-
-        def noted(note: str | None) -> None:
-            if note is not None:
-                self.host.requests.acknowledge(row, note)
-
-        self.host.open_sheet(NoteSheet(alerts[0].message), noted)
-
-    def action_undo(self) -> None:
-        """Take the last acknowledgement back."""
-        self.host.requests.undo()
+    def action_mark(self) -> None:
+        """Mark the row under the cursor, or no longer."""
+        self._panels[self.panel].mark()
 
     def action_check(self) -> None:
         """Ask for a look at everything."""

@@ -36,6 +36,7 @@ class Panel(Lines, can_focus=True):
         self.bare = False
         self.view = PanelView(panel, (), ())
         self._key = ""
+        self._marks: frozenset[str] = frozenset()
         self._cursor = 0
         self._top = 0
 
@@ -45,10 +46,29 @@ class Panel(Lines, can_focus=True):
         rows = self.view.rows
         return rows[min(self._cursor, len(rows) - 1)] if rows else None
 
+    @property
+    def marked(self) -> tuple[Row, ...]:
+        """The marked rows, in their order."""
+        return tuple(row for row in self.view.rows if row.key in self._marks)
+
+    def mark(self) -> None:
+        """Mark the row under the cursor, or no longer, and go to the next."""
+        row = self.selected
+        if row is not None:
+            self._marks ^= {row.key}
+            self.move(1)
+            self.renew()
+
+    def unmark(self) -> None:
+        """Mark nothing any more."""
+        self._marks = frozenset()
+        self.renew()
+
     def show(self, view: PanelView) -> None:
         """Show another state; once a key was pressed the cursor stays on its row, and its line."""
         line = self._cursor - self._top
         self.view = view
+        self._marks = frozenset(row.key for row in self.marked)
         found = view.find(self._key) if self._key else 0
         self._cursor = max(0, min(self._cursor if found is None else found, len(view.rows) - 1))
         if self._key:
@@ -107,6 +127,8 @@ class Panel(Lines, can_focus=True):
         if not self.bare:
             number, name = self.view.number, self.view.title.upper()
             spans += [Span(f"{number} {name} ", title), *self.view.badge, Span(" ")]
+        if self._marks:
+            spans.append(Span(f"{glyphs.MARKED} {len(self._marks)} marked ", "accent"))
         hidden = len(self.view.rows) - max(height - 1, 0)
         tail = self._tail(hidden) if height > 1 else (Span(" "),)
         rule: Tone = "dim" if focused else "faint"
@@ -145,7 +167,12 @@ class Panel(Lines, can_focus=True):
         here = index == self._cursor and bool(self.view.rows)
         focused = here and self.has_focus
         sign = glyphs.CURSOR if focused else " "
-        spans: list[Span] = [Span(sign, "accent"), Span(row.mark.glyph, row.mark.tone), Span(" ")]
+        marked = glyphs.MARKED if row.key in self._marks else " "
+        spans: list[Span] = [
+            Span(sign, "accent"),
+            Span(row.mark.glyph, row.mark.tone),
+            Span(marked, "accent"),
+        ]
         used = GUTTER
         for slot in _reaching(row, slots):
             spans.append(Span(" " * (slot.x - used)))

@@ -11,7 +11,7 @@ from healmon import events as ev
 from healmon.events import Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed, describe
-from healmon.state import Snapshot, open_alerts
+from healmon.state import Snapshot, open_alerts, pending_alerts
 
 RULE = "=" * 70
 STATS = (
@@ -112,6 +112,7 @@ def cycle_data(snapshot: Snapshot, happened: Iterable[Recorded]) -> Packed:
         "exit_code": exit_code(snapshot),
         "components": [msgspec.to_builtins(view) for view in snapshot.components.values()],
         "alerts": [msgspec.to_builtins(alert) for alert in open_alerts(snapshot)],
+        "pending": [msgspec.to_builtins(alert) for alert in pending_alerts(snapshot)],
         "plans": [msgspec.to_builtins(view) for view in snapshot.plans.values()],
         "unknown": dict(snapshot.failing),
         "happened": [
@@ -124,7 +125,12 @@ def cycle_data(snapshot: Snapshot, happened: Iterable[Recorded]) -> Packed:
                 | ev.StepTaken
                 | ev.ActionVerified
                 | ev.ActionFailed
+                | ev.AlertPended
+                | ev.AlertDropped
                 | ev.AlertOpened
+                | ev.AlertReopened
+                | ev.AlertStale
+                | ev.AlertSeen
                 | ev.AlertResolved
                 | ev.AlertNoted,
             )

@@ -1,0 +1,17 @@
+"""The text and JSON faces: of one cycle, and of a whole night."""
+
+from healmon.report.cycle import cycle_data, cycle_text, exit_code, to_json
+from healmon.report.morning import Morning, Night, morning
+from healmon.report.page import headline, morning_text
+
+__all__ = [
+    "Morning",
+    "Night",
+    "cycle_data",
+    "cycle_text",
+    "exit_code",
+    "headline",
+    "morning",
+    "morning_text",
+    "to_json",
+]

@@ -1,0 +1,120 @@
+"""The dead-man's switch: each finished round leaves a sign that others can miss.
+
+A file in the state directory, a row in the store, and a ping of a checker outside, if one is
+configured. Whoever looks after the box watches the sign's age: a monitor cannot tell of its own
+death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from healmon import events as ev
+from healmon.clock import Clock, format_utc
+from healmon.errors import ProbeError
+from healmon.events import Recorded
+from healmon.world import httpget, notes
+
+_log = logging.getLogger(__name__)
+
+FILE: Final = "healmon.heartbeat"
+"""In the state directory: JSON with `at` (UTC), `round`, `pid`, `interval` (seconds)."""
+PING_TIMEOUT: Final = 10.0
+PING_EVERY: Final = 30.0
+"""Seconds between two pings at least: rounds may be closer together."""
+MISSED: Final = 3
+"""Pings in a row that fail before it is an alert."""
+
+Ping = Callable[[str, float], Awaitable[int]]
+
+
+async def ping(url: str, timeout: float) -> int:  # noqa: ASYNC109 - the caller's patience
+    """Return the status that an outside checker answers with; its certificate must be right.
+
+    Raises:
+        ProbeError: there is no answer.
+    """
+    return await httpget.status_of(url, timeout, verified=True)
+
+
+class Heartbeat:
+    """Beats after each finished round.
+
+    Args:
+        state_dir: where the file is.
+        url: of the checker outside; empty: none.
+        interval: seconds between rounds.
+        clock: the engine's.
+        complain: called with what is wrong with the checker, and with nothing once it answers.
+        ping: asks a URL.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        url: str,
+        interval: float,
+        clock: Clock,
+        complain: Callable[[str], None],
+        ping: Ping = ping,
+    ) -> None:
+        self._path = state_dir / FILE
+        self._url = url
+        self._interval = interval
+        self._clock = clock
+        self._complain = complain
+        self._ping = ping
+        self._missed = 0
+        self._pinged = float("-inf")
+        self._round: Recorded | None = None
+        self._beat = asyncio.Event()
+
+    def heard(self, record: Recorded) -> None:
+        """Take note of a finished round; from the engine's loop."""
+        if isinstance(record.event, ev.CycleFinished):
+            self._round = record
+            self._beat.set()
+
+    async def run(self) -> None:
+        """Beat until cancelled."""
+        while True:
+            await self._beat.wait()
+            self._beat.clear()
+            if self._round is not None:
+                await self._write(self._round)
+            await self._tell()
+
+    async def _write(self, record: Recorded) -> None:
+        event = record.event
+        number = event.number if isinstance(event, ev.CycleFinished) else 0
+        told = {
+            "at": format_utc(record.wall),
+            "round": number,
+            "interval": self._interval,
+        }
+        try:
+            await asyncio.to_thread(notes.write_record, self._path, json.dumps(told).encode())
+        except OSError as error:
+            # the old file's age says the same, and a full disk has an alert of its own
+            _log.warning("the heartbeat cannot be written: %s", error.strerror)
+
+    async def _tell(self) -> None:
+        now = self._clock.read().steady
+        if not self._url or now - self._pinged < PING_EVERY:
+            return
+        self._pinged = now
+        try:
+            status = await self._ping(self._url, PING_TIMEOUT)
+            wrong = "" if 200 <= status < 300 else f"it answers with status {status}"
+        except ProbeError as error:
+            wrong = str(error)
+        self._missed = self._missed + 1 if wrong else 0
+        if not wrong:
+            self._complain("")
+        elif self._missed >= MISSED:
+            self._complain(wrong)

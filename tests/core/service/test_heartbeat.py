@@ -1,0 +1,97 @@
+"""The dead-man's switch: a file after each round, and a checker outside that misses us."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+
+from healmon import events as ev
+from healmon.clock import ManualClock
+from healmon.errors import ProbeError
+from healmon.events import Recorded
+from healmon.service.heartbeat import FILE, MISSED, PING_EVERY, Heartbeat
+
+WALL = 1_770_000_000.0
+
+
+class Checker:
+    """Answers as it is told, and counts."""
+
+    def __init__(self) -> None:
+        self.answer: int | str = 200
+        self.asked: list[str] = []
+
+    async def ping(self, url: str, timeout: float) -> int:
+        self.asked.append(url)
+        if isinstance(self.answer, str):
+            raise ProbeError(self.answer)
+        return self.answer
+
+
+@pytest.fixture
+def beats(tmp_path):
+    """Return a function that lets rounds finish, so many seconds apart, and what came of it."""
+    clock, checker, said = ManualClock(WALL, autojump=False), Checker(), []
+
+    def rounds(count: int, apart: float = PING_EVERY, url: str = "https://check.example/uuid"):
+        async def scenario():
+            heart = Heartbeat(tmp_path, url, 60.0, clock, said.append, checker.ping)
+            inner, beaten = heart._tell, asyncio.Event()
+
+            async def tell() -> None:
+                await inner()
+                beaten.set()
+
+            heart._tell = tell
+            running = asyncio.create_task(heart.run())
+            for number in range(1, count + 1):
+                heart.heard(Recorded(number, clock.read().wall, ev.CycleFinished(number, 0.1, 60)))
+                async with asyncio.timeout(20):
+                    await beaten.wait()
+                beaten.clear()
+                clock.advance(apart)
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+        asyncio.run(scenario())
+        return tmp_path / FILE
+
+    rounds.checker, rounds.said = checker, said
+    return rounds
+
+
+def test_each_round_leaves_its_sign(beats):
+    told = json.loads(beats(2).read_text())
+    assert told == {"at": "2026-02-02 02:40:30.000", "round": 2, "interval": 60.0}
+    assert beats.checker.asked == ["https://check.example/uuid"] * 2
+    assert set(beats.said) == {""}
+
+
+def test_rounds_close_together_ask_the_checker_once(beats):
+    beats(3, apart=1.0)
+    assert len(beats.checker.asked) == 1
+
+
+def test_without_a_checker_none_is_asked(beats):
+    assert beats(1, url="").exists()
+    assert beats.checker.asked == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"), [(500, "it answers with status 500"), ("no answer", "no answer")]
+)
+def test_a_checker_that_stays_away_is_told_and_one_miss_is_not(beats, answer, why):
+    beats.checker.answer = answer
+    beats(MISSED)
+    assert beats.said == [why]
+    beats.checker.answer = 200
+    beats(1)
+    assert beats.said == [why, ""]
+
+
+def test_what_is_no_round_leaves_no_sign(tmp_path):
+    heart = Heartbeat(tmp_path, "", 60.0, ManualClock(WALL), lambda _: None)
+    heart.heard(Recorded(1, WALL, ev.CycleStarted(1)))
+    assert not heart._beat.is_set()
