@@ -111,10 +111,10 @@ def story(events, component):
          "acknowledged by olga till 20:48: on it"),
         ([ev.SilenceStarted("component=mail_worker", NOW + 60, "olga", "new host"),
           ev.AlertOverlaid(MAIL, Overlays(silenced_by="53"))], "◌",
-         "silenced by olga till 20:48: new host (silence 53: component=mail_worker)"),
+         "silenced by olga till 20:48: new host · quarantined"),
         ([ev.MaintenanceStarted("mail_*", NOW + 86_400, "ann"),
           ev.AlertOverlaid(MAIL, Overlays(maintenance="mail_*"))], "◫",
-         "paused by ann till Tue 24 Nov 20:47 (mail_*)"),
+         "paused by ann till Tue 24 Nov 20:47 · quarantined"),
         ([ev.AlertOverlaid(MAIL, Overlays(inhibited_by=STUCK))], "·", "explained by alert"),
         ([ev.AlertOverlaid(MAIL, Overlays(flapping=True))], "·", "flapping"),
         ([ev.AlertStale(MAIL, "no answer")], "?", "stale: nobody can look"),
@@ -233,6 +233,9 @@ def test_acknowledging_with_a_note_and_an_end_and_opening_again():
         assert "acknowledged by olga till 22:40: approving after lunch" in screen.text()
         await screen.press("y")
         assert screen.link.asked[1:] == [("unacknowledge", str(waiting.id), {})]
+        await screen.press("5", "g", "enter", "s")
+        assert isinstance(screen.app.screen, AskSheet), "in the detail, too"
+        assert f"id={alerts[MAIL].id}" in screen.text()
 
     run(scenario)
 

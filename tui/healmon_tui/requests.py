@@ -86,6 +86,9 @@ class Requests:
 
     def offer_each(self, verb: str, components: Sequence[str]) -> None:
         """Ask for the plans of several, and show them one after the other."""
+        if self._offering:
+            self._app.flash("a plan is being made already", "dim")
+            return
         self._next = [(verb, component) for component in components]
         self._go_on()
 

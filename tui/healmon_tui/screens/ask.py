@@ -117,12 +117,12 @@ class AskSheet(Sheet["Words | None"]):
         lines = [Line((Span(part, "warn"),)) for part in wrap(told.error, cells) if told.error]
         if not self.asking_yes:
             return [*lines, *told.lines]
-        said = [
-            Line((Span(f"{field.label}: ", "dim"), Span(part, "strong")))
-            for field in self._fields
-            if (word := self._words[field.name])
-            for part in wrap(word, cells - len(field.label) - 2, most=3)
-        ]
+        said: list[Line] = []
+        for field in (one for one in self._fields if self._words[one.name]):
+            lead = f"{field.label}: "
+            for part in wrap(self._words[field.name], cells - len(lead), most=3):
+                said.append(Line((Span(lead, "dim"), Span(part, "strong"))))
+                lead = " " * len(lead)
         return [*said, *([Line()] if said else []), *lines, *told.lines]
 
     def foot(self) -> Spans:
