@@ -11,7 +11,7 @@ turns, and outlive healmon with its events.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from healmon.config.settings import Alerts
@@ -45,11 +45,13 @@ def remembered(rules: Alerts, interval: float) -> float:
 
 
 def flaps(
-    turns: Iterable[float], rules: Alerts, interval: float, now: float, *, told: bool
+    turns: Sequence[float], rules: Alerts, interval: float, now: float, *, told: bool
 ) -> bool:
     """Return whether an alert with these turns flaps; `told`: its component was said to."""
     line = rules.flapping_end if told else rules.flapping_start
-    return rules.flapping and percent(turns, interval, now) >= line
+    if not rules.flapping or len(turns) * 100.0 * NEWEST / RING < line:
+        return False  # so few cannot weigh so much
+    return percent(turns, interval, now) >= line
 
 
 def finding(

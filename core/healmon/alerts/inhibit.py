@@ -81,6 +81,9 @@ RULES: Final = (
 )  # fmt: skip
 
 
+_CAUSES: Final = tuple(f"/{rule.condition}" for rule in RULES)
+
+
 class Causes:
     """The alerts of a snapshot that explain others."""
 
@@ -89,8 +92,8 @@ class Causes:
         self._host = f"{snapshot.engine.host}/"
         self._found = [
             (rule, alert)
-            for alert in snapshot.alerts.values()
-            if not alert.pending
+            for key, alert in snapshot.alerts.items()
+            if key.endswith(_CAUSES) and not alert.pending
             for rule in self._rules(alert)
         ]
 

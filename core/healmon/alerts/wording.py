@@ -45,14 +45,24 @@ def pause(known: Snapshot, name: str, now: float) -> str:
     return f"paused till {till(until, now)}{by}: {what}{times}{_why(view.note, ' - ')}"
 
 
-def laid_over(known: Snapshot, overlays: Overlays, now: float) -> list[str]:
-    """Return why notices of an alert are held back, a line for each reason, who and why first."""
+def laid_over(known: Snapshot, overlays: Overlays, now: float, *, brief: bool = False) -> list[str]:
+    """Return why notices of an alert are held back, a line for each reason.
+
+    Args:
+        known: the state.
+        overlays: what lies over the alert.
+        now: wall seconds.
+        brief: only who, until when and why, not which silence or pause it is.
+    """
     lines: list[str] = []
     if overlays.silenced_by:
         view = known.silences.get(overlays.silenced_by)
-        lines.append("silenced" if view is None else _silenced(view, now))
+        which = "" if view is None or brief else f" (silence {view.id}: {view.match})"
+        lines.append("silenced" if view is None else f"{_silenced(view, now)}{which}")
     if overlays.maintenance:
-        lines.append(_in_maintenance(known, overlays.maintenance, now))
+        what = "everything" if overlays.maintenance == "*" else overlays.maintenance
+        which = "" if brief else f" ({what})"
+        lines.append(f"{_in_maintenance(known, overlays.maintenance, now)}{which}")
     if overlays.inhibited_by:
         cause = known.alerts.get(overlays.inhibited_by)
         told = overlays.inhibited_by if cause is None else f"{cause.id}, {cause.message}"
@@ -63,15 +73,13 @@ def laid_over(known: Snapshot, overlays: Overlays, now: float) -> list[str]:
 
 
 def _silenced(view: SilenceView, now: float) -> str:
-    by = f"silenced by {view.by} till {till(view.until, now)}{_why(view.note)}"
-    return f"{by} (silence {view.id}: {view.match})"
+    return f"silenced by {view.by} till {till(view.until, now)}{_why(view.note)}"
 
 
 def _in_maintenance(known: Snapshot, name: str, now: float) -> str:
     view = known.pauses.get(name, PauseView(0.0, "somebody"))
     until = till(known.maintenance.get(name, now), now)
-    what = "everything" if name == "*" else name
-    return f"paused by {view.by} till {until}{_why(view.note)} ({what})"
+    return f"paused by {view.by} till {until}{_why(view.note)}"
 
 
 def _why(note: str, lead: str = ": ") -> str:

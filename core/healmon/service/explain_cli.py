@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from healmon.alerts import wording
 from healmon.clock import SystemClock
 from healmon.config import locate
 from healmon.config.load import load
@@ -78,8 +79,11 @@ def _explain_component(state_dir: Path, name: str, packs: Packs, *, json_wanted:
     else:
         data = {"facts": view.facts, "status": view.status}
         lines = [f"{view.name}: {view.status}", *(f"  {line}" for line in _said_of(view))]
+    now = SystemClock().read().wall
     for alert in alerts:
-        lines += [f"alert {alert.id}: {alert.message}", *told(chains[alert.key])]
+        over = [wording.acknowledged(alert, now), *wording.laid_over(known, alert.overlays, now)]
+        lines += [f"alert {alert.id}: {alert.message}", *(f"  {one}" for one in over if one)]
+        lines += told(chains[alert.key])
     say(json.dumps({**data, "alerts": chains}) if json_wanted else "\n".join(lines))
     return 0
 

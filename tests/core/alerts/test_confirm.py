@@ -305,7 +305,7 @@ _story = st.lists(
 )
 
 
-@settings(max_examples=150)
+@settings(max_examples=80)
 @given(_story, st.integers(1, 3), st.integers(1, 3))
 def test_in_any_life_opening_and_end_are_confirmed(
     story: list, confirm_checks: int, clear_checks: int

@@ -155,7 +155,7 @@ _look = st.tuples(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(st.lists(_look, max_size=30))
 def test_for_any_life_there_is_one_alert_per_cause_that_is_there(looks: list) -> None:
     life = Inbox()

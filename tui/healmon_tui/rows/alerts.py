@@ -121,7 +121,7 @@ def _known(scene: Scene, incident: Incident) -> Spans:
     if alert is None or incident.state == "closed":
         return ()
     said = [wording.acknowledged(alert, scene.now)]
-    said += wording.laid_over(scene.snapshot, alert.overlays, scene.now)
+    said += wording.laid_over(scene.snapshot, alert.overlays, scene.now, brief=True)
     if alert.state == "stale":
         said.insert(0, "stale: nobody can look")
     return tuple(Span(text, "calm") for text in said if text)[:1]
