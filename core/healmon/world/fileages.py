@@ -34,7 +34,7 @@ class Histogram:
     """Sums of files and bytes by age, within a span of time."""
 
     def __init__(self, width: int, low: int = 0, high: int = FOREVER) -> None:
-        self.total = Tally()
+        self._files = self._held = 0
         self._width = width
         self._low = low
         self._high = high
@@ -47,7 +47,13 @@ class Histogram:
         bucket = (newest - self._low) // self._width
         files, total = self._sums.get(bucket, (0, 0))
         self._sums[bucket] = (files + 1, total + held)
-        self.total = self.total.plus(held)
+        self._files += 1
+        self._held += held
+
+    @property
+    def total(self) -> Tally:
+        """The sum of all within the span."""
+        return Tally(self._files, self._held)
 
     def line(self, need: Need, before: Tally) -> Line | None:
         """Return where the sum from the oldest on reaches the need; None: nowhere.
@@ -111,16 +117,16 @@ class Allowance:
 
     def __init__(self, choice: Choice) -> None:
         self._choice = choice
-        self._left = Need(choice.held, choice.files)
-        self._went = Tally()
+        self._left_held, self._left_files = choice.held, choice.files
+        self._files = self._held = 0
         self.over = 0
 
     def takes(self, newest: int, held: int = 0) -> bool:
         """Return whether a file whose newest time is this one goes; it holds so many bytes."""
         if not self._chosen(newest):
             return False
-        after, choice = self._went.plus(held), self._choice
-        if after.files > choice.most_files or after.held > choice.most_held:
+        choice = self._choice
+        if self._files >= choice.most_files or self._held + held > choice.most_held:
             self.over += 1
             return False
         return True
@@ -128,10 +134,20 @@ class Allowance:
     def _chosen(self, newest: int) -> bool:
         if newest < self._choice.sure:
             return True
-        return newest < self._choice.edge and not self._left.met
+        left = self._left_held > 0 or self._left_files > 0
+        return left and newest < self._choice.edge
 
     def went(self, newest: int, held: int) -> None:
         """Count a file that is gone."""
-        self._went = self._went.plus(held)
+        self._count(newest, 1, held)
+
+    def stayed(self, newest: int, held: int) -> None:
+        """Take back that a file is gone: it was put back."""
+        self._count(newest, -1, -held)
+
+    def _count(self, newest: int, files: int, held: int) -> None:
+        self._files += files
+        self._held += held
         if newest >= self._choice.sure:
-            self._left = self._left.less(held, 1)
+            self._left_files -= files
+            self._left_held -= held

@@ -4,23 +4,39 @@ A write lease is granted only while nobody else has the file open, mapped or run
 namespace. It is held until the file has left its place: whoever opens it meanwhile waits for us
 and is seen. Where leases cannot be had, every process's descriptors and mappings are read; a list
 that is not complete proves nothing.
+
+Closing any descriptor of a file drops the POSIX locks that this process, SQLite within it for one,
+has on it. So a file that turns out to be open here too is not closed until the other is.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
 from healmon.clock import process_seconds
+from healmon.world import filecalls
 from healmon.world.filedata import Inode, Key
 
 Use = Literal["leased", "unlisted", "open", "locked", "unknown"]
 """What `claim` found: a lease, or no user in a complete list of all; or else why the file stays."""
 
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+REASONS: Final = {
+    errno.ENOENT: "vanished",
+    errno.ELOOP: "swapped",
+    errno.EBUSY: "mount",
+    errno.EWOULDBLOCK: "open",
+    errno.ETXTBSY: "open",
+}
+"""Why a file stays that could not be opened or moved; any other error: "refused"."""
+_MOST_PARKED: Final = 64
 _FRESH: Final = 1.0
 """Seconds for which one pass over all processes is believed."""
 _FIRST_NAMESPACE: Final = 0xEFFFFFFC
@@ -31,12 +47,70 @@ _OTHER_HOSTS: Final = frozenset(
 
 
 class Users:
-    """Tells whether files are in use. One for all threads; keeps no descriptor."""
+    """Tells whether files are in use. One for all threads."""
 
     def __init__(self) -> None:
         self._truthful: set[int] = set()
         self._listed: frozenset[Key] | None = None
         self._listed_at = -_FRESH
+        self._parked: dict[int, Key] = {}
+
+    def hold(self, directory: int, name: str, inode: Inode, kind: str) -> tuple[int, str]:
+        """Open a file and have it to ourselves, if it is still the one that was judged.
+
+        Args:
+            directory: descriptor of where it is.
+            name: its name there.
+            inode: what it was when it was judged.
+            kind: type of its file system.
+
+        Returns:
+            A descriptor, to be closed, and "leased" or "unlisted"; or -1 and why the file stays.
+        """
+        if self._shuns(inode):
+            return -1, "open"
+        try:
+            fd = os.open(name, _OPEN, dir_fd=directory)
+        except OSError as error:
+            return -1, REASONS.get(error.errno or 0, "refused")
+        word: str = "unknown"
+        try:
+            word = self.claim(fd, inode, kind)
+            if word == "unlisted" and opened_here(inode.key, (fd,)):
+                word = "open"
+            if word in {"leased", "unlisted"}:
+                if filecalls.inode_of(os.fstat(fd)) == inode:
+                    return fd, word
+                word = "changed"
+        except OSError:
+            word = "unknown"
+        self._put_down(fd)
+        return -1, word
+
+    def _shuns(self, inode: Inode) -> bool:
+        """Return whether a file must not even be opened: we have it open, and would be the last."""
+        if self._parked and (len(self._parked) > _MOST_PARKED or inode.key in self._keys()):
+            return True
+        # a lease tells without a look at all our descriptors, and leaves no gap after it
+        return inode.device not in self._truthful and opened_here(inode.key)
+
+    def _keys(self) -> set[Key]:
+        return set(self._parked.values())
+
+    def _put_down(self, fd: int) -> None:
+        """Close the descriptor of a file that stays, unless that would drop locks of our own."""
+        st = os.fstat(fd)
+        key = st.st_dev, st.st_ino
+        if opened_here(key, (fd,)):
+            self._parked[fd] = key
+        else:
+            os.close(fd)
+
+    def release(self) -> None:
+        """Close what was kept open for the sake of other descriptors, if those are gone."""
+        for fd, key in list(self._parked.items()):
+            if not opened_here(key, set(self._parked)) and self._parked.pop(fd, None):
+                os.close(fd)
 
     def claim(self, fd: int, inode: Inode, kind: str) -> Use:
         """Ask for a file to ourselves; what is granted ends when the descriptor is closed.
@@ -46,13 +120,15 @@ class Users:
             inode: what it is.
             kind: type of its file system.
         """
+        use = self._lease(fd, inode.device)
+        if use == "leased":
+            return use  # nobody else has it open, so nobody else has locked it
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return "locked"
         except OSError:
             return "unknown"
-        use = self._lease(fd, inode.device)
         if use != "unknown" or not kind or kind in _OTHER_HOSTS or kind.startswith("fuse"):
             return use
         listed = self._in_use()
@@ -109,13 +185,11 @@ def _leases_tell(fd: int) -> bool:
     return use == "open"
 
 
-def opened_here(key: Key) -> bool:
-    """Return whether this process has the file open already.
-
-    Then it must not even be looked at: closing any descriptor of a file drops the locks that
-    SQLite, elsewhere in this process, holds on it.
-    """
+def opened_here(key: Key, but: Container[int] = ()) -> bool:
+    """Return whether this process has a file open, by another descriptor than these."""
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names; hot
+        if int(name) in but:
+            continue
         try:
             st = os.fstat(int(name))
         except OSError:
