@@ -116,38 +116,36 @@ class Allowance:
     """
 
     def __init__(self, choice: Choice) -> None:
-        self._choice = choice
+        self._sure, self._edge = choice.sure, choice.edge
         self._left_held, self._left_files = choice.held, choice.files
-        self._files = self._held = 0
+        self._most_held, self._most_files = choice.most_held, choice.most_files
+        self._held = self._files = 0
         self.over = 0
 
     def takes(self, newest: int, held: int = 0) -> bool:
         """Return whether a file whose newest time is this one goes; it holds so many bytes."""
-        if not self._chosen(newest):
+        if newest >= self._sure and not self._at_the_line(newest):
             return False
-        choice = self._choice
-        if self._files >= choice.most_files or self._held + held > choice.most_held:
+        if self._files >= self._most_files or self._held + held > self._most_held:
             self.over += 1
             return False
         return True
 
-    def _chosen(self, newest: int) -> bool:
-        if newest < self._choice.sure:
-            return True
-        left = self._left_held > 0 or self._left_files > 0
-        return left and newest < self._choice.edge
+    def _at_the_line(self, newest: int) -> bool:
+        return newest < self._edge and (self._left_held > 0 or self._left_files > 0)
 
     def went(self, newest: int, held: int) -> None:
         """Count a file that is gone."""
-        self._count(newest, 1, held)
+        self._files += 1
+        self._held += held
+        if newest >= self._sure:
+            self._left_files -= 1
+            self._left_held -= held
 
     def stayed(self, newest: int, held: int) -> None:
         """Take back that a file is gone: it was put back."""
-        self._count(newest, -1, -held)
-
-    def _count(self, newest: int, files: int, held: int) -> None:
-        self._files += files
-        self._held += held
-        if newest >= self._choice.sure:
-            self._left_files -= files
-            self._left_held -= held
+        self._files -= 1
+        self._held -= held
+        if newest >= self._sure:
+            self._left_files += 1
+            self._left_held += held

@@ -41,7 +41,8 @@ class Inode(NamedTuple):
     @property
     def newest(self) -> int:
         """The latest of its times: a file is as old as the last thing that happened to it."""
-        return max(self.modified, self.changed, self.accessed)
+        newest = max(self.changed, self.modified)
+        return max(self.accessed, newest)
 
 
 class Limits(msgspec.Struct, frozen=True):

@@ -58,10 +58,10 @@ class Matcher:
             name: its name; bytes that are no text are surrogates.
             path: the path below the root.
         """
-        if name.startswith(OURS) or not self._patterns.match(name, path):
+        if not self._patterns.match(name, path):
             return False
         # as in a shell, a hidden file must be named as one
-        return not name.startswith(".") or self._hidden.match(name, path)
+        return name[0] != "." or (not name.startswith(OURS) and self._hidden.match(name, path))
 
     def bars(self, name: str, path: str) -> str:
         """Return why the name alone keeps a file or a directory; empty: it does not."""
@@ -79,11 +79,12 @@ class Matcher:
 
     def keeps(self, name: str, path: str, inode: Inode) -> str:  # noqa: PLR0911 - one reason each
         """Return why a file that the rule names stays; empty: it is due."""
-        barred = self.bars(name, path)
-        if barred:
-            return barred
+        if self._exclude.match(name, path):
+            return "excluded"
+        if self._shield.match(name, path):
+            return "shielded"
         mode = inode.mode
-        if not stat.S_ISREG(mode):
+        if stat.S_IFMT(mode) != stat.S_IFREG:
             return "no regular file"
         if name.casefold().endswith(_DATABASE):
             return "database"
@@ -95,7 +96,10 @@ class Matcher:
             return "hard link"
         if self._device is not None and inode.device != self._device:
             return "mount"
-        return "young" if inode.newest > self._young else ""
+        young = self._young
+        if inode.modified > young or inode.changed > young or inode.accessed > young:
+            return "young"
+        return ""
 
 
 class _Globs:
@@ -115,10 +119,17 @@ class _Globs:
         simple.update(f"{begin}*" for begin in self._begins)
         self._names = _compiled(glob for glob in names if glob not in simple)
         self._paths = _compiled(glob.lstrip("/") for glob in globs if "/" in glob)
+        self._simple = bool(simple)
+        self._further = self._names is not None or self._paths is not None
 
     def match(self, name: str, path: str) -> bool:
-        if name.endswith(self._ends) or name.startswith(self._begins) or name in self._whole:
+        if self._simple and (
+            name.endswith(self._ends) or name.startswith(self._begins) or name in self._whole
+        ):
             return True
+        return self._further and self._matched(name, path)
+
+    def _matched(self, name: str, path: str) -> bool:
         if self._names is not None and self._names.match(name):
             return True
         return self._paths is not None and bool(self._paths.match(path))

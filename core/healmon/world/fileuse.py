@@ -36,7 +36,14 @@ REASONS: Final = {
     errno.ETXTBSY: "open",
 }
 """Why a file stays that could not be opened or moved; any other error: "refused"."""
+_SETSIG, _SETLEASE, _GETLEASE = fcntl.F_SETSIG, fcntl.F_SETLEASE, fcntl.F_GETLEASE
+_WRITE: Final = fcntl.F_WRLCK
+_OURS: Final = ("leased", "unlisted")
 _MOST_PARKED: Final = 64
+"""Descriptors that are kept for the sake of our own locks before nothing more is opened."""
+_SIGNAL: Final = int(signal.SIGURG)
+"""Told to the holder of a lease that is wanted: the default, SIGIO, would end this process; this
+one is ignored."""
 _FRESH: Final = 1.0
 """Seconds for which one pass over all processes is believed."""
 _FIRST_NAMESPACE: Final = 0xEFFFFFFC
@@ -67,7 +74,9 @@ class Users:
         Returns:
             A descriptor, to be closed, and "leased" or "unlisted"; or -1 and why the file stays.
         """
-        if self._shuns(inode):
+        # a lease tells without a look at all our descriptors, and leaves no gap after it
+        sure = inode.device in self._truthful
+        if (self._parked and self._is_parked(inode.key)) or (not sure and opened_here(inode.key)):
             return -1, "open"
         try:
             fd = os.open(name, _OPEN, dir_fd=directory)
@@ -75,10 +84,12 @@ class Users:
             return -1, REASONS.get(error.errno or 0, "refused")
         word: str = "unknown"
         try:
-            word = self.claim(fd, inode, kind)
+            word = _leased(fd) if sure else self._lease(fd, inode.device)
+            if word != "leased":
+                word = self._told(fd, inode, kind, word)
             if word == "unlisted" and opened_here(inode.key, (fd,)):
                 word = "open"
-            if word in {"leased", "unlisted"}:
+            if word in _OURS:
                 if filecalls.inode_of(os.fstat(fd)) == inode:
                     return fd, word
                 word = "changed"
@@ -87,15 +98,8 @@ class Users:
         self._put_down(fd)
         return -1, word
 
-    def _shuns(self, inode: Inode) -> bool:
-        """Return whether a file must not even be opened: we have it open, and would be the last."""
-        if self._parked and (len(self._parked) > _MOST_PARKED or inode.key in self._keys()):
-            return True
-        # a lease tells without a look at all our descriptors, and leaves no gap after it
-        return inode.device not in self._truthful and opened_here(inode.key)
-
-    def _keys(self) -> set[Key]:
-        return set(self._parked.values())
+    def _is_parked(self, key: Key) -> bool:
+        return len(self._parked) > _MOST_PARKED or key in self._parked.values()
 
     def _put_down(self, fd: int) -> None:
         """Close the descriptor of a file that stays, unless that would drop locks of our own."""
@@ -112,17 +116,11 @@ class Users:
             if not opened_here(key, set(self._parked)) and self._parked.pop(fd, None):
                 os.close(fd)
 
-    def claim(self, fd: int, inode: Inode, kind: str) -> Use:
-        """Ask for a file to ourselves; what is granted ends when the descriptor is closed.
+    def _told(self, fd: int, inode: Inode, kind: str, use: Use) -> Use:
+        """Return why a file stays for which no lease was granted, or that all others were asked.
 
-        Args:
-            fd: the only descriptor of the file in this process, opened for reading.
-            inode: what it is.
-            kind: type of its file system.
+        With a lease nobody else has it open, and so nobody else has locked it.
         """
-        use = self._lease(fd, inode.device)
-        if use == "leased":
-            return use  # nobody else has it open, so nobody else has locked it
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -154,14 +152,13 @@ class Users:
 
 def alone(fd: int) -> bool:
     """Return whether nobody has come since a lease on this descriptor was granted."""
-    return fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+    return fcntl.fcntl(fd, _GETLEASE) == _WRITE
 
 
 def _leased(fd: int) -> Use:
     try:
-        # the default signal to a holder, SIGIO, would end this process; SIGURG is ignored
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(fd, _SETSIG, _SIGNAL)
+        fcntl.fcntl(fd, _SETLEASE, _WRITE)
     except BlockingIOError:
         return "open"
     except OSError:

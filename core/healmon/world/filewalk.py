@@ -24,6 +24,7 @@ DEPTH: Final = 200
 """Levels below the root; also the most descriptors that a walk holds."""
 CHUNK: Final = 64
 """Files that are told at once; also how many names are seen between two looks at the time."""
+_new: Final = tuple.__new__  # hot: a named tuple's own way is one call more
 _REASONS: Final = {
     errno.ELOOP: "swapped",
     errno.ENOTDIR: "swapped",
@@ -160,7 +161,14 @@ class Walk:
                     self.entries += 1
                     if (self.entries > self._most or not self.entries % CHUNK) and self._spent():
                         break
-                    self._see(level, entry, chunk)
+                    name = entry.name
+                    path = level.path + name
+                    if entry.is_dir(follow_symlinks=False):
+                        level.below.append((name, entry.inode()))
+                    elif self._wants(name, path):
+                        inode = self._look(entry)
+                        if inode is not None:
+                            chunk.append(_new(Found, (level.fd, name, path, inode)))
                     if len(chunk) == CHUNK:
                         yield chunk
                         chunk = []
@@ -169,18 +177,12 @@ class Walk:
         if chunk:
             yield chunk
 
-    def _see(self, level: _Level, entry: os.DirEntry[str], chunk: list[Found]) -> None:
-        name = entry.name
-        path = level.path + name
-        if entry.is_dir(follow_symlinks=False):
-            level.below.append((name, entry.inode()))
-        elif self._wants(name, path):
-            try:
-                st = entry.stat(follow_symlinks=False)
-            except OSError as error:
-                self._skip(error)
-            else:
-                chunk.append(Found(level.fd, name, path, filecalls.inode_of(st)))
+    def _look(self, entry: os.DirEntry[str]) -> Inode | None:
+        try:
+            return filecalls.inode_of(entry.stat(follow_symlinks=False))
+        except OSError as error:
+            self._skip(error)
+            return None
 
     def _descend(self, stack: list[_Level], name: str, number: int) -> None:
         path = f"{stack[-1].path}{name}"

@@ -19,10 +19,11 @@ from healmon.world.fileuse import REASONS, Users, alone
 from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin, Record, record_of
 from healmon.world.quarantine import Quarantine
-from healmon.world.slots import SIZE, Row, Slots
+from healmon.world.slots import SIZE, Slots, row_of
 
 ELSEWHERE: Final = "elsewhere"
 """The quarantine is on another file system (btrfs subvolumes, quota trees): nothing was touched."""
+_new: Final = tuple.__new__  # hot: a named tuple's own way is one call more
 _CONTENT: Final = 1 << 20
 """Bytes of content that are read while further files are held."""
 
@@ -33,13 +34,13 @@ class Claim(NamedTuple):
     Attributes:
         fd: closed when it is settled what becomes of it.
         leased: whoever opens it meanwhile waits for us, and is seen.
-        left: bytes that stand there instead (compressed).
+        freed: bytes on the disk that its going frees.
     """
 
     found: Found
     fd: int
     leased: bool
-    left: int = 0
+    freed: int
 
 
 class Remover:
@@ -71,7 +72,10 @@ class Remover:
     ) -> None:
         self.troubles: list[str] = []
         self._backup = selection.backup
+        self._reads = bool(selection.backup) or deed != "delete"
+        self._made_safe = bool(selection.backup) or deed == "compress"
         self._quarantine = quarantine
+        self._fd = quarantine.fd
         self._users = users
         self._kind = kind
         self._deed: Deed = deed
@@ -88,18 +92,21 @@ class Remover:
 
     def full(self, claims: Sequence[Claim]) -> bool:
         """Return whether so many files are to be settled before a further one is claimed."""
-        if self._deed == "delete" and not self._backup:
-            return len(claims) >= SIZE
+        if len(claims) == SIZE:
+            return True
+        if not self._reads:
+            return False
         # whoever wants one of them waits while the others are read
-        return len(claims) >= SIZE or sum(claim.found.inode.size for claim in claims) >= _CONTENT
+        return sum(claim.found.inode.size for claim in claims) >= _CONTENT
 
     def claim(self, found: Found) -> Claim | str:
         """Hold a file, with a copy and a twin made where they are wanted; or say why it stays."""
-        fd, use = self._users.hold(found.directory, found.name, found.inode, self._kind)
+        directory, name, _, inode = found
+        fd, use = self._users.hold(directory, name, inode, self._kind)
         if fd < 0:
             return use
-        if not self._backup and self._deed != "compress":
-            return Claim(found, fd, use == "leased")
+        if not self._made_safe:
+            return _new(Claim, (found, fd, use == "leased", inode.held))
         reason, left = "refused", 0
         try:
             reason, left = self._kept_safe(
@@ -108,7 +115,7 @@ class Remover:
         finally:
             if reason:
                 os.close(fd)
-        return reason or Claim(found, fd, use == "leased", left)
+        return reason or Claim(found, fd, use == "leased", max(0, inode.held - left))
 
     def _kept_safe(self, found: Found, fd: int, undisturbed: Callable[[], bool]) -> tuple[str, int]:
         """Save a copy where one is wanted, compress; returns why the file must stay, and bytes."""
@@ -144,11 +151,7 @@ class Remover:
         return reasons
 
     def _intended(self, slots: Slots, claims: Sequence[Claim]) -> bool:
-        rows = tuple(
-            Row(claim.found.name, inode.number, inode.modified, inode.size)
-            for claim in claims
-            for inode in (claim.found.inode,)
-        )
+        rows = tuple(row_of(claim.found.name, claim.found.inode) for claim in claims)
         first = claims[0].found
         try:
             return slots.intend(f"{self._root}/{first.path.removesuffix(first.name)}", rows)
@@ -158,14 +161,14 @@ class Remover:
 
     def _through(self, slots: Slots, claims: Sequence[Claim]) -> list[str]:
         """Move files into the slots, over those that are there, and look at them there."""
-        moved = [self._move(claim, slot) for claim, slot in zip(claims, slots.names, strict=False)]
+        names = slots.names
+        moved = [self._move(claim, names[number]) for number, claim in enumerate(claims)]
         reasons: list[str] = []
-        for number, (claim, reason) in enumerate(zip(claims, moved, strict=True)):
-            slot = slots.names[number]
-            stays = reason or self._looked_at(claim, slot)
+        for number, reason in enumerate(moved):
+            stays = reason or self._looked_at(claims[number], names[number])
             if stays and not reason:
                 slots.vacate(number)
-                self._put_back(slot, claim.found)
+                self._put_back(names[number], claims[number].found)
             reasons.append(stays)
         self._tidied(partial(slots.took, [not reason for reason in reasons]))
         return reasons
@@ -236,7 +239,7 @@ class Remover:
         """Return why what was moved must go back: it is another file, or somebody wants it."""
         inode = claim.found.inode
         try:
-            st = os.stat(entry, dir_fd=self._quarantine.fd, follow_symlinks=False)
+            st = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return "swapped"
         if st.st_ino != inode.number or st.st_dev != inode.device:

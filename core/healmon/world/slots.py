@@ -46,6 +46,11 @@ class Row(NamedTuple):
         return facts == (self.number, self.modified, self.size) and here.links == 1
 
 
+def row_of(name: str, inode: Inode) -> Row:
+    """Return the row of a file."""
+    return tuple.__new__(Row, (name, inode.number, inode.modified, inode.size))
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Files of one directory on their way out; the place in `rows` is the slot.

@@ -167,7 +167,8 @@ class _Judge:
         self._kept = kept
         self._avoid = avoid
         self._passed = passed
-        self._spared = Newest(selection.keep_newest, matcher.wants)
+        self._newest = Newest(selection.keep_newest, matcher.wants)
+        self._spares = selection.keep_newest > 0
 
     def due(self, chunk: Iterable[Found]) -> Generator[Found]:
         """Pass over those that are due."""
@@ -176,9 +177,9 @@ class _Judge:
             if self._passed and inode.key in self._passed:
                 continue
             reason = self._keeps(found.name, found.path, inode)
-            if not reason and inode.key in self._avoid:
+            if not reason and self._avoid and inode.key in self._avoid:
                 reason = "protected"
-            if not reason and self._spared.has(found):
+            if not reason and self._spares and self._newest.has(found):
                 reason = "newest"
             if reason:
                 self._kept[reason] += 1
@@ -278,18 +279,22 @@ class Sweep:
         """Take the chosen ones of a few due files of one directory; returns who takes the next."""
         claims: list[Claim] = []
         taker: Remover | None = remover
+        allowance, stop = self._allowance, self._stop
         try:
             for found in due:
-                inode = found.inode
-                if taker is None or self._stop():
+                if taker is None or stop():
                     break
-                if not self._allowance.takes(inode.newest, inode.held):
+                inode = found.inode
+                newest = inode.newest
+                if not allowance.takes(newest, inode.held):
                     continue
                 claim = taker.claim(found)
                 if isinstance(claim, str):
                     self._stays(found, claim)
                     continue
-                self._goes(claim)
+                allowance.went(newest, claim.freed)
+                self._files += 1
+                self._freed += claim.freed
                 claims.append(claim)
                 if taker.full(claims):
                     now, claims = claims, []
@@ -325,24 +330,15 @@ class Sweep:
                 self._stays(claim.found, reason.replace(ELSEWHERE, "refused"), claim)
         return local
 
-    def _goes(self, claim: Claim) -> None:
-        inode = claim.found.inode
-        freed = max(0, inode.held - claim.left)
-        self._allowance.went(inode.newest, freed)
-        self._files += 1
-        self._freed += freed
-
     def _stays(self, found: Found, reason: str, claim: Claim | None = None) -> None:
-        """Count a file that stays, `claim`: though it was counted as gone."""
-        inode = found.inode
+        """Count a file that stays; `claim`: though it was counted as gone."""
         self._kept[reason] += 1
         if len(self._passed) < _PASSED:
-            self._passed.add(inode.key)
+            self._passed.add(found.inode.key)
         if claim is not None:
-            freed = max(0, inode.held - claim.left)
-            self._allowance.stayed(inode.newest, freed)
+            self._allowance.stayed(found.inode.newest, claim.freed)
             self._files -= 1
-            self._freed -= freed
+            self._freed -= claim.freed
 
     def _remover(self, root: Root, preferred: str, held: ExitStack) -> Remover | None:
         try:
