@@ -34,26 +34,30 @@ class Histogram:
     """Sums of files and bytes by age, within a span of time."""
 
     def __init__(self, width: int, low: int = 0, high: int = FOREVER) -> None:
-        self._files = self._held = 0
         self._width = width
         self._low = low
         self._high = high
-        self._sums: dict[int, tuple[int, int]] = {}
+        self._sums: dict[int, list[int]] = {}
 
     def add(self, newest: int, held: int) -> None:
         """Count one file, if it is within the span."""
         if not self._low <= newest < self._high:
             return
         bucket = (newest - self._low) // self._width
-        files, total = self._sums.get(bucket, (0, 0))
-        self._sums[bucket] = (files + 1, total + held)
-        self._files += 1
-        self._held += held
+        sums = self._sums.get(bucket)
+        if sums is None:
+            self._sums[bucket] = [1, held]
+        else:
+            sums[0] += 1
+            sums[1] += held
 
     @property
     def total(self) -> Tally:
         """The sum of all within the span."""
-        return Tally(self._files, self._held)
+        return Tally(
+            sum(files for files, _ in self._sums.values()),
+            sum(held for _, held in self._sums.values()),
+        )
 
     def line(self, need: Need, before: Tally) -> Line | None:
         """Return where the sum from the oldest on reaches the need; None: nowhere.

@@ -28,6 +28,8 @@ _DATABASE: Final = (
     *("-wal", "-shm", "-journal"),
 )
 """Databases and their logs: closing any descriptor of one drops locks, losing one loses data."""
+_TYPE: Final = 0o170000
+"""The bits of a mode that say what a file is (inode(7))."""
 _COMPRESSED: Final = re.compile(r"\.(gz|tgz|bz2|xz|zst|lz4|zip|7z)\Z", re.IGNORECASE)
 
 
@@ -43,6 +45,7 @@ class Matcher:
         self._patterns = _Globs(selection.patterns)
         self._hidden = _Globs(glob for glob in selection.patterns if _last(glob).startswith("."))
         self._exclude = _Globs(selection.exclude)
+        self._excludes = bool(selection.exclude)
         named = set(selection.patterns)
         self._shield = _Globs(glob for glob in SHIELDED if glob not in named)
         self._recursive = selection.recursive
@@ -79,12 +82,12 @@ class Matcher:
 
     def keeps(self, name: str, path: str, inode: Inode) -> str:  # noqa: PLR0911 - one reason each
         """Return why a file that the rule names stays; empty: it is due."""
-        if self._exclude.match(name, path):
+        if self._excludes and self._exclude.match(name, path):
             return "excluded"
         if self._shield.match(name, path):
             return "shielded"
         mode = inode.mode
-        if stat.S_IFMT(mode) != stat.S_IFREG:
+        if mode & _TYPE != stat.S_IFREG:
             return "no regular file"
         if name.casefold().endswith(_DATABASE):
             return "database"
@@ -120,14 +123,17 @@ class _Globs:
         self._names = _compiled(glob for glob in names if glob not in simple)
         self._paths = _compiled(glob.lstrip("/") for glob in globs if "/" in glob)
         self._simple = bool(simple)
-        self._further = self._names is not None or self._paths is not None
+        further = {glob for glob in names if glob not in simple}
+        begins = {glob[:1] for glob in further}
+        self._anything = self._paths is not None or not begins.isdisjoint("*?[")
+        self._firsts = frozenset(begins)
 
     def match(self, name: str, path: str) -> bool:
         if self._simple and (
             name.endswith(self._ends) or name.startswith(self._begins) or name in self._whole
         ):
             return True
-        return self._further and self._matched(name, path)
+        return (self._anything or name[:1] in self._firsts) and self._matched(name, path)
 
     def _matched(self, name: str, path: str) -> bool:
         if self._names is not None and self._names.match(name):

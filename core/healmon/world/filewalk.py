@@ -153,6 +153,7 @@ class Walk:
 
     def _list(self, level: _Level) -> Generator[list[Found]]:
         chunk: list[Found] = []
+        above, wants = level.path, self._wants
         try:
             with os.scandir(level.fd) as entries:
                 if self._spent():
@@ -162,27 +163,23 @@ class Walk:
                     if (self.entries > self._most or not self.entries % CHUNK) and self._spent():
                         break
                     name = entry.name
-                    path = level.path + name
+                    path = above + name
                     if entry.is_dir(follow_symlinks=False):
                         level.below.append((name, entry.inode()))
-                    elif self._wants(name, path):
-                        inode = self._look(entry)
-                        if inode is not None:
-                            chunk.append(_new(Found, (level.fd, name, path, inode)))
-                    if len(chunk) == CHUNK:
-                        yield chunk
-                        chunk = []
+                    elif wants(name, path):
+                        try:
+                            st = entry.stat(follow_symlinks=False)
+                        except OSError as error:
+                            self._skip(error)
+                            continue
+                        chunk.append(_new(Found, (level.fd, name, path, filecalls.inode_of(st))))
+                        if len(chunk) == CHUNK:
+                            yield chunk
+                            chunk = []
         except OSError as error:
             self._skip(error)
         if chunk:
             yield chunk
-
-    def _look(self, entry: os.DirEntry[str]) -> Inode | None:
-        try:
-            return filecalls.inode_of(entry.stat(follow_symlinks=False))
-        except OSError as error:
-            self._skip(error)
-            return None
 
     def _descend(self, stack: list[_Level], name: str, number: int) -> None:
         path = f"{stack[-1].path}{name}"
