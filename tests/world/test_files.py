@@ -421,11 +421,13 @@ def test_an_opener_at_the_instant_of_the_question_harms_nobody(real):
         "import sys\nfor _ in range(3000):\n    open(sys.argv[1]).close()\nprint('all opened')"
     )
     child = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE)
-    users = fileuse.Users()
+    users, directory = fileuse.Users(), os.open(real.root, os.O_RDONLY)
     while child.poll() is None:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        users.claim(fd, filecalls.inode_of(os.fstat(fd)), "ext4")
-        os.close(fd)
+        inode = filecalls.inode_of(Path(path).stat())
+        fd, _ = users.hold(directory, "a.log", inode, "ext4")
+        if fd >= 0:
+            os.close(fd)
+    os.close(directory)
     assert child.stdout is not None
     with child.stdout:
         opened.append(child.stdout.read())
