@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 REPO = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ class ForkKiller:
     def __init__(self, program: str) -> None:
         self._program = program
 
-    def __enter__(self) -> ForkKiller:
+    def __enter__(self) -> Self:
         self._child = subprocess.Popen(
             [sys.executable, "-c", LOOP], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
             env={**os.environ, "PYTHONPATH": str(REPO / "core")},
@@ -49,12 +49,7 @@ class ForkKiller:
         self._say(self._program)
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._child.communicate(timeout=60)
 
     def died(self, *arguments: object) -> bool:

@@ -113,7 +113,9 @@ class Users:
     def release(self) -> None:
         """Close what was kept open for the sake of other descriptors, if those are gone."""
         for fd, key in list(self._parked.items()):
-            if not opened_here(key, set(self._parked)) and self._parked.pop(fd, None):
+            if opened_here(key, set(self._parked)):
+                continue
+            if self._parked.pop(fd, None) is not None:  # another thread may have been here
                 os.close(fd)
 
     def _told(self, fd: int, inode: Inode, kind: str, use: Use) -> Use:
