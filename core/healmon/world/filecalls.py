@@ -24,8 +24,6 @@ _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _TRIES: Final = 16
 """How often openat2 is asked again when renames elsewhere made it unsure (EAGAIN)."""
 
-_new: Final = tuple.__new__
-
 _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 
@@ -178,18 +176,14 @@ def sync(fd: int) -> None:
 
 def inode_of(st: os.stat_result) -> Inode:
     """Return what a stat said, as this program speaks of it."""
-    # hot: tuple's own way spares a call
-    return _new(
-        Inode,
-        (
-            st.st_dev,
-            st.st_ino,
-            st.st_mode,
-            st.st_nlink,
-            st.st_blocks * BLOCK,
-            st.st_size,
-            st.st_mtime_ns,
-            st.st_ctime_ns,
-            st.st_atime_ns,
-        ),
+    return Inode(
+        st.st_dev,
+        st.st_ino,
+        st.st_mode,
+        st.st_nlink,
+        st.st_blocks * BLOCK,
+        st.st_size,
+        st.st_mtime_ns,
+        st.st_ctime_ns,
+        st.st_atime_ns,
     )

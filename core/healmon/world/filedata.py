@@ -41,8 +41,7 @@ class Inode(NamedTuple):
     @property
     def newest(self) -> int:
         """The latest of its times: a file is as old as the last thing that happened to it."""
-        newest = max(self.changed, self.modified)
-        return max(self.accessed, newest)
+        return max(self.modified, self.changed, self.accessed)
 
 
 class Limits(msgspec.Struct, frozen=True):

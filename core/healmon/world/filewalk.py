@@ -24,7 +24,7 @@ DEPTH: Final = 200
 """Levels below the root; also the most descriptors that a walk holds."""
 CHUNK: Final = 64
 """Files that are told at once; also how many names are seen between two looks at the time."""
-_new: Final = tuple.__new__  # hot: a named tuple's own way is one call more
+CALLED_OFF: Final = "called off"
 _REASONS: Final = {
     errno.ELOOP: "swapped",
     errno.ENOTDIR: "swapped",
@@ -172,7 +172,7 @@ class Walk:
                         except OSError as error:
                             self._skip(error)
                             continue
-                        chunk.append(_new(Found, (level.fd, name, path, filecalls.inode_of(st))))
+                        chunk.append(Found(level.fd, name, path, filecalls.inode_of(st)))
                         if len(chunk) == CHUNK:
                             yield chunk
                             chunk = []
@@ -233,5 +233,5 @@ class Walk:
         elif process_seconds() > self._until:
             self.stopped = f"stopped after {self._limits.seconds:g} s"
         elif self._stop is not None and self._stop():
-            self.stopped = "called off"
+            self.stopped = CALLED_OFF
         return bool(self.stopped)

@@ -23,7 +23,6 @@ from healmon.world.slots import SIZE, Slots, row_of
 
 ELSEWHERE: Final = "elsewhere"
 """The quarantine is on another file system (btrfs subvolumes, quota trees): nothing was touched."""
-_new: Final = tuple.__new__  # hot: a named tuple's own way is one call more
 _CONTENT: Final = 1 << 20
 """Bytes of content that are read while further files are held."""
 
@@ -72,7 +71,6 @@ class Remover:
     ) -> None:
         self.troubles: list[str] = []
         self._backup = selection.backup
-        self._reads = bool(selection.backup) or deed != "delete"
         self._made_safe = bool(selection.backup) or deed == "compress"
         self._quarantine = quarantine
         self._fd = quarantine.fd
@@ -92,12 +90,10 @@ class Remover:
 
     def full(self, claims: Sequence[Claim]) -> bool:
         """Return whether so many files are to be settled before a further one is claimed."""
-        if len(claims) == SIZE:
+        if self._made_safe or len(claims) == SIZE:
             return True
-        if not self._reads:
-            return False
         # whoever wants one of them waits while the others are read
-        return sum(claim.found.inode.size for claim in claims) >= _CONTENT
+        return self._deed == "trash" and sum(claim.found.inode.size for claim in claims) >= _CONTENT
 
     def claim(self, found: Found) -> Claim | str:
         """Hold a file, with a copy and a twin made where they are wanted; or say why it stays."""
@@ -106,7 +102,7 @@ class Remover:
         if fd < 0:
             return use
         if not self._made_safe:
-            return _new(Claim, (found, fd, use == "leased", inode.held))
+            return Claim(found, fd, use == "leased", inode.held)
         reason, left = "refused", 0
         try:
             reason, left = self._kept_safe(

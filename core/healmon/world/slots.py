@@ -48,7 +48,7 @@ class Row(NamedTuple):
 
 def row_of(name: str, inode: Inode) -> Row:
     """Return the row of a file."""
-    return tuple.__new__(Row, (name, inode.number, inode.modified, inode.size))
+    return Row(name, inode.number, inode.modified, inode.size)
 
 
 @dataclass(frozen=True, slots=True)

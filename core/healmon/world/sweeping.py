@@ -32,7 +32,7 @@ from healmon.world.filedata import (
 from healmon.world.filekeep import Newest
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
-from healmon.world.filewalk import Found, Walk
+from healmon.world.filewalk import CALLED_OFF, Found, Walk
 from healmon.world.removal import ELSEWHERE, Claim, Remover
 
 NAMES: Final = 20
@@ -268,7 +268,7 @@ class Sweep:
                     remover = self._take(root, remover, judge.due(chunk), held)
                     if remover is None:
                         break
-            self._partial = self._partial or walk.stopped
+            self._partial = walk.stopped or self._partial
             for reason in _TOLD:
                 if walk.skipped[reason]:
                     self._kept[reason] += walk.skipped[reason]
@@ -282,7 +282,10 @@ class Sweep:
         allowance, stop = self._allowance, self._stop
         try:
             for found in due:
-                if taker is None or stop():
+                if taker is None:
+                    break
+                if stop():
+                    self._partial = CALLED_OFF
                     break
                 inode = found.inode
                 newest = inode.newest
