@@ -80,7 +80,8 @@ class Remover:
         self._rule = selection.rule
         self._root = root.rstrip("/")
         self._when = when
-        self._slots: Slots | None = None if deed == "trash" else quarantine.open_slots()
+        self._slots: Slots | None = None
+        self._asked = False
 
     def close(self) -> None:
         """Remove what is still in the quarantine of what was taken."""
@@ -136,8 +137,8 @@ class Remover:
         try:
             if self._deed == "trash":
                 reasons = self._put_aside(claims)
-            elif self._slots is not None and self._intended(self._slots, claims):
-                reasons = self._through(self._slots, claims)
+            elif (slots := self._opened()) is not None and self._intended(slots, claims):
+                reasons = self._through(slots, claims)
             else:
                 reasons = [self._alone_through(claim) for claim in claims]
         finally:
@@ -145,6 +146,13 @@ class Remover:
                 if number >= len(reasons) or reasons[number] != ELSEWHERE:
                     os.close(claim.fd)
         return reasons
+
+    def _opened(self) -> Slots | None:
+        # most sweeps find nothing to take: nothing is prepared for those
+        if not self._asked:
+            self._asked = True
+            self._slots = self._quarantine.open_slots()
+        return self._slots
 
     def _intended(self, slots: Slots, claims: Sequence[Claim]) -> bool:
         rows = tuple(row_of(claim.found.name, claim.found.inode) for claim in claims)
