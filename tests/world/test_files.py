@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.errors import ProbeError
-from healmon.world import filecalls, fileuse, removal
+from healmon.world import filecalls, fileuse
 from healmon.world.fileages import Allowance, choose
 from healmon.world.filedata import Choice, Limits, Need, Selection, Swept
 from healmon.world.files import SystemFiles
@@ -336,11 +336,12 @@ def test_a_file_replaced_before_it_is_opened_stays(real, monkeypatch):
     real.write("a.log", 9 * DAY)
     numbers = []
 
-    def first(key):
-        numbers.append(replace_by_stranger(f"{real.root}/a.log"))
+    def first(key, but=()):
+        if not numbers:
+            numbers.append(replace_by_stranger(f"{real.root}/a.log"))
         return False
 
-    monkeypatch.setattr(removal, "opened_here", first)
+    monkeypatch.setattr(fileuse, "opened_here", first)
     swept = clean(real)
     assert swept.kept == {"changed": 1}
     assert Path(real.root, "a.log").read_bytes() == b"fresh"
@@ -420,11 +421,13 @@ def test_an_opener_at_the_instant_of_the_question_harms_nobody(real):
         "import sys\nfor _ in range(3000):\n    open(sys.argv[1]).close()\nprint('all opened')"
     )
     child = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE)
-    users = fileuse.Users()
+    users, directory = fileuse.Users(), os.open(real.root, os.O_RDONLY)
     while child.poll() is None:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        users.claim(fd, filecalls.inode_of(os.fstat(fd)), "ext4")
-        os.close(fd)
+        inode = filecalls.inode_of(Path(path).stat())
+        fd, _ = users.hold(directory, "a.log", inode, "ext4")
+        if fd >= 0:
+            os.close(fd)
+    os.close(directory)
     assert child.stdout is not None
     with child.stdout:
         opened.append(child.stdout.read())
@@ -439,14 +442,25 @@ def test_the_name_of_a_pipe_is_never_opened(real):
     assert real.names() == {"app.log"}
 
 
-def test_a_file_this_process_has_open_is_not_even_opened(real, monkeypatch):
+def test_a_file_that_this_process_has_open_keeps_its_locks(real):
+    """Closing any descriptor of a file drops the POSIX locks that its process has on it."""
+    import fcntl
+
+    asks = "import fcntl, sys; fcntl.lockf(open(sys.argv[1], 'ab'), fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    before = len(list(Path("/proc/self/fd").iterdir()))
     real.write("a.log", 9 * DAY)
-    with Path(real.root, "a.log").open():
-        opens = []
-        monkeypatch.setattr(removal.os, "open", lambda *a, **k: opens.append(a))
-        fd_free = removal.opened_here(filecalls.inode_of(Path(real.root, "a.log").stat()).key)
-    assert fd_free
-    assert not opens
+    real.write("0.log", 9 * DAY)
+    with Path(real.root, "a.log").open("ab") as file:
+        fcntl.lockf(file, fcntl.LOCK_EX)
+        for _ in range(3):
+            assert clean(real).kept == {"open": 1}
+        asked = [sys.executable, "-c", asks, f"{real.root}/a.log"]
+        child = subprocess.run(asked, stderr=subprocess.PIPE, text=True, check=False, timeout=60)
+        assert "BlockingIOError" in child.stderr
+    real.write("b.log", 9 * DAY)
+    swept = clean(real)
+    assert (swept.taken.files, swept.kept) == (2, {})
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before, "no descriptor is left open"
 
 
 def test_hostile_names_are_taken_exactly_and_told_in_one_line(real):

@@ -5,9 +5,6 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from healmon.world.filedata import Choice, Limits, Swept
 from healmon.world.filematch import OPT_OUT
 from healmon.world.manifest import read_line
 from tests.helpers.filestage import DAY, SIZE, MadeUpStage, RealStage
+from tests.helpers.forkkiller import ForkKiller
 
 FAR = Limits(1_000_000, 60.0)
 REPO = Path(__file__).parents[2]
@@ -304,17 +302,6 @@ SystemFiles().sweep(selection, Choice(), deed, now, Limits(), lambda: False)
 """  # noqa: E501 - a program
 
 
-def killed_at(real: RealStage, what: str, place: Path, at: int) -> bool:
-    done = subprocess.run(
-        [sys.executable, "-c", STEPS, real.root, real.state, str(real.now), what, str(place),
-         str(at)],
-        env={**os.environ, "PYTHONPATH": str(REPO / "core")}, timeout=60, check=False,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode == -signal.SIGKILL
-
-
 def contents(real: RealStage, place: Path) -> set[bytes]:
     """Every content that is whole somewhere: plain, compressed, aside, saved."""
     found = set()
@@ -334,23 +321,24 @@ def test_a_kill_at_any_step_keeps_each_content_and_the_next_run_ends_it(real, tm
     wanted = set()
     for n in range(2):
         real.write(f"{n}.log", 9 * DAY)
-    for at in range(1, 200):
-        for n in range(2):
-            wanted.add(text(real, f"{n}.log", SIZE + n))
-        killed = killed_at(real, what, place, at)
-        assert wanted <= contents(real, place), f"step {at}"
-        deed = "compress" if what == "compress" else "delete"
-        keys = {"compress": True} if what == "compress" else {"backup": str(place)}
-        assert not real.files.finish(real.selection()).troubles
-        again = sweep(real, deed, trash="", **keys)
-        assert not again.kept, f"step {at}"
-        assert wanted <= contents(real, place)
-        left = {"0.log.gz", "1.log.gz"} if what == "compress" else set()
-        assert real.names() == left, f"step {at}"
-        assert len(list(place.glob("*.log.*"))) == (0 if what == "compress" else 2)
-        for path in [*Path(real.root).glob("*.gz"), *place.iterdir()]:
-            path.unlink()
-        if not killed:
-            assert at > 5
-            return
+    with ForkKiller(STEPS) as killer:
+        for at in range(1, 200):
+            for n in range(2):
+                wanted.add(text(real, f"{n}.log", SIZE + n))
+            killed = killer.died(real.root, real.state, real.now, what, place, at)
+            assert wanted <= contents(real, place), f"step {at}"
+            deed = "compress" if what == "compress" else "delete"
+            keys = {"compress": True} if what == "compress" else {"backup": str(place)}
+            assert not real.files.finish(real.selection()).troubles
+            again = sweep(real, deed, trash="", **keys)
+            assert not again.kept, f"step {at}"
+            assert wanted <= contents(real, place)
+            left = {"0.log.gz", "1.log.gz"} if what == "compress" else set()
+            assert real.names() == left, f"step {at}"
+            assert len(list(place.glob("*.log.*"))) == (0 if what == "compress" else 2)
+            for path in [*Path(real.root).glob("*.gz"), *place.iterdir()]:
+                path.unlink()
+            if not killed:
+                assert at > 5
+                return
     pytest.fail("it never came to its end")

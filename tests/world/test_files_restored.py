@@ -5,9 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +16,7 @@ from healmon.world.filedata import Choice, Limits, Need
 from healmon.world.manifest import Record, line_of, read_line
 from healmon.world.quarantine import local_name, open_local
 from tests.helpers.filestage import DAY, MadeUpStage, RealStage
+from tests.helpers.forkkiller import ForkKiller
 
 FAR = Limits(1_000_000, 60.0)
 REPO = Path(__file__).parents[2]
@@ -228,7 +226,7 @@ STEPS = """
 import os, signal, sys
 from healmon.world.filedata import Choice, Limits, Need, Selection
 from healmon.world.files import SystemFiles
-from healmon.world import filecalls
+from healmon.world import filecalls, removal
 root, state, now, what, at = *sys.argv[1:3], float(sys.argv[3]), sys.argv[4], int(sys.argv[5])
 selection = Selection(rule="logs", roots=(root,), patterns=("*.log",), older_than=86400.0,
                       protected=(state,), trash=state + "/trash" if what != "local" else "")
@@ -249,6 +247,11 @@ def stepped(holder, name):
 for name in ("rename", "unlink", "write", "pwrite", "fdatasync", "fsync", "ftruncate", "mkdir"):
     stepped(os, name)
 stepped(filecalls, "put_back")
+removal.SIZE = 2  # three files are two batches
+def full(*args):
+    raise OSError(28, "No space left on device")
+if what == "full":
+    os.posix_fallocate = full  # no room for batches: one by one
 files = SystemFiles()
 if what == "restore":
     for run in {one.run for one in files.trashed(selection, 100)}:
@@ -258,18 +261,7 @@ elif what == "empty":
 else:
     deed = "trash" if what == "trash" else "delete"
     files.sweep(selection, Choice(), deed, now, Limits(), lambda: False)
-print(count)
 """
-
-
-def killed_at(real: RealStage, what: str, at: int) -> bool:
-    done = subprocess.run(
-        [sys.executable, "-c", STEPS, real.root, real.state, str(real.now), what, str(at)],
-        env={**os.environ, "PYTHONPATH": str(REPO / "core")}, timeout=60, check=False,
-        capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode in {0, -signal.SIGKILL}, done.stderr
-    return done.returncode == -signal.SIGKILL
 
 
 def everywhere(real: RealStage) -> list[bytes]:
@@ -280,38 +272,39 @@ def everywhere(real: RealStage) -> list[bytes]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("what", ["trash", "restore", "delete", "local", "empty"])
+@pytest.mark.parametrize("what", ["trash", "restore", "delete", "local", "full", "empty"])
 def test_a_kill_at_any_step_loses_nothing_and_leaves_nothing_twice(real, tmp_path, what):
-    for at in range(1, 200):
-        for n in range(3):
-            real.write(f"{n}.log", 9 * DAY, 10 + n)
-        real.write("young.log", -9 * DAY, 3)
-        wanted = everywhere(real)
-        if what in {"restore", "empty"}:
-            put_aside(real)
-            assert real.names() == {"young.log"}
-        killed = killed_at(real, what, at)
-        left = everywhere(real)
-        if what in {"trash", "restore"}:
-            assert left == wanted, f"step {at}"
-        else:
-            assert set(left) <= set(wanted), f"step {at}"
-            assert len(left) == len(set(left)), f"step {at}"
-        selection = real.selection(trash="" if what == "local" else f"{real.state}/trash")
-        done = real.files.finish(selection)
-        assert not done.troubles, f"step {at}"
-        assert real.files.asides(selection).leftovers == 0
-        for run in {one.run for one in told(real)}:
-            assert not real.files.restore(real.selection(), run).troubles, f"step {at}"
-        assert not told(real)
-        if what in {"trash", "restore"}:
-            assert len(real.names()) == 4, f"step {at}: all is back"
-        assert "young.log" in real.names()
-        for name in real.names():
-            Path(real.root, name).unlink()
-        if not killed:
-            assert at > 5
-            return
+    with ForkKiller(STEPS) as killer:
+        for at in range(1, 200):
+            for n in range(3):
+                real.write(f"{n}.log", 9 * DAY, 10 + n)
+            real.write("young.log", -9 * DAY, 3)
+            wanted = everywhere(real)
+            if what in {"restore", "empty"}:
+                put_aside(real)
+                assert real.names() == {"young.log"}
+            killed = killer.died(real.root, real.state, real.now, what, at)
+            left = everywhere(real)
+            if what in {"trash", "restore"}:
+                assert left == wanted, f"step {at}"
+            else:
+                assert set(left) <= set(wanted), f"step {at}"
+                assert len(left) == len(set(left)), f"step {at}"
+            selection = real.selection(trash="" if what == "local" else f"{real.state}/trash")
+            done = real.files.finish(selection)
+            assert not done.troubles, f"step {at}"
+            assert real.files.asides(selection).leftovers == 0
+            for run in {one.run for one in told(real)}:
+                assert not real.files.restore(real.selection(), run).troubles, f"step {at}"
+            assert not told(real)
+            if what in {"trash", "restore"}:
+                assert len(real.names()) == 4, f"step {at}: all is back"
+            assert "young.log" in real.names()
+            for name in real.names():
+                Path(real.root, name).unlink()
+            if not killed:
+                assert at > 5
+                return
     pytest.fail("it never came to its end")
 
 

@@ -21,8 +21,8 @@ from healmon.world.filedata import (
     Trashed,
 )
 from healmon.world.fileuse import Users
+from healmon.world.finishing import finish, judged
 from healmon.world.quarantine import Quarantine
-from healmon.world.removal import finish, judged
 from healmon.world.sweeping import Root, opened
 
 
@@ -52,6 +52,7 @@ def asides(selection: Selection) -> Asides:
             for one in _places(root, selection):
                 if one.private:
                     place = place or one.path
+                leftovers += len(one.slots())
                 for entry in one.entries():
                     inode = one.look(entry.name)
                     if entry.deed == "delete":

@@ -34,20 +34,30 @@ class Histogram:
     """Sums of files and bytes by age, within a span of time."""
 
     def __init__(self, width: int, low: int = 0, high: int = FOREVER) -> None:
-        self.total = Tally()
         self._width = width
         self._low = low
         self._high = high
-        self._sums: dict[int, tuple[int, int]] = {}
+        self._sums: dict[int, list[int]] = {}
 
     def add(self, newest: int, held: int) -> None:
         """Count one file, if it is within the span."""
         if not self._low <= newest < self._high:
             return
         bucket = (newest - self._low) // self._width
-        files, total = self._sums.get(bucket, (0, 0))
-        self._sums[bucket] = (files + 1, total + held)
-        self.total = self.total.plus(held)
+        sums = self._sums.get(bucket)
+        if sums is None:
+            self._sums[bucket] = [1, held]
+        else:
+            sums[0] += 1
+            sums[1] += held
+
+    @property
+    def total(self) -> Tally:
+        """The sum of all within the span."""
+        return Tally(
+            sum(files for files, _ in self._sums.values()),
+            sum(held for _, held in self._sums.values()),
+        )
 
     def line(self, need: Need, before: Tally) -> Line | None:
         """Return where the sum from the oldest on reaches the need; None: nowhere.
@@ -110,28 +120,36 @@ class Allowance:
     """
 
     def __init__(self, choice: Choice) -> None:
-        self._choice = choice
-        self._left = Need(choice.held, choice.files)
-        self._went = Tally()
+        self._sure, self._edge = choice.sure, choice.edge
+        self._left_held, self._left_files = choice.held, choice.files
+        self._most_held, self._most_files = choice.most_held, choice.most_files
+        self._held = self._files = 0
         self.over = 0
 
     def takes(self, newest: int, held: int = 0) -> bool:
         """Return whether a file whose newest time is this one goes; it holds so many bytes."""
-        if not self._chosen(newest):
+        if newest >= self._sure and not self._at_the_line(newest):
             return False
-        after, choice = self._went.plus(held), self._choice
-        if after.files > choice.most_files or after.held > choice.most_held:
+        if self._files >= self._most_files or self._held + held > self._most_held:
             self.over += 1
             return False
         return True
 
-    def _chosen(self, newest: int) -> bool:
-        if newest < self._choice.sure:
-            return True
-        return newest < self._choice.edge and not self._left.met
+    def _at_the_line(self, newest: int) -> bool:
+        return newest < self._edge and (self._left_held > 0 or self._left_files > 0)
 
     def went(self, newest: int, held: int) -> None:
         """Count a file that is gone."""
-        self._went = self._went.plus(held)
-        if newest >= self._choice.sure:
-            self._left = self._left.less(held, 1)
+        self._files += 1
+        self._held += held
+        if newest >= self._sure:
+            self._left_files -= 1
+            self._left_held -= held
+
+    def stayed(self, newest: int, held: int) -> None:
+        """Take back that a file is gone: it was put back."""
+        self._files -= 1
+        self._held -= held
+        if newest >= self._sure:
+            self._left_files += 1
+            self._left_held += held

@@ -23,8 +23,13 @@ SHIELDED: Final = (
     *(".font-unix", ".Test-unix", "systemd-private-*", "snap-private-tmp", "ssh-*", "tmux-*"),
 )
 """Programs find these again by name without holding them open; a rule must name one to take it."""
-_DATABASE: Final = re.compile(r"(\.db3?|\.sqlite[0-9]?|-wal|-shm|-journal)\Z", re.IGNORECASE)
+_DATABASE: Final = (
+    *(".db", ".db3", ".sqlite", *(f".sqlite{digit}" for digit in range(10))),
+    *("-wal", "-shm", "-journal"),
+)
 """Databases and their logs: closing any descriptor of one drops locks, losing one loses data."""
+_TYPE: Final = 0o170000
+"""The bits of a mode that say what a file is (inode(7))."""
 _COMPRESSED: Final = re.compile(r"\.(gz|tgz|bz2|xz|zst|lz4|zip|7z)\Z", re.IGNORECASE)
 
 
@@ -40,6 +45,7 @@ class Matcher:
         self._patterns = _Globs(selection.patterns)
         self._hidden = _Globs(glob for glob in selection.patterns if _last(glob).startswith("."))
         self._exclude = _Globs(selection.exclude)
+        self._excludes = bool(selection.exclude)
         named = set(selection.patterns)
         self._shield = _Globs(glob for glob in SHIELDED if glob not in named)
         self._recursive = selection.recursive
@@ -55,10 +61,10 @@ class Matcher:
             name: its name; bytes that are no text are surrogates.
             path: the path below the root.
         """
-        if name.startswith(OURS) or not self._patterns.match(name, path):
+        if not self._patterns.match(name, path):
             return False
         # as in a shell, a hidden file must be named as one
-        return not name.startswith(".") or self._hidden.match(name, path)
+        return name[0] != "." or (not name.startswith(OURS) and self._hidden.match(name, path))
 
     def bars(self, name: str, path: str) -> str:
         """Return why the name alone keeps a file or a directory; empty: it does not."""
@@ -76,36 +82,67 @@ class Matcher:
 
     def keeps(self, name: str, path: str, inode: Inode) -> str:  # noqa: PLR0911 - one reason each
         """Return why a file that the rule names stays; empty: it is due."""
-        barred = self.bars(name, path)
-        if barred:
-            return barred
-        if not stat.S_ISREG(inode.mode):
+        if self._excludes and self._exclude.match(name, path):
+            return "excluded"
+        if self._shield.match(name, path):
+            return "shielded"
+        mode = inode.mode
+        if mode & _TYPE != stat.S_IFREG:
             return "no regular file"
-        if _DATABASE.search(name):
+        if name.casefold().endswith(_DATABASE):
             return "database"
         if self._compress and _COMPRESSED.search(name):
             return "compressed"
-        if inode.mode & stat.S_ISVTX:
+        if mode & stat.S_ISVTX:
             return "sticky"
         if inode.links > 1:
             return "hard link"
         if self._device is not None and inode.device != self._device:
             return "mount"
-        return "young" if inode.newest > self._young else ""
+        young = self._young
+        if inode.modified > young or inode.changed > young or inode.accessed > young:
+            return "young"
+        return ""
 
 
 class _Globs:
-    """Several globs at once; those with a slash are held against the path."""
+    """Several globs at once; those with a slash are held against the path.
+
+    Most globs over names ask for a beginning or an end, and asking that is faster than a regular
+    expression; every name of a tree comes by here.
+    """
 
     def __init__(self, globs: Iterable[str]) -> None:
         globs = tuple(globs)
-        self._names = _compiled(glob for glob in globs if "/" not in glob)
+        names = [glob for glob in globs if "/" not in glob]
+        self._ends = tuple(glob[1:] for glob in names if glob[:1] == "*" and _plain(glob[1:]))
+        self._begins = tuple(glob[:-1] for glob in names if glob[-1:] == "*" and _plain(glob[:-1]))
+        self._whole = frozenset(glob for glob in names if _plain(glob))
+        simple = {*self._whole, *(f"*{end}" for end in self._ends)}
+        simple.update(f"{begin}*" for begin in self._begins)
+        self._names = _compiled(glob for glob in names if glob not in simple)
         self._paths = _compiled(glob.lstrip("/") for glob in globs if "/" in glob)
+        self._simple = bool(simple)
+        further = {glob for glob in names if glob not in simple}
+        begins = {glob[:1] for glob in further}
+        self._anything = self._paths is not None or not begins.isdisjoint("*?[")
+        self._firsts = frozenset(begins)
 
     def match(self, name: str, path: str) -> bool:
+        if self._simple and (
+            name.endswith(self._ends) or name.startswith(self._begins) or name in self._whole
+        ):
+            return True
+        return (self._anything or name[:1] in self._firsts) and self._matched(name, path)
+
+    def _matched(self, name: str, path: str) -> bool:
         if self._names is not None and self._names.match(name):
             return True
         return self._paths is not None and bool(self._paths.match(path))
+
+
+def _plain(glob: str) -> bool:
+    return not set(glob) & set("*?[")
 
 
 def _last(glob: str) -> str:

@@ -4,23 +4,46 @@ A write lease is granted only while nobody else has the file open, mapped or run
 namespace. It is held until the file has left its place: whoever opens it meanwhile waits for us
 and is seen. Where leases cannot be had, every process's descriptors and mappings are read; a list
 that is not complete proves nothing.
+
+Closing any descriptor of a file drops the POSIX locks that this process, SQLite within it for one,
+has on it. So a file that turns out to be open here too is not closed until the other is.
 """
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
+from collections.abc import Container
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
 
 from healmon.clock import process_seconds
+from healmon.world import filecalls
 from healmon.world.filedata import Inode, Key
 
 Use = Literal["leased", "unlisted", "open", "locked", "unknown"]
 """What `claim` found: a lease, or no user in a complete list of all; or else why the file stays."""
 
+_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+REASONS: Final = {
+    errno.ENOENT: "vanished",
+    errno.ELOOP: "swapped",
+    errno.EBUSY: "mount",
+    errno.EWOULDBLOCK: "open",
+    errno.ETXTBSY: "open",
+}
+"""Why a file stays that could not be opened or moved; any other error: "refused"."""
+_SETSIG, _SETLEASE, _GETLEASE = fcntl.F_SETSIG, fcntl.F_SETLEASE, fcntl.F_GETLEASE
+_WRITE: Final = fcntl.F_WRLCK
+_OURS: Final = ("leased", "unlisted")
+_MOST_PARKED: Final = 64
+"""Descriptors that are kept for the sake of our own locks before nothing more is opened."""
+_SIGNAL: Final = int(signal.SIGURG)
+"""Told to the holder of a lease that is wanted: the default, SIGIO, would end this process; this
+one is ignored."""
 _FRESH: Final = 1.0
 """Seconds for which one pass over all processes is believed."""
 _FIRST_NAMESPACE: Final = 0xEFFFFFFC
@@ -31,20 +54,74 @@ _OTHER_HOSTS: Final = frozenset(
 
 
 class Users:
-    """Tells whether files are in use. One for all threads; keeps no descriptor."""
+    """Tells whether files are in use. One for all threads."""
 
     def __init__(self) -> None:
         self._truthful: set[int] = set()
         self._listed: frozenset[Key] | None = None
         self._listed_at = -_FRESH
+        self._parked: dict[int, Key] = {}
 
-    def claim(self, fd: int, inode: Inode, kind: str) -> Use:
-        """Ask for a file to ourselves; what is granted ends when the descriptor is closed.
+    def hold(self, directory: int, name: str, inode: Inode, kind: str) -> tuple[int, str]:
+        """Open a file and have it to ourselves, if it is still the one that was judged.
 
         Args:
-            fd: the only descriptor of the file in this process, opened for reading.
-            inode: what it is.
+            directory: descriptor of where it is.
+            name: its name there.
+            inode: what it was when it was judged.
             kind: type of its file system.
+
+        Returns:
+            A descriptor, to be closed, and "leased" or "unlisted"; or -1 and why the file stays.
+        """
+        # a lease tells without a look at all our descriptors, and leaves no gap after it
+        sure = inode.device in self._truthful
+        if (self._parked and self._is_parked(inode.key)) or (not sure and opened_here(inode.key)):
+            return -1, "open"
+        try:
+            fd = os.open(name, _OPEN, dir_fd=directory)
+        except OSError as error:
+            return -1, REASONS.get(error.errno or 0, "refused")
+        word: str = "unknown"
+        try:
+            word = _leased(fd) if sure else self._lease(fd, inode.device)
+            if word != "leased":
+                word = self._told(fd, inode, kind, word)
+            if word == "unlisted" and opened_here(inode.key, (fd,)):
+                word = "open"
+            if word in _OURS:
+                if filecalls.inode_of(os.fstat(fd)) == inode:
+                    return fd, word
+                word = "changed"
+        except OSError:
+            word = "unknown"
+        self._put_down(fd)
+        return -1, word
+
+    def _is_parked(self, key: Key) -> bool:
+        return len(self._parked) > _MOST_PARKED or key in self._parked.values()
+
+    def _put_down(self, fd: int) -> None:
+        """Close the descriptor of a file that stays, unless that would drop locks of our own."""
+        st = os.fstat(fd)
+        key = st.st_dev, st.st_ino
+        if opened_here(key, (fd,)):
+            self._parked[fd] = key
+        else:
+            os.close(fd)
+
+    def release(self) -> None:
+        """Close what was kept open for the sake of other descriptors, if those are gone."""
+        for fd, key in list(self._parked.items()):
+            if opened_here(key, set(self._parked)):
+                continue
+            if self._parked.pop(fd, None) is not None:  # another thread may have been here
+                os.close(fd)
+
+    def _told(self, fd: int, inode: Inode, kind: str, use: Use) -> Use:
+        """Return why a file stays for which no lease was granted, or that all others were asked.
+
+        With a lease nobody else has it open, and so nobody else has locked it.
         """
         try:
             fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -52,7 +129,6 @@ class Users:
             return "locked"
         except OSError:
             return "unknown"
-        use = self._lease(fd, inode.device)
         if use != "unknown" or not kind or kind in _OTHER_HOSTS or kind.startswith("fuse"):
             return use
         listed = self._in_use()
@@ -78,14 +154,13 @@ class Users:
 
 def alone(fd: int) -> bool:
     """Return whether nobody has come since a lease on this descriptor was granted."""
-    return fcntl.fcntl(fd, fcntl.F_GETLEASE) == fcntl.F_WRLCK
+    return fcntl.fcntl(fd, _GETLEASE) == _WRITE
 
 
 def _leased(fd: int) -> Use:
     try:
-        # the default signal to a holder, SIGIO, would end this process; SIGURG is ignored
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(fd, _SETSIG, _SIGNAL)
+        fcntl.fcntl(fd, _SETLEASE, _WRITE)
     except BlockingIOError:
         return "open"
     except OSError:
@@ -109,13 +184,11 @@ def _leases_tell(fd: int) -> bool:
     return use == "open"
 
 
-def opened_here(key: Key) -> bool:
-    """Return whether this process has the file open already.
-
-    Then it must not even be looked at: closing any descriptor of a file drops the locks that
-    SQLite, elsewhere in this process, holds on it.
-    """
+def opened_here(key: Key, but: Container[int] = ()) -> bool:
+    """Return whether this process has a file open, by another descriptor than these."""
     for name in os.listdir("/proc/self/fd"):  # noqa: PTH208 - names; hot
+        if int(name) in but:
+            continue
         try:
             st = os.fstat(int(name))
         except OSError:

@@ -12,6 +12,7 @@ import fcntl
 import os
 from collections import Counter
 from collections.abc import Callable, Generator
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -21,6 +22,9 @@ from healmon.world.filedata import BLOCK, Inode, Key, Limits
 
 DEPTH: Final = 200
 """Levels below the root; also the most descriptors that a walk holds."""
+CHUNK: Final = 64
+"""Files that are told at once; also how many names are seen between two looks at the time."""
+CALLED_OFF: Final = "called off"
 _REASONS: Final = {
     errno.ELOOP: "swapped",
     errno.ENOTDIR: "swapped",
@@ -33,7 +37,7 @@ class Found(NamedTuple):
     """A file on the way.
 
     Attributes:
-        directory: descriptor of where it is; valid until the walk goes on.
+        directory: descriptor of where it is; valid until the walk goes on to the next chunk.
         name: bytes that are no text are surrogates (os.fsdecode).
         path: below the root.
     """
@@ -81,7 +85,7 @@ class Walk:
         avoid: directories that are never entered.
         locking: hold a lock on each directory while in it, and keep out of those that others
             have locked (flock(2)): how programs keep cleaners away.
-        stop: asked before each entry; True ends the walk.
+        stop: asked before each directory and each chunk; True ends the walk.
         optout: a file of this name keeps its directory from being entered; empty: none does.
 
     Attributes:
@@ -115,10 +119,17 @@ class Walk:
         self._stop = stop
         self._optout = optout
         self._limits = limits
+        self._most = limits.entries
         self._until = process_seconds() + limits.seconds
 
     def __iter__(self) -> Generator[Found]:
         """Pass over all wanted files once; close the generator when leaving it early."""
+        with closing(self.chunks()) as chunks:
+            for chunk in chunks:
+                yield from chunk
+
+    def chunks(self) -> Generator[list[Found]]:
+        """Pass over all wanted files once, a few of one directory at a time; none is empty."""
         stack: list[_Level] = []
         try:
             root = filecalls.again(self._root)
@@ -140,29 +151,35 @@ class Walk:
             for level in stack:
                 os.close(level.fd)
 
-    def _list(self, level: _Level) -> Generator[Found]:
+    def _list(self, level: _Level) -> Generator[list[Found]]:
+        chunk: list[Found] = []
+        above, wants = level.path, self._wants
         try:
             with os.scandir(level.fd) as entries:
+                if self._spent():
+                    return
                 for entry in entries:
                     self.entries += 1
-                    if self._spent():
-                        return
-                    path = f"{level.path}{entry.name}"
+                    if (self.entries > self._most or not self.entries % CHUNK) and self._spent():
+                        break
+                    name = entry.name
+                    path = above + name
                     if entry.is_dir(follow_symlinks=False):
-                        level.below.append((entry.name, entry.inode()))
-                    elif self._wants(entry.name, path):
-                        inode = self._look(entry)
-                        if inode is not None:
-                            yield Found(level.fd, entry.name, path, inode)
+                        level.below.append((name, entry.inode()))
+                    elif wants(name, path):
+                        try:
+                            st = entry.stat(follow_symlinks=False)
+                        except OSError as error:
+                            self._skip(error)
+                            continue
+                        chunk.append(Found(level.fd, name, path, filecalls.inode_of(st)))
+                        if len(chunk) == CHUNK:
+                            yield chunk
+                            chunk = []
         except OSError as error:
             self._skip(error)
-
-    def _look(self, entry: os.DirEntry[str]) -> Inode | None:
-        try:
-            return filecalls.inode_of(entry.stat(follow_symlinks=False))
-        except OSError as error:
-            self._skip(error)
-            return None
+        if chunk:
+            yield chunk
 
     def _descend(self, stack: list[_Level], name: str, number: int) -> None:
         path = f"{stack[-1].path}{name}"
@@ -211,10 +228,10 @@ class Walk:
         self.skipped[_REASONS.get(error.errno or 0, "unreadable")] += 1
 
     def _spent(self) -> bool:
-        if self.entries > self._limits.entries:
+        if self.entries > self._most:
             self.stopped = f"stopped after {self._limits.entries} entries"
         elif process_seconds() > self._until:
             self.stopped = f"stopped after {self._limits.seconds:g} s"
         elif self._stop is not None and self._stop():
-            self.stopped = "called off"
+            self.stopped = CALLED_OFF
         return bool(self.stopped)

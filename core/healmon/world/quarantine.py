@@ -7,7 +7,8 @@ which inode was meant, so that a run that was killed can be finished by the next
     .healmon-trash-0/                         0700, ours
         d.INODE.DEVICE.MODIFIED.SIZE.WHEN.N   on its way to be removed
         t.INODE.DEVICE.MODIFIED.SIZE.WHEN.N   put aside by a `trash` rule
-        intent                                where the newest `d` entry came from
+        intent                                where the newest such `d` entry came from
+        d.TOKEN.N, batch                      many on their way to be removed: see `slots`
         manifest                              what each `t` entry was and where, a line each
 """
 
@@ -19,15 +20,16 @@ import json
 import os
 import secrets
 import stat
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from healmon.world import filecalls
+from healmon.world import filecalls, slots
 from healmon.world.filedata import Deed, Inode
 from healmon.world.filematch import OURS
 from healmon.world.manifest import Origin, Record, line_of, origin_of, read_line
+from healmon.world.slots import Slots
 
 _INTENT: Final = "intent"
 _INTENT_SIZE: Final = 16_384
@@ -108,12 +110,43 @@ class Quarantine:
             return None
         return Entry(name, _MARKS[mark], number, device, modified, size, when, fields[5])
 
+    def slots(self) -> list[str]:
+        """Return the slots that are not empty; none where others can write."""
+        if not self.private:
+            return []
+        fd = filecalls.again(self.fd)
+        try:
+            with os.scandir(fd) as found:
+                return sorted(one.name for one in found if slots.place_of(one.name))
+        finally:
+            os.close(fd)
+
+    def open_slots(self) -> Slots | None:
+        """Return slots for one sweep; None where files can only leave one by one."""
+        if not self.private:
+            return None
+        try:
+            return Slots(self.fd, secrets.token_hex(8))
+        except OSError:
+            return None
+
     def look(self, entry: str) -> Inode | None:
         """Return what an entry is now; None when it is gone."""
         try:
             return filecalls.inode_of(os.stat(entry, dir_fd=self.fd, follow_symlinks=False))
         except FileNotFoundError:
             return None
+
+    def retire(self, entry: str, inode: Inode, when: float) -> str:
+        """Keep what lies in a slot under a name of its own; returns the name it has then."""
+        name = self.name_for("delete", inode, when)
+        if slots.place_of(entry) is None:
+            return entry
+        try:
+            os.rename(entry, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        except OSError:
+            return entry
+        return name
 
     def remove(self, entry: str) -> None:
         """Remove an entry for good."""
@@ -137,19 +170,21 @@ class Quarantine:
         except OSError:
             return None
 
-    def record(self, record: Record) -> None:
-        """Write durably down what a file to be put aside is and where it comes from.
+    def record(self, records: Iterable[Record]) -> None:
+        """Write durably down what files to be put aside are and where they come from.
 
         Raises:
-            OSError: it cannot be, or the directory is not ours; the file must stay where it is.
+            OSError: it cannot be, or the directory is not ours; the files must stay where they are.
         """
         if not self.private:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), _MANIFEST)
-        line = line_of(record)
-        with _opened(self.fd, _MANIFEST, os.O_WRONLY | os.O_APPEND | os.O_CREAT) as file:
+        lines = b"".join(line_of(record) for record in records)
+        with _opened(self.fd, _MANIFEST, os.O_RDWR | os.O_APPEND | os.O_CREAT) as file:
             size = os.fstat(file).st_size
-            written = os.write(file, line)
-            if written != len(line):
+            if size and os.pread(file, 1, size - 1) != b"\n":
+                lines = b"\n" + lines  # a kill cut the last line short: it spoils only itself
+            written = os.write(file, lines)
+            if written != len(lines):
                 os.ftruncate(file, size)
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), _MANIFEST)
             os.fdatasync(file)

@@ -1,37 +1,45 @@
-"""Taking one file, and only that one: open, compare, claim, set aside, compare again, remove.
+"""Taking files, and only those: hold, compare, set aside, compare again, remove.
 
-At no step is a name trusted. What comes along instead of the file that was judged is put back.
+At no step is a name trusted. What comes along instead of a file that was judged is put back.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
-from healmon.world.filedata import Deed, Finished, Inode
-from healmon.world.fileuse import Users, alone, opened_here
+from healmon.world.filedata import Deed, Selection
+from healmon.world.fileuse import REASONS, Users, alone
 from healmon.world.filewalk import Found
-from healmon.world.manifest import Origin, record_of
-from healmon.world.quarantine import Entry, Quarantine
+from healmon.world.manifest import Origin, Record, record_of
+from healmon.world.quarantine import Quarantine
+from healmon.world.slots import SIZE, Slots, row_of
 
-_OPEN: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_REASONS: Final = {
-    errno.ENOENT: "vanished",
-    errno.ELOOP: "swapped",
-    errno.EBUSY: "mount",
-    errno.EWOULDBLOCK: "open",
-    errno.ETXTBSY: "open",
-}
+ELSEWHERE: Final = "elsewhere"
+"""The quarantine is on another file system (btrfs subvolumes, quota trees): nothing was touched."""
+_CONTENT: Final = 1 << 20
+"""Bytes of content that are read while further files are held."""
 
 
-class ElsewhereError(Exception):
-    """The quarantine turned out to be on another file system (btrfs subvolumes, quota trees)."""
+class Claim(NamedTuple):
+    """A file that is held: nobody else has it open, and it is the one that was judged.
+
+    Attributes:
+        fd: closed when it is settled what becomes of it.
+        leased: whoever opens it meanwhile waits for us, and is seen.
+        freed: bytes on the disk that its going frees.
+    """
+
+    found: Found
+    fd: int
+    leased: bool
+    freed: int
 
 
 class Remover:
@@ -42,13 +50,11 @@ class Remover:
         users: who tells whether a file is in use.
         kind: type of the file system.
         deed: what becomes of the files.
-        rule: whose files they are.
+        selection: the rule: whose files they are, what must be done before they go.
         root: absolute path of the rule's directory.
         when: wall seconds that count as now.
-        backup: directory where a verified copy must be before a file goes; empty: none.
 
     Attributes:
-        left: bytes that stand there instead of the file that was taken last (compressed).
         troubles: what a person should know of, in words.
     """
 
@@ -59,182 +65,222 @@ class Remover:
         *,
         kind: str,
         deed: Deed,
-        rule: str,
+        selection: Selection,
         root: str,
         when: float,
-        backup: str = "",
     ) -> None:
         self.troubles: list[str] = []
-        self.left = 0
-        self._backup = backup
+        self._backup = selection.backup
+        self._made_safe = bool(selection.backup) or deed == "compress"
         self._quarantine = quarantine
+        self._fd = quarantine.fd
         self._users = users
         self._kind = kind
         self._deed: Deed = deed
-        self._rule = rule
-        self._root = root
+        self._rule = selection.rule
+        self._root = root.rstrip("/")
         self._when = when
+        self._slots: Slots | None = None
+        self._asked = False
 
-    def take(self, found: Found) -> str:
-        """Take a file; returns why it stayed, or empty when it is gone from its place.
+    def close(self) -> None:
+        """Remove what is still in the quarantine of what was taken."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            self._tidied(slots.close)
 
-        Raises:
-            ElsewhereError: the quarantine is on another file system; nothing was touched.
-        """
-        if opened_here(found.inode.key):
-            return "open"
+    def full(self, claims: Sequence[Claim]) -> bool:
+        """Return whether so many files are to be settled before a further one is claimed."""
+        if self._made_safe or len(claims) == SIZE:
+            return True
+        # whoever wants one of them waits while the others are read
+        return self._deed == "trash" and sum(claim.found.inode.size for claim in claims) >= _CONTENT
+
+    def claim(self, found: Found) -> Claim | str:
+        """Hold a file, with a copy and a twin made where they are wanted; or say why it stays."""
+        directory, name, _, inode = found
+        fd, use = self._users.hold(directory, name, inode, self._kind)
+        if fd < 0:
+            return use
+        if not self._made_safe:
+            return Claim(found, fd, use == "leased", inode.held)
+        reason, left = "refused", 0
         try:
-            fd = os.open(found.name, _OPEN, dir_fd=found.directory)
-        except OSError as error:
-            return _REASONS.get(error.errno or 0, "refused")
-        try:
-            use = self._users.claim(fd, found.inode, self._kind)
-            if use not in {"leased", "unlisted"}:
-                return use
-            if filecalls.inode_of(os.fstat(fd)) != found.inode:
-                return "changed"
-            undisturbed = partial(alone, fd) if use == "leased" else _undisturbed
-            reason = self._kept_safe(found, fd, undisturbed)
-            if reason:
-                return reason
-            return self._set_aside(found, fd, leased=use == "leased")
+            reason, left = self._kept_safe(
+                found, fd, partial(alone, fd) if use == "leased" else _undisturbed
+            )
         finally:
-            os.close(fd)
+            if reason:
+                os.close(fd)
+        return reason or Claim(found, fd, use == "leased", max(0, inode.held - left))
 
-    def _kept_safe(self, found: Found, fd: int, undisturbed: Callable[[], bool]) -> str:
-        """Save a copy where one is wanted, compress; returns why the file must stay, or empty."""
-        self.left = 0
-        reason = ""
+    def _kept_safe(self, found: Found, fd: int, undisturbed: Callable[[], bool]) -> tuple[str, int]:
+        """Save a copy where one is wanted, compress; returns why the file must stay, and bytes."""
+        reason, left = "", 0
         if self._backup:
-            path = f"{self._root.rstrip('/')}/{found.path}"
+            path = f"{self._root}/{found.path}"
             reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
         if not reason and self._deed == "compress":
-            reason, self.left = packing.pack(found, fd, undisturbed)
-        if not reason and (self._backup or self._deed == "compress"):
+            reason, left = packing.pack(found, fd, undisturbed)
+        if not reason:
             filecontent.untouch(fd, found.inode)
-            st = os.fstat(fd)
-            if (st.st_size, st.st_mtime_ns) != (found.inode.size, found.inode.modified):
-                return "changed"
+            if not _same_content(found, os.fstat(fd)):
+                reason = "changed"
+        return reason, left
+
+    def settle(self, claims: Sequence[Claim]) -> list[str]:
+        """Take files of one directory that are held; returns of each why it stays, or empty.
+
+        Those that stay since they are "elsewhere" are still held, the others are not.
+        """
+        reasons: list[str] = []
+        try:
+            if self._deed == "trash":
+                reasons = self._put_aside(claims)
+            elif (slots := self._opened()) is not None and self._intended(slots, claims):
+                reasons = self._through(slots, claims)
+            else:
+                reasons = [self._alone_through(claim) for claim in claims]
+        finally:
+            for number, claim in enumerate(claims):
+                if number >= len(reasons) or reasons[number] != ELSEWHERE:
+                    os.close(claim.fd)
+        return reasons
+
+    def _opened(self) -> Slots | None:
+        # most sweeps find nothing to take: nothing is prepared for those
+        if not self._asked:
+            self._asked = True
+            self._slots = self._quarantine.open_slots()
+        return self._slots
+
+    def _intended(self, slots: Slots, claims: Sequence[Claim]) -> bool:
+        rows = tuple(row_of(claim.found.name, claim.found.inode) for claim in claims)
+        first = claims[0].found
+        try:
+            return slots.intend(f"{self._root}/{first.path.removesuffix(first.name)}", rows)
+        except OSError as error:
+            self._stuck(error)
+            return False
+
+    def _through(self, slots: Slots, claims: Sequence[Claim]) -> list[str]:
+        """Move files into the slots, over those that are there, and look at them there."""
+        names = slots.names
+        moved = [self._move(claim, names[number]) for number, claim in enumerate(claims)]
+        reasons: list[str] = []
+        for number, reason in enumerate(moved):
+            stays = reason or self._looked_at(claims[number], names[number])
+            if stays and not reason:
+                slots.vacate(number)
+                self._put_back(names[number], claims[number].found)
+            reasons.append(stays)
+        self._tidied(partial(slots.took, [not reason for reason in reasons]))
+        return reasons
+
+    def _alone_through(self, claim: Claim) -> str:
+        """Take one file under a name of its own, where the slots cannot be had."""
+        found, quarantine = claim.found, self._quarantine
+        entry = quarantine.name_for("delete", found.inode, self._when)
+        quarantine.intend(Origin(entry, f"{self._root}/{found.path}"))
+        reason = self._move(claim, entry)
+        if reason:
+            return reason
+        reason = self._looked_at(claim, entry)
+        if reason:
+            self._put_back(entry, found)
+        else:
+            quarantine.remove(entry)
         return reason
 
-    def _set_aside(self, found: Found, fd: int, *, leased: bool) -> str:
-        quarantine = self._quarantine
-        deed: Deed = "trash" if self._deed == "trash" else "delete"
-        entry = quarantine.name_for(deed, found.inode, self._when)
-        origin = Origin(entry, f"{self._root.rstrip('/')}/{found.path}")
-        if self._deed == "trash":
-            reason = self._record(origin, found.inode, fd, leased=leased)
-            if reason:
-                return reason
-        else:
-            quarantine.intend(origin)
+    def _put_aside(self, claims: Sequence[Claim]) -> list[str]:
+        """Write down what the files are, durably, before the first of them moves."""
+        records = [self._record(claim) for claim in claims]
         try:
-            os.rename(found.name, entry, src_dir_fd=found.directory, dst_dir_fd=quarantine.fd)
-        except OSError as error:
-            if error.errno == errno.EXDEV:
-                raise ElsewhereError(quarantine.path) from error
-            return _REASONS.get(error.errno or 0, "refused")
-        here = quarantine.look(entry)
-        if here is None or here.key != found.inode.key:
-            return self._put_back(entry, found, "swapped")
-        if leased and not alone(fd):
-            return self._put_back(entry, found, "open")
-        if deed == "delete":
-            quarantine.remove(entry)
-        return ""
+            self._quarantine.record(one for one in records if isinstance(one, Record))
+        except OSError:
+            return [one if isinstance(one, str) else "not recorded" for one in records]
+        reasons: list[str] = []
+        for claim, record in zip(claims, records, strict=True):
+            if isinstance(record, str):
+                reasons.append(record)
+                continue
+            reason = self._move(claim, record.entry)
+            if not reason:
+                reason = self._looked_at(claim, record.entry)
+                if reason:
+                    self._put_back(record.entry, claim.found)
+            reasons.append(reason)
+        return reasons
 
-    def _record(self, origin: Origin, inode: Inode, fd: int, *, leased: bool) -> str:
-        """Write down what is put aside; returns why it must stay, or empty."""
+    def _record(self, claim: Claim) -> Record | str:
+        """Return what is to be written down of a file, or why it must stay."""
+        found, fd = claim.found, claim.fd
+        entry = self._quarantine.name_for("trash", found.inode, self._when)
         try:
-            digest = filecontent.digest_of(fd, partial(alone, fd) if leased else _undisturbed)
-            filecontent.untouch(fd, inode)
+            digest = filecontent.digest_of(fd, partial(alone, fd) if claim.leased else _undisturbed)
+            filecontent.untouch(fd, found.inode)
             st = os.fstat(fd)
-            if (st.st_size, st.st_mtime_ns) != (inode.size, inode.modified):
-                return "changed"
-            owner = st.st_uid, st.st_gid
-            self._quarantine.record(record_of(origin, self._rule, inode, owner, digest))
         except filecontent.WantedError:
             return "open"
         except OSError:
             return "not recorded"
+        if not _same_content(found, st):
+            return "changed"
+        origin = Origin(entry, f"{self._root}/{found.path}")
+        return record_of(origin, self._rule, found.inode, (st.st_uid, st.st_gid), digest)
+
+    def _move(self, claim: Claim, entry: str) -> str:
+        found = claim.found
+        try:
+            os.rename(found.name, entry, src_dir_fd=found.directory, dst_dir_fd=self._quarantine.fd)
+        except OSError as error:
+            if error.errno == errno.EXDEV:
+                return ELSEWHERE
+            return REASONS.get(error.errno or 0, "refused")
         return ""
 
-    def _put_back(self, entry: str, found: Found, reason: str) -> str:
+    def _looked_at(self, claim: Claim, entry: str) -> str:
+        """Return why what was moved must go back: it is another file, or somebody wants it."""
+        inode = claim.found.inode
         try:
-            filecalls.put_back(self._quarantine.fd, entry, found.directory, found.name)
+            st = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return "swapped"
+        if st.st_ino != inode.number or st.st_dev != inode.device:
+            return "swapped"
+        return "" if not claim.leased or alone(claim.fd) else "open"
+
+    def _put_back(self, entry: str, found: Found) -> None:
+        quarantine = self._quarantine
+        try:
+            filecalls.put_back(quarantine.fd, entry, found.directory, found.name)
         except OSError as error:
+            kept = quarantine.retire(entry, found.inode, self._when)
             what = clean(f"{self._root}/{found.path}", limit=300)
             self.troubles.append(
                 f"{what} could not be put back ({error.strerror}); "
-                f"it is kept as {clean(self._quarantine.path)}/{entry}"
+                f"it is kept as {clean(quarantine.path)}/{kept}"
             )
-        return reason
+
+    def _tidied(self, tidy: Callable[[], None]) -> None:
+        try:
+            tidy()
+        except OSError as error:
+            self._stuck(error)
+
+    def _stuck(self, error: OSError) -> None:
+        """Use the slots no more: what lies there cannot be removed, and is told of."""
+        slots, self._slots = self._slots, None
+        if slots is not None:
+            with suppress(OSError):
+                slots.close()
+        place = clean(self._quarantine.path)
+        self.troubles.append(f"{place}: what lies there cannot be removed ({error.strerror})")
+
+
+def _same_content(found: Found, st: os.stat_result) -> bool:
+    return (st.st_size, st.st_mtime_ns) == (found.inode.size, found.inode.modified)
 
 
 def _undisturbed() -> bool:
-    return True
-
-
-def finish(quarantine: Quarantine, users: Users, kind: str) -> Finished:
-    """Finish what a killed run had begun: remove what was judged, put back what was not.
-
-    Args:
-        quarantine: open and prepared.
-        users: who tells whether a file is in use.
-        kind: type of the file system.
-    """
-    intended = quarantine.intended()
-    done: Counter[str] = Counter()
-    troubles: list[str] = []
-    for entry in list(quarantine.entries()):
-        if entry.deed != "delete":
-            continue
-        if judged(quarantine, entry, users, kind):
-            quarantine.remove(entry.name)
-            done["removed"] += 1
-        elif (
-            intended is not None
-            and intended.entry == entry.name
-            and _returned(quarantine, intended)
-        ):
-            done["restored"] += 1
-        else:
-            place = f"{clean(quarantine.path)}/{entry.name}"
-            troubles.append(f"{place} is not the file that was to go, or is in use: it is kept")
-    return Finished(removed=done["removed"], restored=done["restored"], troubles=tuple(troubles))
-
-
-def judged(quarantine: Quarantine, entry: Entry, users: Users, kind: str) -> bool:
-    """Return whether an entry is the file that its name says, and nobody uses it."""
-    here = quarantine.look(entry.name)
-    if here is None or not _as_named(here, entry) or opened_here(here.key):
-        return False
-    try:
-        fd = os.open(entry.name, _OPEN, dir_fd=quarantine.fd)
-    except OSError:
-        return False
-    try:
-        return users.claim(fd, here, kind) in {"leased", "unlisted"}
-    finally:
-        os.close(fd)
-
-
-def _as_named(here: Inode, entry: Entry) -> bool:
-    # the device number may be another one after a restart of the machine
-    named = entry.number, entry.modified, entry.size
-    return named == (here.number, here.modified, here.size) and here.links == 1
-
-
-def _returned(quarantine: Quarantine, origin: Origin) -> bool:
-    directory, _, name = origin.path.rpartition("/")
-    try:
-        fd = filecalls.open_root(directory or "/")
-    except OSError:
-        return False
-    try:
-        filecalls.put_back(quarantine.fd, origin.entry, fd, name)
-    except OSError:
-        return False
-    finally:
-        os.close(fd)
     return True

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections import Counter
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,8 +32,8 @@ from healmon.world.filedata import (
 from healmon.world.filekeep import Newest
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
-from healmon.world.filewalk import Found, Walk
-from healmon.world.removal import ElsewhereError, Remover
+from healmon.world.filewalk import CALLED_OFF, Found, Walk
+from healmon.world.removal import ELSEWHERE, Claim, Remover
 
 NAMES: Final = 20
 """How many names a report gives."""
@@ -107,11 +107,13 @@ def survey(
 
         def walk(add: Add) -> None:
             kept: Counter[str] = Counter()
-            spared = Newest(selection.keep_newest, matcher.wants)
+            judge = _Judge(selection, matcher, kept, avoid, passed)
             for root in at.roots:
                 way = _way(root, matcher, limits, avoid)
-                for found in _due(way, matcher, kept, avoid, spared, passed):
-                    add(found.inode.newest, found.inode.held)
+                with closing(way.chunks()) as chunks:
+                    for chunk in chunks:
+                        for found in judge.due(chunk):
+                            add(found.inode.newest, found.inode.held)
                 kept.update(way.skipped)
                 stopped.append(way.stopped)
             counts.append(kept)
@@ -150,25 +152,37 @@ def _way(
     )
 
 
-def _due(
-    walk: Walk,
-    matcher: Matcher,
-    kept: Counter[str],
-    avoid: frozenset[Key],
-    spared: Newest,
-    passed: frozenset[Key] = frozenset(),
-) -> Generator[Found]:
-    with closing(iter(walk)) as files:
-        for found in files:
-            if found.inode.key in passed:
+class _Judge:
+    """Says which files are due; counts why the others stay in `kept`."""
+
+    def __init__(
+        self,
+        selection: Selection,
+        matcher: Matcher,
+        kept: Counter[str],
+        avoid: frozenset[Key],
+        passed: frozenset[Key],
+    ) -> None:
+        self._keeps = matcher.keeps
+        self._kept = kept
+        self._avoid = avoid
+        self._passed = passed
+        self._newest = Newest(selection.keep_newest, matcher.wants)
+        self._spares = selection.keep_newest > 0
+
+    def due(self, chunk: Iterable[Found]) -> Generator[Found]:
+        """Pass over those that are due."""
+        for found in chunk:
+            inode = found.inode
+            if self._passed and inode.key in self._passed:
                 continue
-            reason = matcher.keeps(found.name, found.path, found.inode)
-            if not reason and found.inode.key in avoid:
+            reason = self._keeps(found.name, found.path, inode)
+            if not reason and self._avoid and inode.key in self._avoid:
                 reason = "protected"
-            if not reason and spared.has(found):
+            if not reason and self._spares and self._newest.has(found):
                 reason = "newest"
             if reason:
-                kept[reason] += 1
+                self._kept[reason] += 1
             else:
                 yield found
 
@@ -216,7 +230,7 @@ class Sweep:
         self._users = users
         self._matcher = Matcher(selection, when)
         self._allowance = Allowance(choice)
-        self._taken = Tally()
+        self._files = self._freed = 0
         self._kept: Counter[str] = Counter()
         self._names: list[str] = []
         self._passed: set[Key] = set()
@@ -225,6 +239,7 @@ class Sweep:
 
     def run(self) -> Swept:
         """Take the files; returns what was taken and what stayed."""
+        self._users.release()
         with opened(self._selection) as at:
             self._troubles += at.troubles
             for root in at.roots:
@@ -233,7 +248,7 @@ class Sweep:
             self._kept[OVER] += self._allowance.over
         return Swept(
             rule=self._selection.rule,
-            taken=self._taken,
+            taken=Tally(self._files, self._freed),
             kept=dict(self._kept),
             names=tuple(self._names),
             passed=frozenset(self._passed),
@@ -246,29 +261,87 @@ class Sweep:
             remover = self._remover(root, self._selection.trash, held)
             avoid = _avoided(self._selection)
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
-            not_due: Counter[str] = Counter()
-            spared = Newest(self._selection.keep_newest, self._matcher.wants)
-            files = held.enter_context(
-                closing(_due(walk, self._matcher, not_due, avoid, spared, self._already))
-            )
-            for found in files:
-                if remover is None or not self._allowance.takes(
-                    found.inode.newest, found.inode.held
-                ):
-                    continue
-                try:
-                    reason = remover.take(found)
-                except ElsewhereError:
-                    self._troubles += remover.troubles
-                    remover = self._remover(root, "", held)
-                    reason = remover.take(found) if remover is not None else "refused"
-                self._note(found, reason, 0 if remover is None else remover.left)
-            self._partial = self._partial or walk.stopped
+            judge = _Judge(self._selection, self._matcher, Counter(), avoid, self._already)
             if remover is not None:
-                self._troubles += remover.troubles
+                chunks = held.enter_context(closing(walk.chunks()))
+                for chunk in chunks:
+                    remover = self._take(root, remover, judge.due(chunk), held)
+                    if remover is None:
+                        break
+            self._partial = walk.stopped or self._partial
             for reason in _TOLD:
                 if walk.skipped[reason]:
                     self._kept[reason] += walk.skipped[reason]
+
+    def _take(
+        self, root: Root, remover: Remover, due: Iterable[Found], held: ExitStack
+    ) -> Remover | None:
+        """Take the chosen ones of a few due files of one directory; returns who takes the next."""
+        claims: list[Claim] = []
+        taker: Remover | None = remover
+        allowance, stop = self._allowance, self._stop
+        try:
+            for found in due:
+                if taker is None:
+                    break
+                if stop():
+                    self._partial = CALLED_OFF
+                    break
+                inode = found.inode
+                newest = inode.newest
+                if not allowance.takes(newest, inode.held):
+                    continue
+                claim = taker.claim(found)
+                if isinstance(claim, str):
+                    self._stays(found, claim)
+                    continue
+                allowance.went(newest, claim.freed)
+                self._files += 1
+                self._freed += claim.freed
+                claims.append(claim)
+                if taker.full(claims):
+                    now, claims = claims, []
+                    taker = self._settle(root, taker, now, held)
+            if claims and taker is not None:
+                now, claims = claims, []
+                taker = self._settle(root, taker, now, held)
+        finally:
+            for claim in claims:
+                os.close(claim.fd)
+        return taker
+
+    def _settle(
+        self, root: Root, remover: Remover, claims: list[Claim], held: ExitStack
+    ) -> Remover | None:
+        reasons = remover.settle(claims)
+        left: list[Claim] = []
+        for claim, reason in zip(claims, reasons, strict=True):
+            if reason == ELSEWHERE:
+                left.append(claim)
+            elif reason:
+                self._stays(claim.found, reason, claim)
+            elif len(self._names) < NAMES:
+                self._names.append(clean(claim.found.path, limit=200))
+        if not left:
+            return remover
+        local = self._remover(root, "", held)
+        again = local.settle(left) if local is not None else [ELSEWHERE] * len(left)
+        for claim, reason in zip(left, again, strict=True):
+            if reason == ELSEWHERE:
+                os.close(claim.fd)
+            if reason:
+                self._stays(claim.found, reason.replace(ELSEWHERE, "refused"), claim)
+        return local
+
+    def _stays(self, found: Found, reason: str, claim: Claim | None = None) -> None:
+        """Count a file that stays; `claim`: though it was counted as gone."""
+        self._kept[reason] += 1
+        if len(self._passed) < _PASSED:
+            self._passed.add(found.inode.key)
+        if claim is not None:
+            self._allowance.stayed(found.inode.newest, claim.freed)
+            self._files -= 1
+            self._freed -= claim.freed
 
     def _remover(self, root: Root, preferred: str, held: ExitStack) -> Remover | None:
         try:
@@ -286,25 +359,18 @@ class Sweep:
                 f"{clean(root.path)}: no place to set files aside in ({error.strerror})"
             )
             return None
-        return Remover(
+        remover = Remover(
             place,
             self._users,
             kind=root.kind,
             deed=self._deed,
-            rule=self._selection.rule,
+            selection=self._selection,
             root=root.path,
             when=self._when,
-            backup=self._selection.backup,
         )
+        held.callback(self._done, remover)
+        return remover
 
-    def _note(self, found: Found, reason: str, left: int) -> None:
-        if reason:
-            self._kept[reason] += 1
-            if len(self._passed) < _PASSED:
-                self._passed.add(found.inode.key)
-            return
-        freed = max(0, found.inode.held - left)
-        self._allowance.went(found.inode.newest, freed)
-        self._taken = self._taken.plus(freed)
-        if len(self._names) < NAMES:
-            self._names.append(clean(found.path, limit=200))
+    def _done(self, remover: Remover) -> None:
+        remover.close()
+        self._troubles += remover.troubles

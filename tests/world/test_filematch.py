@@ -1,0 +1,31 @@
+"""Globs mean what a shell means by them, whichever way they are asked."""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healmon.world.filedata import Selection
+from healmon.world.filematch import OURS, Matcher
+
+GLOB = st.text("ab*?[].-!\n", max_size=5)
+NAME = st.text("ab.-[]*\n", min_size=1, max_size=6)
+
+
+@given(st.lists(GLOB, max_size=4), NAME)
+def test_a_name_is_excluded_when_one_of_the_globs_matches_it(globs, name):
+    selection = Selection(rule="r", roots=(), patterns=("*",), older_than=0.0, exclude=tuple(globs))
+    told = Matcher(selection, 0.0).bars(name, f"in/{name}")
+    assert (told == "excluded") == any(fnmatchcase(name, glob) for glob in globs)
+
+
+@given(st.lists(GLOB, max_size=4), NAME)
+def test_a_hidden_name_is_wanted_only_by_a_glob_that_names_it_as_one(globs, name):
+    selection = Selection(rule="r", roots=(), patterns=tuple(globs), older_than=0.0)
+    asked = [glob for glob in globs if glob.startswith(".")] if name.startswith(".") else globs
+    wants = Matcher(selection, 0.0).wants
+    both = any(fnmatchcase(name, glob) for glob in asked)
+    assert wants(name, f"in/{name}") == both
+    assert not wants(f"{OURS}{name}", f"in/{OURS}{name}")
