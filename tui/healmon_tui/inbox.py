@@ -70,7 +70,7 @@ class InboxRequests:
 
     async def _acknowledge(self, wanted: Sequence[AlertView], arguments: Packed) -> None:
         asked = [("acknowledge", str(alert.id), arguments) for alert in wanted]
-        undo = tuple(("unacknowledge", str(alert.id)) for alert in wanted)
+        undo = [(("unacknowledge", str(alert.id)),) for alert in wanted]
         await self._all(asked, undo, "alerts acknowledged")
 
     def note(self, about: About, done: Done) -> None:
@@ -95,7 +95,7 @@ class InboxRequests:
                 self._app.spawn(self._acknowledge(unknown, {**note, **seconds}))
                 done()
 
-        fields = (Field("note", "note"), Field("for", "for (empty: 4h)"))
+        fields = (Field("note", "note"), Field("for", "for (empty: the usual time)"))
         sheet = AskSheet("acknowledge: I know", "acknowledge", fields, tell, sure=False)
         self._app.open_sheet(sheet, answered)
 
@@ -146,7 +146,7 @@ class InboxRequests:
     async def _silence(self, words: Words) -> None:
         match = str(alerts.parse(words["match"]))
         asked = ("silence", match, _lasting(words))
-        await self._all([asked], (("unsilence", match),), "silences")
+        await self._all([asked], [(("unsilence", match),)], "silences")
 
     def lift(self) -> None:
         """Show the silences and pauses in force, and end the one that is picked."""
@@ -189,7 +189,7 @@ class InboxRequests:
             if words is not None:
                 wanted = inboxlines.named(self._app.snapshot, words["what"])
                 asked = [("pause", name, _lasting(words)) for name in wanted]
-                undo = tuple(("resume", name) for name in wanted)
+                undo = [(("resume", name),) for name in wanted]
                 self._app.spawn(self._all(asked, undo, "pauses began"))
                 done()
 
@@ -224,9 +224,7 @@ class InboxRequests:
         def picked(place: int | None) -> None:
             if place is not None:
                 asked = [("snooze", name, {"for": SNOOZES[place]}) for name in names]
-                known = self._alerts([Subject(name) for name in names])
-                back = [("unacknowledge", str(a.id)) for a in known]
-                undo = (*back, *(("resume", name) for name in names))
+                undo = [(*self._opening(name), ("resume", name)) for name in names]
                 self._app.spawn(self._all(asked, undo, "left alone"))
                 done()
 
@@ -234,18 +232,31 @@ class InboxRequests:
         times = [f"for {format_duration(seconds)}" for seconds in SNOOZES]
         self._app.open_sheet(MenuSheet(f"leave {what} alone", times), picked)
 
+    def _opening(self, component: str) -> list[Undo]:
+        mine = self._alerts([Subject(component)])
+        return [("unacknowledge", str(alert.id)) for alert in mine]
+
     # all of it
 
     async def _all(
-        self, asked: Sequence[tuple[str, str, Packed]], undo: tuple[Undo, ...], what: str
+        self,
+        asked: Sequence[tuple[str, str, Packed]],
+        undo: Sequence[tuple[Undo, ...]],
+        what: str,
     ) -> None:
-        """Ask for each and say what became of it; what was refused is said, the rest is done."""
+        """Ask for each and say what became of it; what was refused is said, the rest is done.
+
+        Args:
+            asked: verb, target and arguments of each.
+            undo: what takes each back; empty: nothing does.
+            what: what many of them are called.
+        """
         answers = [await self._requests.answer(*one) for one in asked]
         good = [answer for answer in answers if answer.ok]
         bad = next((answer for answer in answers if not answer.ok), None)
         if good:
-            # what was refused cannot be taken back either: its undo is refused and passed over
-            self._undo = undo
+            done = (back for back, answer in zip(undo, answers, strict=False) if answer.ok)
+            self._undo = tuple(one for back in done for one in back)
         if bad is not None:
             more = f" ({len(good)} of {len(asked)} done)" if good else ""
             self._app.flash(f"{bad.text or 'refused'}{more}", "warn")
