@@ -91,7 +91,10 @@ def test_a_burst_leaves_the_screen_answering():
     async def scenario():
         async with open_screen(link) as screen:
             show = screen.app.overview.show
-            screen.app.overview.show = lambda picture: (drawn.append(1), show(picture))
+            screen.app.overview.show = lambda picture, **more: (
+                drawn.append(1),
+                show(picture, **more),
+            )
             thread = threading.Thread(
                 target=lambda: [link.emit(observed(number)) for number in range(20_000)]
             )
