@@ -9,7 +9,7 @@ from typing import Final, TypeVar, cast
 import msgspec
 
 from healmon.config.lines import KeyPath
-from healmon.config.settings import Channel
+from healmon.config.settings import Channel, Monitor
 from healmon.config.toml import as_list
 
 MASK: Final = "***"
@@ -48,7 +48,9 @@ def masked_at(path: KeyPath, value: object) -> object:
             # it should be a table, and is a list or a text of NAME=value perhaps
             items = as_list(value)
             return _assigned(value) if items is None else list(map(_assigned, items))
-        case ("notify", "channels", _, "url") if isinstance(value, str):
+        case ("notify", "channels", _, "url") | ("monitor", "heartbeat_url") if isinstance(
+            value, str
+        ):
             return without_address(value)
         case ("notify", "channels", _, "url"):
             return MASK
@@ -59,7 +61,7 @@ def masked_at(path: KeyPath, value: object) -> object:
 
 
 def without_address(url: str) -> str:
-    """Return a notice channel's URL with all of it masked but its scheme, and a web host's name.
+    """Return the URL of a notice channel or a checker with all of it masked but its scheme, and a web host's name.
 
     Services keep their tokens anywhere in it, also in the place of the host.
     """
@@ -103,6 +105,10 @@ def _masked(value: object) -> object:
     if isinstance(value, Channel):
         url = without_address(value.url) if value.url else ""
         return msgspec.structs.replace(value, url=url, command=_masked(value.command))
+    if isinstance(value, Monitor) and value.heartbeat_url:
+        # whoever knows it can say that we live
+        url = without_address(value.heartbeat_url)
+        return msgspec.structs.replace(value, heartbeat_url=url)
     if isinstance(value, msgspec.Struct):
         fields = {name: _masked(getattr(value, name)) for name in value.__struct_fields__}
         return msgspec.structs.replace(value, **fields)

@@ -161,3 +161,10 @@ def test_healmon_check_prints_no_secret(configs, capsys, monkeypatch):
     configs.path.write_text(CONFIG + "no = 1\n[workers.b]\nenv = { KEY = 777123 }\n")
     assert main(["check", "--config", str(configs.path)]) == 78
     assert "777123" not in capsys.readouterr().err
+
+
+def test_the_checker_outside_is_named_by_its_host_only(configs):
+    loaded = configs.settings('[monitor]\nheartbeat_url = "https://check.example/ping/777123"')
+    assert 'heartbeat_url = "https://check.example/***"' in show(loaded, mask=True)
+    told = str(configs.faults('[monitor]\nheartbeat_url = "htps://check.example/777123"'))
+    assert "777123" not in told
