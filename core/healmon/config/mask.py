@@ -61,7 +61,7 @@ def masked_at(path: KeyPath, value: object) -> object:
 
 
 def without_address(url: str) -> str:
-    """Return the URL of a notice channel or a checker with all of it masked but its scheme, and a web host's name.
+    """Return the URL of a channel or checker, masked but for its scheme and a web host's name.
 
     Services keep their tokens anywhere in it, also in the place of the host.
     """
@@ -102,14 +102,14 @@ def _masked(value: object) -> object:
         pairs = cast("Mapping[str, object]", value)
         # an empty one is no secret
         return {k: MASK if v and looks_secret(k) else _masked(v) for k, v in pairs.items()}
-    if isinstance(value, Channel):
-        url = without_address(value.url) if value.url else ""
-        return msgspec.structs.replace(value, url=url, command=_masked(value.command))
-    if isinstance(value, Monitor) and value.heartbeat_url:
-        # whoever knows it can say that we live
-        url = without_address(value.heartbeat_url)
-        return msgspec.structs.replace(value, heartbeat_url=url)
-    if isinstance(value, msgspec.Struct):
-        fields = {name: _masked(getattr(value, name)) for name in value.__struct_fields__}
-        return msgspec.structs.replace(value, **fields)
-    return value
+    return _masked_struct(value) if isinstance(value, msgspec.Struct) else value
+
+
+def _masked_struct(value: msgspec.Struct) -> msgspec.Struct:
+    """Return a table of settings; a URL that is itself a secret is masked whole."""
+    secret = {Channel: "url", Monitor: "heartbeat_url"}.get(type(value), "")
+    fields: dict[str, object] = {}
+    for name in value.__struct_fields__:
+        found = getattr(value, name)
+        fields[name] = without_address(found) if found and name == secret else _masked(found)
+    return msgspec.structs.replace(value, **fields)
