@@ -9,10 +9,11 @@ from typing import Final, TypeVar, cast
 import msgspec
 
 from healmon.config.lines import KeyPath
-from healmon.config.settings import Channel, Monitor
 from healmon.config.toml import as_list
 
 MASK: Final = "***"
+_ADDRESSES: Final = {"Channel": "url", "Monitor": "heartbeat_url"}
+"""Tables with a URL that is itself a secret, and its key."""
 T = TypeVar("T")
 
 _SECRET: Final = re.compile("key|token|secret|pass|credential|auth", re.IGNORECASE)
@@ -107,7 +108,7 @@ def _masked(value: object) -> object:
 
 def _masked_struct(value: msgspec.Struct) -> msgspec.Struct:
     """Return a table of settings; a URL that is itself a secret is masked whole."""
-    secret = {Channel: "url", Monitor: "heartbeat_url"}.get(type(value), "")
+    secret = _ADDRESSES.get(type(value).__name__, "")
     fields: dict[str, object] = {}
     for name in value.__struct_fields__:
         found = getattr(value, name)
