@@ -123,6 +123,7 @@ def healmon_parser() -> argparse.ArgumentParser:
     command("check", "validate the configuration and print it as understood")
     alerts = command("alerts", "list the alerts that are not resolved")
     alerts.add_argument("--all", action="store_true", help="the resolved ones too")
+    alerts.add_argument("--before", type=int, metavar="ID", help="with --all: older than this one")
     ack = command("ack", "acknowledge alerts: I know")
     ack.add_argument("ids", nargs="+", metavar="ID")
     ack.add_argument("--note", default="", help="why, or who looks after it")

@@ -15,6 +15,7 @@ from healmon.alerts import SILENCED_AT_MOST, matched, parse, unknown_ids, wordin
 from healmon.clock import SystemClock, local_time, parse_utc
 from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Answer, Overlays, Packed
+from healmon.report import STALE_AFTER
 from healmon.service import instance
 from healmon.service.commandline import period, say
 from healmon.service.host import DATABASE
@@ -65,7 +66,11 @@ def alerts(state_dir: Path, args: argparse.Namespace) -> int:
         connection = read.open_reader(database)
         try:
             known = stream.read_snapshot(connection)
-            rows = read.all_alerts(connection, NEWEST) if args.all else read.open_alerts(connection)
+            rows = (
+                read.all_alerts(connection, NEWEST, args.before or 0)
+                if args.all
+                else read.open_alerts(connection)
+            )
             pending = [] if args.all else read.pending_alerts(connection)
         finally:
             connection.close()
@@ -78,9 +83,24 @@ def alerts(state_dir: Path, args: argparse.Namespace) -> int:
         say("no alerts")
     for row in pending:
         say("\n".join(row_lines(known, row, now)))
+    if len(rows) == NEWEST and args.all:
+        say(f"older ones: healmon alerts --all --before {rows[-1]['id']}")
     for line in in_force(known, now):
         say(line)
+    silence = unseen_for(known, now)
+    if silence:
+        print(  # noqa: T201 - this is the command line; scripts read the list only
+            f"NOBODY IS LOOKING: the last round finished {format_duration(silence)} ago",
+            file=sys.stderr,
+        )
     return 0
+
+
+def unseen_for(known: Snapshot, now: float) -> float:
+    """Return for how many seconds nobody has looked; 0.0: the list is as new as it should be."""
+    age = now - known.cycle.finished_at
+    late = known.cycle.finished_at and age > STALE_AFTER * known.engine.interval
+    return age if late else 0.0
 
 
 def row_data(known: Snapshot, row: read.Row, now: float) -> Packed:

@@ -12,7 +12,7 @@ from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.plans import Overlays
 from healmon.service.events_cli import following
-from tests.helpers.storekit import Engine, opened_store
+from tests.helpers.storekit import Engine, opened_store, started
 
 STUCK, FULL, OVER = "box/sessions/session:a/stuck", "box/disks/disk://full", "box/workers/w/down"
 
@@ -138,6 +138,29 @@ def test_what_is_not_confirmed_stands_apart_and_below(healmon, tmp_path):
     assert "not confirmed yet:\n  1 CRITICAL disk:/: 95% used" in out
     data = json.loads(healmon("status", "--json")[1])
     assert [[row["id"] for row in data[name]] for name in ("alerts", "pending")] == [[2], [1]]
+
+
+@pytest.mark.parametrize(("ago", "said"), [(100.0, ""), (3700.0, "finished 1h01m ago")])
+def test_a_list_that_nobody_keeps_up_says_so(healmon, tmp_path, ago, said):
+    (tmp_path / "state").mkdir(mode=0o700)
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        engine = Engine(kept, SystemClock().read().wall - ago)
+        engine.tell(started(), ev.CycleFinished(1, 0.1, 59.9))
+    code, out, err = healmon("alerts")
+    assert (code, out) == (0, "no alerts\n")
+    assert bool(err) == bool(said)
+    assert said in err
+
+
+def test_all_alerts_come_in_pages(healmon, tmp_path, monkeypatch):
+    monkeypatch.setattr("healmon.service.alerts_cli.NEWEST", 2)
+    (tmp_path / "state").mkdir(mode=0o700)
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(*(opened(f"box/w/{n}/down", n, "down") for n in "abc"))
+    first = healmon("alerts", "--all")[1].splitlines()
+    assert [line.split()[0] for line in first[:2]] == ["3", "2"]
+    assert first[2] == "older ones: healmon alerts --all --before 2"
+    assert healmon("alerts", "--all", "--before", "2")[1].split()[0] == "1"
 
 
 def test_an_empty_house_has_an_empty_inbox(healmon):
