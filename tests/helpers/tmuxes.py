@@ -50,6 +50,10 @@ class PrivateTmux:
     def ask(self, pane: str, what: str) -> str:
         return self.run("display-message", "-p", "-t", pane, f"#{{{what}}}")
 
+    def reap(self) -> None:
+        """Have tmux learn how its children ended: of one, it may not before another ends."""
+        self.run("run-shell", "true")
+
     def pid(self) -> int:
         return int(self.run("display-message", "-p", "#{pid}"))
 

@@ -486,9 +486,9 @@ def test_a_dead_pane_says_how_it_ended(server: PrivateTmux) -> None:
     tmux = SystemTmux()
 
     def status() -> dict[str, str]:
+        server.reap()
         return {p.name: p.status for p in tmux.panes(server.socket) if p.dead}
 
-    # tmux knows that one is dead a moment before it knows how it ended
     ends = {"code": "ended with status 3", "signal": "ended by signal 9"}
     until(lambda: status() == ends, 20, "both dead, and how")
     dead = next(p for p in tmux.panes(server.socket) if p.dead)

@@ -555,9 +555,13 @@ def test_22_a_program_that_died_is_dead_and_gets_no_key(stage, how):
     pane = stage.tmux.new("a", "exec sleep 1000")
     stage.tmux.run("set-option", "-w", "-t", pane, "remain-on-exit", "on")
     stage.tmux.run("respawn-pane", "-k", "-t", pane, f"exec {python(end)}")
-    # tmux knows that it is dead a moment before it knows how it ended
     known = f"pane_dead_{how}"
-    until(lambda: stage.tmux.ask(pane, known) in {"3", "9"}, 20, "how it ended")
+
+    def ended() -> bool:
+        stage.tmux.reap()
+        return stage.tmux.ask(pane, known) in {"3", "9"}
+
+    until(ended, 20, "how it ended")
     task = stage.task("a")
     with stage.healmon() as healmon:
         stands(healmon, "a", "dead")
