@@ -248,6 +248,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     trash_for: float = 7 * DAY
     max_files: int = 0
     max_bytes: int = 0
+    max_within: float = 24 * HOUR
     protect: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()

@@ -140,6 +140,28 @@ class Seen(msgspec.Struct, frozen=True):
     stepped: float = 0.0
 
 
+class Spent(msgspec.Struct, frozen=True):
+    """What one automatic cleaning took by its rules.
+
+    Attributes:
+        due: steady seconds at which it began.
+        stopped: it took all that it might, and more would have gone.
+    """
+
+    due: float
+    files: int
+    held: int
+    stopped: bool = False
+
+
+class More(msgspec.Struct, frozen=True):
+    """What would have gone beyond the ceiling; `oldest`: wall seconds. No files: not known."""
+
+    files: int = 0
+    held: int = 0
+    oldest: float = 0.0
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a target between looks.
 
@@ -154,6 +176,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         filling: how many outlooks in a row (two at most) said that it is full within the horizon.
         filling_at: wall time of the newest outlook that was counted.
         filling_told: what the open warning says of it; empty: there is none.
+        spent: automatic cleanings that count against the ceiling.
+        approved: steady time at which a person last cleaned; what went before counts no more.
+        more: what would have gone beyond the ceiling; None: it was not reached.
     """
 
     level: Level = "ok"
@@ -169,6 +194,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     filling: int = 0
     filling_at: float = 0.0
     filling_told: str = ""
+    spent: tuple[Spent, ...] = ()
+    approved: float = 0.0
+    more: More | None = None
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -222,6 +250,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         rules: digest of the rules that were shown; others are never applied.
         clock: wall minus boot seconds when it was made; a step since then stops it.
         by_hand: a person asked: everything that is due goes, however full it is.
+        most: how much may go without a person; None: there is no ceiling.
         finish: only finish what a killed run had begun.
         restore: only take back what was put aside under this id.
         empty: only empty the trash of what has been there too long.
@@ -232,6 +261,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rules: str
     clock: float
     by_hand: bool = False
+    most: Tally | None = None
     finish: bool = False
     restore: str = ""
     empty: bool = False

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 
 from healmon.config.settings import Disk
 from healmon.disks.model import Count, DiskFacts, Gauge, Memory, Target
 from healmon.plans import Status
 from healmon.text import clean
-from healmon.units import duration_text, format_percent, format_size
-from healmon.world.filedata import Deed, Survey, Tally
+from healmon.units import format_percent, format_size
+from healmon.world.filedata import FOREVER, Deed, Tally
 
 ICONS: Mapping[Status, str] = {"healthy": "✅", "warning": "⚠️", "critical": "🚨", "unknown": "❓"}
 
@@ -25,6 +26,11 @@ def title(target: Target) -> str:
     """Return what a target is called in a sentence."""
     kind = "Disk" if target.kind == "filesystem" else "Budget"
     return f"{kind} {clean(target.path)}"
+
+
+def command(target: Target) -> str:
+    """Return what a person types to clean a target by hand."""
+    return f"healmon clean {shlex.quote(clean(target.component.removeprefix('disk:')))}"
 
 
 def summary(gauge: Gauge) -> str:
@@ -49,6 +55,13 @@ def count_text(tally: Tally) -> str:
     """Return `132 files (410.0 MB)`."""
     files = "1 file" if tally.files == 1 else f"{tally.files} files"
     return f"{files} ({format_size(tally.held)})"
+
+
+def most_text(most: Tally) -> str:
+    """Return `10 files, 1.0 GB`: how much may go; what is unlimited is left out."""
+    texts = [f"{most.files} files"] if most.files != FOREVER else []
+    texts += [format_size(most.held)] if most.held != FOREVER else []
+    return ", ".join(texts)
 
 
 def restored_text(back: Tally, paths: Iterable[str]) -> str:
@@ -100,17 +113,6 @@ def deed_text(deed: Deed, *, trash_counts: bool) -> str:
     if trash_counts:
         return "delete (a trash on the full disk would free nothing)"
     return "move to the trash"
-
-
-def rule_step(survey: Survey, deed: str, disk: Disk, *, by_hand: bool) -> str:
-    """Return the plan's step for one rule."""
-    ages = next((rule.older_than for rule in disk.rules if rule.name == survey.rule), 0.0)
-    what = f"rule {survey.rule}: {deed} files older than {duration_text(ages)}"
-    kept = kept_text(survey.kept)
-    kept = f"; stays: {kept}" if kept else ""
-    seen = f" ({survey.partial})" if survey.partial else ""
-    until = "" if by_hand else f", oldest first, until below {disk.target:g}%"
-    return f"{what}, at most {count_text(survey.due)}{until}{kept}{seen}"
 
 
 def names_text(names: Iterable[str]) -> str:

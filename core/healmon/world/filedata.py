@@ -167,6 +167,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         due: all files that match and are old enough.
         chosen: those of them that are needed, oldest first; at most, as some may be in use.
         choice: how `sweep` finds the chosen ones again; None: nothing is due.
+        oldest: wall seconds of the last thing that happened to the oldest, to the hour; 0: none.
         kept: matching files that are not due, by reason.
         troubles: why a root was left out, in words.
         partial: why not everything was seen; empty: all was.
@@ -177,6 +178,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     due: Tally = Tally()
     chosen: Tally = Tally()
     choice: Choice | None = None
+    oldest: float = 0.0
     kept: dict[str, int] = {}
     troubles: tuple[str, ...] = ()
     partial: str = ""

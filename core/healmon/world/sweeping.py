@@ -123,6 +123,7 @@ def survey(
         due=chosen.due,
         chosen=chosen.chosen,
         choice=chosen.choice,
+        oldest=chosen.oldest / 1e9,
         kept=dict(counts[0]),
         troubles=tuple(at.troubles),
         partial=next(filter(None, stopped), ""),

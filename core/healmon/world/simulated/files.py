@@ -125,6 +125,7 @@ class SimulatedFiles:
             due=chosen.due,
             chosen=chosen.chosen,
             choice=chosen.choice,
+            oldest=chosen.oldest / 1e9,
             kept=dict(kept),
             troubles=tuple(f"{r} does not exist" for r in selection.roots if not self._exists(r)),
         )
