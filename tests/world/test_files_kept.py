@@ -70,6 +70,36 @@ def test_the_newest_count_even_when_they_are_young(stage):
     assert stage.names() == {"young.log"}
 
 
+@pytest.mark.parametrize(
+    ("keys", "kept", "left"),
+    [
+        ({"larger_than": 2000}, {"small": 2}, {"1.log", "2.log"}),
+        ({"smaller_than": 2000}, {"large": 2}, {"2.log", "3.log"}),
+        ({"larger_than": 1000, "smaller_than": 3000}, {"small": 1, "large": 1}, {"1.log", "3.log"}),
+    ],
+)
+def test_only_files_of_the_wanted_sizes_go(stage, keys, kept, left):
+    for n in (1, 2, 3):
+        stage.write(f"{n}.log", 9 * DAY, n * 1000)
+    survey = stage.files.survey(stage.selection(**keys), stage.now, FAR)
+    assert survey.kept == kept
+    assert sweep(stage, **keys).taken.files == 3 - len(left)
+    assert stage.names() == left
+
+
+def test_only_files_of_the_wanted_owners_go(stage):
+    if isinstance(stage, RealStage) and os.geteuid():
+        pytest.skip("only root may give files away")
+    for n in (0, 1, 2):
+        stage.write(f"{n}.log", 9 * DAY)
+        stage.own(f"{n}.log", 1000 + n)
+    keys = {"owners": (1000, 1002)}
+    survey = stage.files.survey(stage.selection(**keys), stage.now, FAR)
+    assert (survey.due.files, survey.kept) == (2, {"other owner": 1})
+    assert sweep(stage, **keys).taken.files == 2
+    assert stage.names() == {"1.log"}
+
+
 def test_a_directory_that_opts_out_stays_whole(stage):
     stage.write("a.log", 9 * DAY)
     stage.write(f"kept/{OPT_OUT}", DAY, 1)

@@ -13,7 +13,7 @@ from healmon.config.derive import Context
 from healmon.config.lines import KeyPath
 from healmon.config.nearest import nearest
 from healmon.config.toml import literal, path_text
-from healmon.units import duration_text
+from healmon.units import duration_text, size_text
 
 PROBES: Final = ("log", "tcp", "http", "command", "heartbeat")
 """The keys of `ready` and `liveness` of which exactly one is given."""
@@ -145,6 +145,13 @@ def _disk(disk: st.Disk, path: KeyPath, context: Context) -> None:
         _check_own(one, disk, where, context)
 
 
+def _rule(rule: st.Rule, path: KeyPath, context: Context) -> None:
+    if rule.smaller_than and rule.larger_than >= rule.smaller_than:
+        large, small = map(size_text, (rule.larger_than, rule.smaller_than))
+        what = f"no file is larger than {large} and smaller than {small}"
+        context.faults.clash(path, ("larger_than", "smaller_than"), what)
+
+
 def _check_own(one: st.Thresholds, disk: st.Disk, where: KeyPath, context: Context) -> None:
     for lower, upper in (("target", "warning"), ("warning", "critical")):
         low, high = (
@@ -163,5 +170,6 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Ready: _ready,
     st.Tasks: _tasks,
     st.Database: _database,
+    st.Rule: _rule,
     st.Disk: _disk,
 }

@@ -219,6 +219,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     patterns: tuple[str, ...]
     older_than: float
+    larger_than: int = 0
+    smaller_than: int = 0
+    owner: tuple[str, ...] = ()
     action: Literal["delete", "compress", "trash"] = "delete"
     exclude: tuple[str, ...] = ()
     recursive: bool = True

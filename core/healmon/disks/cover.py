@@ -63,6 +63,7 @@ def cover_of(
     device: int | None,
     state_dir: str,
     barred: Callable[[str], str],
+    user: Callable[[str], int | None] = lambda _: None,
 ) -> Cover:
     """Return what the rules may do in a target, in the order of the configuration.
 
@@ -72,6 +73,7 @@ def cover_of(
         device: the file system's device; None for a budget.
         state_dir: healmon's own directory: never cleaned, and holds the trash.
         barred: says why a directory may never be cleaned; empty: it may.
+        user: tells the number of a user; None: there is none of this name.
     """
     jobs: list[Job] = []
     idle: list[str] = []
@@ -79,7 +81,9 @@ def cover_of(
         roots = roots_in(rule, target)
         if not roots:
             continue
-        reason = idle_reason(rule)
+        owners = {name: user(name) for name in rule.owner}
+        nobody = next((name for name, number in owners.items() if number is None), "")
+        reason = f"there is no user {nobody}" if nobody else idle_reason(rule)
         if reason:
             idle.append(f"rule {rule.name}: {reason}")
             continue
@@ -90,7 +94,8 @@ def cover_of(
                 idle.append(f"rule {rule.name}: {root}: {why}")
             else:
                 fit.append(root)
-        jobs += _jobs(rule, tuple(fit), device, state_dir, disk.protect)
+        whose = tuple(number for number in owners.values() if number is not None)
+        jobs += _jobs(rule, tuple(fit), whose, device, state_dir, disk.protect)
     return Cover(tuple(jobs), tuple(idle))
 
 
@@ -103,6 +108,7 @@ def _closed(root: str, disk: Disk, state_dir: str) -> str:
 def _jobs(
     rule: Rule,
     roots: tuple[str, ...],
+    owners: tuple[int, ...],
     device: int | None,
     state_dir: str,
     protect: tuple[str, ...],
@@ -114,6 +120,9 @@ def _jobs(
         roots=roots,
         patterns=rule.patterns,
         older_than=rule.older_than,
+        larger_than=rule.larger_than,
+        smaller_than=rule.smaller_than,
+        owners=owners,
         exclude=rule.exclude,
         recursive=rule.recursive,
         device=device,

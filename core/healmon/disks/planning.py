@@ -10,7 +10,7 @@ from healmon.disks import words
 from healmon.disks.cover import digest_of, idle_reason, roots_in
 from healmon.disks.model import CLEAN, FINISH, HEALER, DiskFacts, DiskSeen, Order, Target
 from healmon.plans import Plan, Step, pack
-from healmon.units import duration_text, format_percent, format_size
+from healmon.units import format_percent, format_size
 from healmon.world.filedata import Tally
 
 ON_FAILURE = "the alert stays; tried again in 15 min, or when it has moved by a point"
@@ -76,7 +76,6 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
     for rule in disk.rules:
         if not roots_in(rule, target):
             continue
-        ages = f"files older than {duration_text(rule.older_than)}"
         idle = idle_reason(rule)
         if idle:
             steps.append(f"rule {rule.name}: {idle}")
@@ -95,7 +94,7 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
             kept = words.kept_text(known.kept)
             amount += f"; stays: {kept}" if kept else ""
         until = "" if by_hand else f", oldest first, until below {disk.target:g}%"
-        steps.append(f"rule {rule.name}: {deed} {ages}{until}: {amount}")
+        steps.append(f"rule {rule.name}: {deed} {words.which(rule)}{until}: {amount}")
     return steps
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 
-from healmon.config.settings import Disk
+from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Count, DiskFacts, Gauge, Memory, Target
 from healmon.plans import Status
 from healmon.text import clean
-from healmon.units import format_percent, format_size
+from healmon.units import duration_text, format_percent, format_size, size_text
 from healmon.world.filedata import FOREVER, Deed, Tally
 
 ICONS: Mapping[Status, str] = {"healthy": "✅", "warning": "⚠️", "critical": "🚨", "unknown": "❓"}
@@ -104,6 +104,15 @@ def no_hope(count: Count | None) -> str:
         return "no rule frees anything: nothing that they name is old enough and may go"
     idle = f" ({'; '.join(count.idle[:3])})" if count.idle else ""
     return f"no cleaning rule frees anything here{idle}"
+
+
+def which(rule: Rule) -> str:
+    """Return which files a rule means: `files older than 7d, larger than 1MB, of app`."""
+    parts = [f"files older than {duration_text(rule.older_than)}"]
+    parts += [f"larger than {size_text(rule.larger_than)}"] if rule.larger_than else []
+    parts += [f"smaller than {size_text(rule.smaller_than)}"] if rule.smaller_than else []
+    parts += [f"of {' or '.join(map(clean, rule.owner))}"] if rule.owner else []
+    return ", ".join(parts)
 
 
 def deed_text(deed: Deed, *, trash_counts: bool) -> str:

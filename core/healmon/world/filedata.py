@@ -21,6 +21,7 @@ class Inode(NamedTuple):
 
     Attributes:
         held: bytes that it occupies on the disk (sparse files: less than `size`).
+        owner: number of its user.
     """
 
     device: int
@@ -32,6 +33,7 @@ class Inode(NamedTuple):
     modified: int
     changed: int
     accessed: int
+    owner: int = 0
 
     @property
     def key(self) -> Key:
@@ -122,6 +124,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         patterns: globs over names; with a slash in it, over the path below the root.
         exclude: globs of what stays, files and whole directories.
         older_than: seconds since the last thing that happened to a file.
+        larger_than, smaller_than: bytes, as `ls -l` has them; 0: any.
+        owners: numbers of the users whose files they are; none: anybody's.
         device: only files there; None: wherever the roots are.
         protected: directories that are never entered.
         trash: the directory to put files aside in, where it is on the same mount as a root.
@@ -134,6 +138,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...]
     patterns: tuple[str, ...]
     older_than: float
+    larger_than: int = 0
+    smaller_than: int = 0
+    owners: tuple[int, ...] = ()
     exclude: tuple[str, ...] = ()
     recursive: bool = True
     device: int | None = None

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from typing import Final
 
-from healmon.world.filedata import Inode, Selection
+from healmon.world.filedata import FOREVER, Inode, Selection
 
 OURS: Final = ".healmon-trash-"
 """How the names of healmon's own directories of files put aside begin."""
@@ -45,6 +45,9 @@ class Matcher:
         self._recursive = selection.recursive
         self._device = selection.device
         self._compress = selection.compress
+        self._larger = selection.larger_than
+        self._smaller = selection.smaller_than or FOREVER
+        self._owners = frozenset(selection.owners)
         # no float carries nanoseconds since the epoch exactly: subtract first
         self._young = int((when - selection.older_than) * 1e6) * 1000
 
@@ -91,7 +94,17 @@ class Matcher:
             return "hard link"
         if self._device is not None and inode.device != self._device:
             return "mount"
-        return "young" if inode.newest > self._young else ""
+        if inode.newest > self._young:
+            return "young"
+        return self._differs(inode)
+
+    def _differs(self, inode: Inode) -> str:
+        """Return why a file is none of those that the rule means; empty: it is."""
+        if self._owners and inode.owner not in self._owners:
+            return "other owner"
+        if self._larger and inode.size <= self._larger:
+            return "small"
+        return "large" if inode.size >= self._smaller else ""
 
 
 class _Globs:

@@ -278,6 +278,10 @@ class SimulatedFiles:
         """Let a file be in use: `open`, `locked`; empty: no more."""
         self._files[path].use = how
 
+    def own(self, path: str, user: int) -> None:
+        """Give a file to a user, by number."""
+        self._files[path].owner = user
+
     def link(self, path: str, other: str) -> None:
         """Give a file a second name."""
         file = self._files[path]
@@ -364,7 +368,9 @@ class SimulatedFiles:
     def _inode(self, at: str, file: File) -> Inode:
         device = self._disks[self._mount_of(at)].number
         times = (file.newest, file.newest, file.newest)
-        return Inode(device, file.number, file.mode, file.links, file.held, file.held, *times)
+        return Inode(
+            device, file.number, file.mode, file.links, file.held, file.held, *times, file.owner
+        )
 
     def _place(self, selection: Selection, root: str) -> str:
         own = selection.trash

@@ -34,6 +34,7 @@ class File:
     mode: int = stat.S_IFREG | 0o644
     links: int = 1
     use: str = ""
+    owner: int = 0
 
 
 @dataclass(slots=True)
