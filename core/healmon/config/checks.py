@@ -146,9 +146,9 @@ def _disk(disk: st.Disk, path: KeyPath, context: Context) -> None:
 
 
 def _rule(rule: st.Rule, path: KeyPath, context: Context) -> None:
-    if rule.smaller_than and rule.larger_than >= rule.smaller_than:
-        large, small = map(size_text, (rule.larger_than, rule.smaller_than))
-        what = f"no file is larger than {large} and smaller than {small}"
+    large, small = rule.larger_than, rule.smaller_than
+    if large is not None and small is not None and large >= small:
+        what = f"no file is larger than {size_text(large)} and smaller than {size_text(small)}"
         context.faults.clash(path, ("larger_than", "smaller_than"), what)
 
 

@@ -219,8 +219,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     paths: tuple[str, ...]
     patterns: tuple[str, ...]
     older_than: float
-    larger_than: int = 0
-    smaller_than: int = 0
+    larger_than: int | None = None
+    smaller_than: int | None = None
     owner: tuple[str, ...] = ()
     action: Literal["delete", "compress", "trash"] = "delete"
     exclude: tuple[str, ...] = ()

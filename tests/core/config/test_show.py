@@ -124,8 +124,8 @@ def configurations(draw):
             action=draw(st.sampled_from(["delete", "compress", "trash"])),
             recursive=draw(st.booleans()),
             backup=draw(st.sampled_from(["", "s3://bucket/prefix", "/backup"])),
-            larger_than=draw(st.integers(0, 2**40)),
-            smaller_than=draw(st.just(0) | st.integers(2**40 + 1, 2**50)),
+            larger_than=draw(st.none() | st.integers(1, 2**40)),
+            smaller_than=draw(st.none() | st.integers(2**40 + 1, 2**50)),
             owner=tuple(draw(st.lists(st.sampled_from(["root", "0", "a.b-c"]), unique=True))),
         )
         for name in draw(st.lists(names, unique=True, max_size=2))
