@@ -15,11 +15,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healmon.world import filecontent, packing, saving
+import healmon.world
+from healmon.world import filecontent, packing, saving, squeezing
 from healmon.world.fileages import Allowance
 from healmon.world.filedata import Choice, Limits, Swept
 from healmon.world.filematch import OPT_OUT
 from healmon.world.manifest import read_line
+from healmon.world.squeezing import SUFFIXES
+from healmon.world.zstdstream import zstd
 from tests.helpers.filestage import DAY, SIZE, MadeUpStage, RealStage
 
 FAR = Limits(1_000_000, 60.0)
@@ -161,6 +164,31 @@ def test_compressing_leaves_a_smaller_twin_and_no_plain_file(stage):
     assert stage.names() == {"a.log.gz", "old.log.gz"}
 
 
+@given(st.binary(max_size=3000), st.integers(1, 500), st.sampled_from(sorted(SUFFIXES)), st.data())
+def test_what_is_compressed_reads_back_and_a_broken_one_is_seen(plain, step, how, data):
+    squeeze = squeezing.squeezer(how)
+    parts = [plain[at : at + step] for at in range(0, len(plain), step)]
+    packed = b"".join(map(squeeze.compress, parts)) + squeeze.flush()
+
+    def read(stream: bytes) -> bytes:
+        cut = (stream[at : at + step] for at in range(0, len(stream), step))
+        return b"".join(squeezing.expanded(cut, how))
+
+    assert read(packed) == plain
+    for broken in (packed[: data.draw(st.integers(0, len(packed) - 1))], packed + b"x"):
+        with pytest.raises(filecontent.DamagedError):
+            read(broken)
+
+
+def test_without_the_library_nothing_is_touched(real, monkeypatch):
+    real.write("a.log", 9 * DAY)
+    text(real, "a.log")
+    monkeypatch.setitem(sys.modules, "healmon.world.zstdstream", None)
+    monkeypatch.delattr(healmon.world, "zstdstream")
+    assert pack(real, "zstd").kept == {"not compressed": 1}
+    assert real.names() == {"a.log"}
+
+
 # only the real ones: compressing
 
 
@@ -172,20 +200,27 @@ def text(real: RealStage, name: str, size: int = SIZE) -> bytes:
     return content
 
 
-def pack(real: RealStage) -> Swept:
-    return sweep(real, "compress", compress=True)
+def pack(real: RealStage, how: str = "gzip") -> Swept:
+    return sweep(real, "compress", compress=True, compression=how)
 
 
-def test_a_twin_has_the_content_owner_mode_and_times_of_the_file(real):
+def unpacked(path: Path) -> bytes:
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    return zstd.decompress(path.read_bytes())
+
+
+@pytest.mark.parametrize("how", SUFFIXES)
+def test_a_twin_has_the_content_owner_mode_and_times_of_the_file(real, how):
     real.write("a.log", 9 * DAY)
     content, path = text(real, "a.log", 3_000_001), Path(real.root, "a.log")
     path.chmod(0o640)
     if os.geteuid() == 0:
         os.chown(path, 12, 34)
     before = path.stat()
-    assert pack(real).taken.files == 1
-    twin = Path(real.root, "a.log.gz")
-    assert gzip.decompress(twin.read_bytes()) == content
+    assert pack(real, how).taken.files == 1
+    twin = Path(real.root, f"a.log{SUFFIXES[how]}")
+    assert unpacked(twin) == content
     after = twin.stat()
     for name in ("st_uid", "st_gid", "st_mode", "st_mtime_ns"):
         assert getattr(after, name) == getattr(before, name), name
@@ -216,7 +251,8 @@ def test_a_planted_link_of_the_twins_name_is_not_followed(real, tmp_path):
     assert "a.log" in real.names()
 
 
-def test_a_twin_that_reads_back_wrong_is_never_believed(real, monkeypatch):
+@pytest.mark.parametrize("how", SUFFIXES)
+def test_a_twin_that_reads_back_wrong_is_never_believed(real, monkeypatch, how):
     real.write("a.log", 9 * DAY)
     content, write, first = text(real, "a.log"), filecontent.write, []
 
@@ -227,7 +263,7 @@ def test_a_twin_that_reads_back_wrong_is_never_believed(real, monkeypatch):
         write(fd, data)
 
     monkeypatch.setattr(filecontent, "write", flipped)
-    assert pack(real).kept == {"not verified": 1}
+    assert pack(real, how).kept == {"not verified": 1}
     assert first
     assert real.names() == {"a.log"}
     assert Path(real.root, "a.log").read_bytes() == content

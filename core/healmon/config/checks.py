@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from healmon.config import extras
 from healmon.config import settings as st
 from healmon.config.derive import Context
 from healmon.config.lines import KeyPath
@@ -150,6 +151,19 @@ def _rule(rule: st.Rule, path: KeyPath, context: Context) -> None:
     if large is not None and small is not None and large >= small:
         what = f"no file is larger than {size_text(large)} and smaller than {size_text(small)}"
         context.faults.clash(path, ("larger_than", "smaller_than"), what)
+    _compression(rule, path, context)
+
+
+def _compression(rule: st.Rule, path: KeyPath, context: Context) -> None:
+    if rule.compression != "zstd":
+        return
+    where = (*path, "compression")
+    if rule.action != "compress":
+        what = f'is for action = "compress", not for {literal(rule.action)}'
+        context.faults.add(where, what)
+    elif not extras.installed(extras.ZSTD):
+        what = "zstd is not installed; say: pip install 'healmon[zstd]', or use \"gzip\""
+        context.faults.add(where, what)
 
 
 def _check_own(one: st.Thresholds, disk: st.Disk, where: KeyPath, context: Context) -> None:

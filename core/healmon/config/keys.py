@@ -251,6 +251,7 @@ RULES: Final = Table(
         _value("smaller_than", k.SIZE, "only files with fewer bytes than this"),
         _set("owner", k.USER, "only files of these users: names or numbers"),
         _value("action", k.choice("delete", "compress", "trash"), "what is done with them"),
+        _value("compression", k.choice("gzip", "zstd"), "how `compress` does it"),
         _set("exclude", k.PATTERN, "the names of files that stay"),
         _value("recursive", k.BOOL, "also in the directories below"),
         _value("keep_newest", k.COUNT_OR_NONE, "how many stay in each directory, the newest"),

@@ -223,6 +223,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     smaller_than: int | None = None
     owner: tuple[str, ...] = ()
     action: Literal["delete", "compress", "trash"] = "delete"
+    compression: Literal["gzip", "zstd"] = "gzip"
     exclude: tuple[str, ...] = ()
     recursive: bool = True
     keep_newest: int = 0

@@ -130,6 +130,7 @@ def _jobs(
         trash=f"{state_dir}/{TRASH}",
         keep_newest=rule.keep_newest,
         compress=rule.action == "compress",
+        compression=rule.compression,
         backup=rule.backup,
     )
     if rule.action != "trash":

@@ -115,6 +115,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
+Compression = Literal["gzip", "zstd"]
+"""How files are compressed."""
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which files a rule may take from where.
 
@@ -131,6 +135,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         trash: the directory to put files aside in, where it is on the same mount as a root.
         keep_newest: how many of the files that match stay in each directory, the newest.
         compress: files that are compressed already stay.
+        compression: how the others are compressed.
         backup: the directory where a verified copy must be before a file goes; empty: none.
     """
 
@@ -148,6 +153,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     trash: str = ""
     keep_newest: int = 0
     compress: bool = False
+    compression: Compression = "gzip"
     backup: str = ""
 
 
@@ -267,4 +273,4 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Deed = Literal["delete", "trash", "compress"]
-"""What is done to a file: gone for good, put aside, or gone once a verified `.gz` stands there."""
+"""What is done to a file: gone for good, put aside, or gone once a verified twin stands there."""

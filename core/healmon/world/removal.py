@@ -14,7 +14,7 @@ from typing import Final
 
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
-from healmon.world.filedata import Deed, Finished, Inode
+from healmon.world.filedata import Compression, Deed, Finished, Inode, Selection
 from healmon.world.fileuse import Users, alone, opened_here
 from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin, record_of
@@ -42,10 +42,9 @@ class Remover:
         users: who tells whether a file is in use.
         kind: type of the file system.
         deed: what becomes of the files.
-        rule: whose files they are.
+        selection: the rule: whose files they are, what must be done before they go.
         root: absolute path of the rule's directory.
         when: wall seconds that count as now.
-        backup: directory where a verified copy must be before a file goes; empty: none.
 
     Attributes:
         left: bytes that stand there instead of the file that was taken last (compressed).
@@ -59,19 +58,19 @@ class Remover:
         *,
         kind: str,
         deed: Deed,
-        rule: str,
+        selection: Selection,
         root: str,
         when: float,
-        backup: str = "",
     ) -> None:
         self.troubles: list[str] = []
         self.left = 0
-        self._backup = backup
+        self._backup = selection.backup
+        self._compression: Compression = selection.compression
         self._quarantine = quarantine
         self._users = users
         self._kind = kind
         self._deed: Deed = deed
-        self._rule = rule
+        self._rule = selection.rule
         self._root = root
         self._when = when
 
@@ -109,7 +108,7 @@ class Remover:
             path = f"{self._root.rstrip('/')}/{found.path}"
             reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
         if not reason and self._deed == "compress":
-            reason, self.left = packing.pack(found, fd, undisturbed)
+            reason, self.left = packing.pack(found, fd, undisturbed, self._compression)
         if not reason and (self._backup or self._deed == "compress"):
             filecontent.untouch(fd, found.inode)
             st = os.fstat(fd)

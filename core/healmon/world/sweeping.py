@@ -292,10 +292,9 @@ class Sweep:
             self._users,
             kind=root.kind,
             deed=self._deed,
-            rule=self._selection.rule,
+            selection=self._selection,
             root=root.path,
             when=self._when,
-            backup=self._selection.backup,
         )
 
     def _note(self, found: Found, reason: str, left: int) -> None:

@@ -34,6 +34,7 @@ from healmon.world.filedata import (
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.files import NOTHING_PASSED
 from healmon.world.simulated.parts.files import Aside, Disk, File, Run, newest_beside
+from healmon.world.squeezing import SUFFIXES
 
 
 class SimulatedFiles:
@@ -393,7 +394,7 @@ class SimulatedFiles:
         file = self._files.pop(path)
         mount = self._mount_of(path)
         if deed == "compress":
-            self.write(f"{path}.gz", file.held // 4, when)
+            self.write(f"{path}{SUFFIXES[selection.compression]}", file.held // 4, when)
         if deed != "trash" and not killed:
             left = file.held // 4 if deed == "compress" else 0
             self._free(mount, file.held - left)
