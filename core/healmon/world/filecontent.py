@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
@@ -52,9 +52,14 @@ def digest_of(fd: int, undisturbed: Callable[[], bool]) -> str:
         WantedError: it is wanted by somebody else.
         OSError: it cannot be read.
     """
+    return digest_of_chunks(chunks(fd, undisturbed))
+
+
+def digest_of_chunks(parts: Iterable[bytes]) -> str:
+    """Return the SHA-256 of a content in hexadecimal digits."""
     found = hashlib.sha256()
-    for chunk in chunks(fd, undisturbed):
-        found.update(chunk)
+    for part in parts:
+        found.update(part)
     return found.hexdigest()
 
 

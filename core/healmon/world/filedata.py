@@ -136,6 +136,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         keep_newest: how many of the files that match stay in each directory, the newest.
         compress: files that are compressed already stay.
         compression: how the others are compressed.
+        live: they may be in use and just written: age does not count, and size is what they hold.
+        copies: how many copies of a file that is cut stay beside it, the newest; 0: all.
         backup: the directory where a verified copy must be before a file goes; empty: none.
     """
 
@@ -154,6 +156,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     keep_newest: int = 0
     compress: bool = False
     compression: Compression = "gzip"
+    live: bool = False
+    copies: int = 0
     backup: str = ""
 
 
@@ -272,5 +276,6 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
 
 
-Deed = Literal["delete", "trash", "compress"]
-"""What is done to a file: gone for good, put aside, or gone once a verified twin stands there."""
+Deed = Literal["delete", "trash", "compress", "truncate"]
+"""What is done to a file: gone for good, put aside, gone once a verified twin stands there, or made
+shorter by what a verified copy has."""

@@ -50,6 +50,9 @@ class Matcher:
         self._owners = frozenset(selection.owners)
         # no float carries nanoseconds since the epoch exactly: subtract first
         self._young = int((when - selection.older_than) * 1e6) * 1000
+        self._live = selection.live
+        if selection.live:
+            self._young = FOREVER
 
     def wants(self, name: str, path: str) -> bool:
         """Return whether a rule names this file.
@@ -102,9 +105,11 @@ class Matcher:
         """Return why a file is none of those that the rule means; empty: it is."""
         if self._owners and inode.owner not in self._owners:
             return "other owner"
-        if self._larger and inode.size <= self._larger:
+        # the front of a live log may be a hole that an earlier cut has left
+        size = min(inode.size, inode.held) if self._live else inode.size
+        if self._larger and size <= self._larger:
             return "small"
-        return "large" if inode.size >= self._smaller else ""
+        return "large" if size >= self._smaller else ""
 
 
 class _Globs:

@@ -125,11 +125,19 @@ def opened_here(key: Key) -> bool:
     return False
 
 
+def sees_all() -> bool:
+    """Return whether every process of the machine can be seen from here."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino == _FIRST_NAMESPACE
+    except OSError:
+        return False
+
+
 def files_in_use() -> frozenset[Key] | None:
     """Return every file that any process has open or mapped; None when not all can be read."""
+    if not sees_all():
+        return None
     try:
-        if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_NAMESPACE:
-            return None
         found: set[Key] = set()
         for name in os.listdir("/proc"):  # noqa: PTH208 - names; hot
             if name.isdecimal() and int(name) != os.getpid():

@@ -17,6 +17,7 @@ from typing import Final
 
 from healmon.text import clean
 from healmon.world import filecalls, quarantine
+from healmon.world.cutting import Cutter
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Choice,
@@ -271,7 +272,7 @@ class Sweep:
                 if walk.skipped[reason]:
                     self._kept[reason] += walk.skipped[reason]
 
-    def _remover(self, root: Root, preferred: str, held: ExitStack) -> Remover | None:
+    def _remover(self, root: Root, preferred: str, held: ExitStack) -> Remover | Cutter | None:
         try:
             place = quarantine.open_preferred(root.fd, preferred) or quarantine.open_local(
                 root.fd, root.path, make=True
@@ -287,15 +288,19 @@ class Sweep:
                 f"{clean(root.path)}: no place to set files aside in ({error.strerror})"
             )
             return None
-        return Remover(
+        remover = Remover(
             place,
             self._users,
             kind=root.kind,
-            deed=self._deed,
+            deed="delete" if self._deed == "truncate" else self._deed,
             selection=self._selection,
             root=root.path,
             when=self._when,
         )
+        if self._deed != "truncate":
+            return remover
+        kind, when = root.kind, self._when
+        return Cutter(self._users, self._selection, kind=kind, when=when, remover=remover)
 
     def _note(self, found: Found, reason: str, left: int) -> None:
         if reason:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from healmon.errors import ProbeError
+from healmon.world.cutting import stamp
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Asides,
@@ -153,7 +154,7 @@ class SimulatedFiles:
             if stop():
                 partial = "called off"
                 break
-            if file.use:
+            if file.use and (deed, file.use) != ("truncate", "open"):
                 run.kept[file.use] += 1
                 run.passed.add(inode.key)
                 continue
@@ -390,9 +391,11 @@ class SimulatedFiles:
         swapped: bool = False,
         killed: bool = False,
     ) -> int:
-        """Take a file; returns what stands there instead of it (compressed)."""
-        file = self._files.pop(path)
+        """Take a file; returns what stands there instead of it (compressed, cut)."""
         mount = self._mount_of(path)
+        if deed == "truncate":
+            return self._cut(selection, mount, path, when)
+        file = self._files.pop(path)
         if deed == "compress":
             self.write(f"{path}{SUFFIXES[selection.compression]}", file.held // 4, when)
         if deed != "trash" and not killed:
@@ -402,6 +405,17 @@ class SimulatedFiles:
         place = self._place(selection, root)
         self._asides.append(Aside(file, path, mount, place, deed, when, swapped))
         return 0
+
+    def _cut(self, selection: Selection, mount: str, path: str, when: float) -> int:
+        file = self._files[path]
+        held, file.held = file.held, 0
+        suffix = SUFFIXES[selection.compression]
+        self.write(f"{path}.{stamp(when)}{suffix}", held // 4, when)
+        self._free(mount, held - held // 4)
+        copies = sorted(at for at in self._files if at.startswith(f"{path}.2") and suffix in at)
+        for old in copies[: -selection.copies] if selection.copies else ():
+            self.remove(old)
+        return held // 4
 
     def _free(self, mount: str, held: int) -> None:
         if self._disks[mount].lazy:
