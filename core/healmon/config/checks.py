@@ -151,15 +151,27 @@ def _rule(rule: st.Rule, path: KeyPath, context: Context) -> None:
     if large is not None and small is not None and large >= small:
         what = f"no file is larger than {size_text(large)} and smaller than {size_text(small)}"
         context.faults.clash(path, ("larger_than", "smaller_than"), what)
+    if rule.action == "truncate":
+        _truncate(rule, path, context)
     _compression(rule, path, context)
+
+
+def _truncate(rule: st.Rule, path: KeyPath, context: Context) -> None:
+    size = (*path, "larger_than")
+    if rule.larger_than is None and not context.faults.bad(size):
+        what = 'is missing; action = "truncate" makes logs shorter that are larger than this'
+        context.faults.add(size, what)
+    if rule.backup:
+        what = 'is not for action = "truncate": let another rule save the copies that it makes'
+        context.faults.add((*path, "backup"), what)
 
 
 def _compression(rule: st.Rule, path: KeyPath, context: Context) -> None:
     if rule.compression != "zstd":
         return
     where = (*path, "compression")
-    if rule.action != "compress":
-        what = f'is for action = "compress", not for {literal(rule.action)}'
+    if rule.action not in {"compress", "truncate"}:
+        what = f'is for action = "compress" and "truncate", not for {literal(rule.action)}'
         context.faults.add(where, what)
     elif not extras.installed(extras.ZSTD):
         what = "zstd is not installed; say: pip install 'healmon[zstd]', or use \"gzip\""

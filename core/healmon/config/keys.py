@@ -250,11 +250,21 @@ RULES: Final = Table(
         _value("larger_than", k.SIZE, "only files with more bytes than this"),
         _value("smaller_than", k.SIZE, "only files with fewer bytes than this"),
         _set("owner", k.USER, "only files of these users: names or numbers"),
-        _value("action", k.choice("delete", "compress", "trash"), "what is done with them"),
-        _value("compression", k.choice("gzip", "zstd"), "how `compress` does it"),
+        _value(
+            "action", k.choice("delete", "compress", "trash", "truncate"), "what is done with them"
+        ),
+        _value(
+            "compression",
+            k.choice("gzip", "zstd"),
+            "how `compress` does it, and the copies of `truncate`",
+        ),
         _set("exclude", k.PATTERN, "the names of files that stay"),
         _value("recursive", k.BOOL, "also in the directories below"),
-        _value("keep_newest", k.COUNT_OR_NONE, "how many stay in each directory, the newest"),
+        _value(
+            "keep_newest",
+            k.COUNT_OR_NONE,
+            "how many stay in each directory, the newest; of `truncate`: copies of each log",
+        ),
         _value("backup", k.BACKUP, "verified upload before removal"),
     ),
 )

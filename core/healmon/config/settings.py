@@ -213,7 +213,7 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """`[[disk.rules]]`: which files may go, and how."""
+    """`[[disk.rules]]`: which files may go, and how; `older_than` is 0 where age does not count."""
 
     name: str
     paths: tuple[str, ...]
@@ -222,7 +222,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     larger_than: int | None = None
     smaller_than: int | None = None
     owner: tuple[str, ...] = ()
-    action: Literal["delete", "compress", "trash"] = "delete"
+    action: Literal["delete", "compress", "trash", "truncate"] = "delete"
     compression: Literal["gzip", "zstd"] = "gzip"
     exclude: tuple[str, ...] = ()
     recursive: bool = True

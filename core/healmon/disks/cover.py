@@ -115,6 +115,7 @@ def _jobs(
 ) -> list[Job]:
     if not roots:
         return []
+    live = rule.action == "truncate"
     selection = Selection(
         rule=rule.name,
         roots=roots,
@@ -128,8 +129,10 @@ def _jobs(
         device=device,
         protected=(state_dir, *protect, *((rule.backup,) if rule.backup else ())),
         trash=f"{state_dir}/{TRASH}",
-        keep_newest=rule.keep_newest,
-        compress=rule.action == "compress",
+        keep_newest=0 if live else rule.keep_newest,
+        copies=rule.keep_newest if live else 0,
+        live=live,
+        compress=rule.action in {"compress", "truncate"},
         compression=rule.compression,
         backup=rule.backup,
     )

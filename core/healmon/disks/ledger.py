@@ -79,7 +79,9 @@ class Ledger:
         files = max(0, self.most.files - self.by_rule.files)
         held = max(0, self.most.held - self.by_rule.held)
         # the newest of a choice may be one too many: rather that one stays than an older one
-        edge = choice.sure if survey.chosen.held > held else choice.edge
+        older = choice.held < held if choice.held else choice.files < files
+        drop = choice.sure and older and survey.chosen.held > held
+        edge = choice.sure if drop else choice.edge
         return replace(choice, edge=edge, most_files=files, most_held=held)
 
 

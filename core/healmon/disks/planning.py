@@ -80,7 +80,7 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
         if idle:
             steps.append(f"rule {rule.name}: {idle}")
             continue
-        deed: str = "move to the trash" if rule.action == "trash" else rule.action
+        deed = words.deed_text(rule.action, trash_counts=False)
         if rule.backup:
             deed = f"copy to {rule.backup}, verify, {deed}"
         if rule.action == "trash" and not by_hand:
@@ -90,10 +90,10 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
             continue
         amount = "counted at the moment of acting"
         if known is not None:
-            amount = f"at most {known.files} files ({format_size(known.held)})"
+            amount = f"at most {words.count_text(Tally(known.files, known.held))}"
             kept = words.kept_text(known.kept)
             amount += f"; stays: {kept}" if kept else ""
-        until = "" if by_hand else f", oldest first, until below {disk.target:g}%"
+        until = "" if by_hand else f"{words.order(rule.action)}, until below {disk.target:g}%"
         steps.append(f"rule {rule.name}: {deed} {words.which(rule)}{until}: {amount}")
     return steps
 

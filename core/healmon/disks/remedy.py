@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
+from msgspec.structs import replace
+
 from healmon.clock import Clock
 from healmon.config.settings import Disk
 from healmon.disks import words
@@ -27,7 +29,7 @@ from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
 from healmon.units import format_percent
-from healmon.world.filedata import Deed, Limits, Need, Survey, Swept, Tally
+from healmon.world.filedata import FOREVER, Choice, Deed, Limits, Need, Survey, Swept, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
 from healmon.world.sweeping import OVER
@@ -127,11 +129,14 @@ class Remedy:
             if survey.choice is None or not survey.chosen.files:
                 ledger.kept[OVER] += wanted
                 return None
+        if deed == "truncate":
+            # a live log has no age to be chosen by: in the order of the directory, while needed
+            survey = replace(survey, choice=Choice(0, FOREVER, need.held))
         trash_counts = deed != job.deed
         does = words.deed_text("trash" if trash_counts else deed, trash_counts=trash_counts)
         await hand.about_to(
-            f"rule {survey.rule}: {does} {words.count_text(survey.chosen)}, oldest first,"
-            f" in {', '.join(job.selection.roots)}"
+            f"rule {survey.rule}: {does} {words.count_text(survey.chosen)}"
+            f"{words.order(deed)}, in {', '.join(job.selection.roots)}"
         )
         swept = await self._call(
             partial(

@@ -108,7 +108,8 @@ def no_hope(count: Count | None) -> str:
 
 def which(rule: Rule) -> str:
     """Return which files a rule means: `files older than 7d, larger than 1MB, of app`."""
-    parts = [f"files older than {duration_text(rule.older_than)}"]
+    live = rule.action == "truncate"
+    parts = ["live logs" if live else f"files older than {duration_text(rule.older_than)}"]
     parts += [f"larger than {size_text(rule.larger_than)}"] if rule.larger_than else []
     parts += [f"smaller than {size_text(rule.smaller_than)}"] if rule.smaller_than else []
     parts += [f"of {' or '.join(map(clean, rule.owner))}"] if rule.owner else []
@@ -117,11 +118,18 @@ def which(rule: Rule) -> str:
 
 def deed_text(deed: Deed, *, trash_counts: bool) -> str:
     """Return what becomes of files, as an order."""
+    if deed == "truncate":
+        return "copy and truncate"
     if deed != "trash":
         return deed
     if trash_counts:
         return "delete (a trash on the full disk would free nothing)"
     return "move to the trash"
+
+
+def order(deed: Deed) -> str:
+    """Return in which order files go, as the end of a clause; a live log has no age."""
+    return "" if deed == "truncate" else ", oldest first"
 
 
 def names_text(names: Iterable[str]) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -107,6 +109,30 @@ def test_more_than_the_limit_of_one_run_needs_a_person(logs, state, limit):
     assert "goes only by hand: healmon clean" in failed.reason
     once(disk, state, ask="clean")
     assert plain(logs) == set(), "a person may go on"
+
+
+def test_a_log_in_use_is_cut_and_the_plan_says_so(logs, state):
+    live = logs / "live.out"
+    live.write_bytes(b"".join(b"%d a line of a log\n" % n for n in range(60_000)))
+    rule = {"action": "truncate", "patterns": ("*.out",), "older_than": 0.0, "larger_than": KB}
+    disk = disk_of(logs, rule, budgets=(Budget(path=str(logs), limit=20 * SIZE),))
+    hold = "import sys; f = open(sys.argv[1], 'a'); print('up', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(live)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"up\n"
+        journal = once(disk, state)
+        holder.stdin.close()
+    (verified,) = journal.all(ev.ActionVerified)
+    assert (verified.details["files"], verified.details["kept"]) == (1, {})
+    (made,) = journal.all(ev.PlanMade)
+    assert (
+        "copy and truncate live logs, larger than 1KiB, until below 80%" in made.plan.steps[0].text
+    )
+    (copy,) = logs.glob("live.out.*.gz")
+    assert gzip.decompress(copy.read_bytes()).startswith(b"0 a line of a log\n1 a line")
+    assert live.stat().st_blocks * 512 <= 2 * 4096
+    assert len(plain(logs)) == 12
 
 
 def test_the_newest_the_protected_and_those_that_opted_out_stay(logs, state):
