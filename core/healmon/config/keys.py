@@ -284,6 +284,7 @@ DISK: Final = Table(
         _value("max_files", k.COUNT_OR_NONE, "most files that cleaning takes by itself"),
         _value("max_bytes", k.LIMIT, "most bytes that cleaning takes by itself; 0: no limit"),
         _value("max_within", k.DURATION, "for how long that counts, unless a person cleans"),
+        _value("max_per_second", k.COUNT_OR_NONE, "most files that cleaning takes in a second"),
         _set("protect", k.PATH, "files and directories that no rule touches"),
         _value("trash_for", k.DURATION, "how long what was put aside can be taken back"),
         _set("paths", k.PATH, "file systems to watch"),

@@ -253,6 +253,7 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     max_files: int = 0
     max_bytes: int = 0
     max_within: float = 24 * HOUR
+    max_per_second: int = 0
     protect: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()

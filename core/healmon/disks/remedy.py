@@ -145,7 +145,7 @@ class Remedy:
                 ledger.limited(survey),
                 deed,
                 ledger.when,
-                SWEEP,
+                replace(SWEEP, per_second=self.disk.max_per_second),
                 self._asked,
                 passed=frozenset(ledger.passed),
             )
@@ -174,10 +174,14 @@ class Remedy:
                 continue
             emptied.add(aside.place)
             await hand.about_to(f"empty the trash {aside.place}, oldest first")
-            swept = await self._call(partial(self.files.empty, job.selection, need, self._asked))
+            swept = await self._call(self._emptying(job, need))
             ledger.add_emptied(swept)
             need = need.less(swept.taken.held, swept.taken.files)
         return need
+
+    def _emptying(self, job: Job, need: Need, before: float | None = None) -> Callable[[], Swept]:
+        call = partial(self.files.empty, job.selection, need, self._asked, before=before)
+        return partial(call, per_second=self.disk.max_per_second)
 
     async def _deed(self, order: Order, job: Job) -> Deed:
         """Return what frees space here: a trash that lies on the full disk itself frees none."""
@@ -224,8 +228,7 @@ class Remedy:
         await hand.about_to(f"empty the trash of {order.target.path} of what is too old")
         taken, kept = Tally(), Counter[str]()
         for job in cover.jobs:
-            call = partial(self.files.empty, job.selection, ALL, self._asked, before=before)
-            swept = await self._call(call)
+            swept = await self._call(self._emptying(job, ALL, before))
             taken = taken.plus(swept.taken.held, swept.taken.files)
             kept.update(swept.kept)
         self.probe.forget()

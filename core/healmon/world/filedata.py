@@ -47,10 +47,15 @@ class Inode(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How far one walk may go before it stops and says so."""
+    """How far one walk may go before it stops and says so.
+
+    Attributes:
+        per_second: how many files it may take in a second; 0: any number.
+    """
 
     entries: int = 200_000
     seconds: float = 10.0
+    per_second: int = 0
 
 
 class Need(msgspec.Struct, frozen=True):

@@ -34,6 +34,7 @@ from healmon.world.filekeep import Newest
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import Found, Walk
+from healmon.world.pacing import Pacing
 from healmon.world.removal import ElsewhereError, Remover
 
 NAMES: Final = 20
@@ -216,6 +217,7 @@ class Sweep:
         self._limits = limits
         self._stop = stop
         self._users = users
+        self._pacing = Pacing(limits.per_second, stop)
         self._matcher = Matcher(selection, when)
         self._allowance = Allowance(choice)
         self._taken = Tally()
@@ -313,3 +315,4 @@ class Sweep:
         self._taken = self._taken.plus(freed)
         if len(self._names) < NAMES:
             self._names.append(clean(found.path, limit=200))
+        self._pacing.rest()
