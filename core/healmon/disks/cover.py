@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -18,6 +19,9 @@ from healmon.world.filedata import Deed, Selection
 TRASH = "trash"
 """Name of the directory in the state directory where files are put aside."""
 
+OWN: Final = "healmon's own older logs"
+"""What stands in the place of a rule's name for them."""
+
 
 class Job(msgspec.Struct, frozen=True):
     """A rule's selection in one target, and what becomes of the files."""
@@ -27,10 +31,15 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Cover(msgspec.Struct, frozen=True):
-    """The jobs of a target, and which rules reach it and still free nothing, with the reason."""
+    """The jobs of a target, and which rules reach it and still free nothing, with the reason.
+
+    Attributes:
+        own: healmon's own older logs, where anything may be cleaned; None: they are not here.
+    """
 
     jobs: tuple[Job, ...]
     idle: tuple[str, ...]
+    own: Selection | None = None
 
 
 def targets_of(disk: Disk) -> tuple[Target, ...]:
@@ -96,7 +105,23 @@ def cover_of(
                 fit.append(root)
         whose = tuple(number for number in owners.values() if number is not None)
         jobs += _jobs(rule, tuple(fit), whose, device, state_dir, disk.protect)
-    return Cover(tuple(jobs), tuple(idle))
+    own = _own(target, device, state_dir) if disk.rules else None
+    return Cover(tuple(jobs), tuple(idle), own)
+
+
+def _own(target: Target, device: int | None, state_dir: str) -> Selection | None:
+    """Return the logs of healmon and of its workers that nobody writes to any more."""
+    if target.kind == "budget" and not within(state_dir, target.path):
+        return None
+    return Selection(
+        rule=OWN,
+        roots=(state_dir,),
+        patterns=("/healmon.log.[0-9]", "workers/*/output.log.1"),
+        older_than=0.0,
+        ours=True,
+        device=device,
+        trash=f"{state_dir}/{TRASH}",
+    )
 
 
 def _closed(root: str, disk: Disk, state_dir: str) -> str:

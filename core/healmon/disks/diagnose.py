@@ -210,11 +210,12 @@ def _obstacle(  # noqa: PLR0911 - one answer per obstacle
         return f"the clock was just set {way} by {far}: ages are not trusted, nothing is cleaned"
     if not disk.rules:
         return words.no_hope(None)
-    if count is None or count.trouble or not count.surveys:
+    if count is None or count.trouble:
         return words.no_hope(count)
-    if not count.due.files and not count.trash.files:
+    leavings = count.trash.files + count.own.files
+    if not count.due.files and not leavings:
         return words.no_hope(count)
-    if ceiling.reached(memory, disk) and not count.trash.files:
+    if ceiling.reached(memory, disk) and not leavings:
         return ceiling.obstacle(seen.target)
     if memory.backoff_since is not None:
         return "the last cleaning was not enough; tried again within 15 min"
@@ -267,4 +268,5 @@ def facts_of(seen: DiskSeen, memory: Memory) -> DiskFacts:
         candidate_bytes=count.due.held,
         rules=(*rules, *(RuleFacts(rule="", files=0, held=0, note=text) for text in count.idle)),
         trash=count.trash.held,
+        own=count.own.held,
     )

@@ -94,12 +94,14 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         surveys: one per rule and place; empty: no rule reaches there.
         idle: rules that reach there and free nothing, and why, in words.
         trash: what lies in the trash there.
+        own: healmon's own older logs there.
         trouble: why it could not be counted, in words.
     """
 
     surveys: tuple[Survey, ...] = ()
     idle: tuple[str, ...] = ()
     trash: Tally = Tally()
+    own: Tally = Tally()
     trouble: str = ""
 
     @property
@@ -234,6 +236,7 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     candidate_bytes: int | None = None
     rules: tuple[RuleFacts, ...] = ()
     trash: int = 0
+    own: int = 0
     leftovers: int = 0
     cleaned_at: float | None = None
     cleaned: str = ""

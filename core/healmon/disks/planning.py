@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Disk
 from healmon.disks import words
-from healmon.disks.cover import digest_of, idle_reason, roots_in
+from healmon.disks.cover import OWN, digest_of, idle_reason, roots_in
 from healmon.disks.model import CLEAN, FINISH, HEALER, DiskFacts, DiskSeen, Order, Target
 from healmon.plans import Plan, Step, pack
 from healmon.units import format_percent, format_size
@@ -70,6 +70,8 @@ def clean_plan(
 
 def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> list[str]:
     steps: list[str] = []
+    if facts.own and not by_hand:
+        steps.append(f"remove {OWN}, oldest first: {format_size(facts.own)}")
     if facts.trash and not by_hand:
         steps.append(f"empty the trash, oldest first: {format_size(facts.trash)}")
     counted = {rule.rule: rule for rule in facts.rules if rule.rule}

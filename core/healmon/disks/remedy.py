@@ -19,7 +19,7 @@ from msgspec.structs import replace
 from healmon.clock import Clock
 from healmon.config.settings import Disk
 from healmon.disks import words
-from healmon.disks.cover import Cover, Job, digest_of, within
+from healmon.disks.cover import OWN, Cover, Job, digest_of, within
 from healmon.disks.gauge import need_of
 from healmon.disks.ledger import Ledger, prove, unmeasured
 from healmon.disks.model import Gauge, More, Order
@@ -108,6 +108,7 @@ class Remedy:
         self, order: Order, cover: Cover, need: Need, ledger: Ledger, hand: Hand
     ) -> None:
         if not order.by_hand and not ledger.taken.files:
+            need = await self._own_logs(cover, need, ledger, hand)
             need = await self._empty_trash(order, cover, need, ledger, hand)
         for job in cover.jobs:
             if need.met or self.stopped:
@@ -145,7 +146,7 @@ class Remedy:
                 ledger.limited(survey),
                 deed,
                 ledger.when,
-                replace(SWEEP, per_second=self.disk.max_per_second),
+                self._limits,
                 self._asked,
                 passed=frozenset(ledger.passed),
             )
@@ -161,6 +162,21 @@ class Remedy:
         survey = await self._call(partial(look, passed=frozenset(ledger.passed)))
         ledger.add_troubles(survey.troubles)
         return survey
+
+    async def _own_logs(self, cover: Cover, need: Need, ledger: Ledger, hand: Hand) -> Need:
+        """Remove healmon's own older logs, where they lie on what is full, before anything else."""
+        if cover.own is None:
+            return need
+        look = partial(self.files.survey, cover.own, ledger.when, SWEEP, need=need)
+        survey = await self._call(look)
+        if survey.choice is None or not survey.chosen.files:
+            return need
+        await hand.about_to(f"remove {OWN}: {words.count_text(survey.chosen)}, oldest first")
+        choice, limits, when = survey.choice, self._limits, ledger.when
+        sweep = partial(self.files.sweep, cover.own, choice, "delete", when, limits, self._asked)
+        swept = await self._call(sweep)
+        ledger.add_emptied(swept)
+        return need.less(swept.taken.held, swept.taken.files)
 
     async def _empty_trash(
         self, order: Order, cover: Cover, need: Need, ledger: Ledger, hand: Hand
@@ -256,6 +272,10 @@ class Remedy:
             return await self._call(partial(self.probe.measure, order.target))
         except ProbeError as error:
             raise unmeasured(before, ledger, str(error)) from error
+
+    @property
+    def _limits(self) -> Limits:
+        return replace(SWEEP, per_second=self.disk.max_per_second)
 
     def _asked(self) -> bool:
         return self.stopped

@@ -142,6 +142,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         compress: files that are compressed already stay.
         compression: how the others are compressed.
         live: they may be in use and just written: age does not count, and size is what they hold.
+        ours: the directories are healmon's own, and may be locked by itself.
         copies: how many copies of a file that is cut stay beside it, the newest; 0: all.
         backup: the directory where a verified copy must be before a file goes; empty: none.
     """
@@ -163,6 +164,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     compression: Compression = "gzip"
     live: bool = False
     copies: int = 0
+    ours: bool = False
     backup: str = ""
 
 

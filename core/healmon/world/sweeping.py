@@ -249,7 +249,14 @@ class Sweep:
         with ExitStack() as held:
             remover = self._remover(root, self._selection.trash, held)
             avoid = _avoided(self._selection)
-            walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
+            walk = _way(
+                root,
+                self._matcher,
+                self._limits,
+                avoid,
+                self._stop,
+                locking=not self._selection.ours,
+            )
             not_due: Counter[str] = Counter()
             spared = Newest(self._selection.keep_newest, self._matcher.wants)
             files = held.enter_context(
