@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 
@@ -54,10 +54,11 @@ def real(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RealStage]:
 
 
 @pytest.fixture(autouse=True)
-def all_seen(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who may not be read here holds none of the files of these tests."""
+def really_seen(monkeypatch: pytest.MonkeyPatch) -> Callable[[tuple[int, int]], Holders]:
+    """Who may not be read here holds none of the files of these tests; returns the real look."""
     look = fileholders.holders
     monkeypatch.setattr(fileholders, "holders", lambda key: look(key)._replace(all_seen=True))
+    return look
 
 
 @pytest.fixture
@@ -226,6 +227,14 @@ def test_who_would_be_hurt_by_a_shorter_log_keeps_it(here, how, why):
         assert path.read_bytes() == before
 
 
+def test_who_may_not_be_read_is_not_taken_for_nobody(really_seen, monkeypatch):
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(fileholders, "_has", refused)
+    assert really_seen((1, 2)) == Holders("", appends=False, all_seen=False)
+
+
 def test_only_what_the_rule_means_is_cut(here, tmp_path):
     (tmp_path / "victim").write_bytes(lines(4000))
     Path(here.root, "link.log").symlink_to(tmp_path / "victim")
@@ -282,6 +291,31 @@ def test_a_log_that_was_emptied_by_somebody_else_meanwhile_is_not_touched(here, 
     monkeypatch.setattr(fileholders, "holders", emptied)
     assert cut(here).kept == {"changed": 1}
     assert path.read_bytes() == lines(9000, 50_000)
+    assert not copies(path)
+
+
+@pytest.mark.parametrize("by", ["link", "file", "pipe"])
+def test_what_comes_in_the_place_of_the_judged_log_is_not_touched(here, tmp_path, monkeypatch, by):
+    path, victim = log(here), tmp_path / "victim"
+    victim.write_bytes(lines(4000))
+    opened = os.open
+
+    def swapped(name, *args, **keys):
+        if name == "a.log" and path.exists():
+            path.unlink()
+            if by == "pipe":
+                os.mkfifo(path)
+            elif by == "link":
+                path.symlink_to(victim)
+            else:
+                os.link(victim, path)
+        return opened(name, *args, **keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "open", swapped)
+        (reason,) = cut(here).kept
+    assert reason in {"swapped", "changed", "unknown"}
+    assert victim.read_bytes() == lines(4000)
     assert not copies(path)
 
 

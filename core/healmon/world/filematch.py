@@ -48,6 +48,7 @@ class Matcher:
         self._larger = selection.larger_than
         self._smaller = selection.smaller_than or FOREVER
         self._owners = frozenset(selection.owners)
+        self._picky = bool(self._owners or self._larger or selection.smaller_than)
         # no float carries nanoseconds since the epoch exactly: subtract first
         self._young = int((when - selection.older_than) * 1e6) * 1000
         self._live = selection.live
@@ -99,7 +100,7 @@ class Matcher:
             return "mount"
         if inode.newest > self._young:
             return "young"
-        return self._differs(inode)
+        return self._differs(inode) if self._picky else ""
 
     def _differs(self, inode: Inode) -> str:
         """Return why a file is none of those that the rule means; empty: it is."""
