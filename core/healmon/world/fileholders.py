@@ -39,19 +39,28 @@ def holders(key: Key) -> Holders:
         if not name.isdecimal() or int(name) == os.getpid():
             continue
         try:
-            if _has(name, _MAPS, key):
-                unfit = "mapped"
-            for number in _has(name, _FD, key):
-                flags = _flags(name, number)
-                if flags & os.O_ACCMODE == os.O_RDONLY:
-                    continue
-                if flags & os.O_APPEND:
-                    appends = True
-                else:
+            for flags in _flags_of(name, key):
+                appends |= bool(flags & os.O_APPEND)
+                if not flags & os.O_APPEND:
                     unfit = unfit or "not appending"
         except OSError:
             all_seen = False
+        try:
+            # a process that shows its descriptors may still hide its mappings
+            unfit = "mapped" if _has(name, _MAPS, key) else unfit
+        except OSError:
+            all_seen = False
     return Holders(unfit, appends, all_seen)
+
+
+def _flags_of(pid: str, key: Key) -> list[int]:
+    """Return the flags of the descriptors with which a process may write to a file.
+
+    Raises:
+        OSError: they may not be read.
+    """
+    flags = [_flags(pid, number) for number in _has(pid, _FD, key)]
+    return [one for one in flags if one & os.O_ACCMODE != os.O_RDONLY]
 
 
 def _has(pid: str, table: str, key: Key) -> list[str]:
