@@ -34,28 +34,25 @@ def remember(
     memory: Memory, component: str, gauge: Gauge, disk: Disk, known: Snapshot, now: Reading
 ) -> Memory:
     """Return the memory with what automatic cleanings took that count now."""
-    if not is_set(disk):
-        return replace(memory, spent=(), more=None)
     mine = [a for a in known.attempts.get(CLEAN, ()) if a.component == component]
     asked = max((a.due for a in mine if a.origin != _BY_ITSELF), default=0.0)
     approved = max(memory.approved, asked)
-    noted = {one.due for one in memory.spent}
-    spent, more = list(memory.spent), memory.more
+
+    def counts(due: float) -> bool:
+        # one of the future is of another boot: it counts as made now
+        return due > approved and max(now.steady - due, 0.0) < disk.max_within
+
+    spent, more = [one for one in memory.spent if counts(one.due)], memory.more
+    noted = {one.due for one in spent}
     for attempt, following in zip(mine, [*mine[1:], None], strict=False):
         under_way = attempt.ok is None and following is None and component in known.plans
-        if attempt.origin != _BY_ITSELF or attempt.due in noted or under_way:
-            continue
-        details = _details(attempt, following, known)
-        spent.append(_spent(attempt, details, disk))
-        more = _more(details)
-    counts = tuple(
-        one
-        for one in spent
-        # one of the future is of another boot: it counts as made now
-        if one.due > approved and max(now.steady - one.due, 0.0) < disk.max_within
-    )
-    over = any(one.stopped for one in counts) and gauge.worst >= disk.target
-    return replace(memory, spent=counts, approved=approved, more=more if over else None)
+        new = attempt.origin == _BY_ITSELF and attempt.due not in noted and counts(attempt.due)
+        if new and not under_way:
+            details = _details(attempt, following, known)
+            spent.append(_spent(attempt, details, disk))
+            more = _more(details)
+    over = is_set(disk) and any(one.stopped for one in spent) and gauge.worst >= disk.target
+    return replace(memory, spent=tuple(spent), approved=approved, more=more if over else None)
 
 
 def _details(attempt: Attempt, following: Attempt | None, known: Snapshot) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from healmon.clock import ManualClock
 from healmon.config.settings import Disk, Rule
 from healmon.disks import ceiling
 from healmon.disks.healer import DisksHealer
-from healmon.disks.model import CLEAN, Gauge, Memory, Spent, Target
+from healmon.disks.model import CLEAN, Gauge, Memory, More, Spent, Target
 from healmon.engine import Engine, Run
 from healmon.state import ActionView, Snapshot
 from healmon.world.simulated.files import SimulatedFiles
@@ -157,6 +157,28 @@ def test_whatever_ran_within_the_window_is_subtracted(runs):
     assert ceiling.left(memory, disk).files == max(0, 20 - counted)
 
 
-def test_without_a_ceiling_nothing_is_counted():
+def test_what_ran_before_the_window_says_nothing_of_what_more_would_go():
+    disk, start = Disk(max_files=5), ManualClock().read().steady
+    said = {"by_rule": [5, 500], "more": [7, 700, 1.0]}
+    action = ActionView(NAME, CLEAN, False, "", 1.0, start + DAY + 5, said)
+    old, new = attempt(start, ok=True), attempt(start + DAY, ok=False)
+    known = Snapshot(attempts={CLEAN: (old, new)}, recent=(action,))
+    memory = remembered(known, disk, start + DAY + 60)
+    assert memory.more == More(7, 700, 1.0)
+    again = remembered(Snapshot(attempts=known.attempts), disk, start + DAY + 120, memory)
+    assert again == memory
+
+
+def test_a_ceiling_that_is_set_later_counts_what_ran_before():
+    start = ManualClock().read().steady
+    action = ActionView(NAME, CLEAN, True, "", 1.0, start + 5, {"by_rule": [3, 300], "more": []})
+    known = Snapshot(attempts={CLEAN: (attempt(start, ok=True),)}, recent=(action,))
+    memory = remembered(known, Disk(), start + 60)
+    assert ceiling.finding(TARGET, memory, Disk()) is None
+    later = remembered(Snapshot(attempts=known.attempts), Disk(max_files=5), start + 99, memory)
+    assert ceiling.left(later, Disk(max_files=5)).files == 2
+
+
+def test_without_a_ceiling_nothing_is_held_back():
     assert ceiling.left(Memory(spent=(Spent(1.0, 9, 9, True),)), Disk()) is None
     assert not ceiling.reached(Memory(), Disk())
