@@ -13,9 +13,10 @@ from healmon.clock import Clock, Reading
 from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.cover import TRASH, targets_of
-from healmon.disks.diagnose import clean_plan, diagnose
+from healmon.disks.diagnose import diagnose
 from healmon.disks.lines import disk_of
 from healmon.disks.model import HEALER, DiskFacts, Order, Seen
+from healmon.disks.planning import clean_plan
 from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
 from healmon.disks.undo import restore_plan

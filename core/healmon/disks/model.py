@@ -94,12 +94,14 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         surveys: one per rule and place; empty: no rule reaches there.
         idle: rules that reach there and free nothing, and why, in words.
         trash: what lies in the trash there.
+        own: healmon's own older logs there.
         trouble: why it could not be counted, in words.
     """
 
     surveys: tuple[Survey, ...] = ()
     idle: tuple[str, ...] = ()
     trash: Tally = Tally()
+    own: Tally = Tally()
     trouble: str = ""
 
     @property
@@ -140,6 +142,28 @@ class Seen(msgspec.Struct, frozen=True):
     stepped: float = 0.0
 
 
+class Spent(msgspec.Struct, frozen=True):
+    """What one automatic cleaning took by its rules.
+
+    Attributes:
+        due: steady seconds at which it began.
+        stopped: it took all that it might, and more would have gone.
+    """
+
+    due: float
+    files: int
+    held: int
+    stopped: bool = False
+
+
+class More(msgspec.Struct, frozen=True):
+    """What would have gone beyond the ceiling; `oldest`: wall seconds. No files: not known."""
+
+    files: int = 0
+    held: int = 0
+    oldest: float = 0.0
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a target between looks.
 
@@ -154,6 +178,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         filling: how many outlooks in a row (two at most) said that it is full within the horizon.
         filling_at: wall time of the newest outlook that was counted.
         filling_told: what the open warning says of it; empty: there is none.
+        spent: automatic cleanings that count against the ceiling.
+        approved: steady time at which a person last cleaned; what went before counts no more.
+        more: what would have gone beyond the ceiling; None: it was not reached.
     """
 
     level: Level = "ok"
@@ -169,6 +196,9 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     filling: int = 0
     filling_at: float = 0.0
     filling_told: str = ""
+    spent: tuple[Spent, ...] = ()
+    approved: float = 0.0
+    more: More | None = None
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +236,7 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     candidate_bytes: int | None = None
     rules: tuple[RuleFacts, ...] = ()
     trash: int = 0
+    own: int = 0
     leftovers: int = 0
     cleaned_at: float | None = None
     cleaned: str = ""
@@ -222,6 +253,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         rules: digest of the rules that were shown; others are never applied.
         clock: wall minus boot seconds when it was made; a step since then stops it.
         by_hand: a person asked: everything that is due goes, however full it is.
+        most: how much may go without a person; None: there is no ceiling.
         finish: only finish what a killed run had begun.
         restore: only take back what was put aside under this id.
         empty: only empty the trash of what has been there too long.
@@ -232,6 +264,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rules: str
     clock: float
     by_hand: bool = False
+    most: Tally | None = None
     finish: bool = False
     restore: str = ""
     empty: bool = False

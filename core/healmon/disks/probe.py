@@ -15,7 +15,7 @@ from functools import partial
 from typing import Final, TypeVar
 
 from healmon.clock import Clock
-from healmon.config.paths import Place, home_of, never_cleaned
+from healmon.config.paths import Place, home_of, never_cleaned, user_number
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
 from healmon.disks.cover import Cover, cover_of, targets_of, within
@@ -108,7 +108,7 @@ class Probe:
         device = gauge.device if target.kind == "filesystem" else None
         place = Place("/", home_of(os.environ))
         barred = partial(never_cleaned, place=place)
-        return cover_of(self.disk, target, device, self.state_dir, barred)
+        return cover_of(self.disk, target, device, self.state_dir, barred, user_number)
 
     def measure(self, target: Target) -> Gauge:
         """Return how full a target is now. Blocks.
@@ -274,7 +274,8 @@ class Probe:
         troubles = [f"rule {s.rule}: {t}" for s in surveys for t in s.troubles]
         reached = tuple(survey for survey in surveys if survey.roots)
         idle = (*cover.idle, *troubles)
-        return Count(surveys=reached, idle=idle, trash=trash), found
+        own = Tally() if cover.own is None else self.files.survey(cover.own, when, limits).due
+        return Count(surveys=reached, idle=idle, trash=trash, own=own), found
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

@@ -35,6 +35,7 @@ from healmon.world.filedata import (
 )
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import Walk
+from healmon.world.pacing import Pacing
 
 NOTHING_PASSED: Final[frozenset[Key]] = frozenset()
 
@@ -117,6 +118,7 @@ class Files(Protocol):
         stop: Callable[[], bool],
         *,
         before: float | None = None,
+        per_second: int = 0,
     ) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met.
 
@@ -125,6 +127,7 @@ class Files(Protocol):
             need: what is to be freed.
             stop: asked before each file; True ends it.
             before: only what was put aside before this wall second; None: all of it.
+            per_second: how many may go in a second; 0: any number.
         """
         ...
 
@@ -262,16 +265,11 @@ class SystemFiles:
         stop: Callable[[], bool],
         *,
         before: float | None = None,
+        per_second: int = 0,
     ) -> Swept:
-        """Remove what a rule put aside, oldest first, until the need is met.
-
-        Args:
-            selection: the rule.
-            need: what is to be freed.
-            stop: asked before each file; True ends it.
-            before: only what was put aside before this wall second; None: all of it.
-        """
-        return asides.empty(selection, need, self._users, stop, before)
+        """Remove what a rule put aside, oldest first, until the need is met."""
+        pacing = Pacing(per_second, stop)
+        return asides.empty(selection, need, self._users, before, pacing)
 
     def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
         """Return what a rule put aside and can be taken back, the newest first."""

@@ -95,13 +95,26 @@ class Users:
                 word = "changed"
         except OSError:
             word = "unknown"
-        self._put_down(fd)
+        self.put_down(fd)
         return -1, word
+
+    def claim(self, fd: int, inode: Inode, kind: str) -> Use:
+        """Return whether others use a file, to which a descriptor is open; a lease stays on it.
+
+        Where none is granted, a lock does (flock(2)): whoever cannot wait for it has to drop it.
+
+        Args:
+            fd: the only descriptor of the file in this process.
+            inode: what it is.
+            kind: type of its file system.
+        """
+        use = self._lease(fd, inode.device)
+        return use if use == "leased" else self._told(fd, inode, kind, use)
 
     def _is_parked(self, key: Key) -> bool:
         return len(self._parked) > _MOST_PARKED or key in self._parked.values()
 
-    def _put_down(self, fd: int) -> None:
+    def put_down(self, fd: int) -> None:
         """Close the descriptor of a file that stays, unless that would drop locks of our own."""
         st = os.fstat(fd)
         key = st.st_dev, st.st_ino
@@ -198,11 +211,19 @@ def opened_here(key: Key, but: Container[int] = ()) -> bool:
     return False
 
 
+def sees_all() -> bool:
+    """Return whether every process of the machine can be seen from here."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino == _FIRST_NAMESPACE
+    except OSError:
+        return False
+
+
 def files_in_use() -> frozenset[Key] | None:
     """Return every file that any process has open or mapped; None when not all can be read."""
+    if not sees_all():
+        return None
     try:
-        if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_NAMESPACE:
-            return None
         found: set[Key] = set()
         for name in os.listdir("/proc"):  # noqa: PTH208 - names; hot
             if name.isdecimal() and int(name) != os.getpid():
