@@ -233,6 +233,17 @@ def test_a_kill_at_any_step_leaves_judged_files_or_strangers_and_both_are_told_a
     pytest.fail("it never came to its end")
 
 
+def test_what_lies_in_a_slot_and_is_not_known_stays_there_and_is_told(real):
+    real.write("a.log", 9 * DAY, 1)
+    killed(real, 2)
+    (aside,) = asides(real)
+    Path(real.state, "trash", slots.NAME).write_bytes(b"")
+    done = real.files.finish(real.selection())
+    assert (done.removed, done.restored) == (0, 0)
+    assert aside in done.troubles[0]
+    assert asides(real) == [aside]
+
+
 # memory
 
 GROWN = """
