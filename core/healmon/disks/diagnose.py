@@ -77,8 +77,11 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
         findings.append(_full(seen.target, memory, disk, hope))
     if memory.filling_told and memory.level != "critical":
         findings.append(filling.finding(seen.target, memory))
+    if seen.backups:
+        text = f"{words.title(seen.target)}: {'; '.join(seen.backups)}"
+        findings.append(Finding("backup", "WARNING", text))
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
-    if verdict.status == "healthy" and memory.filling_told:
+    if verdict.status == "healthy" and (memory.filling_told or seen.backups):
         verdict = replace(verdict, status="warning")
     if memory.level == "critical" and not obstacle:
         return replace(verdict, plan=clean_plan(seen.target, facts_of(seen, memory), disk, now))

@@ -18,14 +18,13 @@ class WantedError(Exception):
     """Somebody else has asked for the file meanwhile; it is left to them."""
 
 
-def chunks(fd: int, undisturbed: Callable[[], bool]) -> Iterator[bytes]:
-    """Pass over a file from its beginning, whatever the position of the descriptor.
+def chunks(fd: int, undisturbed: Callable[[], bool], at: int = 0) -> Iterator[bytes]:
+    """Pass over a file from a byte on, whatever the position of the descriptor.
 
     Raises:
         WantedError: it is wanted by somebody else.
         OSError: it cannot be read.
     """
-    at = 0
     while chunk := os.pread(fd, CHUNK, at):
         if not undisturbed():
             raise WantedError

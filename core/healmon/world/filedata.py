@@ -127,7 +127,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         trash: the directory to put files aside in, where it is on the same mount as a root.
         keep_newest: how many of the files that match stay in each directory, the newest.
         compress: files that are compressed already stay.
-        backup: the directory where a verified copy must be before a file goes; empty: none.
+        backup: the target where a verified copy must be before a file goes; empty: none.
     """
 
     rule: str

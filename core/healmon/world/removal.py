@@ -14,6 +14,7 @@ from typing import Final
 
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
+from healmon.world.depots import Going
 from healmon.world.filedata import Deed, Finished, Inode
 from healmon.world.fileuse import Users, alone, opened_here
 from healmon.world.filewalk import Found
@@ -45,7 +46,7 @@ class Remover:
         rule: whose files they are.
         root: absolute path of the rule's directory.
         when: wall seconds that count as now.
-        backup: directory where a verified copy must be before a file goes; empty: none.
+        backup: target where a verified copy must be before a file goes; empty: none.
 
     Attributes:
         left: bytes that stand there instead of the file that was taken last (compressed).
@@ -107,7 +108,9 @@ class Remover:
         reason = ""
         if self._backup:
             path = f"{self._root.rstrip('/')}/{found.path}"
-            reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
+            run = f"{int(self._when * 1e9):x}"
+            going = Going(path, fd, found.inode, undisturbed, self._rule, run)
+            reason = saving.save(self._backup, going, self.troubles)
         if not reason and self._deed == "compress":
             reason, self.left = packing.pack(found, fd, undisturbed)
         if not reason and (self._backup or self._deed == "compress"):

@@ -127,6 +127,6 @@ def test_a_place_below_a_protected_one_is_told_and_not_entered():
     assert "is protected" in cover.idle[0]
 
 
-def test_a_backup_elsewhere_than_in_a_directory_keeps_the_files(logs, state):
-    once(disk_of(logs, {"backup": "s3://bucket/x"}), state)
+def test_a_backup_target_that_nobody_knows_keeps_the_files(logs, state):
+    once(disk_of(logs, {"backup": "ftp://host/x"}), state)
     assert len(plain(logs)) == 10
