@@ -202,16 +202,41 @@ class Spoiling(asyncssh.SFTPServer):
     def write(self, file_obj, offset, data):
         return super().write(file_obj, offset, bytes([data[0] ^ 1]) + data[1:])
 
-async def serve(process):
-    command = await asyncio.create_subprocess_exec(
-        binary, "-d", where, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
-    await process.redirect(command.stdin, command.stdout)
-    await process.stdin.channel.wait_closed()
+class Piped(asyncssh.SSHServerSession):
+    def connection_made(self, chan):
+        self.chan = chan
+
+    def subsystem_requested(self, name):
+        return name == "sftp"
+
+    def session_started(self):
+        self.up = asyncio.ensure_future(asyncio.create_subprocess_exec(
+            binary, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE))
+        self.task = asyncio.ensure_future(self.carry())
+
+    async def carry(self):
+        command = await self.up
+        while data := await command.stdout.read(65536):
+            self.chan.write(data)
+        self.chan.exit(0)
+
+    def data_received(self, data, kind):
+        self.up.add_done_callback(lambda up: up.result().stdin.write(data))
+
+    def eof_received(self):
+        self.up.add_done_callback(lambda up: up.result().stdin.close())
+
+    def connection_lost(self, error):
+        self.eof_received()
+
+class Server(asyncssh.SSHServer):
+    def session_requested(self):
+        return Piped()
 
 async def main():
     given = {"sftp_factory": Spoiling if binary == "spoil" else True}
     if "/" in binary:
-        given = {"process_factory": serve, "encoding": None}
+        given = {"server_factory": Server, "encoding": None}
     await asyncssh.listen("127.0.0.1", int(port), server_host_keys=[where + "/../hostkey"],
         authorized_client_keys=where + "/../authorized", **given)
     print("up", flush=True)
@@ -225,7 +250,7 @@ SERVER = "/usr/lib/openssh/sftp-server"
 class SftpServer:
     """OpenSSH's sftp-server behind asyncssh's transport where it is installed, else asyncssh's own.
 
-    Whoever speaks with it has its home in `home`: keys and known hosts lie there.
+    In `home` are the key and the known host of who may speak with it.
     """
 
     def __init__(self, base: Path, *, spoil: bool = False) -> None:
@@ -241,8 +266,8 @@ class SftpServer:
         own.write_private_key(str(self.home / ".ssh" / "id_ed25519"))
         own.write_public_key(str(base / "authorized"))
         told = host.export_public_key().decode().split()
-        self.known = self.home / ".ssh" / "known_hosts"
-        self.known.write_text(f"[127.0.0.1]:{self.port} {told[0]} {told[1]}\n")
+        known = self.home / ".ssh" / "known_hosts"
+        known.write_text(f"[127.0.0.1]:{self.port} {told[0]} {told[1]}\n")
         how = "spoil" if spoil else SERVER if os.access(SERVER, os.X_OK) else "own"
         self._process = subprocess.Popen(
             [sys.executable, "-c", SFTP, str(self.store), str(self.port), how],
@@ -251,10 +276,17 @@ class SftpServer:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"up\n"
 
-    @property
-    def url(self) -> str:
-        return f"sftp://tester@127.0.0.1:{self.port}{self.store}"
-
     def close(self) -> None:
         self._process.communicate()
-        shutil.rmtree(self.store)
+
+
+class SftpPlace:
+    """A directory of a server, and a home of one's own that knows it."""
+
+    def __init__(self, server: SftpServer, name: str, home: Path) -> None:
+        self.store = server.store / name
+        self.store.mkdir()
+        self.home = home
+        shutil.copytree(server.home, home)
+        self.known = home / ".ssh" / "known_hosts"
+        self.url = f"sftp://tester@127.0.0.1:{server.port}{self.store}"

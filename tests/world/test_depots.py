@@ -138,7 +138,7 @@ def test_a_file_goes_once_it_is_there_with_all_that_is_known_of_it(server, line,
     for name in names:
         stage.write(name, 2 * DAY, 3000)
     stage.write("empty.log", 2 * DAY, 0)
-    os.chmod(f"{stage.root}/old.log", 0o640)
+    Path(stage.root, "old.log").chmod(0o640)
     before = {p: Path(stage.root, p).read_bytes() for p in stage.names()}
     swept = sweep(stage, url(line, stage))
     assert (swept.taken.files, swept.kept, swept.troubles) == (5, {}, ())

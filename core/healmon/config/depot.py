@@ -17,7 +17,7 @@ INSTALL: Final = "pip install 'healmon[backup]'"
 _OPTIONS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
     {
         "s3": frozenset({"endpoint", "region", "profile"}),
-        "gs": frozenset(),
+        "gs": frozenset({"endpoint"}),
         "az": frozenset({"endpoint"}),
         "sftp": frozenset(),
     }

@@ -29,6 +29,8 @@ HOLD: Final = 60.0
 """Seconds for which a target that failed is left alone."""
 IN_A_ROW: Final = 3
 """So many files in a row that fail are the target's fault, not theirs."""
+FORGET: Final = 86_400.0
+"""Seconds after which a trouble that only saving shows is told no more, if the target answers."""
 SLOWEST: Final = 32_768
 """Bytes in a second that must go on the whole, beside the patience."""
 
@@ -68,12 +70,18 @@ class Going(NamedTuple):
 
 @dataclass(slots=True)
 class _State:
-    """What is known of one target; `until`: process seconds, it is left alone so long."""
+    """What is known of one target.
+
+    Attributes:
+        until: process seconds; it is left alone so long.
+        failed: process seconds at which it did so last.
+    """
 
     lock: threading.Lock
     line: Line | None = None
     left: list[Line] = field(default_factory=list[Line])
     until: float = 0.0
+    failed: float = 0.0
     in_a_row: int = 0
     fault: Fault | None = None
     trouble: str = ""
@@ -130,7 +138,8 @@ class Depots:
         except DepotError as error:
             self._failed(url, state, error)
         else:
-            if state.fault in {"unreachable", "denied", "absent", "host key", "library"}:
+            old = process_seconds() - state.failed > FORGET
+            if old or state.fault not in {*PASSING, "full"}:
                 state.fault, state.trouble, state.until = None, "", 0.0
         finally:
             state.lock.release()
@@ -174,7 +183,8 @@ class Depots:
         state.in_a_row += 1
         if error.fault in PASSING and state.in_a_row < IN_A_ROW:
             return
-        state.until = process_seconds() + self._hold
+        state.failed = process_seconds()
+        state.until = state.failed + self._hold
         state.fault = error.fault
         state.trouble = sentence(url, error.fault, error.text)
 

@@ -170,17 +170,22 @@ def _opened(depot: Depot, patience: float) -> ObjectStore:
         "client_options": client,
         "retry_config": retry,
     }
-    if depot.scheme == "gs":
-        return GCSStore(depot.place, **common)
-    if depot.scheme == "az":
-        if endpoint:
-            client["allow_http"] = endpoint.startswith("http://")
-            common["endpoint"] = endpoint
-        return AzureStore(depot.place, **common)
-    given: Any = s3_settings(options)
-    if given.get("endpoint", "").startswith("http://"):
-        client["allow_http"] = True
-    return S3Store(depot.place, **given, **common)
+    given: Any = {}
+    match depot.scheme:
+        case "gs":
+            if endpoint:
+                given["base_url"] = endpoint
+            opens: Any = GCSStore
+        case "az":
+            if endpoint:
+                given["endpoint"] = endpoint
+            opens = AzureStore
+        case _:
+            given, opens = s3_settings(options), S3Store
+            endpoint = given.get("endpoint", "")
+    client["allow_http"] = endpoint.startswith("http://")
+    store: ObjectStore = opens(depot.place, **given, **common)
+    return store
 
 
 def s3_settings(options: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,138 @@
+"""Backup targets as the healer of disks sees them: asked, told, alerted, named."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from healmon import cli
+from healmon.clock import ManualClock
+from healmon.config.settings import Budget, Disk, Rule
+from healmon.disks.backups import RECHECK
+from healmon.disks.diagnose import diagnose
+from healmon.disks.healer import DisksHealer
+from healmon.state import Snapshot
+from healmon.world.depotrecord import Record, decoded, encoded, id_of, key_of, path_in
+from healmon.world.depotstore import s3_settings
+from healmon.world.depotwords import REMEDIES, sentence, told
+from healmon.world.simulated.depots import SimulatedDepots
+from healmon.world.simulated.files import SimulatedFiles
+
+URL = "s3://bucket/prefix"
+RULE = Rule(name="logs", paths=("/data",), patterns=("*.log",), older_than=1.0, backup=URL)
+DISK = Disk(
+    paths=("/data",), budgets=(Budget(path="/other", limit=10),), rules=(RULE,)
+)  # fmt: skip
+
+
+def test_a_target_out_of_order_is_an_alert_until_it_answers_again():
+    files, depots, clock = SimulatedFiles(), SimulatedDepots(), ManualClock()
+    files.add_disk("/", 10**12)
+    files.add_disk("/data", 10**9)
+    files.write("/other/x", 1, clock.read().wall)
+    depots.break_down(URL, sentence(URL, "unreachable", "it is silent"))
+    healer = DisksHealer(DISK, Path("/state"), files, clock, depots)
+
+    async def looks():
+        async def seen_twice() -> list[list[tuple[str, str]]]:
+            await healer.look()
+            await asyncio.sleep(0.05)  # the answer is waited for by nobody
+            seen = await healer.look()
+            verdicts = diagnose(seen, DISK, Snapshot(), clock.read()).verdicts
+            return [
+                [(v.status, ""), *((f.condition, f.message) for f in v.findings)] for v in verdicts
+            ]
+
+        try:
+            broken = await seen_twice()
+            depots.break_down(URL, "")
+            again = await seen_twice()
+            clock.advance(RECHECK + 1)
+            return broken, again, await seen_twice()
+        finally:
+            await healer.close()
+
+    (broken, untouched), again, mended = asyncio.run(looks())
+    assert broken[0] == ("warning", "")
+    told = f"Disk /data: rule logs keeps its files: backup target {URL} cannot be reached"
+    remedy = " (it is silent): see whether it runs and can be reached from here"
+    assert broken[1] == ("backup", f"{told}{remedy}")
+    assert untouched == [("healthy", "")], "the rule does not reach there"
+    assert again[0] == broken, "it is not asked at each look"
+    assert mended[0] == [("healthy", "")]
+
+
+@given(st.binary(min_size=1, max_size=300).filter(lambda b: b"\0" not in b))
+def test_every_path_has_a_key_of_its_own_and_its_record_tells_it(name):
+    path = os.fsdecode(b"/" + name)
+    key = key_of("host", path, "a" * 64)
+    assert len(os.fsencode(key.partition("/")[2])) <= 250
+    assert key.isascii()
+    assert id_of(key) != id_of(key_of("host", path + "x", "a" * 64))
+    assert id_of(key) != id_of(key_of("host", path, "b" * 64))
+    assert path_in(key) == path or path_in(key).startswith("…")
+    record = Record(path=path, key=key, host="host", rule="r", run="1", user=0, group=0, mode=0o644,
+                    modified=1, size=2, sha256="a" * 64)  # fmt: skip
+    assert decoded(encoded(record)) == record
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error performing PUT https://a/b?sig=sesame&x=1 in 1s - HTTP error: none",
+        "failed: https://a/b?X-Amz-Signature=sesame",
+        'Secret_Access_Key: "sesame"',
+        "AccountKey token=sesame",
+        "<Code>Denied</Code> sesame",
+        "one line\nsesame",
+    ],
+)
+def test_words_of_libraries_are_told_without_what_opens_doors(text):
+    assert "sesame" not in told(text)
+
+
+def test_each_fault_has_words_and_a_remedy():
+    for fault, remedy in REMEDIES.items():
+        assert sentence(URL, fault, "").endswith(remedy)
+
+
+def test_profiles_are_read_as_the_tools_of_aws_do(tmp_path, monkeypatch):
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert s3_settings({}) == {}
+    (tmp_path / ".aws").mkdir()
+    (tmp_path / ".aws" / "credentials").write_text(
+        "[default]\naws_access_key_id = a\naws_secret_access_key = b%c\n"
+        "[ops]\naws_access_key_id = d\naws_secret_access_key = e\naws_session_token = f\n"
+    )
+    (tmp_path / ".aws" / "config").write_text(
+        "[profile ops]\nregion = r\nendpoint_url = http://o\n"
+    )
+    assert s3_settings({}) == {"access_key_id": "a", "secret_access_key": "b%c"}
+    ops = {"access_key_id": "d", "secret_access_key": "e", "session_token": "f",
+           "endpoint": "http://o", "region": "r"}  # fmt: skip
+    assert s3_settings({"profile": "ops"}) == ops
+    monkeypatch.setenv("AWS_PROFILE", "ops")
+    assert s3_settings({}) == ops
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://all")
+    monkeypatch.setenv("AWS_REGION", "z")
+    assert s3_settings({}) == {**{k: ops[k] for k in list(ops)[:3]}, "endpoint": "http://all"}
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "x")
+    assert s3_settings({}) == {"endpoint": "http://s3"}
+    assert s3_settings({"endpoint": "http://url"}) == {"endpoint": "http://url"}
+
+
+def test_restore_tells_what_it_can_when_no_target_is_configured(tmp_path, capsys):
+    (tmp_path / "healmon.toml").write_text("")
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    words = ["restore", "--backup", "--config", str(tmp_path / "healmon.toml")]
+    assert cli.main([*words, "--state-dir", str(state)]) == 65
+    assert "no rule has a backup target but directories" in capsys.readouterr().err
