@@ -11,7 +11,7 @@ import hashlib
 import os
 import stat
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
@@ -29,8 +29,10 @@ HOLD: Final = 60.0
 """Seconds for which a target that failed is left alone."""
 IN_A_ROW: Final = 3
 """So many files in a row that fail are the target's fault, not theirs."""
-FORGET: Final = 86_400.0
-"""Seconds after which a trouble that only saving shows is told no more, if the target answers."""
+MENDED: Final[frozenset[Fault]] = frozenset({"unreachable", "absent", "host key", "library"})
+"""What is over when a target answers; of anything else that showed in saving, saving will tell."""
+FORGET: Final = 6 * 3600.0
+"""Seconds after which what only saving shows is told no more, if the target answers."""
 SLOWEST: Final = 32_768
 """Bytes in a second that must go on the whole, beside the patience."""
 
@@ -41,8 +43,8 @@ class Backups(Protocol):
     def check(self, url: str) -> str:
         """Ask a target whether it answers and knows us; returns what is wrong, in words, or empty.
 
-        Blocks. Writes nothing there. What went wrong in saving stays told, where being reachable
-        does not mend it.
+        Blocks. Writes nothing there. What went wrong in saving stays told, where an answer does not
+        prove that it is over.
         """
         ...
 
@@ -74,7 +76,7 @@ class _State:
 
     Attributes:
         until: process seconds; it is left alone so long.
-        failed: process seconds at which it did so last.
+        failed: process seconds at which it did so last; `saving`: it was a file that it failed.
     """
 
     lock: threading.Lock
@@ -84,6 +86,7 @@ class _State:
     failed: float = 0.0
     in_a_row: int = 0
     fault: Fault | None = None
+    saving: bool = False
     trouble: str = ""
 
 
@@ -126,7 +129,7 @@ class Depots:
     def check(self, url: str) -> str:
         """Ask a target whether it answers and knows us; returns what is wrong, in words, or empty.
 
-        What went wrong in saving stays told, where being reachable does not mend it.
+        What went wrong in saving stays told, where an answer does not prove that it is over.
         """
         state = self._state(url)
         if not state.lock.acquire(blocking=False):
@@ -136,10 +139,10 @@ class Depots:
                 line.order(verb="check")
                 line.answer()
         except DepotError as error:
-            self._failed(url, state, error)
+            self._failed(url, state, error, saving=False)
         else:
             old = process_seconds() - state.failed > FORGET
-            if old or state.fault not in {*PASSING, "full"}:
+            if old or not state.saving or state.fault in MENDED:
                 state.fault, state.trouble, state.until = None, "", 0.0
         finally:
             state.lock.release()
@@ -152,15 +155,19 @@ class Depots:
     def rest(self) -> None:
         """End the programs that speak with targets; they are started again when needed."""
         for state in list(self._states.values()):
-            with state.lock:
-                self._hang_up(state)
+            # somebody else may be saving there: who does so ends it
+            if state.lock.acquire(blocking=False):
+                try:
+                    self._hang_up(state)
+                finally:
+                    state.lock.release()
 
     def _state(self, url: str) -> _State:
         with self._lock:
             return self._states.setdefault(url, _State(threading.Lock()))
 
     @contextmanager
-    def _line(self, url: str) -> Iterator[Line]:
+    def _line(self, url: str) -> Generator[Line]:
         line = Line(url, self._patience)
         try:
             yield line
@@ -179,13 +186,13 @@ class Depots:
         while state.left:
             state.left.pop().close()
 
-    def _failed(self, url: str, state: _State, error: DepotError) -> None:
+    def _failed(self, url: str, state: _State, error: DepotError, *, saving: bool = True) -> None:
         state.in_a_row += 1
         if error.fault in PASSING and state.in_a_row < IN_A_ROW:
             return
         state.failed = process_seconds()
         state.until = state.failed + self._hold
-        state.fault = error.fault
+        state.fault, state.saving = error.fault, saving
         state.trouble = sentence(url, error.fault, error.text)
 
     def _save(self, url: str, state: _State, going: Going) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 import asyncssh
+from asyncssh.constants import FILEXFER_TYPE_REGULAR
 
 from healmon.config.depot import Depot
 from healmon.world.depotrecord import PART
@@ -198,7 +199,7 @@ class SftpTarget:
             raise
         for one in found:
             attrs = one.attrs
-            if attrs.type == asyncssh.FILEXFER_TYPE_REGULAR:
+            if attrs.type == FILEXFER_TYPE_REGULAR:
                 yield f"{under}/{one.filename}", attrs.size or 0, float(attrs.mtime or 0)
 
     def check(self) -> None:

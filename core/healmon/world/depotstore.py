@@ -24,6 +24,8 @@ from healmon.world.depotwords import DepotError, Fault, told
 
 PIECE: Final = 5 << 20
 """Bytes of a part: the least that S3 takes. Smaller objects are sent in one request."""
+CHECK: Final = "healmon-check"
+"""Where a store is asked for whether it answers; nothing lies there."""
 _PARTS: Final = 9000
 """S3 takes 10,000 parts of one object."""
 _RETRIES: Final = 2
@@ -59,7 +61,7 @@ class StoreTarget:
         except (errors.BaseError, OSError, ValueError, configparser.Error) as error:
             raise _fault(error) from error
 
-    def begun(self, _key: str, _size: int) -> int:
+    def begun(self, key: str, size: int) -> int:  # noqa: ARG002 - others go on
         """Return how much of an object is there already: nothing, as it comes all at once."""
         return 0
 
@@ -105,7 +107,7 @@ class StoreTarget:
         """Return its key: an object appears when it is complete."""
         return key
 
-    def publish(self, _key: str) -> None:
+    def publish(self, key: str) -> None:
         """It has its name already; what says that it is right is the record beside it."""
 
     def read(self, key: str) -> Iterator[bytes]:
@@ -132,7 +134,8 @@ class StoreTarget:
             DepotError: they cannot be listed.
         """
         try:
-            for batch in obstore.list(self._store, under):
+            # pyright: the overloads for Arrow are untyped without it
+            for batch in obstore.list(self._store, under):  # pyright: ignore[reportUnknownMemberType]
                 for one in batch:
                     yield one["path"], one["size"], one["last_modified"].timestamp()
         except (errors.BaseError, OSError) as error:
@@ -145,7 +148,8 @@ class StoreTarget:
             DepotError: it does not.
         """
         try:
-            next(iter(obstore.list(self._store, "healmon-check", chunk_size=1)), None)
+            found = obstore.list(self._store, CHECK, chunk_size=1)  # pyright: ignore[reportUnknownMemberType]
+            next(iter(found), None)
         except errors.PermissionDeniedError as error:
             # who may only write may not list; a wrong key has a code of its own
             if "AccessDenied" not in str(error):

@@ -11,15 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon import cli
-from healmon.clock import ManualClock
+from healmon.clock import ManualClock, SystemClock
 from healmon.config.settings import Budget, Disk, Rule
 from healmon.disks.backups import RECHECK
 from healmon.disks.diagnose import diagnose
 from healmon.disks.healer import DisksHealer
+from healmon.errors import RemedyError
 from healmon.state import Snapshot
+from healmon.world import saving
 from healmon.world.depotrecord import Record, decoded, encoded, id_of, key_of, path_in
+from healmon.world.depots import Depots
 from healmon.world.depotstore import s3_settings
 from healmon.world.depotwords import REMEDIES, sentence, told
+from healmon.world.files import SystemFiles
 from healmon.world.simulated.depots import SimulatedDepots
 from healmon.world.simulated.files import SimulatedFiles
 
@@ -65,6 +69,49 @@ def test_a_target_out_of_order_is_an_alert_until_it_answers_again():
     assert untouched == [("healthy", "")], "the rule does not reach there"
     assert again[0] == broken, "it is not asked at each look"
     assert mended[0] == [("healthy", "")]
+
+
+def test_a_full_budget_whose_backup_is_down_loses_nothing_and_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr(saving, "DEPOTS", depots := Depots(patience=5.0))
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "sesame")
+    logs, state = tmp_path / "logs", tmp_path / "state"
+    logs.mkdir()
+    state.mkdir()
+    for number in range(9):
+        (logs / f"{number}.log").write_bytes(bytes(4096))
+    url = "s3://bucket/x?endpoint=http://127.0.0.1:9"
+    rule = Rule(name="logs", paths=(str(logs),), patterns=("*.log",), older_than=1e-9, backup=url)
+    disk = Disk(paths=(), budgets=(Budget(path=str(logs), limit=9 * 4096),), rules=(rule,))
+    clock = SystemClock()
+
+    async def run():
+        healer = DisksHealer(disk, state, SystemFiles(), clock, depots)
+        try:
+            diagnosis = diagnose(await healer.look(), disk, Snapshot(), clock.read())
+            plan = diagnosis.verdicts[0].plan
+            assert plan is not None
+            assert f"copy to {url}, verify, delete" in plan.steps[0].text
+            with pytest.raises(RemedyError) as failed:
+                await healer.carry_out(plan, Hand())
+            seen = await healer.look()
+        finally:
+            await healer.close()
+        return failed.value, diagnose(seen, disk, Snapshot(), clock.read()).verdicts[0]
+
+    failed, verdict = asyncio.run(run())
+    assert len(list(logs.glob("*.log"))) == 9
+    assert "stays: 9 unsaved" in str(failed)
+    (told,) = (f for f in verdict.findings if f.condition == "backup")
+    for text in (str(failed), told.message):
+        assert f"backup target {url} cannot be reached" in text
+        assert "see whether it runs" in text
+        assert "sesame" not in text
+
+
+class Hand:
+    async def about_to(self, text: str) -> None:
+        return None
 
 
 @given(st.binary(min_size=1, max_size=300).filter(lambda b: b"\0" not in b))
