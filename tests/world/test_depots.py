@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from healmon import cli
 from healmon.world import saving
 from healmon.world.depotrecord import SUFFIX, decoded
 from healmon.world.depots import Depots, Going
@@ -302,6 +303,41 @@ def test_a_file_that_changes_where_nobody_can_be_asked_is_not_taken_for_saved(
     assert depots.save(url(line, stage), going) == "unsaved"
     os.close(fd)
     assert saved(server, stage) == {}
+
+
+def test_restore_lists_what_is_kept_and_takes_it_back(server, line, depots, stage, capsys):
+    stage.write("a.log", 2 * DAY, 100)
+    stage.write("b.log", 2 * DAY, BIG)
+    before = Path(stage.root, "b.log").read_bytes()
+    sweep(stage, url(line, stage))
+    config = stage.base / "healmon.toml"
+    config.write_text(
+        f'[[disk.rules]]\nname = "logs"\npaths = ["{stage.root}"]\npatterns = ["*.log"]\n'
+        f'backup = "{url(line, stage)}"\n'
+    )
+
+    def restore(*words: str) -> tuple[int, str]:
+        code = cli.main(["restore", "--backup", *words, "--config", str(config),
+                         "--state-dir", stage.state])  # fmt: skip
+        return code, "".join(capsys.readouterr())
+
+    code, text = restore("--json")
+    kept = {Path(one["path"]).name: one for one in json.loads(text)}
+    assert (code, {name: one["size"] for name, one in kept.items()}) == (
+        0, {"a.log": 100, "b.log": BIG},
+    )  # fmt: skip
+    one = kept["b.log"]["id"]
+    code, text = restore()
+    assert f"{one}" in text
+    assert f"{stage.root}/b.log" in text
+    assert f"would take back {stage.root}/b.log" in restore(one, "--dry-run")[1]
+    assert restore("0" * 16)[0] == 65
+    assert "nothing is kept of elsewhere" in restore("--host", "elsewhere")[1]
+    assert stage.names() == set()
+    assert restore(one)[0] == 0
+    assert Path(stage.root, "b.log").read_bytes() == before
+    code, text = restore(one)
+    assert (code, "something else stands there now: move it away first" in text) == (65, True)
 
 
 CRASH = """

@@ -7,6 +7,7 @@ else wants it: who opens it waits for us.
 from __future__ import annotations
 
 import json
+import math
 import os
 import select
 import subprocess
@@ -42,11 +43,15 @@ class Line:
         url: the backup target.
         patience: seconds of silence that are borne.
 
+    Attributes:
+        until: process seconds at which it has taken too long, silent or not.
+
     Raises:
         DepotError: the target cannot be opened.
     """
 
     def __init__(self, url: str, patience: float) -> None:
+        self.until = math.inf
         self._patience = patience
         try:
             self._process = subprocess.Popen(
@@ -114,6 +119,10 @@ class Line:
                 raise DepotError(answer["fault"], answer["text"])
             if answer["word"] != "busy":
                 return answer
+            if process_seconds() > self.until:
+                raise DepotError("unreachable", "it takes too long")
+            if not undisturbed():
+                raise WantedError
 
     def content(self) -> Iterator[bytes]:
         """Pass over the content that answers bring, to its end.
@@ -176,6 +185,8 @@ class Line:
         while not (ready := poll.poll(TICK)):
             if not undisturbed():
                 raise WantedError
+            if process_seconds() > self.until:
+                raise DepotError("unreachable", "it takes too long")
             if process_seconds() > until:
                 raise DepotError("unreachable", f"no answer for {self._patience:g} s")
         if fd == self._into and all(other != fd for other, _ in ready):

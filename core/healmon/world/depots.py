@@ -8,6 +8,7 @@ or, where reaching it was the trouble, until it answers.
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import stat
 import threading
@@ -34,7 +35,7 @@ MENDED: Final[frozenset[Fault]] = frozenset({"unreachable", "absent", "host key"
 FORGET: Final = 6 * 3600.0
 """Seconds after which what only saving shows is told no more, if the target answers."""
 SLOWEST: Final = 32_768
-"""Bytes in a second that must go on the whole, beside the patience."""
+"""Bytes of a file that must be dealt with in a second on the whole, there and back."""
 
 
 class Backups(Protocol):
@@ -216,15 +217,14 @@ class Depots:
             state.line = Line(url, self._patience)
         line, told = state.line, encoded(record).decode()
         line.order(verb="save", key=key, size=st.st_size, md5=md5, sha256=sha256, record=told)
-        until = process_seconds() + self._patience * 2 + st.st_size / SLOWEST
+        line.until = process_seconds() + self._patience * 2 + st.st_size / SLOWEST
         answer = line.answer(going.undisturbed)
         if answer["word"] == "send":
             for chunk in filecontent.chunks(going.fd, going.undisturbed, answer["at"]):
                 line.feed(chunk, going.undisturbed)
-                if process_seconds() > until:
-                    raise DepotError("unreachable", "it takes too long")
             line.feed(b"", going.undisturbed)
             line.answer(going.undisturbed)
+        line.until = math.inf
 
 
 def _digests(going: Going) -> tuple[str, str]:

@@ -6,9 +6,11 @@ import asyncio
 import os
 from pathlib import Path
 
+import asyncssh
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from obstore import exceptions as errors
 
 from healmon import cli
 from healmon.clock import ManualClock, SystemClock
@@ -18,7 +20,7 @@ from healmon.disks.diagnose import diagnose
 from healmon.disks.healer import DisksHealer
 from healmon.errors import RemedyError
 from healmon.state import Snapshot
-from healmon.world import saving
+from healmon.world import depotsftp, depotstore, saving
 from healmon.world.depotrecord import Record, decoded, encoded, id_of, key_of, path_in
 from healmon.world.depots import Depots
 from healmon.world.depotstore import s3_settings
@@ -141,6 +143,36 @@ def test_every_path_has_a_key_of_its_own_and_its_record_tells_it(name):
 )
 def test_words_of_libraries_are_told_without_what_opens_doors(text):
     assert "sesame" not in told(text)
+
+
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (errors.PermissionDeniedError("403 Forbidden"), "denied"),
+        (errors.UnauthenticatedError("401"), "denied"),
+        (FileNotFoundError("<Code>NoSuchBucket</Code>"), "absent"),
+        (errors.GenericError("status code: 507 Insufficient Storage"), "full"),
+        (errors.GenericError("<Code>XMinioStorageFull</Code>"), "full"),
+        (errors.GenericError("<Code>XAmzContentSHA256Mismatch</Code>"), "damaged"),
+        (errors.GenericError("GET http://169.254.169.254/latest: error sending request"), "denied"),
+        (errors.GenericError("HTTP error: error sending request"), "unreachable"),
+        (errors.GenericError("HTTP error: operation timed out"), "unreachable"),
+        (errors.GenericError("500 Internal Server Error"), "failed"),
+        (asyncssh.HostKeyNotVerifiable("x"), "host key"),
+        (asyncssh.PermissionDenied("x"), "denied"),
+        (asyncssh.SFTPPermissionDenied("x"), "denied"),
+        (asyncssh.SFTPNoSuchFile("x"), "absent"),
+        (asyncssh.SFTPNoSpaceOnFilesystem("x"), "full"),
+        (asyncssh.SFTPConnectionLost("x"), "unreachable"),
+        (asyncssh.SFTPFailure("x"), "failed"),
+        (ConnectionRefusedError(111, "refused"), "unreachable"),
+        (TimeoutError(), "unreachable"),
+    ],
+)
+def test_what_libraries_raise_is_told_apart(error, fault):
+    module = depotstore if type(error).__module__.startswith("obstore") else depotsftp
+    module = depotstore if isinstance(error, FileNotFoundError) else module
+    assert module._fault(error).fault == fault
 
 
 def test_each_fault_has_words_and_a_remedy():
