@@ -27,6 +27,8 @@ from healmon.world.depotwords import DepotError, told
 
 FRAME: Final = 4
 """Bytes of the length before a frame, the highest first; a length of 0 ends the content."""
+PIECE: Final = 1 << 20
+"""Bytes of content that one answer brings at most."""
 SILENCE: Final = 3
 """So many times the patience may pass within one step before the kernel ends this."""
 
@@ -207,8 +209,10 @@ class Child:
 
     def _fetch(self, order: Order) -> None:
         for chunk in self._target.read(order["key"]):
-            self.say("chunk", size=len(chunk))
-            self._write(chunk)
+            for at in range(0, len(chunk), PIECE):
+                piece = chunk[at : at + PIECE]
+                self.say("chunk", size=len(piece))
+                self._write(piece)
         self.say("end")
 
 

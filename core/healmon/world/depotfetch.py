@@ -60,6 +60,7 @@ def kept(url: str, host: str) -> list[Kept]:
     complete: set[str] = set()
     try:
         with closing(Line(url, PATIENCE)) as line:
+            line.begin()
             line.order(verb="list", under=host)
             while (answer := line.answer())["word"] == "entry":
                 key = str(answer["key"])
@@ -82,6 +83,7 @@ def fetch(one: Kept) -> Record:
     """
     try:
         with closing(Line(one.target, PATIENCE)) as line:
+            line.begin()
             record = _record(line, one.key)
             directory, _, name = record.path.rpartition("/")
             fd = _opened(directory, record.path)

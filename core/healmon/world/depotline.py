@@ -37,7 +37,7 @@ Answer = dict[str, Any]
 
 
 class Line:
-    """One running program; close it.
+    """One running program: begin with it, and close it.
 
     Args:
         url: the backup target.
@@ -47,7 +47,7 @@ class Line:
         until: process seconds at which it has taken too long, silent or not.
 
     Raises:
-        DepotError: the target cannot be opened.
+        DepotError: no program can be started.
     """
 
     def __init__(self, url: str, patience: float) -> None:
@@ -72,17 +72,22 @@ class Line:
         os.set_blocking(self._into, False)
         os.set_blocking(self._out, False)
         self._read = b""
-        try:
-            self.order(url=url, patience=patience)
-            self.answer()
-        except DepotError:
-            self.close()
-            raise
+        self._url = url
 
     @property
     def pid(self) -> int:
         """The program's number."""
         return self._process.pid
+
+    def begin(self, undisturbed: Callable[[], bool] = lambda: True) -> None:
+        """Return when the target is open.
+
+        Raises:
+            DepotError: it cannot be opened.
+            WantedError: somebody else wants the file.
+        """
+        self.order(url=self._url, patience=self._patience)
+        self.answer(undisturbed)
 
     def order(self, **order: object) -> None:
         """Give an order.
@@ -114,7 +119,10 @@ class Line:
                     raise DepotError("failed", "an answer that has no end")
                 self._read += self._receive(undisturbed)
             line, _, self._read = self._read.partition(b"\n")
-            answer: Answer = json.loads(line)
+            try:
+                answer: Answer = json.loads(line)
+            except ValueError as error:
+                raise DepotError("failed", "an answer that is none") from error
             if answer["word"] == "fault":
                 raise DepotError(answer["fault"], answer["text"])
             if answer["word"] != "busy":

@@ -12,14 +12,14 @@ import math
 import os
 import stat
 import threading
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from healmon.clock import process_seconds
 from healmon.world import filecontent
-from healmon.world.depotline import Line
+from healmon.world.depotline import TICK, Line
 from healmon.world.depotrecord import Record, encoded, host_name, key_of
 from healmon.world.depotwords import PASSING, DepotError, Fault, sentence
 from healmon.world.filedata import Inode
@@ -108,24 +108,32 @@ class Depots:
     def save(self, url: str, going: Going) -> str:
         """Save a file and see it verified; returns why it must stay, or empty."""
         state = self._state(url)
-        with state.lock:
-            if process_seconds() < state.until:
-                return "unsaved"
-            try:
-                self._save(url, state, going)
-            except filecontent.WantedError:
-                # whoever wants it waits for us
-                self._leave(state)
+        while not state.lock.acquire(timeout=TICK / 1000):
+            if not going.undisturbed():
                 return "open"
-            except OSError:
-                self._leave(state)
-                return "unsaved"
-            except DepotError as error:
-                self._leave(state)
-                self._failed(url, state, error)
-                return "unsaved"
-            state.in_a_row, state.fault, state.trouble = 0, None, ""
-            return ""
+        try:
+            return self._tried(url, state, going)
+        finally:
+            state.lock.release()
+
+    def _tried(self, url: str, state: _State, going: Going) -> str:
+        if process_seconds() < state.until:
+            return "unsaved"
+        try:
+            self._save(url, state, going)
+        except filecontent.WantedError:
+            # whoever wants it waits for us
+            self._leave(state)
+            return "open"
+        except OSError:
+            self._leave(state)
+            return "unsaved"
+        except DepotError as error:
+            self._leave(state)
+            self._failed(url, state, error)
+            return "unsaved"
+        state.in_a_row, state.fault, state.trouble = 0, None, ""
+        return ""
 
     def check(self, url: str) -> str:
         """Ask a target whether it answers and knows us; returns what is wrong, in words, or empty.
@@ -136,7 +144,8 @@ class Depots:
         if not state.lock.acquire(blocking=False):
             return state.trouble  # a file is being saved there: that tells more
         try:
-            with self._line(url) as line:
+            with closing(Line(url, self._patience)) as line:
+                line.begin()
                 line.order(verb="check")
                 line.answer()
         except DepotError as error:
@@ -166,14 +175,6 @@ class Depots:
     def _state(self, url: str) -> _State:
         with self._lock:
             return self._states.setdefault(url, _State(threading.Lock()))
-
-    @contextmanager
-    def _line(self, url: str) -> Generator[Line]:
-        line = Line(url, self._patience)
-        try:
-            yield line
-        finally:
-            line.close()
 
     @staticmethod
     def _leave(state: _State) -> None:
@@ -215,6 +216,7 @@ class Depots:
         )
         if state.line is None:
             state.line = Line(url, self._patience)
+            state.line.begin(going.undisturbed)
         line, told = state.line, encoded(record).decode()
         line.order(verb="save", key=key, size=st.st_size, md5=md5, sha256=sha256, record=told)
         line.until = process_seconds() + self._patience * 2 + st.st_size / SLOWEST

@@ -134,7 +134,7 @@ class StoreTarget:
             DepotError: they cannot be listed.
         """
         try:
-            # pyright: the overloads for Arrow are untyped without it
+            # the overloads for Arrow are untyped where it is not installed
             for batch in obstore.list(self._store, under):  # pyright: ignore[reportUnknownMemberType]
                 for one in batch:
                     yield one["path"], one["size"], one["last_modified"].timestamp()
