@@ -47,14 +47,12 @@ def backups(disk: Disk, args: argparse.Namespace) -> int:
 
 
 def _kept(disk: Disk, host: str) -> Iterator[Kept]:
-    urls = dict.fromkeys(rule.backup for rule in disk.rules if is_remote(rule.backup))
-    if not urls:
-        raise DataError(
-            "no rule has a backup target but directories",
-            remedy="what a directory keeps is listed in its healmon-manifest",
-        )
-    for url in urls:
-        yield from kept(url, host)
+    targets = dict.fromkeys(rule.backup for rule in disk.rules if rule.backup)
+    if not targets:
+        raise DataError("no rule has a backup target", remedy="see: docs/disks.md")
+    for target in targets:
+        if is_remote(target) or host == host_name():
+            yield from kept(target, host)
 
 
 def _list(found: list[Kept], host: str, *, json_wanted: bool) -> int:

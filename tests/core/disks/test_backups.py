@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from healmon.world.depotrecord import Record, decoded, encoded, id_of, key_of, p
 from healmon.world.depots import Depots
 from healmon.world.depotstore import s3_settings
 from healmon.world.depotwords import REMEDIES, sentence, told
+from healmon.world.filedata import Choice, Limits, Selection
 from healmon.world.files import SystemFiles
 from healmon.world.simulated.depots import SimulatedDepots
 from healmon.world.simulated.files import SimulatedFiles
@@ -208,10 +210,39 @@ def test_profiles_are_read_as_the_tools_of_aws_do(tmp_path, monkeypatch):
     assert s3_settings({"endpoint": "http://url"}) == {"endpoint": "http://url"}
 
 
-def test_restore_tells_what_it_can_when_no_target_is_configured(tmp_path, capsys):
-    (tmp_path / "healmon.toml").write_text("")
-    state = tmp_path / "state"
-    state.mkdir(mode=0o700)
-    words = ["restore", "--backup", "--config", str(tmp_path / "healmon.toml")]
-    assert cli.main([*words, "--state-dir", str(state)]) == 65
-    assert "no rule has a backup target but directories" in capsys.readouterr().err
+def test_what_a_directory_keeps_is_listed_and_comes_back_as_it_was(tmp_path, capsys):
+    logs, kept, state = (tmp_path / name for name in ("logs", "kept", "state"))
+    for made in (logs, kept, state):
+        made.mkdir(mode=0o700)
+    log = logs / "a.log"
+    log.write_bytes(b"text")
+    log.chmod(0o640)
+    os.utime(log, ns=(1, 10**18))
+    selection = Selection(
+        rule="logs", roots=(str(logs),), patterns=("*.log",), older_than=1e-9, backup=str(kept)
+    )
+    now = SystemClock().read().wall + 60
+    swept = SystemFiles().sweep(
+        selection, Choice(held=1 << 30, files=9), "delete", now, Limits(), lambda: False
+    )
+    assert swept.taken.files == 1
+    config = tmp_path / "healmon.toml"
+    config.write_text(
+        '[[disk.rules]]\nname = "logs"\npaths = ["logs"]\npatterns = ["*.log"]\nbackup = "kept"\n'
+    )
+    words = ["restore", "--backup", "--config", str(config), "--state-dir", str(state)]
+    assert cli.main([*words, "--json"]) == 0
+    (one,) = json.loads(capsys.readouterr().out)
+    assert (one["path"], one["size"], one["target"]) == (str(log), 4, str(kept))
+    assert cli.main([*words, one["id"]]) == 0
+    assert (log.read_bytes(), log.stat().st_mode & 0o777) == (b"text", 0o640)
+    assert log.stat().st_mtime_ns == 10**18
+    (kept / one["key"]).write_bytes(b"tent")
+    log.unlink()
+    assert cli.main([*words, one["id"]]) == 65
+    assert "what is kept is not what was saved" in capsys.readouterr().err
+    assert not log.exists()
+    assert cli.main([*words, "--host", "elsewhere"]) == 0
+    config.write_text("")
+    assert cli.main(words) == 65
+    assert "no rule has a backup target" in capsys.readouterr().err
