@@ -24,7 +24,7 @@ REMEDIES: Final[Mapping[Fault, str]] = MappingProxyType(
         "host key": "log in once with ssh, and compare the key; then it is in known_hosts",
         "library": "pip install 'healmon[backup]'",
         "damaged": "something on the way changes data: see proxies and the server's disks",
-        "failed": "see the server's log",
+        "failed": "see the server's log: it may be full, or read-only",
     }
 )
 _SECRET: Final = re.compile(
