@@ -305,6 +305,7 @@ def test_a_file_that_changes_where_nobody_can_be_asked_is_not_taken_for_saved(
     assert saved(server, stage) == {}
 
 
+@pytest.mark.slow
 def test_restore_lists_what_is_kept_and_takes_it_back(server, line, depots, stage, capsys):
     stage.write("a.log", 2 * DAY, 100)
     stage.write("b.log", 2 * DAY, BIG)

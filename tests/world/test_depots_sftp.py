@@ -60,6 +60,7 @@ def names(server: SftpPlace) -> list[str]:
     return sorted(path.name for path in server.store.rglob("*") if path.is_file())
 
 
+@pytest.mark.slow
 def test_a_file_goes_once_it_is_there_and_comes_back_as_it_was(server, depots, stage):
     name = os.fsdecode(b"odd\nname\xff.log")
     stage.write(name, 2 * DAY, 3 << 20)
