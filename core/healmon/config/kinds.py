@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from healmon.config.depot import fault_of
 from healmon.config.paths import Place, absolute, never_cleaned
 from healmon.config.settings import Rate
 from healmon.config.toml import literal
@@ -226,7 +227,12 @@ def _cleanable(text: str, place: Place) -> str:
 
 
 def _backup(text: str, place: Place) -> str:
-    return text if _SCHEME.fullmatch(text) else absolute(text, place)
+    if not _SCHEME.fullmatch(text):
+        return absolute(text, place)
+    fault = fault_of(text)
+    if fault:
+        raise RefusedError(fault)
+    return text
 
 
 BOOL: Final = Kind(allowed="true | false", read=_read_bool, typed=_typed_bool)

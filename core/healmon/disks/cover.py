@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from healmon.config.depot import depot_of, is_remote
 from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Target
 from healmon.world.filedata import Deed, Selection
@@ -61,8 +62,11 @@ def digest_of(disk: Disk) -> str:
 
 def idle_reason(rule: Rule) -> str:
     """Return why a rule frees nothing whatever it finds; empty: it may free something."""
-    if rule.backup and not rule.backup.startswith("/"):
-        return "its files are kept: a backup can only be made in a directory in this version"
+    if is_remote(rule.backup):
+        try:
+            depot_of(rule.backup)
+        except ValueError as error:
+            return f"its files are kept: its backup target {error}"
     return ""
 
 
@@ -152,7 +156,7 @@ def _jobs(
         exclude=rule.exclude,
         recursive=rule.recursive,
         device=device,
-        protected=(state_dir, *protect, *((rule.backup,) if rule.backup else ())),
+        protected=(state_dir, *protect, *((rule.backup,) if rule.backup.startswith("/") else ())),
         trash=f"{state_dir}/{TRASH}",
         keep_newest=0 if live else rule.keep_newest,
         copies=rule.keep_newest if live else 0,

@@ -72,18 +72,28 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
         if memory.level == "critical":
             hope = obstacle or "cleaning by rule"
         findings.append(_full(seen.target, memory, disk, hope))
-    if memory.filling_told and memory.level != "critical":
-        findings.append(filling.finding(seen.target, memory))
-    beyond = ceiling.finding(seen.target, memory, disk)
-    if beyond is not None:
-        findings.append(beyond)
+    findings += _warnings(seen, memory, disk)
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
-    if verdict.status == "healthy" and (memory.filling_told or beyond is not None):
+    if verdict.status == "healthy" and findings:
         verdict = replace(verdict, status="warning")
     if memory.level == "critical" and not obstacle:
         facts, most = facts_of(seen, memory), ceiling.left(memory, disk)
         return replace(verdict, plan=clean_plan(seen.target, facts, disk, now, most=most))
     return replace(verdict, plan=_upkeep(seen, stepped, disk, now))
+
+
+def _warnings(seen: DiskSeen, memory: Memory, disk: Disk) -> list[Finding]:
+    """Return what is told beside how full a target is."""
+    findings: list[Finding] = []
+    if memory.filling_told and memory.level != "critical":
+        findings.append(filling.finding(seen.target, memory))
+    beyond = ceiling.finding(seen.target, memory, disk)
+    if beyond is not None:
+        findings.append(beyond)
+    if seen.backups:
+        text = f"{words.title(seen.target)}: {'; '.join(seen.backups)}"
+        findings.append(Finding("backup", "WARNING", text))
+    return findings
 
 
 def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, now: Reading) -> Plan | None:

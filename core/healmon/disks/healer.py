@@ -12,6 +12,7 @@ import msgspec
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Disk
 from healmon.disks import words
+from healmon.disks.backups import Watch
 from healmon.disks.cover import TRASH, targets_of
 from healmon.disks.diagnose import diagnose
 from healmon.disks.lines import disk_of
@@ -24,8 +25,10 @@ from healmon.errors import DataError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
+from healmon.world.depots import Backups
 from healmon.world.files import Files
 from healmon.world.hands import Hands
+from healmon.world.saving import DEPOTS
 
 DEADLINE: Final = 45.0
 """Seconds for one look; each target has its own, shorter limits, so none delays the others."""
@@ -39,6 +42,7 @@ class DisksHealer:
         state_dir: healmon's own directory; never cleaned.
         files: the door to file systems.
         clock: all time.
+        backups: what is known of backup targets.
     """
 
     name: str = HEALER
@@ -46,11 +50,19 @@ class DisksHealer:
     deadline: float = DEADLINE
     lasting: bool = True
 
-    def __init__(self, disk: Disk, state_dir: Path, files: Files, clock: Clock) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        state_dir: Path,
+        files: Files,
+        clock: Clock,
+        backups: Backups = DEPOTS,
+    ) -> None:
         self._disk = disk
         self._trash = str(state_dir / TRASH)
         self._files = files
-        self._probe = Probe(disk, str(state_dir), files, clock)
+        watch = Watch(disk, backups, clock)
+        self._probe = Probe(disk, str(state_dir), files, clock, backups=watch)
         self._hands = Hands("clean disks")
         self._remedies: dict[str, Remedy] = {}
         self._clock = clock

@@ -123,6 +123,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         oldest: wall seconds at which the oldest file in the trash was put there; None: none is.
         outlook: when it will be full; None: not asked.
         culprits: who holds the space; None: it is not full enough to be asked.
+        backups: what is wrong with the backup targets of rules that reach there, in words.
     """
 
     target: Target
@@ -133,6 +134,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     oldest: float | None = None
     outlook: Outlook | None = None
     culprits: Culprits | None = None
+    backups: tuple[str, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -25,7 +25,7 @@ class DamagedError(OSError):
 def chunks(
     fd: int, undisturbed: Callable[[], bool], start: int = 0, end: int = FOREVER
 ) -> Iterator[bytes]:
-    """Pass over a file from its beginning, whatever the position of the descriptor.
+    """Pass over a file or a part of it, whatever the position of the descriptor.
 
     Args:
         fd: its descriptor.

@@ -144,7 +144,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         live: they may be in use and just written: age does not count, and size is what they hold.
         ours: the directories are healmon's own, and may be locked by itself.
         copies: how many copies of a file that is cut stay beside it, the newest; 0: all.
-        backup: the directory where a verified copy must be before a file goes; empty: none.
+        backup: the target where a verified copy must be before a file goes; empty: none.
     """
 
     rule: str

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world import asides, filecalls, quarantine, sweeping
+from healmon.world import asides, filecalls, quarantine, saving, sweeping
 from healmon.world.filedata import (
     Asides,
     Choice,
@@ -246,9 +246,12 @@ class SystemFiles:
         passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files: remove them, or put them aside."""
-        return sweeping.Sweep(
-            selection, choice, deed, when, limits, stop, self._users, passed
-        ).run()
+        try:
+            return sweeping.Sweep(
+                selection, choice, deed, when, limits, stop, self._users, passed
+            ).run()
+        finally:
+            saving.DEPOTS.rest()
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside. Touches nothing."""

@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
+from healmon.world.depots import Going
 from healmon.world.filedata import Compression, Deed, Selection
 from healmon.world.fileuse import REASONS, Users, alone
 from healmon.world.filewalk import Found
@@ -129,8 +130,9 @@ class Remover:
         """Save a copy where one is wanted, compress; returns why the file must stay, and bytes."""
         reason, left = "", 0
         if self._backup:
-            path = f"{self._root}/{found.path}"
-            reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
+            path, run = f"{self._root}/{found.path}", f"{int(self._when * 1e9):x}"
+            going = Going(path, fd, found.inode, undisturbed, self._rule, run)
+            reason = saving.save(self._backup, going, self.troubles)
         if not reason and self._deed == "compress":
             reason, left = packing.pack(found, fd, undisturbed, self._compression)
         if not reason:

@@ -173,6 +173,6 @@ def test_the_plan_says_which_files_a_rule_means():
     assert "files older than 1s, larger than 5B, smaller than 1MB, of app" in plan.steps[0].text
 
 
-def test_a_backup_elsewhere_than_in_a_directory_keeps_the_files(logs, state):
-    once(disk_of(logs, {"backup": "s3://bucket/x"}), state)
+def test_a_backup_target_that_nobody_knows_keeps_the_files(logs, state):
+    once(disk_of(logs, {"backup": "ftp://host/x"}), state)
     assert len(plain(logs)) == 10
