@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -34,11 +35,17 @@ class Score:
 
 def alarms(history: History, horizon: float, estimate: Estimator = foresee) -> list[int]:
     """Return the slots at which an alarm begins: two answers in a row below the horizon."""
-    samples = [Sample(START + i * SLOT, v) for i, v in enumerate(history.levels)]
+    samples: list[Sample] = []
     begun: list[int] = []
     low = 0
-    for slot in range(SETTLED, len(samples), EVERY):
-        told = estimate(samples[max(0, slot + 1 - KEPT) : slot + 1], samples[slot].at)
+    for slot, level in enumerate(history.levels):
+        if math.isnan(level):
+            continue
+        at = START + slot * SLOT
+        samples.append(Sample(at, level))
+        if slot < SETTLED or slot % EVERY:
+            continue
+        told = estimate(samples[-KEPT:], at)
         soon = told.way != "young" and told.eta is not None and told.eta < horizon
         low = low + 1 if soon else 0
         if low == 2:

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from healmon.clock import process_seconds
+from healmon.world import farmounts
+from healmon.world.farmounts import OTHER_HOSTS
 from healmon.world.filedata import Inode, Key
 
 Use = Literal["leased", "unlisted", "open", "locked", "unknown"]
@@ -25,9 +27,6 @@ _FRESH: Final = 1.0
 """Seconds for which one pass over all processes is believed."""
 _FIRST_NAMESPACE: Final = 0xEFFFFFFC
 """Inode of the machine's own pid namespace; from any other, not all processes can be seen."""
-_OTHER_HOSTS: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gpfs", "ocfs2", "gfs2"}
-)
 
 
 class Users:
@@ -53,7 +52,7 @@ class Users:
         except OSError:
             return "unknown"
         use = self._lease(fd, inode.device)
-        if use != "unknown" or not kind or kind in _OTHER_HOSTS or kind.startswith("fuse"):
+        if use != "unknown" or not kind or kind in OTHER_HOSTS or kind.startswith("fuse"):
             return use
         listed = self._in_use()
         if listed is None:
@@ -126,34 +125,42 @@ def opened_here(key: Key) -> bool:
 
 
 def files_in_use() -> frozenset[Key] | None:
-    """Return every file that any process has open or mapped; None when not all can be read."""
+    """Return every file that any process has open or mapped; None when not all can be read.
+
+    Files of far mounts are left out: nobody asks for them here, and they may never answer.
+    """
     try:
         if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_NAMESPACE:
             return None
         found: set[Key] = set()
+        seen = farmounts.Seen()
         for name in os.listdir("/proc"):  # noqa: PTH208 - names; hot
             if name.isdecimal() and int(name) != os.getpid():
-                found |= _files_of(name)
+                found |= _files_of(name, seen)
     except OSError:
         return None
     return frozenset(found)
 
 
-def _files_of(pid: str) -> set[Key]:
+def _files_of(pid: str, seen: farmounts.Seen) -> set[Key]:
     """Return the files that one process has open or mapped; none if it has ended.
 
     Raises:
         PermissionError: they may not be read.
     """
     found: set[Key] = set()
+    mounts = seen.by(pid)
     for table in ("fd", "map_files"):
         try:
             names = os.listdir(f"/proc/{pid}/{table}")  # noqa: PTH208 - names; hot
         except (FileNotFoundError, ProcessLookupError):
             return found
         for name in names:
+            place = f"/proc/{pid}/{table}/{name}"
             try:
-                st = os.stat(f"/proc/{pid}/{table}/{name}")  # noqa: PTH116 - hot
+                if mounts.far(os.readlink(place)) is not None:  # noqa: PTH115 - hot
+                    continue
+                st = os.stat(place)  # noqa: PTH116 - hot
             except (FileNotFoundError, ProcessLookupError):
                 continue
             found.add((st.st_dev, st.st_ino))

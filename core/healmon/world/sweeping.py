@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from healmon.text import clean
-from healmon.world import filecalls, quarantine
+from healmon.world import farmounts, filecalls, quarantine
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Choice,
@@ -70,8 +70,11 @@ class Roots:
 def opened(selection: Selection) -> Generator[Roots]:
     """Give a rule's directories, each opened once; those on another device are left out."""
     found = Roots()
+    mounts = farmounts.mounts()
     with ExitStack() as held:
         for path in selection.roots:
+            if _elsewhere(mounts, path, selection):
+                continue
             try:
                 fd = filecalls.open_root(path)
             except OSError as error:
@@ -88,6 +91,11 @@ def opened(selection: Selection) -> Generator[Roots]:
                 continue
             found.roots.append(Root(fd, path, filecalls.kind_of(fd)))
         yield found
+
+
+def _elsewhere(mounts: farmounts.Mounts, path: str, selection: Selection) -> bool:
+    """Return whether a path is on a far mount that is not meant: it is not even looked at."""
+    return selection.device is not None and mounts.far(path) not in {None, selection.device}
 
 
 def survey(
@@ -175,7 +183,10 @@ def _due(
 
 def _avoided(selection: Selection) -> frozenset[Key]:
     keys: set[Key] = set()
+    mounts = farmounts.mounts()
     for path in (*selection.protected, selection.trash):
+        if _elsewhere(mounts, path, selection):
+            continue  # no walk leaves its mount
         with suppress(OSError):
             st = Path(path).stat()
             keys.add((st.st_dev, st.st_ino))

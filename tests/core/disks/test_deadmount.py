@@ -1,0 +1,98 @@
+"""A real network mount whose server is gone: it is unknown, and everything else goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from healmon import events as ev
+from healmon.clock import SystemClock
+from healmon.config.settings import Disk, Rule
+from healmon.disks.healer import DisksHealer
+from healmon.engine import Engine, Run
+from healmon.state import Snapshot
+from healmon.world.files import SystemFiles
+from tests.helpers.box import Box
+from tests.helpers.deadmount import network_mount
+from tests.helpers.made_up import MemoryJournal
+from tests.helpers.mounts import MB, fill, mounted, percent
+
+HOLD = "import sys; f = open(sys.argv[1]); print('up', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def far(tmp_path):
+    """Give a dead mount on which a process has a file open."""
+    place = tmp_path / "far"
+    place.mkdir()
+    with network_mount(place) as server:
+        holder = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(place / "held")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        )  # fmt: skip
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"up\n"
+        server.die()
+        try:
+            yield place
+        finally:
+            holder.kill()  # the kernel lets it go at the latest when the connection ends
+    holder.communicate()
+
+
+def once(disk: Disk, state: Path) -> tuple[MemoryJournal, Snapshot, float]:
+    journal, clock = MemoryJournal(), SystemClock()
+    engine = Engine([DisksHealer(disk, state, SystemFiles(), clock)], journal, clock, Run(host="b"))
+
+    async def scenario() -> None:
+        await asyncio.sleep(1.2)  # the rules' age is real time: nobody can set a file's ctime
+        await engine.run_once()
+
+    began = time.monotonic()
+    asyncio.run(scenario())
+    return journal, engine.snapshot, time.monotonic() - began
+
+
+def rule(name: str, *paths: Path, **keys: object) -> Rule:
+    given = {"name": name, "paths": tuple(map(str, paths)), "patterns": ("*.log.*",)}
+    return Rule(**{**given, "older_than": 1.0, **keys})
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_cleaned_though_rules_and_processes_reach_into_a_dead_mount(tmp_path, far):
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    with mounted("tmpfs", tmp_path, 16 * MB) as place:
+        fill(place / "logs", 97, MB // 2)
+        disk = Disk(
+            paths=(str(place),),
+            rules=(rule("both", far / "logs", place / "logs"), rule("far", far)),
+            protect=(str(far / "kept"),),
+        )
+        journal, _, took = once(disk, state)
+        assert percent(place) < 80
+    (verified,) = journal.all(ev.ActionVerified)
+    assert verified.details["files"] > 0
+    assert took < 12, "nothing waited for the dead"
+
+
+@pytest.mark.slow
+def test_a_dead_mount_is_unknown_and_one_run_of_healmon_ends_in_time(tmp_path, far):
+    box = Box(tmp_path)
+    box.write()
+    box.config.write_text(
+        box.config.read_text().replace("paths = []", f'paths = ["{far}", "{tmp_path}"]')
+    )
+    began = time.monotonic()
+    done = box.healmon("once")
+    took = time.monotonic() - began
+    (line,) = [one for one in done.stdout.splitlines() if str(far) in one]
+    assert "❓" in line
+    assert "no answer within 5 s" in line or "has been hanging for" in line
+    assert any(f"Disk {tmp_path}:" in one and "used" in one for one in done.stdout.splitlines())
+    assert took < 30, "5 s for the dead mount, and the rest for a busy machine"
