@@ -413,25 +413,6 @@ def test_a_file_opened_while_it_is_set_aside_is_put_back(real, monkeypatch):
     assert real.names() == {"a.log"}
 
 
-def test_an_opener_at_the_instant_of_the_question_harms_nobody(real):
-    real.write("a.log", 9 * DAY)
-    path, ended, opened = f"{real.root}/a.log", threading.Event(), []
-    program = (
-        "import sys\nfor _ in range(3000):\n    open(sys.argv[1]).close()\nprint('all opened')"
-    )
-    child = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE)
-    users = fileuse.Users()
-    while child.poll() is None:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        users.claim(fd, filecalls.inode_of(os.fstat(fd)), "ext4")
-        os.close(fd)
-    assert child.stdout is not None
-    with child.stdout:
-        opened.append(child.stdout.read())
-    ended.set()
-    assert opened == [b"all opened\n"], "and this process was not killed by SIGIO"
-
-
 def test_the_name_of_a_pipe_is_never_opened(real):
     os.mkfifo(f"{real.root}/app.log")
     real.write("old.log", 9 * DAY)
@@ -476,21 +457,6 @@ def test_a_tree_deeper_than_anybody_needs_is_left_and_the_rest_cleaned(real):
     assert os.stat("bottom.log", dir_fd=fd)
     os.close(fd)
     assert len(list(Path("/proc/self/fd").iterdir())) < before, "no descriptor is left open"
-
-
-def test_sticky_files_and_locked_directories_stay(real):
-    import fcntl
-
-    real.write("sticky.log", 9 * DAY)
-    Path(real.root, "sticky.log").chmod(0o1644)
-    real.write("locked/a.log", 9 * DAY)
-    fd = os.open(f"{real.root}/locked", os.O_RDONLY)
-    fcntl.flock(fd, fcntl.LOCK_SH)
-    swept = clean(real)
-    os.close(fd)
-    assert swept.taken.files == 0
-    assert swept.kept["locked"] == 1
-    assert real.names() == {"sticky.log", "locked/a.log"}
 
 
 def test_healmons_own_directory_below_a_rule_is_never_entered(real):

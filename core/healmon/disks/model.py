@@ -95,12 +95,14 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         idle: rules that reach there and free nothing, and why, in words.
         trash: what lies in the trash there.
         trouble: why it could not be counted, in words.
+        refused: rules that may not have their place as it is now, and why, in words.
     """
 
     surveys: tuple[Survey, ...] = ()
     idle: tuple[str, ...] = ()
     trash: Tally = Tally()
     trouble: str = ""
+    refused: tuple[str, ...] = ()
 
     @property
     def due(self) -> Tally:
@@ -154,6 +156,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         filling: how many outlooks in a row (two at most) said that it is full within the horizon.
         filling_at: wall time of the newest outlook that was counted.
         filling_told: what the open warning says of it; empty: there is none.
+        swapped, swapped_at: how many files the newest cleaning found exchanged, and when.
+        pinned, pinned_by: what is told of deleted files that are open, and who has them.
     """
 
     level: Level = "ok"
@@ -169,6 +173,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     filling: int = 0
     filling_at: float = 0.0
     filling_told: str = ""
+    swapped: int = 0
+    swapped_at: float = 0.0
+    pinned: str = ""
+    pinned_by: str = ""
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):

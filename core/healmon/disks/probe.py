@@ -274,7 +274,8 @@ class Probe:
         troubles = [f"rule {s.rule}: {t}" for s in surveys for t in s.troubles]
         reached = tuple(survey for survey in surveys if survey.roots)
         idle = (*cover.idle, *troubles)
-        return Count(surveys=reached, idle=idle, trash=trash), found
+        refused = tuple(f"rule {s.rule}: {t}" for s in surveys for t in s.refused)
+        return Count(surveys=reached, idle=idle, trash=trash, refused=refused), found
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

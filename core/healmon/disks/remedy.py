@@ -280,13 +280,6 @@ class Remedy:
             aside = words.count_text(ledger.aside)
             done = f"{done}, {aside} of them put aside: healmon restore {ledger.run}"
         stays = f"; stays: {kept}" if kept else ""
-        if not order.by_hand and after.worst >= self.disk.critical:
-            why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
-            if ledger.kept[OVER]:
-                why = f"{why}; more than disk.max_files or disk.max_bytes goes only by hand"
-                why = f"{why}: healmon clean {order.target.path}"
-            raise RemedyError(f"not enough: {done}{stays}{why}; {words.SUSPECTS}")
-        message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
         details = {
             "files": ledger.taken.files,
             "bytes_expected": ledger.taken.held,
@@ -298,6 +291,14 @@ class Remedy:
             "trash": ledger.run,
             "troubles": ledger.troubles[:10],
         }
+        if not order.by_hand and after.worst >= self.disk.critical:
+            why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
+            if ledger.kept[OVER]:
+                why = f"{why}; more than disk.max_files or disk.max_bytes goes only by hand"
+                why = f"{why}: healmon clean {order.target.path}"
+            text = f"not enough: {done}{stays}{why}; {words.SUSPECTS}"
+            raise RemedyError(text, details=details)
+        message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
         return Proof(f"{done}{stays}", message, details)
 
     def _asked(self) -> bool:

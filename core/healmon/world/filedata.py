@@ -169,6 +169,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         choice: how `sweep` finds the chosen ones again; None: nothing is due.
         kept: matching files that are not due, by reason.
         troubles: why a root was left out, in words.
+        refused: those of them that a person must mend: it is there, but may not be had as it is.
         partial: why not everything was seen; empty: all was.
     """
 
@@ -179,6 +180,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     choice: Choice | None = None
     kept: dict[str, int] = {}
     troubles: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     partial: str = ""
 
 

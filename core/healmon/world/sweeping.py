@@ -64,6 +64,7 @@ class Roots:
 
     roots: list[Root] = field(default_factory=list[Root])
     troubles: list[str] = field(default_factory=list[str])
+    refused: list[str] = field(default_factory=list[str])
 
 
 @contextmanager
@@ -80,6 +81,8 @@ def opened(selection: Selection) -> Generator[Roots]:
             except OSError as error:
                 words = _WORDS.get(error.errno or 0, error.strerror)
                 found.troubles.append(f"{clean(path)} {words}")
+                if error.errno == errno.ELOOP:
+                    found.refused.append(found.troubles[-1])
                 continue
             held.callback(os.close, fd)
             if selection.device not in {None, os.fstat(fd).st_dev}:
@@ -133,6 +136,7 @@ def survey(
         choice=chosen.choice,
         kept=dict(counts[0]),
         troubles=tuple(at.troubles),
+        refused=tuple(at.refused),
         partial=next(filter(None, stopped), ""),
     )
 
