@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import attrgetter, sub
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
@@ -81,10 +83,11 @@ def foresee(samples: Sequence[Sample], now: float) -> Forecast:
     points = uncut([one for one in samples[-KEPT:] if one.at <= now])
     if len(points) < 2:
         return Forecast(at=now, way="young")
-    days = _days(points, now)
+    times, levels = [at for at, _ in points], [level for _, level in points]
+    days = _days(times, levels, now)
     if len(days) < 2:
         return _young(points, now)
-    trend, rise = _trend(days, now), _rise(points, now)
+    trend, rise = _trend(days, now), _rise(points, times, levels, now)
     if rise.eta is not None and (trend.eta is None or rise.eta < trend.eta):
         return rise
     return trend
@@ -92,6 +95,8 @@ def foresee(samples: Sequence[Sample], now: float) -> Forecast:
 
 def uncut(samples: Sequence[Sample]) -> list[tuple[float, float]]:
     """Return times and levels as they were without own cleaning: what lies before it is lowered."""
+    if not any(map(attrgetter("cut"), samples)):
+        return [(at, level) for at, level, _ in samples]
     found: list[tuple[float, float]] = []
     lowered = 0.0
     for index in range(len(samples) - 1, -1, -1):
@@ -127,22 +132,21 @@ class _Day(NamedTuple):
     highest: dict[int, float]
 
 
-def _days(points: list[tuple[float, float]], now: float) -> list[_Day]:
+def _days(times: list[float], levels: list[float], now: float) -> list[_Day]:
     days: list[_Day] = []
-    times = [at for at, _ in points]
     for number in range(DAYS):
         begin = now - (number + 1) * DAY
-        part = points[bisect_left(times, begin) : bisect_left(times, begin + DAY)]
-        if number == 0:
-            part = part + points[bisect_left(times, now) :]
-        if len(part) < FEWEST:
+        first = bisect_left(times, begin)
+        end = bisect_left(times, begin + DAY) if number else len(times)
+        if end - first < FEWEST:
             continue
-        highest: dict[int, float] = {}
-        for at, level in part:
-            hour = min(23, int((at - begin) / HOUR))
-            highest[hour] = max(level, highest.get(hour, level))
-        age = (number + 0.5) * DAY
-        days.append(_Day(age, median(level for _, level in part), highest))
+        hours = [bisect_left(times, begin + hour * HOUR, first, end) for hour in range(24)]
+        highest = {
+            hour: max(levels[low:high])
+            for hour, (low, high) in enumerate(pairwise((*hours, end)))
+            if low < high
+        }
+        days.append(_Day((number + 0.5) * DAY, median(levels[first:end]), highest))
     return days
 
 
@@ -182,12 +186,12 @@ def since_drop(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return points
 
 
-def _rise(points: list[tuple[float, float]], now: float) -> Forecast:
+def _rise(
+    points: list[tuple[float, float]], times: list[float], levels: list[float], now: float
+) -> Forecast:
     nothing = Forecast(at=now, way="rise")
-    times = [at for at, _ in points]
-    level = points[-1][1]
-    before = points[max(0, bisect_left(times, now - 20 * MINUTE))][1]
-    if level <= before or not _unheard_of(points, times, now):
+    before = levels[max(0, bisect_left(times, now - 20 * MINUTE))]
+    if levels[-1] <= before or not _unheard_of(times, levels, now):
         return nothing
     return _nearest(since_drop(points[bisect_left(times, now - NEAR) :]), now, "rise")
 
@@ -221,19 +225,19 @@ def _seconds(left: float, slope: float) -> float | None:
     return eta if eta is not None and eta <= AHEAD * HOUR else None
 
 
-def _unheard_of(points: list[tuple[float, float]], times: list[float], now: float) -> bool:
+def _unheard_of(times: list[float], levels: list[float], now: float) -> bool:
     """Return whether it is higher, or rises faster, than at any time of the week before."""
-    older = points[: bisect_left(times, now - NEAR)]
+    older = levels[: bisect_left(times, now - NEAR)]
     if not older:
         return False
-    level = points[-1][1]
-    if level > max(one for _, one in older) + HIGHER:
+    level = levels[-1]
+    if level > max(older) + HIGHER:
         return True
     span = int(WINDOWS[1] / SLOT)
-    known = points[: bisect_left(times, now - DAY)]
-    rises = [known[i + span][1] - known[i][1] for i in range(len(known) - span)]
-    start = points[min(bisect_left(times, now - WINDOWS[1]), len(points) - 1)][1]
-    return level - start > FASTER * max((*rises, 0.1))
+    known = levels[: bisect_left(times, now - DAY)]
+    fastest = max(map(sub, known[span:], known), default=0.0)
+    start = levels[min(bisect_left(times, now - WINDOWS[1]), len(levels) - 1)]
+    return level - start > FASTER * max(fastest, 0.1)
 
 
 def _young(points: list[tuple[float, float]], now: float) -> Forecast:
