@@ -33,8 +33,17 @@ class Score:
         return len(self.false) / self.weeks if self.weeks else 0.0
 
 
-def alarms(history: History, horizon: float, estimate: Estimator = foresee) -> list[int]:
-    """Return the slots at which an alarm begins: two answers in a row below the horizon."""
+def alarms(
+    history: History, horizon: float, estimate: Estimator = foresee, begin: int = SETTLED
+) -> list[int]:
+    """Return the slots at which an alarm begins: two answers in a row below the horizon.
+
+    Args:
+        history: what is foreseen.
+        horizon: seconds.
+        estimate: what foresees.
+        begin: the first slot in which it is asked.
+    """
     samples: list[Sample] = []
     begun: list[int] = []
     low = 0
@@ -43,7 +52,7 @@ def alarms(history: History, horizon: float, estimate: Estimator = foresee) -> l
             continue
         at = START + slot * SLOT
         samples.append(Sample(at, level))
-        if slot < SETTLED or slot % EVERY:
+        if slot < begin or slot % EVERY:
             continue
         told = estimate(samples[-KEPT:], at)
         soon = told.way != "young" and told.eta is not None and told.eta < horizon

@@ -3,8 +3,8 @@
 Two views, and the nearer one answers. The *trend* is the growth from day to day (a median of
 slopes between daily medians), on which the highest of each hour of the day is laid, so that a
 nightly dump is expected and no alarm. The *rise* is what goes on right now (Theil-Sen since the
-last drop, over three windows); it counts only while it goes on and goes where nothing went in the
-week before: to a new high-water mark, or faster than ever.
+last drop, over three windows); it counts only while it goes on, has come a third of the way to
+full, and goes where nothing went in the week before: to a new high-water mark, or faster than ever.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
-from operator import attrgetter, sub
+from operator import itemgetter, sub
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
@@ -35,6 +35,9 @@ DROP: Final = 1.0
 WINDOWS: Final = (45 * MINUTE, 90 * MINUTE, 6 * HOUR)
 NEAR: Final = 6 * HOUR
 """How soon a rise must end to count."""
+COME: Final = 1 / 3
+"""Share of the way from where a rise began to full that it must have come: what has been seen for
+a while is believed for twice as long. Most rises are a copy or a backup, which end."""
 HIGHER: Final = 2.0
 """Percentage points above the week's highest that are a new high."""
 FASTER: Final = 1.3
@@ -42,6 +45,9 @@ FASTER: Final = 1.3
 FULL: Final = 100.0
 MOST_POINTS: Final = 36
 """Points of a window that slopes are taken between."""
+
+_AT, _LEVEL, _CUT = map(itemgetter, range(3))
+"""Of a sample."""
 
 Way = Literal["trend", "rise", "young"]
 
@@ -80,23 +86,29 @@ def foresee(samples: Sequence[Sample], now: float) -> Forecast:
         samples: oldest first, at most `KEPT` of them matter.
         now: wall seconds; later samples are passed over (a clock was set).
     """
-    points = uncut([one for one in samples[-KEPT:] if one.at <= now])
-    if len(points) < 2:
+    times, levels = _columns(samples[-KEPT:], now)
+    if len(times) < 2:
         return Forecast(at=now, way="young")
-    times, levels = [at for at, _ in points], [level for _, level in points]
     days = _days(times, levels, now)
     if len(days) < 2:
-        return _young(points, now)
-    trend, rise = _trend(days, now), _rise(points, times, levels, now)
+        return _young(list(zip(times, levels, strict=True)), now)
+    trend, rise = _trend(days, now), _rise(times, levels, now)
     if rise.eta is not None and (trend.eta is None or rise.eta < trend.eta):
         return rise
     return trend
 
 
+def _columns(samples: Sequence[Sample], now: float) -> tuple[list[float], list[float]]:
+    """Return times and levels, without own cleaning and without what is later than now."""
+    times: list[float] = list(map(_AT, samples))
+    if not any(map(_CUT, samples)) and max(times, default=now) <= now:
+        return times, list(map(_LEVEL, samples))
+    points = uncut([one for one in samples if one.at <= now])
+    return [at for at, _ in points], [level for _, level in points]
+
+
 def uncut(samples: Sequence[Sample]) -> list[tuple[float, float]]:
     """Return times and levels as they were without own cleaning: what lies before it is lowered."""
-    if not any(map(attrgetter("cut"), samples)):
-        return [(at, level) for at, level, _ in samples]
     found: list[tuple[float, float]] = []
     lowered = 0.0
     for index in range(len(samples) - 1, -1, -1):
@@ -164,14 +176,15 @@ def _trend(days: list[_Day], now: float) -> Forecast:
 def _reaches(days: list[_Day], slope: float) -> float | None:
     """Return in how many seconds a trend, with the highest of each hour on it, reaches full."""
     base = median(day.middle + slope * day.age for day in days)
-    above = [0.0] * 24
-    for hour in range(24):
-        tops = [
-            day.highest[hour] - base + slope * (day.age + DAY / 2 - hour * HOUR)
-            for day in days
-            if hour in day.highest
-        ]
-        above[hour] = max(tops, default=0.0)
+    tops: list[float | None] = [None] * 24
+    for day in days:
+        shift = slope * (day.age + DAY / 2) - base
+        for hour, highest in day.highest.items():
+            top = highest + shift - slope * hour * HOUR
+            known = tops[hour]
+            if known is None or top > known:
+                tops[hour] = top
+    above = [top or 0.0 for top in tops]
     for hour in range(AHEAD):
         if base + slope * hour * HOUR + above[hour % 24] >= FULL:
             return hour * HOUR
@@ -186,14 +199,17 @@ def since_drop(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return points
 
 
-def _rise(
-    points: list[tuple[float, float]], times: list[float], levels: list[float], now: float
-) -> Forecast:
+def _rise(times: list[float], levels: list[float], now: float) -> Forecast:
     nothing = Forecast(at=now, way="rise")
     before = levels[max(0, bisect_left(times, now - 20 * MINUTE))]
     if levels[-1] <= before or not _unheard_of(times, levels, now):
         return nothing
-    return _nearest(since_drop(points[bisect_left(times, now - NEAR) :]), now, "rise")
+    first = bisect_left(times, now - NEAR)
+    recent = since_drop(list(zip(times[first:], levels[first:], strict=True)))
+    began = min(level for _, level in recent)
+    if levels[-1] - began < COME * (FULL - began):
+        return nothing
+    return _nearest(recent, now, "rise")
 
 
 def _nearest(points: list[tuple[float, float]], now: float, way: Way) -> Forecast:
