@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.disks import words
 from healmon.disks.culprits import Culprits
 from healmon.disks.model import DiskSeen, Gauge, Memory
-from healmon.plans import Finding
+from healmon.plans import Finding, unpack
 from healmon.state import ActionView
 from healmon.units import format_size
 
@@ -20,11 +21,19 @@ PINNED: Final = 0.01
 """Share of the whole that deleted files must hold for the alert to name who has them open."""
 
 
+class _Met(msgspec.Struct, frozen=True):
+    """What is read of a cleaning's details: files that stayed, by reason."""
+
+    kept: dict[str, int] = {}
+
+
 def after(memory: Memory, action: ActionView) -> Memory:
     """Return the memory with what a cleaning met on its way."""
-    kept = action.details.get("kept")
-    number = kept.get("swapped", 0) if isinstance(kept, dict) else 0
-    return replace(memory, swapped=int(number), swapped_at=action.at)
+    try:
+        number = unpack(action.details, _Met).kept.get("swapped", 0)
+    except msgspec.ValidationError:  # another healmon's
+        number = 0
+    return replace(memory, swapped=number, swapped_at=action.at)
 
 
 def pinned(memory: Memory, seen: DiskSeen, gauge: Gauge, *, moved: bool) -> Memory:
