@@ -158,9 +158,16 @@ def held_filling(rng: random.Random) -> list[History]:
     def runaway(day: float) -> float:
         return building(day) + max(0.0, day - away) * 24 / hours * (100 - base)
 
+    wakes, awake, more = rng.uniform(7, 10), rng.uniform(6, 14), rng.uniform(1.5, 4)
+
+    def sleeping(day: float) -> float:
+        since = (day % 1) * 24 - wakes
+        return more * (math.floor(day) + since / awake) if 0 <= since < awake else math.nan
+
     return [
         _made("acceleration", lambda d: base + speed * d * d + n(d), 40),
         _made("builds and growth", lambda d: base + rate * d + builds(d) + n(d), 40),
         _made("two-day copy", lambda d: base + max(0.0, d - begins) / 2 * (100 - base) + n(d)),
         _made("runaway among builds", lambda d: min(base + runaway(d), 100.0) + n(d)),
+        _made("sleeping and growth", lambda d: base + sleeping(d) + n(d), 40),
     ]

@@ -26,8 +26,10 @@ SLOT: Final = 300.0
 KEPT: Final = 2304
 """Samples that are kept: eight days."""
 DAYS: Final = 6
-FEWEST: Final = 144
-"""Samples that make a day count."""
+FEWEST: Final = 48
+"""Samples that make a day count: four hours, as of a machine that is off at night."""
+HALF: Final = 144
+"""Samples that make the first day count, of which only the end is known."""
 AHEAD: Final = 240
 """Hours that are looked ahead."""
 DROP: Final = 1.0
@@ -150,7 +152,7 @@ def _days(times: list[float], levels: list[float], now: float) -> list[_Day]:
         begin = now - (number + 1) * DAY
         first = bisect_left(times, begin)
         end = bisect_left(times, begin + DAY) if number else len(times)
-        if end - first < FEWEST:
+        if end - first < (FEWEST if first else HALF):
             continue
         hours = [bisect_left(times, begin + hour * HOUR, first, end) for hour in range(24)]
         highest = {
