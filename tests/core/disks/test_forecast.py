@@ -23,10 +23,6 @@ from tests.helpers.diskhistories import SLOT, START
 from tests.helpers.forecasting import alarms, score
 
 HOUR, DAY = 3600.0, 86_400.0
-KINDS = (
-    diskhistories.filling, diskhistories.quiet,
-    diskhistories.held_filling, diskhistories.held_quiet,
-)  # fmt: skip
 ROOT = Target("disk:/", "filesystem", "/")
 
 
@@ -112,17 +108,20 @@ def test_any_history_has_a_sane_answer(rows, cut):
 
 
 @pytest.mark.slow
-def test_no_fill_is_missed_and_quiet_machines_stay_quiet():
-    """One of each kind, those that it was not made for among them."""
-    fills, quiet = (score(make(random.Random(0)), DAY) for make in KINDS[:2])
-    held_fills, held_quiet = (score(make(random.Random(0)), DAY) for make in KINDS[2:])
-    assert (fills.fills, held_fills.fills) == (5, 5)
-    assert not fills.missed
-    assert not held_fills.missed
-    for found in (fills, quiet):
-        assert found.false_a_week <= 0.29, found.false
-    false = len(held_fills.false) + len(held_quiet.false)
-    assert false / (held_fills.weeks + held_quiet.weeks) <= 0.27
+@pytest.mark.parametrize(
+    ("fills", "quiet", "most"),
+    [
+        (diskhistories.filling, diskhistories.quiet, 0.29),
+        (diskhistories.held_filling, diskhistories.held_quiet, 0.27),
+    ],
+    ids=["made for", "not made for"],
+)
+def test_no_fill_is_missed_and_quiet_machines_stay_quiet(fills, quiet, most):
+    """One of each kind; `most` are false alarms a machine-week. For six of each: docs/disks.md."""
+    found = score([*fills(random.Random(0)), *quiet(random.Random(0))], DAY)
+    assert found.fills == 5
+    assert not found.missed
+    assert found.false_a_week <= most, found.false
 
 
 @pytest.mark.slow

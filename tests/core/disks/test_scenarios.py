@@ -35,113 +35,72 @@ from tests.helpers.filestage import DAY, SIZE, RealStage
 from tests.helpers.made_up import MemoryJournal, Noted
 from tests.helpers.mounts import mounted
 
-REPO = Path(__file__).parents[3]
+TESTS = Path(__file__).parents[2]
 FAR = Limits(1_000_000, 60.0)
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for marks and devices")
 
-DISKS, WORLD = "tests/core/disks", "tests/world"
-WHERE_SHOWN: dict[int, tuple[tuple[str, str], ...]] = {
-    # a link in the place of a directory, ten thousand times, by another user
-    1: (
-        (f"{WORLD}/test_files_attacked.py", "test_a_directory_exchanged_for_a_link_to_a_strangers"),
-        (
-            f"{WORLD}/test_files.py",
-            "test_a_directory_that_became_a_link_before_it_is_entered_is_not_entered",
-        ),
+WHERE_SHOWN: dict[int, tuple[str, ...]] = {
+    1: (  # ten thousand times, by another user
+        "world/test_files_attacked.py::test_a_directory_exchanged_for_a_link_to_a_strangers",
+        "world/test_files.py::"
+        "test_a_directory_that_became_a_link_before_it_is_entered_is_not_entered",
     ),
-    2: ((f"{WORLD}/test_files.py", "test_a_file_replaced_before_it_is_opened_stays"),),
-    # put back as the same inode; the alert
-    3: (
-        (f"{WORLD}/test_files.py", "test_a_file_replaced_right_before_the_rename_is_put_back"),
-        (
-            f"{DISKS}/test_oddities.py",
-            "test_files_exchanged_while_they_were_cleaned_are_told_for_a_day",
-        ),
+    2: ("world/test_files.py::test_a_file_replaced_before_it_is_opened_stays",),
+    3: (  # put back as the same inode; the alert
+        "world/test_files.py::test_a_file_replaced_right_before_the_rename_is_put_back",
+        "core/disks/test_oddities.py::"
+        "test_files_exchanged_while_they_were_cleaned_are_told_for_a_day",
     ),
     4: (
-        (
-            f"{WORLD}/test_files_attacked.py",
-            "test_a_strangers_directory_mounted_over_one_that_is_cleaned",
-        ),
+        "world/test_files_attacked.py::test_a_strangers_directory_mounted_over_one_that_is_cleaned",
     ),
-    # the right file goes; one line in the log; the same bytes when read back
-    7: (
-        (f"{WORLD}/test_files.py", "test_hostile_names_are_taken_exactly_and_told_in_one_line"),
-        (
-            f"{DISKS}/test_disks.py",
-            "test_hostile_names_are_cleaned_and_told_without_a_control_byte",
-        ),
-        (f"{WORLD}/test_files_restored.py", "test_hostile_names_come_back_as_the_same_bytes"),
+    7: (  # the right file goes; one line in the log; the same bytes when read back
+        "world/test_files.py::test_hostile_names_are_taken_exactly_and_told_in_one_line",
+        "core/disks/test_disks.py::test_hostile_names_are_cleaned_and_told_without_a_control_byte",
+        "world/test_files_restored.py::test_hostile_names_come_back_as_the_same_bytes",
     ),
-    # open, mapped, running, in another pid namespace; the pid is named
-    9: (
-        (f"{WORLD}/test_files.py", "test_a_file_in_use_stays_and_is_not_chosen_again"),
-        (
-            f"{WORLD}/test_files_attacked.py",
-            "test_a_holder_in_another_pid_namespace_and_a_running_program_are_seen",
-        ),
-        (
-            f"{DISKS}/test_culprits.py",
-            "test_who_writes_a_big_file_is_named_and_one_that_is_only_open_is_not_deleted",
-        ),
+    9: (  # open, mapped, running, in another pid namespace; the pid is named
+        "world/test_files.py::test_a_file_in_use_stays_and_is_not_chosen_again",
+        "world/test_files_attacked.py::"
+        "test_a_holder_in_another_pid_namespace_and_a_running_program_are_seen",
+        "core/disks/test_culprits.py::"
+        "test_who_writes_a_big_file_is_named_and_one_that_is_only_open_is_not_deleted",
     ),
     17: (
-        (
-            f"{DISKS}/test_full.py",
-            "test_a_full_file_system_is_healed_and_its_story_is_stored_there",
-        ),
+        "core/disks/test_full.py::test_a_full_file_system_is_healed_and_its_story_is_stored_there",
     ),
     21: (
-        (
-            f"{DISKS}/test_full.py",
-            "test_a_full_file_system_is_healed_and_its_story_is_stored_there",
-        ),
+        "core/disks/test_full.py::test_a_full_file_system_is_healed_and_its_story_is_stored_there",
     ),
-    # killed in between, then finished; killed at any step; undone
-    22: (
-        (
-            f"{WORLD}/test_files.py",
-            "test_a_kill_between_rename_and_unlink_is_finished_by_the_next_run",
-        ),
-        (
-            f"{WORLD}/test_files_restored.py",
-            "test_a_kill_at_any_step_loses_nothing_and_leaves_nothing_twice",
-        ),
-        (
-            f"{DISKS}/test_undo.py",
-            "test_a_cleaning_names_its_run_and_the_healer_takes_it_back_whole",
-        ),
+    22: (  # killed in between, then finished; killed at any step; undone
+        "world/test_files.py::test_a_kill_between_rename_and_unlink_is_finished_by_the_next_run",
+        "world/test_files_restored.py::"
+        "test_a_kill_at_any_step_loses_nothing_and_leaves_nothing_twice",
+        "core/disks/test_undo.py::test_a_cleaning_names_its_run_and_the_healer_takes_it_back_whole",
     ),
-    # a directory as the target of backups
-    23: (
-        (f"{WORLD}/test_files_kept.py", "test_without_a_verified_copy_the_file_stays"),
-        (
-            f"{WORLD}/test_files_kept.py",
-            "test_a_kill_at_any_step_keeps_each_content_and_the_next_run_ends_it",
-        ),
+    23: (  # a directory as the target of backups
+        "world/test_files_kept.py::test_without_a_verified_copy_the_file_stays",
+        "world/test_files_kept.py::"
+        "test_a_kill_at_any_step_keeps_each_content_and_the_next_run_ends_it",
     ),
-    24: (
-        (
-            f"{DISKS}/test_forecast.py",
-            "test_a_runaway_on_top_of_nightly_dumps_is_alarmed_in_time",
-        ),
-    ),
+    24: ("core/disks/test_forecast.py::test_a_runaway_on_top_of_nightly_dumps_is_alarmed_in_time",),
 }
 
 
 @functools.cache
 def names_in(path: str) -> set[str]:
-    tree = ast.parse((REPO / path).read_text())
+    tree = ast.parse((TESTS / path).read_text())
     return {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
 
 
 def test_every_scenario_has_a_test():
-    here = names_in(f"{DISKS}/test_scenarios.py") | names_in(f"{DISKS}/test_scenarios_full.py")
+    mine = ("core/disks/test_scenarios.py", "core/disks/test_scenarios_full.py")
+    here = {name for path in mine for name in names_in(path)}
     own = {number for number in range(1, 26) if any(f"test_{number:02}_" in one for one in here)}
     assert own | WHERE_SHOWN.keys() == set(range(1, 26))
-    for places in WHERE_SHOWN.values():
-        for path, name in places:
-            assert name in names_in(path), f"{path}::{name}"
+    for place in (one for places in WHERE_SHOWN.values() for one in places):
+        path, _, name = place.partition("::")
+        assert name in names_in(path), place
 
 
 @pytest.fixture
