@@ -8,6 +8,7 @@ that is not complete proves nothing.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import signal
@@ -17,7 +18,6 @@ from typing import Final, Literal
 
 from healmon.clock import process_seconds
 from healmon.world import farmounts
-from healmon.world.farmounts import OTHER_HOSTS
 from healmon.world.filedata import Inode, Key
 
 Use = Literal["leased", "unlisted", "open", "locked", "unknown"]
@@ -52,7 +52,7 @@ class Users:
         except OSError:
             return "unknown"
         use = self._lease(fd, inode.device)
-        if use != "unknown" or not kind or kind in OTHER_HOSTS or kind.startswith("fuse"):
+        if use != "unknown" or not kind or kind in farmounts.OTHER_HOSTS or kind.startswith("fuse"):
             return use
         listed = self._in_use()
         if listed is None:
@@ -125,10 +125,7 @@ def opened_here(key: Key) -> bool:
 
 
 def files_in_use() -> frozenset[Key] | None:
-    """Return every file that any process has open or mapped; None when not all can be read.
-
-    Files of far mounts are left out: nobody asks for them here, and they may never answer.
-    """
+    """Return every file that any process has open or mapped; None when not all can be read."""
     try:
         if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_NAMESPACE:
             return None
@@ -146,7 +143,7 @@ def _files_of(pid: str, seen: farmounts.Seen) -> set[Key]:
     """Return the files that one process has open or mapped; none if it has ended.
 
     Raises:
-        PermissionError: they may not be read.
+        OSError: they may not be read, or lie on a mount that may never answer.
     """
     found: set[Key] = set()
     mounts = seen.by(pid)
@@ -159,7 +156,7 @@ def _files_of(pid: str, seen: farmounts.Seen) -> set[Key]:
             place = f"/proc/{pid}/{table}/{name}"
             try:
                 if mounts.far(os.readlink(place)) is not None:  # noqa: PTH115 - hot
-                    continue
+                    raise OSError(errno.EREMOTE, os.strerror(errno.EREMOTE), place)
                 st = os.stat(place)  # noqa: PTH116 - hot
             except (FileNotFoundError, ProcessLookupError):
                 continue

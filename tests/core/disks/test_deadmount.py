@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from healmon.disks.healer import DisksHealer
 from healmon.engine import Engine, Run
 from healmon.state import Snapshot
 from healmon.world.files import SystemFiles
+from healmon.world.fileuse import files_in_use
 from tests.helpers.box import Box
 from tests.helpers.deadmount import network_mount
 from tests.helpers.made_up import MemoryJournal
@@ -79,6 +81,15 @@ def test_a_full_disk_is_cleaned_though_rules_and_processes_reach_into_a_dead_mou
     (verified,) = journal.all(ev.ActionVerified)
     assert verified.details["files"] > 0
     assert took < 12, "nothing waited for the dead"
+
+
+def test_a_list_of_open_files_is_not_complete_beside_a_dead_mount(far):
+    assert far
+    told: list[object] = []
+    thread = threading.Thread(target=lambda: told.append(files_in_use()), daemon=True)
+    thread.start()
+    thread.join(20)
+    assert told == [None]
 
 
 @pytest.mark.slow

@@ -42,14 +42,18 @@ ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for marks a
 WHERE_SHOWN: dict[int, tuple[str, ...]] = {
     1: (  # ten thousand times, by another user
         "world/test_files_attacked.py::test_a_directory_exchanged_for_a_link_to_a_strangers",
-        "world/test_files.py::"
-        "test_a_directory_that_became_a_link_before_it_is_entered_is_not_entered",
+        (
+            "world/test_files.py::"
+            "test_a_directory_that_became_a_link_before_it_is_entered_is_not_entered"
+        ),
     ),
     2: ("world/test_files.py::test_a_file_replaced_before_it_is_opened_stays",),
     3: (  # put back as the same inode; the alert
         "world/test_files.py::test_a_file_replaced_right_before_the_rename_is_put_back",
-        "core/disks/test_oddities.py::"
-        "test_files_exchanged_while_they_were_cleaned_are_told_for_a_day",
+        (
+            "core/disks/test_oddities.py::"
+            "test_files_exchanged_while_they_were_cleaned_are_told_for_a_day"
+        ),
     ),
     4: (
         "world/test_files_attacked.py::test_a_strangers_directory_mounted_over_one_that_is_cleaned",
@@ -61,10 +65,14 @@ WHERE_SHOWN: dict[int, tuple[str, ...]] = {
     ),
     9: (  # open, mapped, running, in another pid namespace; the pid is named
         "world/test_files.py::test_a_file_in_use_stays_and_is_not_chosen_again",
-        "world/test_files_attacked.py::"
-        "test_a_holder_in_another_pid_namespace_and_a_running_program_are_seen",
-        "core/disks/test_culprits.py::"
-        "test_who_writes_a_big_file_is_named_and_one_that_is_only_open_is_not_deleted",
+        (
+            "world/test_files_attacked.py::"
+            "test_a_holder_in_another_pid_namespace_and_a_running_program_are_seen"
+        ),
+        (
+            "core/disks/test_culprits.py::"
+            "test_who_writes_a_big_file_is_named_and_one_that_is_only_open_is_not_deleted"
+        ),
     ),
     17: (
         "core/disks/test_full.py::test_a_full_file_system_is_healed_and_its_story_is_stored_there",
@@ -74,14 +82,18 @@ WHERE_SHOWN: dict[int, tuple[str, ...]] = {
     ),
     22: (  # killed in between, then finished; killed at any step; undone
         "world/test_files.py::test_a_kill_between_rename_and_unlink_is_finished_by_the_next_run",
-        "world/test_files_restored.py::"
-        "test_a_kill_at_any_step_loses_nothing_and_leaves_nothing_twice",
+        (
+            "world/test_files_restored.py::"
+            "test_a_kill_at_any_step_loses_nothing_and_leaves_nothing_twice"
+        ),
         "core/disks/test_undo.py::test_a_cleaning_names_its_run_and_the_healer_takes_it_back_whole",
     ),
     23: (  # a directory as the target of backups
         "world/test_files_kept.py::test_without_a_verified_copy_the_file_stays",
-        "world/test_files_kept.py::"
-        "test_a_kill_at_any_step_keeps_each_content_and_the_next_run_ends_it",
+        (
+            "world/test_files_kept.py::"
+            "test_a_kill_at_any_step_keeps_each_content_and_the_next_run_ends_it"
+        ),
     ),
     24: ("core/disks/test_forecast.py::test_a_runaway_on_top_of_nightly_dumps_is_alarmed_in_time",),
 }
