@@ -19,9 +19,11 @@ from pathlib import Path
 
 import pytest
 
-LOOKUP, FORGET, GETATTR, OPEN, STATFS, INIT, OPENDIR, BATCH_FORGET = 1, 2, 3, 14, 17, 26, 27, 42
+LOOKUP, FORGET, GETATTR, OPEN, STATFS, INIT, OPENDIR = 1, 2, 3, 14, 17, 26, 27
+READDIR, BATCH_FORGET = 28, 42
 ROOT, HELD = 1, 2
 HEAD = struct.Struct("<IIQQIIII")
+_ENTRY = struct.pack("<QQII8s", HELD, 1, 4, 8, b"held")
 
 
 class Server:
@@ -65,6 +67,7 @@ def _answer(code: int, node: int, body: bytes) -> bytes | int:
         LOOKUP: struct.pack("<QQQQII", HELD, 0, 0, 0, 0, 0) + _attributes(HELD),
         OPEN: handle,
         OPENDIR: handle,
+        READDIR: b"" if body[8:16].strip(b"\0") else _ENTRY,
         STATFS: struct.pack("<QQQQQIIII24x", 1000, 500, 500, 1000, 500, 4096, 255, 4096, 0),
     }
     return known.get(code, errno.ENOSYS)

@@ -14,14 +14,16 @@ import pytest
 from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.config.settings import Disk, Rule
+from healmon.disks.diagnose import diagnose
 from healmon.disks.healer import DisksHealer
 from healmon.engine import Engine, Run
+from healmon.plans import Proof
 from healmon.state import Snapshot
 from healmon.world.files import SystemFiles
 from healmon.world.fileuse import files_in_use
 from tests.helpers.box import Box
 from tests.helpers.deadmount import network_mount
-from tests.helpers.made_up import MemoryJournal
+from tests.helpers.made_up import MemoryJournal, Noted
 from tests.helpers.mounts import MB, fill, mounted, percent
 
 HOLD = "import sys; f = open(sys.argv[1]); print('up', flush=True); sys.stdin.read()"
@@ -81,6 +83,46 @@ def test_a_full_disk_is_cleaned_though_rules_and_processes_reach_into_a_dead_mou
     (verified,) = journal.all(ev.ActionVerified)
     assert verified.details["files"] > 0
     assert took < 12, "nothing waited for the dead"
+
+
+@pytest.mark.slow
+def test_a_mount_that_dies_while_it_is_cleaned_holds_up_no_other(tmp_path):
+    far, state, clock = tmp_path / "far", tmp_path / "state", SystemClock()
+    far.mkdir()
+    state.mkdir(mode=0o700)
+    with network_mount(far) as server, mounted("tmpfs", tmp_path, 16 * MB) as near:
+        fill(near / "logs", 97, MB // 2)
+        disk = Disk(
+            paths=(str(far), str(near)),
+            rules=(rule("far", far, patterns=("held",)), rule("near", near / "logs")),
+            warning=30.0, critical=40.0, target=20.0,
+        )  # fmt: skip
+        healer = DisksHealer(disk, state, SystemFiles(), clock)
+
+        class Ends(Noted):
+            async def about_to(self, text: str) -> None:
+                await super().about_to(text)
+                server.die()
+
+        async def scenario() -> tuple[list[str], Proof]:
+            await asyncio.sleep(1.2)  # the rules' age is real time
+            seen = await healer.look()
+            found = diagnose(seen, disk, Snapshot(), clock.read()).verdicts
+            plans = {one.component: one.plan for one in found}
+            last = Ends()
+            hanging = asyncio.create_task(healer.carry_out(plans[f"disk:{far}"], last))
+            async with asyncio.timeout(20):
+                while not last.steps:
+                    await asyncio.sleep(0.01)
+                proof = await healer.carry_out(plans[f"disk:{near}"], Noted())
+            assert not hanging.done()
+            hanging.cancel()
+            await healer.close()
+            return last.steps, proof
+
+        steps, proof = asyncio.run(scenario())
+    assert "rule far" in steps[0]
+    assert proof.details["files"] > 0
 
 
 def test_a_list_of_open_files_is_not_complete_beside_a_dead_mount(far):
