@@ -128,4 +128,4 @@ def finding(target: Target, memory: Memory, disk: Disk) -> Finding | None:
         f"{words.title(target)}: automatic cleaning stopped at its ceiling ({keys(disk)}): {what};"
         f" a person lets it go on with: {words.command(target)} (on the screen: c)"
     )
-    return Finding("ceiling", "WARNING", text, evidence)
+    return Finding("ceiling", "WARNING", text, evidence, confirmed=True)

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Disk
-from healmon.disks import ceiling, filling, undo, words
+from healmon.disks import ceiling, filling, oddities, undo, words
 from healmon.disks.gauge import level_of
 from healmon.disks.lines import disk_of
 from healmon.disks.model import (
@@ -68,11 +68,12 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
         return _verdict(seen, gauge, memory, findings, "warning" if findings else "healthy")
     obstacle = _obstacle(seen, gauge, memory, stepped, disk, now)
     if memory.level != "ok":
-        hope = ""
+        hope = memory.pinned
         if memory.level == "critical":
-            hope = obstacle or "cleaning by rule"
+            hope = "; ".join(filter(None, (obstacle or "cleaning by rule", memory.pinned)))
         findings.append(_full(seen.target, memory, disk, hope))
     findings += _warnings(seen, memory, disk)
+    findings += oddities.findings(seen, memory, now)
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
     if verdict.status == "healthy" and findings:
         verdict = replace(verdict, status="warning")
@@ -172,8 +173,10 @@ def _remember(
     if gauge.partial and _rank(level) < _rank(before.level):
         level = before.level  # a lower bound never ends an alarm
     moved = abs(gauge.worst - memory.told) >= TELL
-    if moved or level != before.level or gauge.cause != before.cause:
+    moved = moved or level != before.level or gauge.cause != before.cause
+    if moved:
         memory = replace(memory, told=gauge.worst, told_free=gauge.free, cause=gauge.cause)
+    memory = oddities.pinned(memory, seen, gauge, moved=moved)
     memory = filling.remember(memory, seen, disk)
     memory = ceiling.remember(memory, seen.target.component, gauge, disk, known, now)
     return replace(memory, level=level)
@@ -191,6 +194,8 @@ def _with_deeds(
     for action in known.recent:
         if action.component != component or action.action != CLEAN:
             continue
+        if action.at > memory.swapped_at:
+            memory = oddities.after(memory, action)
         if action.ok and action.at > memory.cleaned_at:
             memory = replace(
                 memory, cleaned_at=action.at, cleaned=action.outcome, backoff_since=None

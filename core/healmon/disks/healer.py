@@ -26,6 +26,7 @@ from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.world.depots import Backups
+from healmon.world.farmounts import mounts
 from healmon.world.files import Files
 from healmon.world.hands import Hands
 from healmon.world.saving import DEPOTS
@@ -128,10 +129,11 @@ class DisksHealer:
         return await self._remedy_of(order.target.path).carry_out(order, hand)
 
     def _remedy_of(self, path: str) -> Remedy:
-        """Return who cleans by the lines of this path; all share one thread."""
+        """Return who cleans by the lines of this path; all share one thread, but what may hang."""
         if path not in self._remedies:
             lines = disk_of(self._disk, path)
-            self._remedies[path] = Remedy(lines, self._probe, self._files, self._clock, self._hands)
+            hands = self._hands if mounts().far(path) is None else Hands(f"clean {path}")
+            self._remedies[path] = Remedy(lines, self._probe, self._files, self._clock, hands)
         return self._remedies[path]
 
     async def pause(self, component: str) -> None:
@@ -151,6 +153,7 @@ class DisksHealer:
         """Stop after the file in hand and let the threads end."""
         for remedy in self._remedies.values():
             remedy.stopped = True
+            remedy.hands.close()
         self._hands.close()
         self._probe.close()
 

@@ -96,6 +96,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         trash: what lies in the trash there.
         own: healmon's own older logs there.
         trouble: why it could not be counted, in words.
+        refused: rules that may not have their place as it is now, and why, in words.
     """
 
     surveys: tuple[Survey, ...] = ()
@@ -103,6 +104,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
     trash: Tally = Tally()
     own: Tally = Tally()
     trouble: str = ""
+    refused: tuple[str, ...] = ()
 
     @property
     def due(self) -> Tally:
@@ -183,6 +185,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         spent: automatic cleanings that count against the ceiling.
         approved: steady time at which a person last cleaned; what went before counts no more.
         more: what would have gone beyond the ceiling; None: it was not reached.
+        swapped, swapped_at: how many files the newest cleaning found exchanged, and when.
+        pinned, pinned_by: what is told of deleted files that are open, and who has them.
     """
 
     level: Level = "ok"
@@ -201,6 +205,10 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     spent: tuple[Spent, ...] = ()
     approved: float = 0.0
     more: More | None = None
+    swapped: int = 0
+    swapped_at: float = 0.0
+    pinned: str = ""
+    pinned_by: str = ""
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):

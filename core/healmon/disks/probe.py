@@ -283,8 +283,10 @@ class Probe:
         troubles = [f"rule {s.rule}: {t}" for s in surveys for t in s.troubles]
         reached = tuple(survey for survey in surveys if survey.roots)
         idle = (*cover.idle, *troubles)
+        refused = tuple(f"rule {s.rule}: {t}" for s in surveys for t in s.refused)
         own = Tally() if cover.own is None else self.files.survey(cover.own, when, limits).due
-        return Count(surveys=reached, idle=idle, trash=trash, own=own), found
+        count = Count(surveys=reached, idle=idle, trash=trash, own=own, refused=refused)
+        return count, found
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

@@ -194,6 +194,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         oldest: wall seconds of the last thing that happened to the oldest, to the hour; 0: none.
         kept: matching files that are not due, by reason.
         troubles: why a root was left out, in words.
+        refused: those of them that a person must mend: it is there, but may not be had as it is.
         partial: why not everything was seen; empty: all was.
     """
 
@@ -205,6 +206,7 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     oldest: float = 0.0
     kept: dict[str, int] = {}
     troubles: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     partial: str = ""
 
 

@@ -11,6 +11,7 @@ import errno
 import os
 from typing import Final, NamedTuple
 
+from healmon.world import farmounts
 from healmon.world.filedata import Key
 from healmon.world.fileuse import sees_all
 
@@ -35,11 +36,13 @@ class Holders(NamedTuple):
 def holders(key: Key) -> Holders:
     """Return who else has a file open. Blocks: reads the descriptors of all processes."""
     unfit, appends, all_seen = "", False, sees_all()
+    seen = farmounts.Seen()
     for name in os.listdir("/proc"):  # noqa: PTH208 - names; hot
         if not name.isdecimal() or int(name) == os.getpid():
             continue
+        mounts = seen.by(name)
         try:
-            for flags in _flags_of(name, key):
+            for flags in _flags_of(name, key, mounts):
                 appends |= bool(flags & os.O_APPEND)
                 if not flags & os.O_APPEND:
                     unfit = unfit or "not appending"
@@ -47,23 +50,23 @@ def holders(key: Key) -> Holders:
             all_seen = False
         try:
             # a process that shows its descriptors may still hide its mappings
-            unfit = "mapped" if _has(name, _MAPS, key) else unfit
+            unfit = "mapped" if _has(name, _MAPS, key, mounts) else unfit
         except OSError:
             all_seen = False
     return Holders(unfit, appends, all_seen)
 
 
-def _flags_of(pid: str, key: Key) -> list[int]:
+def _flags_of(pid: str, key: Key, mounts: farmounts.Mounts) -> list[int]:
     """Return the flags of the descriptors with which a process may write to a file.
 
     Raises:
         OSError: they may not be read.
     """
-    flags = [_flags(pid, number) for number in _has(pid, _FD, key)]
+    flags = [_flags(pid, number) for number in _has(pid, _FD, key, mounts)]
     return [one for one in flags if one & os.O_ACCMODE != os.O_RDONLY]
 
 
-def _has(pid: str, table: str, key: Key) -> list[str]:
+def _has(pid: str, table: str, key: Key, mounts: farmounts.Mounts) -> list[str]:
     """Return the entries of a table of one process that are the file; none if it has ended.
 
     Raises:
@@ -77,6 +80,10 @@ def _has(pid: str, table: str, key: Key) -> list[str]:
         return found
     for name in names:
         try:
+            # what lies on another mount that may never answer is not asked
+            path = os.readlink(f"{place}/{name}")  # noqa: PTH115 - hot
+            if mounts.far(path) not in {None, key[0]}:
+                continue
             st = os.stat(f"{place}/{name}")  # noqa: PTH116 - hot
         except (FileNotFoundError, ProcessLookupError):
             continue

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from healmon.text import clean
-from healmon.world import filecalls
+from healmon.world import farmounts, filecalls
 from healmon.world.filedata import Key, Selection
 
 _WORDS: Final = {
@@ -36,19 +36,25 @@ class Roots:
 
     roots: list[Root] = field(default_factory=list[Root])
     troubles: list[str] = field(default_factory=list[str])
+    refused: list[str] = field(default_factory=list[str])
 
 
 @contextmanager
 def opened(selection: Selection) -> Generator[Roots]:
     """Give a rule's directories, each opened once; those on another device are left out."""
     found = Roots()
+    mounts = farmounts.mounts()
     with ExitStack() as held:
         for path in selection.roots:
+            if _elsewhere(mounts, path, selection):
+                continue
             try:
                 fd = filecalls.open_root(path)
             except OSError as error:
                 words = _WORDS.get(error.errno or 0, error.strerror)
                 found.troubles.append(f"{clean(path)} {words}")
+                if error.errno == errno.ELOOP:
+                    found.refused.append(found.troubles[-1])
                 continue
             held.callback(os.close, fd)
             if selection.device not in {None, os.fstat(fd).st_dev}:
@@ -62,10 +68,18 @@ def opened(selection: Selection) -> Generator[Roots]:
         yield found
 
 
+def _elsewhere(mounts: farmounts.Mounts, path: str, selection: Selection) -> bool:
+    """Return whether a path is on a far mount that is not meant: it is not even looked at."""
+    return selection.device is not None and mounts.far(path) not in {None, selection.device}
+
+
 def avoided(selection: Selection) -> frozenset[Key]:
     """Return what no walk enters: what is protected, and where files are put aside."""
     keys: set[Key] = set()
+    mounts = farmounts.mounts()
     for path in (*selection.protected, selection.trash):
+        if _elsewhere(mounts, path, selection):
+            continue  # no walk leaves its mount
         with suppress(OSError):
             st = Path(path).stat()
             keys.add((st.st_dev, st.st_ino))

@@ -82,6 +82,7 @@ def survey(
         oldest=chosen.oldest / 1e9,
         kept=dict(counts[0]),
         troubles=tuple(at.troubles),
+        refused=tuple(at.refused),
         partial=next(filter(None, stopped), ""),
     )
 
