@@ -14,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux
+.PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux sftp
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks
 
 help: ## say what can be made
@@ -23,10 +23,10 @@ help: ## say what can be made
 run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
-test: $(STAMP) tmux ## set up and run every test
+test: $(STAMP) tmux sftp ## set up and run every test
 	$(PYTEST) -n $(JOBS)
 
-test-fast: $(STAMP) tmux ## the tests that need no minute
+test-fast: $(STAMP) tmux sftp ## the tests that need no minute
 	$(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
@@ -79,3 +79,8 @@ $(STAMP): pyproject.toml
 
 tmux:
 	@sh tools/need tmux tmux -V
+
+# OpenSSH's own, where Debian's packages can bring it; else the tests make do with another
+sftp:
+	@! command -v apt-get >/dev/null || \
+		sh tools/need openssh-sftp-server test -x /usr/lib/openssh/sftp-server || true

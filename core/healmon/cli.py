@@ -140,6 +140,8 @@ def healmon_parser() -> argparse.ArgumentParser:
         command(name, text).add_argument("target", metavar=what)
     restore = command("restore", "list what cleaning put aside, or take it back")
     restore.add_argument("ids", nargs="*", metavar="ID", help="a file, or a whole run; none: list")
+    restore.add_argument("--backup", action="store_true", help="from backup targets, not the trash")
+    restore.add_argument("--host", metavar="NAME", help="with --backup: whose files; default: ours")
     backup = command("backup", "copy the health store, whole and checked, also while a healer runs")
     backup.add_argument(
         "file", nargs="?", metavar="FILE", help="a new file, or a directory (default: this one)"

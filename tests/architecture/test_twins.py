@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from healmon.world import (
+    depots,
     evidencefiles,
     files,
     mending,
@@ -24,6 +25,7 @@ from healmon.world import (
     tmux,
 )
 from healmon.world import simulated as package
+from healmon.world.simulated import depots as made_depots
 from healmon.world.simulated import evidencefiles as made_evidencefiles
 from healmon.world.simulated import files as made_files
 from healmon.world.simulated import mending as made_mending
@@ -37,6 +39,7 @@ from healmon.world.simulated import tmux as made_tmux
 
 ROOT = Path(__file__).parents[2]
 TWINS = {
+    "depots": (depots.Backups, depots.Depots, made_depots.SimulatedDepots),
     "evidencefiles": (
         evidencefiles.EvidenceFiles, evidencefiles.SystemEvidenceFiles,
         made_evidencefiles.SimulatedEvidenceFiles,

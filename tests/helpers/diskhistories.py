@@ -18,7 +18,7 @@ START = 1_700_000_000.0
 
 
 class History(NamedTuple):
-    """Levels, one a slot; `full` is the slot in which it is full, or None."""
+    """Levels, one a slot, NaN while the machine is off; `full`: the slot in which it is full."""
 
     kind: str
     levels: list[float]
@@ -29,7 +29,7 @@ def _made(kind: str, level: Callable[[float], float], days: float = 14.0) -> His
     levels: list[float] = []
     for slot in range(int(days * PER_DAY)):
         value = level(slot / PER_DAY)
-        levels.append(min(100.0, max(0.0, value)))
+        levels.append(value if math.isnan(value) else min(100.0, max(0.0, value)))
         if value >= 100:
             return History(kind, levels, slot)
     return History(kind, levels, None)
@@ -107,30 +107,44 @@ def filling(rng: random.Random) -> list[History]:
     ]
 
 
-def held_quiet(rng: random.Random) -> list[History]:
-    """Return one history of each held-back kind that does not fill."""
-    n, base = _noise(rng), rng.uniform(40, 70)
+def _builds(rng: random.Random) -> Callable[[float], float]:
+    """Builds at any hour: each grows for half of its time and is removed at its end."""
     builds = [(rng.uniform(0, 14), rng.uniform(1, 7), rng.uniform(0.5, 3)) for _ in range(90)]
-    sunday, phase = rng.uniform(8, 20), rng.uniform(0, 7)
-    wander = [0.0]
-    for _ in range(14 * PER_DAY):
-        wander.append(wander[-1] * 0.998 + rng.gauss(0, 0.12))
 
-    def building(day: float) -> float:
+    def level(day: float) -> float:
         return sum(
             size * min(1.0, (day - at) * 24 / hours * 2)
             for at, size, hours in builds
             if 0 <= (day - at) * 24 < hours
         )
 
+    return level
+
+
+def held_quiet(rng: random.Random) -> list[History]:
+    """Return one history of each held-back kind that does not fill."""
+    n, base = _noise(rng), rng.uniform(40, 70)
+    building = _builds(rng)
+    sunday, phase = rng.uniform(8, 20), rng.uniform(0, 7)
+    wander = [0.0]
+    for _ in range(14 * PER_DAY):
+        wander.append(wander[-1] * 0.998 + rng.gauss(0, 0.12))
+
     def backup(day: float) -> float:
         since = ((day + phase) % 7) * 24
         return sunday * min(1.0, since / 2) if since < 6 else 0.0
+
+    wakes, awake, work = rng.uniform(7, 10), rng.uniform(6, 14), rng.uniform(1, 6)
+
+    def sleeping(day: float) -> float:
+        since = (day % 1) * 24 - wakes
+        return work * since / awake if 0 <= since < awake else math.nan
 
     return [
         _made("build machine", lambda d: base + min(building(d), 92 - base) + n(d)),
         _made("sunday backup", lambda d: base + backup(d) + n(d)),
         _made("wandering load", lambda d: base + wander[int(d * PER_DAY)] + n(d)),
+        _made("sleeping machine", lambda d: base + sleeping(d) + n(d)),
     ]
 
 
@@ -139,8 +153,21 @@ def held_filling(rng: random.Random) -> list[History]:
     n, base = _noise(rng), rng.uniform(45, 60)
     speed, rate, begins = rng.uniform(0.15, 0.4), rng.uniform(1.5, 4), rng.uniform(6, 11)
     builds = _saw(rng.uniform(0.1, 0.3), rng.uniform(2, 5))
+    building, away, hours = _builds(rng), rng.uniform(8, 13), rng.uniform(1, 8)
+
+    def runaway(day: float) -> float:
+        return building(day) + max(0.0, day - away) * 24 / hours * (100 - base)
+
+    wakes, awake, more = rng.uniform(7, 10), rng.uniform(6, 14), rng.uniform(1.5, 4)
+
+    def sleeping(day: float) -> float:
+        since = (day % 1) * 24 - wakes
+        return more * (math.floor(day) + since / awake) if 0 <= since < awake else math.nan
+
     return [
         _made("acceleration", lambda d: base + speed * d * d + n(d), 40),
         _made("builds and growth", lambda d: base + rate * d + builds(d) + n(d), 40),
         _made("two-day copy", lambda d: base + max(0.0, d - begins) / 2 * (100 - base) + n(d)),
+        _made("runaway among builds", lambda d: min(base + runaway(d), 100.0) + n(d)),
+        _made("sleeping and growth", lambda d: base + sleeping(d) + n(d), 40),
     ]

@@ -69,6 +69,9 @@ class RealStage:
         assert child.stdout is not None
         assert child.stdout.readline() == b"up\n"
 
+    def own(self, name: str, user: int) -> None:
+        os.chown(f"{self.root}/{name}", user, -1)
+
     def link(self, name: str, other: str) -> None:
         os.link(f"{self.root}/{name}", f"{self.root}/{other}")
 
@@ -106,6 +109,9 @@ class MadeUpStage:
 
     def hold(self, name: str, how: str) -> None:
         self._world.use(f"{self.root}/{name}", "locked" if how == "flock" else "open")
+
+    def own(self, name: str, user: int) -> None:
+        self._world.own(f"{self.root}/{name}", user)
 
     def link(self, name: str, other: str) -> None:
         self._world.link(f"{self.root}/{name}", f"{self.root}/{other}")

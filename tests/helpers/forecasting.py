@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -32,13 +33,28 @@ class Score:
         return len(self.false) / self.weeks if self.weeks else 0.0
 
 
-def alarms(history: History, horizon: float, estimate: Estimator = foresee) -> list[int]:
-    """Return the slots at which an alarm begins: two answers in a row below the horizon."""
-    samples = [Sample(START + i * SLOT, v) for i, v in enumerate(history.levels)]
+def alarms(
+    history: History, horizon: float, estimate: Estimator = foresee, begin: int = SETTLED
+) -> list[int]:
+    """Return the slots at which an alarm begins: two answers in a row below the horizon.
+
+    Args:
+        history: what is foreseen.
+        horizon: seconds.
+        estimate: what foresees.
+        begin: the first slot in which it is asked.
+    """
+    samples: list[Sample] = []
     begun: list[int] = []
     low = 0
-    for slot in range(SETTLED, len(samples), EVERY):
-        told = estimate(samples[max(0, slot + 1 - KEPT) : slot + 1], samples[slot].at)
+    for slot, level in enumerate(history.levels):
+        if math.isnan(level):
+            continue
+        at = START + slot * SLOT
+        samples.append(Sample(at, level))
+        if slot < begin or slot % EVERY:
+            continue
+        told = estimate(samples[-KEPT:], at)
         soon = told.way != "young" and told.eta is not None and told.eta < horizon
         low = low + 1 if soon else 0
         if low == 2:

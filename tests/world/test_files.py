@@ -492,21 +492,6 @@ def test_a_tree_deeper_than_anybody_needs_is_left_and_the_rest_cleaned(real):
     assert len(list(Path("/proc/self/fd").iterdir())) < before, "no descriptor is left open"
 
 
-def test_sticky_files_and_locked_directories_stay(real):
-    import fcntl
-
-    real.write("sticky.log", 9 * DAY)
-    Path(real.root, "sticky.log").chmod(0o1644)
-    real.write("locked/a.log", 9 * DAY)
-    fd = os.open(f"{real.root}/locked", os.O_RDONLY)
-    fcntl.flock(fd, fcntl.LOCK_SH)
-    swept = clean(real)
-    os.close(fd)
-    assert swept.taken.files == 0
-    assert swept.kept["locked"] == 1
-    assert real.names() == {"sticky.log", "locked/a.log"}
-
-
 def test_healmons_own_directory_below_a_rule_is_never_entered(real):
     real.write("state/own.log", 9 * DAY)
     real.write("a.log", 9 * DAY)

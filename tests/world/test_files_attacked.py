@@ -224,23 +224,6 @@ def test_a_second_name_made_while_it_is_judged_is_not_lost(real, base):
 
 
 @ROOT_ONLY
-def test_immutable_and_append_only_files_stay_and_the_pass_goes_on(real):
-    for n in range(100):
-        real.write(f"{n}.log", 9 * DAY, 10)
-    marked = {"1.log": "+i", "2.log": "+a"}
-    try:
-        for name, mark in marked.items():
-            if subprocess.run(["chattr", mark, f"{real.root}/{name}"], check=False).returncode:
-                pytest.skip("this file system has no such marks")
-        swept = sweep(real)
-    finally:
-        for name in marked:
-            subprocess.run(["chattr", "-ia", f"{real.root}/{name}"], check=False)
-    assert (swept.taken.files, swept.kept) == (98, {"refused": 2})
-    assert real.names() == set(marked)
-
-
-@ROOT_ONLY
 def test_a_holder_in_another_pid_namespace_and_a_running_program_are_seen(real):
     real.write("held.log", 9 * DAY)
     running = Path(real.root, "run.log")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,11 +13,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healmon.world import filecontent, packing, saving
+import healmon.world
+from healmon.world import filecontent, packing, saving, squeezing
 from healmon.world.fileages import Allowance
 from healmon.world.filedata import Choice, Limits, Swept
 from healmon.world.filematch import OPT_OUT
 from healmon.world.manifest import read_line
+from healmon.world.squeezing import SUFFIXES
+from healmon.world.zstdstream import zstd
 from tests.helpers.filestage import DAY, SIZE, MadeUpStage, RealStage
 from tests.helpers.forkkiller import ForkKiller
 
@@ -66,6 +70,36 @@ def test_the_newest_count_even_when_they_are_young(stage):
     stage.write("old.log", 9 * DAY)
     assert sweep(stage, keep_newest=1).taken.files == 1
     assert stage.names() == {"young.log"}
+
+
+@pytest.mark.parametrize(
+    ("keys", "kept", "left"),
+    [
+        ({"larger_than": 2000}, {"small": 2}, {"1.log", "2.log"}),
+        ({"smaller_than": 2000}, {"large": 2}, {"2.log", "3.log"}),
+        ({"larger_than": 1000, "smaller_than": 3000}, {"small": 1, "large": 1}, {"1.log", "3.log"}),
+    ],
+)
+def test_only_files_of_the_wanted_sizes_go(stage, keys, kept, left):
+    for n in (1, 2, 3):
+        stage.write(f"{n}.log", 9 * DAY, n * 1000)
+    survey = stage.files.survey(stage.selection(**keys), stage.now, FAR)
+    assert survey.kept == kept
+    assert sweep(stage, **keys).taken.files == 3 - len(left)
+    assert stage.names() == left
+
+
+def test_only_files_of_the_wanted_owners_go(stage):
+    if isinstance(stage, RealStage) and os.geteuid():
+        pytest.skip("only root may give files away")
+    for n in (0, 1, 2):
+        stage.write(f"{n}.log", 9 * DAY)
+        stage.own(f"{n}.log", 1000 + n)
+    keys = {"owners": (1000, 1002)}
+    survey = stage.files.survey(stage.selection(**keys), stage.now, FAR)
+    assert (survey.due.files, survey.kept) == (2, {"other owner": 1})
+    assert sweep(stage, **keys).taken.files == 2
+    assert stage.names() == {"1.log"}
 
 
 def test_a_directory_that_opts_out_stays_whole(stage):
@@ -129,6 +163,31 @@ def test_compressing_leaves_a_smaller_twin_and_no_plain_file(stage):
     assert stage.names() == {"a.log.gz", "old.log.gz"}
 
 
+@given(st.binary(max_size=3000), st.integers(1, 500), st.sampled_from(sorted(SUFFIXES)), st.data())
+def test_what_is_compressed_reads_back_and_a_broken_one_is_seen(plain, step, how, data):
+    squeeze = squeezing.squeezer(how)
+    parts = [plain[at : at + step] for at in range(0, len(plain), step)]
+    packed = b"".join(map(squeeze.compress, parts)) + squeeze.flush()
+
+    def read(stream: bytes) -> bytes:
+        cut = (stream[at : at + step] for at in range(0, len(stream), step))
+        return b"".join(squeezing.expanded(cut, how))
+
+    assert read(packed) == plain
+    for broken in (packed[: data.draw(st.integers(0, len(packed) - 1))], packed + b"x"):
+        with pytest.raises(filecontent.DamagedError):
+            read(broken)
+
+
+def test_without_the_library_nothing_is_touched(real, monkeypatch):
+    real.write("a.log", 9 * DAY)
+    text(real, "a.log")
+    monkeypatch.setitem(sys.modules, "healmon.world.zstdstream", None)
+    monkeypatch.delattr(healmon.world, "zstdstream")
+    assert pack(real, "zstd").kept == {"not compressed": 1}
+    assert real.names() == {"a.log"}
+
+
 # only the real ones: compressing
 
 
@@ -140,20 +199,27 @@ def text(real: RealStage, name: str, size: int = SIZE) -> bytes:
     return content
 
 
-def pack(real: RealStage) -> Swept:
-    return sweep(real, "compress", compress=True)
+def pack(real: RealStage, how: str = "gzip") -> Swept:
+    return sweep(real, "compress", compress=True, compression=how)
 
 
-def test_a_twin_has_the_content_owner_mode_and_times_of_the_file(real):
+def unpacked(path: Path) -> bytes:
+    if path.suffix == ".gz":
+        return gzip.decompress(path.read_bytes())
+    return zstd.decompress(path.read_bytes())
+
+
+@pytest.mark.parametrize("how", SUFFIXES)
+def test_a_twin_has_the_content_owner_mode_and_times_of_the_file(real, how):
     real.write("a.log", 9 * DAY)
     content, path = text(real, "a.log", 3_000_001), Path(real.root, "a.log")
     path.chmod(0o640)
     if os.geteuid() == 0:
         os.chown(path, 12, 34)
     before = path.stat()
-    assert pack(real).taken.files == 1
-    twin = Path(real.root, "a.log.gz")
-    assert gzip.decompress(twin.read_bytes()) == content
+    assert pack(real, how).taken.files == 1
+    twin = Path(real.root, f"a.log{SUFFIXES[how]}")
+    assert unpacked(twin) == content
     after = twin.stat()
     for name in ("st_uid", "st_gid", "st_mode", "st_mtime_ns"):
         assert getattr(after, name) == getattr(before, name), name
@@ -184,7 +250,8 @@ def test_a_planted_link_of_the_twins_name_is_not_followed(real, tmp_path):
     assert "a.log" in real.names()
 
 
-def test_a_twin_that_reads_back_wrong_is_never_believed(real, monkeypatch):
+@pytest.mark.parametrize("how", SUFFIXES)
+def test_a_twin_that_reads_back_wrong_is_never_believed(real, monkeypatch, how):
     real.write("a.log", 9 * DAY)
     content, write, first = text(real, "a.log"), filecontent.write, []
 
@@ -195,7 +262,7 @@ def test_a_twin_that_reads_back_wrong_is_never_believed(real, monkeypatch):
         write(fd, data)
 
     monkeypatch.setattr(filecontent, "write", flipped)
-    assert pack(real).kept == {"not verified": 1}
+    assert pack(real, how).kept == {"not verified": 1}
     assert first
     assert real.names() == {"a.log"}
     assert Path(real.root, "a.log").read_bytes() == content

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from healmon.world import logtrim
+from healmon.world import fileranges, logtrim
 from tests.helpers.shimfarm import PYTHON
 
 LINE = re.compile(rb"^line (\d+) x*$")
@@ -142,7 +142,7 @@ def test_where_nothing_can_be_taken_out_nothing_is_touched(
 ) -> None:
     log = tmp_path / "output.log"
     log.write_bytes(lines(20_000))
-    monkeypatch.setattr(logtrim, "_range", lambda *_: False)
+    monkeypatch.setattr(fileranges, "_range", lambda *_: False)
     assert logtrim.trim(str(log), 400_000) == 0
     assert log.read_bytes() == lines(20_000)
 

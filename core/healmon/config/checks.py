@@ -8,12 +8,13 @@ from typing import Any, Final
 
 import msgspec
 
+from healmon.config import extras
 from healmon.config import settings as st
 from healmon.config.derive import Context
 from healmon.config.lines import KeyPath
 from healmon.config.nearest import nearest
 from healmon.config.toml import literal, path_text
-from healmon.units import duration_text
+from healmon.units import duration_text, size_text
 
 PROBES: Final = ("log", "tcp", "http", "command", "heartbeat")
 """The keys of `ready` and `liveness` of which exactly one is given."""
@@ -147,6 +148,38 @@ def _disk(disk: st.Disk, path: KeyPath, context: Context) -> None:
         _check_own(one, disk, where, context)
 
 
+def _rule(rule: st.Rule, path: KeyPath, context: Context) -> None:
+    large, small = rule.larger_than, rule.smaller_than
+    if large is not None and small is not None and large >= small:
+        what = f"no file is larger than {size_text(large)} and smaller than {size_text(small)}"
+        context.faults.clash(path, ("larger_than", "smaller_than"), what)
+    if rule.action == "truncate":
+        _truncate(rule, path, context)
+    _compression(rule, path, context)
+
+
+def _truncate(rule: st.Rule, path: KeyPath, context: Context) -> None:
+    size = (*path, "larger_than")
+    if rule.larger_than is None and not context.faults.bad(size):
+        what = 'is missing; action = "truncate" makes logs shorter that are larger than this'
+        context.faults.add(size, what)
+    if rule.backup:
+        what = 'is not for action = "truncate": let another rule save the copies that it makes'
+        context.faults.add((*path, "backup"), what)
+
+
+def _compression(rule: st.Rule, path: KeyPath, context: Context) -> None:
+    if rule.compression != "zstd":
+        return
+    where = (*path, "compression")
+    if rule.action not in {"compress", "truncate"}:
+        what = f'is for action = "compress" and "truncate", not for {literal(rule.action)}'
+        context.faults.add(where, what)
+    elif not extras.installed(extras.ZSTD):
+        what = "zstd is not installed; say: pip install 'healmon[zstd]', or use \"gzip\""
+        context.faults.add(where, what)
+
+
 def _check_own(one: st.Thresholds, disk: st.Disk, where: KeyPath, context: Context) -> None:
     for lower, upper in (("target", "warning"), ("warning", "critical")):
         low, high = (
@@ -191,6 +224,7 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Ready: _ready,
     st.Tasks: _tasks,
     st.Database: _database,
+    st.Rule: _rule,
     st.Disk: _disk,
     st.Channel: _channel,
     st.Notify: _notify,

@@ -94,7 +94,12 @@ def _tasks(values: Values, path: KeyPath, context: Context) -> None:
 
 
 def _rule(values: Values, path: KeyPath, context: Context) -> None:
-    if "older_than" not in values:
+    if values.get("action") == "truncate":
+        if "older_than" in values:
+            what = 'is not for action = "truncate": a log that is written is never old'
+            context.faults.add((*path, "older_than"), what)
+        values["older_than"] = _NOT_GIVEN
+    elif "older_than" not in values:
         values["older_than"] = _NOT_GIVEN
         if not default_age_key(values["name"], values["patterns"]):
             key = (*path, "older_than")
@@ -107,7 +112,9 @@ def _disk(values: Values, _path: KeyPath, _context: Context) -> None:
     known = st.Disk(**values)
     values["rules"] = tuple(
         replace(rule, older_than=getattr(known, default_age_key(rule.name, rule.patterns)))
-        if rule.older_than == _NOT_GIVEN and default_age_key(rule.name, rule.patterns)
+        if rule.action != "truncate"
+        and rule.older_than == _NOT_GIVEN
+        and default_age_key(rule.name, rule.patterns)
         else rule
         for rule in known.rules
     )

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
+from healmon.config.depot import fault_of
 from healmon.config.paths import Place, absolute, never_cleaned
 from healmon.config.settings import Rate
 from healmon.config.toml import literal
@@ -35,6 +36,8 @@ _TMUX_KEY: Final = re.compile(
 _RATE: Final = re.compile(r"\s*([1-9]|[1-5][0-9]|60)\s*/(.+)")
 _TIME: Final = "((?:[01][0-9]|2[0-3]):[0-5][0-9])"
 _HOURS: Final = re.compile(rf"{_TIME}\s*-\s*{_TIME}")
+# what useradd(8) makes, and the names that directories of other systems give
+_USER: Final = re.compile(r"[^\s:,/\x00-\x1f\x7f]{1,255}")
 _BOOLS: Final = {"true": True, "yes": True, "on": True, "1": True} | {
     "false": False, "no": False, "off": False, "0": False,
 }  # fmt: skip
@@ -195,6 +198,14 @@ def _typed_whole(text: str) -> object:
     return int(text) if re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", text) else text
 
 
+def _read_user(value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**32 - 1:
+        return str(value)
+    if isinstance(value, str) and _USER.fullmatch(value):
+        return value
+    raise ValueError
+
+
 def _is_text(text: str) -> bool:
     return bool(text.strip()) and clean(text) == text
 
@@ -216,7 +227,12 @@ def _cleanable(text: str, place: Place) -> str:
 
 
 def _backup(text: str, place: Place) -> str:
-    return text if _SCHEME.fullmatch(text) else absolute(text, place)
+    if not _SCHEME.fullmatch(text):
+        return absolute(text, place)
+    fault = fault_of(text)
+    if fault:
+        raise RefusedError(fault)
+    return text
 
 
 BOOL: Final = Kind(allowed="true | false", read=_read_bool, typed=_typed_bool)
@@ -252,6 +268,7 @@ ARGUMENT: Final = _text("text", lambda text: "\0" not in text)
 NAME: Final = Kind(allowed="a name", read=_read_name)
 PATH: Final = _text("a path", lambda text: text and "\0" not in text, absolute)
 CLEANABLE: Final = _text("a path", lambda text: text and "\0" not in text, _cleanable)
+USER: Final = Kind(allowed='a user, "app" or 1001', read=_read_user)
 PATTERN: Final = _text('a pattern of file names such as "*.log", without "/"', _is_pattern)
 URL: Final = _text('a URL such as "http://localhost:8080/health"', _URL.fullmatch)
 SOCKET: Final = _text("the name or the path of a tmux socket", _is_text, _socket)

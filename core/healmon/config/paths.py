@@ -54,6 +54,16 @@ def absolute(text: str, place: Place) -> str:
     return "/" + path.lstrip("/")
 
 
+def user_number(name: str) -> int | None:
+    """Return the number of a user, by its name or in digits; None: there is no such user."""
+    if name.isdecimal():
+        return int(name)
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return None
+
+
 def never_cleaned(path: str, place: Place) -> str:
     """Return why a cleaning rule may not have this absolute path as its root; empty: it may."""
     if path == "/":

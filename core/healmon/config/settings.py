@@ -218,13 +218,17 @@ class Budget(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
-    """`[[disk.rules]]`: which files may go, and how."""
+    """`[[disk.rules]]`: which files may go, and how; `older_than` is 0 where age does not count."""
 
     name: str
     paths: tuple[str, ...]
     patterns: tuple[str, ...]
     older_than: float
-    action: Literal["delete", "compress", "trash"] = "delete"
+    larger_than: int | None = None
+    smaller_than: int | None = None
+    owner: tuple[str, ...] = ()
+    action: Literal["delete", "compress", "trash", "truncate"] = "delete"
+    compression: Literal["gzip", "zstd"] = "gzip"
     exclude: tuple[str, ...] = ()
     recursive: bool = True
     keep_newest: int = 0
@@ -253,6 +257,8 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     trash_for: float = 7 * DAY
     max_files: int = 0
     max_bytes: int = 0
+    max_within: float = 24 * HOUR
+    max_per_second: int = 0
     protect: tuple[str, ...] = ()
     paths: tuple[str, ...] = ("/",)
     budgets: tuple[Budget, ...] = ()

@@ -90,4 +90,6 @@ def _values(struct: msgspec.Struct) -> dict[str, Any]:
         argv: Sequence[str] = values.pop("argv")
         # derive puts this Python and the script before the arguments
         values |= {"args": argv[2:]} if struct.script else {"command": argv}
+    if isinstance(struct, st.Rule) and struct.action == "truncate":
+        del values["older_than"]
     return values

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from healmon.config.depot import depot_of, is_remote
 from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Target
 from healmon.world.filedata import Deed, Selection
 
 TRASH = "trash"
 """Name of the directory in the state directory where files are put aside."""
+
+OWN: Final = "healmon's own older logs"
+"""What stands in the place of a rule's name for them."""
 
 
 class Job(msgspec.Struct, frozen=True):
@@ -27,10 +32,15 @@ class Job(msgspec.Struct, frozen=True):
 
 
 class Cover(msgspec.Struct, frozen=True):
-    """The jobs of a target, and which rules reach it and still free nothing, with the reason."""
+    """The jobs of a target, and which rules reach it and still free nothing, with the reason.
+
+    Attributes:
+        own: healmon's own older logs, where anything may be cleaned; None: they are not here.
+    """
 
     jobs: tuple[Job, ...]
     idle: tuple[str, ...]
+    own: Selection | None = None
 
 
 def targets_of(disk: Disk) -> tuple[Target, ...]:
@@ -52,8 +62,11 @@ def digest_of(disk: Disk) -> str:
 
 def idle_reason(rule: Rule) -> str:
     """Return why a rule frees nothing whatever it finds; empty: it may free something."""
-    if rule.backup and not rule.backup.startswith("/"):
-        return "its files are kept: a backup can only be made in a directory in this version"
+    if is_remote(rule.backup):
+        try:
+            depot_of(rule.backup)
+        except ValueError as error:
+            return f"its files are kept: its backup target {error}"
     return ""
 
 
@@ -63,6 +76,7 @@ def cover_of(
     device: int | None,
     state_dir: str,
     barred: Callable[[str], str],
+    user: Callable[[str], int | None] = lambda _: None,
 ) -> Cover:
     """Return what the rules may do in a target, in the order of the configuration.
 
@@ -72,6 +86,7 @@ def cover_of(
         device: the file system's device; None for a budget.
         state_dir: healmon's own directory: never cleaned, and holds the trash.
         barred: says why a directory may never be cleaned; empty: it may.
+        user: tells the number of a user; None: there is none of this name.
     """
     jobs: list[Job] = []
     idle: list[str] = []
@@ -79,7 +94,9 @@ def cover_of(
         roots = roots_in(rule, target)
         if not roots:
             continue
-        reason = idle_reason(rule)
+        owners = {name: user(name) for name in rule.owner}
+        nobody = next((name for name, number in owners.items() if number is None), "")
+        reason = f"there is no user {nobody}" if nobody else idle_reason(rule)
         if reason:
             idle.append(f"rule {rule.name}: {reason}")
             continue
@@ -90,8 +107,25 @@ def cover_of(
                 idle.append(f"rule {rule.name}: {root}: {why}")
             else:
                 fit.append(root)
-        jobs += _jobs(rule, tuple(fit), device, state_dir, disk.protect)
-    return Cover(tuple(jobs), tuple(idle))
+        whose = tuple(number for number in owners.values() if number is not None)
+        jobs += _jobs(rule, tuple(fit), whose, device, state_dir, disk.protect)
+    own = _own(target, device, state_dir) if disk.rules else None
+    return Cover(tuple(jobs), tuple(idle), own)
+
+
+def _own(target: Target, device: int | None, state_dir: str) -> Selection | None:
+    """Return the logs of healmon and of its workers that nobody writes to any more."""
+    if target.kind == "budget" and not within(state_dir, target.path):
+        return None
+    return Selection(
+        rule=OWN,
+        roots=(state_dir,),
+        patterns=("/healmon.log.[0-9]", "workers/*/output.log.1"),
+        older_than=0.0,
+        ours=True,
+        device=device,
+        trash=f"{state_dir}/{TRASH}",
+    )
 
 
 def _closed(root: str, disk: Disk, state_dir: str) -> str:
@@ -103,24 +137,32 @@ def _closed(root: str, disk: Disk, state_dir: str) -> str:
 def _jobs(
     rule: Rule,
     roots: tuple[str, ...],
+    owners: tuple[int, ...],
     device: int | None,
     state_dir: str,
     protect: tuple[str, ...],
 ) -> list[Job]:
     if not roots:
         return []
+    live = rule.action == "truncate"
     selection = Selection(
         rule=rule.name,
         roots=roots,
         patterns=rule.patterns,
         older_than=rule.older_than,
+        larger_than=rule.larger_than or 0,
+        smaller_than=rule.smaller_than or 0,
+        owners=owners,
         exclude=rule.exclude,
         recursive=rule.recursive,
         device=device,
-        protected=(state_dir, *protect, *((rule.backup,) if rule.backup else ())),
+        protected=(state_dir, *protect, *((rule.backup,) if rule.backup.startswith("/") else ())),
         trash=f"{state_dir}/{TRASH}",
-        keep_newest=rule.keep_newest,
-        compress=rule.action == "compress",
+        keep_newest=0 if live else rule.keep_newest,
+        copies=rule.keep_newest if live else 0,
+        live=live,
+        compress=rule.action in {"compress", "truncate"},
+        compression=rule.compression,
         backup=rule.backup,
     )
     if rule.action != "trash":

@@ -12,27 +12,25 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Disk
-from healmon.disks import filling, undo, words
-from healmon.disks.cover import digest_of, idle_reason, roots_in
+from healmon.disks import ceiling, filling, oddities, undo, words
 from healmon.disks.gauge import level_of
 from healmon.disks.lines import disk_of
 from healmon.disks.model import (
     CLEAN,
-    FINISH,
     HEALER,
     DiskFacts,
     DiskSeen,
     Gauge,
     Level,
     Memory,
-    Order,
     RuleFacts,
     Seen,
     Target,
 )
-from healmon.plans import Diagnosis, Finding, Plan, Severity, Status, Step, Verdict, pack, unpack
+from healmon.disks.planning import clean_plan, finish_plan
+from healmon.plans import Diagnosis, Finding, Plan, Severity, Status, Verdict, pack, unpack
 from healmon.state import Snapshot, of_healer
-from healmon.units import duration_text, format_percent, format_size
+from healmon.units import duration_text
 
 TELL: float = 0.5
 """Percentage points that a level must move for the open alert to speak of it."""
@@ -40,7 +38,6 @@ BACKOFF: float = 900.0
 """Seconds after a cleaning that was not enough before it is tried again."""
 NOTABLE: float = 1.0
 """Percentage points by which it must have moved to be tried again earlier."""
-ON_FAILURE = "the alert stays; tried again in 15 min, or when it has moved by a point"
 
 _SEVERITY: dict[Level, Severity] = {"warning": "WARNING", "critical": "CRITICAL"}
 _STATUS: dict[Level, Status] = {"ok": "healthy", "warning": "warning", "critical": "critical"}
@@ -71,18 +68,33 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
         return _verdict(seen, gauge, memory, findings, "warning" if findings else "healthy")
     obstacle = _obstacle(seen, gauge, memory, stepped, disk, now)
     if memory.level != "ok":
-        hope = ""
+        hope = memory.pinned
         if memory.level == "critical":
-            hope = obstacle or "cleaning by rule"
+            hope = "; ".join(filter(None, (obstacle or "cleaning by rule", memory.pinned)))
         findings.append(_full(seen.target, memory, disk, hope))
-    if memory.filling_told and memory.level != "critical":
-        findings.append(filling.finding(seen.target, memory))
+    findings += _warnings(seen, memory, disk)
+    findings += oddities.findings(seen, memory, now)
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
-    if verdict.status == "healthy" and memory.filling_told:
+    if verdict.status == "healthy" and findings:
         verdict = replace(verdict, status="warning")
     if memory.level == "critical" and not obstacle:
-        return replace(verdict, plan=clean_plan(seen.target, facts_of(seen, memory), disk, now))
+        facts, most = facts_of(seen, memory), ceiling.left(memory, disk)
+        return replace(verdict, plan=clean_plan(seen.target, facts, disk, now, most=most))
     return replace(verdict, plan=_upkeep(seen, stepped, disk, now))
+
+
+def _warnings(seen: DiskSeen, memory: Memory, disk: Disk) -> list[Finding]:
+    """Return what is told beside how full a target is."""
+    findings: list[Finding] = []
+    if memory.filling_told and memory.level != "critical":
+        findings.append(filling.finding(seen.target, memory))
+    beyond = ceiling.finding(seen.target, memory, disk)
+    if beyond is not None:
+        findings.append(beyond)
+    if seen.backups:
+        text = f"{words.title(seen.target)}: {'; '.join(seen.backups)}"
+        findings.append(Finding("backup", "WARNING", text))
+    return findings
 
 
 def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, now: Reading) -> Plan | None:
@@ -161,9 +173,12 @@ def _remember(
     if gauge.partial and _rank(level) < _rank(before.level):
         level = before.level  # a lower bound never ends an alarm
     moved = abs(gauge.worst - memory.told) >= TELL
-    if moved or level != before.level or gauge.cause != before.cause:
+    moved = moved or level != before.level or gauge.cause != before.cause
+    if moved:
         memory = replace(memory, told=gauge.worst, told_free=gauge.free, cause=gauge.cause)
+    memory = oddities.pinned(memory, seen, gauge, moved=moved)
     memory = filling.remember(memory, seen, disk)
+    memory = ceiling.remember(memory, seen.target.component, gauge, disk, known, now)
     return replace(memory, level=level)
 
 
@@ -179,6 +194,8 @@ def _with_deeds(
     for action in known.recent:
         if action.component != component or action.action != CLEAN:
             continue
+        if action.at > memory.swapped_at:
+            memory = oddities.after(memory, action)
         if action.ok and action.at > memory.cleaned_at:
             memory = replace(
                 memory, cleaned_at=action.at, cleaned=action.outcome, backoff_since=None
@@ -209,10 +226,13 @@ def _obstacle(  # noqa: PLR0911 - one answer per obstacle
         return f"the clock was just set {way} by {far}: ages are not trusted, nothing is cleaned"
     if not disk.rules:
         return words.no_hope(None)
-    if count is None or count.trouble or not count.surveys:
+    if count is None or count.trouble:
         return words.no_hope(count)
-    if not count.due.files and not count.trash.files:
+    leavings = count.trash.files + count.own.files
+    if not count.due.files and not leavings:
         return words.no_hope(count)
+    if ceiling.reached(memory, disk) and not leavings:
+        return ceiling.obstacle(seen.target)
     if memory.backoff_since is not None:
         return "the last cleaning was not enough; tried again within 15 min"
     if gauge.worst < disk.critical:
@@ -264,99 +284,5 @@ def facts_of(seen: DiskSeen, memory: Memory) -> DiskFacts:
         candidate_bytes=count.due.held,
         rules=(*rules, *(RuleFacts(rule="", files=0, held=0, note=text) for text in count.idle)),
         trash=count.trash.held,
-    )
-
-
-def order_for(target: Target, device: int, disk: Disk, now: Reading) -> Order:
-    """Return the order of a plan made now."""
-    return Order(
-        target=target,
-        device=device if target.kind == "filesystem" else 0,
-        rules=digest_of(disk),
-        clock=now.wall - now.boot,
-    )
-
-
-def clean_plan(
-    target: Target, facts: DiskFacts, disk: Disk, now: Reading, *, by_hand: bool = False
-) -> Plan:
-    """Return the plan that cleans a target by its rules.
-
-    Args:
-        target: what to clean.
-        facts: what is known of it.
-        disk: rules and lines.
-        now: when the plan is made.
-        by_hand: a person asks: everything that is due goes.
-    """
-    order = replace(order_for(target, facts.device, disk, now), by_hand=by_hand)
-    percent = max(facts.percent or 0.0, facts.inode_percent or 0.0)
-    used = f"{words.title(target)} is {format_percent(percent)} full"
-    why = f"{used}, asked for by hand" if by_hand else f"{used}, critical from {disk.critical:g}%"
-    goal = "the freed bytes are counted and measured" if by_hand else f"below {disk.critical:g}%"
-    return Plan(
-        healer=HEALER,
-        component=target.component,
-        action=CLEAN,
-        subject=f"{target.path} by rules {order.rules}" + (" by hand" if by_hand else ""),
-        why=why,
-        steps=tuple(Step(text) for text in _steps(target, facts, disk, by_hand=by_hand)),
-        proof=f"measured again afterwards: {goal}",
-        on_failure=ON_FAILURE,
-        order=pack(order),
-        cooldown=0.0,
-        tier=2,
-    )
-
-
-def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> list[str]:
-    steps: list[str] = []
-    if facts.trash and not by_hand:
-        steps.append(f"empty the trash, oldest first: {format_size(facts.trash)}")
-    counted = {rule.rule: rule for rule in facts.rules if rule.rule}
-    for rule in disk.rules:
-        if not roots_in(rule, target):
-            continue
-        ages = f"files older than {duration_text(rule.older_than)}"
-        idle = idle_reason(rule)
-        if idle:
-            steps.append(f"rule {rule.name}: {idle}")
-            continue
-        deed: str = "move to the trash" if rule.action == "trash" else rule.action
-        if rule.backup:
-            deed = f"copy to {rule.backup}, verify, {deed}"
-        if rule.action == "trash" and not by_hand:
-            deed = "move to the trash (delete, where the trash is on the full disk itself)"
-        known = counted.get(rule.name)
-        if facts.candidates is not None and known is None:
-            continue
-        amount = "counted at the moment of acting"
-        if known is not None:
-            amount = f"at most {known.files} files ({format_size(known.held)})"
-            kept = words.kept_text(known.kept)
-            amount += f"; stays: {kept}" if kept else ""
-        until = "" if by_hand else f", oldest first, until below {disk.target:g}%"
-        steps.append(f"rule {rule.name}: {deed} {ages}{until}: {amount}")
-    return steps
-
-
-def finish_plan(seen: DiskSeen, disk: Disk, now: Reading) -> Plan:
-    """Return the plan that finishes what a killed run had begun."""
-    target, gauge = seen.target, seen.gauge
-    device = gauge.device if gauge is not None else 0
-    order = replace(order_for(target, device, disk, now), finish=True)
-    files = "1 file" if seen.leftovers == 1 else f"{seen.leftovers} files"
-    return Plan(
-        healer=HEALER,
-        component=target.component,
-        action=FINISH,
-        subject=f"{target.path}: {files}",
-        why=f"a cleaning was killed after it had set aside {files} below {target.path}",
-        steps=(
-            Step(f"remove what had been judged and nobody uses, put back what had not: {files}"),
-        ),
-        proof="nothing is left where files are set aside",
-        on_failure="what cannot be decided is kept there and named",
-        order=pack(order),
-        tier=1,
+        own=count.own.held,
     )

@@ -3,14 +3,16 @@
 Two views, and the nearer one answers. The *trend* is the growth from day to day (a median of
 slopes between daily medians), on which the highest of each hour of the day is laid, so that a
 nightly dump is expected and no alarm. The *rise* is what goes on right now (Theil-Sen since the
-last drop, over three windows); it counts only while it goes on and goes where nothing went in the
-week before: to a new high-water mark, or faster than ever.
+last drop, over three windows); it counts only while it goes on, has come a third of the way to
+full, and goes where nothing went in the week before: to a new high-water mark, or faster than ever.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
+from operator import itemgetter, sub
 from statistics import median
 from typing import Final, Literal, NamedTuple
 
@@ -24,8 +26,10 @@ SLOT: Final = 300.0
 KEPT: Final = 2304
 """Samples that are kept: eight days."""
 DAYS: Final = 6
-FEWEST: Final = 144
-"""Samples that make a day count."""
+FEWEST: Final = 48
+"""Samples that make a day count: four hours, as of a machine that is off at night."""
+HALF: Final = 144
+"""Samples that make the first day count, of which only the end is known."""
 AHEAD: Final = 240
 """Hours that are looked ahead."""
 DROP: Final = 1.0
@@ -33,6 +37,9 @@ DROP: Final = 1.0
 WINDOWS: Final = (45 * MINUTE, 90 * MINUTE, 6 * HOUR)
 NEAR: Final = 6 * HOUR
 """How soon a rise must end to count."""
+COME: Final = 1 / 3
+"""Share of the way from where a rise began to full that it must have come: what has been seen for
+a while is believed for twice as long. Most rises are a copy or a backup, which end."""
 HIGHER: Final = 2.0
 """Percentage points above the week's highest that are a new high."""
 FASTER: Final = 1.3
@@ -40,6 +47,9 @@ FASTER: Final = 1.3
 FULL: Final = 100.0
 MOST_POINTS: Final = 36
 """Points of a window that slopes are taken between."""
+
+_AT, _LEVEL, _CUT = map(itemgetter, range(3))
+"""Of a sample."""
 
 Way = Literal["trend", "rise", "young"]
 
@@ -78,16 +88,25 @@ def foresee(samples: Sequence[Sample], now: float) -> Forecast:
         samples: oldest first, at most `KEPT` of them matter.
         now: wall seconds; later samples are passed over (a clock was set).
     """
-    points = uncut([one for one in samples[-KEPT:] if one.at <= now])
-    if len(points) < 2:
+    times, levels = _columns(samples[-KEPT:], now)
+    if len(times) < 2:
         return Forecast(at=now, way="young")
-    days = _days(points, now)
+    days = _days(times, levels, now)
     if len(days) < 2:
-        return _young(points, now)
-    trend, rise = _trend(days, now), _rise(points, now)
+        return _young(list(zip(times, levels, strict=True)), now)
+    trend, rise = _trend(days, now), _rise(times, levels, now)
     if rise.eta is not None and (trend.eta is None or rise.eta < trend.eta):
         return rise
     return trend
+
+
+def _columns(samples: Sequence[Sample], now: float) -> tuple[list[float], list[float]]:
+    """Return times and levels, without own cleaning and without what is later than now."""
+    times: list[float] = list(map(_AT, samples))
+    if not any(map(_CUT, samples)) and max(times, default=now) <= now:
+        return times, list(map(_LEVEL, samples))
+    points = uncut([one for one in samples if one.at <= now])
+    return [at for at, _ in points], [level for _, level in points]
 
 
 def uncut(samples: Sequence[Sample]) -> list[tuple[float, float]]:
@@ -127,22 +146,21 @@ class _Day(NamedTuple):
     highest: dict[int, float]
 
 
-def _days(points: list[tuple[float, float]], now: float) -> list[_Day]:
+def _days(times: list[float], levels: list[float], now: float) -> list[_Day]:
     days: list[_Day] = []
-    times = [at for at, _ in points]
     for number in range(DAYS):
         begin = now - (number + 1) * DAY
-        part = points[bisect_left(times, begin) : bisect_left(times, begin + DAY)]
-        if number == 0:
-            part = part + points[bisect_left(times, now) :]
-        if len(part) < FEWEST:
+        first = bisect_left(times, begin)
+        end = bisect_left(times, begin + DAY) if number else len(times)
+        if end - first < (FEWEST if first else HALF):
             continue
-        highest: dict[int, float] = {}
-        for at, level in part:
-            hour = min(23, int((at - begin) / HOUR))
-            highest[hour] = max(level, highest.get(hour, level))
-        age = (number + 0.5) * DAY
-        days.append(_Day(age, median(level for _, level in part), highest))
+        hours = [bisect_left(times, begin + hour * HOUR, first, end) for hour in range(24)]
+        highest = {
+            hour: max(levels[low:high])
+            for hour, (low, high) in enumerate(pairwise((*hours, end)))
+            if low < high
+        }
+        days.append(_Day((number + 0.5) * DAY, median(levels[first:end]), highest))
     return days
 
 
@@ -160,14 +178,15 @@ def _trend(days: list[_Day], now: float) -> Forecast:
 def _reaches(days: list[_Day], slope: float) -> float | None:
     """Return in how many seconds a trend, with the highest of each hour on it, reaches full."""
     base = median(day.middle + slope * day.age for day in days)
-    above = [0.0] * 24
-    for hour in range(24):
-        tops = [
-            day.highest[hour] - base + slope * (day.age + DAY / 2 - hour * HOUR)
-            for day in days
-            if hour in day.highest
-        ]
-        above[hour] = max(tops, default=0.0)
+    tops: list[float | None] = [None] * 24
+    for day in days:
+        shift = slope * (day.age + DAY / 2) - base
+        for hour, highest in day.highest.items():
+            top = highest + shift - slope * hour * HOUR
+            known = tops[hour]
+            if known is None or top > known:
+                tops[hour] = top
+    above = [top or 0.0 for top in tops]
     for hour in range(AHEAD):
         if base + slope * hour * HOUR + above[hour % 24] >= FULL:
             return hour * HOUR
@@ -182,14 +201,17 @@ def since_drop(points: list[tuple[float, float]]) -> list[tuple[float, float]]:
     return points
 
 
-def _rise(points: list[tuple[float, float]], now: float) -> Forecast:
+def _rise(times: list[float], levels: list[float], now: float) -> Forecast:
     nothing = Forecast(at=now, way="rise")
-    times = [at for at, _ in points]
-    level = points[-1][1]
-    before = points[max(0, bisect_left(times, now - 20 * MINUTE))][1]
-    if level <= before or not _unheard_of(points, times, now):
+    before = levels[max(0, bisect_left(times, now - 20 * MINUTE))]
+    if levels[-1] <= before or not _unheard_of(times, levels, now):
         return nothing
-    return _nearest(since_drop(points[bisect_left(times, now - NEAR) :]), now, "rise")
+    first = bisect_left(times, now - NEAR)
+    recent = since_drop(list(zip(times[first:], levels[first:], strict=True)))
+    began = min(level for _, level in recent)
+    if levels[-1] - began < COME * (FULL - began):
+        return nothing
+    return _nearest(recent, now, "rise")
 
 
 def _nearest(points: list[tuple[float, float]], now: float, way: Way) -> Forecast:
@@ -221,19 +243,19 @@ def _seconds(left: float, slope: float) -> float | None:
     return eta if eta is not None and eta <= AHEAD * HOUR else None
 
 
-def _unheard_of(points: list[tuple[float, float]], times: list[float], now: float) -> bool:
+def _unheard_of(times: list[float], levels: list[float], now: float) -> bool:
     """Return whether it is higher, or rises faster, than at any time of the week before."""
-    older = points[: bisect_left(times, now - NEAR)]
+    older = levels[: bisect_left(times, now - NEAR)]
     if not older:
         return False
-    level = points[-1][1]
-    if level > max(one for _, one in older) + HIGHER:
+    level = levels[-1]
+    if level > max(older) + HIGHER:
         return True
     span = int(WINDOWS[1] / SLOT)
-    known = points[: bisect_left(times, now - DAY)]
-    rises = [known[i + span][1] - known[i][1] for i in range(len(known) - span)]
-    start = points[min(bisect_left(times, now - WINDOWS[1]), len(points) - 1)][1]
-    return level - start > FASTER * max((*rises, 0.1))
+    known = levels[: bisect_left(times, now - DAY)]
+    fastest = max(map(sub, known[span:], known), default=0.0)
+    start = levels[min(bisect_left(times, now - WINDOWS[1]), len(levels) - 1)]
+    return level - start > FASTER * max(fastest, 0.1)
 
 
 def _young(points: list[tuple[float, float]], now: float) -> Forecast:

@@ -12,10 +12,12 @@ import msgspec
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Disk
 from healmon.disks import words
+from healmon.disks.backups import Watch
 from healmon.disks.cover import TRASH, targets_of
-from healmon.disks.diagnose import clean_plan, diagnose
+from healmon.disks.diagnose import diagnose
 from healmon.disks.lines import disk_of
 from healmon.disks.model import HEALER, DiskFacts, Order, Seen
+from healmon.disks.planning import clean_plan
 from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
 from healmon.disks.undo import restore_plan
@@ -23,8 +25,11 @@ from healmon.errors import DataError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
+from healmon.world.depots import Backups
+from healmon.world.farmounts import mounts
 from healmon.world.files import Files
 from healmon.world.hands import Hands
+from healmon.world.saving import DEPOTS
 
 DEADLINE: Final = 45.0
 """Seconds for one look; each target has its own, shorter limits, so none delays the others."""
@@ -38,6 +43,7 @@ class DisksHealer:
         state_dir: healmon's own directory; never cleaned.
         files: the door to file systems.
         clock: all time.
+        backups: what is known of backup targets.
     """
 
     name: str = HEALER
@@ -45,11 +51,19 @@ class DisksHealer:
     deadline: float = DEADLINE
     lasting: bool = True
 
-    def __init__(self, disk: Disk, state_dir: Path, files: Files, clock: Clock) -> None:
+    def __init__(
+        self,
+        disk: Disk,
+        state_dir: Path,
+        files: Files,
+        clock: Clock,
+        backups: Backups = DEPOTS,
+    ) -> None:
         self._disk = disk
         self._trash = str(state_dir / TRASH)
         self._files = files
-        self._probe = Probe(disk, str(state_dir), files, clock)
+        watch = Watch(disk, backups, clock)
+        self._probe = Probe(disk, str(state_dir), files, clock, backups=watch)
         self._hands = Hands("clean disks")
         self._remedies: dict[str, Remedy] = {}
         self._clock = clock
@@ -115,10 +129,11 @@ class DisksHealer:
         return await self._remedy_of(order.target.path).carry_out(order, hand)
 
     def _remedy_of(self, path: str) -> Remedy:
-        """Return who cleans by the lines of this path; all share one thread."""
+        """Return who cleans by the lines of this path; all share one thread, but what may hang."""
         if path not in self._remedies:
             lines = disk_of(self._disk, path)
-            self._remedies[path] = Remedy(lines, self._probe, self._files, self._clock, self._hands)
+            hands = self._hands if mounts().far(path) is None else Hands(f"clean {path}")
+            self._remedies[path] = Remedy(lines, self._probe, self._files, self._clock, hands)
         return self._remedies[path]
 
     async def pause(self, component: str) -> None:
@@ -138,6 +153,7 @@ class DisksHealer:
         """Stop after the file in hand and let the threads end."""
         for remedy in self._remedies.values():
             remedy.stopped = True
+            remedy.hands.close()
         self._hands.close()
         self._probe.close()
 

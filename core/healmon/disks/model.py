@@ -94,13 +94,17 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
         surveys: one per rule and place; empty: no rule reaches there.
         idle: rules that reach there and free nothing, and why, in words.
         trash: what lies in the trash there.
+        own: healmon's own older logs there.
         trouble: why it could not be counted, in words.
+        refused: rules that may not have their place as it is now, and why, in words.
     """
 
     surveys: tuple[Survey, ...] = ()
     idle: tuple[str, ...] = ()
     trash: Tally = Tally()
+    own: Tally = Tally()
     trouble: str = ""
+    refused: tuple[str, ...] = ()
 
     @property
     def due(self) -> Tally:
@@ -121,6 +125,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         oldest: wall seconds at which the oldest file in the trash was put there; None: none is.
         outlook: when it will be full; None: not asked.
         culprits: who holds the space; None: it is not full enough to be asked.
+        backups: what is wrong with the backup targets of rules that reach there, in words.
     """
 
     target: Target
@@ -131,6 +136,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     oldest: float | None = None
     outlook: Outlook | None = None
     culprits: Culprits | None = None
+    backups: tuple[str, ...] = ()
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -138,6 +144,28 @@ class Seen(msgspec.Struct, frozen=True):
 
     disks: tuple[DiskSeen, ...]
     stepped: float = 0.0
+
+
+class Spent(msgspec.Struct, frozen=True):
+    """What one automatic cleaning took by its rules.
+
+    Attributes:
+        due: steady seconds at which it began.
+        stopped: it took all that it might, and more would have gone.
+    """
+
+    due: float
+    files: int
+    held: int
+    stopped: bool = False
+
+
+class More(msgspec.Struct, frozen=True):
+    """What would have gone beyond the ceiling; `oldest`: wall seconds. No files: not known."""
+
+    files: int = 0
+    held: int = 0
+    oldest: float = 0.0
 
 
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
@@ -154,6 +182,11 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         filling: how many outlooks in a row (two at most) said that it is full within the horizon.
         filling_at: wall time of the newest outlook that was counted.
         filling_told: what the open warning says of it; empty: there is none.
+        spent: automatic cleanings that count against the ceiling.
+        approved: steady time at which a person last cleaned; what went before counts no more.
+        more: what would have gone beyond the ceiling; None: it was not reached.
+        swapped, swapped_at: how many files the newest cleaning found exchanged, and when.
+        pinned, pinned_by: what is told of deleted files that are open, and who has them.
     """
 
     level: Level = "ok"
@@ -169,6 +202,13 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     filling: int = 0
     filling_at: float = 0.0
     filling_told: str = ""
+    spent: tuple[Spent, ...] = ()
+    approved: float = 0.0
+    more: More | None = None
+    swapped: int = 0
+    swapped_at: float = 0.0
+    pinned: str = ""
+    pinned_by: str = ""
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -206,6 +246,7 @@ class DiskFacts(msgspec.Struct, frozen=True, kw_only=True):
     candidate_bytes: int | None = None
     rules: tuple[RuleFacts, ...] = ()
     trash: int = 0
+    own: int = 0
     leftovers: int = 0
     cleaned_at: float | None = None
     cleaned: str = ""
@@ -222,6 +263,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         rules: digest of the rules that were shown; others are never applied.
         clock: wall minus boot seconds when it was made; a step since then stops it.
         by_hand: a person asked: everything that is due goes, however full it is.
+        most: how much may go without a person; None: there is no ceiling.
         finish: only finish what a killed run had begun.
         restore: only take back what was put aside under this id.
         empty: only empty the trash of what has been there too long.
@@ -232,6 +274,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rules: str
     clock: float
     by_hand: bool = False
+    most: Tally | None = None
     finish: bool = False
     restore: str = ""
     empty: bool = False

@@ -15,9 +15,10 @@ from functools import partial
 from typing import Final, TypeVar
 
 from healmon.clock import Clock
-from healmon.config.paths import Place, home_of, never_cleaned
+from healmon.config.paths import Place, home_of, never_cleaned, user_number
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
+from healmon.disks.backups import Watch
 from healmon.disks.cover import Cover, cover_of, targets_of, within
 from healmon.disks.culprits import Culprits, culprits
 from healmon.disks.forecast import KEPT
@@ -83,6 +84,7 @@ class Probe:
         files: the door.
         clock: all time.
         measuring: seconds that one statvfs may take.
+        backups: watches the backup targets of rules; None: there are none.
     """
 
     disk: Disk
@@ -90,6 +92,7 @@ class Probe:
     files: Files
     clock: Clock
     measuring: float = MEASURING
+    backups: Watch | None = None
     _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
@@ -100,6 +103,8 @@ class Probe:
         """Return what is there now; a target that cannot be seen says so, the others go on."""
         targets = targets_of(self.disk)
         stepped = self._note_clock()
+        if self.backups is not None:
+            self.backups.ask()
         looks = await asyncio.gather(*(self._look_at(target) for target in targets))
         return Seen(self._each_once(looks), stepped)
 
@@ -108,7 +113,7 @@ class Probe:
         device = gauge.device if target.kind == "filesystem" else None
         place = Place("/", home_of(os.environ))
         barred = partial(never_cleaned, place=place)
-        return cover_of(self.disk, target, device, self.state_dir, barred)
+        return cover_of(self.disk, target, device, self.state_dir, barred, user_number)
 
     def measure(self, target: Target) -> Gauge:
         """Return how full a target is now. Blocks.
@@ -132,6 +137,8 @@ class Probe:
     def close(self) -> None:
         """Let the threads end."""
         self._keeping.close()
+        if self.backups is not None:
+            self.backups.close()
         for station in self._stations.values():
             station.measuring.close()
             station.walking.close()
@@ -168,6 +175,7 @@ class Probe:
         if not self.disk.rules:
             found = await self._culprits(target, station, gauge) if matters else None
             return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
+        backups = () if self.backups is None else self.backups.troubles(target)
         try:
             await self._count(target, station, gauge)
         except (ProbeError, OSError) as error:
@@ -182,6 +190,7 @@ class Probe:
             oldest=station.oldest,
             outlook=outlook,
             culprits=found,
+            backups=backups,
         )
 
     async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
@@ -274,7 +283,10 @@ class Probe:
         troubles = [f"rule {s.rule}: {t}" for s in surveys for t in s.troubles]
         reached = tuple(survey for survey in surveys if survey.roots)
         idle = (*cover.idle, *troubles)
-        return Count(surveys=reached, idle=idle, trash=trash), found
+        refused = tuple(f"rule {s.rule}: {t}" for s in surveys for t in s.refused)
+        own = Tally() if cover.own is None else self.files.survey(cover.own, when, limits).due
+        count = Count(surveys=reached, idle=idle, trash=trash, own=own, refused=refused)
+        return count, found
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeVar
 
@@ -19,16 +19,17 @@ from msgspec.structs import replace
 from healmon.clock import Clock
 from healmon.config.settings import Disk
 from healmon.disks import words
-from healmon.disks.cover import Cover, Job, digest_of, within
+from healmon.disks.cover import OWN, Cover, Job, digest_of, within
 from healmon.disks.gauge import need_of
-from healmon.disks.model import Gauge, Order
+from healmon.disks.ledger import Ledger, prove, unmeasured
+from healmon.disks.model import Gauge, More, Order
 from healmon.disks.probe import STEP, Probe
 from healmon.disks.undo import selections
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
-from healmon.units import format_percent, format_size
-from healmon.world.filedata import FOREVER, Choice, Deed, Key, Limits, Need, Swept, Tally
+from healmon.units import format_percent
+from healmon.world.filedata import FOREVER, Choice, Deed, Limits, Need, Survey, Swept, Tally
 from healmon.world.files import Files
 from healmon.world.hands import Hands
 from healmon.world.sweeping import OVER
@@ -39,33 +40,6 @@ ALL: Final = Need(held=2**62, files=0)
 SWEEP: Final = Limits(entries=1_000_000, seconds=60.0)
 
 T = TypeVar("T")
-
-
-@dataclass(slots=True)
-class _Ledger:
-    """What was taken so far; `when`: wall seconds that count as now, and name the run."""
-
-    when: float
-    taken: Tally = field(default_factory=Tally)
-    aside: Tally = field(default_factory=Tally)
-    kept: Counter[str] = field(default_factory=Counter[str])
-    names: list[str] = field(default_factory=list[str])
-    troubles: list[str] = field(default_factory=list[str])
-    passed: set[Key] = field(default_factory=set[Key])
-
-    @property
-    def run(self) -> str:
-        """What takes back all that this run put aside."""
-        return f"{int(self.when * 1e9):x}" if self.aside.files else ""
-
-    def add(self, swept: Swept, deed: Deed) -> None:
-        self.taken = self.taken.plus(swept.taken.held, swept.taken.files)
-        if deed == "trash":
-            self.aside = self.aside.plus(swept.taken.held, swept.taken.files)
-        self.kept.update(swept.kept)
-        self.names += swept.names[: max(0, 20 - len(self.names))]
-        self.troubles += [t for t in swept.troubles if t not in self.troubles]
-        self.passed |= swept.passed
 
 
 @dataclass(slots=True)
@@ -93,7 +67,7 @@ class Remedy:
             return await self._empty_old(order, cover, hand)
         if order.finish:
             return await self._finish(order, cover, hand)
-        ledger, after = _Ledger(self.clock.read().wall), gauge
+        ledger, after = Ledger(self.clock.read().wall, order.most), gauge
         for _ in range(ROUNDS):
             before = ledger.taken.files, len(ledger.passed)
             need = ALL if order.by_hand else need_of(after, self.disk.target)
@@ -101,13 +75,15 @@ class Remedy:
                 break
             await self._round(order, cover, need, ledger, hand)
             # when the oldest are all in use, the next round asks for those after them
-            if (ledger.taken.files, len(ledger.passed)) == before or ledger.kept[OVER]:
+            if (ledger.taken.files, len(ledger.passed)) == before:
                 break
-            after = await self._measured(order)
-            if order.by_hand:
+            after = await self._measured(order, gauge, ledger)
+            if order.by_hand or ledger.kept[OVER]:
                 break
+        if ledger.kept[OVER]:
+            ledger.more = await self._more(cover, after, ledger)
         self.probe.forget()
-        return self._prove(order, gauge, after, ledger)
+        return prove(order, gauge, after, ledger, self.disk.critical)
 
     async def _look_again(self, order: Order) -> tuple[Gauge, Cover]:
         if order.rules != digest_of(self.disk):
@@ -129,9 +105,10 @@ class Remedy:
         return gauge, cover
 
     async def _round(
-        self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
+        self, order: Order, cover: Cover, need: Need, ledger: Ledger, hand: Hand
     ) -> None:
         if not order.by_hand and not ledger.taken.files:
+            need = await self._own_logs(cover, need, ledger, hand)
             need = await self._empty_trash(order, cover, need, ledger, hand)
         for job in cover.jobs:
             if need.met or self.stopped:
@@ -142,55 +119,67 @@ class Remedy:
                 need = need.less(swept.taken.held, swept.taken.files)
 
     async def _sweep(
-        self, order: Order, job: Job, deed: Deed, need: Need, ledger: _Ledger, hand: Hand
+        self, order: Order, job: Job, deed: Deed, need: Need, ledger: Ledger, hand: Hand
     ) -> Swept | None:
-        when = ledger.when
-        survey = await self._call(
-            partial(
-                self.files.survey,
-                job.selection,
-                when,
-                SWEEP,
-                need=None if order.by_hand else need,
-                passed=frozenset(ledger.passed),
-            )
-        )
-        ledger.troubles += [t for t in survey.troubles if t not in ledger.troubles]
+        survey = await self._survey(job, None if order.by_hand else need, ledger)
         if survey.choice is None or not survey.chosen.files:
             return None
-        choice = survey.choice if order.by_hand else self._limited(survey.choice, ledger)
+        wanted, cap = survey.chosen.files, ledger.cap(survey.chosen)
+        if cap is not None:
+            survey = await self._survey(job, cap, ledger)
+            if survey.choice is None or not survey.chosen.files:
+                ledger.kept[OVER] += wanted
+                return None
+        if deed == "truncate":
+            # a live log has no age to be chosen by: in the order of the directory, while needed
+            survey = replace(survey, choice=Choice(0, FOREVER, need.held))
         trash_counts = deed != job.deed
         does = words.deed_text("trash" if trash_counts else deed, trash_counts=trash_counts)
         await hand.about_to(
-            f"rule {survey.rule}: {does} {words.count_text(survey.chosen)}, oldest first,"
-            f" in {', '.join(job.selection.roots)}"
+            f"rule {survey.rule}: {does} {words.count_text(survey.chosen)}"
+            f"{words.order(deed)}, in {', '.join(job.selection.roots)}"
         )
         swept = await self._call(
             partial(
                 self.files.sweep,
                 job.selection,
-                choice,
+                ledger.limited(survey),
                 deed,
-                when,
-                SWEEP,
+                ledger.when,
+                self._limits,
                 self._asked,
                 passed=frozenset(ledger.passed),
             )
         )
         ledger.add(swept, deed)
+        if cap is not None:
+            stayed = sum(swept.kept.values())
+            ledger.kept[OVER] += max(0, wanted - swept.taken.files - stayed)
         return swept
 
-    def _limited(self, choice: Choice, ledger: _Ledger) -> Choice:
-        """Return a choice of no more than one run may take without a person."""
-        files, held = self.disk.max_files or FOREVER, self.disk.max_bytes or FOREVER
-        return replace(
-            choice,
-            most_files=max(0, files - ledger.taken.files),
-            most_held=max(0, held - ledger.taken.held),
-        )
+    async def _survey(self, job: Job, need: Need | None, ledger: Ledger) -> Survey:
+        look = partial(self.files.survey, job.selection, ledger.when, SWEEP, need=need)
+        survey = await self._call(partial(look, passed=frozenset(ledger.passed)))
+        ledger.add_troubles(survey.troubles)
+        return survey
+
+    async def _own_logs(self, cover: Cover, need: Need, ledger: Ledger, hand: Hand) -> Need:
+        """Remove healmon's own older logs, where they lie on what is full, before anything else."""
+        if cover.own is None:
+            return need
+        look = partial(self.files.survey, cover.own, ledger.when, SWEEP, need=need)
+        survey = await self._call(look)
+        if survey.choice is None or not survey.chosen.files:
+            return need
+        await hand.about_to(f"remove {OWN}: {words.count_text(survey.chosen)}, oldest first")
+        choice, limits, when = survey.choice, self._limits, ledger.when
+        sweep = partial(self.files.sweep, cover.own, choice, "delete", when, limits, self._asked)
+        swept = await self._call(sweep)
+        ledger.add_emptied(swept)
+        return need.less(swept.taken.held, swept.taken.files)
 
     async def _empty_trash(
-        self, order: Order, cover: Cover, need: Need, ledger: _Ledger, hand: Hand
+        self, order: Order, cover: Cover, need: Need, ledger: Ledger, hand: Hand
     ) -> Need:
         """Empty a trash that lies on what is full; never what this very action put aside."""
         emptied: set[str] = set()
@@ -201,10 +190,14 @@ class Remedy:
                 continue
             emptied.add(aside.place)
             await hand.about_to(f"empty the trash {aside.place}, oldest first")
-            swept = await self._call(partial(self.files.empty, job.selection, need, self._asked))
-            ledger.add(swept, "delete")
+            swept = await self._call(self._emptying(job, need))
+            ledger.add_emptied(swept)
             need = need.less(swept.taken.held, swept.taken.files)
         return need
+
+    def _emptying(self, job: Job, need: Need, before: float | None = None) -> Callable[[], Swept]:
+        call = partial(self.files.empty, job.selection, need, self._asked, before=before)
+        return partial(call, per_second=self.disk.max_per_second)
 
     async def _deed(self, order: Order, job: Job) -> Deed:
         """Return what frees space here: a trash that lies on the full disk itself frees none."""
@@ -251,8 +244,7 @@ class Remedy:
         await hand.about_to(f"empty the trash of {order.target.path} of what is too old")
         taken, kept = Tally(), Counter[str]()
         for job in cover.jobs:
-            call = partial(self.files.empty, job.selection, ALL, self._asked, before=before)
-            swept = await self._call(call)
+            swept = await self._call(self._emptying(job, ALL, before))
             taken = taken.plus(swept.taken.held, swept.taken.files)
             kept.update(swept.kept)
         self.probe.forget()
@@ -262,43 +254,28 @@ class Remedy:
             )
         return Proof(f"{words.count_text(taken)} removed from the trash")
 
-    async def _measured(self, order: Order) -> Gauge:
+    async def _more(self, cover: Cover, after: Gauge, ledger: Ledger) -> More:
+        """Return what else would go down to the target, if it might."""
+        need, total, oldest = need_of(after, self.disk.target), Tally(), float("inf")
+        for job in cover.jobs:
+            if need.met:
+                break
+            survey = await self._survey(job, need, ledger)
+            need = need.less(survey.chosen.held, survey.chosen.files)
+            total = total.plus(survey.chosen.held, survey.chosen.files)
+            oldest = min(oldest, survey.oldest) if survey.chosen.files else oldest
+        return More(total.files, total.held, oldest) if total.files else More()
+
+    async def _measured(self, order: Order, before: Gauge, ledger: Ledger) -> Gauge:
         try:
             await self._call(partial(self.files.settle, order.target.path))
             return await self._call(partial(self.probe.measure, order.target))
         except ProbeError as error:
-            raise RemedyError(f"it cannot be measured after cleaning: {error}") from error
+            raise unmeasured(before, ledger, str(error)) from error
 
-    def _prove(self, order: Order, before: Gauge, after: Gauge, ledger: _Ledger) -> Proof:
-        observed = max(0, before.used - after.used)
-        done = (
-            f"{words.count_text(ledger.taken)} removed, {format_size(observed)} less in use, "
-            f"{format_percent(before.worst)} → {format_percent(after.worst)}"
-        )
-        kept = words.kept_text(ledger.kept)
-        if ledger.run:
-            aside = words.count_text(ledger.aside)
-            done = f"{done}, {aside} of them put aside: healmon restore {ledger.run}"
-        stays = f"; stays: {kept}" if kept else ""
-        if not order.by_hand and after.worst >= self.disk.critical:
-            why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
-            if ledger.kept[OVER]:
-                why = f"{why}; more than disk.max_files or disk.max_bytes goes only by hand"
-                why = f"{why}: healmon clean {order.target.path}"
-            raise RemedyError(f"not enough: {done}{stays}{why}; {words.SUSPECTS}")
-        message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
-        details = {
-            "files": ledger.taken.files,
-            "bytes_expected": ledger.taken.held,
-            "bytes_observed": observed,
-            "percent_before": round(before.worst, 3),
-            "percent_after": round(after.worst, 3),
-            "kept": dict(ledger.kept),
-            "names": ledger.names,
-            "trash": ledger.run,
-            "troubles": ledger.troubles[:10],
-        }
-        return Proof(f"{done}{stays}", message, details)
+    @property
+    def _limits(self) -> Limits:
+        return replace(SWEEP, per_second=self.disk.max_per_second)
 
     def _asked(self) -> bool:
         return self.stopped

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping
 
-from healmon.config.settings import Disk
+from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Count, DiskFacts, Gauge, Memory, Target
 from healmon.plans import Status
 from healmon.text import clean
-from healmon.units import duration_text, format_percent, format_size
-from healmon.world.filedata import Deed, Survey, Tally
+from healmon.units import duration_text, format_percent, format_size, size_text
+from healmon.world.filedata import FOREVER, Deed, Tally
 
 ICONS: Mapping[Status, str] = {"healthy": "✅", "warning": "⚠️", "critical": "🚨", "unknown": "❓"}
 
@@ -25,6 +26,11 @@ def title(target: Target) -> str:
     """Return what a target is called in a sentence."""
     kind = "Disk" if target.kind == "filesystem" else "Budget"
     return f"{kind} {clean(target.path)}"
+
+
+def command(target: Target) -> str:
+    """Return what a person types to clean a target by hand."""
+    return f"healmon clean {shlex.quote(clean(target.component.removeprefix('disk:')))}"
 
 
 def summary(gauge: Gauge) -> str:
@@ -49,6 +55,13 @@ def count_text(tally: Tally) -> str:
     """Return `132 files (410.0 MB)`."""
     files = "1 file" if tally.files == 1 else f"{tally.files} files"
     return f"{files} ({format_size(tally.held)})"
+
+
+def most_text(most: Tally) -> str:
+    """Return `10 files, 1.0 GB`: how much may go; what is unlimited is left out."""
+    texts = [f"{most.files} files"] if most.files != FOREVER else []
+    texts += [format_size(most.held)] if most.held != FOREVER else []
+    return ", ".join(texts)
 
 
 def restored_text(back: Tally, paths: Iterable[str]) -> str:
@@ -93,8 +106,20 @@ def no_hope(count: Count | None) -> str:
     return f"no cleaning rule frees anything here{idle}"
 
 
+def which(rule: Rule) -> str:
+    """Return which files a rule means: `files older than 7d, larger than 1MB, of app`."""
+    live = rule.action == "truncate"
+    parts = ["live logs" if live else f"files older than {duration_text(rule.older_than)}"]
+    parts += [f"larger than {size_text(rule.larger_than)}"] if rule.larger_than else []
+    parts += [f"smaller than {size_text(rule.smaller_than)}"] if rule.smaller_than else []
+    parts += [f"of {' or '.join(map(clean, rule.owner))}"] if rule.owner else []
+    return ", ".join(parts)
+
+
 def deed_text(deed: Deed, *, trash_counts: bool) -> str:
     """Return what becomes of files, as an order."""
+    if deed == "truncate":
+        return "copy and truncate"
     if deed != "trash":
         return deed
     if trash_counts:
@@ -102,15 +127,9 @@ def deed_text(deed: Deed, *, trash_counts: bool) -> str:
     return "move to the trash"
 
 
-def rule_step(survey: Survey, deed: str, disk: Disk, *, by_hand: bool) -> str:
-    """Return the plan's step for one rule."""
-    ages = next((rule.older_than for rule in disk.rules if rule.name == survey.rule), 0.0)
-    what = f"rule {survey.rule}: {deed} files older than {duration_text(ages)}"
-    kept = kept_text(survey.kept)
-    kept = f"; stays: {kept}" if kept else ""
-    seen = f" ({survey.partial})" if survey.partial else ""
-    until = "" if by_hand else f", oldest first, until below {disk.target:g}%"
-    return f"{what}, at most {count_text(survey.due)}{until}{kept}{seen}"
+def order(deed: Deed) -> str:
+    """Return in which order files go, as the end of a clause; a live log has no age."""
+    return "" if deed == "truncate" else ", oldest first"
 
 
 def names_text(names: Iterable[str]) -> str:

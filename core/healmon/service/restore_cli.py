@@ -19,6 +19,7 @@ from healmon.disks.words import restored_text
 from healmon.errors import DataError
 from healmon.service import instance
 from healmon.service.commandline import override, say
+from healmon.service.fetch_cli import backups
 from healmon.units import format_size
 from healmon.world.filedata import Tally, Trashed
 from healmon.world.files import SystemFiles
@@ -30,14 +31,16 @@ MOST = 1000
 def restore(state_dir: Path, args: argparse.Namespace) -> int:
     """List what can be taken back, or take it back; returns 0 when done.
 
-    The running healer does it, so that it is in the event log; without one it is done here, under
-    the lock that keeps cleaners out.
+    From a backup target it is done here. From the trash the running healer does it, so that it is
+    in the event log; without one it is done here, under the lock that keeps cleaners out.
 
     Raises:
         DataError: nothing is named so, or it cannot go back; says why.
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     disk = load(source, os.environ).disk
+    if args.backup:
+        return backups(disk, args)
     wanted = getattr(args, "json", False)
     if not args.ids:
         return _list(listed(disk, state_dir), json_wanted=wanted)

@@ -22,8 +22,9 @@ from healmon.world.filedata import (
 )
 from healmon.world.fileuse import Users
 from healmon.world.finishing import finish, judged
+from healmon.world.pacing import Pacing
 from healmon.world.quarantine import Quarantine
-from healmon.world.sweeping import Root, opened
+from healmon.world.roots import Root, opened
 
 
 def _places(root: Root, selection: Selection) -> Iterator[Quarantine]:
@@ -91,7 +92,11 @@ def finish_all(selection: Selection, users: Users) -> Finished:
 
 
 def empty(
-    selection: Selection, need: Need, users: Users, stop: Callable[[], bool], before: float | None
+    selection: Selection,
+    need: Need,
+    users: Users,
+    before: float | None,
+    pacing: Pacing,
 ) -> Swept:
     """Remove what was put aside, oldest first, until the need is met; see `Files.empty`."""
     taken, kept = Tally(), Counter[str]()
@@ -100,7 +105,7 @@ def empty(
             for place in _places(root, selection):
                 with suppress(BlockingIOError):
                     place.prepare()
-                    taken = _emptied(place, root.kind, need, taken, kept, users, stop, before)
+                    taken = _emptied(place, root.kind, need, taken, kept, users, before, pacing)
     return Swept(rule=selection.rule, taken=taken, kept=dict(kept))
 
 
@@ -111,19 +116,20 @@ def _emptied(
     taken: Tally,
     kept: Counter[str],
     users: Users,
-    stop: Callable[[], bool],
     before: float | None,
+    pacing: Pacing,
 ) -> Tally:
     line = FOREVER if before is None else int(before * 1e9)
     trash = [e for e in place.entries() if e.deed == "trash" and e.when < line]
     for entry in sorted(trash, key=lambda entry: (entry.when, entry.modified)):
-        if need.less(taken.held, taken.files).met or stop():
+        if need.less(taken.held, taken.files).met or pacing.stop():
             break
         inode = place.look(entry.name)
         if inode is None or not judged(place, entry, users, kind):
             kept["open"] += 1
             continue
         place.remove(entry.name)
+        pacing.rest()
         taken = taken.plus(inode.held)
     if trash and place.private:
         place.tidy()

@@ -59,6 +59,11 @@ class Histogram:
             sum(held for _, held in self._sums.values()),
         )
 
+    @property
+    def oldest(self) -> int:
+        """Begin of the oldest bucket in which there is something; 0: there is nothing."""
+        return self._low + min(self._sums) * self._width if self._sums else 0
+
     def line(self, need: Need, before: Tally) -> Line | None:
         """Return where the sum from the oldest on reaches the need; None: nowhere.
 
@@ -78,11 +83,16 @@ class Histogram:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """What is due, what of it is needed, and how to find that again; None: nothing is due."""
+    """What is due, what of it is needed, and how to find that again; None: nothing is due.
+
+    Attributes:
+        oldest: begin of the hour of the oldest, in nanoseconds since the epoch; 0: none is due.
+    """
 
     due: Tally
     chosen: Tally
     choice: Choice | None
+    oldest: int = 0
 
 
 def choose(walk: Callable[[Add], None], need: Need | None) -> Chosen:
@@ -99,7 +109,7 @@ def choose(walk: Callable[[Add], None], need: Need | None) -> Chosen:
         return Chosen(due, Tally(), None)
     line = coarse.line(need, Tally()) if need is not None else None
     if need is None or line is None:
-        return Chosen(due, due, Choice())
+        return Chosen(due, due, Choice(), coarse.oldest)
     for width in WIDTHS[1:]:
         if line.within.files == 1:
             break
@@ -109,7 +119,8 @@ def choose(walk: Callable[[Add], None], need: Need | None) -> Chosen:
         line = finer.line(need, line.before) or line
     left = need.less(line.before.held, line.before.files)
     chosen = line.before.plus(line.within.held, line.within.files)
-    return Chosen(due, chosen, Choice(line.low, line.high, left.held, left.files))
+    choice = Choice(line.low, line.high, left.held, left.files)
+    return Chosen(due, chosen, choice, coarse.oldest)
 
 
 class Allowance:

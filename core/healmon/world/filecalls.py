@@ -186,4 +186,5 @@ def inode_of(st: os.stat_result) -> Inode:
         st.st_mtime_ns,
         st.st_ctime_ns,
         st.st_atime_ns,
+        st.st_uid,
     )

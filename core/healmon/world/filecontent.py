@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Final
 
-from healmon.world.filedata import Inode
+from healmon.world.filedata import FOREVER, Inode
 
 CHUNK: Final = 1 << 20
 """Bytes that are read at once."""
@@ -18,15 +18,27 @@ class WantedError(Exception):
     """Somebody else has asked for the file meanwhile; it is left to them."""
 
 
-def chunks(fd: int, undisturbed: Callable[[], bool]) -> Iterator[bytes]:
-    """Pass over a file from its beginning, whatever the position of the descriptor.
+class DamagedError(OSError):
+    """What was to be a compressed stream is damaged, cut short, or goes on behind its end."""
+
+
+def chunks(
+    fd: int, undisturbed: Callable[[], bool], start: int = 0, end: int = FOREVER
+) -> Iterator[bytes]:
+    """Pass over a file or a part of it, whatever the position of the descriptor.
+
+    Args:
+        fd: its descriptor.
+        undisturbed: asked before each part is given.
+        start: the first byte that is wanted.
+        end: the first that is not.
 
     Raises:
         WantedError: it is wanted by somebody else.
         OSError: it cannot be read.
     """
-    at = 0
-    while chunk := os.pread(fd, CHUNK, at):
+    at = start
+    while chunk := os.pread(fd, min(CHUNK, end - at), at):
         if not undisturbed():
             raise WantedError
         at += len(chunk)
@@ -40,9 +52,14 @@ def digest_of(fd: int, undisturbed: Callable[[], bool]) -> str:
         WantedError: it is wanted by somebody else.
         OSError: it cannot be read.
     """
+    return digest_of_chunks(chunks(fd, undisturbed))
+
+
+def digest_of_chunks(parts: Iterable[bytes]) -> str:
+    """Return the SHA-256 of a content in hexadecimal digits."""
     found = hashlib.sha256()
-    for chunk in chunks(fd, undisturbed):
-        found.update(chunk)
+    for part in parts:
+        found.update(part)
     return found.hexdigest()
 
 

@@ -21,6 +21,7 @@ class Inode(NamedTuple):
 
     Attributes:
         held: bytes that it occupies on the disk (sparse files: less than `size`).
+        owner: number of its user.
     """
 
     device: int
@@ -32,6 +33,7 @@ class Inode(NamedTuple):
     modified: int
     changed: int
     accessed: int
+    owner: int = 0
 
     @property
     def key(self) -> Key:
@@ -45,10 +47,15 @@ class Inode(NamedTuple):
 
 
 class Limits(msgspec.Struct, frozen=True):
-    """How far one walk may go before it stops and says so."""
+    """How far one walk may go before it stops and says so.
+
+    Attributes:
+        per_second: how many files it may take in a second; 0: any number.
+    """
 
     entries: int = 200_000
     seconds: float = 10.0
+    per_second: int = 0
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -113,6 +120,10 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0
 
 
+Compression = Literal["gzip", "zstd"]
+"""How files are compressed."""
+
+
 class Selection(msgspec.Struct, frozen=True, kw_only=True):
     """Which files a rule may take from where.
 
@@ -122,18 +133,27 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
         patterns: globs over names; with a slash in it, over the path below the root.
         exclude: globs of what stays, files and whole directories.
         older_than: seconds since the last thing that happened to a file.
+        larger_than, smaller_than: bytes, as `ls -l` has them; 0: any.
+        owners: numbers of the users whose files they are; none: anybody's.
         device: only files there; None: wherever the roots are.
         protected: directories that are never entered.
         trash: the directory to put files aside in, where it is on the same mount as a root.
         keep_newest: how many of the files that match stay in each directory, the newest.
         compress: files that are compressed already stay.
-        backup: the directory where a verified copy must be before a file goes; empty: none.
+        compression: how the others are compressed.
+        live: they may be in use and just written: age does not count, and size is what they hold.
+        ours: the directories are healmon's own, and may be locked by itself.
+        copies: how many copies of a file that is cut stay beside it, the newest; 0: all.
+        backup: the target where a verified copy must be before a file goes; empty: none.
     """
 
     rule: str
     roots: tuple[str, ...]
     patterns: tuple[str, ...]
     older_than: float
+    larger_than: int = 0
+    smaller_than: int = 0
+    owners: tuple[int, ...] = ()
     exclude: tuple[str, ...] = ()
     recursive: bool = True
     device: int | None = None
@@ -141,6 +161,10 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     trash: str = ""
     keep_newest: int = 0
     compress: bool = False
+    compression: Compression = "gzip"
+    live: bool = False
+    copies: int = 0
+    ours: bool = False
     backup: str = ""
 
 
@@ -167,8 +191,10 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
         due: all files that match and are old enough.
         chosen: those of them that are needed, oldest first; at most, as some may be in use.
         choice: how `sweep` finds the chosen ones again; None: nothing is due.
+        oldest: wall seconds of the last thing that happened to the oldest, to the hour; 0: none.
         kept: matching files that are not due, by reason.
         troubles: why a root was left out, in words.
+        refused: those of them that a person must mend: it is there, but may not be had as it is.
         partial: why not everything was seen; empty: all was.
     """
 
@@ -177,8 +203,10 @@ class Survey(msgspec.Struct, frozen=True, kw_only=True):
     due: Tally = Tally()
     chosen: Tally = Tally()
     choice: Choice | None = None
+    oldest: float = 0.0
     kept: dict[str, int] = {}
     troubles: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     partial: str = ""
 
 
@@ -257,5 +285,6 @@ class Restored(msgspec.Struct, frozen=True, kw_only=True):
     troubles: tuple[str, ...] = ()
 
 
-Deed = Literal["delete", "trash", "compress"]
-"""What is done to a file: gone for good, put aside, or gone once a verified `.gz` stands there."""
+Deed = Literal["delete", "trash", "compress", "truncate"]
+"""What is done to a file: gone for good, put aside, gone once a verified twin stands there, or made
+shorter by what a verified copy has."""

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterable
 from typing import Final
 
-from healmon.world.filedata import Inode, Selection
+from healmon.world.filedata import FOREVER, Inode, Selection
 
 OURS: Final = ".healmon-trash-"
 """How the names of healmon's own directories of files put aside begin."""
@@ -51,8 +51,15 @@ class Matcher:
         self._recursive = selection.recursive
         self._device = selection.device
         self._compress = selection.compress
+        self._larger = selection.larger_than
+        self._smaller = selection.smaller_than or FOREVER
+        self._owners = frozenset(selection.owners)
+        self._picky = bool(self._owners or self._larger or selection.smaller_than)
         # no float carries nanoseconds since the epoch exactly: subtract first
         self._young = int((when - selection.older_than) * 1e6) * 1000
+        self._live = selection.live
+        if selection.live:
+            self._young = FOREVER
 
     def wants(self, name: str, path: str) -> bool:
         """Return whether a rule names this file.
@@ -102,7 +109,17 @@ class Matcher:
         young = self._young
         if inode.modified > young or inode.changed > young or inode.accessed > young:
             return "young"
-        return ""
+        return self._differs(inode) if self._picky else ""
+
+    def _differs(self, inode: Inode) -> str:
+        """Return why a file is none of those that the rule means; empty: it is."""
+        if self._owners and inode.owner not in self._owners:
+            return "other owner"
+        # the front of a live log may be a hole that an earlier cut has left
+        size = min(inode.size, inode.held) if self._live else inode.size
+        if self._larger and size <= self._larger:
+            return "small"
+        return "large" if size >= self._smaller else ""
 
 
 class _Globs:

@@ -16,7 +16,7 @@ from typing import Final, Protocol
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
-from healmon.world import asides, filecalls, quarantine, sweeping
+from healmon.world import asides, filecalls, quarantine, saving, sweeping
 from healmon.world.filedata import (
     Asides,
     Choice,
@@ -35,6 +35,7 @@ from healmon.world.filedata import (
 )
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import Walk
+from healmon.world.pacing import Pacing
 
 NOTHING_PASSED: Final[frozenset[Key]] = frozenset()
 
@@ -117,6 +118,7 @@ class Files(Protocol):
         stop: Callable[[], bool],
         *,
         before: float | None = None,
+        per_second: int = 0,
     ) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met.
 
@@ -125,6 +127,7 @@ class Files(Protocol):
             need: what is to be freed.
             stop: asked before each file; True ends it.
             before: only what was put aside before this wall second; None: all of it.
+            per_second: how many may go in a second; 0: any number.
         """
         ...
 
@@ -243,9 +246,12 @@ class SystemFiles:
         passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files: remove them, or put them aside."""
-        return sweeping.Sweep(
-            selection, choice, deed, when, limits, stop, self._users, passed
-        ).run()
+        try:
+            return sweeping.Sweep(
+                selection, choice, deed, when, limits, stop, self._users, passed
+            ).run()
+        finally:
+            saving.DEPOTS.rest()
 
     def asides(self, selection: Selection) -> Asides:
         """Return what lies where a rule's files are put aside. Touches nothing."""
@@ -262,16 +268,11 @@ class SystemFiles:
         stop: Callable[[], bool],
         *,
         before: float | None = None,
+        per_second: int = 0,
     ) -> Swept:
-        """Remove what a rule put aside, oldest first, until the need is met.
-
-        Args:
-            selection: the rule.
-            need: what is to be freed.
-            stop: asked before each file; True ends it.
-            before: only what was put aside before this wall second; None: all of it.
-        """
-        return asides.empty(selection, need, self._users, stop, before)
+        """Remove what a rule put aside, oldest first, until the need is met."""
+        pacing = Pacing(per_second, stop)
+        return asides.empty(selection, need, self._users, before, pacing)
 
     def trashed(self, selection: Selection, most: int) -> tuple[Trashed, ...]:
         """Return what a rule put aside and can be taken back, the newest first."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from healmon.clock import process_seconds
-from healmon.world import filecalls
+from healmon.world import farmounts, filecalls
 from healmon.world.filedata import Inode, Key
 
 Use = Literal["leased", "unlisted", "open", "locked", "unknown"]
@@ -48,9 +48,6 @@ _FRESH: Final = 1.0
 """Seconds for which one pass over all processes is believed."""
 _FIRST_NAMESPACE: Final = 0xEFFFFFFC
 """Inode of the machine's own pid namespace; from any other, not all processes can be seen."""
-_OTHER_HOSTS: Final = frozenset(
-    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "afs", "lustre", "gpfs", "ocfs2", "gfs2"}
-)
 
 
 class Users:
@@ -95,13 +92,26 @@ class Users:
                 word = "changed"
         except OSError:
             word = "unknown"
-        self._put_down(fd)
+        self.put_down(fd)
         return -1, word
+
+    def claim(self, fd: int, inode: Inode, kind: str) -> Use:
+        """Return whether others use a file, to which a descriptor is open; a lease stays on it.
+
+        Where none is granted, a lock does (flock(2)): whoever cannot wait for it has to drop it.
+
+        Args:
+            fd: the only descriptor of the file in this process.
+            inode: what it is.
+            kind: type of its file system.
+        """
+        use = self._lease(fd, inode.device)
+        return use if use == "leased" else self._told(fd, inode, kind, use)
 
     def _is_parked(self, key: Key) -> bool:
         return len(self._parked) > _MOST_PARKED or key in self._parked.values()
 
-    def _put_down(self, fd: int) -> None:
+    def put_down(self, fd: int) -> None:
         """Close the descriptor of a file that stays, unless that would drop locks of our own."""
         st = os.fstat(fd)
         key = st.st_dev, st.st_ino
@@ -129,7 +139,7 @@ class Users:
             return "locked"
         except OSError:
             return "unknown"
-        if use != "unknown" or not kind or kind in _OTHER_HOSTS or kind.startswith("fuse"):
+        if use != "unknown" or not kind or kind in farmounts.OTHER_HOSTS or kind.startswith("fuse"):
             return use
         listed = self._in_use()
         if listed is None:
@@ -198,35 +208,48 @@ def opened_here(key: Key, but: Container[int] = ()) -> bool:
     return False
 
 
+def sees_all() -> bool:
+    """Return whether every process of the machine can be seen from here."""
+    try:
+        return Path("/proc/self/ns/pid").stat().st_ino == _FIRST_NAMESPACE
+    except OSError:
+        return False
+
+
 def files_in_use() -> frozenset[Key] | None:
     """Return every file that any process has open or mapped; None when not all can be read."""
+    if not sees_all():
+        return None
     try:
-        if Path("/proc/self/ns/pid").stat().st_ino != _FIRST_NAMESPACE:
-            return None
         found: set[Key] = set()
+        seen = farmounts.Seen()
         for name in os.listdir("/proc"):  # noqa: PTH208 - names; hot
             if name.isdecimal() and int(name) != os.getpid():
-                found |= _files_of(name)
+                found |= _files_of(name, seen)
     except OSError:
         return None
     return frozenset(found)
 
 
-def _files_of(pid: str) -> set[Key]:
+def _files_of(pid: str, seen: farmounts.Seen) -> set[Key]:
     """Return the files that one process has open or mapped; none if it has ended.
 
     Raises:
-        PermissionError: they may not be read.
+        OSError: they may not be read, or lie on a mount that may never answer.
     """
     found: set[Key] = set()
+    mounts = seen.by(pid)
     for table in ("fd", "map_files"):
         try:
             names = os.listdir(f"/proc/{pid}/{table}")  # noqa: PTH208 - names; hot
         except (FileNotFoundError, ProcessLookupError):
             return found
         for name in names:
+            place = f"/proc/{pid}/{table}/{name}"
             try:
-                st = os.stat(f"/proc/{pid}/{table}/{name}")  # noqa: PTH116 - hot
+                if mounts.far(os.readlink(place)) is not None:  # noqa: PTH115 - hot
+                    raise OSError(errno.EREMOTE, os.strerror(errno.EREMOTE), place)
+                st = os.stat(place)  # noqa: PTH116 - hot
             except (FileNotFoundError, ProcessLookupError):
                 continue
             found.add((st.st_dev, st.st_ino))

@@ -10,45 +10,44 @@ import errno
 import hashlib
 import os
 import stat
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
-from healmon.world import filecontent
-from healmon.world.filedata import BLOCK
+from healmon.world import filecontent, squeezing
+from healmon.world.filedata import BLOCK, Compression
 from healmon.world.filewalk import Found
+from healmon.world.squeezing import SUFFIXES
 
-SUFFIX: Final = ".gz"
-_GZIP: Final = 31
-"""zlib's word for the gzip format with the largest window."""
-_LEVEL: Final = 1
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
-def pack(found: Found, fd: int, undisturbed: Callable[[], bool]) -> tuple[str, int]:
+def pack(
+    found: Found, fd: int, undisturbed: Callable[[], bool], how: Compression = "gzip"
+) -> tuple[str, int]:
     """Make the twin of a file; returns why there is none or empty, and the bytes that it holds.
 
     Args:
         found: the file.
         fd: its descriptor, claimed.
         undisturbed: says whether nobody else has asked for it meanwhile.
+        how: gzip or zstd.
     """
-    name = f"{found.name}{SUFFIX}"
+    name = f"{found.name}{SUFFIXES[how]}"
     try:
         out = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=found.directory)
     except OSError as error:
         return ("no room" if error.errno in _FULL else "not compressed"), 0
     try:
-        digest = _written(fd, out, undisturbed)
-        if content_of(out) != digest:
+        digest = written(filecontent.chunks(fd, undisturbed), out, how)
+        if content_of(out, how) != digest:
             return "not verified", 0
         held = os.fstat(out).st_blocks * BLOCK
         if held >= found.inode.held:
             return "does not shrink", 0
         dress(out, os.fstat(fd))
         os.fsync(out)
-        return _named(found, out, name, digest, held)
+        return _named(found, out, name, digest, how), held
     except filecontent.WantedError:
         return "open", 0
     except OSError as error:
@@ -57,10 +56,15 @@ def pack(found: Found, fd: int, undisturbed: Callable[[], bool]) -> tuple[str, i
         os.close(out)
 
 
-def _written(fd: int, out: int, undisturbed: Callable[[], bool]) -> str:
-    """Write the compressed content; returns the digest of the plain one."""
-    digest, squeeze = hashlib.sha256(), zlib.compressobj(_LEVEL, zlib.DEFLATED, _GZIP)
-    for chunk in filecontent.chunks(fd, undisturbed):
+def written(plain: Iterable[bytes], out: int, how: Compression) -> str:
+    """Write content compressed to a file, down to the disk; returns the digest of the plain one.
+
+    Raises:
+        WantedError: somebody else has asked for the file.
+        OSError: it cannot be read or written.
+    """
+    digest, squeeze = hashlib.sha256(), squeezing.squeezer(how)
+    for chunk in plain:
         digest.update(chunk)
         filecontent.write(out, squeeze.compress(chunk))
     filecontent.write(out, squeeze.flush())
@@ -68,43 +72,38 @@ def _written(fd: int, out: int, undisturbed: Callable[[], bool]) -> str:
     return digest.hexdigest()
 
 
-def _named(found: Found, out: int, name: str, digest: str, held: int) -> tuple[str, int]:
+def _named(found: Found, out: int, name: str, digest: str, how: Compression) -> str:
     try:
         os.link(f"/proc/self/fd/{out}", name, dst_dir_fd=found.directory, follow_symlinks=True)
     except FileExistsError:
         # a run that was killed here had made it; anything else of that name is not ours
-        return ("" if _same(found.directory, name, digest) else "name taken"), held
+        return "" if _same(found.directory, name, digest, how) else "name taken"
     os.fsync(found.directory)
-    return "", held
+    return ""
 
 
-def _same(directory: int, name: str, digest: str) -> bool:
+def _same(directory: int, name: str, digest: str, how: Compression) -> bool:
     try:
         fd = os.open(name, _READ, dir_fd=directory)
     except OSError:
         return False
     try:
-        return stat.S_ISREG(os.fstat(fd).st_mode) and content_of(fd) == digest
+        return stat.S_ISREG(os.fstat(fd).st_mode) and content_of(fd, how) == digest
     except OSError:
         return False
     finally:
         os.close(fd)
 
 
-def content_of(fd: int) -> str:
-    """Return the SHA-256 of what a gzip file holds; empty when it is damaged or goes on."""
-    digest, expand = hashlib.sha256(), zlib.decompressobj(_GZIP)
+def content_of(fd: int, how: Compression = "gzip") -> str:
+    """Return the SHA-256 of what a compressed file holds; empty when it is damaged or goes on."""
+    digest = hashlib.sha256()
     try:
-        for chunk in filecontent.chunks(fd, lambda: True):
-            if expand.eof:
-                return ""
-            left = chunk
-            while left and not expand.eof:
-                digest.update(expand.decompress(left, filecontent.CHUNK))
-                left = expand.unconsumed_tail
-    except zlib.error:
+        for part in squeezing.expanded(filecontent.chunks(fd, lambda: True), how):
+            digest.update(part)
+    except filecontent.DamagedError:
         return ""
-    return digest.hexdigest() if expand.eof and not expand.unused_data else ""
+    return digest.hexdigest()
 
 
 def dress(out: int, st: os.stat_result) -> None:

@@ -14,7 +14,8 @@ from typing import Final, NamedTuple
 
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
-from healmon.world.filedata import Deed, Selection
+from healmon.world.depots import Going
+from healmon.world.filedata import Compression, Deed, Selection
 from healmon.world.fileuse import REASONS, Users, alone
 from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin, Record, record_of
@@ -71,6 +72,7 @@ class Remover:
     ) -> None:
         self.troubles: list[str] = []
         self._backup = selection.backup
+        self._compression: Compression = selection.compression
         self._made_safe = bool(selection.backup) or deed == "compress"
         self._quarantine = quarantine
         self._fd = quarantine.fd
@@ -96,6 +98,16 @@ class Remover:
         # whoever wants one of them waits while the others are read
         return self._deed == "trash" and sum(claim.found.inode.size for claim in claims) >= _CONTENT
 
+    def take(self, found: Found) -> str:
+        """Take one file by itself; returns why it stays, or empty."""
+        claim = self.claim(found)
+        if isinstance(claim, str):
+            return claim
+        reason = self.settle([claim])[0]
+        if reason == ELSEWHERE:
+            os.close(claim.fd)
+        return reason
+
     def claim(self, found: Found) -> Claim | str:
         """Hold a file, with a copy and a twin made where they are wanted; or say why it stays."""
         directory, name, _, inode = found
@@ -118,10 +130,11 @@ class Remover:
         """Save a copy where one is wanted, compress; returns why the file must stay, and bytes."""
         reason, left = "", 0
         if self._backup:
-            path = f"{self._root}/{found.path}"
-            reason = saving.save(self._backup, path, fd, found.inode, undisturbed)
+            path, run = f"{self._root}/{found.path}", f"{int(self._when * 1e9):x}"
+            going = Going(path, fd, found.inode, undisturbed, self._rule, run)
+            reason = saving.save(self._backup, going, self.troubles)
         if not reason and self._deed == "compress":
-            reason, left = packing.pack(found, fd, undisturbed)
+            reason, left = packing.pack(found, fd, undisturbed, self._compression)
         if not reason:
             filecontent.untouch(fd, found.inode)
             if not _same_content(found, os.fstat(fd)):

@@ -1,4 +1,7 @@
-"""A copy of a file in a backup directory, read back and compared before the file may go."""
+"""A copy of a file elsewhere, verified before the file may go.
+
+In a directory it is made here; how it comes to other targets, `depots` knows.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,9 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import quote
 
+from healmon.config.depot import is_remote
 from healmon.world import filecalls, filecontent, packing
+from healmon.world.depots import Depots, Going
 from healmon.world.filedata import Inode
 from healmon.world.manifest import Origin, line_of, record_of
 
@@ -20,22 +25,34 @@ _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_
 _APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def save(place: str, path: str, fd: int, inode: Inode, undisturbed: Callable[[], bool]) -> str:
+DEPOTS: Final = Depots()
+"""What this process knows of the backup targets that are no directories."""
+
+
+def save(place: str, going: Going, troubles: list[str]) -> str:
     """Copy a file; returns why there is no verified copy, or empty.
 
     Args:
-        place: the backup directory; it must be there, and no part of its path a link.
-        path: where the file is.
-        fd: its descriptor, claimed.
-        inode: what it is.
-        undisturbed: says whether nobody else has asked for it meanwhile.
+        place: the backup target. A directory must be there, and no part of its path a link.
+        going: the file.
+        troubles: gets what a person should know of, in words, once.
     """
+    if not is_remote(place):
+        return _in_directory(place, going)
+    reason = DEPOTS.save(place, going)
+    trouble = DEPOTS.trouble(place)
+    if reason and trouble and trouble not in troubles:
+        troubles.append(trouble)
+    return reason
+
+
+def _in_directory(place: str, going: Going) -> str:
     try:
         directory = filecalls.open_root(place)
     except OSError:
         return "unsaved"
     try:
-        return _saved(directory, path, fd, inode, undisturbed)
+        return _saved(directory, going.path, going.fd, going.inode, going.undisturbed)
     except filecontent.WantedError:
         return "open"
     except OSError:

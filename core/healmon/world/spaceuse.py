@@ -17,6 +17,7 @@ import msgspec
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
+from healmon.world import farmounts
 from healmon.world.filedata import BLOCK, Key, Limits
 from healmon.world.filewalk import Walk
 
@@ -164,28 +165,34 @@ def opened(device: int, wanted: frozenset[Key] = frozenset(), seconds: float = 5
     """
     until = process_seconds() + seconds
     found: list[Opened] = []
+    seen = farmounts.Seen()
     for name in os.listdir("/proc"):  # noqa: PTH208 - names; hot
         if process_seconds() > until:
             break
         if name.isdecimal():
-            found += _opened_by(int(name), device, wanted)
+            found += _opened_by(int(name), device, wanted, seen)
     found.sort(key=lambda one: (-one.held, one.pid, one.fd))
     return found
 
 
-def _opened_by(pid: int, device: int, wanted: frozenset[Key]) -> Iterator[Opened]:
+def _opened_by(
+    pid: int, device: int, wanted: frozenset[Key], mounted: farmounts.Seen
+) -> Iterator[Opened]:
     command = ""
     try:
         numbers = os.listdir(f"/proc/{pid}/fd")  # noqa: PTH208 - names; hot
     except OSError:
         return
     seen: set[Key] = set()
+    mounts = mounted.by(str(pid))
     for number in numbers:
         place = f"/proc/{pid}/fd/{number}"
         try:
             path = os.readlink(place)  # noqa: PTH115 - hot
             deleted = path.endswith(DELETED)
             if not path.startswith("/") or not (deleted or wanted):
+                continue
+            if mounts.far(path) not in {None, device}:
                 continue
             st = os.stat(place)  # noqa: PTH116 - hot
         except OSError:

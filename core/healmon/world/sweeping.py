@@ -6,17 +6,15 @@ chosen ones. Roots are opened first and held, so that both speak of the same dir
 
 from __future__ import annotations
 
-import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
-from contextlib import ExitStack, closing, contextmanager, suppress
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import ExitStack, closing
 from typing import Final
 
 from healmon.text import clean
-from healmon.world import filecalls, quarantine
+from healmon.world import quarantine
+from healmon.world.cutting import Cutter
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Choice,
@@ -33,7 +31,9 @@ from healmon.world.filekeep import Newest
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import CALLED_OFF, Found, Walk
+from healmon.world.pacing import Pacing
 from healmon.world.removal import ELSEWHERE, Claim, Remover
+from healmon.world.roots import Root, avoided, opened
 
 NAMES: Final = 20
 """How many names a report gives."""
@@ -42,52 +42,6 @@ OVER: Final = "over the limit of one run"
 _TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "opted out")
 _PASSED: Final = 100_000
 """How many files that stayed are remembered within one run."""
-_WORDS: Final = {
-    errno.ELOOP: "goes through a symbolic link: name the real directory",
-    errno.ENOENT: "does not exist",
-    errno.ENOTDIR: "is no directory",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Root:
-    """An open directory of a rule."""
-
-    fd: int
-    path: str
-    kind: str
-
-
-@dataclass(slots=True)
-class Roots:
-    """The directories of a rule that can be had, and why others cannot."""
-
-    roots: list[Root] = field(default_factory=list[Root])
-    troubles: list[str] = field(default_factory=list[str])
-
-
-@contextmanager
-def opened(selection: Selection) -> Generator[Roots]:
-    """Give a rule's directories, each opened once; those on another device are left out."""
-    found = Roots()
-    with ExitStack() as held:
-        for path in selection.roots:
-            try:
-                fd = filecalls.open_root(path)
-            except OSError as error:
-                words = _WORDS.get(error.errno or 0, error.strerror)
-                found.troubles.append(f"{clean(path)} {words}")
-                continue
-            held.callback(os.close, fd)
-            if selection.device not in {None, os.fstat(fd).st_dev}:
-                continue
-            if os.path.samestat(os.fstat(fd), Path("/").stat()):
-                found.troubles.append(f"{clean(path)} is the root of the file system")
-                continue
-            if any(path.startswith(f"{root.path}/") for root in found.roots):
-                continue
-            found.roots.append(Root(fd, path, filecalls.kind_of(fd)))
-        yield found
 
 
 def survey(
@@ -99,7 +53,7 @@ def survey(
 ) -> Survey:
     """Return what a rule would take now; see `Files.survey`."""
     matcher = Matcher(selection, when)
-    avoid = _avoided(selection)
+    avoid = avoided(selection)
     counts: list[Counter[str]] = []
     stopped: list[str] = []
 
@@ -125,8 +79,10 @@ def survey(
         due=chosen.due,
         chosen=chosen.chosen,
         choice=chosen.choice,
+        oldest=chosen.oldest / 1e9,
         kept=dict(counts[0]),
         troubles=tuple(at.troubles),
+        refused=tuple(at.refused),
         partial=next(filter(None, stopped), ""),
     )
 
@@ -187,15 +143,6 @@ class _Judge:
                 yield found
 
 
-def _avoided(selection: Selection) -> frozenset[Key]:
-    keys: set[Key] = set()
-    for path in (*selection.protected, selection.trash):
-        with suppress(OSError):
-            st = Path(path).stat()
-            keys.add((st.st_dev, st.st_ino))
-    return frozenset(keys)
-
-
 class Sweep:
     """One sweep of a rule: takes the chosen files of all its directories.
 
@@ -228,6 +175,7 @@ class Sweep:
         self._limits = limits
         self._stop = stop
         self._users = users
+        self._pacing = Pacing(limits.per_second, stop)
         self._matcher = Matcher(selection, when)
         self._allowance = Allowance(choice)
         self._files = self._freed = 0
@@ -259,13 +207,19 @@ class Sweep:
     def _sweep(self, root: Root) -> None:
         with ExitStack() as held:
             remover = self._remover(root, self._selection.trash, held)
-            avoid = _avoided(self._selection)
-            walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=True)
+            avoid = avoided(self._selection)
+            locking = not self._selection.ours
+            walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=locking)
             judge = _Judge(self._selection, self._matcher, Counter(), avoid, self._already)
+            cutter = self._cutter(root, remover)
             if remover is not None:
                 chunks = held.enter_context(closing(walk.chunks()))
                 for chunk in chunks:
-                    remover = self._take(root, remover, judge.due(chunk), held)
+                    due = judge.due(chunk)
+                    if cutter is not None:
+                        self._cut(cutter, due)
+                    else:
+                        remover = self._take(root, remover, due, held)
                     if remover is None:
                         break
             self._partial = walk.stopped or self._partial
@@ -299,9 +253,10 @@ class Sweep:
                 self._files += 1
                 self._freed += claim.freed
                 claims.append(claim)
-                if taker.full(claims):
+                if self._limits.per_second or taker.full(claims):
                     now, claims = claims, []
                     taker = self._settle(root, taker, now, held)
+                    self._pacing.rest()
             if claims and taker is not None:
                 now, claims = claims, []
                 taker = self._settle(root, taker, now, held)
@@ -320,8 +275,8 @@ class Sweep:
                 left.append(claim)
             elif reason:
                 self._stays(claim.found, reason, claim)
-            elif len(self._names) < NAMES:
-                self._names.append(clean(claim.found.path, limit=200))
+            else:
+                self._name(claim.found)
         if not left:
             return remover
         local = self._remover(root, "", held)
@@ -332,6 +287,30 @@ class Sweep:
             if reason:
                 self._stays(claim.found, reason.replace(ELSEWHERE, "refused"), claim)
         return local
+
+    def _cut(self, cutter: Cutter, due: Iterable[Found]) -> None:
+        """Cut the chosen ones of a few due logs."""
+        for found in due:
+            if self._stop():
+                self._partial = CALLED_OFF
+                break
+            newest, held = found.inode.newest, found.inode.held
+            if not self._allowance.takes(newest, held):
+                continue
+            reason = cutter.take(found)
+            if reason:
+                self._stays(found, reason)
+                continue
+            freed = max(0, held - cutter.left)
+            self._allowance.went(newest, freed)
+            self._files += 1
+            self._freed += freed
+            self._name(found)
+            self._pacing.rest()
+
+    def _name(self, found: Found) -> None:
+        if len(self._names) < NAMES:
+            self._names.append(clean(found.path, limit=200))
 
     def _stays(self, found: Found, reason: str, claim: Claim | None = None) -> None:
         """Count a file that stays; `claim`: though it was counted as gone."""
@@ -363,13 +342,19 @@ class Sweep:
             place,
             self._users,
             kind=root.kind,
-            deed=self._deed,
+            deed="delete" if self._deed == "truncate" else self._deed,
             selection=self._selection,
             root=root.path,
             when=self._when,
         )
         held.callback(self._done, remover)
         return remover
+
+    def _cutter(self, root: Root, remover: Remover | None) -> Cutter | None:
+        if remover is None or self._deed != "truncate":
+            return None
+        selection, kind, when = self._selection, root.kind, self._when
+        return Cutter(self._users, selection, kind=kind, when=when, remover=remover)
 
     def _done(self, remover: Remover) -> None:
         remover.close()

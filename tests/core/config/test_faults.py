@@ -5,6 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from healmon.config import extras
 from healmon.config.keys import ROOT
 from healmon.config.load import load
 from healmon.config.toml import key_text, literal
@@ -208,6 +209,16 @@ RULE = '[[disk.rules]]\nname = "logs"\npaths = ["logs"]\npatterns = ["*.log"]\n'
         ("[disk]\nbudgets = { path = 'x' }", '2: disk.budgets: found { path = "x" }; allowed: an array of tables'),
         ("[disk]\nbudgets = [5]", "2: disk.budgets[0]: found 5; allowed: a table"),
         (RULE + "action = 'shred'", '5: disk.rules[0].action: found "shred"; allowed: "delete"'),
+        (RULE + "larger_than = 'huge'", '5: disk.rules[0].larger_than: found "huge"; allowed: '),
+        (RULE + "larger_than = 5\nsmaller_than = 5", "5: disk.rules[0].larger_than: no file is larger than 5B and smaller than 5B"),
+        (RULE + "owner = ['a b']", '5: disk.rules[0].owner[0]: found "a b"; allowed: a user, "app" or 1001'),
+        (RULE + "owner = [-1]", '5: disk.rules[0].owner[0]: found -1; allowed: a user, "app" or 1001'),
+        (RULE + "owner = ['root', 'root']", "5: disk.rules[0].owner[1]: is the same as disk.rules[0].owner[0]"),
+        (RULE + "action = 'compress'\ncompression = 'lzma'", '6: disk.rules[0].compression: found "lzma"; allowed: "gzip" | "zstd"'),
+        (RULE + "compression = 'zstd'", '5: disk.rules[0].compression: is for action = "compress" and "truncate", not for "delete"'),
+        (RULE + "action = 'truncate'", "1: disk.rules[0].larger_than: is missing; action = "),
+        (RULE + "action = 'truncate'\nlarger_than = 5\nolder_than = '1d'", '7: disk.rules[0].older_than: is not for action = "truncate"'),
+        (RULE + "action = 'truncate'\nlarger_than = 5\nbackup = '/b'", '7: disk.rules[0].backup: is not for action = "truncate"'),
         (RULE + "older_than = 0", "5: disk.rules[0].older_than: found 0; allowed: a duration longer than nothing"),
         (RULE + "exclude = ['a/b']", '5: disk.rules[0].exclude[0]: found "a/b"; allowed: a pattern of file names'),
         (RULE + RULE, "6: disk.rules[1].name: is the same as disk.rules[0].name"),
@@ -339,3 +350,12 @@ def test_lines_of_one_path_must_fit_together_and_name_what_is_watched(configs):
     faults = str(configs.faults(text))
     assert "warning (97) must be below critical (95)" in faults
     assert "is neither in disk.paths nor a budget" in faults
+
+
+def test_zstd_that_is_not_installed_is_told_with_what_to_say(configs, monkeypatch):
+    text = RULE + "action = 'compress'\ncompression = 'zstd'"
+    assert configs.settings(text).disk.rules[0].compression == "zstd"
+    monkeypatch.setattr(extras, "ZSTD", "no_such_package.zstd")
+    (line,) = configs.lines(text)
+    assert line.startswith("healmon.toml:6: disk.rules[0].compression: zstd is not installed")
+    assert "pip install 'healmon[zstd]'" in line

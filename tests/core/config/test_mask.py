@@ -90,7 +90,7 @@ env = { API_KEY = "sesame", db_Password = "sesame", EMPTY_TOKEN = "", APP_ENV = 
 name = "logs"
 paths = ["logs"]
 patterns = ["*.log"]
-backup = "s3://me:sesame@bucket/prefix"
+backup = "sftp://sesame@host/prefix"
 """.replace(",\n        ", ", ")
 
 
@@ -109,7 +109,7 @@ def test_what_is_shown_with_a_mask_holds_no_secret_and_everything_else(configs):
     ]  # fmt: skip
     assert document["workers"]["a"]["ready"]["http"] == "http://***@localhost/ready"
     assert document["workers"]["a"]["liveness"]["command"] == ["ping", "https://***@host"]
-    assert document["disk"]["rules"][0]["backup"] == "s3://***@bucket/prefix"
+    assert document["disk"]["rules"][0]["backup"] == "sftp://***@host/prefix"
     assert document["sessions"] == plain["sessions"]
     assert document["workers"]["a"].keys() == plain["workers"]["a"].keys()
 

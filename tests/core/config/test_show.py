@@ -115,7 +115,11 @@ def workers(draw, name, others):
 def configurations(draw):
     known = draw(st.lists(names, unique=True, max_size=3))
     target, warning, critical = draw(percents)
-    rules = tuple(
+    truncating = cfg.Rule(
+        name="live", paths=("/var/log/app",), patterns=("*.log",), older_than=0.0,
+        action="truncate", larger_than=draw(st.integers(1, 2**40)), keep_newest=3,
+    )  # fmt: skip
+    rules = (truncating,) * draw(st.booleans()) + tuple(
         cfg.Rule(
             name=name,
             paths=tuple(draw(st.lists(paths, min_size=1, max_size=2, unique=True))),
@@ -124,6 +128,9 @@ def configurations(draw):
             action=draw(st.sampled_from(["delete", "compress", "trash"])),
             recursive=draw(st.booleans()),
             backup=draw(st.sampled_from(["", "s3://bucket/prefix", "/backup"])),
+            larger_than=draw(st.none() | st.integers(1, 2**40)),
+            smaller_than=draw(st.none() | st.integers(2**40 + 1, 2**50)),
+            owner=tuple(draw(st.lists(st.sampled_from(["root", "0", "a.b-c"]), unique=True))),
         )
         for name in draw(st.lists(names, unique=True, max_size=2))
     )

@@ -234,7 +234,7 @@ def test_trash_puts_aside_and_never_empties_what_this_action_put_there(tmp_path,
 def test_a_rule_that_wants_a_backup_keeps_its_files(tmp_path, state):
     logs = tmp_path / "logs"
     fill(logs, 5)
-    _, snapshot = heal(budget(logs, 64 * KB, rule(logs, backup="s3://bucket/x")), state)
+    _, snapshot = heal(budget(logs, 64 * KB, rule(logs, backup="ftp://host/x")), state)
     assert len(list(logs.iterdir())) == 5
     (alert,) = snapshot.alerts.values()
     assert "backup" in alert.message

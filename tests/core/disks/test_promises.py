@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import time
 import tracemalloc
 from pathlib import Path
 
@@ -21,7 +19,6 @@ from healmon.plans import Plan, Proof
 from healmon.state import Snapshot
 from healmon.world.fileages import choose
 from healmon.world.filedata import Limits, Need, Selection
-from healmon.world.files import SystemFiles
 from healmon.world.simulated.files import SimulatedFiles
 
 MB = 1_000_000
@@ -164,17 +161,6 @@ def test_the_oldest_being_in_use_the_next_ones_go():
     assert proof.details["files"] in {18, 19}
     assert proof.details["kept"] == {"open": 20}
     assert "/data/logs/00.log" in files.paths
-
-
-def test_an_archive_just_unpacked_is_young_whatever_its_files_say(tmp_path):
-    old = tmp_path / "a.log"
-    old.write_bytes(b"x" * 5000)
-    os.utime(old, (0, 0))
-    selection = Selection(
-        rule="logs", roots=(str(tmp_path),), patterns=("*.log",), older_than=3600.0
-    )
-    survey = SystemFiles().survey(selection, time.time(), Limits())
-    assert (survey.due.files, survey.kept) == (0, {"young": 1})
 
 
 def test_choosing_among_200000_files_needs_no_list_of_them():

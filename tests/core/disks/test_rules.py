@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from healmon import events as ev
-from healmon.clock import SystemClock
+from healmon.clock import ManualClock, SystemClock
 from healmon.config.settings import Budget, Disk, Rule
 from healmon.disks.cover import cover_of, targets_of
 from healmon.disks.healer import DisksHealer
+from healmon.disks.model import DiskFacts
+from healmon.disks.planning import clean_plan
 from healmon.engine import Engine, Run
 from healmon.world.files import SystemFiles
 from tests.helpers.made_up import MemoryJournal
@@ -107,6 +111,30 @@ def test_more_than_the_limit_of_one_run_needs_a_person(logs, state, limit):
     assert plain(logs) == set(), "a person may go on"
 
 
+def test_a_log_in_use_is_cut_and_the_plan_says_so(logs, state):
+    live = logs / "live.out"
+    live.write_bytes(b"".join(b"%d a line of a log\n" % n for n in range(60_000)))
+    rule = {"action": "truncate", "patterns": ("*.out",), "older_than": 0.0, "larger_than": KB}
+    disk = disk_of(logs, rule, budgets=(Budget(path=str(logs), limit=20 * SIZE),))
+    hold = "import sys; f = open(sys.argv[1], 'a'); print('up', flush=True); sys.stdin.read()"
+    with subprocess.Popen(
+        [sys.executable, "-c", hold, str(live)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as holder:
+        assert holder.stdout.readline() == b"up\n"
+        journal = once(disk, state)
+        holder.stdin.close()
+    (verified,) = journal.all(ev.ActionVerified)
+    assert (verified.details["files"], verified.details["kept"]) == (1, {})
+    (made,) = journal.all(ev.PlanMade)
+    assert (
+        "copy and truncate live logs, larger than 1KiB, until below 80%" in made.plan.steps[0].text
+    )
+    (copy,) = logs.glob("live.out.*.gz")
+    assert gzip.decompress(copy.read_bytes()).startswith(b"0 a line of a log\n1 a line")
+    assert live.stat().st_blocks * 512 <= 2 * 4096
+    assert len(plain(logs)) == 12
+
+
 def test_the_newest_the_protected_and_those_that_opted_out_stay(logs, state):
     (logs / "in").mkdir()
     (logs / "in" / ".healmon-keep").touch()
@@ -127,6 +155,24 @@ def test_a_place_below_a_protected_one_is_told_and_not_entered():
     assert "is protected" in cover.idle[0]
 
 
-def test_a_backup_elsewhere_than_in_a_directory_keeps_the_files(logs, state):
-    once(disk_of(logs, {"backup": "s3://bucket/x"}), state)
+def test_who_owns_what_is_looked_up_and_a_stranger_frees_nothing():
+    users = {"app": 1001, "7": 7}.get
+    disk = disk_of(Path("/srv"), {"owner": ("app", "7"), "larger_than": 5})
+    (job,) = cover_of(disk, targets_of(disk)[0], None, "/state", lambda _: "", users).jobs
+    assert (job.selection.owners, job.selection.larger_than) == ((1001, 7), 5)
+    disk = disk_of(Path("/srv"), {"owner": ("app", "ghost")})
+    cover = cover_of(disk, targets_of(disk)[0], None, "/state", lambda _: "", users)
+    assert not cover.jobs
+    assert cover.idle == ("rule logs: there is no user ghost",)
+
+
+def test_the_plan_says_which_files_a_rule_means():
+    disk = disk_of(Path("/srv"), {"owner": ("app",), "larger_than": 5, "smaller_than": 10**6})
+    facts = DiskFacts(kind="budget", path="/srv")
+    plan = clean_plan(targets_of(disk)[0], facts, disk, ManualClock().read(), by_hand=True)
+    assert "files older than 1s, larger than 5B, smaller than 1MB, of app" in plan.steps[0].text
+
+
+def test_a_backup_target_that_nobody_knows_keeps_the_files(logs, state):
+    once(disk_of(logs, {"backup": "ftp://host/x"}), state)
     assert len(plain(logs)) == 10

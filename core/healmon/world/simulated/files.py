@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from healmon.errors import ProbeError
+from healmon.world.cutting import stamp
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Asides,
@@ -31,9 +32,10 @@ from healmon.world.filedata import (
     Trashed,
     Usage,
 )
-from healmon.world.filematch import OPT_OUT, Matcher
+from healmon.world.filematch import Matcher
 from healmon.world.files import NOTHING_PASSED
-from healmon.world.simulated.parts.files import Aside, Disk, File, Run, newest_beside
+from healmon.world.simulated.parts.files import Aside, Disk, File, Run, matching, newest_beside
+from healmon.world.squeezing import SUFFIXES
 
 
 class SimulatedFiles:
@@ -64,17 +66,7 @@ class SimulatedFiles:
         held += sum(aside.file.held for aside in self._asides if aside.disk == mount)
         files = sum(self._mount_of(at) == mount for at in self._files)
         files += sum(aside.disk == mount for aside in self._asides)
-        return Space(
-            device=disk.number,
-            fsid=disk.number,
-            kind="simulated",
-            readonly=disk.readonly,
-            size=disk.size,
-            used=min(held, disk.size),
-            available=max(0, disk.size - disk.reserved - held),
-            inodes=disk.inodes,
-            inodes_free=max(0, disk.inodes - files),
-        )
+        return disk.space(held, files)
 
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies.
@@ -125,6 +117,7 @@ class SimulatedFiles:
             due=chosen.due,
             chosen=chosen.chosen,
             choice=chosen.choice,
+            oldest=chosen.oldest / 1e9,
             kept=dict(kept),
             troubles=tuple(f"{r} does not exist" for r in selection.roots if not self._exists(r)),
         )
@@ -151,7 +144,7 @@ class SimulatedFiles:
             if stop():
                 partial = "called off"
                 break
-            if file.use:
+            if file.use and (deed, file.use) != ("truncate", "open"):
                 run.kept[file.use] += 1
                 run.passed.add(inode.key)
                 continue
@@ -200,16 +193,14 @@ class SimulatedFiles:
         stop: Callable[[], bool],
         *,
         before: float | None = None,
+        per_second: int = 0,  # noqa: ARG002 - no time passes here
     ) -> Swept:
         """Remove what a rule put aside, oldest first, until the need is met."""
         taken = Tally()
-        for aside in sorted(
-            self._trash(selection), key=lambda aside: (aside.when, aside.file.newest)
-        ):
+        mine = [a for a in self._trash(selection) if before is None or a.when < before]
+        for aside in mine:
             if need.less(taken.held, taken.files).met or stop():
                 break
-            if before is not None and aside.when >= before:
-                continue
             self._asides.remove(aside)
             self._free(aside.disk, aside.file.held)
             taken = taken.plus(aside.file.held)
@@ -237,7 +228,8 @@ class SimulatedFiles:
 
     def _trash(self, selection: Selection) -> list[Aside]:
         places = {self._place(selection, root) for root in self._roots(selection)}
-        return [a for a in self._asides if a.place in places and a.deed == "trash"]
+        mine = [a for a in self._asides if a.place in places and a.deed == "trash"]
+        return sorted(mine, key=lambda aside: (aside.when, aside.file.newest))
 
     def make_trash(self, path: str) -> None:
         """Make healmon's own directory to put files aside in."""
@@ -276,6 +268,10 @@ class SimulatedFiles:
     def use(self, path: str, how: str) -> None:
         """Let a file be in use: `open`, `locked`; empty: no more."""
         self._files[path].use = how
+
+    def own(self, path: str, user: int) -> None:
+        """Give a file to a user, by number."""
+        self._files[path].owner = user
 
     def link(self, path: str, other: str) -> None:
         """Give a file a second name."""
@@ -335,20 +331,14 @@ class SimulatedFiles:
         ]
 
     def _matching(self, selection: Selection, when: float) -> Iterator[tuple[str, str, File]]:
-        matcher = Matcher(selection, when)
         for root in self._roots(selection):
-            for at in sorted(self._files):
-                if not at.startswith(f"{root}/") or self._mount_of(at) != self._mount_of(root):
-                    continue
-                path = at.removeprefix(f"{root}/")
-                above = path.split("/")[:-1]
-                parts = [(name, "/".join(above[: n + 1])) for n, name in enumerate(above)]
-                barred = any(matcher.enters(*part) for part in parts)
-                barred |= any(at.startswith(f"{own}/") for own in selection.protected)
-                folders = [root, *(f"{root}/{'/'.join(above[: n + 1])}" for n in range(len(above)))]
-                barred |= any(f"{folder}/{OPT_OUT}" in self._files for folder in folders)
-                if not barred and matcher.wants(path.rpartition("/")[2], path):
-                    yield root, at, self._files[at]
+            here = {
+                at: file
+                for at, file in self._files.items()
+                if at.startswith(f"{root}/") and self._mount_of(at) == self._mount_of(root)
+            }
+            for at in matching(here, root, selection, Matcher(selection, when)):
+                yield root, at, self._files[at]
 
     def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
         path = at.removeprefix(f"{root}/")
@@ -361,9 +351,7 @@ class SimulatedFiles:
         return reason or ("newest" if inode.number in newest else "")
 
     def _inode(self, at: str, file: File) -> Inode:
-        device = self._disks[self._mount_of(at)].number
-        times = (file.newest, file.newest, file.newest)
-        return Inode(device, file.number, file.mode, file.links, file.held, file.held, *times)
+        return file.inode(self._disks[self._mount_of(at)].number)
 
     def _place(self, selection: Selection, root: str) -> str:
         own = selection.trash
@@ -382,11 +370,13 @@ class SimulatedFiles:
         swapped: bool = False,
         killed: bool = False,
     ) -> int:
-        """Take a file; returns what stands there instead of it (compressed)."""
-        file = self._files.pop(path)
+        """Take a file; returns what stands there instead of it (compressed, cut)."""
         mount = self._mount_of(path)
+        if deed == "truncate":
+            return self._cut(selection, mount, path, when)
+        file = self._files.pop(path)
         if deed == "compress":
-            self.write(f"{path}.gz", file.held // 4, when)
+            self.write(f"{path}{SUFFIXES[selection.compression]}", file.held // 4, when)
         if deed != "trash" and not killed:
             left = file.held // 4 if deed == "compress" else 0
             self._free(mount, file.held - left)
@@ -394,6 +384,16 @@ class SimulatedFiles:
         place = self._place(selection, root)
         self._asides.append(Aside(file, path, mount, place, deed, when, swapped))
         return 0
+
+    def _cut(self, selection: Selection, mount: str, path: str, when: float) -> int:
+        file = self._files[path]
+        held, file.held = file.held, 0
+        self.write(f"{path}.{stamp(when)}{SUFFIXES[selection.compression]}", held // 4, when)
+        self._free(mount, held - held // 4)
+        copies = sorted(at for at in self._files if at.startswith(f"{path}.2"))
+        for old in copies[: -selection.copies] if selection.copies else ():
+            self.remove(old)
+        return held // 4
 
     def _free(self, mount: str, held: int) -> None:
         if self._disks[mount].lazy:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import stat
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from healmon.world.filedata import Deed, Key, Swept, Tally, Trashed
+from healmon.world.filedata import Deed, Inode, Key, Selection, Space, Swept, Tally, Trashed
+from healmon.world.filematch import OPT_OUT, Matcher
 
 
 @dataclass(slots=True)
@@ -23,6 +24,20 @@ class Disk:
     others: int = 0
     unsettled: int = 0
 
+    def space(self, held: int, files: int) -> Space:
+        """Return how full it is, with so many bytes and files on it."""
+        return Space(
+            device=self.number,
+            fsid=self.number,
+            kind="simulated",
+            readonly=self.readonly,
+            size=self.size,
+            used=min(held, self.size),
+            available=max(0, self.size - self.reserved - held),
+            inodes=self.inodes,
+            inodes_free=max(0, self.inodes - files),
+        )
+
 
 @dataclass(slots=True)
 class File:
@@ -34,6 +49,13 @@ class File:
     mode: int = stat.S_IFREG | 0o644
     links: int = 1
     use: str = ""
+    owner: int = 0
+
+    def inode(self, device: int) -> Inode:
+        """Return what a stat says of it."""
+        times = (self.newest, self.newest, self.newest)
+        sizes = (self.held, self.held)
+        return Inode(device, self.number, self.mode, self.links, *sizes, *times, self.owner)
 
 
 @dataclass(slots=True)
@@ -101,3 +123,19 @@ def newest_beside(
         and wants(other.rpartition("/")[2], other.removeprefix(f"{root}/"))
     ]
     return frozenset(number for _, number in sorted(beside, reverse=True)[:count])
+
+
+def matching(
+    files: Mapping[str, File], root: str, selection: Selection, matcher: Matcher
+) -> Iterator[str]:
+    """Pass over the files below a root that a rule names, and that nothing above keeps from it."""
+    for at in sorted(files):
+        path = at.removeprefix(f"{root}/")
+        above = path.split("/")[:-1]
+        parts = [(name, "/".join(above[: n + 1])) for n, name in enumerate(above)]
+        barred = any(matcher.enters(*part) for part in parts)
+        barred |= any(at.startswith(f"{own}/") for own in selection.protected)
+        folders = [root, *(f"{root}/{'/'.join(above[: n + 1])}" for n in range(len(above)))]
+        barred |= any(f"{folder}/{OPT_OUT}" in files for folder in folders)
+        if not barred and matcher.wants(path.rpartition("/")[2], path):
+            yield at
