@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # most tests wait for real processes: a few more at a time than there are cores
-JOBS ?= 5
+JOBS ?= 6
 FAST_JOBS ?= 4
 PYTEST := $(BIN)/python -m pytest --dist worksteal
 
