@@ -313,7 +313,8 @@ def lived(scene: Scene, player: Player, at: int) -> bool:
 
     asyncio.run(next_one())
     assert not scene.told("violations"), f"two copies; {place}"
-    (main,) = scene.mains()
+    # one that is being started is not yet who it will be
+    (main,) = until(scene.mains, what="the worker")
     until(lambda: str(main.pid) in scene.told("starts").split(), what="its start")
     assert scene.starts() == 1 + kills, f"started more often than needed; {place}"
     record = scene.record()

@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -236,19 +237,23 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
     first = next(n for n, t in enumerate(kept["touches"]) if t["work"] == "press")
     kept |= {"verdict": None, "closed": 0.0, "touches": kept["touches"][: first + 1]}
     as_before()
-    again = hands.order("a")
+
+    def failed_again(ident: str) -> object:
+        """What the terminal echoes of the key before may come in between: that is vetoed."""
+        with suppress(VetoError):
+            return failed(hands, hands.order("a"), ident)
+        return None
 
     for begun, more in ((1, 1), (2, 0)):
         kept["touches"][first]["step"] = begun
         file.write_text(json.dumps(kept))
         before = len(stage.keys("a"))
-        said = verdict(failed(hands, again, f"2.2.{begun}"))
+        said = verdict(until(lambda n=begun: failed_again(f"2.2.{n}"), 30, "its failure"))
         assert said.result == "ignored"
         assert len(stage.keys("a")) - before == more
         assert json.loads(file.read_text())["verdict"]["result"] == "unknown"
         assert hands.evidence(f"2.2.{begun}")["pressed_before"] == begun
         as_before()
-        again = hands.order("a")
     assert stage.taken(task)
 
 
