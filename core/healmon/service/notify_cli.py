@@ -13,10 +13,9 @@ from healmon.config.load import load
 from healmon.config.settings import Channel, Settings
 from healmon.errors import DataError, DeliveryError, MissingPartError
 from healmon.plans import Packed
+from healmon.service.alerts_cli import known_state
 from healmon.service.commandline import say
-from healmon.service.host import DATABASE
 from healmon.state import Snapshot
-from healmon.store import read, stream
 from healmon.world.notifying import Message, SystemMessenger
 
 
@@ -30,7 +29,7 @@ def notify(state_dir: Path, args: argparse.Namespace) -> int:
     settings = load(source, os.environ)
     channels = _chosen(settings, args.test or "")
     if args.test is None:
-        known = _known(state_dir)
+        known = known_state(state_dir)
         rows = [_state(channel, known) for channel in channels]
         texts = [_line(row) for row in rows] or ["no channels: nobody is told ([notify.channels])"]
     else:
@@ -66,17 +65,6 @@ def _tried(channel: Channel, host: str) -> Packed:
     except DeliveryError as error:
         return {"channel": channel.name, "ok": False, "text": f"not taken: {error}"}
     return {"channel": channel.name, "ok": True, "text": f"taken ({message.id})"}
-
-
-def _known(state_dir: Path) -> Snapshot:
-    database = state_dir / DATABASE
-    if not database.exists():
-        return Snapshot()
-    connection = read.open_reader(database)
-    try:
-        return stream.read_snapshot(connection)
-    finally:
-        connection.close()
 
 
 def _state(channel: Channel, known: Snapshot) -> Packed:
