@@ -10,6 +10,7 @@ import ctypes
 import errno
 import functools
 import os
+import threading
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +22,10 @@ _NO_XDEV, _NO_MAGICLINKS, _NO_SYMLINKS, _BENEATH = 0x01, 0x02, 0x04, 0x08
 _NOREPLACE: Final = 1
 _AT_FDCWD: Final = -100
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_LATE: Final = frozenset({"xfs"})
+"""File systems that free in the background what was removed, and syncfs(2) does not wait for it."""
+_PAUSE, _LOOKS, _SAME = 0.05, 60, 4
+"""It is waited until so many looks in a row, so many seconds apart, say the same; and how often."""
 _TRIES: Final = 16
 """How often openat2 is asked again when renames elsewhere made it unsure (EAGAIN)."""
 
@@ -170,6 +175,20 @@ def put_back(source: int, name: str, target: int, old: str) -> None:
 
 def sync(fd: int) -> None:
     """Let a file system finish what it has put off, the freeing of blocks among it."""
+    _sync(fd)
+    if kind_of(fd) not in _LATE:
+        return
+    # each question also urges it to go on
+    free, same, pause = os.fstatvfs(fd).f_bfree, 0, threading.Event()
+    for _ in range(_LOOKS):
+        pause.wait(_PAUSE)
+        before, free = free, os.fstatvfs(fd).f_bfree
+        same = same + 1 if free == before else 0
+        if same == _SAME:
+            break
+
+
+def _sync(fd: int) -> None:
     if not hasattr(_libc, "syncfs") or _libc.syncfs(fd):
         os.sync()
 
