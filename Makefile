@@ -27,7 +27,7 @@ test: $(STAMP) tmux sftp ## set up and run every test
 	$(PYTEST) -n $(JOBS)
 
 test-fast: $(STAMP) tmux sftp ## the tests that need no minute
-	$(PYTEST) -n $(FAST_JOBS) -m "not slow"
+	HEALMON_TESTS=fast $(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
 	$(BIN)/python -m tests.agents.prepare $(CACHE)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+
 from hypothesis import settings
 
 # a busy machine is no fault of the code under test
 settings.register_profile("untimed", deadline=None)
-settings.load_profile("untimed")
+# `make test-fast`: a few examples of each property, for the time between two thoughts
+settings.register_profile("fast", deadline=None, max_examples=10)
+settings.load_profile(os.environ.get("HEALMON_TESTS", "untimed"))

@@ -371,9 +371,10 @@ def states(parent: int) -> list[str]:
 def test_a_stopped_nursery_is_replaced_and_nothing_is_started_late(farm: Farm) -> None:
     door = farm.door(deadline=0.5)
     door.start(farm.order("/bin/true", name="first"))
-    nursery = farm.nursery(door)
+    # what was just taken out of waiting looks like one that waits, until it is over
+    farm.over("first")
+    nursery, waiting = farm.nursery(door), farm.in_waiting(door)
     os.kill(nursery, signal.SIGSTOP)
-    waiting = farm.in_waiting(door)
     os.kill(waiting, signal.SIGSTOP)
     with pytest.raises(SpawnError, match=r"within 0\.5 s") as caught:
         door.start(farm.order(*PYTHON, SLEEP))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -87,7 +86,7 @@ class WorkersHealer:
             workers,
             self._records,
             processes,
-            os.getpid(),
+            processes.own_pid,
             shims=equipment.shims,
             ports=equipment.ports,
             host=equipment.host,

@@ -149,6 +149,11 @@ class Processes(Protocol):
     (`hidepid`): nothing may be concluded then.
     """
 
+    @property
+    def own_pid(self) -> int:
+        """The pid of who asks."""
+        ...
+
     def identify(self, pid: int) -> Identity | None:
         """Return who has this pid now; None when nobody (or only a zombie, or a thread) has."""
         ...

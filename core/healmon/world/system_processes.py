@@ -39,6 +39,11 @@ class SystemProcesses:
         self._children: set[Identity] = set()
         self._ends: dict[Identity, Ended] = {}
 
+    @property
+    def own_pid(self) -> int:
+        """The pid of who asks."""
+        return os.getpid()
+
     def identify(self, pid: int) -> Identity | None:
         """Return who has this pid now; None when nobody (or only a zombie, or a thread) has."""
         with procfs.opened(pid) as directory:

@@ -244,7 +244,12 @@ def test_programs_end_by_themselves_when_the_directory_is_gone(world: DemoWorld)
     identities = [
         s.identity for s in marker.read(world.layout.root).started if s.what != "tmux server"
     ]
-    shutil.rmtree(world.layout.root)
+
+    def gone() -> bool:  # its programs make and remove files meanwhile
+        shutil.rmtree(world.layout.root, ignore_errors=True)
+        return not world.layout.root.exists()
+
+    until(gone, what="the end of the directory")
     try:
         until(lambda: not [w for w in identities if owned.alive(PROCESSES, w)], what="their end")
     finally:

@@ -92,6 +92,11 @@ class SimulatedProcesses:
         self._ends: dict[Identity, Ended] = {}
         self._serial = 1000
 
+    @property
+    def own_pid(self) -> int:
+        """The pid of who asks: nobody in this world, whoever that is in the real one."""
+        return 999
+
     # The writer's side.
 
     def add(
