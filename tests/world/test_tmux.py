@@ -375,6 +375,7 @@ def test_a_terminal_whose_output_is_stopped_takes_none(world: World) -> None:
     until(takes, 10, "the output going on")
 
 
+@pytest.mark.slow
 def test_a_stopped_server_is_unknown_and_others_are_not_concerned(world: World) -> None:
     world.new("a")
     world.new("b", "two")
@@ -391,6 +392,7 @@ def test_a_stopped_server_is_unknown_and_others_are_not_concerned(world: World) 
     assert named(world, "a").key == pane.key
 
 
+@pytest.mark.slow
 def test_a_key_for_a_stopped_server_never_comes_late(world: World) -> None:
     world.new("a")
     pane = named(world, "a")

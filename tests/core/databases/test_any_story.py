@@ -226,6 +226,7 @@ class Life:
         return self.story.machine.identify(pid) is not None
 
 
+@pytest.mark.slow
 @settings(max_examples=120)
 @given(st.sampled_from(["rollback", "wal"]), SETTINGS, st.booleans(), STORY)
 def test_nobody_is_wronged_and_no_commit_is_undone(mode, keys, deaf, scenes):

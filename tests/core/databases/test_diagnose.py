@@ -481,6 +481,7 @@ STEPS = st.lists(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60)
 @given(STEPS)
 def test_nobody_is_accused_within_busy_for_of_a_sign_of_life(steps):

@@ -83,6 +83,7 @@ def test_each_signal_has_one_place():
         assert found <= allowed, path
 
 
+@pytest.mark.slow
 def test_nobody_else_in_the_core_touches_the_files_of_a_database_but_the_store():
     """The store looks after its own database; whoever else names such files only looks."""
     names = ("-wal", "-shm", "-journal")

@@ -163,6 +163,7 @@ def test_the_oldest_being_in_use_the_next_ones_go():
     assert "/data/logs/00.log" in files.paths
 
 
+@pytest.mark.slow
 def test_choosing_among_200000_files_needs_no_list_of_them():
     count, hour = 200_000, 3_600_000_000_000
 

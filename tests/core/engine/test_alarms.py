@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 from msgspec.structs import replace
 
 from healmon import events as ev
@@ -59,6 +60,7 @@ def test_what_is_not_confirmed_stands_apart_and_alarms_nobody():
     assert not journal.all(ev.AlertOpened)
 
 
+@pytest.mark.slow
 def test_the_engine_looks_again_soon_to_confirm_and_not_a_cycle_later():
     async def life():
         engine, _, _ = build(ScriptedHealer(broken=True), clock=SystemClock(), interval=3.0)

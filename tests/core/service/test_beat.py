@@ -101,6 +101,7 @@ def test_what_is_nobodys_task_is_refused(real, capsys, tmp_path, words, said):
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.slow
 def test_while_the_database_cannot_be_read_the_beat_is_kept_all_the_same(real, capsys, tmp_path):
     (_, task) = real.door.read(real.tasks)
     real.hold()

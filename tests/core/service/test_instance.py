@@ -117,6 +117,7 @@ def test_killed_without_mercy_it_blocks_nobody(tmp_path: Path) -> None:
         lock.release()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lasts", [0.3, 60.0])
 def test_a_child_just_forked_by_a_killed_holder_is_waited_for(tmp_path: Path, lasts: float) -> None:
     code = f"""
@@ -194,6 +195,7 @@ def test_the_tail_of_a_longer_text_does_not_confuse(tmp_path: Path) -> None:
     lock.release()
 
 
+@pytest.mark.slow
 def test_a_holder_that_has_not_yet_said_who_it_is(tmp_path: Path) -> None:
     """The text names a dead healer; the lock is held: nobody is blamed who is not there."""
     with program(HOLD, tmp_path) as first:

@@ -230,6 +230,7 @@ def test_where_a_password_is_asked_only_the_prompt_is_stored():
     assert (shown.screen, shown.title, shown.text) == ("Password:", "", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [10, 5_000, 60_000])
 def test_no_evidence_is_too_large(size):
     lines = "\n".join(f"{n} {'wörd ' * 200}" for n in range(size))

@@ -229,6 +229,7 @@ def test_whatever_happens_the_promises_hold(seed):
     life.live(HOURS)
 
 
+@pytest.mark.slow
 def test_lives_are_full_of_acts():
     acts, alerts = 0, set()
     for seed in range(3):

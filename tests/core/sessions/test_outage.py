@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,6 +35,7 @@ def world(hung, well, from_=0.0):
     return make
 
 
+@pytest.mark.slow
 def test_twelve_of_twenty_are_one_outage_and_no_act():
     bench = BenchOfSessions()
     make = world(12, 8, from_=300.0)
@@ -45,6 +47,7 @@ def test_twelve_of_twenty_are_one_outage_and_no_act():
     assert all("outage" in why for why in held)
 
 
+@pytest.mark.slow
 def test_a_straggler_is_handled_and_only_after_it_agreed_anew():
     bench = BenchOfSessions()
     bench.run(2 * HOUR, world(12, 8))
@@ -67,6 +70,7 @@ def test_its_members_have_no_alert_of_their_own_but_those_that_were_open():
     assert all(bench.open(f"h{n:02}") == set() for n in range(1, 6))
 
 
+@pytest.mark.slow
 def test_too_few_are_none():
     bench = BenchOfSessions(acts_per_hour=100)
     plans = bench.run(HOUR, world(2, 2), act=True)

@@ -207,6 +207,7 @@ def test_the_limit_is_the_longest_that_anybody_chose():
     assert limit_for([a_task(stuck_after=7200.0)], 1800.0) == 7200.0
 
 
+@pytest.mark.slow
 def test_what_is_remembered_is_bounded():
     bench = BenchOfSessions()
     for n in range(300):

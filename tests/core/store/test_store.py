@@ -6,6 +6,7 @@ import tempfile
 import typing
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -138,6 +139,7 @@ def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: b
         assert_rows_equal(path, expected)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(story=STORY, keep=st.integers(0, 40), third=STORY)
 def test_reopened_snapshot_is_the_fold_also_after_pruning(

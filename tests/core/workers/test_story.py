@@ -192,6 +192,7 @@ def test_a_trial_that_is_stable_closes_the_breaker_and_the_alert(tmp_path: Path)
     play(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_a_failed_trial_doubles_the_cool_down_up_to_six_hours(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE
@@ -204,6 +205,7 @@ def test_a_failed_trial_doubles_the_cool_down_up_to_six_hours(tmp_path: Path) ->
     play(tmp_path, scene, critical=True)
 
 
+@pytest.mark.slow
 def test_after_its_last_trial_a_worker_waits_for_a_person(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: DIES_AT_ONCE

@@ -79,6 +79,7 @@ def test_check_passes(packs: Path) -> None:
     assert "[sessions]" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_bad_pack_ends_check_and_every_start(packs: Path) -> None:
     (packs / "aider.toml").write_text(GOOD.replace('"idle"', '"happy"'))
     (packs / "other.toml").write_text("what = ")
