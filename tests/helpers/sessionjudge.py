@@ -157,6 +157,7 @@ class BenchOfSessions:
         owed: Sequence[Owed] = (),
         late: Sequence[Late] = (),
         answered: Sequence[str] = ("default",),
+        absent: Sequence[str] = (),
     ) -> Diagnosis:
         """Judge one look; who wrote at no said time has written right now."""
         self.clock.advance(after)
@@ -167,7 +168,10 @@ class BenchOfSessions:
         seen = Seen(
             sessions=tuple(painting), faults=tuple(faults), missing=missing or {},
             answered=tuple(answered), jumped=jumped,
-            absent={} if answered else {"default": "no server running on /tmp/default"},
+            absent={
+                socket: f"no server running on /tmp/{socket}"
+                for socket in absent or ([] if answered else ["default"])
+            },
             owed={"assigner": tuple(owed)} if owed else {},
             late={"assigner": tuple(late)} if late else {},
         )  # fmt: skip

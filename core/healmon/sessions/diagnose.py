@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.plans import Diagnosis, Finding, Severity, Verdict, pack
+from healmon.plans import Diagnosis, Finding, Severity, Verdict, pack, unpack
 from healmon.sessions import caps, outage
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
 from healmon.sessions.following import Moment
@@ -161,9 +161,13 @@ class _Judge:
     def missing_ones(self) -> list[Verdict]:
         """Judge sessions that tasks name and that are on no socket that answered."""
         found = [self._missing(name, tasks) for name, tasks in self._seen.missing.items()]
-        lost = [one.component for one in found if one.findings]
-        if lost and not self._seen.answered:
-            self.systemic += (_server_gone(lost, self._seen.absent),)
+        homes = {one.component: unpack(one.memory, Memory).home for one in found if one.findings}
+        absent, answered = self._seen.absent, self._seen.answered
+        lost = [name for name, home in homes.items() if home in absent or not (home or answered)]
+        if lost:
+            # not those that nobody was on, but where that is not known
+            theirs = {home: absent[home] for home in homes.values() if home in absent} or absent
+            self.systemic += (_server_gone(lost, theirs),)
         return found
 
     def _missing(self, name: str, tasks: tuple[Task, ...]) -> Verdict:
@@ -184,6 +188,8 @@ class _Judge:
             # perhaps the tasks are those of another user's server
             return self._not_seen(component, facts, "no tmux server on the watched sockets")
         memory, found = self._lost(facts, memory_of(self._known, component))
+        if memory is not None and before is not None and before.socket:
+            memory = replace(memory, home=before.socket)
         held = may_settle(component, self._known, self._settings, self._now)
         acts = bool(found) and not held
         facts = replace(facts, held=held) if found else facts
@@ -198,7 +204,8 @@ class _Judge:
         if not facts.tasks:
             return None, ()
         since = memory.lost_at if memory is not None and memory.lost_at else self._now.steady
-        memory = Memory(key=memory.key if memory is not None else "", lost_at=since)
+        key, home = (memory.key, memory.home) if memory is not None else ("", "")
+        memory = Memory(key=key, lost_at=since, home=home)
         left = since + CONFIRM - self._now.steady
         if left > 0:
             self.look_in(left)

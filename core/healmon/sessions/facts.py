@@ -134,7 +134,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         stirs: looks with progress since that was last seen.
         turns: when it lately got into trouble, or out of it.
         planned_at: when healmon last wanted to act on it.
-        lost_at: when it was first seen dead or gone.
+        lost_at: when it was first seen dead or gone, and `home` the tmux socket it lived on.
         attempt_wall: wall seconds of the newest attempt that was noticed.
         failure: what a failed attempt ended with, until there is progress again.
         quarantine: why it is no place for tasks; `program` is the group that this is about.
@@ -179,6 +179,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     turns: tuple[float, ...] = ()
     planned_at: float = 0.0
     lost_at: float = 0.0
+    home: str = ""
     attempt_wall: float = 0.0
     failure: str = ""
     quarantine: str = ""

@@ -269,6 +269,19 @@ def test_when_the_server_is_gone_that_is_the_one_cause_of_all_that_is_gone_with_
     assert bench.open("a") == {"gone"}
 
 
+def test_one_server_of_several_that_is_gone_is_the_cause_of_what_was_on_it():
+    bench, _ = story(lambda _: [a_session("a"), a_session("b")], 120)
+    home = bench.facts("a").socket
+    gone = {name: (a_task(name),) for name in ("a", "b")}
+    for after in (1, 11):
+        bench.look(missing=gone, answered=("other",), absent=(home, "never"), after=after)
+    assert bench.open("healmon") == {"server-gone"}
+    assert "gone with their tasks: a, b" in bench.message("server-gone", "healmon")
+    assert "/tmp/never" not in bench.message("server-gone", "healmon")
+    bench.look(missing=gone, answered=("other", home), absent=("never",), after=60)
+    assert bench.open("healmon") == set()
+
+
 def test_23_an_outage_is_one_alert_and_a_straggler_is_handled():
     names = [f"s{n:02}" for n in range(20)]
 
