@@ -23,7 +23,7 @@ from healmon.world import httpget, notes
 _log = logging.getLogger(__name__)
 
 FILE: Final = "healmon.heartbeat"
-"""In the state directory: JSON with `at` (UTC), `round`, `pid`, `interval` (seconds)."""
+"""In the state directory: JSON with `at` (UTC), `round`, `interval` (seconds)."""
 PING_TIMEOUT: Final = 10.0
 PING_EVERY: Final = 30.0
 """Seconds between two pings at least: rounds may be closer together."""
