@@ -12,6 +12,32 @@ from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
+class _Sink:
+    """One end that can be taken down, and comes up at the same port."""
+
+    port = 0
+    _server: _HttpServer | _SmtpServer | None = None
+
+    def _serve(self) -> _HttpServer | _SmtpServer:
+        raise NotImplementedError
+
+    def up(self) -> None:
+        server = self._server = self._serve()
+        self.port = server.server_address[1]
+        threading.Thread(
+            target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+        ).start()
+
+    def down(self) -> None:
+        if self._server is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def close(self) -> None:
+        self.down()
+
+
 class _HttpServer(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
@@ -41,7 +67,7 @@ class _Hook(BaseHTTPRequestHandler):
         return
 
 
-class WebhookSink:
+class WebhookSink(_Sink):
     """Takes POSTs of JSON.
 
     Attributes:
@@ -58,9 +84,12 @@ class WebhookSink:
         self.hangs = False
         self.hook = None
         self.freed = threading.Event()
-        self.port = 0
-        self._server: _HttpServer | None = None
         self.up()
+
+    def _serve(self) -> _HttpServer:
+        server = _HttpServer(("127.0.0.1", self.port), _Hook)
+        server.sink = self
+        return server
 
     @property
     def url(self) -> str:
@@ -69,20 +98,6 @@ class WebhookSink:
     @property
     def bodies(self) -> list[dict]:
         return [body for _, body in self.got]
-
-    def up(self) -> None:
-        self._server = _HttpServer(("127.0.0.1", self.port), _Hook)
-        self._server.sink = self
-        self.port = self._server.server_address[1]
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
-
-    def down(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
 
     def close(self) -> None:
         self.freed.set()
@@ -128,31 +143,18 @@ class _Smtp(socketserver.StreamRequestHandler):
         self.say("250 taken")
 
 
-class SmtpSink:
+class SmtpSink(_Sink):
     """Takes mail, in order."""
 
     def __init__(self) -> None:
         self.got: list[EmailMessage] = []
-        self.port = 0
-        self._server: _SmtpServer | None = None
         self.up()
+
+    def _serve(self) -> _SmtpServer:
+        server = _SmtpServer(("127.0.0.1", self.port), _Smtp)
+        server.sink = self
+        return server
 
     @property
     def url(self) -> str:
         return f"mailto://127.0.0.1:{self.port}?from=healmon@box.test&to=ops@box.test"
-
-    def up(self) -> None:
-        self._server = _SmtpServer(("127.0.0.1", self.port), _Smtp)
-        self._server.sink = self
-        self.port = self._server.server_address[1]
-        threading.Thread(
-            target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
-        ).start()
-
-    def down(self) -> None:
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
-
-    close = down

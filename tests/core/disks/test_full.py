@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+
+from tests.helpers.apart import told_apart
 
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system"),
 ]
-REPO = Path(__file__).parents[3]
 
 STORY = """
 import asyncio, json, os, subprocess, sys, time
@@ -85,18 +82,7 @@ print(json.dumps({"errno": filled, "before": before, "after": after,
 
 @pytest.mark.parametrize("action", ["delete", "trash", "inodes"])
 def test_a_full_file_system_is_healed_and_its_story_is_stored_there(tmp_path, action):
-    place = tmp_path / "small"
-    place.mkdir()
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", STORY,
-         str(place), action],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": str(REPO / "core")},
-    )  # fmt: skip
-    if "unshare:" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = told_apart(STORY, tmp_path, action)
     assert told["errno"] == errno.ENOSPC
     what = 1 if action == "inodes" else 0
     assert told["before"][what] > 99

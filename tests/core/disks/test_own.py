@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +16,7 @@ from healmon.disks.healer import DisksHealer
 from healmon.plans import Plan, Proof
 from healmon.state import Snapshot
 from healmon.world.simulated.files import SimulatedFiles
+from tests.helpers.apart import told_apart
 
 MB, DAY = 1_000_000, 86_400.0
 STATE = "/data/state"
@@ -26,7 +24,6 @@ RULE = Rule(name="logs", paths=("/data/logs",), patterns=("*.log",), older_than=
 DISK = Disk(paths=("/data",), rules=(RULE,))
 OLD = {f"{STATE}/healmon.log.1", f"{STATE}/workers/a/output.log.1"}
 LIVE = {f"{STATE}/healmon.log", f"{STATE}/workers/a/output.log", f"{STATE}/healmon.db"}
-REPO = Path(__file__).parents[3]
 
 
 class Told:
@@ -163,22 +160,13 @@ print(json.dumps({
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small file system")
 @pytest.mark.parametrize("story", ["own", "nothing"])
 def test_on_a_full_file_system_of_its_own_the_alert_is_stored_and_it_cleans(tmp_path, story):
-    place = tmp_path / "small"
-    place.mkdir()
-    done = subprocess.run(
-        ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", STORY,
-         str(place), story],
-        capture_output=True, text=True, timeout=120, check=False,
-        env={**os.environ, "PYTHONPATH": str(REPO / "core")},
-    )  # fmt: skip
-    if "unshare:" in done.stderr or "mount:" in done.stderr:
-        pytest.skip(done.stderr.strip())
-    assert done.returncode == 0, done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
+    told = told_apart(STORY, tmp_path, story)
     assert told["before"] > 99.9
     assert told["young"], "no rule may take it yet"
     full = [alert for alert in told["alerts"] if "used" in alert[2]]
-    assert [alert[:2] for alert in full] == [["CRITICAL", f"disk:{place}"]], "stored there"
+    assert [alert[:2] for alert in full] == [["CRITICAL", f"disk:{tmp_path / 'small'}"]], (
+        "stored there"
+    )
     if story == "own":
         assert not all(told["own"]), "the older goes first; one is enough"
         assert told["after"] < 80, "measured again, by another program than the healer"
