@@ -35,7 +35,8 @@ class PrivateTmux:
 
     def run(self, *words: str) -> str:
         env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
-        env |= {"TERM": "xterm", "PS1": "$ "}
+        # without SHELL tmux runs what nobody logs in with, which ends at once
+        env |= {"TERM": "xterm", "PS1": "$ ", "SHELL": "/bin/bash"}
         done = subprocess.run(
             [*self.program, "-u", "-f", "/dev/null", "-S", self.socket, *words],
             capture_output=True, timeout=20, check=False, env=env, cwd=self.base,
