@@ -39,6 +39,7 @@ ALONE = {
     "backup": ("backup_cli", "backup"),
     "beat": ("beat", "beat"),
     "events": ("events_cli", "events"),
+    "import": ("import_cli", "import_history"),
     "notify": ("notify_cli", "notify"),
     "pause": ("pauses_cli", "pause"),
     "report": ("report_cli", "report"),
@@ -147,6 +148,7 @@ def healmon_parser() -> argparse.ArgumentParser:
         "file", nargs="?", metavar="FILE", help="a new file, or a directory (default: this one)"
     )
     _sessions(command)
+    _beginning(command)
     notify = command("notify", "tell how the channels of notices are, or try them")
     notify.add_argument(
         "--test", nargs="?", const="", metavar="CHANNEL", help="send a test notice; default: to all"
@@ -158,6 +160,15 @@ def healmon_parser() -> argparse.ArgumentParser:
     events.add_argument("--component", metavar="C", help="only this component's")
     events.add_argument("--follow", action="store_true", help="go on with each newer one")
     return parser
+
+
+def _beginning(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    history = command("import", "read the history of an earlier monitor into the health store")
+    history.add_argument("file", nargs="?", metavar="FILE", help="its database; left as it is")
+    history.add_argument(
+        "--zone", metavar="Z", help="of its local times, such as -08:00; default: this host's"
+    )
+    history.add_argument("--remove", action="store_true", help="remove what was ever imported")
 
 
 def _muting(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
