@@ -46,6 +46,11 @@ ALONE = {
     "restore": ("restore_cli", "restore"),
 }
 """Commands that are imported by themselves."""
+ASKED = (
+    *OVERRIDES, "clear", "answer", "snooze", "never-touch", "touch", "ack", "unack", "silence",
+    "unsilence", "pause", "resume", "restore",
+)  # fmt: skip
+"""Commands that ask a healer for something; with `--now` they need none that runs."""
 VERB = {"stop-worker": "stop", "start-worker": "start"}
 
 
@@ -113,7 +118,10 @@ def healmon_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="way", metavar="COMMAND", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=text, description=text, parents=[_common()])
+        made = commands.add_parser(name, help=text, description=text, parents=[_common()])
+        if name in ASKED:
+            made.add_argument("--now", action="store_true", help="do it here if no healer runs")
+        return made
 
     command("run", "run in the foreground without a screen, one report a cycle")
     command("once", "make one full check-and-heal cycle, print its report, end")
@@ -216,7 +224,15 @@ def _sessions(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `healmon`; returns the exit code of the contract."""
-    return _guarded(lambda: _healmon(healmon_parser().parse_args(argv)))
+    return _guarded(lambda: _here_or_there(healmon_parser().parse_args(argv)))
+
+
+def _here_or_there(args: argparse.Namespace) -> int:
+    if not getattr(args, "now", False):
+        return _healmon(args)
+    from healmon.service.now import in_process  # noqa: PLC0415
+
+    return in_process(args, state_dir_of(args), lambda: _healmon(args))
 
 
 def main_tui(argv: Sequence[str] | None, open_screen: OpenScreen) -> int:
