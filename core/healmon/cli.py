@@ -171,6 +171,9 @@ def healmon_parser() -> argparse.ArgumentParser:
 
 
 def _beginning(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
+    init = command("init", "write a starter configuration from what runs on this host")
+    init.add_argument("file", nargs="?", metavar="FILE", help="default: ./healmon.toml")
+    init.add_argument("--print", action="store_true", help="print it, write nothing")
     history = command("import", "read the history of an earlier monitor into the health store")
     history.add_argument("file", nargs="?", metavar="FILE", help="its database; left as it is")
     history.add_argument(
@@ -278,6 +281,12 @@ def _explain(args: argparse.Namespace) -> int:
     return explain(state_dir_of(args), args)
 
 
+def _init(args: argparse.Namespace) -> int:
+    from healmon.service.init_cli import init  # noqa: PLC0415
+
+    return init(args)
+
+
 def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
     """Return the command that is imported by itself."""
     module, name = ALONE[way]
@@ -320,6 +329,7 @@ def _healmon(args: argparse.Namespace) -> int:
     simple: dict[str, Callable[[], int]] = {
         "stop": lambda: commandline.stop(state_dir_of(args)),
         "check": lambda: commandline.check(args),
+        "init": lambda: _init(args),
         "explain": lambda: _explain(args),
         "resume": lambda: commandline.override(
             state_dir_of(args), "resume", args.target, {}, json_wanted=_json(args)
