@@ -174,6 +174,8 @@ def _beginning(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     init = command("init", "write a starter configuration from what runs on this host")
     init.add_argument("file", nargs="?", metavar="FILE", help="default: ./healmon.toml")
     init.add_argument("--print", action="store_true", help="print it, write nothing")
+    doctor = command("doctor", "check the ground healmon stands on; each finding with its remedy")
+    doctor.add_argument("--all", action="store_true", help="what is well, too")
     history = command("import", "read the history of an earlier monitor into the health store")
     history.add_argument("file", nargs="?", metavar="FILE", help="its database; left as it is")
     history.add_argument(
@@ -287,6 +289,12 @@ def _init(args: argparse.Namespace) -> int:
     return init(args)
 
 
+def _doctor(args: argparse.Namespace) -> int:
+    from healmon.service.doctor_cli import doctor_report  # noqa: PLC0415
+
+    return doctor_report(args)
+
+
 def _alone(way: str) -> Callable[[Path, argparse.Namespace], int]:
     """Return the command that is imported by itself."""
     module, name = ALONE[way]
@@ -330,6 +338,7 @@ def _healmon(args: argparse.Namespace) -> int:
         "stop": lambda: commandline.stop(state_dir_of(args)),
         "check": lambda: commandline.check(args),
         "init": lambda: _init(args),
+        "doctor": lambda: _doctor(args),
         "explain": lambda: _explain(args),
         "resume": lambda: commandline.override(
             state_dir_of(args), "resume", args.target, {}, json_wanted=_json(args)
