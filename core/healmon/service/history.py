@@ -107,6 +107,16 @@ def moment(value: object, zone: tzinfo | None) -> float:
     return found
 
 
+def is_local(value: object) -> bool:
+    """Return whether a value is a local time that does not say of which zone."""
+    if not isinstance(value, str) or "T" not in value.upper():
+        return False
+    try:
+        return datetime.fromisoformat(value.strip()).tzinfo is None
+    except ValueError:
+        return False
+
+
 def _number(value: float) -> float:
     return value / 1000 if value > _EPOCH_MS else float(value)
 

@@ -44,6 +44,7 @@ class Source:
         layouts: of the tables that there are.
         bad: table, row and why, of rows that cannot be placed.
         unplaced: how many those are.
+        local: how many times were read as this host's own for want of a zone.
         first, last: the earliest and the latest moment as the store writes it; empty: no row.
     """
 
@@ -53,7 +54,7 @@ class Source:
         self._zone = zone
         self.layouts = _layouts(tables, path)
         self.bad: list[tuple[str, int, str]] = []
-        self.unplaced = 0
+        self.unplaced = self.local = 0
         self.first = self.last = ""
 
     def entries(self) -> Iterator[tuple[str, history.Entry]]:
@@ -67,6 +68,7 @@ class Source:
                     if len(self.bad) < BAD_KEPT:
                         self.bad.append((table, number, str(error)))
                     continue
+                self.local += self._zone is None and history.is_local(row.get("timestamp"))
                 at = str(entry.values[0])
                 self.first, self.last = min(self.first or at, at), max(self.last, at)
                 yield table, entry
@@ -152,7 +154,7 @@ def _told(
     bad = [{"table": table, "row": row, "why": why} for table, row, why in source.bad]
     return {
         "file": str(args.file), "layouts": source.layouts, "added": added, "known": known,
-        "bad": bad, "bad_rows": source.unplaced, "first": source.first, "last": source.last,
+        "bad": bad, "bad_rows": source.unplaced, "local_times": source.local, "first": source.first, "last": source.last,
         "dry_run": dry_run,
     }  # fmt: skip
 
@@ -170,6 +172,8 @@ def _lines(
         yield f"from {source.first[:19]} to {source.last[:19]} UTC"
     if history.ALERTS in source.layouts and added[history.ALERTS]:
         yield "its alerts are kept as resolved: nobody is told of them"
+    if source.local:
+        yield f"{source.local} times say no zone and were read as this host's; --zone says another"
     for table, row, why in source.bad[:BAD_SHOWN]:
         yield f"left out: {table} row {row}: {why}"
     if source.unplaced > BAD_SHOWN:

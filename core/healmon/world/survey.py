@@ -23,6 +23,11 @@ from healmon.world.processes import Identity
 MOST_FILES: Final = 2_000
 """Entries of one directory of pid files that are looked at."""
 _UNIT: Final = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
+_STARTERS: Final = re.compile(
+    r"(user@.*|crond?|atd|anacron|sshd?(@.*)?|getty@.*|docker|containerd|podman.*|healmon.*"
+    r"|tmux.*|display-manager|gdm|lightdm|sddm)\.service"
+)
+"""Services that others start their programs from: systemd looks after them, not after those."""
 _LOCAL: Final = frozenset(
     {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "jfs", "reiserfs", "bcachefs", "ntfs3"}
 )
@@ -117,13 +122,13 @@ def program(identity: Identity) -> str:
 
 
 def unit(identity: Identity) -> str:
-    """Return the systemd service that a process belongs to; empty: none, or a login's."""
+    """Return the systemd service that a process belongs to; empty: none, a login's or cron's."""
     try:
         text = Path(f"/proc/{identity.pid}/cgroup").read_text("utf-8", "replace")
     except OSError:
         return ""
     names = [name for name in _UNIT.findall(text) if name.endswith(".service")]
-    own = [name for name in names if not name.startswith("user@")]
+    own = [name for name in names if not _STARTERS.match(name)]
     return clean(own[-1]) if own else ""
 
 

@@ -360,7 +360,8 @@ def test_sources_databases_disks_and_packs(bench: Bench) -> None:
     ]
     told = bad(bench.run(reality.disks, text))
     assert [what.partition(": ")[2].replace(str(bench.base), "") for _, what, _ in told] == [
-        "nothing is counted", "anybody may write into /open", "/link is a link: nothing behind it is touched",
+        "nothing is counted", "anybody may write into /open",
+        "/link is a link: nothing behind it is touched",
         "/no: No such file or directory",
     ]  # fmt: skip
     assert bench.run(reality.packs) == []

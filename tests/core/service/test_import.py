@@ -271,3 +271,14 @@ def test_killed_in_the_middle_nothing_half_is_there_and_the_next_one_brings_all(
     assert place.run(path) == 0
     assert place.rows("SELECT count(*) FROM health_metrics WHERE id < 0") == [(total,)]
     assert not list(place.state.glob("import-*"))
+
+
+def test_local_times_without_a_zone_are_told(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.base / "a.db"
+    build_architect(path, variant="v2")
+    assert place.run(path, "--dry-run") == 0
+    assert "120 times say no zone and were read as this host's" in capsys.readouterr().out
+    assert place.run(path, "--dry-run", "--zone", "America/Los_Angeles", "--json") == 0
+    assert json.loads(capsys.readouterr().out)["local_times"] == 0

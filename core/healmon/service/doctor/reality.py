@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import stat
 from collections.abc import Iterator
@@ -111,12 +112,25 @@ def _rule(ground: Ground, rule: Rule, index: int, mounts: farmounts.Mounts) -> I
         elif found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             said = f"rule {rule.name}: anybody may write into {clean(path)}"
             yield Finding("disk", "warning", said, where, f"chmod o-w {clean(path)}")
+    for owner in rule.owner:
+        if not owner.isdecimal() and not _is_user(owner):
+            where = ground.at("disk", "rules", index, "owner")
+            said = f"rule {rule.name}: there is no user {clean(owner)}"
+            yield Finding("disk", "warning", said, where, "correct the name")
     if rule.backup:
         where = ground.at("disk", "rules", index, "backup")
         module = "asyncssh" if rule.backup.startswith("sftp:") else "obstore"
         if is_remote(rule.backup) and not extras.installed(module):
             said = f"rule {rule.name}: {module} is not installed: nothing is saved, nothing goes"
             yield Finding("disk", "critical", said, where, "pip install 'healmon[backup]'")
+
+
+def _is_user(name: str) -> bool:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
 
 
 def packs(ground: Ground) -> Iterator[Finding]:

@@ -128,7 +128,7 @@ def _who(
         yield Finding(NAME, "ok", f"{worker.name} runs: pid {pids}, by its {matches[0].how}", where)
         unit = survey.unit(facts.identity)
         own = ground.processes.identify(ground.processes.own_pid)
-        if unit and own is not None and unit != survey.unit(own) and "healmon" not in unit:
+        if unit and own is not None and unit != survey.unit(own):
             yield Finding(
                 NAME, "critical", f"{worker.name} is looked after by systemd, too ({unit})", where,
                 f"systemctl disable --now {unit}, or take it out of healmon.toml",

@@ -122,11 +122,20 @@ class Look:
             self._unseen.append(f"processes: {error}")
             return {}
         own = programs.family(found, self._processes.own_pid)
+        space = self._namespace()
         return {
             pid: facts
             for pid, facts in found.items()
-            if pid not in own and uid in {0, facts.uid} and not programs.is_healmon(facts)
+            if pid not in own
+            # a container's processes are the container's business
+            and (not space or facts.namespace in {0, space})
+            and uid in {0, facts.uid}
+            and not programs.is_healmon(facts)
         }
+
+    def _namespace(self) -> int:
+        facts = self._processes.inspect(self._self())
+        return facts.namespace if facts is not None else 0
 
     def _named(
         self, everyone: dict[int, ProcessFacts], more: Iterable[str] = ()
