@@ -154,7 +154,8 @@ def _told(
     bad = [{"table": table, "row": row, "why": why} for table, row, why in source.bad]
     return {
         "file": str(args.file), "layouts": source.layouts, "added": added, "known": known,
-        "bad": bad, "bad_rows": source.unplaced, "local_times": source.local, "first": source.first, "last": source.last,
+        "bad": bad, "bad_rows": source.unplaced, "local_times": source.local,
+        "first": source.first, "last": source.last,
         "dry_run": dry_run,
     }  # fmt: skip
 

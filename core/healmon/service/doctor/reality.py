@@ -86,6 +86,7 @@ def disks(ground: Ground) -> Iterator[Finding]:
             yield Finding(name, "warning", said, where, "make it, or correct the path")
     for index, rule in enumerate(disk.rules):
         yield from _rule(ground, rule, index, mounts)
+        yield from _owners(ground, rule, index)
     if not disk.rules:
         yield Finding(name, "ok", "no rule says what may be cleaned", ground.at("disk"))
 
@@ -112,17 +113,20 @@ def _rule(ground: Ground, rule: Rule, index: int, mounts: farmounts.Mounts) -> I
         elif found.st_mode & stat.S_IWOTH and not found.st_mode & stat.S_ISVTX:
             said = f"rule {rule.name}: anybody may write into {clean(path)}"
             yield Finding("disk", "warning", said, where, f"chmod o-w {clean(path)}")
-    for owner in rule.owner:
-        if not owner.isdecimal() and not _is_user(owner):
-            where = ground.at("disk", "rules", index, "owner")
-            said = f"rule {rule.name}: there is no user {clean(owner)}"
-            yield Finding("disk", "warning", said, where, "correct the name")
     if rule.backup:
         where = ground.at("disk", "rules", index, "backup")
         module = "asyncssh" if rule.backup.startswith("sftp:") else "obstore"
         if is_remote(rule.backup) and not extras.installed(module):
             said = f"rule {rule.name}: {module} is not installed: nothing is saved, nothing goes"
             yield Finding("disk", "critical", said, where, "pip install 'healmon[backup]'")
+
+
+def _owners(ground: Ground, rule: Rule, index: int) -> Iterator[Finding]:
+    for owner in rule.owner:
+        if not owner.isdecimal() and not _is_user(owner):
+            where = ground.at("disk", "rules", index, "owner")
+            said = f"rule {rule.name}: there is no user {clean(owner)}"
+            yield Finding("disk", "warning", said, where, "correct the name")
 
 
 def _is_user(name: str) -> bool:
