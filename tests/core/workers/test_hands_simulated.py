@@ -493,6 +493,34 @@ def test_acts_at_the_same_time_may_share_a_look_but_never_one_from_before_a_touc
     asyncio.run(scene())
 
 
+def test_a_start_that_came_after_the_look_that_others_share_is_proved_by_a_new_one(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock()
+    world = Counted(clock)
+    other, mine = (Worker(name=name, argv=(f"/bin/{name}",)) for name in ("other", "mine"))
+    healer = WorkersHealer((other, mine), tmp_path, world, clock, equipment=Equipment(glance=30.0))
+
+    async def scene() -> None:
+        try:
+            await healer.carry_out(plan_of(other, Order(verb="restart", number=1)), Noted())
+            # its shim has started it meanwhile, as it was granted
+            now = clock.read()
+            who = world.add(mine.argv)
+            begun = StartRecord(
+                number=1, wall=now.wall, steady=now.steady, phase="spawned", launched=who,
+                granted=True,
+            )  # fmt: skip
+            Records(tmp_path).put_start(mine.name, begun)
+            goes_on = Order(verb="restart", number=1)
+            said = (await healer.carry_out(plan_of(mine, goes_on), Noted())).text
+            assert f"pid {who.pid} alive" in said
+        finally:
+            await healer.close()
+
+    asyncio.run(scene())
+
+
 # Shims that a test writes.
 
 
