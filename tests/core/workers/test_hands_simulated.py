@@ -432,6 +432,20 @@ def test_a_start_that_had_spawned_nothing_is_made_under_the_same_number(tmp_path
     play(stage, scene)
 
 
+def test_what_was_to_be_proved_and_is_gone_is_not_started_in_passing(tmp_path: Path) -> None:
+    """No start without its place in the host's budget."""
+    stage = Stage(tmp_path)
+
+    async def scene() -> None:
+        half = StartRecord(number=1, wall=1.0, steady=1.0, phase="spawning")
+        Records(stage.folder).put_start("w", half)
+        said = await stage.act("restart", number=1, proves=True)
+        assert said.startswith("vetoed: what was to be proved is gone")
+        assert not stage.world.spawned
+
+    play(stage, scene)
+
+
 def test_a_person_who_stopped_it_meanwhile_has_the_last_word(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
 
