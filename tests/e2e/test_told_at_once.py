@@ -1,4 +1,4 @@
-"""Two screens and a script on one daemon: all see the same within a second, answers come at once."""
+"""Two screens and a script on one daemon: the same within a second, and answers at once."""
 
 from __future__ import annotations
 
