@@ -67,6 +67,11 @@ def state_dir_of(args: argparse.Namespace) -> Path:
 def _run(args: argparse.Namespace) -> int:
     """Do what was asked, by the table of commands; returns the exit code."""
     command = COMMANDS[str(args.way)]
+    if command.group == "run":
+        from healmon.world import light  # noqa: PLC0415 - before anything imports asyncio
+
+        light.without_openssl()
+        light.one_heap()
     module, _, name = command.run.partition(":")
     run: Callable[..., int] = getattr(import_module(f"healmon.service.{module}"), name)
     return run(args) if command.bare else run(state_dir_of(args), args)
