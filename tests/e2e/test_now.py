@@ -12,16 +12,28 @@ from tests.helpers.box import alive
 from tests.helpers.wait import until
 
 
-def test_without_a_healer_it_says_so_and_how(box):
+@pytest.fixture
+def run(box, capsys):
+    """Type a command; give its exit code, what it said and what it complained of."""
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([*words, "--config", str(box.config), "--state-dir", str(box.state)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return typed
+
+
+def test_without_a_healer_it_says_so_and_how(box, run):
     box.write(box.worker("w"))
     for words in (["restart", "w"], ["clear", "s"], ["ack", "1"], ["pause", "--for", "1h"]):
-        answer = box.healmon(*words)
-        assert answer.returncode == 75, words
-        assert "--now" in answer.stderr
+        code, _, said = run(*words)
+        assert (code, "--now" in said) == (75, True), words
 
 
 @pytest.mark.slow
-def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box):
+def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box, run):
     code = "import time\nwhile True: time.sleep(1)\n"
     box.write(box.worker("w", min_uptime="200ms"), box.worker("other", code))
     done = box.healmon("start-worker", "w", "--now", "--json")
@@ -32,12 +44,12 @@ def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box)
     # it was down, too, and nobody asked for it
     plans = box.events("planmade")
     assert [(p["plan"]["component"], p["plan"]["action"]) for p in plans] == [("w", "start_worker")]
-    done = box.healmon("restart", "w", "--now")
-    assert done.returncode == 0, done.stderr
+    ended, said, why = run("restart", "w", "--now")
+    assert ended == 0, why
     second = box.started_pids()[1]
     assert (alive(first), alive(second)) == (False, True)
-    assert f"pid {first} gone" in done.stdout
-    assert box.healmon("stop-worker", "w", "--now").returncode == 0
+    assert f"pid {first} gone" in said
+    assert run("stop-worker", "w", "--now")[0] == 0
     assert not alive(second)
     # the next healer knows that a person stopped it
     box.healmon("once")
@@ -45,24 +57,18 @@ def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box)
     assert box.rows("SELECT state FROM commands") == [("done",)] * 3
 
 
-def test_what_does_not_exist_or_must_not_be_is_65_and_the_lock_is_free_again(box, capsys):
+def test_what_does_not_exist_or_must_not_be_is_65_and_the_lock_is_free_again(box, run):
     box.write(box.worker("w"))
-    where = ["--config", str(box.config), "--state-dir", str(box.state)]
-
-    def run(*words: str) -> tuple[int, str]:
-        code = main([*words, "--now", *where])
-        return code, capsys.readouterr().err
-
-    assert run("restart", "nope")[0] == 65
-    assert run("ack", "7")[0] == 65
-    assert run("pause", "--for", "1h")[0] == 0
-    code, said = run("restart", "w")
+    assert run("restart", "nope", "--now")[0] == 65
+    assert run("ack", "7", "--now")[0] == 65
+    assert run("pause", "--for", "1h", "--now")[0] == 0
+    code, _, said = run("restart", "w", "--now")
     assert (code, "maintenance" in said) == (65, True)
-    assert run("resume")[0] == 0
-    code, said = run("restart", "w", "--dry-run")
+    assert run("resume", "--now")[0] == 0
+    code, _, said = run("restart", "w", "--now", "--dry-run")
     assert (code, "dry run" in said) == (65, True)
     assert box.started_pids() == []
-    assert box.run("--status").returncode == 3
+    assert run("status")[0] == 3
 
 
 @pytest.mark.slow
@@ -76,14 +82,14 @@ def test_with_a_healer_it_is_sent_to_that_one(box):
     assert box.run("--stop").returncode == 0
 
 
-def test_a_wrong_configuration_is_78_and_nothing_is_done(box):
+def test_a_wrong_configuration_is_78_and_nothing_is_done(box, run):
     box.config.write_text("[monitor]\nnonsense = 1\n")
-    answer = box.healmon("restart", "w", "--now", "--state-dir", str(box.state))
-    assert answer.returncode == 78
-    assert "nonsense" in answer.stderr
+    code, _, said = run("restart", "w", "--now")
+    assert (code, "nonsense" in said) == (78, True)
 
 
-def test_cleaning_and_restoring_are_proved_here(box):
+@pytest.mark.slow
+def test_cleaning_and_restoring_are_proved_here(box, run):
     logs = box.base / "logs"
     logs.mkdir()
     for number in range(3):
@@ -96,11 +102,10 @@ def test_cleaning_and_restoring_are_proved_here(box):
     )
     newest = (logs / "2.log").stat().st_ctime
     until(lambda: time.time() - newest > 1.2, 5, "files that are old enough")
-    done = box.healmon("clean", str(logs), "--now")
-    assert done.returncode == 0, done.stderr
-    gone = 3 - len(list(logs.glob("*.log")))
-    assert gone > 0
-    listed = json.loads(box.healmon("restore", "--json").stdout)
-    back = box.healmon("restore", listed[0]["run"], "--now")
-    assert back.returncode == 0, back.stderr
+    code, _, why = run("clean", str(logs), "--now")
+    assert code == 0, why
+    assert 3 - len(list(logs.glob("*.log"))) > 0
+    listed = json.loads(run("restore", "--json")[1])
+    code, _, why = run("restore", listed[0]["run"], "--now")
+    assert code == 0, why
     assert len(list(logs.glob("*.log"))) == 3
