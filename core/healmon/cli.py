@@ -178,6 +178,8 @@ def _muting(command: Callable[[str, str], argparse.ArgumentParser]) -> None:
     for parser in (silence, pause):
         parser.add_argument("--for", dest="period", metavar="2h", required=True, help="how long")
         parser.add_argument("--note", default="", help="why")
+    dry = command("dry-run", "let the running healer only plan, until off or its next start")
+    dry.add_argument("target", choices=("on", "off"))
     resume = command("resume", "end maintenance; says what was not done meanwhile")
     resume.add_argument("target", nargs="?", default="", metavar="COMPONENT")
 
@@ -296,6 +298,9 @@ def _healmon(args: argparse.Namespace) -> int:
         "explain": lambda: _explain(args),
         "resume": lambda: commandline.override(
             state_dir_of(args), "resume", args.target, {}, json_wanted=_json(args)
+        ),
+        "dry-run": lambda: commandline.override(
+            state_dir_of(args), "dry-run", args.target, {}, json_wanted=_json(args)
         ),
     }
     if way in simple:

@@ -258,6 +258,9 @@ class Chronicle:
             case ev.EngineStarted():
                 dry = ", dry run" if event.dry_run else ""
                 text = f"healmon {event.version} started, pid {event.pid}{dry}"
+            case ev.DryRunChanged():
+                said = "dry run on: nothing is touched" if event.on else "dry run off: acting again"
+                text = f"{said}, by {event.by}"
             case ev.EngineStopped():
                 text = f"healmon ended: {event.reason}"
             case ev.ClockJumped():
