@@ -7,7 +7,7 @@ from typing import cast
 from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap
+from healmon_tui import context, keymap, modes
 from healmon_tui.host import Host, host
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
@@ -72,8 +72,9 @@ class Acting(Screen[None]):
         names = [row.component for row in marked if row.component in known]
         names = [name for name in names if known[name].healer == HEALER_OF[verb]]
         if names:
-            self._panels[self.panel].unmark()
-            self.host.requests.offer_each(verb, list(dict.fromkeys(names)))
+            note = self.hidden()
+            self._panels[self.panel].acted()
+            self.host.requests.offer_each(verb, list(dict.fromkeys(names)), note)
             return
         view = self._chosen(verb, HEALER_OF[verb])
         if view is not None:
@@ -84,6 +85,12 @@ class Acting(Screen[None]):
         view = self._chosen(what, "sessions")
         if view is not None:
             for_session(self.host, what, view)
+
+    def hidden(self) -> str:
+        """Return what is said of marked rows that a filter hides; empty: there are none."""
+        count = self._panels[self.panel].hidden_marks
+        rows = "1 marked row is" if count == 1 else f"{count} marked rows are"
+        return f"{rows} hidden by the filter and left alone" if count else ""
 
     def _chosen(self, what: str, healer: str) -> ComponentView | None:
         """Return the component under the cursor, if it is of this kind; else say so."""
@@ -99,11 +106,17 @@ class Acting(Screen[None]):
         """Say something of the marked rows, or of the one under the cursor."""
         panel = self._panels[self.panel]
         rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
-        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.unmark)
+        if panel.marked and panel.hidden_marks:
+            self.flash(self.hidden(), "warn")
+        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.acted)
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer."""
         self._panels[self.panel].mark()
+
+    def action_dry_run(self) -> None:
+        """Switch the healer's dry run on, or off after a yes."""
+        modes.switch_dry_run(self.host, self.host.inbox)
 
     def action_check(self) -> None:
         """Ask for a look at everything."""
