@@ -204,7 +204,15 @@ class HealmonApp(App[None]):
         """Change to the next theme and return its name."""
         if self._plain:
             return "no colours (NO_COLOR)"
-        name = themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        return self.use_theme(
+            themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        )
+
+    def use_theme(self, name: str) -> str:
+        """Change to a theme, with or without the `healmon-` before its name; return its name."""
+        if self._plain:
+            return "no colours (NO_COLOR)"
+        name = name if name in themes.NAMES else f"healmon-{name}"
         self._look(name)
         for screen in self.screen_stack:
             screen.refresh(layout=True)

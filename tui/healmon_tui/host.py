@@ -83,6 +83,10 @@ class Host(Protocol):
         """Freeze the view, or let it go on."""
         ...
 
+    def use_theme(self, name: str) -> str:
+        """Change to a theme and return its name."""
+        ...
+
     def next_theme(self) -> str:
         """Change the theme and return its name."""
         ...

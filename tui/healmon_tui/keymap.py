@@ -242,7 +242,7 @@ def footer(
     act = "session.answer" if asks else act
     acts = ("alert.ack", act, there) if focus == "alerts" else (act, there, "alert.ack")
     rest = (
-        "view.detail", "find.filter", "find.command", "demo.fault", "app.quit", "alert.silence",
+        "find.filter", "find.command", "demo.fault", "app.quit", "view.detail", "alert.silence",
         "alert.pause", "engine.check", "view.bigger", "view.freeze",
     )  # fmt: skip
     wanted = ("app.help", *acts, *rest)

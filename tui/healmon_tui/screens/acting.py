@@ -59,7 +59,7 @@ class Acting(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only, and faults outside the demo."""
-        if self.host.read_only and keymap.is_act(action, parameters):
+        if self.hands_off and keymap.is_act(action, parameters):
             return None
         if action == "faults":
             return bool(self.host.requests.faults)
@@ -85,6 +85,11 @@ class Acting(Screen[None]):
         view = self._chosen(what, "sessions")
         if view is not None:
             for_session(self.host, what, view)
+
+    @property
+    def hands_off(self) -> str:
+        """Why nothing can be asked of the healer from here; empty: it can."""
+        return "read only" if self.host.read_only else ""
 
     def hidden(self) -> str:
         """Return what is said of marked rows that a filter hides; empty: there are none."""

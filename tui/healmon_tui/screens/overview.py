@@ -14,8 +14,8 @@ from healmon_tui.facts import Facts
 from healmon_tui.layout import Mode, Size, Want
 from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
+from healmon_tui.screens.commanding import Commanding
 from healmon_tui.screens.detail import Detail
-from healmon_tui.screens.finding import Finding
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
@@ -24,7 +24,7 @@ from healmon_tui.widgets.panel import Panel
 from healmon_tui.widgets.pausing import PauseBar
 
 
-class Overview(Finding):
+class Overview(Commanding):
     """All panels, or one, and the context of the row under the cursor."""
 
     ALLOW_SELECT = False
@@ -201,7 +201,7 @@ class Overview(Finding):
     def on_tabs_picked(self, message: Tabs.Picked) -> None:
         """Bring a clicked tab to the front."""
         message.stop()
-        self._to_panel(message.panel)
+        self.to_panel(message.panel)
 
     # moving
 
@@ -223,13 +223,14 @@ class Overview(Finding):
         if panel == self._digit:
             self._zooms = [Size.NORMAL] if self._zoom is Size.FULL else [Size.NORMAL, Size.FULL]
         self._digit = panel
-        self._to_panel(panel)
+        self.to_panel(panel)
 
     def action_panel_next(self, by: int) -> None:
         """Go to the next panel."""
-        self._to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
+        self.to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
 
-    def _to_panel(self, panel: PanelId) -> None:
+    def to_panel(self, panel: PanelId) -> None:
+        """Bring a panel to the front."""
         if panel != self.panel:
             self.leave_panel()
         self.panel = panel
@@ -261,17 +262,17 @@ class Overview(Finding):
             self.flash("larger than this it cannot be", "dim")
             return
         self._zooms.append(Size(self._zoom.value + 1))
-        self._to_panel(self.panel)
+        self.to_panel(self.panel)
 
     def action_smaller(self) -> None:
         """Make the panel smaller again."""
         self._zooms = [Size.NORMAL] if self._zoom is not Size.FULL else [Size.NORMAL, Size.HALF]
-        self._to_panel(self.panel)
+        self.to_panel(self.panel)
 
     def action_context(self) -> None:
         """Show the context, or not."""
         self._with_context = not self._with_context
-        self._to_panel(self.panel)
+        self.to_panel(self.panel)
         if self.mode in (Mode.STACK, Mode.SINGLE) and self._with_context:
             self.flash("no room for the context here: enter shows it", "dim")
 
@@ -280,7 +281,7 @@ class Overview(Finding):
         larger = len(self._zooms) > 1
         if larger:
             self._zooms.pop()
-            self._to_panel(self.panel)
+            self.to_panel(self.panel)
         return larger
 
     def action_freeze(self) -> None:
