@@ -190,7 +190,9 @@ async def picture(name: str) -> str:
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,
         text="",
-        plan=clean_plan() if target == "disk:/" else restart_plan(target, delay=0.0),
+        plan=clean_plan()
+        if target == "disk:/"
+        else restart_plan(target, delay=0.0, id=f"4711.7.{len(target)}"),
     )
     showing(link)
     app = HealmonApp(link, clock=link.clock, **options)

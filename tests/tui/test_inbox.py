@@ -14,9 +14,9 @@ from healmon_tui.chronicle import Chronicle
 from healmon_tui.rows import alerts as rows
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.ask import AskSheet
+from healmon_tui.screens.many import ManySheet
 from healmon_tui.screens.menu import LiftSheet, MenuSheet
 from healmon_tui.screens.overview import Overview
-from healmon_tui.screens.many import ManySheet
 from healmon_tui.screens.plan import PlanSheet
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, key, restart_plan, world
@@ -261,9 +261,7 @@ def test_marked_rows_act_together_and_each_plan_is_shown():
         await screen.press("y")
         assert isinstance(screen.app.screen, PlanSheet)
         await screen.press("n")
-        assert [(verb, target) for verb, target, _ in link.asked[2:]] == [
-            ("apply", "mail_worker")
-        ]
+        assert [(verb, target) for verb, target, _ in link.asked[2:]] == [("apply", "mail_worker")]
         del link.asked[:]
         await screen.press("g", "space", "space", "Z")
         assert isinstance(screen.app.screen, MenuSheet)

@@ -201,12 +201,13 @@ def complete(text: str, shown: Sequence[Command], chosen: int) -> str:
     """Return what tab makes of a text: as far as all agree that begin so, else the chosen one."""
     low = text.lower()
     begun = [command.words for command in shown if command.low.startswith(low)]
-    agreed = _agreed(begun)
+    agreed = _agreed(begun) if len(begun) > 1 else ""
     if len(agreed) > len(text):
         return agreed
     if not shown:
         return text
-    command = shown[max(0, min(chosen, len(shown) - 1))]
+    alone = next((c for c in shown if c.words == begun[0]), None) if len(begun) == 1 else None
+    command = alone or shown[max(0, min(chosen, len(shown) - 1))]
     return f"{command.words.rstrip()} " if command.goes_on else command.words
 
 

@@ -78,7 +78,7 @@ def share(
     alerts take what is left.
     """
     given: dict[PanelId, int] = dict.fromkeys(PANELS, 0)
-    given[focus] = room // 2 if half else 0
+    given[focus] = min(room // 2, wants[focus].rows) if half else 0
     left = room - given[focus]
 
     def grant(upto: Mapping[PanelId, int]) -> None:

@@ -60,11 +60,11 @@ def _pause(scene: Scene, name: str, cells: int) -> Spans:
     would = sum(pause.would.values())
     undone = f" {glyphs.DOT} {would} not done so far" if would else ""
     end = (
-        f"{format_duration(max(int(left), 0))} left {meter} till {wording.till(until, scene.now)} "
+        f" {format_duration(max(int(left), 0))} left {meter} till {wording.till(until, scene.now)} "
     )
     head = f" {glyphs.PAUSED} MAINTENANCE {what}{who}{why}{undone}"
     if cells < 100:
-        end = f"{format_duration(max(int(left), 0))} left "
+        end = f" {format_duration(max(int(left), 0))} left "
     return _blue(head, end, cells)
 
 
@@ -74,8 +74,7 @@ def _over(scene: Scene, cells: int, lines: int) -> Spans:
         return ()
     if lines < TALL and told[1].component != EVERYTHING:
         return ()
-    end = " told in 5, too " if cells >= 100 else ""
-    return _blue(f" {glyphs.DONE} {ended(told[1])}", end, cells)
+    return _blue(f" {glyphs.DONE} {ended(told[1])}", " ", cells)
 
 
 def ended(event: MaintenanceEnded) -> str:

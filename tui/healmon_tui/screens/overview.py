@@ -33,6 +33,7 @@ class Overview(Commanding):
     def __init__(self) -> None:
         super().__init__()
         self._zooms: list[Size] = [Size.NORMAL]
+        self._rows = 0
         self._digit: PanelId | None = None
         self._with_context = True
         self._front = True
@@ -155,8 +156,8 @@ class Overview(Commanding):
         if self._picture is None:
             return
         half = self._zoom is Size.HALF
-        room = max(lines - len(PANELS), 0)
-        rows = layout.share(room, self._wants(), self.panel, half=half)
+        self._rows = max(lines - len(PANELS), 0)
+        rows = layout.share(self._rows, self._wants(), self.panel, half=half)
         for name, panel in self._panels.items():
             panel.styles.height = rows[name] + 1
 
@@ -261,13 +262,21 @@ class Overview(Commanding):
         if self._zoom is Size.FULL or self.mode is Mode.SINGLE:
             self.flash("larger than this it cannot be", "dim")
             return
-        self._zooms.append(Size(self._zoom.value + 1))
+        normal = self._zoom is Size.NORMAL
+        self._zooms.append(Size.HALF if normal and self._half_helps() else Size.FULL)
         self.to_panel(self.panel)
 
     def action_smaller(self) -> None:
         """Make the panel smaller again."""
-        self._zooms = [Size.NORMAL] if self._zoom is not Size.FULL else [Size.NORMAL, Size.HALF]
+        half = self._zoom is Size.FULL and self._half_helps()
+        self._zooms = [Size.NORMAL, Size.HALF] if half else [Size.NORMAL]
         self.to_panel(self.panel)
+
+    def _half_helps(self) -> bool:
+        """Tell whether the panel has rows out of sight for which half the screen is more room."""
+        wants = self._wants()
+        rows = layout.share(self._rows, wants, self.panel)[self.panel]
+        return rows < min(self._rows // 2, wants[self.panel].rows)
 
     def action_context(self) -> None:
         """Show the context, or not."""
