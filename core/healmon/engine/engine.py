@@ -189,6 +189,25 @@ class Engine:
         finally:
             await self._close()
 
+    async def serve(self, ready: asyncio.Event, *, look: bool) -> None:
+        """Answer requests until stopped; nothing is healed that nobody asked for.
+
+        Args:
+            ready: set once requests are answered.
+            look: look at everything once before that, so that every component is known.
+        """
+        self._acts.asked_only = True
+        await self._open()
+        try:
+            if look:
+                await asyncio.gather(*(room.round() for room in self._rooms))
+                await self.stream.journal.flush(LAST_NOTICES)
+            ready.set()
+            await self._stopping.wait()
+            await asyncio.gather(*(room.catch_up() for room in self._rooms))
+        finally:
+            await self._close()
+
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         # events belong to one loop, and an engine that failed is run again in a new one
