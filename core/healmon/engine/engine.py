@@ -222,7 +222,7 @@ class Engine:
                 __version__,
                 os.getpid(),
                 self._run.mode,
-                self._run.dry_run,
+                self._acts.dry_run,
                 self._run.interval,
                 boot_id(),
                 self._run.steady_offset,
@@ -245,6 +245,7 @@ class Engine:
             check=self.check_now,
             changed=self._alarms.overlay,
             acknowledge_for=self._run.alerts.acknowledge_for,
+            always_dry=self._run.dry_run,
         )
         outlet = self._run.outlet
         if outlet is not None and outlet.notify.channels and not self._run.dry_run:

@@ -164,6 +164,10 @@ SAY = (
         arg("target", nargs="?", default="", metavar="COMPONENT", completes="component"),
         NOW,
     ), values={"verb": "resume", "prefix": ""}),
+    Command("dry-run", "say", "let the running healer only plan, until off or its next start",
+            "commandline:ask", "healmon dry-run on", (
+        arg("target", choices=("on", "off"), metavar="on|off"),
+    ), values={"verb": "dry-run", "prefix": ""}),
 )  # fmt: skip
 
 ACT = (
