@@ -69,6 +69,7 @@ def test_another_python_runs_it_with_the_words_it_has() -> None:
         ({"script": ""}, "its script is not where"),
         ({"directory": ""}, "in which directory"),
         ({"copies": (8, 9)}, "others run with the same words (pid 8, 9)"),
+        ({"healer": "pid 3 on /x"}, "another healer looks after it (pid 3 on /x)"),
         ({"unit": "app.service"}, "systemd looks after it (app.service)"),
         ({"script": "/x/health_monitor_v2.py"}, "looks after the same things"),
         ({"env": (("API_TOKEN", "hush"),)}, "the value of API_TOKEN"),

@@ -184,6 +184,8 @@ def _missing(worker: Worker) -> Iterator[str]:
     """Yield what is not known, or speaks against it; nothing: it is known how to start it."""
     if programs.is_monitor(worker):
         yield "it looks after the same things as healmon: two would work against each other"
+    if worker.healer:
+        yield f"another healer looks after it ({worker.healer}): two would start it"
     if worker.unit:
         yield f"systemd looks after it ({worker.unit}): two would start it"
     if worker.copies:

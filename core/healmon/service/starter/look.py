@@ -16,6 +16,7 @@ from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.config.settings import Tasks
 from healmon.errors import HealmonError, ProbeError
 from healmon.service.starter import programs
+from healmon.service.starter.kin import looked_after
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.text import clean
 from healmon.world import survey, surveyfiles
@@ -77,6 +78,7 @@ class Look:
         self._tasks = SystemTaskDatabases() if tasks is None else tasks
         self._clock = SystemClock() if clock is None else clock
         self._unseen: list[str] = []
+        self._healed: dict[int, str] = {}
 
     def found(self) -> Found:
         """Return what there is; takes some seconds at most, and never raises."""
@@ -122,6 +124,7 @@ class Look:
             self._unseen.append(f"processes: {error}")
             return {}
         own = programs.family(found, self._processes.own_pid)
+        self._healed = looked_after(facts for pid, facts in found.items() if pid not in own)
         space = self._namespace()
         return {
             pid: facts
@@ -207,6 +210,7 @@ class Look:
             env=programs.own_environment(survey.environment(who), os.environ),
             user=_user(facts.uid) if facts.uid != os.geteuid() else "",
             unit=survey.unit(who) if survey.unit(who) != survey.unit(self._self()) else "",
+            healer=self._healed.get(who.pid, ""),
             copies=programs.copies(facts, everyone),
             open=survey.open_paths(who),
         )
