@@ -213,7 +213,8 @@ def recent_actions(conn: sqlite3.Connection, limit: int) -> list[Row]:
     """Return the newest remedies with their outcome (`recovered` or `error`), newest first."""
     return _rows(
         conn,
-        "SELECT * FROM health_metrics WHERE action_taken <> '' AND +id > 0 ORDER BY id DESC LIMIT ?",
+        "SELECT * FROM health_metrics WHERE action_taken <> '' AND +id > 0"
+        " ORDER BY id DESC LIMIT ?",
         limit,
     )
 
