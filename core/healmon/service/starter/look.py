@@ -30,6 +30,8 @@ WATCH: Final = 6.0
 """Seconds for which state files are watched at most, to see that somebody writes them."""
 LAYOUTS: Final[tuple[Literal["assigner", "task_queue"], ...]] = ("assigner", "task_queue")
 MOST_DATABASES: Final = 50
+PATIENCE: Final = 20.0
+"""Seconds after which databases are no longer asked for their tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +81,7 @@ class Look:
         self._clock = SystemClock() if clock is None else clock
         self._unseen: list[str] = []
         self._healed: dict[int, str] = {}
+        self._until = process_seconds() + PATIENCE
 
     def found(self) -> Found:
         """Return what there is; takes some seconds at most, and never raises."""
@@ -289,6 +292,8 @@ class Look:
         """Return the layout of tasks that a database has; else why it cannot be told, if so."""
         unclear = ""
         for layout in LAYOUTS:
+            if process_seconds() > self._until:
+                return "", "the look took too long"
             try:
                 self._tasks.read(Tasks(name="found", path=path, layout=layout))
             except ProbeError as error:
