@@ -262,6 +262,11 @@ class Chronicle:
                 text = f"healmon ended: {event.reason}"
             case ev.ClockJumped():
                 text = _jump(event)
+            case ev.ConfigurationChanged():
+                told = "; ".join(map(str, event.changes)) or "it changed while no healmon ran"
+                text = f"configuration read ({event.origin}): {told}"
+            case ev.ConfigurationRefused():
+                text = f"configuration refused ({event.origin}): {'; '.join(event.problems)}"
             case ev.MaintenanceStarted():
                 text = f"{paused(event.until)} by {event.by}{_why(event.note)}"
             case ev.MaintenanceEnded():

@@ -65,6 +65,10 @@ def line(event: ev.Event) -> str:
     }
     if isinstance(event, ev.PlanMade | ev.PlanRefused):
         said["plan"] = f"{event.plan.action}: {event.plan.why}"
+    if isinstance(event, ev.ConfigurationChanged):
+        said["changes"] = "; ".join(map(str, event.changes))
+    if isinstance(event, ev.ConfigurationRefused):
+        said["problems"] = "; ".join(event.problems)
     if isinstance(event, ev.AlertOverlaid):
         said["overlays"] = _overlays(event.overlays)
     words = " ".join(f"{name}={value}" for name, value in said.items())

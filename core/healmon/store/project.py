@@ -39,6 +39,7 @@ _ALL_OVER: Final = (
     " resolution = 'not known any more' WHERE resolved = 0"
 )
 _HEARTBEAT: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('heartbeat', ?)"
+_INTERVAL: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('interval', ?)"
 _COMPONENT_GONE: Final = "DELETE FROM components WHERE component = ?"
 _SILENCE: Final = (
     "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
@@ -92,6 +93,8 @@ class Projector:
                 return _observed(event, at, record.id)
             case ev.CycleFinished():
                 return [(_HEARTBEAT, (at,))]
+            case ev.ConfigurationChanged():
+                return [(_INTERVAL, (f"{record.id} {event.interval:g}",))]
             case ev.ComponentGone():
                 self._refused.pop(event.component, None)
                 return [(_COMPONENT_GONE, (event.component,))]
