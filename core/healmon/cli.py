@@ -41,6 +41,7 @@ ALONE = {
     "events": ("events_cli", "events"),
     "notify": ("notify_cli", "notify"),
     "pause": ("pauses_cli", "pause"),
+    "reload": ("reload_cli", "reload"),
     "report": ("report_cli", "report"),
     "restore": ("restore_cli", "restore"),
 }
@@ -121,6 +122,7 @@ def healmon_parser() -> argparse.ArgumentParser:
     command("stop", "let the healer finish its current action and end; workers stay up")
     command("tui", "open the terminal UI")
     command("check", "validate the configuration and print it as understood")
+    command("reload", "have the healer read its configuration again; tells what changes")
     alerts = command("alerts", "list the alerts that are not resolved")
     alerts.add_argument("--all", action="store_true", help="the resolved ones too")
     alerts.add_argument("--before", type=int, metavar="ID", help="with --all: older than this one")

@@ -106,6 +106,15 @@ class Room:
                 self._timer = self._loop.call_later(min(wanted), self._wake.set)
             return True
 
+    async def follow(self, healer: Healer[Any]) -> None:
+        """Have another healer look after the same, from the next look on; that is soon."""
+        async with self._round:
+            self._forget_timer()
+            before, self.healer, self._hanging = self.healer, healer, None
+            await before.close()
+            healer.start(self.wake)
+        self.wake()
+
     def _forget_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
