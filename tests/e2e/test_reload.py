@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -70,7 +71,7 @@ def test_a_reload_changes_adds_and_releases_without_touching_what_is_well(box):
     # what was started again is started as the file says now, and what was released stays released
     assert box.healmon("restart", "a").returncode == 0
     new = [p for p in box.started_pids() if alive(p) and p not in {a, b}]
-    assert any(b"--new" in open(f"/proc/{p}/cmdline", "rb").read() for p in new)
+    assert any(b"--new" in Path(f"/proc/{p}/cmdline").read_bytes() for p in new)
     os.kill(b, signal.SIGKILL)
     cycles = len(box.events("cyclefinished"))
     until(lambda: len(box.events("cyclefinished")) > cycles + 2, 10)
@@ -145,7 +146,7 @@ def test_pauses_quarantines_and_silences_survive(box):
     assert box.healmon("silence", "bad", "--for", "1h").returncode == 0
     tries = box.started_pids().count(1)
     text = box.config.read_text()
-    box.config.write_text(text + '[workers.third]\ncommand = ["sleep", "1000"]\nrestart = "never"\n')
+    box.config.write_text(f"{text}\n{box.worker('third')}")
     assert box.healmon("reload").returncode == 0
     until(lambda: "third" in components(box), 10)
     cycles = len(box.events("cyclefinished"))
