@@ -107,7 +107,9 @@ def test_a_wrong_file_changes_nothing_and_is_an_alert_until_it_is_right(box):
 def test_sighup_and_a_changed_file_do_the_same(box):
     box.write(interval="1s")
     daemon = up(box)
-    on_change = box.config.read_text().replace("[monitor]\n", "[monitor]\nreload_on_change = true\n")
+    on_change = box.config.read_text().replace(
+        "[monitor]\n", "[monitor]\nreload_on_change = true\n"
+    )
     box.config.write_text(on_change)
     os.kill(daemon, signal.SIGHUP)
     (event,) = until(lambda: box.events("configurationchanged"), 15, "SIGHUP's reload")
