@@ -15,5 +15,5 @@ LOG_KEYS: Final = (
     ),
     Key(name="log_format", kind=k.choice("text", "json"), doc="lines for people, or JSON lines"),
     Key(name="log_size", kind=k.SIZE, doc="the log is set aside when it is as big as this"),
-    Key(name="log_keep", kind=k.COUNT_OR_NONE, doc="how many of those set aside are kept"),
+    Key(name="log_keep", kind=k.COUNT, doc="how many of those set aside are kept"),
 )

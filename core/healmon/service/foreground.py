@@ -64,22 +64,23 @@ def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings
     return read
 
 
-def open_host(args: argparse.Namespace, mode: str) -> Host:
-    """Return a host for these arguments, holding its state directory."""
+def open_host(args: argparse.Namespace, mode: str) -> tuple[Host, bool]:
+    """Return a host that holds its state directory, and whether the journal has its log."""
     settings, state_dir = configured(args)
+    journal = log_to_stderr(args, settings)
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
     read = None if mode == "once" else again(args, settings)
-    return Host.open(
+    host = Host.open(
         settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False),
         read=read, notifier=Notifier.take(os.environ),
     )  # fmt: skip
+    return host, journal
 
 
 def once(args: argparse.Namespace) -> int:
     """Make one full cycle, print its report, return its exit code."""
-    log_to_stderr(args)
-    host = open_host(args, "once")
+    host, _ = open_host(args, "once")
     try:
         return run_once(host, json_wanted=getattr(args, "json", False))
     finally:
@@ -100,8 +101,9 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
 
 def no_ui(args: argparse.Namespace) -> int:
     """Run in the foreground, one report a cycle, until SIGINT or SIGTERM."""
-    log_to_stderr(args)
-    host = open_host(args, "no-ui")
+    host, journal = open_host(args, "no-ui")
+    if journal:
+        host.engine.subscribe(log_events)
     try:
         return run_reporting(host, json_wanted=getattr(args, "json", False))
     finally:
@@ -174,7 +176,7 @@ def daemon(args: argparse.Namespace) -> int:
     read, notifier = again(args, settings), Notifier.take(os.environ)
 
     def serve(up: Callable[[], None]) -> None:
-        log_to_file(log_file, args)
+        log_to_file(log_file, args, settings)
         notifier.main_pid = os.getpid()
         host = Host.open(
             settings, state_dir, mode="daemon", dry_run=dry_run, read=read, notifier=notifier
@@ -213,7 +215,7 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     state_dir = statedir.prepare(state_dir)
     if instance.holder(state_dir) is not None:
         return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
-    log_to_file(state_dir / "healmon.log", args)
+    log_to_file(state_dir / "healmon.log", args, settings)
     dry_run = getattr(args, "dry_run", False)
     read = again(args, settings)
     host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)

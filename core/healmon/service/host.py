@@ -24,6 +24,7 @@ from healmon.plans import Packed
 from healmon.service import commands, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
+from healmon.service.log import REDACTOR
 from healmon.service.reload import Read, Reloader, digest
 from healmon.service.systemd import Notifier, Pulse
 from healmon.service.wake import WakePipe
@@ -124,6 +125,7 @@ class Host:
     def amended(self, settings: Settings, healers: Mapping[str, Healer[Any]]) -> None:
         """Take in that other settings are in force."""
         self.settings = settings
+        REDACTOR.learn(settings)
         self.healers[:] = [healers.get(healer.name, healer) for healer in self.healers]
         if self._heart is not None:
             self._heart.amend(settings.monitor.heartbeat_url, settings.monitor.check_interval)

@@ -50,10 +50,11 @@ def test_a_value_that_changed_is_told_with_both(configs):
 
 
 def test_how_a_worker_is_started_waits_for_its_next_start(configs):
-    assert told(configs, ('["sleep", "2"]', '["sleep", "3"]')) == [
+    (line,) = told(configs, ('["sleep", "2"]', '["sleep", "3"]'))
+    assert line == (
         'workers.b.command: ["sleep", "2"] → ["sleep", "3"]; from its next start on'
         " (at once: healmon restart b)"
-    ]
+    )
 
 
 def test_secrets_are_masked_and_their_change_is_told_all_the_same(configs):

@@ -104,7 +104,7 @@ def test_a_plan_that_waits_is_called_off_and_planned_anew_by_who_follows():
         assert view.plan.delay == 30.0
 
     journal = live(scenario, old)
-    assert [e.reason for e in journal.all(ev.PlanAbandoned)][0].startswith("the configuration")
+    assert next(e.reason for e in journal.all(ev.PlanAbandoned)).startswith("the configuration")
 
 
 def test_a_plan_sheet_of_before_is_no_longer_on_offer():
