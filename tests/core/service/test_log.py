@@ -85,7 +85,7 @@ def test_json_lines_are_one_object_each_with_the_event_as_stored(configs, tmp_pa
     log_events(record(event))
     own_log.warning("plain %s", "words\nof two lines")
     try:
-        raise ValueError("boom")
+        int("boom")
     except ValueError:
         own_log.exception("crashed")
     first, second, third = map(json.loads, written(own_log, path))
@@ -96,7 +96,7 @@ def test_json_lines_are_one_object_each_with_the_event_as_stored(configs, tmp_pa
     assert first["level"] == "WARNING"
     assert second["message"] == "plain words␊of two lines"
     assert "event" not in second
-    assert "ValueError: boom" in third["exception"]
+    assert "ValueError: invalid" in third["exception"]
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
@@ -109,7 +109,7 @@ def test_no_secret_is_ever_written(configs, tmp_path, own_log, form):
     own_log.warning("postgres://app:letmein99@db/x and Authorization: Bearer abcdefghijklmnop")
     own_log.warning("export GITHUB_TOKEN=ghp_abcdefghijklmnop1234 password='open sesame 77'")
     try:
-        raise ValueError(SECRETS[0])
+        int(SECRETS[0])
     except ValueError:
         own_log.exception("crashed")
     text = path.read_text()
@@ -163,7 +163,7 @@ def test_in_the_journal_each_line_has_its_priority_and_no_time(
         log_events(record(ev.HealerRecovered("disks")))
         log_events(record(ev.CycleStarted(1)))
         try:
-            raise ValueError("boom")
+            int("boom")
         except ValueError:
             own_log.exception("crashed")
     lines = path.read_text().splitlines()
