@@ -81,6 +81,12 @@ class Box:
         finally:
             connection.close()
 
+    def execute(self, sql: str) -> None:
+        """Change the store behind the healer's back."""
+        connection = sqlite3.connect(self.state / "healmon.db", timeout=5)
+        with contextlib.closing(connection), connection:
+            connection.execute(sql)
+
     def events(self, kind: str) -> list[dict]:
         rows = self.rows("SELECT payload FROM events WHERE kind = ? ORDER BY id", kind)
         return [json.loads(payload) for (payload,) in rows]
