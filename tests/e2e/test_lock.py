@@ -71,36 +71,36 @@ def test_of_fifty_simultaneous_starts_exactly_one_lives(box):
 
 def test_a_healer_that_stands_still_is_told_at_once_and_stop_says_what_to_do(box, monkeypatch):
     box.write(interval="1s")
-    pid = int(box.run("--daemon").stdout.split("pid ")[1].split(",")[0])
+    pid = int(box.healmon("daemon").stdout.split("pid ")[1].split(",")[0])
     assert state_of(pid) != "T"
     os.kill(pid, signal.SIGSTOP)
     try:
         until(lambda: state_of(pid) == "T", 5)
-        status = box.run("--status", timeout=20)
+        status = box.inside("status")
         assert status.returncode == 2
         assert "IT STANDS STILL" in status.stdout
         assert f"kill -CONT {pid}" in status.stdout
-        data = json.loads(box.run("--status", "--json", timeout=20).stdout)
+        data = json.loads(box.inside("status", "--json").stdout)
         assert (data["running"], data["hung"], data["pid"]) == (True, True, pid)
         monkeypatch.setattr(commandline, "STILL_PATIENCE", 0.2)
         with pytest.raises(HolderError, match="stands still") as caught:
             commandline.stop(box.state)
         assert f"kill -CONT {pid}" in str(caught.value)
-        assert box.run("--daemon").returncode == 75, "it still is the one"
+        assert box.healmon("daemon").returncode == 75, "it still is the one"
     finally:
         os.kill(pid, signal.SIGCONT)
     # the stop that was asked for is not forgotten
     until(lambda: not alive(pid), 30, "the end that was asked for")
-    assert box.run("--status").returncode == 3
+    assert box.inside("status").returncode == 3
 
 
 def test_a_healer_that_hangs_is_told_by_the_age_of_its_cycles(box):
     box.write(interval="1h")
-    pid = int(box.run("--daemon").stdout.split("pid ")[1].split(",")[0])
+    pid = int(box.healmon("daemon").stdout.split("pid ")[1].split(",")[0])
     until(lambda: box.events("cyclefinished"), 10, "the first cycle on disk")
     # as if its newest cycle had finished long ago
     box.execute("UPDATE events SET timestamp = '2020-01-01 00:00:00.000'")
-    status = box.run("--status")
+    status = box.inside("status")
     assert status.returncode == 2
     assert "IT HANGS: no cycle has finished for too long" in status.stdout
     assert f"pid {pid}" in status.stdout
@@ -112,7 +112,7 @@ def test_a_daemon_that_cannot_begin_says_why_with_the_end_of_its_log(box):
     (box.state / "healmon.log").write_text("what was said before\n")
     (box.state / "healmon.wake").mkdir()
     (box.state / "healmon.lock").mkdir()
-    answer = box.run("--daemon")
+    answer = box.healmon("daemon")
     assert answer.returncode == 73, answer.stderr
     assert "the daemon did not come up: " in answer.stderr
     assert "healmon.lock" in answer.stderr
@@ -121,7 +121,7 @@ def test_a_daemon_that_cannot_begin_says_why_with_the_end_of_its_log(box):
     (box.state / "healmon.lock").rmdir()
     (box.state / "healmon.lock").write_text('{"pid": 1, "ticks": 1, "left": "over"}')
     (box.state / "healmon.pid").write_text("1\n")
-    assert box.run("--daemon").returncode == 0, "what is left over blocks nothing"
+    assert box.healmon("daemon").returncode == 0, "what is left over blocks nothing"
 
 
 def test_a_daemon_is_detached_from_everything(box):
@@ -129,7 +129,7 @@ def test_a_daemon_is_detached_from_everything(box):
     reader, writer = os.pipe()
     try:
         done = subprocess.run(
-            box.argv("--daemon"), env=box.env, cwd=box.base, pass_fds=[writer], check=True,
+            box.argv("daemon", program="healmon"), env=box.env, cwd=box.base, pass_fds=[writer], check=True,
             capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
             preexec_fn=lambda: os.umask(0o002),
         )  # fmt: skip

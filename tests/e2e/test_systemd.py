@@ -121,10 +121,10 @@ def _is_missed_while_it_stands_still(manager, pid):
 def test_a_daemon_that_is_a_service_says_which_process_it_is(box, manager):
     box.write(interval="1h")
     box.env["NOTIFY_SOCKET"] = manager.address
-    answer = box.run("--daemon")
+    answer = box.healmon("daemon")
     assert answer.returncode == 0, answer.stderr
     pid = answer.stdout.split("pid ")[1].split(",")[0]
     manager.hears("READY=1")
     assert f"MAINPID={pid}" in manager.said
-    assert box.run("--stop").returncode == 0
+    assert box.inside("stop").returncode == 0
     manager.hears("STOPPING=1")
