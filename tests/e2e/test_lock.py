@@ -91,7 +91,7 @@ def test_a_healer_that_stands_still_is_told_at_once_and_stop_says_what_to_do(box
         os.kill(pid, signal.SIGCONT)
     # the stop that was asked for is not forgotten
     until(lambda: not alive(pid), 30, "the end that was asked for")
-    assert box.inside("status").returncode == 3
+    until(lambda: box.inside("status").returncode == 3, 10)
 
 
 def test_a_healer_that_hangs_is_told_by_the_age_of_its_cycles(box):
@@ -129,8 +129,8 @@ def test_a_daemon_is_detached_from_everything(box):
     reader, writer = os.pipe()
     try:
         done = subprocess.run(
-            box.argv("daemon", program="healmon"), env=box.env, cwd=box.base, pass_fds=[writer], check=True,
-            capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
+            box.argv("daemon", program="healmon"), env=box.env, cwd=box.base,
+            pass_fds=[writer], check=True, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
             preexec_fn=lambda: os.umask(0o002),
         )  # fmt: skip
     finally:
@@ -141,7 +141,7 @@ def test_a_daemon_is_detached_from_everything(box):
     root = Path(f"/proc/{pid}")
     fields = root.joinpath("stat").read_text().rpartition(")")[2].split()
     assert fields[4] == "0", "no terminal"
-    assert int(fields[3]) not in {pid, os.getsid(0)}, "a session of its own, that it does not lead"
+    assert int(fields[3]) not in {pid, os.getsid(0)}, "another session, that it does not lead"
     assert str(root.joinpath("cwd").resolve()) == "/"
     assert "Umask:\t0077" in root.joinpath("status").read_text()
     assert {str((root / "fd" / n).resolve()) for n in "012"} == {"/dev/null"}

@@ -166,6 +166,7 @@ async def dies(self, amendment, patience=0.0):
         await self.stream.journal.flush(5.0)
     os.kill(os.getpid(), signal.SIGKILL)
 Engine.amend = dies
+from healmon.cli import main
 sys.exit(main())
 """
 
@@ -179,10 +180,14 @@ def test_killed_between_validation_and_application_leaves_one_truth(box, moment)
         [sys.executable, "-c", DRIVER, moment, *words], env=box.env, cwd=box.base,
         stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL,
     )  # fmt: skip
-    (a,) = settled(box, 1)
-    box.write(box.worker("a", args=["--new"]), box.worker("b"), interval="1s")
-    os.kill(foreground.pid, signal.SIGHUP)
-    assert foreground.wait(20) == -signal.SIGKILL
+    try:
+        (a,) = settled(box, 1)
+        box.write(box.worker("a", args=["--new"]), box.worker("b"), interval="1s")
+        os.kill(foreground.pid, signal.SIGHUP)
+        assert foreground.wait(20) == -signal.SIGKILL
+    finally:
+        foreground.kill()
+        foreground.wait(10)
     up(box)
     settled(box, 2)
     until(lambda: components(box) >= {"a", "b"}, 10)
