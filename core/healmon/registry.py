@@ -52,10 +52,15 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One healer: how it is made, and of what in the settings."""
+    """One healer: how it is made, and of what in the settings.
+
+    Attributes:
+        files: of what other files, empty: none; they may have changed where no setting has.
+    """
 
     make: Callable[[Parts], Healer[Any]]
     reads: Callable[[Settings], object]
+    files: Callable[[Settings], str] = lambda _: ""
 
 
 REGISTRY: tuple[Entry, ...] = (
@@ -88,6 +93,7 @@ REGISTRY: tuple[Entry, ...] = (
             packs_of(p.settings.sessions.packs),
         ),
         lambda s: (s.sessions, s.tasks),
+        lambda s: s.sessions.packs,
     ),
     Entry(
         lambda p: DatabasesHealer(
@@ -120,6 +126,7 @@ def build(parts: Parts) -> list[Healer[Any]]:
 
 
 def rebuild(parts: Parts, before: Settings) -> dict[str, Healer[Any]]:
-    """Return new healers, by name, in the place of those that other settings made otherwise."""
-    made = [e.make(parts) for e in REGISTRY if e.reads(parts.settings) != e.reads(before)]
+    """Return new healers, by name, in the place of those that would not be made the same now."""
+    after = parts.settings
+    made = [e.make(parts) for e in REGISTRY if e.files(after) or e.reads(after) != e.reads(before)]
     return {healer.name: healer for healer in made}

@@ -130,8 +130,8 @@ def test_a_daemon_is_detached_from_everything(box):
     try:
         done = subprocess.run(
             box.argv("daemon", program="healmon"), env=box.env, cwd=box.base,
-            pass_fds=[writer], check=True, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL,
-            preexec_fn=lambda: os.umask(0o002),
+            pass_fds=[writer], check=True, capture_output=True, text=True, timeout=60,
+            stdin=subprocess.DEVNULL, preexec_fn=lambda: os.umask(0o002),
         )  # fmt: skip
     finally:
         os.close(writer)

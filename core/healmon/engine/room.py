@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from healmon import events as ev
@@ -111,8 +112,12 @@ class Room:
         async with self._round:
             self._forget_timer()
             before, self.healer, self._hanging = self.healer, healer, None
-            await before.close()
-            healer.start(self.wake)
+            try:
+                with suppress(TimeoutError):  # what hangs there must not keep this one waiting
+                    async with asyncio.timeout(before.deadline):
+                        await before.close()
+            finally:
+                healer.start(self.wake)
         self.wake()
 
     def _forget_timer(self) -> None:

@@ -90,7 +90,9 @@ class Reloader:
             return self._refused([str(p) for p in error.problems] or [str(error)], origin, dry=dry)
         except (HealmonError, OSError) as error:  # TimeoutError is one, too
             return self._refused([str(error) or "cannot be read: it hangs"], origin, dry=dry)
-        return _answer(told, "changed", UNCHANGED, waiting=waiting)
+        packs = self._host.settings.sessions.packs
+        again = f"; the packs in {clean(packs)} were read again" if packs else ""
+        return _answer(told, "changed", UNCHANGED + again, waiting=waiting)
 
     async def _settings(self) -> Settings:
         async with asyncio.timeout(READ_WITHIN):

@@ -15,6 +15,7 @@ from healmon.service.host import Host
 from healmon.service.links import EngineLink
 from healmon.service.reload import digest
 from healmon.service.watching import FileWatch, print_of
+from healmon.sessions.packs import user
 
 CONFIG = """
 [monitor]
@@ -43,7 +44,9 @@ class Desk:
         self.link.open(lambda record: self.events.append(record.event))
 
     def read(self) -> Settings:
-        return load(self.file, {"HOME": "/nonexistent"})
+        settings = load(self.file, {"HOME": "/nonexistent"})
+        user.packs_of(settings.sessions.packs)
+        return settings
 
     def write(self, monitor="", more="") -> None:
         self.file.write_text(CONFIG.format(monitor=monitor, more=more))
@@ -93,6 +96,37 @@ def test_the_healer_behind_a_screen_rereads_on_the_verb(tmp_path):
     (event,) = desk.all(ev.ConfigurationChanged)
     assert event.source == str(desk.file)
     assert event.digest == digest(desk.host.settings)
+
+
+def test_packs_of_ones_own_are_read_again_though_no_key_has_changed(tmp_path):
+    pack = """
+[pack]
+name = "mine"
+"""
+    folder = tmp_path / "packs"
+    folder.mkdir()
+
+    async def scenario(desk):
+        text = desk.file.read_text().replace("sockets = []", 'sockets = []\npacks = "packs"')
+        desk.file.write_text(text)
+        assert (await desk.ask()).ok
+        before = desk.host.healers[1]
+        assert (await desk.ask()).text.endswith("packs were read again")
+        assert desk.host.healers[1] is not before
+        assert desk.host.healers[0] is workers
+        (folder / "mine.toml").write_text(pack)
+        assert not (await desk.ask()).ok, "a pack that is wrong is refused like a key"
+
+    desk = Desk(tmp_path)
+    workers = desk.host.healers[0]
+
+    async def main():
+        try:
+            await scenario(desk)
+        finally:
+            await desk.link.close()
+
+    asyncio.run(main())
 
 
 def test_what_cannot_change_is_said_each_time_and_is_no_event(tmp_path):
