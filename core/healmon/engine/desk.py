@@ -16,6 +16,7 @@ from healmon import events as ev
 from healmon import gate
 from healmon.clock import Clock
 from healmon.engine.acts import Acts
+from healmon.engine.dryrun import DryRun
 from healmon.engine.inbox import Inbox
 from healmon.engine.pauses import Pauses
 from healmon.engine.room import Room
@@ -54,16 +55,17 @@ class Desk:
         check: Callable[[], None],
         changed: Callable[[], None],
         acknowledge_for: float,
-        reread: Reread | None = None,
+        always_dry: bool = False,
     ) -> None:
         self._stream = stream
         self._clock = clock
         self._acts = acts
         self._rooms = rooms
         self._check = check
-        self._reread = reread
+        self.reread: Reread | None = None
         self._inbox = Inbox(stream, clock, acknowledge_for, changed)
         self._pauses = Pauses(stream, clock, rooms, changed, check)
+        self._dry_run = DryRun(stream, acts, rooms, check, always=always_dry)
         self._offers: dict[str, tuple[Room, Plan, float]] = {}
 
     def amend(self, acknowledge_for: float, rooms: Collection[Room]) -> None:
@@ -106,6 +108,7 @@ class Desk:
             "snooze": lambda: pauses.snooze(target, arguments, origin),
             "never-touch": lambda: pauses.never_touch(target, origin),
             "reload": lambda: self._reload(arguments, origin),
+            "dry-run": lambda: self._dry_run.switch(target, origin),
         }
         if verb in simple:
             return simple[verb]()
@@ -120,9 +123,9 @@ class Desk:
         return Answer(ok=True, text="looking now")
 
     async def _reload(self, arguments: Packed, origin: str) -> Answer:
-        if self._reread is None:
+        if self.reread is None:
             return Answer(ok=False, text="this healer reads no configuration file")
-        return await self._reread(arguments, origin)
+        return await self.reread(arguments, origin)
 
     def _room_of(self, component: str) -> Room | None:
         view = self._stream.snapshot.components.get(component)

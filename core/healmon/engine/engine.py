@@ -5,19 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from healmon import __version__, alerts
 from healmon import events as ev
 from healmon.clock import Clock, Reading, boot_id, gap, process_seconds
-from healmon.config.settings import Alerts
 from healmon.engine.acts import Acts
 from healmon.engine.alarms import Alarms
 from healmon.engine.changing import Amendment, Succession
-from healmon.engine.courier import Courier, Outlet
+from healmon.engine.courier import Courier
 from healmon.engine.desk import Desk, Reread
 from healmon.engine.room import Room
+from healmon.engine.run import Run
 from healmon.engine.stream import Journal, Sink, Stream
 from healmon.healer import Healer
 from healmon.plans import Answer, Packed
@@ -25,39 +25,12 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
+ALONE = 0.05
+"""Seconds that a room may look alone, before the next one begins as well."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
 """Seconds that `--once` gives its plans, waits included."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one run of the engine is told.
-
-    Attributes:
-        host: this host's name in alerts.
-        interval: seconds between cycle starts.
-        mode: for people: `tui`, `daemon`, `no-ui`, `once`.
-        dry_run: decide and report everything, touch nothing.
-        alerts: `[alerts]` of the configuration.
-        steady_offset: the clock's offset, kept for the next run in this boot.
-        repaired: what the journal set aside when it was opened; an alert of this run says so.
-        outlet: where notices go; None: nowhere. A dry run tells nobody.
-        configuration: a digest of the one that was read; empty: there is none to compare.
-        source: the file.
-    """
-
-    host: str
-    interval: float = 60.0
-    mode: str = "no-ui"
-    dry_run: bool = False
-    alerts: Alerts = field(default_factory=Alerts)
-    steady_offset: float = 0.0
-    repaired: str = ""
-    outlet: Outlet | None = None
-    configuration: str = ""
-    source: str = ""
 
 
 class Engine:
@@ -257,6 +230,25 @@ class Engine:
         finally:
             await self._close()
 
+    async def serve(self, ready: asyncio.Event, *, look: bool) -> None:
+        """Answer requests until stopped; nothing is healed that nobody asked for.
+
+        Args:
+            ready: set once requests are answered.
+            look: look at everything once before that, so that every component is known.
+        """
+        self._acts.asked_only = True
+        await self._open()
+        try:
+            if look:
+                await asyncio.gather(*(room.round() for room in self._rooms))
+                await self.stream.journal.flush(LAST_NOTICES)
+            ready.set()
+            await self._stopping.wait()
+            await asyncio.gather(*(room.catch_up() for room in self._rooms))
+        finally:
+            await self._close()
+
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         # events belong to one loop, and an engine that failed is run again in a new one
@@ -271,7 +263,7 @@ class Engine:
                 __version__,
                 os.getpid(),
                 self._run.mode,
-                self._run.dry_run,
+                self._acts.dry_run,
                 self._run.interval,
                 boot_id(),
                 self._run.steady_offset,
@@ -297,8 +289,9 @@ class Engine:
             check=self.check_now,
             changed=self._alarms.overlay,
             acknowledge_for=self._run.alerts.acknowledge_for,
-            reread=self.reread,
+            always_dry=self._run.dry_run,
         )
+        self._desk.reread = self.reread
         self._courier = None
         self._have_courier()
         for room in self._rooms:
@@ -328,7 +321,7 @@ class Engine:
         self._note_time()
         self.stream.emit(ev.CycleStarted(number))
         began = process_seconds()
-        answers = await asyncio.gather(*(room.round() for room in self._rooms))
+        answers = await self._rounds()
         late = tuple(
             room.healer.name
             for room, answered in zip(self._rooms, answers, strict=True)
@@ -339,6 +332,18 @@ class Engine:
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
         self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
+
+    async def _rounds(self) -> list[bool]:
+        """Have every room look; returns which of them answered.
+
+        One after the other while they are quick, for threads that want the interpreter at the same
+        time wake each other a hundred times; side by side with one that takes its time.
+        """
+        rounds: list[asyncio.Task[bool]] = []
+        for room in self._rooms:
+            rounds.append(asyncio.create_task(room.round()))
+            await asyncio.wait(rounds[-1:], timeout=ALONE)
+        return await asyncio.gather(*rounds)
 
     def _note_time(self) -> None:
         now = self._clock.read()

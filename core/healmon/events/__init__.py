@@ -52,6 +52,7 @@ from healmon.events.running import (
     ComponentGone,
     CycleFinished,
     CycleStarted,
+    DryRunChanged,
     EngineStarted,
     EngineStopped,
     HealerFailed,
@@ -94,6 +95,7 @@ __all__ = [
     "ConfigurationRefused",
     "CycleFinished",
     "CycleStarted",
+    "DryRunChanged",
     "Effect",
     "EngineStarted",
     "EngineStopped",
@@ -132,6 +134,7 @@ __all__ = [
 Event: TypeAlias = (
     EngineStarted
     | EngineStopped
+    | DryRunChanged
     | CycleStarted
     | CycleFinished
     | HealerFailed

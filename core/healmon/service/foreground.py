@@ -16,11 +16,9 @@ from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.events import CycleFinished, Recorded
-from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
-from healmon.service.links import EngineLink, StoreLink
-from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
 from healmon.service.systemd import Notifier
 from healmon.sessions.packs import user
 
@@ -64,23 +62,22 @@ def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings
     return read
 
 
-def open_host(args: argparse.Namespace, mode: str) -> tuple[Host, bool]:
-    """Return a host that holds its state directory, and whether the journal has its log."""
+def open_host(args: argparse.Namespace, mode: str) -> Host:
+    """Return a host for these arguments, holding its state directory."""
     settings, state_dir = configured(args)
-    journal = log_to_stderr(args, settings)
+    log_to_stderr(args, settings)
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
     read = None if mode == "once" else again(args, settings)
-    host = Host.open(
+    return Host.open(
         settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False),
         read=read, notifier=Notifier.take(os.environ),
     )  # fmt: skip
-    return host, journal
 
 
 def once(args: argparse.Namespace) -> int:
     """Make one full cycle, print its report, return its exit code."""
-    host, _ = open_host(args, "once")
+    host = open_host(args, "once")
     try:
         return run_once(host, json_wanted=getattr(args, "json", False))
     finally:
@@ -89,6 +86,8 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415 - a daemon prints none
+
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
     snapshot = asyncio.run(host.run_once())
@@ -101,8 +100,8 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
 
 def no_ui(args: argparse.Namespace) -> int:
     """Run in the foreground, one report a cycle, until SIGINT or SIGTERM."""
-    host, journal = open_host(args, "no-ui")
-    if journal:
+    host = open_host(args, "no-ui")
+    if in_journal():
         host.engine.subscribe(log_events)
     try:
         return run_reporting(host, json_wanted=getattr(args, "json", False))
@@ -112,6 +111,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - as above
+
     happened: list[Recorded] = []
 
     def tell(record: Recorded) -> None:
@@ -207,6 +208,8 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - for screens only
+
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
         "read_only": getattr(args, "read_only", False),

@@ -57,11 +57,8 @@ def log_to_file(path: Path, args: argparse.Namespace, settings: Settings | None 
     _use(handler, _level(args, "info"))
 
 
-def log_to_stderr(args: argparse.Namespace, settings: Settings | None = None) -> bool:
-    """Send warnings and worse to stderr; stdout is the report's.
-
-    Returns whether that is the journal, which has everything that is worth a line.
-    """
+def log_to_stderr(args: argparse.Namespace, settings: Settings | None = None) -> None:
+    """Send warnings and worse to stderr, or all that is worth a line where that is the journal."""
     handler = logging.StreamHandler()
     try:
         journal = to_journal(handler.stream.fileno(), os.environ)
@@ -69,7 +66,11 @@ def log_to_stderr(args: argparse.Namespace, settings: Settings | None = None) ->
         journal = False  # a stream that is no file
     handler.setFormatter(_formatter(settings, journal=journal))
     _use(handler, _level(args, "info" if journal else "warning"))
-    return journal
+
+
+def in_journal() -> bool:
+    """Return whether the log goes to the journal."""
+    return any(isinstance(handler.formatter, Journal) for handler in log.handlers)
 
 
 def log_events(record: Recorded) -> None:

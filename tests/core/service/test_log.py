@@ -13,7 +13,7 @@ import pytest
 
 from healmon import events as ev
 from healmon.service import log as service_log
-from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
 from healmon.service.logformat import Redactor, to_journal
 from tests.helpers.configs import Configs
 
@@ -158,7 +158,8 @@ def test_in_the_journal_each_line_has_its_priority_and_no_time(
         found = os.fstat(stream.fileno())
         monkeypatch.setenv("JOURNAL_STREAM", f"{found.st_dev}:{found.st_ino}")
         monkeypatch.setattr("sys.stderr", stream)
-        assert log_to_stderr(arguments(), settings(configs))
+        log_to_stderr(arguments(), settings(configs))
+        assert in_journal()
         log_events(record(ev.HealerFailed("disks", "hangs")))
         log_events(record(ev.HealerRecovered("disks")))
         log_events(record(ev.CycleStarted(1)))
@@ -189,7 +190,8 @@ def test_without_the_journal_stderr_has_warnings_only(configs, monkeypatch):
     stream = io.StringIO()
     monkeypatch.setenv("JOURNAL_STREAM", "8:12345")
     monkeypatch.setattr("sys.stderr", stream)
-    assert not log_to_stderr(arguments(), settings(configs))
+    log_to_stderr(arguments(), settings(configs))
+    assert not in_journal()
     log_events(record(ev.HealerRecovered("disks")))
     log_events(record(ev.HealerFailed("disks", "hangs")))
     assert len(stream.getvalue().splitlines()) == 1
