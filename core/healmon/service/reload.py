@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Final
 from zlib import crc32
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon import registry
 from healmon.alerts import ENGINE
-from healmon.config.changes import changes, in_force
+from healmon.config.mask import masked
 from healmon.config.settings import Settings
-from healmon.config.show import show
 from healmon.engine.changing import Amendment
 from healmon.errors import ConfigError, HealmonError
 from healmon.plans import Answer, Packed
@@ -49,7 +49,9 @@ UNCHANGED: Final = "nothing has changed"
 
 def digest(settings: Settings) -> str:
     """Return a digest of a configuration, but for its secrets."""
-    return f"{crc32(show(settings, mask=True).encode('utf-8', 'replace')):08x}"
+    # where the file is does not matter, what it says does
+    text = repr(masked(replace(settings, source=None)))
+    return f"{crc32(text.encode('utf-8', 'replace')):08x}"
 
 
 class Reloader:
@@ -80,6 +82,8 @@ class Reloader:
                 notifier.ready()
 
     async def _ask(self, origin: str, *, dry: bool) -> Answer:
+        from healmon.config.changes import changes  # noqa: PLC0415 - most healers never reread
+
         try:
             settings = await self._settings()
             told = changes(self._host.settings, settings)
@@ -104,6 +108,8 @@ class Reloader:
         self, settings: Settings, told: tuple[ev.KeyChange, ...], origin: str
     ) -> list[str]:
         """Have it in force; returns what waits for an act to end."""
+        from healmon.config.changes import changes, in_force  # noqa: PLC0415 - as above
+
         host = self._host
         held = in_force(host.settings, settings)
         healers = await self._hands.call(partial(registry.rebuild, host.parts(held), host.settings))
