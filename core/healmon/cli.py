@@ -118,6 +118,11 @@ def _run(args: argparse.Namespace) -> int:
         from healmon.service.status import status_asked  # noqa: PLC0415 - what it needs, no more
 
         return status_asked(state_dir_of(args), args)
+    if getattr(args, "now", False):
+        from healmon.service.now import in_process  # noqa: PLC0415 - it is a healer
+
+        args.now = False
+        return in_process(args, state_dir_of(args), lambda: _run(args))
     from healmon.service.commandtable import COMMANDS  # noqa: PLC0415 - `status` does without
 
     command = COMMANDS[str(args.way)]

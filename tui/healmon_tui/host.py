@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from textual.geometry import Size
@@ -34,6 +34,11 @@ class Host(Protocol):
         ...
 
     @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
+        ...
+
+    @property
     def size(self) -> Size:
         """The terminal's size."""
         ...
@@ -62,6 +67,10 @@ class Host(Protocol):
         """Show one line for a while."""
         ...
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a text to the terminal's clipboard."""
+        ...
+
     def touched(self) -> None:
         """Somebody is at the keys."""
         ...
@@ -74,8 +83,16 @@ class Host(Protocol):
         """Freeze the view, or let it go on."""
         ...
 
+    def use_theme(self, name: str) -> str:
+        """Change to a theme and return its name."""
+        ...
+
     def next_theme(self) -> str:
         """Change the theme and return its name."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     def open_sheet(

@@ -58,7 +58,7 @@ def next_of(line: str, state: Path | None = None) -> list[str]:
         ("healmon ack ", ["7"]),
         ("healmon ack 7 7", ["7"]),
         ("healmon unsilence ", ["8"]),
-        ("healmon ack --no", ["--note"]),
+        ("healmon ack --not", ["--note"]),
         ("healmon ack --note ", []),
         ("healmon clear --r", ["--requeue"]),
         ("healmon --log-level w", ["warning"]),
