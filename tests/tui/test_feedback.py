@@ -15,7 +15,7 @@ from healmon_tui.rows.scene import BRIGHT, FRESH, Scene
 from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.viewmodel import ViewModel
-from tests.helpers.screen import open_screen
+from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, restart_plan, world
 
 PLAN = restart_plan("w", id="p", delay=0.0)
@@ -330,3 +330,35 @@ def test_y_copies_the_row_or_the_marked_ones_and_big_y_the_plan(monkeypatch):
         assert [verb for verb, _, _ in screen.link.asked] == ["offer"]
 
     run(scenario, read_only=False)
+
+
+def restarting(link):
+    """Let restarts be in all their states at once."""
+    for name, number in (("task_worker", 1), ("milestone_worker", 2), ("index_worker", 3)):
+        plan = restart_plan(name, id=f"p{number}", delay=0.0)
+        link.emit(ev.PlanMade(plan, NOW - 3, NOW - 3))
+        link.emit(ev.ActionStarted(plan.id, name))
+        link.emit(ev.StepTaken(plan.id, name, "send SIGTERM"))
+        if name != "milestone_worker":
+            link.emit(ev.StepTaken(plan.id, name, f"start {name}"))
+    link.emit(ev.ActionVerified("p1", "task_worker", "restart_worker", "pid 9 lives", 1.2))
+    link.emit(ev.PlanMade(restart_plan("api_worker", id="p4"), NOW, NOW))
+    link.emit(ev.PlanVetoed("p4", "api_worker", "pid 48310 is another process by now"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36), (200, 50)])
+def test_how_all_of_it_looks(size):
+    async def scenario(screen):
+        name = f"{size[0]}x{size[1]}"
+        restarting(screen.link)
+        screen.link.emit(ev.MaintenanceStarted("*", NOW + 2530, "ann", "new disks"), NOW - 1080)
+        screen.idle()
+        await screen.settle()
+        check_golden(f"feedback-{name}", screen.text())
+        await screen.press("slash", "w", "o", "r", "k")
+        check_golden(f"filter-{name}", screen.text())
+        await screen.press("escape", "colon", "r", "e", "s", "t", "a")
+        check_golden(f"palette-{name}", screen.text())
+
+    run(scenario, size=size)

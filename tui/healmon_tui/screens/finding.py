@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import events
 
 from healmon_tui.filtering import Filter
-from healmon_tui.paint import Span
+from healmon_tui.paint import Span, printable
 from healmon_tui.rows.scene import Row, short
 from healmon_tui.screens.acting import Acting
 from healmon_tui.screens.modal import keys
@@ -119,4 +119,4 @@ def described(rows: tuple[Row, ...]) -> str:
 
 def _cells(row: Row) -> list[str]:
     texts = ["".join(span.text for span in spans).strip() for spans in row.cells.values()]
-    return [row.component, *(text for text in texts if text and text != "-")]
+    return [printable(text) for text in (row.component, *texts) if text and text != "-"]

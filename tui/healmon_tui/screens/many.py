@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from healmon.plans import Plan
+from healmon.plans import Plan, describe
 from healmon_tui import glyphs
 from healmon_tui.context import sheet
 from healmon_tui.host import host
-from healmon_tui.paint import Line, Span, Spans, cut, wrap
+from healmon_tui.paint import Line, Span, Spans, cut, printable, wrap
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.modal import Sheet, keys
 from healmon_tui.stale import Binding as Bound
@@ -160,8 +160,8 @@ class ManySheet(Sheet[Chosen | None]):
 
     def action_copy(self) -> None:
         """Copy the plans."""
-        lines = self.body(80)
-        host(self).copy_to_clipboard("\n".join("".join(s.text for s in x.spans) for x in lines))
+        texts = [printable(text) for plan in self.live for text in describe(plan)]
+        host(self).copy_to_clipboard("\n".join(texts))
         host(self).flash("copied the plans", "dim")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
