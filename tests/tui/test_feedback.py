@@ -18,7 +18,7 @@ from healmon_tui.viewmodel import ViewModel
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, restart_plan, world
 
-PLAN = restart_plan("w", id="p", delay=0.0)
+PLAN = restart_plan("w", id="p", delay=0.0, origin="olga on pts/3")
 
 
 def moment(*events, ago=0.0, known=None):
@@ -61,6 +61,8 @@ def test_what_was_not_done_is_said_for_a_while(end):
     assert cell(scene, "state") == ("not done", "calm")
     assert cell(scene, "why") == (f"restart not done: {end.reason}", "calm")
     assert cell(moment(MADE, end, ago=FRESH + 1), "state")[0] == "healthy"
+    by_itself = ev.PlanMade(restart_plan("w", id="p", origin="healmon"), NOW - 2, NOW - 2)
+    assert cell(moment(by_itself, end), "state")[0] == "healthy"
 
 
 def test_a_failure_stays_until_somebody_says_that_it_is_known():
@@ -91,7 +93,7 @@ def test_the_bar_says_what_till_when_who_and_why():
     short = bar(paused(), 40, 12)
     assert len(short) == 40
     assert short.endswith(" 10m left ")
-    refused = ev.PlanRefused(PLAN, "maintenance")
+    refused = ev.PlanRefused(restart_plan("w"), "maintenance")
     held = moment(ev.MaintenanceStarted("*", NOW + 9, "ann"), refused, refused)
     assert "2 not done so far" in bar(held)
 
@@ -342,7 +344,7 @@ def restarting(link):
         if name != "milestone_worker":
             link.emit(ev.StepTaken(plan.id, name, f"start {name}"))
     link.emit(ev.ActionVerified("p1", "task_worker", "restart_worker", "pid 9 lives", 1.2))
-    link.emit(ev.PlanMade(restart_plan("api_worker", id="p4"), NOW, NOW))
+    link.emit(ev.PlanMade(restart_plan("api_worker", id="p4", origin="olga"), NOW, NOW))
     link.emit(ev.PlanVetoed("p4", "api_worker", "pid 48310 is another process by now"))
 
 
