@@ -126,10 +126,10 @@ def test_nothing_foreign_crashes_or_drives_the_screen(text, size):
     [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 15), (200, 50)))],
 )
 def test_all_of_it_at_once_does_not_either(size):
-    drive("".join(text[:60] for text in HOSTILE), size)
+    drive("".join(text[:60] for text in HOSTILE), size, also=True)
 
 
-def drive(text, size):
+def drive(text, size, *, also=False):
     link = ScriptedLink(past(text), attached=text)
     link.sick = text
 
@@ -171,7 +171,8 @@ def drive(text, size):
             for keys in (("2", "enter"), ("e",), ("i",), ("Z",), ("b",), ("s",), ("m",), ("S",)):
                 await screen.press("escape", *keys)
                 check()
-            await find_and_pause(screen, text, plan, check)
+            if also:
+                await find_and_pause(screen, text, plan, check)
             await screen.press("escape")
             assert screen.app.is_running
 
