@@ -51,6 +51,7 @@ class Finding(Acting):
             return False
         row = panel.selected
         panel.sift(Filter(), row.key if row is not None else self._home)
+        self._share_anew()
         return True
 
     def on_key(self, event: events.Key) -> None:
@@ -101,6 +102,12 @@ class Finding(Acting):
         if not keep or not Filter(typed.text):
             panel.sift(Filter(), self._home)
         panel.pin()
+        self._share_anew()
+
+    def _share_anew(self) -> None:
+        self.host.redraw()
+        # heights take effect with the next layout; what is drawn depends on them
+        self.call_after_refresh(self.host.redraw)
 
     def action_copy(self) -> None:
         """Copy the marked rows, or the one under the cursor."""
