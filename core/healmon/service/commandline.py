@@ -24,6 +24,8 @@ from healmon.world.system_processes import SystemProcesses
 
 STOP_PATIENCE = 45.0
 """Seconds a healer gets to finish its current action and end; longer than `engine.DRAIN`."""
+STILL_PATIENCE = 3.0
+"""Seconds that one may stand still: a debugger lets go, a stopped one does not by itself."""
 SIGTERM = 15
 
 
@@ -67,6 +69,13 @@ def stop(state_dir: Path) -> int:
         if instance.wait_released(state_dir, 1.0):
             say(f"stopped (pid {holder.pid}); workers stay up")
             return 0
+        if process_seconds() - began > STILL_PATIENCE and instance.stands_still(holder):
+            break
+    if instance.stands_still(holder):
+        raise HolderError(
+            f"the healer (pid {holder.pid}) stands still: somebody stopped it (SIGSTOP)",
+            remedy=f"let it go on, and it ends: kill -CONT {holder.pid}",
+        )
     raise HolderError(
         f"the healer (pid {holder.pid}) did not end within {STOP_PATIENCE:g} s",
         remedy=f"see what it does: healmon status; its log is in {state_dir}",

@@ -32,7 +32,7 @@ _STATUS_RANK: Final = (
 )
 _TROUBLES: Final = (
     "enginestarted", "enginestopped", "healerfailed", "storefaulted", "storerecovered",
-    "clockjumped",
+    "clockjumped", "configurationchanged", "configurationrefused",
 )  # fmt: skip
 # "+id" below: a sort of few rows by the way of the times, not a walk through all ids; what was
 # imported has ids below zero and is nobody's doing of last night
@@ -361,4 +361,8 @@ def engine_facts(conn: sqlite3.Connection) -> dict[str, Row]:
         for row in rows:
             payload: Row = json.loads(row["payload"])
             facts[name] = {**payload, "id": row["id"], "timestamp": row["timestamp"]}
+    for row in _rows(conn, "SELECT value FROM meta WHERE key = 'interval'"):
+        number, _, interval = str(row["value"]).partition(" ")
+        if "started" in facts and int(number) > facts["started"]["id"]:  # reread in this run
+            facts["started"]["interval"] = float(interval)
     return facts
