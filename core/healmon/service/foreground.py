@@ -15,12 +15,14 @@ from typing import Any
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
+from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
 from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
-from healmon.service.links import EngineLink, StoreLink
+from healmon.service.links import EngineLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.service.takeover import Relay
 from healmon.sessions.packs import user
 
 log = logging.getLogger("healmon")
@@ -173,10 +175,20 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         "mouse": not getattr(args, "no_mouse", False),
     }
     state_dir = statedir.prepare(state_dir)
+
+    def take() -> Host:
+        # read anew: a take-over may come hours later
+        settings, _ = configured(args)
+        host = Host.open(settings, state_dir, mode="tui", dry_run=getattr(args, "dry_run", False))
+        log_to_file(state_dir / "healmon.log", args)
+        host.engine.subscribe(log_events)
+        return host
+
+    beside = Relay(state_dir, settings.sessions.packs, None if options["read_only"] else take)
     if instance.holder(state_dir) is not None:
-        return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
-    log_to_file(state_dir / "healmon.log", args)
-    dry_run = getattr(args, "dry_run", False)
-    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)
-    host.engine.subscribe(log_events)
+        return open_screen(beside, **options)
+    try:
+        host = take()
+    except HolderError:
+        return open_screen(beside, **options)
     return open_screen(EngineLink(host), **options)

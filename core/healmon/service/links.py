@@ -15,7 +15,9 @@ from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
+from healmon.service.history import Archive, Reader
 from healmon.service.host import DATABASE, Host
+from healmon.service.link import Gone
 from healmon.service.peek import Peek, evidence, packs_in, peek
 from healmon.service.visits import Leave, visit
 from healmon.service.wake import knock
@@ -65,6 +67,19 @@ class EngineLink(_Near):
         self._thread: threading.Thread | None = None
         self._trouble = ""
         self._closing = threading.Event()
+        self._archive = Archive(lambda: host.store.beside.use(read.PATIENCE))
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        return self._archive
+
+    def gone(self) -> Gone | None:
+        """Return None: our own healer is here as long as we are."""
+        return None
+
+    async def take_over(self) -> Answer:
+        """Say that there is nothing to take over."""
+        return Answer(ok=False, text="this screen heals already")
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Start the healer and deliver its events to `sink`."""
@@ -139,11 +154,26 @@ class StoreLink(_Near):
     def __init__(self, state_dir: Path, packs: str = "") -> None:
         super().__init__(state_dir, packs)
         self._database = state_dir / DATABASE
-        holder = instance.holder(state_dir)
-        self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"
+        self.attached = "a healer that has ended"
+        self.absent = False
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
+        self._reader = Reader(self._database)
+        self._archive = Archive(self._reader.use)
+        self.watch()
+
+    def watch(self) -> None:
+        """See who is looked at, or that nobody is any more."""
+        holder = instance.holder(self._state_dir)
+        self.absent = holder is None
+        if holder is not None:
+            self.attached = f"pid {holder.pid}"
+        self._trouble = f"the healer ({self.attached}) has ended" if self.absent else ""
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        return self._archive
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Read the state and go on delivering what is stored."""
@@ -164,8 +194,7 @@ class StoreLink(_Near):
         while not self._ended.wait(POLL):
             if process_seconds() - checked > 1.0:
                 checked = process_seconds()
-                gone = instance.holder(self._state_dir) is None
-                self._trouble = f"the healer ({self.attached}) has ended" if gone else ""
+                self.watch()
             try:
                 if connection is None or read.file_id(self._database) != file:
                     # a damaged or deleted store is replaced by a new file: read that one
@@ -200,9 +229,14 @@ class StoreLink(_Near):
 
     async def close(self) -> None:
         """Stop looking; the healer goes on."""
+        await asyncio.to_thread(self.leave)
+
+    def leave(self) -> None:
+        """Stop looking: nothing more is delivered. Blocks for a moment."""
         self._ended.set()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            self._thread.join()
+        self._reader.close()
 
 
 def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
