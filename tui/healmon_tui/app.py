@@ -32,7 +32,9 @@ from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
+from healmon_tui.takeover import TakeOver, words
 from healmon_tui.themes import Palette
+from healmon_tui.timetravel import TimeTravel
 from healmon_tui.viewmodel import IDLE, ViewModel
 from healmon_tui.watching import Watching
 
@@ -89,6 +91,8 @@ class HealmonApp(App[None]):
         self.sessions = SessionRequests(self, link, self.requests)
         self.inbox = InboxRequests(self, self.requests)
         self.watching = Watching(link, self.spawn, self.redraw)
+        self.travel = TimeTravel(self, link)
+        self.take_over = TakeOver(self, link)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
@@ -131,7 +135,7 @@ class HealmonApp(App[None]):
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
-        if self._frozen is None:
+        if self._frozen is None and self.travel.then is None:
             self.watching.look()
         self.redraw()
 
@@ -158,8 +162,11 @@ class HealmonApp(App[None]):
         if not self.is_running:
             return
         self.bridge.fold()
-        frozen = self._frozen
+        frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
+        if then is not None:
+            looking = self._looking(history=then.wall)
+            picture = Picture(then.scene, then.panels, then.chronicle, looking)
         shown = [
             screen
             for screen in self.screen_stack
@@ -179,7 +186,10 @@ class HealmonApp(App[None]):
         looking = self._looking(kept.scene.now, self.bridge.received - received)
         return Picture(kept.scene, kept.panels, kept.chronicle, looking)
 
-    def _looking(self, frozen: float | None = None, unseen: int = 0) -> status.Looking:
+    def _looking(
+        self, frozen: float | None = None, unseen: int = 0, history: float | None = None
+    ) -> status.Looking:
+        gone = self.link.gone()
         return status.Looking(
             attached=self.link.attached,
             read_only=self.read_only,
@@ -187,7 +197,27 @@ class HealmonApp(App[None]):
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
+            history=history,
+            now=self.now,
+            missed=self.travel.missed(),
+            gone=words(gone, self.now, self.take_over.key(gone)) if gone is not None else "",
         )
+
+    @property
+    def received(self) -> int:
+        """How many events came so far."""
+        return self.bridge.received
+
+    def spawn_take_over(self) -> None:
+        """Become the healer, and say what came of it."""
+        self.spawn(self._taken_over())
+
+    async def _taken_over(self) -> None:
+        answer = await self.link.take_over()
+        if answer.ok:
+            self.bridge.resume()
+        self.flash(answer.text, "ok" if answer.ok else "warn")
+        self.redraw()
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from textual.geometry import Size
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
+    from healmon_tui.takeover import TakeOver
+    from healmon_tui.timetravel import TimeTravel
     from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
@@ -51,6 +53,25 @@ class Host(Protocol):
     @property
     def inbox(self) -> InboxRequests:
         """What can be said of alerts and pauses."""
+        ...
+
+    @property
+    def travel(self) -> TimeTravel:
+        """Where in time the screen is."""
+        ...
+
+    @property
+    def take_over(self) -> TakeOver:
+        """The offer to heal from this screen."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     @property

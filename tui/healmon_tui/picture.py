@@ -27,8 +27,8 @@ class Picture:
 
     @property
     def upto(self) -> float | None:
-        """Wall seconds of a frozen view."""
-        return self.looking.frozen
+        """Wall seconds of a frozen view, or of the past that is shown."""
+        return self.looking.frozen if self.looking.history is None else self.looking.history
 
     def status(self, cells: int) -> Spans:
         """Return the status line for a width."""

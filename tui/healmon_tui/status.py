@@ -21,6 +21,7 @@ OVERDUE: Final = 15.0
 SILENT: Final = 3
 """Intervals without a finished check after which nobody can be said to look."""
 ALWAYS: Final = 0
+DAY: Final = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,10 @@ class Looking:
         unseen: events that came since.
         trouble: what is wrong with the healer.
         skipped: stories that fell out of the log unfinished.
+        history: wall seconds of the past that is shown; None: this is now.
+        now: wall seconds of now.
+        missed: events, and new CRITICAL alerts, that came since the past is shown.
+        gone: what a person must know of a healer that ended while it was looked at.
     """
 
     attached: str = ""
@@ -42,6 +47,10 @@ class Looking:
     unseen: int = 0
     skipped: int = 0
     trouble: str = ""
+    history: float | None = None
+    now: float = 0.0
+    missed: tuple[int, int] = (0, 0)
+    gone: str = ""
 
 
 class Part(NamedTuple):
@@ -66,6 +75,8 @@ def line(scene: Scene, looking: Looking, cells: int) -> Spans:
 
 def banner(snapshot: Snapshot, looking: Looking) -> str:
     """Return what a person must know before anything else; empty: nothing."""
+    if looking.gone:
+        return looking.gone
     if looking.trouble:
         return f"ENGINE DOWN  {looking.trouble}"
     if snapshot.engine.store_fault:
@@ -187,7 +198,9 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         parts.append(Part(ALWAYS, (Span(said, "chip-bad"),)))
     else:
         parts.append(Part(4, _cycle(scene)))
-    if looking.frozen is not None:
+    if looking.history is not None:
+        parts.append(Part(ALWAYS, _history(looking, looking.history)))
+    elif looking.frozen is not None:
         unseen = f" +{looking.unseen}" if looking.unseen else ""
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
         parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
@@ -200,6 +213,16 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         word = f"ENDED {stopped}" if stopped else "NO HEALER"
         parts.append(Part(ALWAYS, (Span(f" {word} ", "chip-warn"),)))
     return parts
+
+
+def _history(looking: Looking, at: float) -> Spans:
+    """Return when this is, how long ago that was, and what has come since."""
+    events, critical = looking.missed
+    day = "" if looking.now - at < DAY / 2 else local_time(at, "%d %b ")
+    ago = format_duration(max(0, int(looking.now - at)))
+    new = f" +{events}" if events else ""
+    spans = (Span(f" HISTORY {day}{local_time(at)} (-{ago}){new} ", "chip-warn"),)
+    return (*spans, Span(f" {glyphs.BAD}{critical} new ", "chip-bad")) if critical else spans
 
 
 def _silence(scene: Scene) -> float:

@@ -179,8 +179,8 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     def take() -> Host:
         # read anew: a take-over may come hours later
         settings, _ = configured(args)
-        host = Host.open(settings, state_dir, mode="tui", dry_run=getattr(args, "dry_run", False))
         log_to_file(state_dir / "healmon.log", args)
+        host = Host.open(settings, state_dir, mode="tui", dry_run=getattr(args, "dry_run", False))
         host.engine.subscribe(log_events)
         return host
 
