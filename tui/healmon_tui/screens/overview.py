@@ -8,27 +8,22 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.screen import Screen
 
-from healmon.state import ComponentView
 from healmon_tui import context, keymap, layout, session
 from healmon_tui.facts import Facts
-from healmon_tui.host import Host, host
 from healmon_tui.layout import Mode, Want
-from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
-from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
-from healmon_tui.screens.detail import Detail, for_inbox, for_session
+from healmon_tui.screens.acting import Acting
+from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
-from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
-from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
+from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
-from healmon_tui.widgets.panel import Panel, panels
+from healmon_tui.widgets.panel import Panel
 
 
-class Overview(Screen[None]):
+class Overview(Acting):
     """All panels, or one, and the context of the row under the cursor."""
 
     ALLOW_SELECT = False
@@ -36,19 +31,15 @@ class Overview(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.panel: PanelId = "workers"
         self._full = False
         self._digit: PanelId | None = None
         self._with_context = True
-        self._picture: Picture | None = None
         self._front = True
-        self._panels: dict[PanelId, Panel] = {panel.panel: panel for panel in panels()}
         self._status = StatusBar()
         self._banner = Banner()
         self._tabs = Tabs()
         self._newest = Newest()
         self._side = Context(id="context")
-        self._keys = KeyBar()
 
     def compose(self) -> ComposeResult:
         """Put everything in; `_lay_out` says what is seen and how large."""
@@ -63,27 +54,10 @@ class Overview(Screen[None]):
         yield self._keys
 
     @property
-    def host(self) -> Host:
-        """The app."""
-        return host(self)
-
-    @property
     def mode(self) -> Mode:
         """The shape of the screen at this size."""
         width, height = self.host.size
         return layout.mode(width, height, full=self._full, context=self._with_context)
-
-    def row(self) -> Row | None:
-        """Return the row under the cursor."""
-        return self._panels[self.panel].selected
-
-    def flash(self, text: str, tone: Tone = "text") -> None:
-        """Show an answer in the last line for a while."""
-        self._keys.flash(text, tone)
-
-    def hush(self) -> None:
-        """Show the keys again."""
-        self._keys.hush()
 
     @property
     def answer(self) -> str:
@@ -136,12 +110,6 @@ class Overview(Screen[None]):
         kind = cast("PanelId", view.healer) if view is not None else self.panel
         asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
         self._keys.show(keymap.footer(self.panel, kind, usable, asks=asks))
-
-    def _view(self) -> ComponentView | None:
-        """Return the component that the row under the cursor is about."""
-        row = self.row()
-        known = self._picture.scene.snapshot.components if self._picture else {}
-        return known.get(row.component) if row is not None else None
 
     def _lay_out(self) -> None:
         width, height = self.host.size
@@ -300,72 +268,6 @@ class Overview(Screen[None]):
             self._resize_panel(full=False)
         else:
             await self.host.action_quit()
-
-    # acting
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Switch acts off where the screen is for reading only, and faults outside the demo."""
-        if self.host.read_only and keymap.is_act(action, parameters):
-            return None
-        if action == "faults":
-            return bool(self.host.requests.faults)
-        return super().check_action(action, parameters)
-
-    def action_act(self, verb: str) -> None:
-        """Ask for the plan of a verb on the row under the cursor, or for those of the marked."""
-        marked = self._panels[self.panel].marked
-        known = self.host.snapshot.components
-        names = [row.component for row in marked if row.component in known]
-        names = [name for name in names if known[name].healer == HEALER_OF[verb]]
-        if names:
-            self._panels[self.panel].unmark()
-            self.host.requests.offer_each(verb, list(dict.fromkeys(names)))
-            return
-        view = self._chosen(verb, HEALER_OF[verb])
-        if view is not None:
-            self.host.requests.offer(verb, view.name)
-
-    def action_session(self, what: str) -> None:
-        """Do something with the session under the cursor."""
-        view = self._chosen(what, "sessions")
-        if view is not None:
-            for_session(self.host, what, view)
-
-    def _chosen(self, what: str, healer: str) -> ComponentView | None:
-        """Return the component under the cursor, if it is of this kind; else say so."""
-        view = self._view()
-        if view is not None and view.healer == healer:
-            return view
-        panel = TITLE[cast("PanelId", healer)].lower()
-        number = PANELS.index(cast("PanelId", healer)) + 1
-        self.flash(f"{what}: select a row of panel {number} ({panel}) first", "dim")
-        return None
-
-    def action_inbox(self, what: str) -> None:
-        """Say something of the marked rows, or of the one under the cursor."""
-        panel = self._panels[self.panel]
-        rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
-        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.unmark)
-
-    def action_mark(self) -> None:
-        """Mark the row under the cursor, or no longer."""
-        self._panels[self.panel].mark()
-
-    def action_check(self) -> None:
-        """Ask for a look at everything."""
-        self.host.requests.check()
-
-    def action_faults(self) -> None:
-        """Offer the demo's faults."""
-        requests = self.host.requests
-
-        def picked(place: int | None) -> None:
-            if place is not None:
-                requests.fault(place)
-
-        self.host.open_sheet(
-            MenuSheet("make a fault", [name for name, _ in requests.faults]), picked
-        )
 
 
 def _by_order(row: Row) -> tuple[object, ...]:
