@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from healmon_tui import status
 from healmon_tui.chronicle import Chronicle
-from healmon_tui.paint import Spans
+from healmon_tui.paint import Ground, Spans
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PanelId, PanelView
 
@@ -24,6 +24,11 @@ class Picture:
     def banner(self) -> str:
         """What a person must know before anything else."""
         return status.banner(self.scene.snapshot, self.looking)
+
+    @property
+    def ground(self) -> Ground:
+        """What the status line is drawn on: it must not be taken for the present."""
+        return "bar" if self.looking.history is None else "past"
 
     @property
     def upto(self) -> float | None:

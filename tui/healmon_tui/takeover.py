@@ -16,10 +16,9 @@ from healmon_tui.screens.modal import Sheet, keys
 LOOK = 0.5
 """Seconds between two looks whether the offer still stands."""
 TERMS = (
-    "This screen becomes the healer: same configuration, same history, and the alerts and plans "
-    "as they stand. Workers are not restarted: those that run are taken on.",
-    "Healing ends when this screen is closed. Another healer that is started meanwhile is turned "
-    "away.",
+    "This screen becomes the healer: same configuration, same history, alerts and plans as they"
+    " stand. Workers are not restarted: those that run are taken on.\n"
+    "Healing ends when this screen is closed; until then any other healer is turned away."
 )
 
 
@@ -120,10 +119,8 @@ class TakeOverSheet(Sheet[bool | None]):
             ("since", local_time(gone.since, "%Y-%m-%d %H:%M:%S"), "text"),
             ("how", gone.how, "text"),
         ]
-        done = [
-            line for k, text, tone in rows for line in labelled(k, (Span(text, tone),), cells)
-        ]
-        for text in TERMS:
+        done = [line for k, text, tone in rows for line in labelled(k, (Span(text, tone),), cells)]
+        for text in TERMS.splitlines():
             done.append(Line())
             done += [Line((Span(" "), Span(part, "text"))) for part in wrap(text, cells - 2)]
         return done

@@ -27,8 +27,6 @@ LISTED: Final = 200
 """Incidents listed at most."""
 RUNS: Final = 40
 """Starts and ends of the healer listed at most."""
-_SEVERITY: Final[dict[str, Severity]] = {s: s for s in RANK}
-
 Where: TypeAlias = Literal["back", "forward", "incident-back", "incident-forward"]
 """To the stop before or after, or to where the incident before or after began."""
 
@@ -197,7 +195,7 @@ def _incidents(past: Past) -> list[Entry]:
         Entry(
             int(number),
             wall_of(opened),
-            max(_level(severity), _level(peak), key=lambda level: RANK[level]),
+            max((_level(severity), _level(peak)), key=RANK.__getitem__),
             clean(component),
             clean(message),
             _ended(wall_of(opened), resolved_at, clean(resolution or ""), clean(by)),
@@ -214,7 +212,8 @@ def _ended(opened: float, resolved_at: str | None, resolution: str, by: str) -> 
 
 
 def _level(text: str) -> Severity:
-    return _SEVERITY.get(text, "INFO")
+    known: tuple[Severity, ...] = ("CRITICAL", "WARNING")
+    return next((level for level in known if level == text), "INFO")
 
 
 def _runs(past: Past) -> list[Entry]:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from textual.screen import Screen
-
 from healmon.state import ComponentView
 from healmon_tui import context, keymap
 from healmon_tui.host import Host, host
@@ -15,12 +13,13 @@ from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens.detail import for_inbox, for_session
 from healmon_tui.screens.menu import MenuSheet
+from healmon_tui.screens.travelling import Travelling
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import KeyBar
 from healmon_tui.widgets.panel import Panel, panels
 
 
-class Acting(Screen[None]):
+class Acting(Travelling):
     """Panels with a cursor, and the acts on what is under it.
 
     Attributes:
@@ -106,8 +105,9 @@ class Acting(Screen[None]):
         self._panels[self.panel].mark()
 
     def action_check(self) -> None:
-        """Ask for a look at everything."""
-        self.host.requests.check()
+        """Ask for a look at everything; where nobody heals, offer to."""
+        if not self.host.take_over.offer(again=True):
+            self.host.requests.check()
 
     def action_faults(self) -> None:
         """Offer the demo's faults."""

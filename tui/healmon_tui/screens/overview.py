@@ -14,6 +14,7 @@ from healmon_tui.facts import Facts
 from healmon_tui.layout import Mode, Want
 from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
+from healmon_tui.screens import travelling
 from healmon_tui.screens.acting import Acting
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
@@ -77,7 +78,7 @@ class Overview(Acting):
         for name, panel in self._panels.items():
             panel.show(picture.panels[name])
         width, _ = self.host.size
-        self._status.show(picture.status(width))
+        self._status.show(picture.status(width), picture.ground)
         self._banner.show(picture.banner)
         self._tabs.show(picture.panels, self.panel)
         alerts = picture.panels["alerts"]
@@ -105,6 +106,9 @@ class Overview(Acting):
         )
 
     def _show_keys(self) -> None:
+        if self.host.travel.then is not None:
+            self._keys.show(travelling.footer())
+            return
         usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
         view = self._view()
         kind = cast("PanelId", view.healer) if view is not None else self.panel
@@ -220,7 +224,9 @@ class Overview(Acting):
         self.host.open_sheet(HelpSheet(self.panel, usable))
 
     def action_detail(self) -> None:
-        """Show all about the row under the cursor."""
+        """Show all about the row under the cursor; where nobody heals, offer to."""
+        if self.host.travel.then is None and self.host.take_over.offer():
+            return
         row = self.row()
         if row is None:
             self.flash("nothing selected", "dim")
