@@ -13,7 +13,7 @@ from healmon.units import format_duration
 from healmon_tui.paint import Line, Span, Spans, Tone, labelled, wrap
 from healmon_tui.screens.modal import Sheet, keys
 
-LOOK = 0.5
+LOOK = 1.0
 """Seconds between two looks whether the offer still stands."""
 TERMS = (
     "This screen becomes the healer: same configuration, same history, alerts and plans as they"

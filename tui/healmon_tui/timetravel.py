@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from healmon.errors import HealmonError
 from healmon.service.history import Archive, Entry, Visit, Where
@@ -20,11 +20,28 @@ from healmon.text import clean
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.paint import Tone
 from healmon_tui.rows.scene import Scene
-from healmon_tui.viewmodel import PanelId, PanelView, ViewModel
+from healmon_tui.viewmodel import PANELS, PanelId, PanelView, ViewModel
 
 OFF: Final = "this is the past: nothing can be done in it; L returns to now"
+Way: TypeAlias = Callable[[Archive, int], Visit | str]
 WAITING: Final = 8
 """Keys that wait for a moment that is being folded; more are dropped."""
+
+
+Place: TypeAlias = tuple[PanelId, str]
+"""A panel, and the key of the row under its cursor."""
+
+
+class Seat(Protocol):
+    """Where the cursor is."""
+
+    def place(self) -> Place:
+        """Return where the cursor is."""
+        ...
+
+    def put(self, place: Place) -> None:
+        """Bring the cursor to a row, if it is there."""
+        ...
 
 
 class Home(Protocol):
@@ -38,6 +55,11 @@ class Home(Protocol):
     @property
     def received(self) -> int:
         """How many events came so far."""
+        ...
+
+    @property
+    def overview(self) -> Seat:
+        """The screen with the cursor."""
         ...
 
     def spawn(self, work: Awaitable[None]) -> None:
@@ -59,14 +81,16 @@ class Then:
 
     Attributes:
         number: the event after which it is shown.
-        received: events that had come when the past was entered.
-        entered: wall seconds of the newest event then.
+        place: where the cursor was when the past was entered.
+        received: events that had come by then.
+        entered: wall seconds of the newest of them.
     """
 
     number: int
     scene: Scene
     chronicle: Chronicle
     panels: dict[PanelId, PanelView]
+    place: Place
     received: int
     entered: float
 
@@ -88,24 +112,27 @@ class TimeTravel:
         self._home = home
         self._link = link
         self._views = ViewModel()
-        self._wanted: deque[Callable[[Archive, int], Visit | str]] = deque(maxlen=WAITING)
+        self._wanted: deque[tuple[Way, bool]] = deque(maxlen=WAITING)
         self._going = False
 
     def step(self, where: Where) -> None:
         """Go to the stop, or the incident, in a direction."""
-        self._go(lambda archive, number: archive.go(where, number))
+        incident = where.startswith("incident")
+        self._go(lambda archive, number: archive.go(where, number), point=incident)
 
     def visit(self, entry: Entry) -> None:
         """Go to where something that is listed began."""
-        self._go(lambda archive, _: archive.begin(entry))
+        self._go(lambda archive, _: archive.begin(entry), point=True)
 
     def live(self) -> None:
         """Return to now."""
         self._wanted.clear()
-        if self.then is None:
-            self._home.flash("this is now", "dim")
-        self.then = None
+        then, self.then = self.then, None
         self._home.redraw()
+        if then is not None:
+            self._home.overview.put(then.place)
+        else:
+            self._home.flash("this is now", "dim")
 
     async def entries(self) -> tuple[list[Entry], str]:
         """Return what can be gone to, newest first, and what of it is no longer kept.
@@ -125,10 +152,10 @@ class TimeTravel:
                   if a.opened_at > then.entered and "CRITICAL" in (a.severity, a.peak)}  # fmt: skip
         return self._home.received - then.received, len(opened)
 
-    def _go(self, way: Callable[[Archive, int], Visit | str]) -> None:
+    def _go(self, way: Way, *, point: bool) -> None:
         if len(self._wanted) == WAITING:
             return
-        self._wanted.append(way)
+        self._wanted.append((way, point))
         if not self._going:
             self._going = True
             self._home.spawn(self._gone())
@@ -136,11 +163,11 @@ class TimeTravel:
     async def _gone(self) -> None:
         try:
             while self._wanted:
-                await self._one(self._wanted.popleft())
+                await self._one(*self._wanted.popleft())
         finally:
             self._going = False
 
-    async def _one(self, way: Callable[[Archive, int], Visit | str]) -> None:
+    async def _one(self, way: Way, point: bool) -> None:  # noqa: FBT001 - out of the queue
         archive, before = self._link.archive(), self.then
         number = before.number if before is not None else 0
         try:
@@ -156,13 +183,25 @@ class TimeTravel:
         visit, chronicle = found
         self.then = self._ready(visit, chronicle, before)
         self._home.redraw()
+        if point:
+            self._home.overview.put(_row_of(self.then, visit.component))
 
     def _ready(self, visit: Visit, chronicle: Chronicle, before: Then | None) -> Then:
         scene = Scene.of(visit.snapshot, visit.wall)
+        place = before.place if before is not None else self._home.overview.place()
         received = before.received if before is not None else self._home.received
         entered = before.entered if before is not None else self._home.snapshot.at
         panels = self._views.panels(scene, chronicle, settled=True)
-        return Then(visit.number, scene, chronicle, panels, received, entered)
+        return Then(visit.number, scene, chronicle, panels, place, received, entered)
+
+
+def _row_of(then: Then, component: str) -> Place:
+    """Return the row of what an incident is about; of healmon itself, its newest story."""
+    for panel in PANELS:
+        for row in then.panels[panel].rows:
+            if row.component == component:
+                return panel, row.key
+    return "alerts", ""
 
 
 def told(visit: Visit) -> Chronicle:
@@ -175,8 +214,6 @@ def told(visit: Visit) -> Chronicle:
     return chronicle
 
 
-def _found(
-    archive: Archive, way: Callable[[Archive, int], Visit | str], number: int
-) -> tuple[Visit, Chronicle] | str:
+def _found(archive: Archive, way: Way, number: int) -> tuple[Visit, Chronicle] | str:
     visit = way(archive, number)
     return visit if isinstance(visit, str) else (visit, told(visit))

@@ -37,6 +37,7 @@ class Visit(NamedTuple):
     Attributes:
         number: the event after which it is shown.
         wall: wall seconds of that event: the time of the screen.
+        component: what that event is about.
         snapshot: the state then.
         events: the newest events up to it, for the stories behind the state; oldest first.
         whole: those are all there ever were.
@@ -44,6 +45,7 @@ class Visit(NamedTuple):
 
     number: int
     wall: float
+    component: str
     snapshot: Snapshot
     events: list[Recorded]
     whole: bool
@@ -120,7 +122,9 @@ class Archive:
     def _visit(self, number: int) -> Visit:
         snapshot = self._past.at(number)
         events, whole = self._past.before(number)
-        return Visit(number, snapshot.at, snapshot, events, whole)
+        rows = self._past.rows("SELECT component FROM events WHERE id = ?", number)
+        about = clean(rows[0][0]) if rows else ""
+        return Visit(number, snapshot.at, about, snapshot, events, whole)
 
     def _edge(self, where: Where, bounds: Bounds) -> str:
         if where == "forward":
@@ -212,8 +216,7 @@ def _ended(opened: float, resolved_at: str | None, resolution: str, by: str) -> 
 
 
 def _level(text: str) -> Severity:
-    known: tuple[Severity, ...] = ("CRITICAL", "WARNING")
-    return next((level for level in known if level == text), "INFO")
+    return "CRITICAL" if text == "CRITICAL" else "WARNING" if text == "WARNING" else "INFO"
 
 
 def _runs(past: Past) -> list[Entry]:

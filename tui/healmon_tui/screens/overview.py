@@ -18,6 +18,7 @@ from healmon_tui.screens import travelling
 from healmon_tui.screens.acting import Acting
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
+from healmon_tui.timetravel import Place
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
@@ -215,6 +216,19 @@ class Overview(Acting):
         self.host.redraw()
         # heights take effect with the next layout; what is drawn depends on them
         self.call_after_refresh(self.host.redraw)
+
+    def place(self) -> Place:
+        """Return where the cursor is."""
+        row = self.row()
+        return self.panel, row.key if row is not None else ""
+
+    def put(self, place: Place) -> None:
+        """Bring the cursor to a row, if it is there."""
+        panel, key = place
+        self._to_panel(panel)
+        found = self._panels[panel].view.find(key)
+        if found is not None:
+            self._panels[panel].move_to(found)
 
     # looking
 
