@@ -177,7 +177,7 @@ class HealmonApp(App[None]):
             screen.show(picture, front=screen is shown[-1])
 
     def _picture(self) -> Picture:
-        settled = process_seconds() - self._touched >= IDLE
+        settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         scene = Scene.of(self.bridge.snapshot, self.now)
         panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
         return Picture(scene, panels, self.bridge.chronicle, self._looking())
@@ -189,18 +189,20 @@ class HealmonApp(App[None]):
     def _looking(
         self, frozen: float | None = None, unseen: int = 0, history: float | None = None
     ) -> status.Looking:
-        gone = self.link.gone()
+        gone, now, attached = self.link.gone(), self.now, self.link.attached
+        lives = bool(attached) and gone is None
         return status.Looking(
-            attached=self.link.attached,
+            attached=attached,
             read_only=self.read_only,
             frozen=frozen,
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
             history=history,
-            now=self.now,
+            now=now,
             missed=self.travel.missed(),
-            gone=words(gone, self.now, self.take_over.key(gone)) if gone is not None else "",
+            gone=words(gone, now, self.take_over.key(gone)) if gone is not None else "",
+            silent=status.silence(self.bridge.snapshot, now) if lives else 0.0,
         )
 
     @property

@@ -22,6 +22,7 @@ SILENT: Final = 3
 """Intervals without a finished check after which nobody can be said to look."""
 ALWAYS: Final = 0
 DAY: Final = 86_400.0
+HUNG: Final = "it keeps its lock and is not taken over; healmon status says more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Looking:
         now: wall seconds of now.
         missed: events, and new CRITICAL alerts, that came since the past is shown.
         gone: what a person must know of a healer that ended while it was looked at.
+        silent: seconds for which a healer that is looked at and lives has told of no check.
     """
 
     attached: str = ""
@@ -51,6 +53,7 @@ class Looking:
     now: float = 0.0
     missed: tuple[int, int] = (0, 0)
     gone: str = ""
+    silent: float = 0.0
 
 
 class Part(NamedTuple):
@@ -79,6 +82,9 @@ def banner(snapshot: Snapshot, looking: Looking) -> str:
         return looking.gone
     if looking.trouble:
         return f"ENGINE DOWN  {looking.trouble}"
+    if looking.silent:
+        ago = format_duration(int(looking.silent))
+        return f"HEALER HANGS  {looking.attached} lives, and told of no check for {ago}: {HUNG}"
     if snapshot.engine.store_fault:
         return f"STORE FAULT  {snapshot.engine.store_fault}: healing goes on, events wait in memory"
     if snapshot.failing:
@@ -192,9 +198,9 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         parts.append(Part(11, (Span(f"{looking.skipped} dropped from the log", "warn"),)))
     if snapshot.engine.host:
         parts.append(Part(14, (Span(snapshot.engine.host, "dim"),)))
-    silence = _silence(scene)
-    if silence > SILENT * snapshot.engine.interval:
-        said = f" NO CHECK FOR {format_duration(int(silence))} "
+    silent = silence(snapshot, scene.now)
+    if silent:
+        said = f" NO CHECK FOR {format_duration(int(silent))} "
         parts.append(Part(ALWAYS, (Span(said, "chip-bad"),)))
     else:
         parts.append(Part(4, _cycle(scene)))
@@ -225,12 +231,12 @@ def _history(looking: Looking, at: float) -> Spans:
     return (*spans, Span(f" {glyphs.BAD}{critical} new ", "chip-bad")) if critical else spans
 
 
-def _silence(scene: Scene) -> float:
-    """Return for how many seconds a healer that runs has finished no check."""
-    snapshot = scene.snapshot
+def silence(snapshot: Snapshot, now: float) -> float:
+    """Return for how many seconds a healer that runs has finished no check; 0.0: not for long."""
     if not snapshot.engine.running:
         return 0.0
-    return scene.now - max(snapshot.cycle.finished_at, snapshot.engine.started_at)
+    silent = now - max(snapshot.cycle.finished_at, snapshot.engine.started_at)
+    return silent if silent > SILENT * snapshot.engine.interval else 0.0
 
 
 def _cycle(scene: Scene) -> Spans:

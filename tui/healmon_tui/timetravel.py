@@ -114,6 +114,7 @@ class TimeTravel:
         self._views = ViewModel()
         self._wanted: deque[tuple[Way, bool]] = deque(maxlen=WAITING)
         self._going = False
+        self._back = False
 
     def step(self, where: Where) -> None:
         """Go to the stop, or the incident, in a direction."""
@@ -128,11 +129,17 @@ class TimeTravel:
         """Return to now."""
         self._wanted.clear()
         then, self.then = self.then, None
+        self._back = then is not None
         self._home.redraw()
         if then is not None:
             self._home.overview.put(then.place)
         else:
             self._home.flash("this is now", "dim")
+
+    def arrives(self) -> bool:
+        """Tell, once, whether the screen is just back from the past: what is new must show."""
+        back, self._back = self._back, False
+        return back
 
     async def entries(self) -> tuple[list[Entry], str]:
         """Return what can be gone to, newest first, and what of it is no longer kept.

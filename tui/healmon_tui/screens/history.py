@@ -42,8 +42,8 @@ class HistorySheet(Sheet[Entry | None]):
         self._entries = tuple(entries)
         self._edge = edge
         self._now = now
-        older = (place for place, e in enumerate(self._entries) if here and e.number <= here)
-        self._place = next(older, max(len(self._entries) - 1, 0) if here else 0)
+        # what is listed there began at or before its own event: the one told of next is meant
+        self._place = max(sum(bool(here) and e.number >= here for e in self._entries) - 1, 0)
 
     def body(self, cells: int) -> list[Line]:
         """Return the entries, then what is older."""
