@@ -76,7 +76,7 @@ def numbered(story):
 
 
 @settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(story=STORY)
 def test_the_picture_of_any_moment_is_the_one_that_was_seen_live(story):
@@ -131,7 +131,7 @@ def test_nothing_newer_is_in_the_picture():
         assert "the history begins" in screen.answer
         assert screen.app.travel.then.wall == screen.link.past[0].wall
 
-    run(scenario, size=(200, 50))
+    run(scenario)
 
 
 def test_the_bar_says_when_and_what_has_come_since():
