@@ -100,6 +100,11 @@ def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_
         assert box.healmon("pause", "a", "--for", "1h", "--note", "by a script").returncode == 0
         for screen in (one, other):
             screen.shows("paused till", 5)
+        for screen in (one, other):  # whoever heals, and whoever looks on, can look back
+            screen.type("{")
+            screen.shows("HISTORY ")
+            screen.type("L")
+            screen.shows("LIVE ")
         winner.type("q")
         assert winner.there.ends() == 0
         loser.shows("NO HEALER since")

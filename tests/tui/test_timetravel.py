@@ -184,6 +184,18 @@ def test_acts_are_off_with_a_word_and_looking_is_not():
     run(scenario)
 
 
+@pytest.mark.parametrize("name", ["q", "escape", "L"])
+def test_out_of_the_past_is_not_out_of_healmon(name):
+    async def scenario(screen):
+        await screen.press(BACK, "plus", name)
+        assert (screen.app.travel.then is None) == (name == "L")
+        await screen.press(name)
+        assert screen.app.travel.then is None
+        assert screen.link.closed == 0
+
+    run(scenario)
+
+
 def test_every_key_that_acts_is_off():
     async def scenario(screen):
         await screen.press(BACK)
@@ -191,6 +203,7 @@ def test_every_key_that_acts_is_off():
         for action in keymap.ACTIONS:
             if action.tier is not None:
                 assert all(not found[k].enabled for k in action.keys if k in found), action.id
+        assert not found["F"].enabled
 
     run(scenario, demo_faults=[("one", lambda: "")])
 
@@ -238,7 +251,7 @@ def test_the_list_goes_to_what_is_picked():
         sheet = screen.app.screen
         assert isinstance(sheet, HistorySheet)
         text = sheet.box.text()
-        assert "assigner_worker  exited with code 1, third time" in text
+        assert "assigner_worker           exited with code 1, third time" in text
         assert "healmon 0.1.0 started, pid 4711" in text
         assert "the history begins" in text
         await screen.press("j", "enter")

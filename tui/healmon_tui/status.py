@@ -156,7 +156,7 @@ def _flags(scene: Scene, looking: Looking) -> list[tuple[str, Tone]]:
     until = snapshot.maintenance.get(EVERYTHING)
     if until is not None and until > scene.now:
         flags.append((f"PAUSED {format_duration(int(until - scene.now))}", "chip-calm"))
-    if looking.attached:
+    if looking.attached and not looking.gone:
         flags.append((f"ATTACHED {looking.attached}", "chip-info"))
     if looking.read_only:
         flags.append(("READ ONLY", "chip-calm"))
@@ -210,7 +210,7 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         unseen = f" +{looking.unseen}" if looking.unseen else ""
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
         parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
-    elif looking.trouble:
+    elif looking.trouble or looking.gone:
         parts.append(Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(scene.now)}"))))
     elif snapshot.engine.running:
         parts.append(Part(ALWAYS, (Span("LIVE ", "ok"), Span(local_time(scene.now), "text"))))

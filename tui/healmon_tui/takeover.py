@@ -86,7 +86,7 @@ def words(gone: Gone, now: float, key: str) -> str:
     """Return the banner over a screen whose healer is gone."""
     ago = format_duration(max(0, int(now - gone.since)))
     offer = f"{key} takes over" if key else "nobody heals"
-    return f"NO HEALER since {local_time(gone.since)} ({ago}): {gone.who} {gone.how}  {offer}"
+    return f"NO HEALER since {local_time(gone.since)} ({ago}), {offer}: {gone.who} {gone.how}"
 
 
 class TakeOverSheet(Sheet[bool | None]):

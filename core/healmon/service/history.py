@@ -192,7 +192,8 @@ _WAYS: Final = {
 def _incidents(past: Past) -> list[Entry]:
     rows = past.rows(
         "SELECT id, opened_at, severity, peak, component, message, resolved_at, resolution,"
-        " acknowledged_by FROM health_alerts WHERE opened_at IS NOT NULL ORDER BY id DESC LIMIT ?",
+        " acknowledged_by FROM health_alerts WHERE opened_at IS NOT NULL"
+        " AND (severity <> 'INFO' OR peak NOT IN ('', 'INFO')) ORDER BY id DESC LIMIT ?",
         LISTED,
     )
     return [

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from healmon import events as ev
-from healmon.clock import local_time
 from healmon.errors import HealmonError, HolderError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
@@ -92,7 +91,7 @@ class Relay:
             return None
         how = f"ended: {self._word}" if self._word else "ended"
         if self._running:
-            how = f"was killed or crashed, its last word was at {local_time(self._last)}"
+            how = "was killed or crashed"
         return Gone(self._viewer.attached, self._last, how, offered=self._take is not None)
 
     async def take_over(self) -> Answer:

@@ -60,8 +60,8 @@ class Acting(Travelling):
         """Switch acts off where the screen is for reading only, and faults outside the demo."""
         if self.host.read_only and keymap.is_act(action, parameters):
             return None
-        if action == "faults":
-            return bool(self.host.requests.faults)
+        if action == "faults" and not self.host.requests.faults:
+            return False
         return super().check_action(action, parameters)
 
     def action_act(self, verb: str) -> None:

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from healmon.clock import local_time
 from healmon.service.history import Entry
 from healmon_tui import glyphs
-from healmon_tui.paint import Line, Span, Spans, Tone, clip
+from healmon_tui.paint import Line, Span, Spans, Tone, clip, fit
 from healmon_tui.screens.modal import Sheet, keys
 
+NAMES: Final = 24
+"""Cells of the longest name that is shown whole."""
 DAY: Final = 43_200.0
 """Seconds within which the time of day says enough."""
 _MARKS: Final[dict[str, tuple[str, Tone]]] = {
@@ -43,6 +46,8 @@ class HistorySheet(Sheet[Entry | None]):
         self._edge = edge
         self._now = now
         # what is listed there began at or before its own event: the one told of next is meant
+        names = max((cell_len(entry.component) for entry in self._entries), default=0)
+        self._names = min(names, NAMES)
         self._place = max(sum(bool(here) and e.number >= here for e in self._entries) - 1, 0)
 
     def body(self, cells: int) -> list[Line]:
@@ -69,7 +74,7 @@ class HistorySheet(Sheet[Entry | None]):
             Span(f"{glyphs.CURSOR if here else ' '} ", "accent"),
             Span(f"{when:<12} ", "dim"),
             Span(f"{sign} ", tone),
-            Span(f"{entry.component}  ", "strong" if here else "text"),
+            Span(f"{fit(entry.component, self._names)}  ", "strong" if here else "text"),
             Span(entry.text, "text" if entry.incident else "dim"),
             Span(f"  {entry.ended}" if entry.ended else "", "dim"),
         )

@@ -281,11 +281,15 @@ class Overview(Acting):
             self._panels[self.panel].unmark()
         elif self._full:
             self._resize_panel(full=False)
+        elif self.host.travel.then is not None:
+            self.host.travel.live()
 
     async def action_leave(self) -> None:
         """Leave a full panel, or healmon."""
         if self._full:
             self._resize_panel(full=False)
+        elif self.host.travel.then is not None:
+            self.host.travel.live()  # whoever wants out of the past does not want healing to end
         else:
             await self.host.action_quit()
 

@@ -16,7 +16,7 @@ from healmon_tui.host import Host, host
 from healmon_tui.screens.history import HistorySheet
 from healmon_tui.timetravel import OFF
 
-NOW_ONLY: Final = frozenset({"session('explain')", "freeze()"})
+NOW_ONLY: Final = frozenset({"session('explain')", "freeze()", "faults()"})
 """What acts on nothing and is about the present all the same."""
 _WAYS: Final[dict[str, Where]] = {
     "back": "back", "forward": "forward", "incident_back": "incident-back",
@@ -65,7 +65,7 @@ def footer() -> list[tuple[str, str]]:
     known = {action.id: action for action in keymap.ACTIONS}
     wanted = (
         "app.help", "history.back", "history.forward", "history.incident_back",
-        "history.incident_forward", "history.live", "history.list", "view.detail", "app.quit",
+        "history.incident_forward", "history.live", "history.list", "view.detail",
     )  # fmt: skip
     return [(keymap.key_name(known[name].keys[0]), known[name].label) for name in wanted]
 
