@@ -18,7 +18,7 @@ from healmon_tui.screens.history import HistorySheet
 from healmon_tui.timetravel import OFF, told
 from healmon_tui.viewmodel import ViewModel
 from tests.helpers.screen import open_screen
-from tests.helpers.scripted import ScriptedLink, key, world
+from tests.helpers.scripted import ScriptedLink, key, showing, world
 from tests.helpers.storekit import STORY, WALL
 
 pytestmark = pytest.mark.slow
@@ -180,6 +180,18 @@ def test_acts_are_off_with_a_word_and_looking_is_not():
         assert screen.app.travel.then is None
         await screen.press("a")
         assert screen.link.asked
+
+    run(scenario)
+
+
+def test_a_sessions_screen_of_then_is_not_made_up_but_its_act_is_replayed():
+    async def scenario(screen):
+        showing(screen.link)
+        await screen.press("2", "enter", "escape", "right_curly_bracket", BACK, "2", "enter")
+        assert "screens are not kept" in screen.text()
+        assert "Do you want to proceed" not in screen.text()
+        await screen.press("e")
+        assert screen.answer == OFF
 
     run(scenario)
 

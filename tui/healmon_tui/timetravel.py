@@ -14,7 +14,7 @@ from typing import Final, Protocol, TypeAlias
 
 from healmon.errors import HealmonError
 from healmon.service.history import Archive, Entry, Visit, Where
-from healmon.service.link import Link
+from healmon.service.link import Link, Peek
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon_tui.chronicle import Chronicle
@@ -209,6 +209,11 @@ def _row_of(then: Then, component: str) -> Place:
             if row.component == component:
                 return panel, row.key
     return "alerts", ""
+
+
+def unkept(at: float) -> Peek:
+    """Return what stands for a session's screen in the past."""
+    return Peek(at=at, reason="screens are not kept; b replays the newest act of then, if any")
 
 
 def told(visit: Visit) -> Chronicle:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 import time
 
 import pytest
@@ -12,7 +14,7 @@ from healmon import events as ev
 from healmon.clock import format_utc
 from healmon.service.history import Archive
 from healmon.state import Snapshot, replay
-from healmon.store import moments, past, upkeep
+from healmon.store import moments, past, schema, upkeep
 from healmon.store.past import Past
 from healmon.store.project import event_row
 from healmon.store.stream import encode_snapshot
@@ -236,3 +238,28 @@ def test_a_jump_over_a_long_history_is_instant_and_nobody_waits_for_the_connecti
         longest = max(longest, time.process_time() - before)
         assert store.lent >= 5  # in pages: whoever wants the connection gets it in between
     assert longest < 0.3
+
+
+def test_a_store_of_before_gets_what_the_history_needs(tmp_path):
+    conn = sqlite3.connect(tmp_path / "old.db", isolation_level=None)
+    for step in schema.MIGRATIONS[:2]:
+        step(conn)
+    conn.execute("PRAGMA user_version = 2")
+    happened = records((0, started()), (1, observed()), (2, opened()), (3, observed(n=2)))
+    for record in happened:
+        conn.execute(*event_row(record))
+    schema.migrate(conn, {})
+    assert schema.version_of(conn) == schema.VERSION
+    read = Past(lambda: contextlib.nullcontext(conn))
+    assert read.at(3) == replay(happened[:3])
+    plans = [
+        conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()[0][3]
+        for sql in (
+            f"SELECT id FROM events WHERE kind NOT IN {schema.UNTOLD} AND id < 9 ORDER BY id DESC",
+            "SELECT id FROM events WHERE (kind = 'alertopened' OR kind = 'alertreopened')"
+            " AND id < 9 ORDER BY id DESC",
+        )
+    ]
+    assert "idx_events_told" in plans[0]
+    assert "idx_events_incidents" in plans[1]
+    conn.close()

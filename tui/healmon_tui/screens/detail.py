@@ -16,6 +16,7 @@ from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
 from healmon_tui.screens import travelling
 from healmon_tui.screens.travelling import Travelling
+from healmon_tui.timetravel import unkept
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
@@ -71,6 +72,8 @@ class Detail(Travelling):
         watching = host(self).watching
         look = watching.want if front else watching.newest
         seen = look(self._view if picture.upto is None else None)
+        if picture.looking.history is not None:
+            seen = unkept(picture.looking.history)
         self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
         self._side.show(

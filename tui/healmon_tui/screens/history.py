@@ -48,6 +48,8 @@ class HistorySheet(Sheet[Entry | None]):
         # what is listed there began at or before its own event: the one told of next is meant
         names = max((cell_len(entry.component) for entry in self._entries), default=0)
         self._names = min(names, NAMES)
+        far = any(abs(now - entry.wall) > DAY for entry in self._entries)
+        self._times = 12 if far else 8
         self._place = max(sum(bool(here) and e.number >= here for e in self._entries) - 1, 0)
 
     def body(self, cells: int) -> list[Line]:
@@ -72,7 +74,7 @@ class HistorySheet(Sheet[Entry | None]):
         when = local_time(entry.wall, "%d %b %H:%M" if far else "%H:%M:%S")
         spans = (
             Span(f"{glyphs.CURSOR if here else ' '} ", "accent"),
-            Span(f"{when:<12} ", "dim"),
+            Span(f"{when:<{self._times}} ", "dim"),
             Span(f"{sign} ", tone),
             Span(f"{fit(entry.component, self._names)}  ", "strong" if here else "text"),
             Span(entry.text, "text" if entry.incident else "dim"),

@@ -18,7 +18,7 @@ from healmon_tui.screens import travelling
 from healmon_tui.screens.acting import Acting
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
-from healmon_tui.timetravel import Place
+from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
@@ -100,6 +100,8 @@ class Overview(Acting):
         watching = self.host.watching
         look = watching.want if self._front else watching.newest
         seen = look(view if live else None)
+        if picture.looking.history is not None:
+            seen = unkept(picture.looking.history)
         self._side.show(
             about.component or TITLE[self.panel],
             context.now(picture.scene, about, cells, seen),
