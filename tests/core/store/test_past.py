@@ -256,8 +256,10 @@ def test_a_store_of_before_gets_what_the_history_needs(tmp_path):
         conn.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall()[0][3]
         for sql in (
             f"SELECT id FROM events WHERE kind NOT IN {schema.UNTOLD} AND id < 9 ORDER BY id DESC",
-            "SELECT id FROM events WHERE (kind = 'alertopened' OR kind = 'alertreopened')"
-            " AND id < 9 ORDER BY id DESC",
+            (
+                "SELECT id FROM events WHERE (kind = 'alertopened' OR kind = 'alertreopened')"
+                " AND id < 9 ORDER BY id DESC"
+            ),
         )
     ]
     assert "idx_events_told" in plans[0]
