@@ -101,7 +101,7 @@ def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_
         for screen in (one, other):
             screen.shows("paused till", 5)
         for screen in (one, other):  # whoever heals, and whoever looks on, can look back
-            screen.type("{")
+            screen.type("[")
             screen.shows("HISTORY ")
             screen.type("L")
             screen.shows("LIVE ")

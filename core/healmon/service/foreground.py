@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -17,12 +18,9 @@ from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
-from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
-from healmon.service.links import EngineLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
-from healmon.service.takeover import Relay
 from healmon.sessions.packs import user
 
 log = logging.getLogger("healmon")
@@ -68,6 +66,8 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415 - a daemon prints none
+
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
     snapshot = asyncio.run(host.run_once())
@@ -90,6 +90,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - as above
+
     happened: list[Recorded] = []
 
     def tell(record: Recorded) -> None:
@@ -169,6 +171,9 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
+    from healmon.service.takeover import Relay  # noqa: PLC0415 - likewise
+
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
         "read_only": getattr(args, "read_only", False),
@@ -184,11 +189,11 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         host.engine.subscribe(log_events)
         return host
 
-    beside = Relay(state_dir, settings.sessions.packs, None if options["read_only"] else take)
-    if instance.holder(state_dir) is not None:
-        return open_screen(beside, **options)
-    try:
-        host = take()
-    except HolderError:
-        return open_screen(beside, **options)
-    return open_screen(EngineLink(host), **options)
+    host = None
+    if instance.holder(state_dir) is None:
+        with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
+            host = take()
+    if host is not None:
+        return open_screen(EngineLink(host), **options)
+    taker = None if options["read_only"] else take
+    return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
