@@ -43,6 +43,10 @@ class Seat(Protocol):
         """Bring the cursor to a row, if it is there."""
         ...
 
+    def hush(self) -> None:
+        """Say nothing more of what was tried before."""
+        ...
+
 
 class Home(Protocol):
     """What this part needs of the app."""
@@ -189,6 +193,7 @@ class TimeTravel:
             return  # back to now meanwhile
         visit, chronicle = found
         self.then = self._ready(visit, chronicle, before)
+        self._home.overview.hush()
         self._home.redraw()
         if point:
             self._home.overview.put(_row_of(self.then, visit.component))

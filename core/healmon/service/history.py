@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sqlite3
 import threading
 from collections.abc import Generator
@@ -114,7 +115,8 @@ class Archive:
         """
         with self._lock:
             bounds = self._past.bounds()
-            found = [*_incidents(self._past), *_runs(self._past)]
+            alerts, spans = _incidents(self._past)
+            found = [*alerts, *_healed(self._past, spans), *_runs(self._past)]
             found = [entry for entry in found if entry.number >= bounds.oldest]
             ordered = sorted(found, key=lambda entry: entry.number, reverse=True)
             return ordered, self._edge("back", bounds)
@@ -189,30 +191,55 @@ _WAYS: Final = {
 }
 
 
-def _incidents(past: Past) -> list[Entry]:
+Spans: TypeAlias = dict[str, list[tuple[float, float]]]
+"""When each component had an alert, in wall seconds."""
+STILL: Final = 5.0
+"""Seconds after the end of an alert in which what is done belongs to it."""
+
+
+def _incidents(past: Past) -> tuple[list[Entry], Spans]:
     rows = past.rows(
         "SELECT id, opened_at, severity, peak, component, message, resolved_at, resolution,"
         " acknowledged_by FROM health_alerts WHERE opened_at IS NOT NULL"
         " AND (severity <> 'INFO' OR peak NOT IN ('', 'INFO')) ORDER BY id DESC LIMIT ?",
         LISTED,
     )
-    return [
-        Entry(
-            int(number),
-            wall_of(opened),
-            max((_level(severity), _level(peak)), key=RANK.__getitem__),
-            clean(component),
-            clean(message),
-            _ended(wall_of(opened), resolved_at, clean(resolution or ""), clean(by)),
-        )
-        for number, opened, severity, peak, component, message, resolved_at, resolution, by in rows
-    ]
+    entries: list[Entry] = []
+    spans: Spans = {}
+    for number, opened, severity, peak, component, message, resolved_at, resolution, by in rows:
+        at, over = wall_of(opened), wall_of(resolved_at) if resolved_at else math.inf
+        spans.setdefault(component, []).append((at, over + STILL))
+        level = max((_level(severity), _level(peak)), key=RANK.__getitem__)
+        ended = _ended(at, over, clean(resolution or ""), clean(by))
+        entries.append(Entry(int(number), at, level, clean(component), clean(message), ended))
+    return entries, spans
 
 
-def _ended(opened: float, resolved_at: str | None, resolution: str, by: str) -> str:
-    if resolved_at is None:
+def _healed(past: Past, spans: Spans) -> list[Entry]:
+    """Return what was done where no alert was open: there was none, or it was needed no more."""
+    rows = past.rows(
+        "SELECT event_id, timestamp, component, action_taken, status,"
+        " json_extract(details, '$.summary') FROM health_metrics WHERE action_taken <> ''"
+        " AND event_id IS NOT NULL ORDER BY id DESC LIMIT ?",
+        LISTED,
+    )
+    entries: list[Entry] = []
+    for number, timestamp, component, action, status, summary in rows:
+        at = wall_of(timestamp)
+        if any(since <= at <= until for since, until in spans.get(component, ())):
+            continue
+        verified = status == "recovered"
+        text = f"{clean(action).replace('_', ' ')} {'verified' if verified else 'failed'}"
+        level: Severity = "INFO" if verified else "WARNING"
+        said = clean(str(summary or ""))
+        entries.append(Entry(int(number), at, level, clean(component), text, said))
+    return entries
+
+
+def _ended(opened: float, over: float, resolution: str, by: str) -> str:
+    if over == math.inf:
         return f"acknowledged by {by}" if by else "still open"
-    took = format_duration(max(0, int(wall_of(resolved_at) - opened)))
+    took = format_duration(max(0, int(over - opened)))
     return f"after {took}: {resolution}" if resolution else f"after {took}"
 
 

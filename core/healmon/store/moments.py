@@ -2,7 +2,8 @@
 
 A moment is an event that changed something a person looks for: a component's status, a plan, a
 touch, an alert, what people said. Moments within a second of each other are one stop, at the last
-of them. An incident begins at the first bad look of its component, not when its alert was opened.
+of them. An incident is an alert, or what was healed before one was needed; it begins at the first
+bad look at its component.
 """
 
 from __future__ import annotations
@@ -127,24 +128,29 @@ def first_bad_look(past: Past, number: int, component: str, floor: int = 0) -> i
 
 def _beginnings(past: Past, number: int) -> Iterator[int]:
     """Return where the incidents around an event began, in no order."""
-    kinds = "(kind = 'alertopened' OR kind = 'alertreopened')"
+    kinds = "(kind = 'alertopened' OR kind = 'alertreopened' OR kind = 'actionstarted')"
     earlier = past.rows(
-        f"SELECT id, component FROM events WHERE {kinds} AND id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
+        f"SELECT id, component, kind FROM events WHERE {kinds} AND id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
         number,
         INCIDENTS,
     )
     later = past.rows(
-        f"SELECT id, component FROM events WHERE {kinds} AND id >= ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
+        f"SELECT id, component, kind FROM events WHERE {kinds} AND id >= ? ORDER BY id LIMIT ?",  # noqa: S608 - constants
         number,
         INCIDENTS,
     )
     before: dict[str, int] = {}
     oldest = past.bounds().oldest
-    for found, component in [*reversed(earlier), *later]:
-        first = first_bad_look(past, int(found), str(component), before.get(component, 0))
+    for found, component, kind in [*reversed(earlier), *later]:
+        act = kind == "actionstarted"
+        floor = 0 if act else before.get(component, 0)
+        first = first_bad_look(past, int(found), str(component), floor)
+        if act and first == found:
+            continue  # nothing was wrong: somebody asked for it
         # of what began before all that is kept, the oldest that is kept
         yield max(first, min(int(found), oldest))
-        before[component] = int(found)
+        if not act:
+            before[component] = int(found)
 
 
 def _apart(one: Moment, other: Moment, end: Moment) -> bool:

@@ -163,7 +163,7 @@ _V3: Final = (
     "CREATE TABLE keyframes (event_id INTEGER PRIMARY KEY, snapshot BLOB NOT NULL)",
     f"CREATE INDEX idx_events_told ON events (id) WHERE kind NOT IN {UNTOLD}",
     """CREATE INDEX idx_events_incidents ON events (id)
-        WHERE kind = 'alertopened' OR kind = 'alertreopened'""",
+        WHERE kind = 'alertopened' OR kind = 'alertreopened' OR kind = 'actionstarted'""",
 )
 
 

@@ -156,6 +156,43 @@ def test_an_incident_begins_at_the_first_bad_look(store):
     assert moments.incident_after(read, 10) is None
 
 
+def test_what_was_healed_before_an_alert_was_needed_is_an_incident_and_what_was_asked_for_is_not(
+    store,
+):
+    name = opened(KEYS[0]).component
+    verified = ev.ActionVerified("p", name, "restart_worker", "alive after 1 s", 1.0)
+    store.put(
+        records(
+            (0, observed(name)),
+            (60, observed(name, "unhealthy")),  # 2
+            (62, ev.PlanMade(plan(name), 1.0, 1.0)),
+            (64, ev.ActionStarted("p", name)),
+            (65, verified),
+            (65, observed(name, n=2)),
+            (120, ev.ActionStarted("q", name)),  # asked for by a person
+            (121, verified),
+            (180, observed(name, "unhealthy")),  # 9
+            (180, opened(KEYS[0])),
+            (182, ev.ActionStarted("r", name)),
+            (183, verified),
+            (183, observed(name)),
+            (183, ev.AlertResolved(KEYS[0], "up")),
+        )
+    )
+    read = Past(store.use)
+    assert moments.incident_before(read, 14) == 9
+    assert moments.incident_before(read, 9) == 2
+    assert moments.incident_before(read, 2) is None
+    assert moments.incident_after(read, 2) == 9
+    entries, _ = store.archive().entries()
+    assert [(e.level, e.text, e.ended) for e in entries] == [
+        ("WARNING", "down", "after 3s: up"),
+        ("INFO", "restart worker verified", "alive after 1 s"),
+        ("INFO", "restart worker verified", "alive after 1 s"),
+    ]
+    assert store.archive().begin(entries[2]).number == 2
+
+
 def test_one_incident_after_another_on_a_component_that_stays_bad_begins_by_itself(store):
     one, two = KEYS[0], KEYS[1]
     name = opened(one).component
@@ -257,7 +294,8 @@ def test_a_store_of_before_gets_what_the_history_needs(tmp_path):
         for sql in (
             f"SELECT id FROM events WHERE kind NOT IN {schema.UNTOLD} AND id < 9 ORDER BY id DESC",
             (
-                "SELECT id FROM events WHERE (kind = 'alertopened' OR kind = 'alertreopened')"
+                "SELECT id FROM events WHERE (kind = 'alertopened' OR kind = 'alertreopened'"
+                " OR kind = 'actionstarted')"
                 " AND id < 9 ORDER BY id DESC"
             ),
         )

@@ -69,7 +69,8 @@ class HistorySheet(Sheet[Entry | None]):
 
     def _line(self, place: int, entry: Entry, cells: int) -> Line:
         here = place == self._place
-        sign, tone = _MARKS.get(entry.level, (glyphs.DOT, "dim"))
+        plain: tuple[str, Tone] = (glyphs.DONE, "ok") if entry.incident else (glyphs.DOT, "dim")
+        sign, tone = _MARKS.get(entry.level, plain)
         far = abs(self._now - entry.wall) > DAY
         when = local_time(entry.wall, "%d %b %H:%M" if far else "%H:%M:%S")
         spans = (
