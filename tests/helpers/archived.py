@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from healmon import events as ev
-from healmon.service.history import Archive
+from healmon.service.archive import Archive
 from healmon.state import Snapshot, replay
 from healmon.store import schema, upkeep
 from healmon.store.project import Projector, event_row

@@ -13,7 +13,7 @@ from typing import Any
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
-from healmon.service.history import Archive
+from healmon.service.archive import Archive
 from healmon.service.link import Gone, Leave, Peek
 from healmon.state import Snapshot, replay
 from tests.helpers.archived import MemoryStore

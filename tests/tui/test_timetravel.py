@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 
 from healmon import events as ev
-from healmon.service.history import Visit
+from healmon.service.archive import Visit
 from healmon.store import past as past_rows
 from healmon_tui import keymap
 from healmon_tui.bridge import Bridge
@@ -42,7 +43,7 @@ def run(scenario, *, size=(120, 36), past=None, **options):
 def drawn(scene, chronicle):
     """All that a screen is made of."""
     return (
-        scene,
+        replace(scene, chronicle=None),
         ViewModel().panels(scene, chronicle, settled=True),
         list(chronicle.incidents()),
         {name: chronicle.timeline(name) for name in (*scene.snapshot.components, "healmon")},
@@ -58,13 +59,15 @@ def lived(events):
     for record in events:
         link.sink(record)
         bridge.fold()
-        yield drawn(Scene.of(bridge.snapshot, record.wall), bridge.chronicle)
+        now = Scene.of(bridge.snapshot, record.wall, chronicle=bridge.chronicle)
+        yield drawn(now, bridge.chronicle)
 
 
 def visited(link, number):
     visit = link.archive()._visit(number)
     assert isinstance(visit, Visit)
-    return drawn(Scene.of(visit.snapshot, visit.wall), told(visit))
+    chronicle = told(visit)
+    return drawn(Scene.of(visit.snapshot, visit.wall, chronicle=chronicle), chronicle)
 
 
 def numbered(story):

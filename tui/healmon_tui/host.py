@@ -36,6 +36,11 @@ class Host(Protocol):
         ...
 
     @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
+        ...
+
+    @property
     def size(self) -> Size:
         """The terminal's size."""
         ...
@@ -66,21 +71,16 @@ class Host(Protocol):
         ...
 
     @property
-    def now(self) -> float:
-        """Wall seconds of the screen."""
-        ...
-
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Run something beside the screen."""
-        ...
-
-    @property
     def watching(self) -> Watching:
         """The newest look at the session on the screen."""
         ...
 
     def flash(self, text: str, tone: Tone = "text") -> None:
         """Show one line for a while."""
+        ...
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a text to the terminal's clipboard."""
         ...
 
     def touched(self) -> None:
@@ -95,8 +95,16 @@ class Host(Protocol):
         """Freeze the view, or let it go on."""
         ...
 
+    def use_theme(self, name: str) -> str:
+        """Change to a theme and return its name."""
+        ...
+
     def next_theme(self) -> str:
         """Change the theme and return its name."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     def open_sheet(

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol, TypeAlias
 
 from healmon.errors import HealmonError
-from healmon.service.history import Archive, Entry, Visit, Where
+from healmon.service.archive import Archive, Entry, Visit, Where
 from healmon.service.link import Link, Peek
 from healmon.state import Snapshot
 from healmon.text import clean
@@ -199,7 +199,7 @@ class TimeTravel:
             self._home.overview.put(_row_of(self.then, visit.component))
 
     def _ready(self, visit: Visit, chronicle: Chronicle, before: Then | None) -> Then:
-        scene = Scene.of(visit.snapshot, visit.wall)
+        scene = Scene.of(visit.snapshot, visit.wall, chronicle=chronicle)
         place = before.place if before is not None else self._home.overview.place()
         received = before.received if before is not None else self._home.received
         entered = before.entered if before is not None else self._home.snapshot.at

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
-from healmon.service.history import Archive
+from healmon.service.archive import Archive
 from healmon.service.peek import Peek
 from healmon.service.visits import Leave
 from healmon.state import Snapshot
@@ -49,6 +49,7 @@ class Link(Protocol):
             (silence id).
         `pause` (component, pattern, or `*`; `{"for": seconds, "note": str}`), `resume` (likewise).
         `check` (empty; none): look now.
+        `dry-run` (`on` or `off`; none): whether the running healer only plans.
     """
 
     attached: str

@@ -15,8 +15,8 @@ from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
+from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
-from healmon.service.history import Archive, Reader
 from healmon.service.host import DATABASE, Host
 from healmon.service.link import Gone
 from healmon.service.peek import Peek, evidence, packs_in, peek

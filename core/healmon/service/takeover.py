@@ -18,7 +18,7 @@ from healmon.errors import HealmonError, HolderError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
 from healmon.service import instance
-from healmon.service.history import Archive
+from healmon.service.archive import Archive
 from healmon.service.host import Host
 from healmon.service.link import Gone
 from healmon.service.links import EngineLink, StoreLink

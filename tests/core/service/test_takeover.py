@@ -11,7 +11,7 @@ import pytest
 from healmon import events as ev
 from healmon.errors import ConfigError, HolderError
 from healmon.service import foreground, instance
-from healmon.service.history import Reader
+from healmon.service.archive import Reader
 from healmon.service.instance import Lock
 from healmon.service.takeover import Relay
 from tests.helpers.storekit import Engine, observed, opened_store, started

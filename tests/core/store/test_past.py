@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from healmon import events as ev
 from healmon.clock import format_utc
-from healmon.service.history import Archive
+from healmon.service.archive import Archive
 from healmon.state import Snapshot, replay
 from healmon.store import moments, past, schema, upkeep
 from healmon.store.past import Past

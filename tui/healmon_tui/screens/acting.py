@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap
+from healmon_tui import context, keymap, modes
 from healmon_tui.host import Host, host
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
@@ -58,7 +58,7 @@ class Acting(Travelling):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only, and faults outside the demo."""
-        if self.host.read_only and keymap.is_act(action, parameters):
+        if self.hands_off and keymap.is_act(action, parameters):
             return None
         if action == "faults" and not self.host.requests.faults:
             return False
@@ -71,8 +71,9 @@ class Acting(Travelling):
         names = [row.component for row in marked if row.component in known]
         names = [name for name in names if known[name].healer == HEALER_OF[verb]]
         if names:
-            self._panels[self.panel].unmark()
-            self.host.requests.offer_each(verb, list(dict.fromkeys(names)))
+            note = self.hidden()
+            self._panels[self.panel].acted()
+            self.host.requests.offer_each(verb, list(dict.fromkeys(names)), note)
             return
         view = self._chosen(verb, HEALER_OF[verb])
         if view is not None:
@@ -83,6 +84,19 @@ class Acting(Travelling):
         view = self._chosen(what, "sessions")
         if view is not None:
             for_session(self.host, what, view)
+
+    @property
+    def hands_off(self) -> str:
+        """Why nothing can be asked of the healer from here; empty: it can."""
+        if self.host.travel.then is not None:
+            return "this is the past"
+        return "read only" if self.host.read_only else ""
+
+    def hidden(self) -> str:
+        """Return what is said of marked rows that a filter hides; empty: there are none."""
+        count = self._panels[self.panel].hidden_marks
+        rows = "1 marked row is" if count == 1 else f"{count} marked rows are"
+        return f"{rows} hidden by the filter and left alone" if count else ""
 
     def _chosen(self, what: str, healer: str) -> ComponentView | None:
         """Return the component under the cursor, if it is of this kind; else say so."""
@@ -98,11 +112,17 @@ class Acting(Travelling):
         """Say something of the marked rows, or of the one under the cursor."""
         panel = self._panels[self.panel]
         rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
-        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.unmark)
+        if panel.marked and panel.hidden_marks:
+            self.flash(self.hidden(), "warn")
+        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.acted)
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer."""
         self._panels[self.panel].mark()
+
+    def action_dry_run(self) -> None:
+        """Switch the healer's dry run on, or off after a yes."""
+        modes.switch_dry_run(self.host, self.host.inbox)
 
     def action_check(self) -> None:
         """Ask for a look at everything; where nobody heals, offer to."""

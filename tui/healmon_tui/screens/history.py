@@ -9,7 +9,7 @@ from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from healmon.clock import local_time
-from healmon.service.history import Entry
+from healmon.service.archive import Entry
 from healmon_tui import glyphs
 from healmon_tui.paint import Line, Span, Spans, Tone, clip, fit
 from healmon_tui.screens.modal import Sheet, keys

@@ -9,13 +9,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from healmon_tui import context, keymap, layout, session
+from healmon_tui import context, keymap, layout, maintenance, session
 from healmon_tui.facts import Facts
-from healmon_tui.layout import Mode, Want
+from healmon_tui.layout import Mode, Size, Want
 from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens import travelling
-from healmon_tui.screens.acting import Acting
+from healmon_tui.screens.commanding import Commanding
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.timetravel import Place, unkept
@@ -23,9 +23,10 @@ from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
 from healmon_tui.widgets.panel import Panel
+from healmon_tui.widgets.pausing import PauseBar
 
 
-class Overview(Acting):
+class Overview(Commanding):
     """All panels, or one, and the context of the row under the cursor."""
 
     ALLOW_SELECT = False
@@ -33,12 +34,14 @@ class Overview(Acting):
 
     def __init__(self) -> None:
         super().__init__()
-        self._full = False
+        self._zooms: list[Size] = [Size.NORMAL]
+        self._rows = 0
         self._digit: PanelId | None = None
         self._with_context = True
         self._front = True
         self._status = StatusBar()
         self._banner = Banner()
+        self._pause = PauseBar()
         self._tabs = Tabs()
         self._newest = Newest()
         self._side = Context(id="context")
@@ -47,6 +50,7 @@ class Overview(Acting):
         """Put everything in; `_lay_out` says what is seen and how large."""
         yield self._status
         yield self._banner
+        yield self._pause
         yield self._tabs
         with Container(id="body"):
             with Container(id="panels"):
@@ -59,7 +63,11 @@ class Overview(Acting):
     def mode(self) -> Mode:
         """The shape of the screen at this size."""
         width, height = self.host.size
-        return layout.mode(width, height, full=self._full, context=self._with_context)
+        return layout.mode(width, height, full=self._zoom is Size.FULL, context=self._with_context)
+
+    @property
+    def _zoom(self) -> Size:
+        return self._zooms[-1]
 
     @property
     def answer(self) -> str:
@@ -72,6 +80,7 @@ class Overview(Acting):
         """Show another moment; what the front one is about is looked at."""
         self._picture = picture
         self._front = front
+        self._show_pause()
         self._lay_out()
         if self.focused is None and self.mode is not Mode.TINY:
             # the focus is lost where nothing can have it, and where a click went beside
@@ -87,6 +96,11 @@ class Overview(Acting):
         self._newest.show([one] if one is not None else sorted(alerts.rows, key=_by_order))
         self._show_context()
         self._show_keys()
+
+    def _show_pause(self) -> None:
+        if self._picture is not None:
+            width, height = self.host.size
+            self._pause.show(maintenance.bar(self._picture.scene, width, height))
 
     def _show_context(self) -> None:
         picture = self._picture
@@ -104,7 +118,10 @@ class Overview(Acting):
             seen = unkept(picture.looking.history)
         self._side.show(
             about.component or TITLE[self.panel],
-            context.now(picture.scene, about, cells, seen),
+            [
+                *maintenance.lines_of_row(picture.scene, about.component, cells),
+                *context.now(picture.scene, about, cells, seen),
+            ],
             context.past(picture.chronicle, about, cells, picture.upto),
         )
 
@@ -139,12 +156,15 @@ class Overview(Acting):
         self._side.styles.width = layout.side_cells(width) if mode is Mode.COLUMN else "1fr"
         self._side.styles.height = strip or "1fr"
         if mode in (Mode.STACK, Mode.STRIP, Mode.COLUMN):
-            self._share(height - 2 - strip - bool(self._picture and self._picture.banner))
+            above = bool(self._picture and self._picture.banner) + bool(self._pause.spans)
+            self._share(height - 2 - strip - above)
 
     def _share(self, lines: int) -> None:
         if self._picture is None:
             return
-        rows = layout.share(max(lines - len(PANELS), 0), self._wants(), self.panel)
+        half = self._zoom is Size.HALF
+        self._rows = max(lines - len(PANELS), 0)
+        rows = layout.share(self._rows, self._wants(), self.panel, half=half)
         for name, panel in self._panels.items():
             panel.styles.height = rows[name] + 1
 
@@ -170,6 +190,7 @@ class Overview(Acting):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Follow the focus to its panel."""
         if isinstance(event.widget, Panel) and event.widget.panel != self.panel:
+            self.leave_panel()
             self.panel = event.widget.panel
             self.host.redraw()
 
@@ -180,10 +201,15 @@ class Overview(Acting):
         self._show_context()
         self._show_keys()
 
+    def on_panel_opened(self, message: Panel.Opened) -> None:
+        """Show all about a row that was clicked twice."""
+        message.stop()
+        self.action_detail()
+
     def on_tabs_picked(self, message: Tabs.Picked) -> None:
         """Bring a clicked tab to the front."""
         message.stop()
-        self._to_panel(message.panel)
+        self.to_panel(message.panel)
 
     # moving
 
@@ -203,15 +229,18 @@ class Overview(Acting):
     def action_panel(self, panel: PanelId) -> None:
         """Go to a panel; twice: let it fill the screen."""
         if panel == self._digit:
-            self._full = not self._full
+            self._zooms = [Size.NORMAL] if self._zoom is Size.FULL else [Size.NORMAL, Size.FULL]
         self._digit = panel
-        self._to_panel(panel)
+        self.to_panel(panel)
 
     def action_panel_next(self, by: int) -> None:
         """Go to the next panel."""
-        self._to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
+        self.to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
 
-    def _to_panel(self, panel: PanelId) -> None:
+    def to_panel(self, panel: PanelId) -> None:
+        """Bring a panel to the front."""
+        if panel != self.panel:
+            self.leave_panel()
         self.panel = panel
         self._lay_out()
         self._panels[panel].focus()
@@ -227,7 +256,7 @@ class Overview(Acting):
     def put(self, place: Place) -> None:
         """Bring the cursor to a row, if it is there."""
         panel, key = place
-        self._to_panel(panel)
+        self.to_panel(panel)
         found = self._panels[panel].view.find(key)
         if found is not None:
             self._panels[panel].move_to(found)
@@ -251,23 +280,40 @@ class Overview(Acting):
         self.call_after_refresh(self.host.redraw)
 
     def action_bigger(self) -> None:
-        """Let the panel fill the screen."""
-        self._resize_panel(full=True)
+        """Give the panel half of the screen, then all of it."""
+        if self._zoom is Size.FULL or self.mode is Mode.SINGLE:
+            self.flash("larger than this it cannot be", "dim")
+            return
+        normal = self._zoom is Size.NORMAL
+        self._zooms.append(Size.HALF if normal and self._half_helps() else Size.FULL)
+        self.to_panel(self.panel)
 
     def action_smaller(self) -> None:
-        """Show all panels again."""
-        self._resize_panel(full=False)
+        """Make the panel smaller again."""
+        half = self._zoom is Size.FULL and self._half_helps()
+        self._zooms = [Size.NORMAL, Size.HALF] if half else [Size.NORMAL]
+        self.to_panel(self.panel)
+
+    def _half_helps(self) -> bool:
+        """Tell whether the panel has rows out of sight for which half the screen is more room."""
+        wants = self._wants()
+        rows = layout.share(self._rows, wants, self.panel)[self.panel]
+        return rows < min(self._rows // 2, wants[self.panel].rows)
 
     def action_context(self) -> None:
         """Show the context, or not."""
         self._with_context = not self._with_context
-        self._to_panel(self.panel)
+        self.to_panel(self.panel)
         if self.mode in (Mode.STACK, Mode.SINGLE) and self._with_context:
             self.flash("no room for the context here: enter shows it", "dim")
 
-    def _resize_panel(self, *, full: bool) -> None:
-        self._full = full
-        self._to_panel(self.panel)
+    def _shrink(self) -> bool:
+        """Make the panel as large as it was before; tell whether it was larger."""
+        larger = len(self._zooms) > 1
+        if larger:
+            self._zooms.pop()
+            self.to_panel(self.panel)
+        return larger
 
     def action_freeze(self) -> None:
         """Freeze this view, or let it go on."""
@@ -278,19 +324,18 @@ class Overview(Acting):
         self.flash(f"theme: {self.host.next_theme()}", "dim")
 
     def action_back(self) -> None:
-        """Take the marks away, or leave a full panel."""
-        if self._panels[self.panel].marked:
-            self._panels[self.panel].unmark()
-        elif self._full:
-            self._resize_panel(full=False)
-        elif self.host.travel.then is not None:
+        """Go one step back: no marks, no filter, a smaller panel, out of the past."""
+        panel = self._panels[self.panel]
+        if panel.marked:
+            panel.unmark()
+        elif not self.unfilter() and not self._shrink() and self.host.travel.then is not None:
             self.host.travel.live()
 
     async def action_leave(self) -> None:
-        """Leave a full panel, or healmon."""
-        if self._full:
-            self._resize_panel(full=False)
-        elif self.host.travel.then is not None:
+        """Leave a larger panel, the past, or healmon."""
+        if self._shrink():
+            return
+        if self.host.travel.then is not None:
             self.host.travel.live()  # whoever wants out of the past does not want healing to end
         else:
             await self.host.action_quit()

@@ -9,7 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from healmon.errors import HealmonError
-from healmon.service.history import Entry, Where
+from healmon.service.archive import Entry, Where
 from healmon.text import clean
 from healmon_tui import keymap
 from healmon_tui.host import Host, host
