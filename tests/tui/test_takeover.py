@@ -54,7 +54,7 @@ def test_it_is_said_since_when_and_how_and_enter_offers():
     run(scenario)
 
 
-@pytest.mark.parametrize("no", ["n", "escape", "q", "enter"])
+@pytest.mark.parametrize("no", ["n", "escape"])
 def test_no_leaves_enter_alone_and_asking_something_offers_again(no):
     async def scenario(screen):
         screen.link.ended = KILLED

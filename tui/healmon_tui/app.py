@@ -166,6 +166,7 @@ class HealmonApp(App[None]):
         frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
         if then is not None:
+            self._frozen = None  # out of the past it goes to now
             looking = self._looking(history=then.wall)
             picture = Picture(then.scene, then.panels, then.chronicle, looking)
         self.requests.tend(self.bridge.chronicle)

@@ -170,6 +170,8 @@ class Past:
             snapshot = self._stored(found.pop())
             if snapshot is not None:
                 return snapshot
+        if cached < 0 and bases and bases[0] > 0:
+            raise ReadError("what was known then was written by another version of healmon")
         return self._cache[cached] if cached >= 0 else Snapshot()
 
     def _stored(self, number: int) -> Snapshot | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import time
+import zlib
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,6 +18,7 @@ from healmon.state import Snapshot, replay
 from healmon.store import moments, past, schema, upkeep
 from healmon.store.past import Past
 from healmon.store.project import event_row
+from healmon.store.read import ReadError
 from healmon.store.stream import encode_snapshot
 from healmon.store.tx import immediate
 from tests.helpers.archived import MemoryStore
@@ -115,6 +117,21 @@ def test_events_of_one_second_are_one_stop_and_looks_that_change_nothing_are_non
     assert forth == [2, 7, 9, 13]
     assert moments.stop_before(read, 4) == 2  # from the middle of a stop
     assert moments.stop_after(read, 4) == 7
+
+
+def test_a_state_of_another_layout_is_passed_over_and_never_made_up(store, monkeypatch):
+    monkeypatch.setattr(upkeep, "KEYFRAME_EVERY", 10)
+    happened = records(*((n * 1.0, observed(f"w{n % 3}", n=n)) for n in range(60)))
+    for at in range(0, 60, 5):
+        store.put(happened[at : at + 5])
+        store.checkpoint()
+    strange = zlib.compress(b'{"last_id": "?"}')
+    store.conn.execute("UPDATE keyframes SET snapshot = ? WHERE event_id > 20", (strange,))
+    assert Past(store.use).at(44) == replay(happened[:44])
+    store.prune(format_utc(WALL + 19))
+    store.conn.execute("UPDATE keyframes SET snapshot = ?", (strange,))
+    with pytest.raises(ReadError, match="another version"):
+        Past(store.use).at(44)
 
 
 def test_a_storm_without_a_pause_is_several_stops(store):
