@@ -99,6 +99,7 @@ def test_of_a_whole_evening_too_by_whoever_was_there_and_whoever_came_just_then(
     # not all that ever was: as a screen that was opened at that moment
     monkeypatch.setattr(past_rows, "TOLD", 5)
     monkeypatch.setattr(past_rows, "RAW", 10)
+    monkeypatch.setattr(past_rows, "SPAN", -1.0)
     for record in events[20:]:
         then = ScriptedLink(events[: record.id])
         then.history = lambda _count, n=record.id: [

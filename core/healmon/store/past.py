@@ -34,7 +34,11 @@ FRAME_EVERY: Final = 5_000
 TOLD: Final = 1_500
 """Events that tell a story, before a moment, that a screen gets with it."""
 RAW: Final = 500
-"""Events of any kind, before a moment, that a screen gets with it."""
+"""Events of any kind, before a moment, that a screen gets with it at least."""
+SPAN: Final = 1_920.0
+"""Seconds before a moment of which it gets all events: half an hour is drawn, and a bit."""
+MOST: Final = 5_500
+"""Events that it gets of that time at most."""
 
 Use: TypeAlias = Callable[[], AbstractContextManager[sqlite3.Connection]]
 _COLUMNS: Final = "id, timestamp, payload, cause"
@@ -107,11 +111,7 @@ class Past:
 
         The newest events up to it, oldest first, and whether that is all there ever was.
         """
-        raw = self.rows(
-            f"SELECT {_COLUMNS} FROM events WHERE id <= ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - a constant
-            number,
-            RAW,
-        )
+        raw = self._raw(number)
         edge = int(raw[-1][0]) if raw else 0
         told: list[tuple[Any, ...]] = []
         while len(told) < TOLD:
@@ -126,6 +126,20 @@ class Past:
                 break
         whole = len(told) < TOLD and not self._bases()[1]
         return [*recorded(reversed(told)), *recorded(reversed(raw))], whole
+
+    def _raw(self, number: int) -> list[tuple[Any, ...]]:
+        """Return the rows up to an event, newest first: some, and all of the last half hour."""
+        raw: list[tuple[Any, ...]] = []
+        while len(raw) < MOST:
+            page = self.rows(
+                f"SELECT {_COLUMNS} FROM events WHERE id <= ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - a constant
+                int(raw[-1][0]) - 1 if raw else number,
+                RAW,
+            )
+            raw += page
+            if len(page) < RAW or wall_of(raw[0][1]) - wall_of(page[-1][1]) > SPAN:
+                break
+        return raw
 
     def _keep(self, snapshot: Snapshot) -> None:
         self._cache[snapshot.last_id] = snapshot

@@ -84,6 +84,17 @@ def test_what_was_pruned_is_not_made_up(store, monkeypatch):
     assert Archive(store.use).go("back", oldest) == said
 
 
+def test_of_the_last_half_hour_all_is_told_and_of_the_time_before_the_stories(store, monkeypatch):
+    monkeypatch.setattr(past, "RAW", 20)
+    looks = records(*((n * 30.0, observed(f"w{n % 3}", n=n)) for n in range(200)))
+    looks[50] = looks[50].__class__(51, looks[50].wall, opened())
+    store.put(looks)
+    told, whole = Past(store.use).before(190)
+    assert whole
+    assert [r.id for r in told if r.id < 120] == [51]
+    assert {r.id for r in told if r.id > 126} == set(range(127, 191))
+
+
 def test_events_of_one_second_are_one_stop_and_looks_that_change_nothing_are_none(store):
     key = KEYS[0]
     store.put(
