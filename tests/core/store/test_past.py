@@ -91,7 +91,7 @@ def test_of_the_last_half_hour_all_is_told_and_of_the_time_before_the_stories(st
     store.put(looks)
     told, whole = Past(store.use).before(190)
     assert whole
-    assert [r.id for r in told if r.id < 120] == [51]
+    assert [r.id for r in told if r.id < 111] == [51]
     assert {r.id for r in told if r.id > 126} == set(range(127, 191))
 
 
