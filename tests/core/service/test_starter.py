@@ -131,6 +131,7 @@ def test_nothing_is_pressed_mended_or_deleted_by_a_guess() -> None:
     assert "rules" not in found["disk"]
     assert '# [[disk.rules]]\n# name = "logs"' in text
     assert "/tmp/old.pid is stale" in text
+    assert "# a database that lies elsewhere: /home/x/places.sqlite" in text
 
 
 foreign = st.text(st.characters(), min_size=1, max_size=20)
