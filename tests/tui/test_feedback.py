@@ -53,6 +53,11 @@ def test_a_row_goes_from_restarting_to_verifying_to_verified_and_fades():
     assert cell(moment(*done, ago=FRESH + 1), "state") == ("healthy", "text")
 
 
+def test_the_proof_of_before_is_not_told_once_it_is_to_be_mended_again():
+    assert cell(moment(MADE, BEGUN, GOOD), "why")[0] == "pid 9 lives"
+    assert "lives" not in cell(moment(MADE, BEGUN, GOOD, MADE), "why")[0]
+
+
 @pytest.mark.parametrize(
     "end", [ev.PlanVetoed("p", "w", "pid 7 is another one"), ev.PlanAbandoned("p", "w", "by olga")]
 )
