@@ -275,6 +275,8 @@ class Chronicle:
                 text = f"healmon ended: {event.reason}"
             case ev.ClockJumped():
                 text = _jump(event)
+            case ev.ConfigurationChanged() | ev.ConfigurationRefused():
+                text = _reread(event)
             case ev.MaintenanceStarted():
                 text = f"{paused(event.until)} by {event.by}{_why(event.note)}"
             case ev.MaintenanceEnded():
@@ -367,6 +369,13 @@ def _from_alert(alert: AlertView) -> Incident:
 def _acknowledged(event: ev.AlertAcknowledged) -> str:
     until = f" till {local_time(event.until, '%H:%M')}" if event.until else ""
     return f"acknowledged by {event.by}{until}{_why(event.note)}"
+
+
+def _reread(event: ev.ConfigurationChanged | ev.ConfigurationRefused) -> str:
+    if isinstance(event, ev.ConfigurationRefused):
+        return f"configuration refused ({event.origin}): {'; '.join(event.problems)}"
+    told = "; ".join(map(str, event.changes)) or "it changed while no healmon ran"
+    return f"configuration read ({event.origin}): {told}"
 
 
 def _why(note: str, lead: str = ": ") -> str:
