@@ -273,6 +273,15 @@ def test_plus_and_underscore_go_through_half_and_full_and_esc_goes_back():
 
 
 @pytest.mark.slow
+def test_where_there_is_no_line_to_type_on_no_filter_begins():
+    async def scenario(screen):
+        await screen.press("slash", "x")
+        assert not screen.app.overview.typing
+
+    run(scenario, size=(39, 9))
+
+
+@pytest.mark.slow
 def test_the_keys_of_the_footer_can_be_clicked_and_an_act_opens_its_sheet_only():
     async def scenario(screen):
         plan = restart_plan("mail_worker", id="1.1.1")
