@@ -328,6 +328,29 @@ def test_a_click_selects_a_double_click_opens_and_a_heading_focuses():
 
 
 @pytest.mark.slow
+def test_in_lists_a_click_selects_and_a_second_one_picks():
+    async def scenario(screen):
+        await screen.press("Z")
+        row = next(n for n, line in enumerate(screen.lines()) if "for 4h00m" in line)
+        box = screen.app.screen.box
+        await screen.pilot.click("#box", offset=(10, row - box.region.y))
+        await screen.settle()
+        assert "▸ 3" in screen.line_of("for 4h00m")
+        assert screen.link.asked == []
+        await screen.pilot.double_click("#box", offset=(10, row - box.region.y))
+        await screen.settle()
+        assert screen.link.asked == [("snooze", "mail_worker", {"for": 14_400.0})]
+        await screen.press("colon")
+        row = next(n for n, line in enumerate(screen.lines()) if "unlock" in line)
+        box = screen.app.screen.box
+        await screen.pilot.double_click("#box", offset=(10, row - box.region.y))
+        await screen.settle()
+        assert screen.app.screen.typed.text == "unlock "
+
+    run(scenario)
+
+
+@pytest.mark.slow
 def test_y_copies_the_row_or_the_marked_ones_and_big_y_the_plan(monkeypatch):
     copied = []
 
