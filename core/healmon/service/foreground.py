@@ -224,10 +224,9 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         # read anew: a take-over may come hours later
         settings, _ = configured(args)
         log_to_file(state_dir / "healmon.log", args, settings)
-        host = Host.open(
-            settings, state_dir, mode="tui", dry_run=getattr(args, "dry_run", False),
-            read=again(args, settings),
-        )  # fmt: skip
+        dry_run = getattr(args, "dry_run", False)
+        read = again(args, settings)
+        host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
         host.engine.subscribe(log_events)
         return host
 
