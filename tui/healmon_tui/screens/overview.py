@@ -273,7 +273,7 @@ class Overview(Commanding):
 
     def action_detail(self) -> None:
         """Show all about the row under the cursor; where nobody heals, offer to."""
-        if self.host.travel.then is None and self.host.take_over.offer():
+        if self.host.take_over.offer():
             return
         row = self.row()
         if row is None:
