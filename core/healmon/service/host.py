@@ -185,14 +185,16 @@ class Host:
         engine = asyncio.create_task(self.engine.serve(opened, look=look))
         waiting = asyncio.create_task(opened.wait())
         await asyncio.wait({engine, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        overrides = asyncio.create_task(self._overrides())
+        helpers: list[asyncio.Task[Any]] = [waiting]
         try:
-            ready()
+            if opened.is_set():
+                helpers.append(asyncio.create_task(self._overrides()))
+                ready()
             await engine
         finally:
-            for task in (waiting, overrides):
+            for task in helpers:
                 task.cancel()
-            await asyncio.gather(waiting, overrides, return_exceptions=True)
+            await asyncio.gather(*helpers, return_exceptions=True)
 
     def close(self) -> None:
         """Write what is left and give the state directory back."""
