@@ -101,6 +101,8 @@ RUN = (
             "foreground:daemon", "healmon daemon --config /etc/healmon/healmon.toml", bare=True),
     Command("stop", "run", "let the healer finish its current action and end; workers stay up",
             "commandline:stop_asked", "healmon stop"),
+    Command("reload", "run", "have the healer read its configuration again; tells what changes",
+            "reload_cli:reload", "healmon reload --dry-run   what would change"),
     Command("tui", "run", "open the terminal UI", "commandline:tui", "healmon tui", bare=True),
 )  # fmt: skip
 

@@ -174,6 +174,11 @@ def holder(state_dir: Path) -> Holder | None:
         os.close(fd)
 
 
+def stands_still(found: Holder) -> bool:
+    """Return whether the process of a holder is stopped by a signal, or held by a debugger."""
+    return bool(found.pid) and _lives(found) and _stat(found.pid)[:1] in (["T"], ["t"])
+
+
 def wait_released(state_dir: Path, seconds: float) -> bool:
     """Wait until nobody holds the state directory; False when `seconds` passed first."""
     pause = _pause()
@@ -310,12 +315,20 @@ def _ourselves(version: str, mode: str, started: str) -> Holder:
     return Holder(pid, _start_ticks(pid), _boot_id(), version, mode, started)
 
 
-def _start_ticks(pid: int) -> int:
+def _stat(pid: int) -> list[str]:
+    """Return what proc(5) tells of a process, from field 3 on; nothing: it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-        # the name in parentheses may hold anything, parentheses and spaces too
-        return int(text.rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
+    except OSError:
+        return []
+    # the name in parentheses may hold anything, parentheses and spaces too
+    return text.rpartition(")")[2].split()
+
+
+def _start_ticks(pid: int) -> int:
+    try:
+        return int(_stat(pid)[19])
+    except (ValueError, IndexError):
         return 0
 
 
