@@ -46,6 +46,7 @@ class Incident:
         id: of the event that began it.
         at: wall seconds of its newest turn.
         key: of the alert it is about; empty: none.
+        origin: who asked for the action.
         did: the touches of the world, in order.
         result: the proof, or why there is none.
         note: the healer's one line about it, once it is over.
@@ -59,6 +60,7 @@ class Incident:
     key: str = ""
     state: State = "open"
     action: str = ""
+    origin: str = ""
     did: tuple[str, ...] = ()
     outcome: Outcome = ""
     result: str = ""
@@ -232,7 +234,9 @@ class Chronicle:
         self._mark(plan.component, at, "plan", f"planned {plan.action}{wait}{origin}")
         if story is None:
             story = Incident(record.id, at, plan.component, "INFO", plan.why)
-        story = replace(story, action=plan.action, did=(), outcome="", result="", note="")
+        story = replace(
+            story, action=plan.action, origin=plan.origin, did=(), outcome="", result="", note=""
+        )
         self._put(story, current=True)
 
     def _on_outcome(

@@ -252,6 +252,12 @@ SET_UP = (
         arg("file", nargs="?", metavar="FILE", completes="file",
             help="a new file, or a directory (default: this one)"),
     )),
+    Command("completion", "set up", "print the completion of a shell, to be read at its start",
+            "completion_cli:completion", 'eval "$(healmon completion bash)"', (
+        arg("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"),
+        arg("words", nargs="*", metavar="WORD",
+            help="a line so far, after --: print what may come next"),
+    ), bare=True),
     Command("help", "set up", "show the help of a command", "parsers:help_asked",
             "healmon help restart", (
         arg("command", nargs="?", default="", metavar="COMMAND", completes="command"),

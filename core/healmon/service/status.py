@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from healmon.clock import SystemClock, parse_utc
 from healmon.errors import StoreFaultError
 from healmon.service import instance
 from healmon.store import read
 from healmon.units import format_duration
+
+if TYPE_CHECKING:
+    import argparse
 
 NO_HEALER = 3
 HUNG_AFTER = 3
@@ -26,8 +27,7 @@ OVERLAYS = {
 """What lies over an alert, in a word each."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     holder: instance.Holder | None
     facts: dict[str, dict[str, Any]]
     unhealthy: list[dict[str, Any]]
