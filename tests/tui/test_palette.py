@@ -91,6 +91,7 @@ NEVER = ev.MaintenanceStarted("session:scratch", 253_370_764_800.0, "olga")
                 (("unsilence", "component=session:*"),)),
         ),
         ("check", Press("check")),
+        ("reload", Ask("reload", "", {})),
         ("dry-run on", Mode(on=True)),
         ("dry-run off", Mode(on=False)),
         ("theme light", Look("light")),
