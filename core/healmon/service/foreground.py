@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
+from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
@@ -208,7 +210,8 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
-    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - for screens only
+    from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
+    from healmon.service.takeover import Relay  # noqa: PLC0415 - likewise
 
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
@@ -216,11 +219,22 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         "mouse": not getattr(args, "no_mouse", False),
     }
     state_dir = statedir.prepare(state_dir)
-    if instance.holder(state_dir) is not None:
-        return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
-    log_to_file(state_dir / "healmon.log", args, settings)
-    dry_run = getattr(args, "dry_run", False)
-    read = again(args, settings)
-    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
-    host.engine.subscribe(log_events)
-    return open_screen(EngineLink(host), **options)
+
+    def take() -> Host:
+        # read anew: a take-over may come hours later
+        settings, _ = configured(args)
+        log_to_file(state_dir / "healmon.log", args, settings)
+        dry_run = getattr(args, "dry_run", False)
+        read = again(args, settings)
+        host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
+        host.engine.subscribe(log_events)
+        return host
+
+    host = None
+    if instance.holder(state_dir) is None:
+        with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
+            host = take()
+    if host is not None:
+        return open_screen(EngineLink(host), **options)
+    taker = None if options["read_only"] else take
+    return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
