@@ -11,10 +11,12 @@ from typing import Protocol
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
 from healmon.service.peek import Peek
+from healmon.service.tail import Tail
 from healmon.service.visits import Leave
 from healmon.state import Snapshot
+from healmon.world.sgr import Run
 
-__all__ = ["Answer", "Leave", "Link", "Peek"]
+__all__ = ["Answer", "Leave", "Link", "Peek", "Run", "Tail"]
 
 
 class Link(Protocol):
@@ -58,6 +60,17 @@ class Link(Protocol):
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now. Never raises: a reason is an answer too."""
+        ...
+
+    async def tail(self, worker: str, lines: int) -> Tail:
+        """Return the newest lines of a worker's log. Never raises: a reason is an answer too."""
+        ...
+
+    async def explain(self, target: str) -> tuple[str, ...]:
+        """Return what `healmon explain` says of a component, or of an alert's or event's number.
+
+        Only looking, and nothing is walked for it. Never raises: a reason is an answer too.
+        """
         ...
 
     async def evidence(self, name: str) -> Packed:
