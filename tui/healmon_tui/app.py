@@ -171,7 +171,7 @@ class HealmonApp(App[None]):
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE
-        scene = Scene.of(self.bridge.snapshot, self.now)
+        scene = Scene.of(self.bridge.snapshot, self.now, self.bridge.chronicle.strips)
         panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
         return Picture(scene, panels, self.bridge.chronicle, self._looking())
 

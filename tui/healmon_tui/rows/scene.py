@@ -19,6 +19,7 @@ from healmon.units import format_duration
 from healmon_tui import glyphs
 from healmon_tui.chronicle import paused
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.strips import Strips
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed."""
@@ -83,16 +84,17 @@ class Scene:
     now: float
     alerts: dict[str, list[AlertView]] = field(default_factory=dict[str, list[AlertView]])
     actions: dict[str, ActionView] = field(default_factory=dict[str, ActionView])
+    strips: Strips = field(default_factory=Strips)
 
     @classmethod
-    def of(cls, snapshot: Snapshot, now: float) -> Scene:
-        """Return the scene at a wall time."""
+    def of(cls, snapshot: Snapshot, now: float, strips: Strips | None = None) -> Scene:
+        """Return the scene at a wall time; `strips` say how things went before it."""
         alerts: dict[str, list[AlertView]] = {}
         for alert in snapshot.alerts.values():
             if not alert.pending:
                 alerts.setdefault(alert.component, []).append(alert)
         actions = {action.component: action for action in snapshot.recent}
-        return cls(snapshot, now, alerts, actions)
+        return cls(snapshot, now, alerts, actions, Strips() if strips is None else strips)
 
     def healing(self, component: str) -> PlanView | None:
         """Return the plan in flight for a component."""

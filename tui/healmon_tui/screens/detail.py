@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, session
+from healmon_tui import about, keymap, session
 from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
@@ -35,6 +35,8 @@ class Detail(Screen[None]):
         Binding("escape,q,enter", "close", show=False),
         Binding("j,down", "scroll(1)", show=False),
         Binding("k,up", "scroll(-1)", show=False),
+        Binding("g,home", "edge(-1)", show=False),
+        Binding("G,end", "edge(1)", show=False),
         Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
         Binding("ctrl+u,pageup", "scroll(-10)", show=False),
         Binding("ctrl+q", "app.quit", show=False, priority=True),
@@ -63,19 +65,16 @@ class Detail(Screen[None]):
 
     def show(self, picture: Picture, *, front: bool) -> None:
         """Show another moment; what the front one is about is looked at."""
-        cells = self._side.cells
         self._view = picture.scene.snapshot.components.get(self._about.component)
         # a frozen view shows no screen: that one would be of now
         watching = host(self).watching
         look = watching.want if front else watching.newest
         seen = look(self._view if picture.upto is None else None)
+        side = self._side
+        shown = about.screen(picture, self._about, seen, side.cells, side.size.width)
         self._status.show(picture.status(self.size.width))
         self._banner.show(picture.banner)
-        self._side.show(
-            self._about.component,
-            context.now(picture.scene, self._about, cells, seen),
-            context.past(picture.chronicle, self._about, cells, picture.upto),
-        )
+        side.show(self._about.component, *shown)
         self._keys.show((("esc", "back"), *self._acts()))
 
     def _acts(self) -> list[tuple[str, str]]:
@@ -112,6 +111,10 @@ class Detail(Screen[None]):
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""
         self._side.scroll(by)
+
+    def action_edge(self, direction: int) -> None:
+        """Go to the first line, or to the last one and stay there."""
+        self._side.edge(direction)
 
     def action_close(self) -> None:
         """Back to the overview."""

@@ -11,7 +11,7 @@ from textual.containers import Container
 from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, layout, session
+from healmon_tui import about, context, keymap, layout, session
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.layout import Mode, Want
@@ -118,17 +118,15 @@ class Overview(Screen[None]):
             if self._front:
                 self.host.watching.want(None)
             return
-        about, cells = context.subject(self.row()), self._side.cells
-        view = self._view()
-        live = self.mode is Mode.COLUMN and picture.upto is None
+        subject, side = context.subject(self.row()), self._side
+        # a frozen view shows no screen: that one would be of now
+        view = self._view() if picture.upto is None else None
         watching = self.host.watching
         look = watching.want if self._front else watching.newest
-        seen = look(view if live else None)
-        self._side.show(
-            about.component or TITLE[self.panel],
-            context.now(picture.scene, about, cells, seen),
-            context.past(picture.chronicle, about, cells, picture.upto),
-        )
+        lay = about.column if self.mode is Mode.COLUMN else about.strip
+        room = max(side.size.height - 1, 0)
+        shown = lay(picture, subject, look(view), side.cells, room)
+        side.show(subject.component or TITLE[self.panel], *shown)
 
     def _show_keys(self) -> None:
         usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))

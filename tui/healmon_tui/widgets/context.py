@@ -5,11 +5,14 @@ from __future__ import annotations
 from textual import events
 
 from healmon_tui import glyphs
-from healmon_tui.paint import Line, Span, fill, heading
+from healmon_tui.arrange import beside
+from healmon_tui.paint import Line, Span, heading
 from healmon_tui.widgets.lines import Lines
 
 BESIDE = 96
 """Cells from which the past stands beside the present instead of below it."""
+END = 1_000_000
+"""Beyond the last line of anything."""
 
 
 class Context(Lines):
@@ -25,7 +28,9 @@ class Context(Lines):
         self._title = ""
         self._now: list[Line] = []
         self._past: list[Line] = []
+        self._below: list[Line] = []
         self._top = 0
+        self._at_end = False
 
     @property
     def beside(self) -> bool:
@@ -39,11 +44,15 @@ class Context(Lines):
             return (self.size.width - 3) // 2
         return max(self.size.width - (2 if self.walled else 0), 10)
 
-    def show(self, title: str, now: list[Line], past: list[Line]) -> None:
-        """Show another component, or another state of it."""
+    def show(
+        self, title: str, now: list[Line], past: list[Line], below: list[Line] | None = None
+    ) -> None:
+        """Show another component, or another state of it; whoever reads the end stays there."""
         if title != self._title:
             self._top = 0
-        self._title, self._now, self._past = title, now, past
+        elif self._at_end and self._top:
+            self._top = END
+        self._title, self._now, self._past, self._below = title, now, past, below or []
         self.renew()
 
     def scroll(self, by: int) -> None:
@@ -51,12 +60,19 @@ class Context(Lines):
         self._top += by
         self.renew()
 
+    def edge(self, direction: int) -> None:
+        """Go to the first line, or to the last one and stay there."""
+        self._top = END if direction > 0 else 0
+        self.renew()
+
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the lines in sight."""
         body = self._beside() if self.beside else [*self._now, *self._past]
+        body += self._below
         cells = width - (2 if self.walled else 0)
         room = max(height - 1, 0)
         self._top = max(0, min(self._top, len(body) - room))
+        self._at_end = self._top == len(body) - room
         below = len(body) - self._top - room
         more = f"+{below} more" if below > 0 else ""
         lines = [heading(self._title, cells, "strong", more)]
@@ -68,15 +84,11 @@ class Context(Lines):
         return [Line((wall, *line.spans), line.ground) for line in lines]
 
     def _beside(self) -> list[Line]:
-        cells = self.cells
         wall = Span(f" {glyphs.WALL} ", "faint")
-        blank = Line()
-        count = max(len(self._now), len(self._past), self.size.height - 1)
-        left = [*self._now, *[blank] * (count - len(self._now))]
-        right = [*self._past, *[blank] * (count - len(self._past))]
-        return [
-            Line((*fill(a.spans, cells), wall, *b.spans)) for a, b in zip(left, right, strict=True)
-        ]
+        left, right = self._now, self._past
+        if not self._below:
+            left = [*left, *[Line()] * (self.size.height - 1 - len(left))]
+        return beside(left, right, self.cells, (wall,))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll with the wheel."""

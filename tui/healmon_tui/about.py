@@ -1,0 +1,68 @@
+"""Everything about the subject of a picture, laid out for the place it is shown in. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from healmon_tui import context, live
+from healmon_tui.arrange import Part, arranged, flow
+from healmon_tui.context import Subject
+from healmon_tui.live import Seen
+from healmon_tui.paint import Line
+from healmon_tui.picture import Picture
+
+
+class Layout(NamedTuple):
+    """Lines for one column, or for two and what stands below both."""
+
+    left: list[Line]
+    right: list[Line]
+    below: list[Line]
+
+
+def column(picture: Picture, about: Subject, seen: Seen, cells: int, room: int) -> Layout:
+    """Return the right column: as much of everything as fits into `room` lines."""
+    shown = live.part(seen, picture.scene.now, cells)
+    parts = [
+        *context.present(picture.scene, about, cells),
+        *([shown] if shown is not None else []),
+        *context.lately(picture.scene, picture.chronicle, about, cells, picture.upto),
+        *context.journal(picture.chronicle, cells, picture.upto),
+        *context.rest(picture.scene, about, cells),
+    ]
+    return Layout(arranged(parts, cells, room), [], [])
+
+
+def strip(picture: Picture, about: Subject, seen: Seen, cells: int, room: int) -> Layout:
+    """Return the strip at the bottom: how it is at the left, what is seen of it at the right."""
+    shown = live.part(seen, picture.scene.now, cells)
+    right = [
+        *([shown] if shown is not None else []),
+        *context.lately(picture.scene, picture.chronicle, about, cells, picture.upto),
+        *context.journal(picture.chronicle, cells, picture.upto),
+    ]
+    left = context.present(picture.scene, about, cells)
+    left += context.rest(picture.scene, about, cells)
+    return Layout(arranged(left, cells, room), arranged(right, cells, room), [])
+
+
+def screen(picture: Picture, about: Subject, seen: Seen, cells: int, whole: int) -> Layout:
+    """Return a screen of its own: everything there is, the end of its log or screen last.
+
+    Args:
+        picture: the moment.
+        about: the subject.
+        seen: the newest look at it.
+        cells: how wide a line of the two columns may be.
+        whole: how wide the screen is.
+    """
+    upto = picture.upto
+    shown = live.part(seen, picture.scene.now, whole)
+    left = context.present(picture.scene, about, cells)
+    left += context.rest(picture.scene, about, cells)
+    right: list[Part] = [
+        *context.lately(picture.scene, picture.chronicle, about, cells, upto),
+        *context.journal(picture.chronicle, cells, upto, about.component, 200),
+    ]
+    below = shown.drawn(whole) if shown is not None else []
+    return Layout(flow(left, cells), flow(right, cells), below)
