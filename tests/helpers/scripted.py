@@ -353,7 +353,7 @@ def _lately(story: Story) -> None:
     for ago, state in (
         (7000, "healthy"), (1130, "backoff"), (1120, "starting"), (1105, "healthy"),
         (780, "backoff"), (760, "healthy"), (640, "backoff"), (600, "healthy"), (540, "backoff"),
-        (500, "healthy"), (440, "down"),
+        (500, "healthy"),
     ):  # fmt: skip
         was(ago, "mail_worker", state)
     for ago, state in (

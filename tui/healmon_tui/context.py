@@ -259,8 +259,11 @@ def _plan(scene: Scene, component: str, cells: int) -> list[Part]:
         lines = [Line((Span(" "), *line.spans)) for line in sheet(view.plan, cells - 2)]
         return [Part("PLAN", lines, doing(view, scene.now), 4)]
     refusal = scene.snapshot.refusals.get(component)
+    known = scene.snapshot.components.get(component)
     if refusal is None:
-        return []
+        coming = more.ahead(scene, known) if known is not None else ""
+        lines = labelled("", (Span(coming, "dim"),), cells) if coming else []
+        return [Part("NEXT", lines, least=1)] if lines else []
     text = f"would {refusal.action}; not done: {refusal.reason}"
     lines = labelled("", (Span(text, "calm"),), cells)
     return [Part("PLAN", lines, local_time(refusal.at), 2)]

@@ -48,7 +48,7 @@ def _chain(scene: Scene, story: Incident, cells: int) -> list[Line]:
         planned = f"{planned} {glyphs.DOT} {doing(plan, scene.now)}" if planned else ""
     rows: list[tuple[str, str, Tone]] = [
         ("found", story.found, "text"),
-        ("planned", planned or "nothing: a person is needed", "heal" if planned else "dim"),
+        ("planned", planned or "nothing", "heal" if planned else "dim"),
         *(("did" if number == 0 else " ", text, "text") for number, text in enumerate(story.did)),
         ("verified" if story.outcome == "verified" else "came of it", result, tone),
         ("noted", story.note, "dim"),

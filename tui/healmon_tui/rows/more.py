@@ -67,6 +67,43 @@ def parts(view: ComponentView, cells: int) -> list[Part]:
     return _space(facts.inner("culprits"), cells)
 
 
+def ahead(scene: Scene, view: ComponentView) -> str:
+    """Return what would be done to a component next, without a plan in flight; empty: nothing."""
+    facts = Facts(view.facts)
+    if scene.paused_until(view.name) is not None:
+        return "nothing while it is paused"
+    if view.healer == "workers":
+        return _start(scene, facts)
+    if view.healer == "disks":
+        files = _candidates(facts)
+        return f"its rules would free {files}; nothing is planned for it now" if files else ""
+    if view.healer == "databases":
+        deed = _DEEDS.get(facts.inner("order").text("deed"), "")
+        return f"asked to unlock it, healmon would {deed}" if deed else ""
+    return ""
+
+
+_DEEDS = {
+    "continue": "continue its stopped holder", "end": "end its holder",
+    "unpin": "end the reader that pins its -wal", "heal": "take over what a crash left",
+    "rollback": "type ROLLBACK into its holder's shell", "rmdir": "remove its dead lock directory",
+}  # fmt: skip
+
+
+def _start(scene: Scene, facts: Facts) -> str:
+    at, most = facts.number("next_at"), facts.number("max_failures")
+    if at and at > scene.now:
+        what = "one trial start" if facts.text("state") == "quarantined" else "a start"
+        return f"{what} at {local_time(at)}, in {format_duration(at - scene.now)}"
+    if facts.text("state") != "healthy" or not most:
+        return ""
+    window = facts.number("failure_window")
+    within = f" within {format_duration(window)}" if window else ""
+    delay = facts.number("delay")
+    after = f" after {format_duration(delay)}" if delay else ""
+    return f"if it ends, it is started again{after}; {most:.0f} failures{within} quarantine it"
+
+
 def pictures(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     """Return how it went lately: up and down, processor time, how full."""
     facts, done = Facts(view.facts), list[Line]()

@@ -21,6 +21,7 @@ from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens.detail import Detail, for_inbox, for_session
 from healmon_tui.screens.help import HelpSheet
+from healmon_tui.screens.journal import Journal
 from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
@@ -111,6 +112,10 @@ class Overview(Screen[None]):
         self._newest.show([one] if one is not None else sorted(alerts.rows, key=_by_order))
         self._show_context()
         self._show_keys()
+
+    def look_again(self) -> None:
+        """Show what came of a look at the row under the cursor."""
+        self._show_context()
 
     def _show_context(self) -> None:
         picture = self._picture
@@ -256,6 +261,20 @@ class Overview(Screen[None]):
             self.flash("nothing selected", "dim")
             return
         self.host.open_sheet(Detail(context.subject(row)))
+        self.call_after_refresh(self.host.redraw)
+
+    def action_explain(self) -> None:
+        """Show why the row under the cursor is as it is."""
+        row = self.row()
+        if row is None:
+            self.flash("nothing selected", "dim")
+        else:
+            self.host.why.of_row(row, self._view())
+
+    def action_journal(self) -> None:
+        """Show everything that healmon did to the world."""
+        row = self.row()
+        self.host.open_sheet(Journal(row.component if row is not None else ""))
         self.call_after_refresh(self.host.redraw)
 
     def action_bigger(self) -> None:
