@@ -210,9 +210,19 @@ def clean_plan(component: str = "disk:/", **changes: Any) -> Plan:
     return Plan(**{**fields, **changes})
 
 
+def lived_world() -> list[ev.Recorded]:
+    """Return the past of the same evening with the half hour before it, for strips and sparks."""
+    story = Story()
+    _lately(story)
+    return _evening(story)
+
+
 def world() -> list[ev.Recorded]:
     """Return the past of a busy evening: everything healmon can show, at once."""
-    story = Story()
+    return _evening(Story())
+
+
+def _evening(story: Story) -> list[ev.Recorded]:
     story.add(
         15_130,
         ev.EngineStarted(HOST, "0.1.0", 4711, "tui", dry_run=False, interval=60.0, boot="b",
@@ -364,11 +374,13 @@ def _lately(story: Story) -> None:
     for minute in range(30, 0, -1):
         cpu = 4.0 + (minute * 37 % 11) + (30.0 if minute in (9, 10) else 0.0)
         was(minute * 60, "api_worker", "healthy", since=NOW - 187_200, cpu=cpu)
+    for ago, state in ((2900, "working"), (1500, "quiet"), (700, "stalled"), (300, "working")):
+        for name in ("claude_architect", "codex_review")[: 1 + (state == "stalled")]:
+            story.seen(ago, "sessions", f"session:{name}", "healthy", state, state=state,
+                       tasks=[77], quiet=1, pane="%0")  # fmt: skip
 
 
 def _workers(story: Story) -> None:
-    _lately(story)
-
     def up(name: str, ago: float, pid: int, age: float, cpu: float, rss: float, n: int = 0) -> None:
         story.seen(ago, "workers", name, "healthy", "healthy", state="healthy", pid=pid, cpu=cpu,
                    rss=rss, since=NOW - ago - age, restarts=n, failures=0,
@@ -440,10 +452,6 @@ def _sessions(story: Story) -> None:
         story.seen(48, "sessions", f"session:{name}", status, state, state=state, quiet=quiet,
                    tasks=tasks, pane=pane, window=window, pane_index=index, **more)  # fmt: skip
 
-    for ago, state in ((2900, "working"), (1500, "quiet"), (700, "stalled"), (300, "working")):
-        for name in ("claude_architect", "codex_review")[: 1 + (state == "stalled")]:
-            story.seen(ago, "sessions", f"session:{name}", "healthy", state, state=state,
-                       tasks=[77], quiet=1, pane="%0")  # fmt: skip
     seen("claude_architect", "stalled", "unhealthy", 2712, [77], at="1.0 %14", command="claude",
          painted=0, novelty=[9, 14, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0], pack="claude", version="3",
          matched="claude/busy-footer", text="esc to interrupt", keys=[["C-c"]], limit=1800,

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from healmon_tui import context, live
 from healmon_tui.arrange import Part, arranged, flow
 from healmon_tui.context import Subject
 from healmon_tui.live import Seen
-from healmon_tui.paint import Line
+from healmon_tui.paint import Line, width
 from healmon_tui.picture import Picture
+
+GLANCE: Final = 14
+"""Lines of a log or screen that stand among the rest, where all of it comes later."""
 
 
 class Layout(NamedTuple):
@@ -64,5 +67,15 @@ def screen(picture: Picture, about: Subject, seen: Seen, cells: int, whole: int)
         *context.lately(picture.scene, picture.chronicle, about, cells, upto),
         *context.journal(picture.chronicle, cells, upto, about.component, 200),
     ]
-    below = shown.drawn(whole) if shown is not None else []
-    return Layout(flow(left, cells), flow(right, cells), below)
+    if shown is None:
+        return Layout(flow(left, cells), flow(right, cells), [])
+    # the newest of it is in sight at once; whoever scrolls finds all of it, in full width
+    glance = live.part(seen, picture.scene.now, cells) or shown
+    more = len(shown.lines) > GLANCE or any(width(line.spans) > cells for line in shown.lines)
+    below = shown.drawn(whole) if more else []
+    if cells < whole:
+        return Layout(flow(left, cells), [*glance.drawn(cells, GLANCE), *flow(right, cells)], below)
+    first = left[0].drawn(cells) if left else []
+    return Layout(
+        [*first, *glance.drawn(cells, GLANCE), *flow(left[1:], cells)], flow(right, cells), below
+    )

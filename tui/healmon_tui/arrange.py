@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from healmon_tui.paint import Line, Spans, fill, heading
+from healmon_tui.paint import cut as shortened
 
 
 class Part(NamedTuple):
@@ -34,9 +35,11 @@ class Part(NamedTuple):
             lines = lines[cut:] if self.end else lines[: len(lines) - cut]
         if not self.title:
             return list(lines)
-        extra = self.extra
-        if cut:
-            extra = f"{extra}  +{cut} more" if extra else f"+{cut} more"
+        extra, more = self.extra, f"+{cut} more" if cut else ""
+        if cut and extra:
+            extra = f"{shortened(extra, cells - len(self.title) - len(more) - 8)}  {more}"
+        elif cut:
+            extra = more
         return [heading(self.title, cells, extra=extra), *lines]
 
 

@@ -15,7 +15,7 @@ from healmon_tui.chronicle import Chronicle, Moment
 from healmon_tui.facts import Facts
 from healmon_tui.incident import told
 from healmon_tui.ledger import Entry
-from healmon_tui.paint import Line, Span, Spans, Tone, cut, labelled, wrap
+from healmon_tui.paint import Line, Span, Spans, Tone, fit, labelled, wrap
 from healmon_tui.rows import more
 from healmon_tui.rows.scene import WELL, Row, Scene, doing, is_loud, seconds, short
 from healmon_tui.rows.workers import details, say
@@ -49,6 +49,10 @@ _SHOWN: Final = frozenset(
 )  # fmt: skip
 
 
+PROVED: Final = 9
+"""Cells that say whether a touch was proved."""
+
+
 class Subject(NamedTuple):
     """What the context is about: the component under the cursor, and its alert if that is named."""
 
@@ -71,10 +75,12 @@ def present(scene: Scene, about: Subject, cells: int) -> list[Part]:
     if not about.component:
         return [Part("", [Line((Span(" nothing selected", "dim"),))])]
     view = scene.snapshot.components.get(about.component)
-    facts = Part("", _facts(scene, view, cells), least=4) if view is not None else Part("", [])
+    known = _facts(scene, view, cells) if view is not None else []
     parts = [*_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
     # who is on an alert asks for that alert first
-    parts = [*parts, facts] if about.alert and parts else [facts, *parts]
+    first = bool(about.alert and about.alert in scene.snapshot.alerts)
+    facts = Part(about.component if first else "", known, least=4)
+    parts = [*parts, facts] if first else [facts, *parts]
     return parts if view is None else [*parts, *more.parts(view, cells)]
 
 
@@ -125,27 +131,28 @@ def journal(
     return [Part("JOURNAL", lines, extra)]
 
 
-def touched(entry: Entry, cells: int, *, named: bool = True, names: int = 0) -> Line:
-    """Return one touch of the world as a line: when, to whom, what, and how it was proved.
+def touched(entry: Entry, cells: int, *, named: bool = True) -> Line:
+    """Return one touch of the world as a line: when, to whom, what, and whether it was proved.
 
     Args:
         entry: the touch.
         cells: how wide the line may be.
         named: say to whom.
-        names: cells of the name; 0: as many as it has.
     """
     head = f" {local_time(entry.at)} "
-    who = short(entry.component)
-    lead = "" if not named else f"{cut(who, names):<{names}}  " if names else f"{who}: "
+    lead = f"{short(entry.component)}: " if named else ""
     proof = proof_of(entry)
-    # the touch gives way to its proof, as far as that is short
-    room = cells - len(head) - 1
-    proved = cut(proof[0], max(room // 3, 12)) if proof is not None else ""
-    text = cut(lead + entry.text, room - len(proved) - (2 if proved else 0))
-    spans = [Span(head, "dim"), Span(text, "text")]
-    if proof is not None:
-        spans += [Span("  "), Span(proved, proof[1])]
-    return Line(tuple(spans))
+    brief, tone = (_brief(entry), proof[1]) if proof is not None else ("", "dim")
+    text = fit(lead + entry.text, cells - len(head) - PROVED - 3)
+    return Line((Span(head, "dim"), Span(text, "text"), Span(f"  {brief}", tone)))
+
+
+def _brief(entry: Entry) -> str:
+    if entry.result == "verified":
+        return f"{glyphs.DONE} {seconds(entry.seconds)}"
+    if entry.result == "failed":
+        return f"{glyphs.BAD} failed"
+    return f"{glyphs.DOT} not done" if entry.result else f"acting{glyphs.MORE}"
 
 
 def proof_of(entry: Entry) -> tuple[str, Tone] | None:
@@ -203,9 +210,10 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
         rows += [(k, (Span(v, "text"),)) for k, v in known(scene, view, facts) if v]
     if view.healer != "sessions":
         rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
-    lines = [line for label, spans in rows for line in labelled(label, spans, cells)]
-    # what is drawn stands below the one line that says how it is
-    return [*lines[:1], *more.pictures(scene, view, cells), *lines[1:]]
+    said = [line for label, spans in rows if not label for line in labelled("", spans, cells)]
+    rest_ = [line for label, spans in rows if label for line in labelled(label, spans, cells)]
+    # what is drawn stands below what says how it is
+    return [*said, *more.pictures(scene, view, cells), *rest_]
 
 
 def _others(packed: Mapping[str, Any], skip: frozenset[str] = _SHOWN) -> list[tuple[str, str]]:

@@ -74,14 +74,14 @@ def _own(code: str) -> Color | None:
     """Return a colour as the terminal itself has it."""
     if not code:
         return None
-    return Color.parse(code) if code.startswith("#") else Color.from_ansi(int(code))
+    return Color.parse(code) if code.startswith("#") else Color.parse(f"color({code})")
 
 
 def _triplet(code: str, tones: dict[Tone, str]) -> ColorTriplet:
     if not code.startswith("#") and int(code) < len(NAMED):
         code = tones.get(NAMED[int(code)], code)
     if code.isdecimal():
-        return Color.from_ansi(int(code)).get_truecolor()
+        return Color.parse(f"color({code})").get_truecolor()
     return Color.parse(code).get_truecolor()
 
 

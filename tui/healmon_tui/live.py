@@ -49,7 +49,7 @@ def _pane(seen: Peek, cells: int) -> Part:
 
 
 def _log(seen: Tail, now: float, cells: int) -> Part:
-    told = [f"looked at {local_time(seen.at)}"]
+    told = [f"read {local_time(seen.at)}"]
     if seen.written is not None:
         told.append(f"written {_ago(now - seen.written)}")
         told.append(format_size(seen.size))

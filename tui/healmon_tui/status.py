@@ -157,7 +157,7 @@ def _figures(scene: Scene) -> list[Part]:
         figures.append((6, f"stuck {stuck}", "strong" if stuck else "text"))
         past = sessions.stuck_lately(scene)
         if any(past):
-            figures.append((16, strips.spark(past, 1.0, max(past)), "accent"))
+            figures.append((16, strips.spark(past, 1.0, max(past)), "dim"))
     disks = of_healer(snapshot, "disks").values()
     fullest = max((Facts(v.facts).number("percent") or 0.0 for v in disks), default=None)
     if fullest is not None:

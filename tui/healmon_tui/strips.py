@@ -41,12 +41,13 @@ STUCK: Final = frozenset({"stalled", "frozen", "gave_up", "idle_with_task", "dea
 """States of sessions that are stuck."""
 _LOOK: Final[dict[Kind, tuple[str, Tone]]] = {
     "": (" ", "faint"),
-    "up": (glyphs.BARS[6], "ok"),
-    "off": (glyphs.RULE, "dim"),
+    "up": (glyphs.BARS[1], "ok"),
+    "off": (glyphs.DOT, "dim"),
     "blind": (glyphs.UNKNOWN, "dim"),
     "part": (glyphs.BARS[3], "heal"),
-    "down": (glyphs.BARS[0], "bad"),
+    "down": (glyphs.BARS[7], "bad"),
 }
+"""What is well stays low and calm; trouble stands out, by its height as much as by its tone."""
 
 
 class Turn(NamedTuple):

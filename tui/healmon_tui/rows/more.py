@@ -104,13 +104,14 @@ def _start(scene: Scene, facts: Facts) -> str:
     return f"if it ends, it is started again{after}; {most:.0f} failures{within} quarantine it"
 
 
-def pictures(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
+def pictures(scene: Scene, view: ComponentView, room: int) -> list[Line]:
     """Return how it went lately: up and down, processor time, how full."""
     facts, done = Facts(view.facts), list[Line]()
     if view.healer in ("workers", "sessions"):
-        strip = strips.spans(scene.strips.uptime(view.name, scene.now))
-        if any(span.text.strip() for span in strip):
-            done.append(_picture(f"{MINUTES} min", strip, ""))
+        cells = scene.strips.uptime(view.name, scene.now)
+        # a session is hardly ever stuck: only then there is something to be seen
+        if any(cells) and (view.healer == "workers" or "down" in cells):
+            done.append(_picture(f"{MINUTES} min", strips.spans(cells), ""))
     if view.healer == "workers":
         used = scene.strips.levels(view.name, scene.now)
         if len(used) > 1:
@@ -122,7 +123,7 @@ def pictures(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
             text = f"{format_percent(low)} to {format_percent(high)}"
             past = f"{disks.HOURS} h" if facts.inner("outlook").items("past") else f"{MINUTES} min"
             done.append(_picture(past, (Span(drawn, "accent"),), text))
-    return [line for line in done if cells > LABEL + strips.CELLS]
+    return done if room > LABEL + strips.CELLS else []
 
 
 def _picture(label: str, spans: Spans, text: str) -> Line:

@@ -138,16 +138,14 @@ def plain(entry: Entry) -> str:
 
 
 def _line(entry: Entry, cells: int, names: int) -> Spans:
-    """Return a touch in columns: when, to whom, what, and its proof at the right where it fits."""
+    """Return a touch in columns: when, to whom, what, and its proof."""
     when = local_time(entry.at) if cells < 100 else local_time(entry.at, "%d %b %H:%M:%S")
-    proof = context.proof_of(entry)
-    used = len(when) + names + 5
-    room = max(cells - used, 8)
-    proved = cut(proof[0], max(room * 2 // 5, 12)) if proof is not None else ""
-    text = fit(entry.text, room - (width((Span(proved),)) + 2 if proved else 0))
-    spans = (
+    room = max(cells - len(when) - names - 6, 8)
+    proved = room * 2 // 5
+    proof = context.proof_of(entry) or ("", "dim")
+    return (
         Span(f" {when}  ", "dim"),
         Span(f"{fit(short(entry.component), names)}  ", "text"),
-        Span(text, "strong" if not entry.result else "text"),
+        Span(fit(entry.text, room - proved - 2), "strong" if not entry.result else "text"),
+        Span(f"  {cut(proof[0], proved)}", proof[1]),
     )
-    return (*spans, Span("  "), Span(proved, proof[1])) if proof is not None else spans
