@@ -61,6 +61,10 @@ class ScriptedLink:
         """Return the past."""
         return self.past[-min(count, self._history) :]
 
+    def older(self, before: int, count: int) -> list[ev.Recorded]:
+        """Return what is older than the history."""
+        return [record for record in self.past if record.id < before][-count:]
+
     def trouble(self) -> str:
         """Return what a test says is wrong."""
         return self.sick

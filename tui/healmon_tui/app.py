@@ -22,7 +22,7 @@ from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.service.link import Link
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, status, terminal, themes
+from healmon_tui import glyphs, status, strips, terminal, themes
 from healmon_tui.bridge import Bridge
 from healmon_tui.explaining import Explanations
 from healmon_tui.inbox import InboxRequests
@@ -122,6 +122,12 @@ class HealmonApp(App[None]):
         self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
         self.call_after_refresh(self.redraw)
+        self.call_after_refresh(lambda: self.spawn(self._look_back()))
+
+    async def _look_back(self) -> None:
+        """Fill in what is drawn of the time before, once there is something to be seen."""
+        if await asyncio.to_thread(self.bridge.look_back, self.now - strips.SPAN - strips.CELL):
+            self.redraw()
 
     # events and time
 

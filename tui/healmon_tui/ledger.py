@@ -15,6 +15,8 @@ TOUCHES: Final = 1000
 """Touches kept: the oldest go first."""
 ALERTS: Final = 300
 """Alerts of which it is known who was told."""
+ENDS: Final = 200
+"""Outcomes kept of plans whose touches are not known."""
 NOTICES: Final = 20
 """Notices kept of each of them, and of those that are under way ten times as many."""
 
@@ -62,6 +64,7 @@ class Ledger:
         self._plans: dict[str, list[int]] = {}
         self._notices: dict[str, deque[Notice]] = {}
         self._waiting: dict[int, ev.NoticeMade] = {}
+        self._ends: dict[str, tuple[Result, str, float]] = {}
 
     def touches(self) -> tuple[Entry, ...]:
         """Return the newest touches of the world, oldest first."""
@@ -97,11 +100,16 @@ class Ledger:
 
     def before(self, older: Ledger) -> None:
         """Put in front what older events tell; what they left open is closed by what is known."""
-        ended = {entry.plan: entry for entry in self._entries.values() if entry.result}
-        for entry in older._entries.values():
-            end = ended.get(entry.plan)
-            if end is not None and not entry.result:
-                older._entries[entry.id] = replace(entry, result=end.result, last=False)
+        going = {entry.plan: entry for entry in self._entries.values()}
+        for entry in list(older._entries.values()):
+            later = going.get(entry.plan)
+            if later is not None:
+                older._entries[entry.id] = replace(
+                    entry, result=later.result, seconds=later.seconds, last=False
+                )
+        for plan, end in self._ends.items():
+            older._close(plan, *end)
+        self._ends = {**older._ends, **self._ends}
         self._entries = {**older._entries, **self._entries}
         self._plans = {**older._plans, **self._plans}
         for key, notices in older._notices.items():
@@ -120,6 +128,11 @@ class Ledger:
         self._bound()
 
     def _close(self, plan: str, result: Result, proof: str, seconds: float) -> None:
+        if plan not in self._plans:
+            # its touches may be read later than its end
+            self._ends[plan] = (result, proof, seconds)
+            if len(self._ends) > ENDS:
+                del self._ends[next(iter(self._ends))]
         for number in self._plans.pop(plan, ()):
             entry = self._entries.get(number)
             if entry is not None:

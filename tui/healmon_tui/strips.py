@@ -44,7 +44,7 @@ _LOOK: Final[dict[Kind, tuple[str, Tone]]] = {
     "up": (glyphs.BARS[1], "ok"),
     "off": (glyphs.DOT, "dim"),
     "blind": (glyphs.UNKNOWN, "dim"),
-    "part": (glyphs.BARS[3], "heal"),
+    "part": (glyphs.BARS[4], "heal"),
     "down": (glyphs.BARS[7], "bad"),
 }
 """What is well stays low and calm; trouble stands out, by its height as much as by its tone."""
@@ -71,6 +71,7 @@ class Strips:
         self._turns: dict[str, list[Turn]] = {}
         self._levels: dict[str, list[Level]] = {}
         self._gaps: list[tuple[float, float]] = []
+        self._first: dict[str, float] = {}
         self._last = 0.0
         self._known: dict[str, tuple[tuple[int, int, int], tuple[Kind, ...]]] = {}
 
@@ -89,15 +90,20 @@ class Strips:
         """Begin with what is known now of whatever no event has told anything of."""
         for view in snapshot.components.values():
             if view.healer in ("workers", "sessions") and view.name not in self._turns:
+                self._first[view.name] = view.seen_at
                 self._turn(view.name, view.since, kind_of(view.healer, view.status, view.facts))
 
     def before(self, older: Strips) -> None:
         """Put in front what older events tell."""
         for name, turns in older._turns.items():
             mine = self._turns.get(name, [])
-            begun = [turn for turn in turns if not mine or turn.at < mine[0].at]
-            if len(self._turns) < COMPONENTS or mine:
-                self._turns[name] = _merged([*begun, *mine])
+            if not mine and len(self._turns) >= COMPONENTS:
+                continue
+            # what was only concluded of the time before the first event gives way
+            first = self._first.get(name, older._last)
+            mine = [turn if turn.at >= first else Turn(first, turn.kind) for turn in mine]
+            self._turns[name] = _merged([*turns, *mine])
+            self._first[name] = older._first.get(name, first)
         for name, levels in older._levels.items():
             own = self._levels.get(name, [])
             if len(self._levels) < COMPONENTS or own:
@@ -151,6 +157,7 @@ class Strips:
         name, facts = event.component, Facts(event.facts)
         if event.healer in ("workers", "sessions"):
             kind = kind_of(event.healer, event.status, event.facts)
+            self._first.setdefault(name, at)
             since = facts.number("since") if event.healer == "workers" else None
             if name not in self._turns and since is not None and kind in ("up", "down"):
                 # the first that is heard of it: it says itself since when it is so

@@ -50,6 +50,10 @@ class Link(Protocol):
         """Return the newest `count` events before those that `sink` gets, oldest first."""
         ...
 
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return the newest `count` stored events with ids below `before`, oldest first. Blocks."""
+        ...
+
     def trouble(self) -> str:
         """Return what is wrong with the healer behind this link; empty: it runs."""
         ...

@@ -131,6 +131,14 @@ class EngineLink(_Near):
         with self._host.store.beside.use(read.PATIENCE) as connection:
             return explaining.find(connection, target)
 
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        try:
+            with self._host.store.beside.use(read.PATIENCE) as connection:
+                return stream.read_before(connection, before, count)
+        except HealmonError:
+            return []
+
     def trouble(self) -> str:
         """Return why the engine does not run; empty: it does."""
         if self._trouble:
@@ -228,6 +236,19 @@ class StoreLink(_Near):
         connection = read.open_reader(self._database)
         try:
             return explaining.find(connection, target)
+        finally:
+            connection.close()
+
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        try:
+            connection = read.open_reader(self._database)
+        except (OSError, sqlite3.Error, HealmonError):
+            return []
+        try:
+            return stream.read_before(connection, before, count)
+        except HealmonError:
+            return []
         finally:
             connection.close()
 

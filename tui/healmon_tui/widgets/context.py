@@ -11,6 +11,8 @@ from healmon_tui.widgets.lines import Lines
 
 BESIDE = 96
 """Cells from which the past stands beside the present instead of below it."""
+KEPT = 3
+"""Lines by which the place of whoever reads is found again."""
 END = 1_000_000
 """Beyond the last line of anything."""
 
@@ -31,6 +33,7 @@ class Context(Lines):
         self._below: list[Line] = []
         self._top = 0
         self._at_end = False
+        self._body: list[Line] = []
 
     @property
     def beside(self) -> bool:
@@ -52,7 +55,10 @@ class Context(Lines):
             self._top = 0
         elif self._at_end and self._top:
             self._top = END
+        kept = self._body[self._top : self._top + KEPT] if self._top and not self._at_end else []
         self._title, self._now, self._past, self._below = title, now, past, below or []
+        if kept and title == self._title:
+            self._top = _place_of(kept, self._lines(), self._top)
         self.renew()
 
     def scroll(self, by: int) -> None:
@@ -67,8 +73,7 @@ class Context(Lines):
 
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the lines in sight."""
-        body = self._beside() if self.beside else [*self._now, *self._past]
-        body += self._below
+        body = self._body = self._lines()
         cells = width - (2 if self.walled else 0)
         room = max(height - 1, 0)
         self._top = max(0, min(self._top, len(body) - room))
@@ -82,6 +87,10 @@ class Context(Lines):
         lines += [Line()] * (height - len(lines))
         wall = Span(f"{glyphs.WALL} ", "faint")
         return [Line((wall, *line.spans), line.ground) for line in lines]
+
+    def _lines(self) -> list[Line]:
+        body = self._beside() if self.beside else [*self._now, *self._past]
+        return body + self._below
 
     def _beside(self) -> list[Line]:
         wall = Span(f" {glyphs.WALL} ", "faint")
@@ -99,3 +108,9 @@ class Context(Lines):
         """Scroll with the wheel."""
         event.stop()
         self.scroll(-3)
+
+
+def _place_of(kept: list[Line], body: list[Line], before: int) -> int:
+    """Return where lines that were at a place are now, the nearest to it; unknown: that place."""
+    found = [n for n in range(len(body)) if body[n : n + len(kept)] == kept]
+    return min(found, key=lambda place: abs(place - before), default=before)
