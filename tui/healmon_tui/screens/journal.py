@@ -9,6 +9,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from healmon.clock import local_time
+from healmon.text import clean
 from healmon_tui import context, glyphs
 from healmon_tui.host import host
 from healmon_tui.ledger import Entry
@@ -134,7 +135,7 @@ def plain(entry: Entry) -> str:
     proof = context.proof_of(entry)
     when = local_time(entry.at, "%Y-%m-%d %H:%M:%S")
     parts = (when, entry.component, entry.text, proof[0] if proof is not None else "")
-    return "  ".join(part for part in parts if part)
+    return clean("  ".join(part for part in parts if part))
 
 
 def _line(entry: Entry, cells: int, names: int) -> Spans:
