@@ -71,7 +71,7 @@ def screen(picture: Picture, about: Subject, seen: Seen, cells: int, whole: int)
         return Layout(flow(left, cells), flow(right, cells), [])
     # the newest of it is in sight at once; whoever scrolls finds all of it, in full width
     glance = live.part(seen, picture.scene.now, cells) or shown
-    more = len(shown.lines) > GLANCE or any(width(line.spans) > cells for line in shown.lines)
+    more = len(shown.lines) > GLANCE or any(_wide(line, cells) for line in shown.lines)
     below = shown.drawn(whole) if more else []
     if cells < whole:
         return Layout(flow(left, cells), [*glance.drawn(cells, GLANCE), *flow(right, cells)], below)
@@ -79,3 +79,9 @@ def screen(picture: Picture, about: Subject, seen: Seen, cells: int, whole: int)
     return Layout(
         [*first, *glance.drawn(cells, GLANCE), *flow(left[1:], cells)], flow(right, cells), below
     )
+
+
+def _wide(line: Line, cells: int) -> bool:
+    """Tell whether a line of foreign text loses anything in so many cells; a rule does not."""
+    text = "".join(span.text for span in line.spans[1:])
+    return width(line.spans) > cells and len(set(text)) > 1

@@ -218,8 +218,16 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
 
 def _others(packed: Mapping[str, Any], skip: frozenset[str] = _SHOWN) -> list[tuple[str, str]]:
     facts = Facts(packed)
-    known = [(key, ", ".join(facts.texts(key))) for key in packed if key not in skip]
+    known = [(key, _told(facts, key)) for key in packed if key not in skip]
     return [(key.replace("_", " "), value) for key, value in known if value]
+
+
+def _told(facts: Facts, key: str) -> str:
+    """Return a fact as people read it: a moment as its time, the rest as it is."""
+    at = facts.number(key) if key.endswith(("_at", "since")) else None
+    if at is not None and 1e9 < at < 1e10:
+        return local_time(at)
+    return ", ".join(facts.texts(key))
 
 
 def _alerts(scene: Scene, about: Subject, cells: int) -> list[Part]:

@@ -168,7 +168,7 @@ def _said_of(view: ComponentView) -> list[str]:
 
 _WORDS = (
     ("state", "state"), ("why", "why"), ("cause", "cause"), ("last end", "last_end"),
-    ("next try", "next_at"), ("found by", "how"), ("proved", "proved"),
+    ("next try", "next_at"), ("found by", "how"),
 )  # fmt: skip
 """What is said of a worker beside its summary."""
 
