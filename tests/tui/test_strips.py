@@ -10,7 +10,7 @@ from healmon import events as ev
 from healmon.state import replay
 from healmon_tui import strips
 from healmon_tui.rows import sessions
-from healmon_tui.strips import CELL, CELLS, COMPONENTS, KEPT, STUCK, Strips, spans, spark
+from healmon_tui.strips import CELL, CELLS, COMPONENTS, KEPT, LEVELS, STUCK, Strips, spans, spark
 from tests.helpers.scripted import lived_world, world
 
 NOW = 1_000_000 * CELL + 30
@@ -136,7 +136,7 @@ def test_nothing_grows_without_end():
     for number in range(COMPONENTS + 50):
         made.add(seen(NOW, "healthy", f"w{number}", cpu=1.0))
     assert max(map(len, made._turns.values())) <= 2 * KEPT
-    assert max(map(len, made._levels.values())) <= 2 * KEPT
+    assert max(map(len, made._levels.values())) <= 2 * LEVELS
     assert len(made._turns) <= COMPONENTS
     assert len(made._levels) <= COMPONENTS
 

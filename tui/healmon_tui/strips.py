@@ -23,7 +23,9 @@ CELLS: Final = 15
 SPAN: Final = CELL * CELLS
 """Half an hour."""
 KEPT: Final = 200
-"""Turns and levels kept of each component, at least, once there are so many."""
+"""Turns kept of each component, at least, once there are so many."""
+LEVELS: Final = 4 * CELLS
+"""Likewise levels: there are three in a cell at most."""
 COMPONENTS: Final = 500
 """Components of which anything is kept."""
 GAPS: Final = 50
@@ -107,7 +109,7 @@ class Strips:
         for name, levels in older._levels.items():
             own = self._levels.get(name, [])
             if len(self._levels) < COMPONENTS or own:
-                self._levels[name] = [*levels, *own][-2 * KEPT :]
+                self._levels[name] = [*levels, *own][-2 * LEVELS :]
         self._gaps = [*older._gaps, *self._gaps][-GAPS:]
         self._known.clear()
 
@@ -190,8 +192,8 @@ class Strips:
             top = max(levels[-2], levels[-1], key=_value)
             levels[-2:] = [Level(levels[-2].at, top.value)]
         levels.append(Level(max(at, levels[-1].at) if levels else at, value))
-        if len(levels) > 2 * KEPT:
-            del levels[:KEPT]
+        if len(levels) > 2 * LEVELS:
+            del levels[:LEVELS]
 
 
 def kind_of(healer: str, status: str, packed: Packed) -> Kind:

@@ -45,7 +45,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
         Column("pid", "PID", 7, right=True, drop=3),
         Column("up", "UP", 6, right=True, drop=1),
         Column("cpu", "CPU", 4, right=True, drop=4),
-        Column("mem", "MEM", 6, right=True, drop=5),
+        Column("mem", "MEM", 6, right=True, drop=5 if width >= 100 else 7),
         Column("rst", "RST", 4, right=True),
         Column("next", "NEXT", 6, right=True, drop=2 if width >= 100 else 6),
         *(lately if width >= 124 else ()),
