@@ -183,7 +183,7 @@ def drive(text, size):
             link.kept[text] = kept(text)
             link.logs = {"a" + text: Tail(lines=(text, *text.split("\n")), at=NOW, reason=text)}
             link.explain = said
-            for keys in (("2", "enter"), ("e",), ("i",), ("z",), ("b",), ("s",), ("m",), ("S",)):
+            for keys in (("2", "enter"), ("e",), ("i",), ("Z",), ("b",), ("s",), ("m",), ("S",)):
                 await screen.press("escape", *keys)
                 check()
             for keys in (("escape", "1"), ("enter",), ("G",), ("escape", "3", "enter"),

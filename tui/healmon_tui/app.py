@@ -32,6 +32,7 @@ from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.journal import Journal
+from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
 from healmon_tui.themes import Palette
@@ -169,6 +170,10 @@ class HealmonApp(App[None]):
         self.bridge.fold()
         frozen = self._frozen
         picture = self._picture() if frozen is None else self._still(*frozen)
+        self.requests.tend(self.bridge.chronicle)
+        for sheet in self.screen_stack:
+            if isinstance(sheet, Sheet):
+                sheet.tend()
         shown = [
             screen
             for screen in self.screen_stack
@@ -186,9 +191,10 @@ class HealmonApp(App[None]):
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE
-        scene = Scene.of(self.bridge.snapshot, self.now, self.bridge.chronicle.strips)
-        panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
-        return Picture(scene, panels, self.bridge.chronicle, self._looking())
+        chronicle = self.bridge.chronicle
+        scene = Scene.of(self.bridge.snapshot, self.now, self.inbox.known, chronicle)
+        panels = self._views.panels(scene, chronicle, settled=settled)
+        return Picture(scene, panels, chronicle, self._looking())
 
     def _still(self, kept: Picture, received: int) -> Picture:
         looking = self._looking(kept.scene.now, self.bridge.received - received)
@@ -213,7 +219,15 @@ class HealmonApp(App[None]):
         """Change to the next theme and return its name."""
         if self._plain:
             return "no colours (NO_COLOR)"
-        name = themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        return self.use_theme(
+            themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        )
+
+    def use_theme(self, name: str) -> str:
+        """Change to a theme, with or without the `healmon-` before its name; return its name."""
+        if self._plain:
+            return "no colours (NO_COLOR)"
+        name = name if name in themes.NAMES else f"healmon-{name}"
         self._look(name)
         for screen in self.screen_stack:
             screen.refresh(layout=True)

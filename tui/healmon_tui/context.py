@@ -9,7 +9,7 @@ from healmon.alerts import wording
 from healmon.clock import local_time
 from healmon.plans import Plan, describe
 from healmon.state import AlertView, ComponentView
-from healmon_tui import glyphs, session
+from healmon_tui import glyphs, maintenance, session
 from healmon_tui.arrange import Part, flow
 from healmon_tui.chronicle import Chronicle, Moment
 from healmon_tui.facts import Facts
@@ -81,6 +81,8 @@ def present(scene: Scene, about: Subject, cells: int) -> list[Part]:
     first = bool(about.alert and about.alert in scene.snapshot.alerts)
     facts = Part(about.component if first else "", known, least=4)
     parts = [*parts, facts] if first else [facts, *parts]
+    paused = maintenance.lines_of_row(scene, about.component, cells)
+    parts = [Part("", paused, least=1), *parts] if paused else parts
     return parts if view is None else [*parts, *more.parts(view, cells)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from textual.geometry import Size
@@ -32,6 +32,11 @@ class Host(Protocol):
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
         ...
 
     @property
@@ -68,6 +73,10 @@ class Host(Protocol):
         """Show one line for a while."""
         ...
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a text to the terminal's clipboard."""
+        ...
+
     def touched(self) -> None:
         """Somebody is at the keys."""
         ...
@@ -80,8 +89,16 @@ class Host(Protocol):
         """Freeze the view, or let it go on."""
         ...
 
+    def use_theme(self, name: str) -> str:
+        """Change to a theme and return its name."""
+        ...
+
     def next_theme(self) -> str:
         """Change the theme and return its name."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     def open_sheet(

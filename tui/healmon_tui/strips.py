@@ -196,6 +196,10 @@ class Strips:
             del levels[:LEVELS]
 
 
+NOTHING: Final = Strips()
+"""For scenes of which no past is known."""
+
+
 def kind_of(healer: str, status: str, packed: Packed) -> Kind:
     """Return what a cell says of a component so observed."""
     facts = Facts(packed)

@@ -24,6 +24,8 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
+ALONE = 0.05
+"""Seconds that a room may look alone, before the next one begins as well."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
@@ -187,6 +189,25 @@ class Engine:
         finally:
             await self._close()
 
+    async def serve(self, ready: asyncio.Event, *, look: bool) -> None:
+        """Answer requests until stopped; nothing is healed that nobody asked for.
+
+        Args:
+            ready: set once requests are answered.
+            look: look at everything once before that, so that every component is known.
+        """
+        self._acts.asked_only = True
+        await self._open()
+        try:
+            if look:
+                await asyncio.gather(*(room.round() for room in self._rooms))
+                await self.stream.journal.flush(LAST_NOTICES)
+            ready.set()
+            await self._stopping.wait()
+            await asyncio.gather(*(room.catch_up() for room in self._rooms))
+        finally:
+            await self._close()
+
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         # events belong to one loop, and an engine that failed is run again in a new one
@@ -201,7 +222,7 @@ class Engine:
                 __version__,
                 os.getpid(),
                 self._run.mode,
-                self._run.dry_run,
+                self._acts.dry_run,
                 self._run.interval,
                 boot_id(),
                 self._run.steady_offset,
@@ -224,6 +245,7 @@ class Engine:
             check=self.check_now,
             changed=self._alarms.overlay,
             acknowledge_for=self._run.alerts.acknowledge_for,
+            always_dry=self._run.dry_run,
         )
         outlet = self._run.outlet
         if outlet is not None and outlet.notify.channels and not self._run.dry_run:
@@ -248,7 +270,7 @@ class Engine:
         self._note_time()
         self.stream.emit(ev.CycleStarted(number))
         began = process_seconds()
-        answers = await asyncio.gather(*(room.round() for room in self._rooms))
+        answers = await self._rounds()
         late = tuple(
             room.healer.name
             for room, answered in zip(self._rooms, answers, strict=True)
@@ -259,6 +281,18 @@ class Engine:
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
         self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
+
+    async def _rounds(self) -> list[bool]:
+        """Have every room look; returns which of them answered.
+
+        One after the other while they are quick, for threads that want the interpreter at the same
+        time wake each other a hundred times; side by side with one that takes its time.
+        """
+        rounds: list[asyncio.Task[bool]] = []
+        for room in self._rooms:
+            rounds.append(asyncio.create_task(room.round()))
+            await asyncio.wait(rounds[-1:], timeout=ALONE)
+        return await asyncio.gather(*rounds)
 
     def _note_time(self) -> None:
         now = self._clock.read()

@@ -16,10 +16,8 @@ from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.events import CycleFinished, Recorded
-from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
-from healmon.service.links import EngineLink, StoreLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
 from healmon.sessions.packs import user
 
@@ -66,6 +64,8 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415 - a daemon prints none
+
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
     snapshot = asyncio.run(host.run_once())
@@ -88,6 +88,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - as above
+
     happened: list[Recorded] = []
 
     def tell(record: Recorded) -> None:
@@ -167,6 +169,8 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - for screens only
+
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
         "read_only": getattr(args, "read_only", False),

@@ -24,6 +24,7 @@ from healmon.plans import Packed
 from healmon.service import commands, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
+from healmon.service.push import Push
 from healmon.service.wake import WakePipe
 from healmon.state import Snapshot
 from healmon.store.store import Store
@@ -113,6 +114,26 @@ class Host:
         """Make one full cycle; returns the state afterwards."""
         return await self.engine.run_once()
 
+    async def serve(self, ready: Callable[[], None], *, look: bool) -> None:
+        """Answer overrides until `engine.stop()`, and do nothing that nobody asked for.
+
+        Args:
+            ready: called once overrides are answered.
+            look: look at everything before that.
+        """
+        opened = asyncio.Event()
+        engine = asyncio.create_task(self.engine.serve(opened, look=look))
+        waiting = asyncio.create_task(opened.wait())
+        await asyncio.wait({engine, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        overrides = asyncio.create_task(self._overrides())
+        try:
+            ready()
+            await engine
+        finally:
+            for task in (waiting, overrides):
+                task.cancel()
+            await asyncio.gather(waiting, overrides, return_exceptions=True)
+
     def close(self) -> None:
         """Write what is left and give the state directory back."""
         try:
@@ -144,16 +165,19 @@ class Host:
         with contextlib.ExitStack() as stack:
             stack.callback(queue.close)
             _listen(self.state_dir, knocked.set, stack)
+            push = Push.open(self.state_dir)
+            stack.callback(push.close)
+            self.store.on_stored = push.ring
             while True:
                 with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
                     await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
                 knocked.clear()
                 for command in queue.take(self.clock.read().wall):
-                    task = asyncio.create_task(self._answer(queue, command))
+                    task = asyncio.create_task(self._answer(queue, push, command))
                     running.add(task)
                     task.add_done_callback(running.discard)
 
-    async def _answer(self, queue: commands.Queue, command: commands.Command) -> None:
+    async def _answer(self, queue: commands.Queue, push: Push, command: commands.Command) -> None:
         answer = await self.engine.ask(
             command.verb,
             command.target,
@@ -167,6 +191,7 @@ class Host:
 
             outcome["plan"] = pack(answer.plan)
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
+        push.ring()
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:

@@ -122,7 +122,7 @@ class Journal(Screen[None]):
         place = self._roll.place
         if place is None or place >= len(self._entries):
             return
-        self.app.copy_to_clipboard(plain(self._entries[place]))  # pyright: ignore[reportUnknownMemberType] - App is generic
+        host(self).copy_to_clipboard(plain(self._entries[place]))
         self._keys.flash("copied", "ok")
 
     def action_close(self) -> None:
