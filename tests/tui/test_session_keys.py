@@ -262,7 +262,7 @@ def test_a_secret_is_no_more_shown_than_told():
         assert reason in screen.text()
         assert "│ Password:" in screen.text()
 
-    run(scenario, size=(100, 40))
+    run(scenario, size=(120, 40))
 
 
 def test_why_it_is_in_its_state():
