@@ -77,12 +77,16 @@ class Detail(Screen[None]):
 
     def show(self, picture: Picture, *, front: bool) -> None:
         """Show another moment; what the front one is about is looked at."""
+        opened = self._picture is None
         self._picture = picture
         self._view = picture.scene.snapshot.components.get(self._about.component)
         self._status.show(picture.status(self.size.width))
         self._banner.show(picture.banner)
         watching = host(self).watching
         self._fill(watching.want if front else watching.newest)
+        if opened and front:
+            # what the overview saw of it may be a second old
+            watching.look()
         self._keys.show((("esc", "back"), *self._acts()))
 
     def look_again(self) -> None:
