@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from healmon_tui import context, live
-from healmon_tui.arrange import Part, arranged, flow
+from healmon_tui.arrange import arranged, flow
 from healmon_tui.context import Subject
 from healmon_tui.live import Seen
 from healmon_tui.paint import Line, width
@@ -49,36 +49,45 @@ def strip(picture: Picture, about: Subject, seen: Seen, cells: int, room: int) -
     return Layout(arranged(left, cells, room), arranged(right, cells, room), [])
 
 
-def screen(picture: Picture, about: Subject, seen: Seen, cells: int, whole: int) -> Layout:
+def screen(
+    picture: Picture, about: Subject, seen: Seen, cells: tuple[int, int], room: int
+) -> Layout:
     """Return a screen of its own: everything there is, the end of its log or screen last.
 
     Args:
         picture: the moment.
         about: the subject.
         seen: the newest look at it.
-        cells: how wide a line of the two columns may be.
-        whole: how wide the screen is.
+        cells: how wide a line of the columns may be, and one of the whole screen.
+        room: how many lines are in sight.
     """
+    column, whole = cells
     upto = picture.upto
-    shown = live.part(seen, picture.scene.now, whole)
-    left = context.present(picture.scene, about, cells)
-    left += context.rest(picture.scene, about, cells)
-    right: list[Part] = [
-        *context.lately(picture.scene, picture.chronicle, about, cells, upto),
-        *context.journal(picture.chronicle, cells, upto, about.component, 200),
-    ]
-    if shown is None:
-        return Layout(flow(left, cells), flow(right, cells), [])
-    # the newest of it is in sight at once; whoever scrolls finds all of it, in full width
-    glance = live.part(seen, picture.scene.now, cells) or shown
-    more = len(shown.lines) > GLANCE or any(_wide(line, cells) for line in shown.lines)
-    below = shown.drawn(whole) if more else []
-    if cells < whole:
-        return Layout(flow(left, cells), [*glance.drawn(cells, GLANCE), *flow(right, cells)], below)
-    first = left[0].drawn(cells) if left else []
-    return Layout(
-        [*first, *glance.drawn(cells, GLANCE), *flow(left[1:], cells)], flow(right, cells), below
+    parts = context.present(picture.scene, about, column)
+    parts += context.rest(picture.scene, about, column)
+    right = flow(
+        [
+            *context.lately(picture.scene, picture.chronicle, about, column, upto),
+            *context.journal(picture.chronicle, column, upto, about.component, 200),
+        ],
+        column,
     )
+    left, shown = flow(parts, column), live.part(seen, picture.scene.now, whole)
+    if shown is None:
+        return Layout(left, right, [])
+    below = shown.drawn(whole)
+    two = column < whole
+    if two and max(len(left), len(right)) + len(below) <= room:
+        return Layout(left, right, below)
+    # the newest of it is in sight at once; whoever scrolls finds all of it, in full width
+    newest = live.part(seen, picture.scene.now, column) or shown
+    glance = newest.drawn(column, GLANCE)
+    if len(shown.lines) <= GLANCE and not any(_wide(line, column) for line in shown.lines):
+        below = []
+    if two:
+        return Layout(left, [*glance, *right], below)
+    first = parts[0].drawn(column) if parts else []
+    return Layout([*first, *glance, *flow(parts[1:], column)], right, below)
 
 
 def _wide(line: Line, cells: int) -> bool:

@@ -99,7 +99,8 @@ class Detail(Screen[None]):
             return
         # a frozen view shows no screen: that one would be of now
         seen = look(self._view if picture.upto is None else None)
-        shown = about.screen(picture, self._about, seen, side.cells, side.size.width)
+        wide = (side.cells, side.size.width)
+        shown = about.screen(picture, self._about, seen, wide, side.size.height - 1)
         side.show(self._title(picture), *shown)
 
     def _title(self, picture: Picture) -> str:
