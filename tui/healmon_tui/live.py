@@ -56,7 +56,8 @@ def _log(seen: Tail, now: float, cells: int) -> Part:
     lines: list[Line] = []
     if seen.reason:
         lines += labelled("", (Span(seen.reason, "dim"),), cells)
-    lines += _framed([(Span(line),) for line in seen.lines], cells)
+    shown = [_inked(runs) for runs in seen.runs] or [(Span(line),) for line in seen.lines]
+    lines += _framed(shown, cells)
     return Part("LOG", lines, f" {glyphs.DOT} ".join(told), 5, end=True)
 
 

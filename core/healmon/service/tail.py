@@ -11,13 +11,14 @@ from healmon.clock import SystemClock
 from healmon.errors import HealmonError
 from healmon.text import clean
 from healmon.workers.records import Records
-from healmon.world import logtail
+from healmon.world import logtail, sgr
+from healmon.world.sgr import Painted
 
 FOLDER: Final = "workers"
 MOST: Final = 1000
 """Lines that are ever handed out."""
 LONGEST: Final = 2000
-"""Characters of one line."""
+"""Bytes of one line."""
 
 
 class Tail(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +26,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         lines: harmless to print, the newest last.
+        runs: the same lines in their colours.
         at: wall seconds when it was looked at; 0.0: it was not.
         written: wall seconds when it was last written to; None: there is no log.
         size: bytes of the whole log.
@@ -33,6 +35,7 @@ class Tail(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     lines: tuple[str, ...] = ()
+    runs: Painted = ()
     at: float = 0.0
     written: float | None = None
     size: int = 0
@@ -52,7 +55,8 @@ def tail(state_dir: Path, worker: str, lines: int) -> Tail:
     told = told_of(found.data, whole=found.whole)
     wanted = told[-max(min(lines, MOST), 0) :] if lines > 0 else ()
     return Tail(
-        lines=wanted,
+        lines=tuple(sgr.plain((line,)) for line in wanted),
+        runs=wanted,
         at=now,
         written=found.written,
         size=found.size,
@@ -61,14 +65,17 @@ def tail(state_dir: Path, worker: str, lines: int) -> Tail:
     )
 
 
-def told_of(data: bytes, *, whole: bool) -> tuple[str, ...]:
-    """Return the lines of the end of a log; the first one is left out where it may be cut. Pure."""
+def told_of(data: bytes, *, whole: bool) -> Painted:
+    """Return the lines of the end of a log; the first one is left out where it may be cut. Pure.
+
+    Each line stands for itself: a colour that one leaves on colours no other.
+    """
     if not whole:
         head, newline, rest = data.partition(b"\n")
         data = rest if newline else head
     # a program that redraws a line in place means what it wrote last
     rows = (row.rstrip(b"\r\x00").rpartition(b"\r")[2] for row in data.lstrip(b"\x00").split(b"\n"))
-    lines = [clean(row, lines=True, limit=LONGEST).replace("\n", " ").rstrip() for row in rows]
+    lines = [line for row in rows for line in (sgr.parse(row[:LONGEST]) or ((),))]
     while lines and not lines[-1]:
         lines.pop()
     return tuple(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healmon.service.tail import MOST, tail, told_of
+from healmon.world.sgr import Run, plain
 
 
 def log_of(tmp_path, name="w"):
@@ -33,7 +34,7 @@ def test_a_line_that_may_be_cut_is_left_out(tmp_path):
 @pytest.mark.parametrize(
     ("data", "wanted"),
     [
-        (b"\x1b[31mred\x07\n", ("␛[31mred␇",)),
+        (b"\x1b[31mred\x07\x1b[2J\n", ("red␇␛[2J",)),
         (b"10%\r50%\r100%\r\ndone", ("100%", "done")),
         (b"\xff\xfe\n", ("\\xff\\xfe",)),
         (b"a\n\n\n", ("a",)),
@@ -43,7 +44,7 @@ def test_a_line_that_may_be_cut_is_left_out(tmp_path):
     ],
 )
 def test_nothing_in_a_line_acts_on_a_terminal(data, wanted):
-    assert told_of(data, whole=True) == wanted
+    assert tuple(plain((line,)) for line in told_of(data, whole=True)) == wanted
 
 
 @pytest.mark.parametrize("name", ["none", "../../etc", "a\x00b", "x" * 5000])
@@ -60,3 +61,10 @@ def test_a_link_is_not_followed(tmp_path):
     seen = tail(tmp_path, "w", 10)
     assert seen.lines == ()
     assert "cannot be read" in seen.reason
+
+
+def test_colours_are_kept_and_end_with_their_line(tmp_path):
+    log_of(tmp_path).write_text("\x1b[31mred\nplain\n\n\x1b[1mlast\n")
+    seen = tail(tmp_path, "w", 10)
+    assert seen.lines == ("red", "plain", "", "last")
+    assert seen.runs == ((Run("red", "1"),), (Run("plain"),), (), (Run("last", "", "", "b"),))
