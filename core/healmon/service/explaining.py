@@ -10,7 +10,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -32,7 +32,7 @@ from healmon.service.peek import Peek, peek
 from healmon.sessions.facts import HEALER as SESSIONS
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs
-from healmon.state import AlertView, ComponentView, Snapshot, open_alerts
+from healmon.state import ActionView, AlertView, ComponentView, Snapshot, open_alerts
 from healmon.store import read, stream
 from healmon.text import clean
 from healmon.units import format_duration
@@ -66,6 +66,8 @@ class Number(NamedTuple):
     rows: list[read.Row]
 
 
+ACTIONS: Final = 5
+"""Finished actions on a component that are told."""
 Found: TypeAlias = Component | Number
 Look: TypeAlias = Callable[[DiskFacts], Culprits | None]
 """Says who holds the space of a disk; None: that is not known."""
@@ -117,7 +119,16 @@ def tell(found: Found, packs: Packs, look: Look) -> Told:
         over = [wording.acknowledged(alert, now), *over]
         lines += [f"alert {alert.id}: {alert.message}", *(f"  {one}" for one in over if one)]
         lines += told(found.chains[alert.key])
-    return Told(lines, {**data, "alerts": found.chains})
+    actions = [one for one in found.known.recent if one.component == view.name][-ACTIONS:]
+    lines += ["done before:"] if actions else []
+    lines += [f"  {_action(one)}" for one in reversed(actions)]
+    return Told(lines, {**data, "alerts": found.chains, "actions": [pack(one) for one in actions]})
+
+
+def _action(one: ActionView) -> str:
+    when = local_time(one.at, "%m-%d %H:%M:%S")
+    how = "verified" if one.ok else "failed"
+    return f"{when}  {one.action} {how} after {one.seconds:.1f} s: {clean(one.outcome)}"
 
 
 def as_found(facts: DiskFacts) -> Culprits | None:
