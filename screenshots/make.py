@@ -27,6 +27,7 @@ from textual.pilot import Pilot  # noqa: E402
 
 from healmon import events as ev  # noqa: E402 - the path is set above
 from healmon.plans import Answer, Overlays  # noqa: E402
+from healmon.service.link import Gone  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
@@ -93,6 +94,34 @@ async def inbox(pilot: Pilot[Any], link: ScriptedLink) -> None:
     await pressing("5", "5", "space", "j")(pilot, link)
 
 
+async def back(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Go to where an incident began a while ago, and let something happen meanwhile."""
+    await pressing("left_curly_bracket", "left_curly_bracket")(pilot, link)
+    await pilot.app.workers.wait_for_complete()
+    link.clock.advance(900)
+    link.emit(ev.Observed("workers", "api_worker", "healthy", "up", "t", "v", {}))
+    link.emit(ev.AlertOpened(key("api_worker", "down"), "CRITICAL", "api_worker", "killed"))
+    await pilot.pause(0.3)
+
+
+async def listed(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the list of what there is to go to."""
+    await pressing("6")(pilot, link)
+    await pilot.app.workers.wait_for_complete()
+    await pressing("j")(pilot, link)
+
+
+async def left_alone(_pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let the healer that is looked at be killed."""
+    link.ended = Gone("pid 4711", link.now - 123, "was killed or crashed", offered=True)
+
+
+async def taking_over(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the offer."""
+    await left_alone(pilot, link)
+    await pressing("enter")(pilot, link)
+
+
 async def beginning(pilot: Pilot[Any], link: ScriptedLink) -> None:
     """Let one restart be proved, one be under way, one have failed, one be called off."""
     for name, number in (("task_worker", 1), ("milestone_worker", 2), ("index_worker", 3)):
@@ -104,7 +133,7 @@ async def beginning(pilot: Pilot[Any], link: ScriptedLink) -> None:
             link.emit(ev.StepTaken(plan.id, name, f"start {name}"))
     proof = "pid 50201 is ready and makes progress"
     link.emit(ev.ActionVerified("p1", "task_worker", "restart_worker", proof, 1.2))
-    late = restart_plan("api_worker", id="p4", delay=0.0)
+    late = restart_plan("api_worker", id="p4", delay=0.0, origin="olga on pts/3")
     link.emit(ev.PlanMade(late, link.now, link.now))
     link.emit(ev.PlanVetoed("p4", "api_worker", "pid 48310 is another process by now"))
     await pilot.pause(0.3)
@@ -170,6 +199,13 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "answer-100x30": ((100, 30), pressing("2", "j", "i"), {}),
     "explain-100x30": ((100, 30), pressing("2", "j", "e"), {}),
     "replay-120x36": ((120, 36), pressing("2", "b"), {}),
+    "history-80x24": ((80, 24), back, {}),
+    "history-120x36": ((120, 36), back, {}),
+    "history-200x50": ((200, 50), back, {}),
+    "history-list-80x24": ((80, 24), listed, {}),
+    "history-list-120x36": ((120, 36), listed, {}),
+    "no-healer-120x36": ((120, 36), left_alone, {"attached": "pid 4711"}),
+    "take-over-80x24": ((80, 24), taking_over, {"attached": "pid 4711"}),
     "filter-80x24": ((80, 24), pressing("slash", *"worker"), {}),
     "filter-120x36": (
         (120, 36),
@@ -198,7 +234,8 @@ async def picture(name: str) -> str:
     """Return a scene as SVG."""
     size, steps, options = SCENES[name]
     options = {"plain": False, "ascii_only": False, **options}
-    link = ScriptedLink(calm_world() if options.pop("calm", False) else lived_world())
+    past = calm_world() if options.pop("calm", False) else lived_world()
+    link = ScriptedLink(past, attached=options.pop("attached", ""))
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,
         text="",

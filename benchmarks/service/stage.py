@@ -84,7 +84,7 @@ class Stage:
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
-            subprocess.run(self.argv("stop"), capture_output=True, timeout=60)
+            subprocess.run(self.argv("stop"), check=False, capture_output=True, timeout=60)
         with contextlib.suppress(Exception):
             self._tmux("kill-server")
         for _ in range(20):
@@ -108,6 +108,8 @@ def _table() -> Iterator[tuple[int, int, str]]:
     for entry in sorted(Path("/proc").iterdir(), key=lambda p: (len(p.name), p.name)):
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             with contextlib.suppress(OSError, IndexError, ValueError):
-                words = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                words = (
+                    (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+                )
                 stat = (entry / "stat").read_text().rpartition(")")[2].split()
                 yield int(entry.name), int(stat[1]), words

@@ -35,7 +35,9 @@ from healmon_tui.screens.journal import Journal
 from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
+from healmon_tui.takeover import TakeOver, words
 from healmon_tui.themes import Palette
+from healmon_tui.timetravel import TimeTravel
 from healmon_tui.viewmodel import IDLE, ViewModel
 from healmon_tui.watching import Watching
 
@@ -93,6 +95,8 @@ class HealmonApp(App[None]):
         self.inbox = InboxRequests(self, self.requests)
         self.why = Explanations(self, link, self.sessions)
         self.watching = Watching(link, self.spawn, self._looked)
+        self.travel = TimeTravel(self, link)
+        self.take_over = TakeOver(self, link)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
@@ -141,7 +145,7 @@ class HealmonApp(App[None]):
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
-        if self._frozen is None:
+        if self._frozen is None and self.travel.then is None:
             self.watching.look()
         self.redraw()
 
@@ -168,8 +172,12 @@ class HealmonApp(App[None]):
         if not self.is_running:
             return
         self.bridge.fold()
-        frozen = self._frozen
+        frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
+        if then is not None:
+            self._frozen = None  # out of the past it goes to now
+            looking = self._looking(history=then.wall)
+            picture = Picture(then.scene, then.panels, then.chronicle, looking)
         self.requests.tend(self.bridge.chronicle)
         for sheet in self.screen_stack:
             if isinstance(sheet, Sheet):
@@ -190,7 +198,7 @@ class HealmonApp(App[None]):
             front.look_again()
 
     def _picture(self) -> Picture:
-        settled = process_seconds() - self._touched >= IDLE
+        settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         chronicle = self.bridge.chronicle
         scene = Scene.of(self.bridge.snapshot, self.now, self.inbox.known, chronicle)
         panels = self._views.panels(scene, chronicle, settled=settled)
@@ -200,15 +208,40 @@ class HealmonApp(App[None]):
         looking = self._looking(kept.scene.now, self.bridge.received - received)
         return Picture(kept.scene, kept.panels, kept.chronicle, looking)
 
-    def _looking(self, frozen: float | None = None, unseen: int = 0) -> status.Looking:
+    def _looking(
+        self, frozen: float | None = None, unseen: int = 0, history: float | None = None
+    ) -> status.Looking:
+        gone, now, attached = self.link.gone(), self.now, self.link.attached
+        lives = bool(attached) and gone is None
         return status.Looking(
-            attached=self.link.attached,
+            attached=attached,
             read_only=self.read_only,
             frozen=frozen,
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
+            history=history,
+            now=now,
+            missed=self.travel.missed(),
+            gone=words(gone, now, self.take_over.key(gone)) if gone is not None else "",
+            silent=status.silence(self.bridge.snapshot, now) if lives else 0.0,
         )
+
+    @property
+    def received(self) -> int:
+        """How many events came so far."""
+        return self.bridge.received
+
+    def spawn_take_over(self) -> None:
+        """Become the healer, and say what came of it."""
+        self.spawn(self._taken_over())
+
+    async def _taken_over(self) -> None:
+        answer = await self.link.take_over()
+        if answer.ok:
+            self.bridge.resume()
+        self.flash(answer.text, "ok" if answer.ok else "warn")
+        self.redraw()
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
+    from healmon_tui.takeover import TakeOver
+    from healmon_tui.timetravel import TimeTravel
     from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
@@ -62,6 +64,16 @@ class Host(Protocol):
     @property
     def why(self) -> Explanations:
         """Why things are as they are."""
+        ...
+
+    @property
+    def travel(self) -> TimeTravel:
+        """Where in time the screen is."""
+        ...
+
+    @property
+    def take_over(self) -> TakeOver:
+        """The offer to heal from this screen."""
         ...
 
     @property

@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from healmon.state import ComponentView
 from healmon_tui import about, glyphs, keymap, session
@@ -17,7 +16,10 @@ from healmon_tui.host import Host, host
 from healmon_tui.live import Seen
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
+from healmon_tui.screens import travelling
 from healmon_tui.screens.journal import Journal
+from healmon_tui.screens.travelling import Travelling
+from healmon_tui.timetravel import unkept
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
@@ -37,7 +39,7 @@ ACTS: Final[dict[str, str]] = {
 """What heals by hand, and whose it is."""
 
 
-class Detail(Screen[None]):
+class Detail(Travelling):
     """Facts, alerts, plan, timeline, journal; live."""
 
     ALLOW_SELECT = False
@@ -50,6 +52,7 @@ class Detail(Screen[None]):
         Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
         Binding("ctrl+u,pageup", "scroll(-10)", show=False),
         Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *travelling.bindings(),
         *(
             Binding(action.keys[0], action.action, show=False)
             for action in keymap.ACTIONS
@@ -80,14 +83,15 @@ class Detail(Screen[None]):
         opened = self._picture is None
         self._picture = picture
         self._view = picture.scene.snapshot.components.get(self._about.component)
-        self._status.show(picture.status(self.size.width))
+        self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
         watching = host(self).watching
         self._fill(watching.want if front else watching.newest)
         if opened and front:
             # what the overview saw of it may be a second old
             watching.look()
-        self._keys.show((("esc", "back"), *self._acts()))
+        past = host(self).travel.then is not None
+        self._keys.show((("esc", "back"), *(travelling.footer()[1:-2] if past else self._acts())))
 
     def look_again(self) -> None:
         """Show what came of a look at what this is about."""
@@ -99,6 +103,8 @@ class Detail(Screen[None]):
             return
         # a frozen view shows no screen: that one would be of now
         seen = look(self._view if picture.upto is None else None)
+        if picture.looking.history is not None:
+            seen = unkept(self._view, picture.looking.history)
         wide = (side.cells, side.size.width)
         shown = about.screen(picture, self._about, seen, wide, side.size.height - 1)
         side.show(self._title(picture), *shown)

@@ -67,7 +67,7 @@ class Journal(Screen[None]):
         if front:
             host(self).watching.want(None)
         self._picture = picture
-        self._status.show(picture.status(self.size.width))
+        self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
         self._fill()
 

@@ -8,7 +8,8 @@ from healmon_tui.paint import Spans, width
 
 _KEYS: Final = {
     "?": "question_mark", "/": "slash", ":": "colon", "+": "plus", "_": "underscore",
-    "-": "minus", "esc": "escape",
+    "-": "minus", "esc": "escape", "[": "left_square_bracket", "]": "right_square_bracket",
+    "{": "left_curly_bracket", "}": "right_curly_bracket",
 }  # fmt: skip
 
 
