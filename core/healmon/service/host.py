@@ -39,6 +39,8 @@ from healmon.world.system_processes import SystemProcesses
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
+STORED = 2.0
+"""Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
 CLOSE_PATIENCE = 10.0
 
@@ -252,6 +254,7 @@ class Host:
             from healmon.plans import pack  # noqa: PLC0415
 
             outcome["plan"] = pack(answer.plan)
+        await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
 
