@@ -6,18 +6,21 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
 from healmon.clock import process_seconds
-from healmon.config import locate
+from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.config.show import show
+from healmon.config.trust import Worry
 from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Packed
 from healmon.service import instance
 from healmon.service.links import ask_healer
 from healmon.service.planned import planned
+from healmon.text import clean
 from healmon.units import parse_duration
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
@@ -92,8 +95,15 @@ def check(args: argparse.Namespace) -> int:
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     settings = load(source, os.environ)
     user.tried(settings.sessions.packs)
+    warn(trust.worries(settings))
     say(show(settings, mask=True))
     return 0
+
+
+def warn(worries: Iterable[Worry]) -> None:
+    """Say on stderr what others may do with the files of a configuration."""
+    for path, what, remedy in worries:
+        print(f"healmon: {clean(str(path))}: {what}; {remedy}", file=sys.stderr)  # noqa: T201 - a warning
 
 
 def ask(state_dir: Path, args: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ import logging
 import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
+from typing import IO, Any
 
 from healmon import events as ev
 from healmon.config.settings import Settings
@@ -46,11 +47,20 @@ def _formatter(settings: Settings | None, *, journal: bool) -> logging.Formatter
     return Journal(made) if journal else made
 
 
+class _Private(RotatingFileHandler):
+    """A log that its owner alone can read, whatever the umask."""
+
+    def _open(self) -> IO[Any]:
+        stream = super()._open()
+        os.fchmod(stream.fileno(), 0o600)
+        return stream
+
+
 def log_to_file(path: Path, args: argparse.Namespace, settings: Settings | None = None) -> None:
     """Send the log to a file, rotated by size."""
     size = settings.monitor.log_size if settings is not None else SIZE
     keep = settings.monitor.log_keep if settings is not None else KEEP
-    handler = RotatingFileHandler(
+    handler = _Private(
         path, maxBytes=size, backupCount=keep, encoding="utf-8", delay=True
     )
     handler.setFormatter(_formatter(settings, journal=False))
