@@ -18,7 +18,7 @@ NAMES = {str(path.relative_to(ROOT)): path for path in SOURCES}
 def vectors(tree: ast.AST) -> list[list[str]]:
     """The texts in every list and tuple of a module; what is no literal is left out."""
     return [
-        [item.value for item in node.elts if isinstance(item, ast.Constant) and isinstance(item.value, str)]
+        [str(item.value) for item in node.elts if isinstance(item, ast.Constant)]
         for node in ast.walk(tree)
         if isinstance(node, ast.List | ast.Tuple)
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""A daemon killed at random moments with everything in play; `make kill-sweep` does it 200 times."""
+"""A daemon killed at random moments with everything in play; see also `make kill-sweep`."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ def without_a_mask(box: Box, *words: str, program: str = "healmon"):
     return subprocess.Popen(
         box.argv(*words, program=program),
         env=box.env, cwd=box.base, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE, preexec_fn=lambda: os.umask(0),
+        stderr=subprocess.PIPE, umask=0,
     )  # fmt: skip
 
 
@@ -93,7 +93,8 @@ def test_all_that_is_written_is_for_its_owner_alone_whatever_the_umask(box: Box,
     # somebody made the directory before, and let others look into it
     box.state.mkdir()
     box.state.chmod(0o755)
-    with without_a_mask(box, way) as started:
+    started = without_a_mask(box, way)
+    try:
         until(lambda: box.events("actionverified"), 60, "a worker that was started")
         until(lambda: box.rows("SELECT 1 FROM checkpoints"), 30, "a checkpoint")
         asked = box.healmon("restart", "one")
@@ -104,6 +105,9 @@ def test_all_that_is_written_is_for_its_owner_alone_whatever_the_umask(box: Box,
         assert loose(box.state) == []
         assert box.healmon("stop").returncode == 0
         started.wait(30)
+    finally:
+        started.kill()
+        started.communicate()
     assert loose(box.state) == []
 
 
@@ -114,6 +118,7 @@ def test_another_user_can_neither_ask_nor_look_nor_knock(open_box: Box) -> None:
     box.state.mkdir()
     box.state.chmod(0o755)  # so that only the files themselves keep him out
     assert box.healmon("daemon").returncode == 0
+    until(box.started_pids, 30, "the worker")
     holder = instance.holder(box.state)
     assert holder is not None
     tried = subprocess.run(

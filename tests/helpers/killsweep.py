@@ -28,7 +28,7 @@ SETTLED = 150.0
 LOOK = 0.1
 
 
-class Broken(AssertionError):
+class BrokenError(AssertionError):
     """A promise did not hold."""
 
 
@@ -36,10 +36,10 @@ def sweep(kills: int, seed: int, *, tell: bool = False) -> Counter[str]:
     """Kill so many times and return what went on: kills while starting, tasks, overrides…
 
     Raises:
-        Broken: a promise does not hold; which one, and the seed.
+        BrokenError: a promise does not hold; which one, and the seed.
     """
     base = Path(tempfile.mkdtemp(prefix="hmk"))
-    dice = random.Random(seed)  # noqa: S311 - a test's dice
+    dice = random.Random(seed)
     world = World(base, dice)
     counted: Counter[str] = Counter()
     try:
@@ -59,7 +59,7 @@ def sweep(kills: int, seed: int, *, tell: bool = False) -> Counter[str]:
             )  # fmt: skip
             print(f"the state directory is kept in {kept}", file=sys.stderr)
         message = f"seed {seed}, after {sum(counted.values())} kills: {error}"
-        raise Broken(message) from error
+        raise BrokenError(message) from error
     finally:
         world.close()
         shutil.rmtree(base, ignore_errors=True)
@@ -87,7 +87,7 @@ def _life(world: World, dice: random.Random, counted: Counter[str]) -> None:
 def _hold(world: World) -> None:
     wrong = world.broken()
     if wrong:
-        raise Broken("; ".join(wrong))
+        raise BrokenError("; ".join(wrong))
 
 
 def _end(world: World) -> None:
@@ -98,14 +98,14 @@ def _end(world: World) -> None:
     while left := world.settled():
         _hold(world)
         if time.monotonic() > end:
-            raise Broken("does not come to rest: " + "; ".join(left))
+            raise BrokenError("does not come to rest: " + "; ".join(left))
         time.sleep(LOOK)
     stopped = world.box.healmon("stop")
     if stopped.returncode:
-        raise Broken(f"cannot be stopped: {stopped.stderr}")
+        raise BrokenError(f"cannot be stopped: {stopped.stderr}")
     wrong = [*world.broken(), *world.settled(), *world.whole()]
     if wrong:
-        raise Broken("; ".join(wrong))
+        raise BrokenError("; ".join(wrong))
 
 
 def main() -> int:
@@ -116,7 +116,7 @@ def main() -> int:
     began = time.monotonic()
     try:
         counted = sweep(given.kills, given.seed, tell=True)
-    except Broken as error:
+    except BrokenError as error:
         print(error, file=sys.stderr)
         return 1
     took = time.monotonic() - began

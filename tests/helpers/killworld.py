@@ -29,10 +29,7 @@ SECONDS = 8.0
 """After which an override must not be done any more."""
 GRACE = 3.0
 """Seconds more that a healer has to say so, or that a look may come late."""
-TRIES = 0.4
-"""How often a look at the store may find it just being opened, in seconds."""
 ALLOWED = {"pending", "in_progress"}
-OPEN = ("queued", "taken")
 # the lock goes with the process, so a second one at the same time is found out by itself
 WITNESSED = """
 import fcntl, os, sqlite3, sys, time
@@ -178,7 +175,7 @@ class World:
 
     def _fell(self) -> None:
         """Have a worker die."""
-        living = [pid for pid in self._pids(self.dice.choice(WORKERS)) if alive(pid)]
+        living = self._living(self.dice.choice(WORKERS))
         for pid in living[-1:]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
@@ -187,9 +184,11 @@ class World:
         """Have the writer forget its transaction."""
         (self.base / "forget").touch()
 
-    def _pids(self, name: str) -> list[int]:
-        path = self.base / f"{name}.pids"
-        return [int(word) for word in path.read_text().split()] if path.exists() else []
+    def _living(self, name: str) -> list[int]:
+        """Return the pids of a worker's copies; a number may be another process's by now."""
+        path, script = self.base / f"{name}.pids", os.fsencode(self.base / f"{name}.py")
+        noted = {int(word) for word in path.read_text().split()} if path.exists() else set[int]()
+        return [pid for pid in sorted(noted) if alive(pid) and script in _words(pid)]
 
     # What must hold.
 
@@ -200,7 +199,7 @@ class World:
         if second.exists():
             wrong.append(f"a second copy: {second.read_text().strip()}")
         for name in WORKERS:
-            living = [pid for pid in self._pids(name) if alive(pid)]
+            living = self._living(name)
             if len(living) > 1:
                 wrong.append(f"copies of {name}: {living}")
         wrong += self._tasks_broken()
@@ -237,10 +236,8 @@ class World:
 
     def settled(self) -> list[str]:
         """Return what is not yet as it should be when no more trouble comes."""
-        left: list[str] = []
-        for name in WORKERS:
-            if (living := sum(alive(pid) for pid in self._pids(name))) != 1:
-                left.append(f"{living} of {name} live")
+        living = {name: len(self._living(name)) for name in WORKERS}
+        left = [f"{count} of {name} live" for name, count in living.items() if count != 1]
         rows = self.stage.sql("SELECT id, status, retry_count FROM prompts")
         left += [f"task {i} is {s}, retried {n}" for i, s, n in rows if (s, n) != ("pending", 1)]
         states = dict(self.box.rows("SELECT id, state FROM commands"))
@@ -275,6 +272,13 @@ class World:
         self.stranger.end()
         self.stage.close()
         self.box.close()
+
+
+def _words(pid: int) -> list[bytes]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return []
 
 
 def _checked(connection: sqlite3.Connection, name: str) -> list[str]:

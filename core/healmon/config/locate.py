@@ -51,7 +51,7 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
     )
     # a broken link counts as there: reading it says what is wrong, passing over it would not
     found = next((path for path in candidates if os.path.lexists(path)), None)
-    if found == candidates[0]:
+    if found is not None and found == candidates[0]:
         trust.must_be_known(found, environ)
     return found
 
