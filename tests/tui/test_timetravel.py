@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from healmon import events as ev
-from healmon.service.archive import Visit
 from healmon.store import past as past_rows
 from healmon_tui import keymap
 from healmon_tui.bridge import Bridge
@@ -64,8 +63,7 @@ def lived(events):
 
 
 def visited(link, number):
-    visit = link.archive()._visit(number)
-    assert isinstance(visit, Visit)
+    visit = link.archive().at(number)
     chronicle = told(visit)
     return drawn(Scene.of(visit.snapshot, visit.wall, chronicle=chronicle), chronicle)
 
