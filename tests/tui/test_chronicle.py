@@ -168,7 +168,7 @@ def test_timelines_and_the_journal():
     told = Told().tell(OPENED, MADE, STARTED, STEP, VERIFIED, RESOLVED)
     kinds = [moment.kind for moment in told.chronicle.timeline("w")]
     assert kinds == ["found", "plan", "did", "good", "good"]
-    assert [touch.text for touch in told.chronicle.journal()] == ["start it"]
+    assert [touch.text for touch in told.chronicle.ledger.touches()] == ["start it"]
     assert told.chronicle.timeline("nobody") == ()
 
 

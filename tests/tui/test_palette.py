@@ -359,6 +359,20 @@ def test_reading_only_shows_why_and_does_nothing():
 
 
 @slow
+def test_in_the_past_one_can_look_and_not_act_and_a_filter_is_typed_as_ever():
+    async def scenario(screen):
+        await screen.press("left_square_bracket", "colon", *keys("restart mail"), "enter")
+        assert "not now: this is the past" in screen.text()
+        await screen.press("ctrl+c", "slash", *keys("mail"), "enter")
+        assert [row.component for row in screen.app.overview._panels["workers"].view.rows] in (
+            ["mail_worker"], [],
+        )  # fmt: skip
+        assert screen.link.asked == []
+
+    run(scenario)
+
+
+@slow
 @pytest.mark.parametrize("size", [(40, 10), (60, 15), (80, 24), (200, 50)])
 def test_it_fits_every_size_and_keeps_its_height(size):
     async def scenario(screen):

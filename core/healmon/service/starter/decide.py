@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from posixpath import basename, dirname
 from typing import Final
 
-import msgspec
-
 from healmon.config.mask import looks_secret
 from healmon.service.starter import programs
+from healmon.service.starter.document import Block, Document, Line
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.units import duration_text, format_size
 
@@ -26,42 +25,10 @@ SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/")
 SHOWN: Final = 8
 
 
-class Line(msgspec.Struct, frozen=True):
-    """One key, its value as TOML's, and a word on it; `off`: commented out."""
-
-    key: str
-    value: object
-    note: str = ""
-    off: bool = False
-
-
-class Block(msgspec.Struct, frozen=True):
-    """One table.
-
-    Attributes:
-        header: `workers.NAME`; of an array of tables with its brackets: `[disk.rules]`.
-        seen: what makes one think so.
-        missing: what must be known before it may be active; empty: it is.
-    """
-
-    header: str
-    lines: tuple[Line, ...]
-    seen: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-class Document(msgspec.Struct, frozen=True):
-    """The whole file: words before the tables, the tables, words after them."""
-
-    head: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    tail: tuple[str, ...] = ()
-
-
 def document(found: Found) -> Document:
     """Return what to write about a host."""
     names = _Names()
-    databases = [(names.of(_stem(one.path)), one) for one in found.databases]
+    databases = [(names.of(_stem(one.path)), one) for one in found.databases if one.near]
     names, workers = _Names(), sorted(found.workers, key=lambda one: (programs.stem(one), one.pid))
     blocks = [
         _monitor(found),
@@ -112,6 +79,10 @@ def _tail(found: Found) -> tuple[str, ...]:
         for one in found.stale
     ]
     lines += [f"not seen: {one}" for one in found.unseen]
+    far = [one for one in found.databases if not one.near]
+    lines += [f"a database that lies elsewhere: {one.path}, {_users(one)}" for one in far[:SHOWN]]
+    if len(far) > SHOWN:
+        lines.append(f"and {len(far) - SHOWN} more that lie elsewhere")
     return tuple(lines)
 
 
@@ -257,16 +228,19 @@ def _tasks(databases: Iterable[tuple[str, Database]]) -> Iterator[Block]:
 
 
 def _database(name: str, one: Database) -> Block:
-    users = ", ".join(f"pid {pid} ({called})" for pid, called in one.users[:SHOWN])
-    seen = [f"seen: open in {users}" if users else "seen: nobody has it open now"]
+    seen = [f"seen: {_users(one)}"]
     if one.unclear:
         seen.append(f"whether it holds tasks is not known: {one.unclear}")
     lines = (
         Line("path", one.path),
         Line("on_stale", "alert", 'tell only; "heal" mends what is proved to be left over'),
     )
-    missing = () if one.near else ("whether it is yours to watch: it lies elsewhere",)
-    return Block(f"databases.{name}", lines, tuple(seen), missing)
+    return Block(f"databases.{name}", lines, tuple(seen))
+
+
+def _users(one: Database) -> str:
+    users = ", ".join(f"pid {pid} ({called})" for pid, called in one.users[:SHOWN])
+    return f"open in {users}" if users else "nobody has it open now"
 
 
 def _stem(path: str) -> str:
