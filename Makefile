@@ -65,8 +65,9 @@ bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status an
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
 
-man: $(STAMP) ## write the manual pages of docs/man anew
+man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages
+	@$(BIN)/python -m tools.schemas
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

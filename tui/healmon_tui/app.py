@@ -238,8 +238,7 @@ class HealmonApp(App[None]):
 
     async def _taken_over(self) -> None:
         answer = await self.link.take_over()
-        if answer.ok:
-            self.bridge.resume()
+        self.bridge.resume()
         self.flash(answer.text, "ok" if answer.ok else "warn")
         self.redraw()
 

@@ -313,7 +313,8 @@ def markdown() -> str:
         "sits on ctrl or a function key, and each such key opens the plan first: what, why, the",
         "exact steps, how it is proved, what happens if it fails. `y` does it; `n` and `esc` do",
         "not. A plan that destroys (tier 2) asks to type the name of what it acts on. With several",
-        "rows marked, the plans of all are shown, one after the other.",
+        "rows marked, one sheet shows the plans of all: `y` does all, `o` asks one by one; of more",
+        "than five the count is typed. More of it: [acting.md](acting.md).",
         "",
     ]
     for group, title in GROUPS.items():
