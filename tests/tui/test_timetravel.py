@@ -46,7 +46,7 @@ def drawn(scene, chronicle):
         ViewModel().panels(scene, chronicle, settled=True),
         list(chronicle.incidents()),
         {name: chronicle.timeline(name) for name in (*scene.snapshot.components, "healmon")},
-        chronicle.journal(),
+        chronicle.ledger.touches(),
     )
 
 
@@ -106,7 +106,7 @@ def test_of_a_whole_evening_too_by_whoever_was_there_and_whoever_came_just_then(
         ]  # fmt: skip
         bridge = Bridge(then, lambda: None)
         bridge.open()
-        now = Scene.of(bridge.snapshot, record.wall)
+        now = Scene.of(bridge.snapshot, record.wall, chronicle=bridge.chronicle)
         assert visited(link, record.id)[1:3] == drawn(now, bridge.chronicle)[1:3]
     link.store.close()
 
