@@ -20,7 +20,7 @@ from benchmarks.service.day import day
 from benchmarks.service.stage import Stage
 from benchmarks.workers import gauge
 from benchmarks.workers.keeper import kept
-from healmon.service.links import ask_healer
+from healmon.service.asking import ask_healer
 
 GOALS = {"status": 4.0, "help": 4.0}
 """Times the CPU time of an interpreter that does nothing."""

@@ -9,7 +9,8 @@ import time
 
 import pytest
 
-from healmon.service.links import StoreLink, ask_healer
+from healmon.service.asking import ask_healer
+from healmon.service.links import StoreLink
 from healmon.service.push import NAME
 from healmon.state import apply
 from tests.helpers.wait import until
