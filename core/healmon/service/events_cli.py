@@ -16,8 +16,8 @@ from healmon.clock import SystemClock, format_utc, local_time, parse_utc
 from healmon.errors import HolderError
 from healmon.events import decode
 from healmon.service.commandline import period, say
-from healmon.service.host import DATABASE
 from healmon.service.log import line
+from healmon.service.statedir import DATABASE
 from healmon.store import read
 
 POLL = 0.25

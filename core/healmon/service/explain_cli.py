@@ -25,7 +25,8 @@ from healmon.service import disks_cli
 from healmon.service.alerts_cli import row_lines
 from healmon.service.chain import chain, kept_lines, life, one_line, told
 from healmon.service.commandline import say
-from healmon.service.peek import Peek, evidence, peek
+from healmon.service.looks import Peek
+from healmon.service.peek import evidence, peek
 from healmon.service.sessions_cli import reader
 from healmon.sessions.facts import HEALER as SESSIONS
 from healmon.sessions.facts import SessionFacts

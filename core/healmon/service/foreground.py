@@ -10,18 +10,17 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.events import CycleFinished, Recorded
-from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
-from healmon.service.host import Host
-from healmon.service.links import EngineLink, StoreLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
-from healmon.sessions.packs import user
+
+if TYPE_CHECKING:
+    from healmon.service.host import Host
 
 log = logging.getLogger("healmon")
 
@@ -41,7 +40,10 @@ def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     settings = load(source, os.environ)
-    user.packs_of(settings.sessions.packs)  # a pack that is wrong is told before anything starts
+    if settings.sessions.packs:  # one that is wrong is told before anything starts
+        from healmon.sessions.packs import user  # noqa: PLC0415 - few have packs of their own
+
+        user.packs_of(settings.sessions.packs)
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
     return settings, state_dir
 
@@ -51,6 +53,8 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
     settings, state_dir = configured(args)
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
+    from healmon.service.host import Host  # noqa: PLC0415 - all healers, which a viewer needs not
+
     return Host.open(settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False))
 
 
@@ -66,6 +70,8 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415
+
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
     snapshot = asyncio.run(host.run_once())
@@ -88,6 +94,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - no screen needs it
+
     happened: list[Recorded] = []
 
     def tell(record: Recorded) -> None:
@@ -139,6 +147,8 @@ def daemon(args: argparse.Namespace) -> int:
     log_file = state_dir / "healmon.log"
 
     def serve(up: Callable[[], None]) -> None:
+        from healmon.service.host import Host  # noqa: PLC0415 - as in `open_host`
+
         log_to_file(log_file, args)
         host = Host.open(settings, state_dir, mode="daemon", dry_run=dry_run)
         try:
@@ -167,6 +177,8 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415
+
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
         "read_only": getattr(args, "read_only", False),
@@ -176,6 +188,8 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     if instance.holder(state_dir) is not None:
         return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
     log_to_file(state_dir / "healmon.log", args)
+    from healmon.service.host import Host  # noqa: PLC0415 - as in `open_host`
+
     dry_run = getattr(args, "dry_run", False)
     host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)
     host.engine.subscribe(log_events)

@@ -24,12 +24,12 @@ from healmon.plans import Packed
 from healmon.service import commands, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
+from healmon.service.statedir import DATABASE
 from healmon.service.wake import WakePipe
 from healmon.state import Snapshot
 from healmon.store.store import Store
 from healmon.world.notifying import SystemMessenger
 
-DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
 HOUSEKEEPING = 60.0

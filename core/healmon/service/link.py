@@ -10,8 +10,7 @@ from typing import Protocol
 
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
-from healmon.service.peek import Peek
-from healmon.service.visits import Leave
+from healmon.service.looks import Leave, Peek
 from healmon.state import Snapshot
 
 __all__ = ["Answer", "Leave", "Link", "Peek"]

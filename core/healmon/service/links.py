@@ -7,6 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -15,13 +16,15 @@ from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
-from healmon.service.host import DATABASE, Host
-from healmon.service.peek import Peek, evidence, packs_in, peek
-from healmon.service.visits import Leave, visit
+from healmon.service.looks import Leave, Peek
+from healmon.service.statedir import DATABASE
 from healmon.service.wake import knock
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
 from healmon.text import clean
+
+if TYPE_CHECKING:
+    from healmon.service.host import Host
 
 ASK_PATIENCE = 60.0
 POLL = 0.25
@@ -38,15 +41,30 @@ class _Near:
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
-        return await asyncio.to_thread(lambda: peek(facts, packs_in(self._packs)))
+        return await asyncio.to_thread(_peek, facts, self._packs)
 
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""
-        return await asyncio.to_thread(evidence, self._state_dir, name)
+        return await asyncio.to_thread(_evidence, self._state_dir, name)
 
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane."""
+        from healmon.service.visits import visit  # noqa: PLC0415 - as below
+
         return await visit(facts, leave)
+
+
+# nobody waits for the first picture until those who look at sessions are loaded
+def _peek(facts: Packed, packs: str) -> Peek:
+    from healmon.service.peek import packs_in, peek  # noqa: PLC0415
+
+    return peek(facts, packs_in(packs))
+
+
+def _evidence(state_dir: Path, name: str) -> Packed:
+    from healmon.service.peek import evidence  # noqa: PLC0415
+
+    return evidence(state_dir, name)
 
 
 class EngineLink(_Near):
