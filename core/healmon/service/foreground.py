@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import logging
 import os
 import signal
@@ -12,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from healmon import lean
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
@@ -53,9 +53,16 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
     settings, state_dir = configured(args)
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
-    from healmon.service.host import Host  # noqa: PLC0415 - all healers, which a viewer needs not
+    dry_run = getattr(args, "dry_run", False)
+    return _hosts().open(settings, state_dir, mode=mode, dry_run=dry_run)
 
-    return Host.open(settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False))
+
+def _hosts() -> type[Host]:
+    """Return the class of hosts, loaded with all healers and what they need: no OpenSSL."""
+    lean.without_openssl()
+    from healmon.service.host import Host  # noqa: PLC0415 - a viewer needs no healer
+
+    return Host
 
 
 def once(args: argparse.Namespace) -> int:
@@ -70,6 +77,8 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
     from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415
 
     happened: list[Recorded] = []
@@ -94,6 +103,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
     from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - no screen needs it
 
     happened: list[Recorded] = []
@@ -127,6 +138,8 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
         host: opened, not yet running.
         began: called once, when the signals are answered and the engine is about to start.
     """
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
     # no screen waits for its turn: fewer turns cost fewer wake-ups
     sys.setswitchinterval(TURN)
     loop = asyncio.get_running_loop()
@@ -145,12 +158,13 @@ def daemon(args: argparse.Namespace) -> int:
     state_dir = statedir.prepare(state_dir)
     dry_run = getattr(args, "dry_run", False)
     log_file = state_dir / "healmon.log"
+    hosts = _hosts()
 
     def serve(up: Callable[[], None]) -> None:
-        from healmon.service.host import Host  # noqa: PLC0415 - as in `open_host`
+        import asyncio  # noqa: PLC0415 - loaded with the hosts
 
         log_to_file(log_file, args)
-        host = Host.open(settings, state_dir, mode="daemon", dry_run=dry_run)
+        host = hosts.open(settings, state_dir, mode="daemon", dry_run=dry_run)
         try:
             proven = False
 
@@ -177,7 +191,8 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
-    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415
+    lean.without_openssl()
+    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - after that
 
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
@@ -188,9 +203,7 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     if instance.holder(state_dir) is not None:
         return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
     log_to_file(state_dir / "healmon.log", args)
-    from healmon.service.host import Host  # noqa: PLC0415 - as in `open_host`
-
     dry_run = getattr(args, "dry_run", False)
-    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)
+    host = _hosts().open(settings, state_dir, mode="tui", dry_run=dry_run)
     host.engine.subscribe(log_events)
     return open_screen(EngineLink(host), **options)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from healmon.errors import ProbeError
+from healmon.lean import with_tls
 from healmon.text import clean
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ async def _status(reader: asyncio.StreamReader) -> int:
 def _context(*, verified: bool) -> ssl.SSLContext:
     import ssl  # noqa: PLC0415 - megabytes that few need
 
+    with_tls()
     context = ssl.create_default_context()
     if not verified:
         context.check_hostname = False
