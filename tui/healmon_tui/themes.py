@@ -142,13 +142,16 @@ class Palette:
         The last door before the terminal: nothing passes that is not printable.
         """
         segments: list[Segment] = []
-        for text, tone in fill(line.spans, cells):
-            shown = printable(text)
+        spans, ground = fill(line.spans, cells), line.ground
+        for text, tone in spans:
+            shown = text if text.isprintable() else printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
             if shown:
-                segments.append(Segment(shown, self.style(tone, line.ground)))
-        return Strip(segments).adjust_cell_length(cells, self.style("text", line.ground))
+                segments.append(Segment(shown, self.style(tone, ground)))
+        if self.ascii:
+            return Strip(segments).adjust_cell_length(cells, self.style("text", ground))
+        return Strip(segments, cells)
 
 
 DARK: Final = "healmon-dark"

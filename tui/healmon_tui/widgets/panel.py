@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from textual import events
 from textual.message import Message
@@ -14,6 +15,9 @@ from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import WELL, Row
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
 from healmon_tui.widgets.lines import Lines
+
+Drawn: TypeAlias = dict[str, tuple[tuple[object, ...], Row, Line]]
+"""Lines in sight by the key of their row, with how and of what they were drawn."""
 
 
 class Panel(Lines, can_focus=True):
@@ -39,6 +43,7 @@ class Panel(Lines, can_focus=True):
         self._marks: frozenset[str] = frozenset()
         self._cursor = 0
         self._top = 0
+        self._drawn: Drawn = {}
 
     @property
     def selected(self) -> Row | None:
@@ -104,12 +109,12 @@ class Panel(Lines, can_focus=True):
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the rows in sight."""
         self._keep_in_sight()
-        slots = place(self.view.columns(width), width - 1)
+        slots = tuple(place(self.view.columns(width), width - 1))
         seen = range(self._top, min(len(self.view.rows), self._top + height - 1))
-        return [
-            self._heading(slots, width, height),
-            *(self._row(index, slots, width) for index in seen),
-        ]
+        fresh: Drawn = {}
+        lines = [self._drawn_row(index, slots, width, fresh) for index in seen]
+        self._drawn = fresh
+        return [self._heading(slots, width, height), *lines]
 
     def _room(self) -> int:
         return max(self.size.height - 1, 0)
@@ -162,10 +167,18 @@ class Panel(Lines, can_focus=True):
             text = f" +{hidden} more, {loud} not well "
         return (Span(text, "warn" if loud and self.panel != "alerts" else "dim"),)
 
-    def _row(self, index: int, slots: Sequence[Slot], cells: int) -> Line:
+    def _drawn_row(self, index: int, slots: tuple[Slot, ...], cells: int, fresh: Drawn) -> Line:
+        """Return a row's line, the one drawn before if nothing in it is another."""
         row = self.view.rows[index]
-        here = index == self._cursor and bool(self.view.rows)
-        focused = here and self.has_focus
+        focused = index == self._cursor and self.has_focus
+        how = (focused, row.key in self._marks, slots, cells)
+        before = self._drawn.get(row.key)
+        if before is None or before[0] != how or before[1] != row:
+            before = (how, row, self._row(row, slots, cells, focused=focused))
+        fresh[row.key] = before
+        return before[2]
+
+    def _row(self, row: Row, slots: Sequence[Slot], cells: int, *, focused: bool) -> Line:
         sign = glyphs.CURSOR if focused else " "
         marked = glyphs.MARKED if row.key in self._marks else " "
         spans: list[Span] = [
