@@ -116,17 +116,20 @@ class ViewModel:
 
     def __init__(self) -> None:
         self._orders: dict[PanelId, Order] = {panel: Order() for panel in PANELS}
+        self._workers, self._sessions = workers.remembered(), sessions.remembered()
+        self._disks, self._databases = disks.remembered(), databases.remembered()
+        self._alerts = alerts.remembered()
 
     def panels(
         self, scene: Scene, chronicle: Chronicle, *, settled: bool
     ) -> dict[PanelId, PanelView]:
         """Return every panel's view, rows in the order to show."""
         rows: dict[PanelId, list[Row]] = {
-            "workers": workers.rows(scene),
-            "sessions": sessions.rows(scene),
-            "disks": disks.rows(scene),
-            "databases": databases.rows(scene),
-            "alerts": alerts.rows(scene, chronicle.incidents()),
+            "workers": workers.rows(scene, self._workers),
+            "sessions": sessions.rows(scene, self._sessions),
+            "disks": disks.rows(scene, self._disks),
+            "databases": databases.rows(scene, self._databases),
+            "alerts": alerts.rows(scene, chronicle.incidents(), self._alerts),
         }
         longest = {panel: _longest(found) for panel, found in rows.items()}
         # paths are long and are cut at their beginning: they do not push the others aside

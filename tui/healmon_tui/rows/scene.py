@@ -94,6 +94,18 @@ class Scene:
         actions = {action.component: action for action in snapshot.recent}
         return cls(snapshot, now, alerts, actions)
 
+    def on_hand(self, component: str) -> tuple[object, ...]:
+        """Return all that there is about a component beside its view; what is equal is the same."""
+        snapshot = self.snapshot
+        return (
+            snapshot.plans.get(component),
+            snapshot.refusals.get(component),
+            self.actions.get(component),
+            snapshot.pauses,
+            snapshot.maintenance,
+            *self.alerts.get(component, ()),
+        )
+
     def healing(self, component: str) -> PlanView | None:
         """Return the plan in flight for a component."""
         return self.snapshot.plans.get(component)

@@ -1,0 +1,68 @@
+"""Rows are kept while nothing in them can be another: most of a screen stands still.
+
+A row is made anew when what it is about, or anything on hand about its component, is another
+object. Time alone changes it too (ages, countdowns): a row that the last second changed is made
+anew each time; one that it did not is asked again only after a while, `AT_MOST` seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from operator import is_
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from healmon_tui.rows.scene import Row, Scene
+
+AT_MOST: Final = 4.0
+"""Seconds after which a row is made anew, whatever is known of it."""
+
+Thing = TypeVar("Thing")
+
+
+class _Kept(NamedTuple):
+    inputs: tuple[object, ...]
+    row: Row
+    since: float
+    until: float
+
+
+class RowMemory(Generic[Thing]):
+    """The rows of one panel, as they were last made.
+
+    Args:
+        build: makes one row.
+        about: what keeps a row apart from the others, and the component it is about.
+    """
+
+    def __init__(
+        self, build: Callable[[Scene, Thing], Row], about: Callable[[Thing], tuple[object, str]]
+    ) -> None:
+        self._build = build
+        self._about = about
+        self._kept: dict[object, _Kept] = {}
+
+    def rows(self, scene: Scene, things: Iterable[Thing]) -> list[Row]:
+        """Return a row for each thing, in their order; the others are forgotten."""
+        fresh: dict[object, _Kept] = {}
+        for thing in things:
+            key, component = self._about(thing)
+            fresh[key] = self._one(scene, thing, component, self._kept.get(key))
+        self._kept = fresh
+        return [kept.row for kept in fresh.values()]
+
+    def _one(self, scene: Scene, thing: Thing, component: str, kept: _Kept | None) -> _Kept:
+        inputs = (thing, *scene.on_hand(component))
+        now, wait = scene.now, 0.0
+        if kept is not None and _same(kept.inputs, inputs):
+            if kept.since <= now < kept.until:
+                return kept
+            row = self._build(scene, thing)
+            if row == kept.row:
+                row, wait = kept.row, min(max(2.0, 2 * (kept.until - kept.since)), AT_MOST)
+        else:
+            row = self._build(scene, thing)
+        return _Kept(inputs, row, now, now + wait)
+
+
+def _same(before: tuple[object, ...], after: tuple[object, ...]) -> bool:
+    return len(before) == len(after) and all(map(is_, before, after))
