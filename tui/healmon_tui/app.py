@@ -95,6 +95,7 @@ class HealmonApp(App[None]):
         self._clock = clock or SystemClock()
         self._views = ViewModel()
         self._gathering = False
+        self._drawn = 0.0
         self._touched = process_seconds() - IDLE
         self._frozen: tuple[Picture, int] | None = None
         self._ending = False
@@ -133,7 +134,9 @@ class HealmonApp(App[None]):
             self._hung_up()
         if self._frozen is None:
             self.watching.look()
-        self.redraw()
+        # what was drawn just now, or will be in a moment, need not be drawn twice
+        if not self._gathering and process_seconds() - self._drawn > TICK / 2:
+            self.redraw()
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -157,6 +160,7 @@ class HealmonApp(App[None]):
         """Fold what waits and draw; a frozen view only counts what it misses."""
         if not self.is_running:
             return
+        self._drawn = process_seconds()
         self.bridge.fold()
         frozen = self._frozen
         picture = self._picture() if frozen is None else self._still(*frozen)

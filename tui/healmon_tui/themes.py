@@ -17,7 +17,7 @@ from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
 from healmon_tui.glyphs import to_ascii
-from healmon_tui.paint import Ground, Line, Tone, fill, printable
+from healmon_tui.paint import Ground, Line, Spans, Tone, fill, printable
 
 BOLD: Final[frozenset[Tone]] = frozenset({"strong", "bad", "warn", "accent", "chip-bad"})
 
@@ -86,6 +86,12 @@ TERMINAL_TONES: Final[dict[Tone, str]] = {
 _Styles = dict[tuple[Tone, Ground], Style]
 
 
+INKS: Final[frozenset[Tone]] = frozenset(
+    ("text", "strong", "dim", "faint", "ok", "warn", "bad", "heal", "calm", "accent")
+)
+"""Tones that colour letters and leave what is behind them as it is."""
+
+
 @dataclass(slots=True)
 class Palette:
     """One look: paints lines as strips of segments.
@@ -105,6 +111,11 @@ class Palette:
     _styles: dict[tuple[Tone, Ground], Style] = field(
         default_factory=dict[tuple[Tone, Ground], Style]
     )
+
+    @property
+    def solid(self) -> bool:
+        """Whether every cell has colours of its own, and none that the terminal chooses."""
+        return bool(self.grounds)
 
     def style(self, tone: Tone, ground: Ground) -> Style:
         """Return how a tone looks on a ground."""
@@ -143,7 +154,7 @@ class Palette:
         """
         segments: list[Segment] = []
         spans, ground = fill(line.spans, cells), line.ground
-        for text, tone in spans:
+        for text, tone in self._joined(spans) if self.solid else spans:
             shown = text if text.isprintable() else printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
@@ -152,6 +163,19 @@ class Palette:
         if self.ascii:
             return Strip(segments).adjust_cell_length(cells, self.style("text", ground))
         return Strip(segments, cells)
+
+    def _joined(self, spans: Spans) -> list[tuple[str, Tone]]:
+        """Return fewer spans that look the same: the ink of a blank is not seen."""
+        joined: list[tuple[str, Tone]] = []
+        before: Tone = "text"
+        for text, tone in spans:
+            unseen = tone in INKS and before in INKS and text.isspace()
+            if joined and (tone == before or unseen):
+                joined[-1] = (joined[-1][0] + text, before)
+            else:
+                joined.append((text, tone))
+                before = tone
+        return joined
 
 
 DARK: Final = "healmon-dark"

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Final, Generic, NamedTuple, TypeVar
 
+from healmon.state import Snapshot
 from healmon_tui.rows.scene import Row, Scene
 
 AT_MOST: Final = 4.0
@@ -40,21 +41,30 @@ class RowMemory(Generic[Thing]):
         self._build = build
         self._about = about
         self._kept: dict[object, _Kept] = {}
+        self._snapshot: Snapshot | None = None
 
     def rows(self, scene: Scene, things: Iterable[Thing]) -> list[Row]:
         """Return a row for each thing, in their order; the others are forgotten."""
         fresh: dict[object, _Kept] = {}
+        known, now = self._kept, scene.now
+        calm = scene.snapshot is self._snapshot
         for thing in things:
             key, component = self._about(thing)
-            fresh[key] = self._one(scene, thing, component, self._kept.get(key))
-        self._kept = fresh
+            kept = known.get(key)
+            due = kept is None or not kept.since <= now < kept.until
+            if kept is None or due or not calm or kept.inputs[0] is not thing:
+                kept = self._one(scene, thing, component, kept, due=due)
+            fresh[key] = kept
+        self._kept, self._snapshot = fresh, scene.snapshot
         return [kept.row for kept in fresh.values()]
 
-    def _one(self, scene: Scene, thing: Thing, component: str, kept: _Kept | None) -> _Kept:
+    def _one(
+        self, scene: Scene, thing: Thing, component: str, kept: _Kept | None, *, due: bool
+    ) -> _Kept:
         inputs = (thing, *scene.on_hand(component))
         now, wait = scene.now, 0.0
         if kept is not None and _same(kept.inputs, inputs):
-            if kept.since <= now < kept.until:
+            if not due:
                 return kept
             row = self._build(scene, thing)
             if row == kept.row:

@@ -44,6 +44,7 @@ class Panel(Lines, can_focus=True):
         self._cursor = 0
         self._top = 0
         self._drawn: Drawn = {}
+        self._seen: object = None
 
     @property
     def selected(self) -> Row | None:
@@ -71,6 +72,10 @@ class Panel(Lines, can_focus=True):
 
     def show(self, view: PanelView) -> None:
         """Show another state; once a key was pressed the cursor stays on its row, and its line."""
+        how = (self.size, self.bare, self.has_focus)
+        if view is self.view and how == self._seen:
+            return
+        self._seen = how
         line = self._cursor - self._top
         self.view = view
         self._marks = frozenset(row.key for row in self.marked)
