@@ -40,6 +40,8 @@ Result = TypeVar("Result")
 
 PAUSE: Final = 0.1
 """Seconds over which events are gathered before they are drawn."""
+STREAM: Final = 0.25
+"""Seconds between drawings while events stream: no eye follows more, and keys wait for none."""
 TICK: Final = 1.0
 """Seconds between drawings when nothing happens: ages and countdowns."""
 USAGE: Final = 64
@@ -127,7 +129,8 @@ class HealmonApp(App[None]):
         """Gather for a moment, then fold and draw once."""
         if not self._gathering:
             self._gathering = True
-            self.set_timer(PAUSE, self._gathered)
+            since = process_seconds() - self._drawn
+            self.set_timer(max(PAUSE, STREAM - since), self._gathered)
 
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():

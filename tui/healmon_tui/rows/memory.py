@@ -2,7 +2,8 @@
 
 A row is made anew when what it is about, or anything on hand about its component, is another
 object. Time alone changes it too (ages, countdowns): a row that the last second changed is made
-anew each time; one that it did not is asked again only after a while, `AT_MOST` seconds.
+anew each time; one that it did not is asked again only after a while, `AT_MOST` seconds, and
+`CALM` seconds where nothing is going on: there only long ages are left.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from healmon_tui.rows.scene import Row, Scene
 
 AT_MOST: Final = 4.0
 """Seconds after which a row is made anew, whatever is known of it."""
+CALM: Final = 10.0
 
 Thing = TypeVar("Thing")
 
@@ -68,7 +70,8 @@ class RowMemory(Generic[Thing]):
                 return kept
             row = self._build(scene, thing)
             if row == kept.row:
-                row, wait = kept.row, min(max(2.0, 2 * (kept.until - kept.since)), AT_MOST)
+                most = CALM if scene.calm(component) else AT_MOST
+                row, wait = kept.row, min(max(2.0, 2 * (kept.until - kept.since)), most)
         else:
             row = self._build(scene, thing)
         return _Kept(inputs, row, now, now + wait)

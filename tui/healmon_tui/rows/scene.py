@@ -106,6 +106,15 @@ class Scene:
             *self.alerts.get(component, ()),
         )
 
+    def calm(self, component: str) -> bool:
+        """Tell whether nothing is wrong with a component, and nobody was at it of late."""
+        return not (
+            component in self.alerts
+            or component in self.snapshot.plans
+            or component in self.snapshot.refusals
+            or component in self.actions
+        )
+
     def healing(self, component: str) -> PlanView | None:
         """Return the plan in flight for a component."""
         return self.snapshot.plans.get(component)
