@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, TypeVar
@@ -117,6 +118,7 @@ class HealmonApp(App[None]):
         """Begin: take the healer's state, then draw once a second and whenever events come."""
         if not self.is_headless:
             terminal.heed_signals(self._told_to_end, self._hung_up)
+            self.call_after_refresh(_collect_from_now_on)
         self.bridge.open()
         self.redraw()
         self.set_interval(TICK, self._tick)
@@ -305,6 +307,12 @@ def run(
     if app.last_words:
         sys.stderr.write(f"{app.last_words}\n")
     return app.return_code or 0
+
+
+def _collect_from_now_on() -> None:
+    # what is loaded by now stays: no collection need look at it again and again
+    gc.freeze()
+    gc.enable()
 
 
 async def _close(link: Link) -> None:

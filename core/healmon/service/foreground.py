@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -191,6 +192,7 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    gc.disable()  # for as long as nothing but modules is loaded; the screen enables it again
     lean.without_openssl()
     from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - after that
 
