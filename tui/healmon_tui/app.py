@@ -23,7 +23,7 @@ from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.service.link import Link
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, status, terminal, themes
+from healmon_tui import glyphs, mending, status, terminal, themes
 from healmon_tui.bridge import Bridge
 from healmon_tui.inbox import InboxRequests
 from healmon_tui.paint import Tone
@@ -84,6 +84,7 @@ class HealmonApp(App[None]):
     ) -> None:
         self._plain = themes.no_colour() if plain is None else plain
         self._ascii = glyphs.ascii_only() if ascii_only is None else ascii_only
+        mending.mend()
         super().__init__(ansi_color=True if self._plain else None)
         self.read_only = read_only
         self.link = link
