@@ -9,13 +9,13 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-from screenshots import film
 from textual.pilot import Pilot
 
 from healmon import events as ev
 from healmon.plans import Answer, Packed, Plan, Step
 from healmon_tui.app import HealmonApp
 from healmon_tui.widgets import bars
+from screenshots import film
 from tests.helpers.scripted import (
     ScriptedLink,
     calm_world,
