@@ -16,7 +16,7 @@ SEED ?= 1
 DAYS ?= 100
 
 .PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux sftp
-.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks
+.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-tui
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -61,6 +61,9 @@ bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events,
 
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
+
+bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.tui $(BENCH)
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

@@ -45,8 +45,8 @@ def write(frames: list[Frame], path: Path) -> None:
     palette = _palette(pictures)
     flat = [picture.quantize(palette=palette, dither=Image.Dither.NONE) for picture in pictures]
     flat[0].save(
-        path, format="GIF", save_all=True, append_images=flat[1:], duration=[one.shown for one in merged],
-        loop=0, optimize=False, disposal=1,
+        path, format="GIF", save_all=True, append_images=flat[1:], loop=0, optimize=False,
+        duration=[one.shown for one in merged], disposal=1,
     )  # fmt: skip
 
 

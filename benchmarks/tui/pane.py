@@ -98,7 +98,10 @@ class Pane:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
     ) -> None:
         self.process.send_signal(signal.SIGTERM)
         try:
@@ -156,9 +159,7 @@ class Pane:
         before, written, began = gauge.used([self.process.pid]), self.written, time.monotonic()
         time.sleep(seconds)
         took = time.monotonic() - began
-        idle = gauge.between(
-            before, gauge.used([self.process.pid]), took, whole_cycle=True
-        )
+        idle = gauge.between(before, gauge.used([self.process.pid]), took, whole_cycle=True)
         return Cost(
             took, idle.cpu_per_minute / 60, idle.wakeups_per_second,
             (self.written - written) / took,

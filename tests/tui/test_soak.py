@@ -56,10 +56,10 @@ async def _hours(hours: float) -> list[Counter[str]]:
     async with open_screen(link, (80, 24)) as screen:
         for record in story(hours):
             event = record.event
-            if isinstance(event, CycleStarted) and event.number % 4 == 0:
+            if isinstance(event, CycleStarted) and event.number % 6 == 0:
                 screen.app.redraw()
                 await screen.pilot.pause()
-                if event.number % 40 == 0:
+                if event.number % 60 == 0:
                     await keys(screen)
                 if event.number % 120 == 0:
                     await screen.settle()

@@ -8,7 +8,6 @@ import signal
 import pytest
 
 from tests.helpers.terminal import ALT_SCREEN_OFF, driving, terminal
-from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
 
@@ -108,23 +107,6 @@ def test_an_old_terminal_is_drawn_on_and_given_back(note, name):
         assert there.ends() == 0
         there.restored()
         assert driving(bytes(there.written)) == []
-
-
-def test_two_hundred_sizes_in_a_row_end_with_the_right_picture(note):
-    with terminal(PROGRAM, str(note)) as there:
-        there.shows("mail_worker")
-        for turn in range(200):
-            there.resize(30 + turn * 7 % 180, 8 + turn * 5 % 50)
-        there.resize(120, 36)
-        there.written.clear()
-        there.type("t")
-        there.shows("5 ALERTS")
-        until(lambda: b"\x1b[36;1H" in there.written, 20, "the last line painted")
-        assert b"\x1b[37;1H" not in there.written
-        there.type("q")
-        assert there.ends() == 0
-        assert b"Traceback" not in there.written
-    assert note.read_text() == "closed ended 0"
 
 
 def test_no_color_writes_no_colour(note):
