@@ -15,8 +15,9 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux sftp
-.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-tui
+.PHONY: help run test test-fast test-agents simulate check format man screenshots clean tmux sftp
+.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
+.PHONY: bench-tui
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -59,11 +60,17 @@ bench-databases: $(STAMP) ## time to name who holds a database's lock, against l
 bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events, against an empty store
 	@$(BIN)/python -m benchmarks.alerts $(BENCH)
 
+bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status and once cost (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.service $(BENCH)
+
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
 
 bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.tui $(BENCH)
+
+man: $(STAMP) ## write the manual pages of docs/man anew
+	@$(BIN)/python -m tools.manpages
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

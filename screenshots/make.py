@@ -29,6 +29,7 @@ from textual.pilot import Pilot  # noqa: E402
 
 from healmon import events as ev  # noqa: E402 - the path is set above
 from healmon.plans import Answer, Overlays  # noqa: E402
+from healmon.service.link import Gone  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
@@ -91,6 +92,79 @@ async def inbox(pilot: Pilot[Any], link: ScriptedLink) -> None:
     await pressing("5", "5", "space", "j")(pilot, link)
 
 
+async def back(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Go to where an incident began a while ago, and let something happen meanwhile."""
+    await pressing("left_curly_bracket", "left_curly_bracket")(pilot, link)
+    await pilot.app.workers.wait_for_complete()
+    link.clock.advance(900)
+    link.emit(ev.Observed("workers", "api_worker", "healthy", "up", "t", "v", {}))
+    link.emit(ev.AlertOpened(key("api_worker", "down"), "CRITICAL", "api_worker", "killed"))
+    await pilot.pause(0.3)
+
+
+async def listed(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the list of what there is to go to."""
+    await pressing("6")(pilot, link)
+    await pilot.app.workers.wait_for_complete()
+    await pressing("j")(pilot, link)
+
+
+async def left_alone(_pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let the healer that is looked at be killed."""
+    link.ended = Gone("pid 4711", link.now - 123, "was killed or crashed", offered=True)
+
+
+async def taking_over(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the offer."""
+    await left_alone(pilot, link)
+    await pressing("enter")(pilot, link)
+
+
+async def beginning(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let one restart be proved, one be under way, one have failed, one be called off."""
+    for name, number in (("task_worker", 1), ("milestone_worker", 2), ("index_worker", 3)):
+        plan = restart_plan(name, id=f"p{number}", delay=0.0, origin="olga on pts/3")
+        link.emit(ev.PlanMade(plan, link.now - 3, link.now - 3))
+        link.emit(ev.ActionStarted(plan.id, name))
+        link.emit(ev.StepTaken(plan.id, name, f"send SIGTERM to pid 4821{number} ({name})"))
+        if name != "milestone_worker":
+            link.emit(ev.StepTaken(plan.id, name, f"start {name}"))
+    proof = "pid 50201 is ready and makes progress"
+    link.emit(ev.ActionVerified("p1", "task_worker", "restart_worker", proof, 1.2))
+    late = restart_plan("api_worker", id="p4", delay=0.0, origin="olga on pts/3")
+    link.emit(ev.PlanMade(late, link.now, link.now))
+    link.emit(ev.PlanVetoed("p4", "api_worker", "pid 48310 is another process by now"))
+    await pilot.pause(0.3)
+
+
+async def overtaken(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let a worker restart by itself while its plan is read."""
+    await pressing("1", "G", "k", "k", "r")(pilot, link)
+    sheet = pilot.app.screen
+    name = getattr(sheet, "plan").component  # noqa: B009 - the sheet of the key above
+    facts = {"state": "healthy", "pid": 50_330, "since": link.now - 3}
+    link.emit(ev.Observed("workers", name, "healthy", "healthy", "t", "v", facts))
+    link.clock.advance(3)
+    await pilot.pause(0.3)
+
+
+async def maintained(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let everything be paused."""
+    began = link.now - 1_080
+    link.emit(ev.MaintenanceStarted("*", link.now + 2_530, "ann on pts/1", "new disks"), began)
+    for name in ("mail_worker", "assigner_worker"):
+        link.emit(ev.PlanRefused(restart_plan(name), "maintenance"))
+    await pilot.pause(0.3)
+
+
+async def resumed(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let that be over."""
+    await maintained(pilot, link)
+    would = ("restart_worker mail_worker, 3 times", "clean_disk disk:/")
+    link.emit(ev.MaintenanceEnded("*", "its time is over", would))
+    await pilot.pause(0.3)
+
+
 SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "overview-60x15": ((60, 15), nothing, {}),
     "overview-80x24": ((80, 24), nothing, {}),
@@ -117,6 +191,30 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "answer-100x30": ((100, 30), pressing("2", "j", "i"), {}),
     "explain-100x30": ((100, 30), pressing("2", "j", "e"), {}),
     "replay-120x36": ((120, 36), pressing("2", "b"), {}),
+    "history-80x24": ((80, 24), back, {}),
+    "history-120x36": ((120, 36), back, {}),
+    "history-200x50": ((200, 50), back, {}),
+    "history-list-80x24": ((80, 24), listed, {}),
+    "history-list-120x36": ((120, 36), listed, {}),
+    "no-healer-120x36": ((120, 36), left_alone, {"attached": "pid 4711"}),
+    "take-over-80x24": ((80, 24), taking_over, {"attached": "pid 4711"}),
+    "filter-80x24": ((80, 24), pressing("slash", *"worker"), {}),
+    "filter-120x36": (
+        (120, 36),
+        pressing("2", "slash", "exclamation_mark", *"claude", "enter"),
+        {},
+    ),
+    "command-80x24": ((80, 24), pressing("colon"), {}),
+    "command-120x36": ((120, 36), pressing("colon", *"restart", "space", *"w"), {}),
+    "command-60x15": ((60, 15), pressing("colon", *"pause", "space", *"mail", "tab"), {}),
+    "command-read-only-100x30": ((100, 30), pressing("colon", *"re"), {"read_only": True}),
+    "many-100x30": ((100, 30), pressing("1", "space", "space", "space", "r"), {}),
+    "feedback-120x36": ((120, 36), beginning, {}),
+    "overtaken-80x24": ((80, 24), overtaken, {}),
+    "maintenance-80x24": ((80, 24), maintained, {}),
+    "maintenance-200x50": ((200, 50), maintained, {}),
+    "resumed-120x36": ((120, 36), resumed, {}),
+    "half-120x36": ((120, 36), pressing("2", "plus"), {}),
     "light-120x36": ((120, 36), pressing("t"), {}),
     "tiny-39x9": ((39, 9), nothing, {}),
     "no-colour-80x24": ((80, 24), nothing, {"plain": True}),
@@ -128,11 +226,14 @@ async def picture(name: str) -> str:
     """Return a scene as SVG."""
     size, steps, options = SCENES[name]
     options = {"plain": False, "ascii_only": False, **options}
-    link = ScriptedLink(calm_world() if options.pop("calm", False) else world())
+    past = calm_world() if options.pop("calm", False) else world()
+    link = ScriptedLink(past, attached=options.pop("attached", ""))
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,
         text="",
-        plan=clean_plan() if target == "disk:/" else restart_plan(target, delay=0.0),
+        plan=clean_plan()
+        if target == "disk:/"
+        else restart_plan(target, delay=0.0, id=f"4711.7.{len(target)}"),
     )
     showing(link)
     app = HealmonApp(link, clock=link.clock, **options)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
-from fractions import Fraction
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 DURATION_ALLOWED: Final = 'a duration such as "5s", "30m", "1h30m", "7d", or whole seconds'
 SIZE_ALLOWED: Final = 'a size such as "500MB", "2GiB", or whole bytes'
@@ -23,10 +25,12 @@ MAX_SIZE: Final = 2**63 - 1
 
 _NUMBER: Final = r"[0-9]{1,40}(?:\.[0-9]{1,400})?"
 _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_DURATION: Final = re.compile(
-    r"\s*".join(rf"(?:({_NUMBER})\s*{unit})?" for unit in ("w", "d", "h", "m(?!s)", "s", "ms"))
+# as text: `re` compiles and keeps them when they are used, `status` uses none
+_DURATION: Final = r"\s*".join(
+    rf"(?:({_NUMBER})\s*{unit})?" for unit in ("w", "d", "h", "m(?!s)", "s", "ms")
 )
-_FACTORS: Final = (*map(Fraction, _SECONDS.values()), Fraction(1, 1000))
+_PARTS: Final = (*((factor, 1) for factor in _SECONDS.values()), (1, 1000))
+"""Seconds of each unit, as numerator and denominator."""
 
 _BYTES: Final = {
     "B": 1,
@@ -34,9 +38,9 @@ _BYTES: Final = {
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTPE", 1)},
 }
 _BYTES_ANY_CASE: Final = {unit.lower(): factor for unit, factor in _BYTES.items()}
-_SIZE: Final = re.compile(rf"({_NUMBER})\s*([A-Za-z]*)")
-_WHOLE: Final = re.compile(r"[0-9]{1,40}")
-_PERCENT: Final = re.compile(rf"({_NUMBER})\s*%?")
+_SIZE: Final = rf"({_NUMBER})\s*([A-Za-z]*)"
+_WHOLE: Final = r"[0-9]{1,40}"
+_PERCENT: Final = rf"({_NUMBER})\s*%?"
 
 
 def parse_duration(value: object) -> float:
@@ -66,6 +70,8 @@ def duration_text(seconds: float) -> str:
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(DURATION_ALLOWED)
     if seconds != int(seconds):
+        from decimal import Decimal  # noqa: PLC0415 - `status` reads no such duration
+
         return f"{Decimal(repr(float(seconds))):f}s"
     parts: list[str] = []
     left = int(seconds)
@@ -101,10 +107,12 @@ def parse_size(value: object) -> int:
     size: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         size = value
-    elif isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+    elif isinstance(value, str) and (found := re.fullmatch(_SIZE, value.strip())):
         number, unit = found.groups()
         factor = _BYTES_ANY_CASE.get(unit.lower() or "b")
         if factor is not None and (unit or "." not in number):
+            from fractions import Fraction  # noqa: PLC0415 - `status` reads no sizes
+
             size = round(Fraction(number) * factor)
     if size is None or size < 0:
         raise ValueError(SIZE_ALLOWED)
@@ -151,7 +159,7 @@ def parse_percent(value: object) -> float:
     percent = math.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
         percent = float(min(max(value, -1), 101))
-    elif isinstance(value, str) and (found := _PERCENT.fullmatch(value.strip())):
+    elif isinstance(value, str) and (found := re.fullmatch(_PERCENT, value.strip())):
         percent = float(found[1])
     if not 0 <= percent <= 100:
         raise ValueError(PERCENT_ALLOWED)
@@ -174,10 +182,21 @@ def _rounded_down(whole: int) -> str:
 
 
 def _duration(text: str) -> Fraction | int | None:
-    if _WHOLE.fullmatch(text):
+    if re.fullmatch(_WHOLE, text):
         return int(text)
-    found = _DURATION.fullmatch(text)
+    found = re.fullmatch(_DURATION, text)
     if not text or found is None:
         return None
-    terms = zip(found.groups(), _FACTORS, strict=True)
-    return sum(Fraction(number) * factor for number, factor in terms if number)
+    from fractions import Fraction  # noqa: PLC0415 - `status` reads no durations
+
+    terms = zip(found.groups(), _PARTS, strict=True)
+    return sum(Fraction(number) * Fraction(*part) for number, part in terms if number)
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the middle one of some numbers, or the mean of the middle two.
+
+    The one of the standard library is loaded with a megabyte of statistics.
+    """
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

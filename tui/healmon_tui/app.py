@@ -31,9 +31,12 @@ from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
+from healmon_tui.takeover import TakeOver, words
 from healmon_tui.themes import Palette
+from healmon_tui.timetravel import TimeTravel
 from healmon_tui.viewmodel import IDLE, ViewModel
 from healmon_tui.watching import Watching
 
@@ -93,6 +96,8 @@ class HealmonApp(App[None]):
         self.sessions = SessionRequests(self, link, self.requests)
         self.inbox = InboxRequests(self, self.requests)
         self.watching = Watching(link, self.spawn, self.redraw)
+        self.travel = TimeTravel(self, link)
+        self.take_over = TakeOver(self, link)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
@@ -138,7 +143,7 @@ class HealmonApp(App[None]):
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
-        if self._frozen is None:
+        if self._frozen is None and self.travel.then is None:
             self.watching.look()
         # what was drawn just now, or will be in a moment, need not be drawn twice
         if not self._gathering and process_seconds() - self._drawn > TICK / 2:
@@ -168,8 +173,16 @@ class HealmonApp(App[None]):
             return
         self._drawn = process_seconds()
         self.bridge.fold()
-        frozen = self._frozen
+        frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
+        if then is not None:
+            self._frozen = None  # out of the past it goes to now
+            looking = self._looking(history=then.wall)
+            picture = Picture(then.scene, then.panels, then.chronicle, looking)
+        self.requests.tend(self.bridge.chronicle)
+        for sheet in self.screen_stack:
+            if isinstance(sheet, Sheet):
+                sheet.tend()
         shown = [
             screen
             for screen in self.screen_stack
@@ -180,24 +193,50 @@ class HealmonApp(App[None]):
             screen.show(picture, front=screen is shown[-1])
 
     def _picture(self) -> Picture:
-        settled = process_seconds() - self._touched >= IDLE
-        scene = Scene.of(self.bridge.snapshot, self.now)
-        panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
-        return Picture(scene, panels, self.bridge.chronicle, self._looking())
+        settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
+        chronicle = self.bridge.chronicle
+        scene = Scene.of(self.bridge.snapshot, self.now, self.inbox.known, chronicle)
+        panels = self._views.panels(scene, chronicle, settled=settled)
+        return Picture(scene, panels, chronicle, self._looking())
 
     def _still(self, kept: Picture, received: int) -> Picture:
         looking = self._looking(kept.scene.now, self.bridge.received - received)
         return Picture(kept.scene, kept.panels, kept.chronicle, looking)
 
-    def _looking(self, frozen: float | None = None, unseen: int = 0) -> status.Looking:
+    def _looking(
+        self, frozen: float | None = None, unseen: int = 0, history: float | None = None
+    ) -> status.Looking:
+        gone, now, attached = self.link.gone(), self.now, self.link.attached
+        lives = bool(attached) and gone is None
         return status.Looking(
-            attached=self.link.attached,
+            attached=attached,
             read_only=self.read_only,
             frozen=frozen,
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
+            history=history,
+            now=now,
+            missed=self.travel.missed(),
+            gone=words(gone, now, self.take_over.key(gone)) if gone is not None else "",
+            silent=status.silence(self.bridge.snapshot, now) if lives else 0.0,
         )
+
+    @property
+    def received(self) -> int:
+        """How many events came so far."""
+        return self.bridge.received
+
+    def spawn_take_over(self) -> None:
+        """Become the healer, and say what came of it."""
+        self.spawn(self._taken_over())
+
+    async def _taken_over(self) -> None:
+        answer = await self.link.take_over()
+        if answer.ok:
+            self.bridge.resume()
+        self.flash(answer.text, "ok" if answer.ok else "warn")
+        self.redraw()
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""
@@ -208,7 +247,15 @@ class HealmonApp(App[None]):
         """Change to the next theme and return its name."""
         if self._plain:
             return "no colours (NO_COLOR)"
-        name = themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        return self.use_theme(
+            themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
+        )
+
+    def use_theme(self, name: str) -> str:
+        """Change to a theme, with or without the `healmon-` before its name; return its name."""
+        if self._plain:
+            return "no colours (NO_COLOR)"
+        name = name if name in themes.NAMES else f"healmon-{name}"
         self._look(name)
         for screen in self.screen_stack:
             screen.refresh(layout=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from textual.geometry import Size
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
+    from healmon_tui.takeover import TakeOver
+    from healmon_tui.timetravel import TimeTravel
     from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
@@ -31,6 +33,11 @@ class Host(Protocol):
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
         ...
 
     @property
@@ -54,12 +61,26 @@ class Host(Protocol):
         ...
 
     @property
+    def travel(self) -> TimeTravel:
+        """Where in time the screen is."""
+        ...
+
+    @property
+    def take_over(self) -> TakeOver:
+        """The offer to heal from this screen."""
+        ...
+
+    @property
     def watching(self) -> Watching:
         """The newest look at the session on the screen."""
         ...
 
     def flash(self, text: str, tone: Tone = "text") -> None:
         """Show one line for a while."""
+        ...
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a text to the terminal's clipboard."""
         ...
 
     def touched(self) -> None:
@@ -74,8 +95,16 @@ class Host(Protocol):
         """Freeze the view, or let it go on."""
         ...
 
+    def use_theme(self, name: str) -> str:
+        """Change to a theme and return its name."""
+        ...
+
     def next_theme(self) -> str:
         """Change the theme and return its name."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     def open_sheet(

@@ -46,6 +46,7 @@ DARK_GROUNDS: Final[dict[Ground, str]] = {
     "cursor-away": "#1a222c",
     "alarm": "#8f1d23",
     "sheet": "#18202a",
+    "past": "#eab84f",
 }
 LIGHT_TONES: Final[dict[Tone, str]] = {
     "text": "#243040",
@@ -72,6 +73,7 @@ LIGHT_GROUNDS: Final[dict[Ground, str]] = {
     "cursor-away": "#eceef0",
     "alarm": "#b01820",
     "sheet": "#f3f4f3",
+    "past": "#f0bd55",
 }
 TERMINAL_TONES: Final[dict[Tone, str]] = {
     "ok": "green",
@@ -132,13 +134,17 @@ class Palette:
             ink, paper = self.chips[tone]
         elif ground == "alarm":
             ink = "#ffffff"
+        elif ground == "past":
+            ink = "#1c1400"
         else:
             ink = self.tones[tone]
         return Style(color=ink, bgcolor=paper, bold=tone in BOLD or None)
 
     def _terminal_style(self, tone: Tone, ground: Ground) -> Style:
         ink = "default" if self.plain else self.tones.get(tone, "default")
-        marked = ground in ("cursor", "alarm") or tone.startswith("chip")
+        if ground == "past" and not self.plain:
+            ink = self.tones.get("warn", "default")
+        marked = ground in ("cursor", "alarm", "past") or tone.startswith("chip")
         return Style(
             color=Color.parse(ink),
             bgcolor=Color.default(),

@@ -30,8 +30,16 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Raises:
         ConfigError: `problems` has every fault found, the message one line for each.
     """
+    return understood("" if path is None else read_text(path), path, environ)
+
+
+def understood(text: str, path: Path | None, environ: Mapping[str, str]) -> Settings:
+    """Return what a text means as the configuration at `path`, be it there or not.
+
+    Raises:
+        ConfigError: as `load`.
+    """
     file = "the environment" if path is None else shown(path)
-    text = "" if path is None else read_text(path)
     document = parse(text, file)
     try:
         faults = Faults(file, key_lines(text))

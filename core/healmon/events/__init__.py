@@ -31,6 +31,12 @@ from healmon.events.alerting import (
     SilenceStarted,
 )
 from healmon.events.base import Base
+from healmon.events.changing import (
+    ConfigurationChanged,
+    ConfigurationRefused,
+    Effect,
+    KeyChange,
+)
 from healmon.events.noticing import (
     NoticeDropped,
     NoticeFailed,
@@ -46,6 +52,7 @@ from healmon.events.running import (
     ComponentGone,
     CycleFinished,
     CycleStarted,
+    DryRunChanged,
     EngineStarted,
     EngineStopped,
     HealerFailed,
@@ -84,13 +91,18 @@ __all__ = [
     "Base",
     "ClockJumped",
     "ComponentGone",
+    "ConfigurationChanged",
+    "ConfigurationRefused",
     "CycleFinished",
     "CycleStarted",
+    "DryRunChanged",
+    "Effect",
     "EngineStarted",
     "EngineStopped",
     "Event",
     "HealerFailed",
     "HealerRecovered",
+    "KeyChange",
     "MaintenanceEnded",
     "MaintenanceStarted",
     "NoticeDropped",
@@ -122,6 +134,7 @@ __all__ = [
 Event: TypeAlias = (
     EngineStarted
     | EngineStopped
+    | DryRunChanged
     | CycleStarted
     | CycleFinished
     | HealerFailed
@@ -142,6 +155,8 @@ Event: TypeAlias = (
     | OverrideAnswered
     | StoreFaulted
     | StoreRecovered
+    | ConfigurationChanged
+    | ConfigurationRefused
     | AlertPended
     | AlertOpened
     | AlertDropped

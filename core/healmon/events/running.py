@@ -9,7 +9,7 @@ from healmon.plans import Packed, Plan, Severity, Status
 
 
 class EngineStarted(Base, frozen=True):
-    """A healer took over the state directory."""
+    """A healer took over the state directory; `configuration` is a digest of the one it read."""
 
     host: str
     version: str
@@ -19,12 +19,20 @@ class EngineStarted(Base, frozen=True):
     interval: float
     boot: str
     steady_offset: float
+    configuration: str = ""
 
 
 class EngineStopped(Base, frozen=True):
     """The healer ended in order."""
 
     reason: str
+
+
+class DryRunChanged(Base, frozen=True):
+    """A person switched the running healer's dry run: on, it only plans; off, it acts."""
+
+    on: bool
+    by: str
 
 
 class CycleStarted(Base, frozen=True):

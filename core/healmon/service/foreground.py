@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gc
 import logging
 import os
@@ -16,9 +17,11 @@ from healmon import lean
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
+from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
 from healmon.service import background, instance, statedir
-from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
+from healmon.service.systemd import Notifier
 
 if TYPE_CHECKING:
     from healmon.service.host import Host
@@ -41,21 +44,46 @@ def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     settings = load(source, os.environ)
-    if settings.sessions.packs:  # one that is wrong is told before anything starts
+    _try_packs(settings)  # one that is wrong is told before anything starts
+    state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
+    return settings, state_dir
+
+
+def _try_packs(settings: Settings) -> None:
+    if settings.sessions.packs:
         from healmon.sessions.packs import user  # noqa: PLC0415 - few have packs of their own
 
         user.packs_of(settings.sessions.packs)
-    state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
-    return settings, state_dir
+
+
+def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings]:
+    """Return what reads the configuration again: the same file, or the first that there is by then.
+
+    A daemon leaves its directory, so that is kept.
+    """
+    environ, cwd = dict(os.environ), Path.cwd()
+    named = getattr(args, "config", None)
+
+    def read() -> Settings:
+        source = settings.source and Path(settings.source)
+        found = load(source or locate.find_config(named, environ, cwd), environ)
+        _try_packs(found)
+        return found
+
+    return read
 
 
 def open_host(args: argparse.Namespace, mode: str) -> Host:
     """Return a host for these arguments, holding its state directory."""
     settings, state_dir = configured(args)
+    log_to_stderr(args, settings)
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
-    dry_run = getattr(args, "dry_run", False)
-    return _hosts().open(settings, state_dir, mode=mode, dry_run=dry_run)
+    read = None if mode == "once" else again(args, settings)
+    return _hosts().open(
+        settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False),
+        read=read, notifier=Notifier.take(os.environ),
+    )  # fmt: skip
 
 
 def _hosts() -> type[Host]:
@@ -68,7 +96,6 @@ def _hosts() -> type[Host]:
 
 def once(args: argparse.Namespace) -> int:
     """Make one full cycle, print its report, return its exit code."""
-    log_to_stderr(args)
     host = open_host(args, "once")
     try:
         return run_once(host, json_wanted=getattr(args, "json", False))
@@ -94,8 +121,9 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
 
 def no_ui(args: argparse.Namespace) -> int:
     """Run in the foreground, one report a cycle, until SIGINT or SIGTERM."""
-    log_to_stderr(args)
     host = open_host(args, "no-ui")
+    if in_journal():
+        host.engine.subscribe(log_events)
     try:
         return run_reporting(host, json_wanted=getattr(args, "json", False))
     finally:
@@ -106,7 +134,7 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
     import asyncio  # noqa: PLC0415 - loaded with the host
 
-    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - no screen needs it
+    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - as above
 
     happened: list[Recorded] = []
 
@@ -133,7 +161,7 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
 
 
 async def run_until_signalled(host: Host, began: Callable[[], None] | None = None) -> None:
-    """Run a host; SIGTERM and SIGINT end it in order, SIGUSR1 and SIGHUP mean look now.
+    """Run a host; SIGTERM and SIGINT end it in order, SIGUSR1: look now, SIGHUP: reread.
 
     Args:
         host: opened, not yet running.
@@ -145,12 +173,24 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
     sys.setswitchinterval(TURN)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, host.engine.stop, signal.Signals(number).name)
-    for number in (signal.SIGUSR1, signal.SIGHUP):
-        loop.add_signal_handler(number, host.engine.check_now)
+        loop.add_signal_handler(number, _leave, host, signal.Signals(number).name)
+    loop.add_signal_handler(signal.SIGUSR1, host.engine.check_now)
+    rereading: set[asyncio.Task[None]] = set()
+
+    def reread() -> None:
+        task = asyncio.ensure_future(host.reload("SIGHUP"))
+        rereading.add(task)
+        task.add_done_callback(rereading.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reread)
     if began is not None:
         began()
     await host.run()
+
+
+def _leave(host: Host, reason: str) -> None:
+    host.notifier.stopping()
+    host.engine.stop(reason)
 
 
 def daemon(args: argparse.Namespace) -> int:
@@ -159,13 +199,17 @@ def daemon(args: argparse.Namespace) -> int:
     state_dir = statedir.prepare(state_dir)
     dry_run = getattr(args, "dry_run", False)
     log_file = state_dir / "healmon.log"
+    read, notifier = again(args, settings), Notifier.take(os.environ)
     hosts = _hosts()
 
     def serve(up: Callable[[], None]) -> None:
         import asyncio  # noqa: PLC0415 - loaded with the hosts
 
-        log_to_file(log_file, args)
-        host = hosts.open(settings, state_dir, mode="daemon", dry_run=dry_run)
+        log_to_file(log_file, args, settings)
+        notifier.main_pid = os.getpid()
+        host = hosts.open(
+            settings, state_dir, mode="daemon", dry_run=dry_run, read=read, notifier=notifier
+        )
         try:
             proven = False
 
@@ -194,7 +238,8 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
     gc.disable()  # for as long as nothing but modules is loaded; the screen enables it again
     lean.without_openssl()
-    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - after that
+    from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
+    from healmon.service.takeover import Relay  # noqa: PLC0415 - likewise
 
     settings, state_dir = configured(args)
     options: dict[str, Any] = {
@@ -202,10 +247,22 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         "mouse": not getattr(args, "no_mouse", False),
     }
     state_dir = statedir.prepare(state_dir)
-    if instance.holder(state_dir) is not None:
-        return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
-    log_to_file(state_dir / "healmon.log", args)
-    dry_run = getattr(args, "dry_run", False)
-    host = _hosts().open(settings, state_dir, mode="tui", dry_run=dry_run)
-    host.engine.subscribe(log_events)
-    return open_screen(EngineLink(host), **options)
+
+    def take() -> Host:
+        # read anew: a take-over may come hours later
+        settings, _ = configured(args)
+        log_to_file(state_dir / "healmon.log", args, settings)
+        dry_run = getattr(args, "dry_run", False)
+        read = again(args, settings)
+        host = _hosts().open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
+        host.engine.subscribe(log_events)
+        return host
+
+    host = None
+    if instance.holder(state_dir) is None:
+        with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
+            host = take()
+    if host is not None:
+        return open_screen(EngineLink(host), **options)
+    taker = None if options["read_only"] else take
+    return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -11,15 +12,18 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from healmon.clock import process_seconds
 from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
+from healmon.service.archive import Archive, Reader
+from healmon.service.following import Following
+from healmon.service.link import Gone
 from healmon.service.looks import Leave, Peek
+from healmon.service.push import Ear
 from healmon.service.statedir import DATABASE
 from healmon.service.wake import knock
-from healmon.state import Snapshot, apply
+from healmon.state import Snapshot
 from healmon.store import read, stream
 from healmon.text import clean
 
@@ -27,7 +31,8 @@ if TYPE_CHECKING:
     from healmon.service.host import Host
 
 ASK_PATIENCE = 60.0
-POLL = 0.25
+CALM = 0.03
+"""Seconds between two looks of a screen at least: under a storm of events it sees them in bites."""
 RESTART_AFTER = (1.0, 5.0, 30.0)
 """Seconds before the engine thread is started again after it failed the first, second, … time."""
 
@@ -83,6 +88,19 @@ class EngineLink(_Near):
         self._thread: threading.Thread | None = None
         self._trouble = ""
         self._closing = threading.Event()
+        self._archive = Archive(lambda: host.store.beside.use(read.PATIENCE))
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        return self._archive
+
+    def gone(self) -> Gone | None:
+        """Return None: our own healer is here as long as we are."""
+        return None
+
+    async def take_over(self) -> Answer:
+        """Say that there is nothing to take over."""
+        return Answer(ok=False, text="this screen heals already")
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Start the healer and deliver its events to `sink`."""
@@ -157,11 +175,26 @@ class StoreLink(_Near):
     def __init__(self, state_dir: Path, packs: str = "") -> None:
         super().__init__(state_dir, packs)
         self._database = state_dir / DATABASE
-        holder = instance.holder(state_dir)
-        self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"
+        self.attached = "a healer that has ended"
+        self.absent = False
         self._ended = threading.Event()
+        self._ear = Ear(state_dir)
         self._thread: threading.Thread | None = None
         self._trouble = ""
+        self._reader = Reader(self._database)
+        self._archive = Archive(self._reader.use)
+        self.watch()
+
+    def watch(self) -> None:
+        """See who is looked at, or that nobody is any more."""
+        holder = instance.holder(self._state_dir)
+        self.absent = holder is None
+        if holder is not None:
+            self.attached = f"pid {holder.pid}"
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        return self._archive
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Read the state and go on delivering what is stored."""
@@ -177,32 +210,25 @@ class StoreLink(_Near):
         return snapshot
 
     def _follow(self, snapshot: Snapshot, sink: Callable[[Recorded], None]) -> None:
-        version, file, checked = -1, None, 0.0
-        connection: sqlite3.Connection | None = None
-        while not self._ended.wait(POLL):
-            if process_seconds() - checked > 1.0:
-                checked = process_seconds()
-                gone = instance.holder(self._state_dir) is None
-                self._trouble = f"the healer ({self.attached}) has ended" if gone else ""
+        following = Following(
+            self._database, snapshot.last_id, lambda c, after: stream.read_events(c, after, 500),
+            lambda record: record.id,
+        )  # fmt: skip
+        heard = False
+        while not self._ended.is_set():
+            if not (heard and self._ear.connected):
+                heard = self._ear.connected
+                self.watch()
             try:
-                if connection is None or read.file_id(self._database) != file:
-                    # a damaged or deleted store is replaced by a new file: read that one
-                    file, version = read.file_id(self._database), -1
-                    if connection is not None:
-                        connection.close()
-                    connection = read.open_reader(self._database)
-                now = read.data_version(connection)
-                if now == version:
-                    continue
-                version = now
-                for record in stream.read_events(connection, snapshot.last_id, 500):
-                    snapshot = apply(snapshot, record)
+                for record in following.look():
                     sink(record)
-                    version = -1  # there may be more than one page: look again
             except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
                 self._trouble = clean(f"cannot read the store: {error}")
-        if connection is not None:
-            connection.close()
+            else:
+                self._trouble = f"the healer ({self.attached}) has ended" if self.absent else ""
+            self._ended.wait(CALM)
+            self._ear.wait()
+        following.close()
 
     def history(self, count: int) -> list[Recorded]:
         """Return the newest stored events, oldest first."""
@@ -218,9 +244,16 @@ class StoreLink(_Near):
 
     async def close(self) -> None:
         """Stop looking; the healer goes on."""
+        await asyncio.to_thread(self.leave)
+
+    def leave(self) -> None:
+        """Stop looking: nothing more is delivered. Blocks for a moment."""
         self._ended.set()
+        self._ear.interrupt()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            self._thread.join()
+        self._ear.close()
+        self._reader.close()
 
 
 def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
@@ -232,16 +265,24 @@ def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> An
         return Answer(ok=False, text=f"no healer runs on {state_dir}")
     database = state_dir / DATABASE
     try:
-        number = commands.send(database, verb, target, arguments, commands.origin(), ASK_PATIENCE)
-        knock(state_dir)
-        state, outcome = commands.wait(database, number, ASK_PATIENCE)
+        with contextlib.closing(Ear(state_dir)) as ear:
+            asker = commands.origin()
+            number = commands.send(database, verb, target, arguments, asker, ASK_PATIENCE)
+            knock(state_dir)
+            state, outcome = commands.wait(database, number, ASK_PATIENCE, ear)
     except (OSError, sqlite3.Error, HealmonError) as error:
         return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
     if not outcome:
         return Answer(ok=False, text=f"the request is {state}")
     data = msgspec.json.decode(outcome)
     plan = msgspec.convert(data["plan"], Plan) if data.get("plan") else None
-    return Answer(ok=bool(data["ok"]), text=str(data["text"]), plan=plan)
+    return Answer(
+        ok=bool(data["ok"]),
+        text=str(data["text"]),
+        plan=plan,
+        code=int(data.get("code", 0)),
+        data=data.get("data", {}),
+    )
 
 
 def _history(database: Path, count: int) -> list[Recorded]:

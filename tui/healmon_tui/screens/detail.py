@@ -7,14 +7,16 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, session
+from healmon_tui import context, keymap, maintenance, session
 from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
+from healmon_tui.screens import travelling
+from healmon_tui.screens.travelling import Travelling
+from healmon_tui.timetravel import unkept
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
@@ -27,7 +29,7 @@ _ANY: Final = ("alert.ack", "alert.silence", "alert.pause")
 """What can be said of anything."""
 
 
-class Detail(Screen[None]):
+class Detail(Travelling):
     """Facts, alerts, plan, timeline, journal; live."""
 
     ALLOW_SELECT = False
@@ -38,6 +40,7 @@ class Detail(Screen[None]):
         Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
         Binding("ctrl+u,pageup", "scroll(-10)", show=False),
         Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *travelling.bindings(),
         *(
             Binding(action.keys[0], action.action, show=False)
             for action in keymap.ACTIONS
@@ -69,14 +72,20 @@ class Detail(Screen[None]):
         watching = host(self).watching
         look = watching.want if front else watching.newest
         seen = look(self._view if picture.upto is None else None)
-        self._status.show(picture.status(self.size.width))
+        if picture.looking.history is not None:
+            seen = unkept(picture.looking.history)
+        self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
         self._side.show(
             self._about.component,
-            context.now(picture.scene, self._about, cells, seen),
+            [
+                *maintenance.lines_of_row(picture.scene, self._about.component, cells),
+                *context.now(picture.scene, self._about, cells, seen),
+            ],
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
-        self._keys.show((("esc", "back"), *self._acts()))
+        past = host(self).travel.then is not None
+        self._keys.show((("esc", "back"), *(travelling.footer()[1:-2] if past else self._acts())))
 
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""

@@ -6,6 +6,7 @@ from textual import events
 
 from healmon_tui import glyphs
 from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, fill, width
+from healmon_tui.widgets.clicking import key_at
 from healmon_tui.widgets.lines import Lines
 
 WIDEST = 88
@@ -46,6 +47,12 @@ class Box(Lines):
         self._top += by
         self.renew()
 
+    def reveal(self, place: int) -> None:
+        """Move so that a line of the body is in sight."""
+        room = max(self.size.height - 4, 1)
+        self._top = min(max(self._top, place - room + 1), place)
+        self.renew()
+
     def build(self, width: int, height: int) -> list[Line]:
         """Return border, body in sight and foot."""
         room = max(height - 4, 1)
@@ -59,6 +66,13 @@ class Box(Lines):
         lines += [_inside(line.spans, width) for line in shown]
         lines += [_inside((), width)] * (room - len(shown))
         return [*lines, _edge("├", "┤", width), _inside(foot, width), _edge("╰", "╯", width)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key of the foot that was clicked."""
+        if event.y == self.size.height - 2:
+            key = key_at(self._foot, event.x - 2)
+            if key:
+                self.app.simulate_key(key)  # pyright: ignore[reportUnknownMemberType] - App is generic
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll with the wheel."""

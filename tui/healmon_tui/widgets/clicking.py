@@ -1,0 +1,33 @@
+"""Keys that are shown can be clicked: a click on one, or on its word, is that key."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from healmon_tui.paint import Spans, width
+
+_KEYS: Final = {
+    "?": "question_mark", "/": "slash", ":": "colon", "+": "plus", "_": "underscore",
+    "-": "minus", "esc": "escape", "[": "left_square_bracket", "]": "right_square_bracket",
+    "{": "left_curly_bracket", "}": "right_curly_bracket",
+}  # fmt: skip
+
+
+def key_at(spans: Spans, x: int) -> str:
+    """Return the key that stands, or whose word stands, at a cell of a line of keys; else empty."""
+    at, shown = 0, ""
+    for span in spans:
+        at += width((span,))
+        if span.tone == "accent":
+            shown = span.text
+        elif span.tone != "dim":
+            shown = ""
+        if x < at:
+            return named(shown) if span.text.strip() else ""
+    return ""
+
+
+def named(shown: str) -> str:
+    """Return a key as the terminal names it, of several the first: `j k` → `j`."""
+    first = shown.split(" ", maxsplit=1)[0]
+    return _KEYS.get(first, first.replace("ctrl-", "ctrl+"))
