@@ -15,9 +15,9 @@ from collections.abc import Callable
 from typing import Any
 
 from healmon import events as ev
-from healmon.plans import Answer
 from healmon.service.link import Peek
 from healmon.state import Snapshot, replay
+from tests.helpers.scripted import ScriptedLink
 
 FLOOD = 20_000
 """Events a second."""
@@ -28,27 +28,25 @@ SESSION = {
 }  # fmt: skip
 
 
-class MadeUp:
+class MadeUp(ScriptedLink):
     """A link whose healer is a thread that counts."""
-
-    attached = ""
 
     def __init__(self, rows: int, rate: float) -> None:
         self._rows, self._rate = rows, rate
-        self._ids = itertools.count(1)
+        self._numbers = itertools.count(1)
         self._end = threading.Event()
         began = ev.EngineStarted(
             "bench", "1", 1, "tui", dry_run=False, interval=60.0, boot="b", steady_offset=0.0
         )
-        self._past = [self._record(began), *map(self._record, self._looks(0, 0))]
-        self._past += [
+        past = [self._record(began), *map(self._record, self._looks(0, 0))]
+        past += [
             self._record(ev.AlertNoted(f"bench/w{n:02}/x", f"w{n:02}", f"restarted by hand, {n}"))
             for n in range(100)
         ]
-        self._past += [self._record(ev.CycleFinished(1, 0.4, 60.0))]
+        super().__init__([*past, self._record(ev.CycleFinished(1, 0.4, 60.0))])
 
     def _record(self, event: ev.Event) -> ev.Recorded:
-        return ev.Recorded(next(self._ids), time.time(), event)
+        return ev.Recorded(next(self._numbers), time.time(), event)
 
     def _looks(self, turn: int, first: int) -> list[ev.Event]:
         return [
@@ -77,7 +75,7 @@ class MadeUp:
         work = self._flood if self._rate == FLOOD else self._beat
         if self._rate:
             threading.Thread(target=work, args=(sink,), daemon=True).start()
-        return replay(self._past)
+        return replay(self.past)
 
     def _beat(self, sink: Callable[[ev.Recorded], None]) -> None:
         for turn in itertools.count(1):
@@ -96,23 +94,8 @@ class MadeUp:
             if self._end.wait(max(due - time.monotonic(), 0.0)):
                 return
 
-    def history(self, count: int) -> list[ev.Recorded]:
-        return self._past[-count:]
-
-    def trouble(self) -> str:
-        return ""
-
-    async def ask(self, verb: str, target: str, arguments: dict[str, Any]) -> Answer:
-        return Answer(ok=True, text=f"{verb} {target} {arguments}")
-
     async def peek(self, facts: dict[str, Any]) -> Peek:
         return Peek(lines=(str(facts.get("last_line")),), at=time.time())
-
-    async def evidence(self, name: str) -> dict[str, Any]:
-        return {"name": name}
-
-    async def visit(self, facts: dict[str, Any], leave: object) -> str:
-        return f"{facts} {leave}"
 
     async def close(self) -> None:
         self._end.set()
