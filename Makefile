@@ -69,8 +69,9 @@ bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, s
 bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.tui $(BENCH)
 
-man: $(STAMP) ## write the manual pages of docs/man anew
+man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages
+	@$(BIN)/python -m tools.schemas
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

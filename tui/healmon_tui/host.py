@@ -14,6 +14,7 @@ from healmon_tui.paint import Tone
 from healmon_tui.themes import Palette
 
 if TYPE_CHECKING:
+    from healmon_tui.explaining import Explanations
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
@@ -58,6 +59,11 @@ class Host(Protocol):
     @property
     def inbox(self) -> InboxRequests:
         """What can be said of alerts and pauses."""
+        ...
+
+    @property
+    def why(self) -> Explanations:
+        """Why things are as they are."""
         ...
 
     @property

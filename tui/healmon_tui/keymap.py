@@ -83,11 +83,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "never touch the selected session; once more: touch it again", label="never touch", tier=0,
     ),
     Action(
-        "session.explain", "session('explain')", ("e",), "session",
-        "why the selected session is in its state: the rules, tried on its screen right now",
-        label="why",
-    ),
-    Action(
         "session.replay", "session('replay')", ("b",), "session",
         "the newest act on the selected session again: its screen before and after",
         label="replay",
@@ -159,6 +154,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("panel.5", "panel('alerts')", ("5",), "move", "alerts"),
     Action(
         "view.detail", "detail", ("enter",), "view", "all about the selected row", label="detail"
+    ),
+    Action(
+        "view.explain", "explain", ("e",), "view",
+        "why the selected row is as it is: what `healmon explain` says of it; of a session, its"
+        " rules, tried on its screen right now", label="why",
+    ),
+    Action(
+        "view.journal", "journal", ("J",), "view",
+        "the journal: every command, key, signal and deletion that healmon ran, with its proof",
+        label="journal",
     ),
     Action(
         "view.back", "back", ("escape",), "view",
@@ -308,7 +313,8 @@ def markdown() -> str:
         "sits on ctrl or a function key, and each such key opens the plan first: what, why, the",
         "exact steps, how it is proved, what happens if it fails. `y` does it; `n` and `esc` do",
         "not. A plan that destroys (tier 2) asks to type the name of what it acts on. With several",
-        "rows marked, the plans of all are shown, one after the other.",
+        "rows marked, one sheet shows the plans of all: `y` does all, `o` asks one by one; of more",
+        "than five the count is typed. More of it: [acting.md](acting.md).",
         "",
     ]
     for group, title in GROUPS.items():

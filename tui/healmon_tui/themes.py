@@ -16,8 +16,9 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
+from healmon_tui import inks
 from healmon_tui.glyphs import to_ascii
-from healmon_tui.paint import Ground, Line, Spans, Tone, fill, printable
+from healmon_tui.paint import Ground, Line, Span, Spans, Tone, fill, printable
 
 BOLD: Final[frozenset[Tone]] = frozenset({"strong", "bad", "warn", "accent", "chip-bad"})
 
@@ -160,28 +161,32 @@ class Palette:
         """
         segments: list[Segment] = []
         spans, ground = fill(line.spans, cells), line.ground
-        for text, tone in self._joined(spans) if self.solid else spans:
+        for text, tone, ink in _joined(spans) if self.solid else spans:
             shown = text if text.isprintable() else printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
             if shown:
-                segments.append(Segment(shown, self.style(tone, ground)))
+                style = self.style(tone, ground)
+                if ink is not None:
+                    style = inks.style(ink, style, self.tones, plain=self.plain)
+                segments.append(Segment(shown, style))
         if self.ascii:
             return Strip(segments).adjust_cell_length(cells, self.style("text", ground))
         return Strip(segments, cells)
 
-    def _joined(self, spans: Spans) -> list[tuple[str, Tone]]:
-        """Return fewer spans that look the same: the ink of a blank is not seen."""
-        joined: list[tuple[str, Tone]] = []
-        before: Tone = "text"
-        for text, tone in spans:
-            unseen = tone in INKS and before in INKS and text.isspace()
-            if joined and (tone == before or unseen):
-                joined[-1] = (joined[-1][0] + text, before)
-            else:
-                joined.append((text, tone))
-                before = tone
-        return joined
+
+def _joined(spans: Spans) -> list[Span]:
+    """Return fewer spans that look the same: the ink of a blank is not seen."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if last is not None and last.ink is None and span.ink is None:
+            unseen = span.tone in INKS and last.tone in INKS and span.text.isspace()
+            if unseen or span.tone == last.tone:
+                joined[-1] = Span(last.text + span.text, last.tone)
+                continue
+        joined.append(span)
+    return joined
 
 
 DARK: Final = "healmon-dark"

@@ -19,7 +19,7 @@ from healmon.service import commands, instance
 from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
 from healmon.service.link import Gone
-from healmon.service.looks import Leave, Peek
+from healmon.service.looks import Leave, Peek, Tail
 from healmon.service.push import Ear
 from healmon.service.statedir import DATABASE
 from healmon.service.wake import knock
@@ -28,6 +28,7 @@ from healmon.store import read, stream
 from healmon.text import clean
 
 if TYPE_CHECKING:
+    from healmon.service import explaining
     from healmon.service.host import Host
 
 ASK_PATIENCE = 60.0
@@ -48,6 +49,28 @@ class _Near:
         """Return what a session shows right now."""
         return await asyncio.to_thread(_peek, facts, self._packs)
 
+    async def tail(self, worker: str, lines: int) -> Tail:
+        """Return the newest lines of a worker's log."""
+        return await asyncio.to_thread(_tail, self._state_dir, worker, lines)
+
+    async def explain(self, target: str) -> tuple[str, ...]:
+        """Return what `healmon explain` says."""
+        return await asyncio.to_thread(self._explain, target)
+
+    def _explain(self, target: str) -> tuple[str, ...]:
+        from healmon.service import explaining  # noqa: PLC0415 - all healers, for one question
+        from healmon.service.peek import packs_in  # noqa: PLC0415
+
+        try:
+            told = explaining.tell(self._find(target), packs_in(self._packs), explaining.as_found)
+        except (HealmonError, sqlite3.Error, msgspec.MsgspecError, OSError) as error:
+            return (clean(str(error.args[0] if error.args else error)),)
+        return tuple(clean(line, lines=True, limit=4000) for line in told.lines)
+
+    def _find(self, target: str) -> explaining.Found:
+        """Return what is stored of something."""
+        raise NotImplementedError
+
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""
         return await asyncio.to_thread(_evidence, self._state_dir, name)
@@ -64,6 +87,12 @@ def _peek(facts: Packed, packs: str) -> Peek:
     from healmon.service.peek import packs_in, peek  # noqa: PLC0415
 
     return peek(facts, packs_in(packs))
+
+
+def _tail(state_dir: Path, worker: str, lines: int) -> Tail:
+    from healmon.service.tail import tail  # noqa: PLC0415
+
+    return tail(state_dir, worker, lines)
 
 
 def _evidence(state_dir: Path, name: str) -> Packed:
@@ -132,6 +161,20 @@ class EngineLink(_Near):
         try:
             with self._host.store.beside.use(read.PATIENCE) as connection:
                 return _newest(connection, count)
+        except HealmonError:
+            return []
+
+    def _find(self, target: str) -> explaining.Found:
+        from healmon.service import explaining  # noqa: PLC0415 - likewise
+
+        with self._host.store.beside.use(read.PATIENCE) as connection:
+            return explaining.find(connection, target)
+
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        try:
+            with self._host.store.beside.use(read.PATIENCE) as connection:
+                return stream.read_before(connection, before, count)
         except HealmonError:
             return []
 
@@ -234,6 +277,28 @@ class StoreLink(_Near):
         """Return the newest stored events, oldest first."""
         return _history(self._database, count)
 
+    def _find(self, target: str) -> explaining.Found:
+        from healmon.service import explaining  # noqa: PLC0415 - likewise
+
+        connection = read.open_reader(self._database)
+        try:
+            return explaining.find(connection, target)
+        finally:
+            connection.close()
+
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        try:
+            connection = read.open_reader(self._database)
+        except (OSError, sqlite3.Error, HealmonError):
+            return []
+        try:
+            return stream.read_before(connection, before, count)
+        except HealmonError:
+            return []
+        finally:
+            connection.close()
+
     def trouble(self) -> str:
         """Return what is wrong with the healer looked at; empty: it runs."""
         return self._trouble
@@ -248,6 +313,8 @@ class StoreLink(_Near):
 
     def leave(self) -> None:
         """Stop looking: nothing more is delivered. Blocks for a moment."""
+        if self._ended.is_set():
+            return
         self._ended.set()
         self._ear.interrupt()
         if self._thread is not None:

@@ -10,6 +10,8 @@ from contextlib import AbstractContextManager
 
 import msgspec
 
+from healmon.world.sgr import Painted
+
 Leave = Callable[[], AbstractContextManager[object]]
 """Gives the terminal away for as long as its context lasts."""
 
@@ -19,6 +21,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         lines: what it shows, harmless to print; blank lines at its end are left out.
+        runs: the same lines in their colours; empty: they are not all shown.
         at: wall seconds when it was looked at.
         title: what its program wrote into the title.
         painted: seconds since its window was last written to.
@@ -28,9 +31,32 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     lines: tuple[str, ...] = ()
+    runs: Painted = ()
     at: float = 0.0
     title: str = ""
     painted: float | None = None
     command: str = ""
     reason: str = ""
     why: tuple[str, ...] = ()
+
+
+class Tail(msgspec.Struct, frozen=True, kw_only=True):
+    """The end of a log at a moment.
+
+    Attributes:
+        lines: harmless to print, the newest last.
+        runs: the same lines in their colours.
+        at: wall seconds when it was looked at; 0.0: it was not.
+        written: wall seconds when it was last written to; None: there is no log.
+        size: bytes of the whole log.
+        more: there are older lines than these.
+        reason: why there is nothing to see; empty: this is it.
+    """
+
+    lines: tuple[str, ...] = ()
+    runs: Painted = ()
+    at: float = 0.0
+    written: float | None = None
+    size: int = 0
+    more: bool = False
+    reason: str = ""

@@ -21,7 +21,7 @@ from healmon.service.looks import Peek
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs, bundled, explain, user
 from healmon.text import clean
-from healmon.world import visit
+from healmon.world import sgr, visit
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.terminal import Terminal
@@ -65,15 +65,17 @@ def packs_in(folder: str) -> Packs:
 
 def _look(facts: SessionFacts, packs: Packs, tmux: Tmux, now: float) -> Peek:
     pane = visit.find(facts.socket, facts.key, tmux)
-    screen = tmux.screens(pane.socket, [pane]).get(pane.id)
-    if screen is None:
+    painted = tmux.painted(pane)
+    if painted is None:
         return Peek(at=now, reason="its pane ended just now")
+    screen = sgr.plain(painted)
     terminal = tmux.terminal(pane)
     state = "secret" if terminal is not None and terminal.secret else facts.state
     lines, reason = shown(screen, state)
     agent = _agent(packs, terminal) or facts.pack
     return Peek(
         lines=lines,
+        runs=() if reason else painted,
         at=now,
         title=clean(pane.title, limit=200),
         painted=max(now - pane.window_activity, 0.0),

@@ -20,6 +20,7 @@ from healmon.units import format_duration
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle, Incident, paused
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.strips import NOTHING, Strips
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed, or that nothing was done."""
@@ -131,6 +132,11 @@ class Scene:
             or component in self.actions
         )
 
+    @property
+    def strips(self) -> Strips:
+        """How things went before this moment, as far as is known."""
+        return NOTHING if self.chronicle is None else self.chronicle.strips
+
     def healing(self, component: str) -> PlanView | None:
         """Return the plan in flight for a component."""
         return self.snapshot.plans.get(component)
@@ -223,7 +229,7 @@ class Scene:
             )
         elif (story := self.undone(view.name)) is not None:
             spans.append(Span(f"{verb(story.action)[0]} not done: {story.result}", "calm"))
-        elif self.healed(view.name) is not None and action is not None:
+        elif self.healed(view.name) and not self.healing(view.name) and action is not None:
             spans.append(Span(action.outcome, "dim"))
             known = ""
         if known:

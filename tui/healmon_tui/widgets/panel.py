@@ -93,8 +93,8 @@ class Panel(Lines, can_focus=True):
 
     def show(self, view: PanelView) -> None:
         """Show another state; once a key was pressed the cursor stays on its row, and its line."""
-        how = (self.size, self.bare, self.has_focus)
-        if view is self.view and how == self._seen:
+        how = (self.size, self.bare, self.has_focus, self.filter)
+        if view is self._all and how == self._seen:
             return
         self._seen = how
         line = self._cursor - self._top
