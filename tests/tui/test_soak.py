@@ -11,8 +11,8 @@ from textual._styles_cache import StylesCache
 
 from benchmarks.tui.hours import START, story
 from healmon.clock import ManualClock
-from healmon.events import CycleStarted
-from healmon_tui import chronicle
+from healmon.events import ComponentGone, CycleStarted
+from healmon_tui import chronicle, ledger, strips
 from healmon_tui.chronicle import Chronicle
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import ScriptedLink, world
@@ -32,7 +32,7 @@ def test_the_chronicle_is_bounded_and_forgets_whoever_was_quiet_longest():
     assert len(kept._stories) <= chronicle.STORIES
     assert len(kept._current) <= chronicle.STORIES
     assert len(kept._by_key) <= chronicle.STORIES
-    assert len(kept._journal) <= chronicle.JOURNAL
+    assert len(kept.ledger.touches()) <= ledger.TOUCHES
     assert len(kept._timelines) <= chronicle.COMPONENTS
     # hundreds of sessions came and went since this one was first heard of
     for n in range(chronicle.COMPONENTS):
@@ -40,6 +40,18 @@ def test_the_chronicle_is_bounded_and_forgets_whoever_was_quiet_longest():
         kept._mark("w00", START, "note", "at work")
     assert kept.timeline("w00")
     assert len(kept._timelines) == chronicle.COMPONENTS
+
+
+def test_strips_forget_who_is_gone_and_all_of_them():
+    kept = strips.Strips()
+    for record in story(16):
+        kept.add(record)
+        if isinstance(record.event, ComponentGone):
+            kept.uptime(record.event.component, record.wall)
+    for one in (kept._turns, kept._first, kept._known, kept._levels):
+        assert len(one) <= strips.COMPONENTS
+    assert set(kept._first) <= set(kept._turns)
+    assert "".join(kept.uptime("w00", record.wall)), "those that live on are remembered"
 
 
 async def keys(screen):
@@ -75,6 +87,7 @@ def test_hours_of_events_and_keys_leave_no_more_objects_than_before():
     assert len(counted) == 5
     # the stories are full after some hours; what is kept per component ends with it
     allowed = {"Moment": 1200, "tuple": 900, "Span": 900, "TimerHandle": 80, "Context": 80}
+    allowed |= {"Entry": 600, "Turn": 700, "Level": 700}
     early, late = counted[2], counted[-1]
     grown = {
         name: count - early[name]

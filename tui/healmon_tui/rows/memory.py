@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Final, Generic, NamedTuple, TypeVar
 
-from healmon.state import Snapshot
 from healmon_tui.rows.scene import Row, Scene
 
 AT_MOST: Final = 4.0
@@ -43,27 +42,32 @@ class RowMemory(Generic[Thing]):
         self._build = build
         self._about = about
         self._kept: dict[object, _Kept] = {}
-        self._snapshot: Snapshot | None = None
+        self._before: tuple[object, ...] = ()
 
     def rows(self, scene: Scene, things: Iterable[Thing]) -> list[Row]:
         """Return a row for each thing, in their order; the others are forgotten."""
         fresh: dict[object, _Kept] = {}
-        known, now = self._kept, scene.now
-        calm = scene.snapshot is self._snapshot
+        now, here = scene.now, (scene.snapshot, scene.chronicle, scene.strips.reaches)
+        calm = _same(here, self._before)
         for thing in things:
             key, component = self._about(thing)
-            kept = known.get(key)
+            kept = self._kept.get(key)
             due = kept is None or not kept.since <= now < kept.until
-            if kept is None or due or not calm or kept.inputs[0] is not thing:
+            if (
+                kept is None
+                or due
+                or not calm
+                or not _same(kept.inputs[:2], (thing, scene.known.get(component)))
+            ):
                 kept = self._one(scene, thing, component, kept, due=due)
             fresh[key] = kept
-        self._kept, self._snapshot = fresh, scene.snapshot
+        self._kept, self._before = fresh, here
         return [kept.row for kept in fresh.values()]
 
     def _one(
         self, scene: Scene, thing: Thing, component: str, kept: _Kept | None, *, due: bool
     ) -> _Kept:
-        inputs = (thing, *scene.on_hand(component))
+        inputs = (thing, scene.known.get(component), *scene.on_hand(component))
         now, wait = scene.now, 0.0
         if kept is not None and _same(kept.inputs, inputs):
             if not due:

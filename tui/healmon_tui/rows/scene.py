@@ -120,6 +120,8 @@ class Scene:
             self.actions.get(component),
             snapshot.pauses,
             snapshot.maintenance,
+            self.chronicle,
+            self.strips.reaches,
             *self.alerts.get(component, ()),
         )
 
