@@ -72,6 +72,11 @@ def _cells(text: str) -> int:
     return len(text) if text.isascii() and text.isprintable() else cell_len(text)
 
 
+def plain(text: str, cells: int) -> bool:
+    """Tell whether a text is drawn as it is: most of what is drawn, many times a second."""
+    return text.isascii() and len(text) <= cells and text.isprintable()
+
+
 def cut(text: str, cells: int) -> str:
     """Return as much of the text as fits, an ellipsis marking the rest."""
     return _cut(text[:LONGEST], cells) if cells > 0 else ""
@@ -102,6 +107,8 @@ def cut_head(text: str, cells: int) -> str:
 
 def fit(text: str, cells: int, *, right: bool = False) -> str:
     """Return the text cut or padded to exactly so many cells."""
+    if plain(text, cells):
+        return text.rjust(cells) if right else text.ljust(cells)
     short = cut(text, cells)
     room = " " * max(cells - cell_len(short), 0)
     return room + short if right else short + room
@@ -120,8 +127,7 @@ def _clipped(spans: Iterable[Span], cells: int) -> tuple[list[Span], int]:
         if left <= 0:
             break
         text = span.text
-        if text.isascii() and len(text) <= left and text.isprintable():
-            # most of what is drawn, many times a second
+        if plain(text, left):
             kept.append(span)
             left -= len(text)
             continue

@@ -11,9 +11,22 @@ from textual.message import Message
 from healmon_tui import glyphs
 from healmon_tui.columns import GUTTER, Slot, place
 from healmon_tui.filtering import Filter, following, sieve
-from healmon_tui.paint import Line, Span, Spans, Tone, clip, cut, cut_head, fill, fit, width
+from healmon_tui.paint import (
+    Line,
+    Span,
+    Spans,
+    Tone,
+    clip,
+    cut,
+    cut_head,
+    fill,
+    fit,
+    plain,
+    width,
+)
 from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import WELL, Row
+from healmon_tui.themes import INKS
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
 from healmon_tui.widgets.lines import Lines
 
@@ -267,6 +280,10 @@ class Panel(Lines, can_focus=True):
         if slot.column.right:
             span = cell[0] if cell else Span("")
             return (Span(fit(span.text, slot.cells, right=True), span.tone),)
+        one = cell[0] if len(cell) == 1 else None
+        if one is not None and one.ink is None and one.tone in INKS and plain(one.text, slot.cells):
+            # one span with its blanks: their ink is not seen
+            return (Span(one.text.ljust(slot.cells), one.tone),)
         return fill(cell, slot.cells)
 
     def on_focus(self) -> None:
