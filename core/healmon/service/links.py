@@ -17,19 +17,17 @@ from healmon.plans import Answer, Packed
 from healmon.service import asking, commands, instance
 from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
-from healmon.service.host import Host
 from healmon.service.link import Gone
-from healmon.service.peek import Peek, evidence, packs_in, peek
+from healmon.service.looks import Leave, Peek, Tail
 from healmon.service.push import Ear
 from healmon.service.statedir import DATABASE
-from healmon.service.tail import Tail, tail
-from healmon.service.visits import Leave, visit
 from healmon.state import Snapshot
 from healmon.store import read, stream
 from healmon.text import clean
 
 if TYPE_CHECKING:
     from healmon.service import explaining
+    from healmon.service.host import Host
 
 CALM = 0.03
 """Seconds between two looks of a screen at least: under a storm of events it sees them in bites."""
@@ -46,11 +44,11 @@ class _Near:
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
-        return await asyncio.to_thread(lambda: peek(facts, packs_in(self._packs)))
+        return await asyncio.to_thread(_peek, facts, self._packs)
 
     async def tail(self, worker: str, lines: int) -> Tail:
         """Return the newest lines of a worker's log."""
-        return await asyncio.to_thread(tail, self._state_dir, worker, lines)
+        return await asyncio.to_thread(_tail, self._state_dir, worker, lines)
 
     async def explain(self, target: str) -> tuple[str, ...]:
         """Return what `healmon explain` says."""
@@ -58,6 +56,7 @@ class _Near:
 
     def _explain(self, target: str) -> tuple[str, ...]:
         from healmon.service import explaining  # noqa: PLC0415 - all healers, for one question
+        from healmon.service.peek import packs_in  # noqa: PLC0415
 
         try:
             told = explaining.tell(self._find(target), packs_in(self._packs), explaining.as_found)
@@ -71,11 +70,32 @@ class _Near:
 
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""
-        return await asyncio.to_thread(evidence, self._state_dir, name)
+        return await asyncio.to_thread(_evidence, self._state_dir, name)
 
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane."""
+        from healmon.service.visits import visit  # noqa: PLC0415 - as below
+
         return await visit(facts, leave)
+
+
+# nobody waits for the first picture until those who look at sessions are loaded
+def _peek(facts: Packed, packs: str) -> Peek:
+    from healmon.service.peek import packs_in, peek  # noqa: PLC0415
+
+    return peek(facts, packs_in(packs))
+
+
+def _tail(state_dir: Path, worker: str, lines: int) -> Tail:
+    from healmon.service.tail import tail  # noqa: PLC0415
+
+    return tail(state_dir, worker, lines)
+
+
+def _evidence(state_dir: Path, name: str) -> Packed:
+    from healmon.service.peek import evidence  # noqa: PLC0415
+
+    return evidence(state_dir, name)
 
 
 class EngineLink(_Near):
