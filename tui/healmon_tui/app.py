@@ -20,11 +20,13 @@ from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.service.link import Link
+from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, status, terminal, themes
+from healmon_tui import glyphs, keymap, status, terminal, themes
 from healmon_tui.bridge import Bridge
 from healmon_tui.inbox import InboxRequests
+from healmon_tui.keywords import Given, remap
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
@@ -32,8 +34,9 @@ from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
-from healmon_tui.themes import Palette
+from healmon_tui.themes import Depth, Palette
 from healmon_tui.viewmodel import IDLE, ViewModel
+from healmon_tui.wardrobe import Wardrobe
 from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
@@ -47,6 +50,7 @@ CUT_SHORT: Final = 130
 BROKEN: Final = 70
 LAST_WAIT: Final = 30.0
 """Seconds the healer gets to end when the screen broke down."""
+PLAIN_LOOK: Final = ScreenLook()
 
 
 class HealmonApp(App[None]):
@@ -57,6 +61,7 @@ class HealmonApp(App[None]):
         demo_faults: the demo's faults, or what returns them.
         read_only: no acts.
         clock: where the time of the screen comes from.
+        look: theme, keys and mouse as the person wants them.
         plain: no colours; default: as the environment asks.
         ascii_only: ASCII signs; default: as the locale asks.
     """
@@ -76,6 +81,7 @@ class HealmonApp(App[None]):
         demo_faults: Faults = None,
         read_only: bool = False,
         clock: Clock | None = None,
+        look: ScreenLook = PLAIN_LOOK,
         plain: bool | None = None,
         ascii_only: bool | None = None,
     ) -> None:
@@ -98,13 +104,21 @@ class HealmonApp(App[None]):
         self._touched = process_seconds() - IDLE
         self._frozen: tuple[Picture, int] | None = None
         self._ending = False
-        for theme in themes.textual_themes():
-            self.register_theme(theme)
-        self._look(themes.TERMINAL if self._plain else themes.DARK)
+        self.given_keys: Given = look.keys
+        self.set_keymap(remap(look.keys))
+        self._told = list(look.problems)
+        self.wardrobe = Wardrobe(
+            look.themes,
+            look.theme,
+            self.register_theme,
+            plain=self._plain,
+            ascii_only=self._ascii,
+        )
+        self.palette: Palette
+        self._dress(self.wardrobe.worn)
 
-    def _look(self, name: str) -> None:
-        self.palette: Palette = themes.palette(name, plain=self._plain, ascii_only=self._ascii)
-        self.theme = name
+    def _dress(self, name: str, depth: Depth | None = None) -> None:
+        self.palette, self.theme = self.wardrobe.dress(name, depth)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the overview: it is the screen below all others."""
@@ -114,6 +128,7 @@ class HealmonApp(App[None]):
         """Begin: take the healer's state, then draw once a second and whenever events come."""
         if not self.is_headless:
             terminal.heed_signals(self._told_to_end, self._hung_up)
+            self._dress(self.wardrobe.worn, terminal.depth(self.console))
         self.bridge.open()
         self.redraw()
         self.set_interval(TICK, self._tick)
@@ -198,13 +213,28 @@ class HealmonApp(App[None]):
         """Change to the next theme and return its name."""
         if self._plain:
             return "no colours (NO_COLOR)"
-        name = themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
-        self._look(name)
+        self.wear(self.wardrobe.after())
+        broken = f"; left out: {self._told.pop(0)}" if self._told else ""
+        return f"{self.wardrobe.worn}{broken}"
+
+    def wear(self, name: str) -> None:
+        """Change to a theme of the wardrobe."""
+        self._dress(name)
         for screen in self.screen_stack:
             screen.refresh(layout=True)
             for widget in screen.query("*"):
                 widget.refresh()
-        return name.removeprefix("healmon-")
+
+    # keys
+
+    def actions(self) -> list[keymap.Action]:
+        """Return the actions that can be used here, with the keys that they have here."""
+        demo = bool(self.requests.faults)
+        return keymap.actions(read_only=self.read_only, demo=demo, given=self.given_keys)
+
+    def key(self, action: str) -> str:
+        """Return the key of an action as people write it; empty: it has none."""
+        return keymap.shown(action, self.given_keys)
 
     # requests
 
@@ -273,6 +303,7 @@ def run(
     read_only: bool = False,
     title: str = "healmon",
     mouse: bool = True,
+    look: ScreenLook = PLAIN_LOOK,
 ) -> int:
     """Show a healer until the person leaves; return the exit code.
 
@@ -281,17 +312,18 @@ def run(
         demo_faults: (name, callable) pairs for the demo's fault menu, or what returns them.
         read_only: nothing can be asked of the healer.
         title: the screen's title.
-        mouse: let the terminal report the mouse.
+        mouse: let the terminal report the mouse, unless `look` forbids it.
+        look: theme, keys and mouse as the person wants them.
     """
     reason = terminal.unfit()
     if reason:
         asyncio.run(_close(link))
         sys.stderr.write(f"{reason}\n")
         return USAGE
-    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only)
+    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only, look=look)
     app.title = title
     try:
-        app.run(mouse=mouse)
+        app.run(mouse=mouse and look.mouse)
     finally:
         if not app.ended and app.return_code != CUT_SHORT:
             asyncio.run(_close(link))

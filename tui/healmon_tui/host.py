@@ -10,6 +10,8 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from healmon.state import Snapshot
+from healmon_tui.keymap import Action
+from healmon_tui.keywords import Given
 from healmon_tui.paint import Tone
 from healmon_tui.themes import Palette
 
@@ -27,6 +29,7 @@ class Host(Protocol):
 
     palette: Palette
     read_only: bool
+    given_keys: Given
 
     @property
     def snapshot(self) -> Snapshot:
@@ -56,6 +59,14 @@ class Host(Protocol):
     @property
     def watching(self) -> Watching:
         """The newest look at the session on the screen."""
+        ...
+
+    def actions(self) -> list[Action]:
+        """Return the actions that can be used here, with the keys that they have here."""
+        ...
+
+    def key(self, action: str) -> str:
+        """Return the key of an action as people write it; empty: it has none."""
         ...
 
     def flash(self, text: str, tone: Tone = "text") -> None:

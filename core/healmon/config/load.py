@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from healmon.config import themefiles
 from healmon.config.faults import Faults
 from healmon.config.lines import key_lines
 from healmon.config.overrides import override
@@ -17,7 +18,7 @@ from healmon.config.source import parse, read_text, shown, too_deep
 from healmon.errors import ConfigError
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False) -> Settings:
     """Return the configuration, complete and resolved.
 
     Without a file these are the settings of a healmon that watches file systems and tmux
@@ -26,6 +27,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Args:
         path: the file, as `locate.find_config` returns it.
         environ: the environment, whose `HEALMON_SECTION__KEY` variables override keys.
+        screen: whether its theme must be there, too: no healer is to fail for its looks.
 
     Raises:
         ConfigError: `problems` has every fault found, the message one line for each.
@@ -37,6 +39,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
         faults = Faults(file, key_lines(text))
         override(document, environ, faults)
         settings = read(document, place_of(path, environ), faults)
+        if screen and settings is not None and not faults.bad(("ui", "theme")):
+            themefiles.check(settings.ui.theme, path, environ, faults)
     except RecursionError as error:
         raise ConfigError(problems=(too_deep(file),)) from error
     problems = faults.problems()

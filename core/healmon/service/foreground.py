@@ -21,6 +21,7 @@ from healmon.service import background, instance, statedir
 from healmon.service.host import Host
 from healmon.service.links import EngineLink, StoreLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.service.screenlook import look_of
 from healmon.sessions.packs import user
 
 log = logging.getLogger("healmon")
@@ -33,14 +34,18 @@ HINT = (
 )
 
 
-def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
+def configured(args: argparse.Namespace, *, screen: bool = False) -> tuple[Settings, Path]:
     """Return the settings and the state directory that these arguments mean.
+
+    Args:
+        args: of the command line.
+        screen: whether the screen's theme must be there, too.
 
     Raises:
         ConfigError: the configuration is wrong; every fault is listed.
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    settings = load(source, os.environ)
+    settings = load(source, os.environ, screen=screen)
     user.packs_of(settings.sessions.packs)  # a pack that is wrong is told before anything starts
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
     return settings, state_dir
@@ -167,8 +172,9 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
-    settings, state_dir = configured(args)
+    settings, state_dir = configured(args, screen=True)
     options: dict[str, Any] = {
+        "look": look_of(settings, os.environ),
         "read_only": getattr(args, "read_only", False),
         "mouse": not getattr(args, "no_mouse", False),
     }

@@ -15,6 +15,7 @@ from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
+from healmon_tui.screens.reading import reading
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
@@ -32,14 +33,10 @@ class Detail(Screen[None]):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "close", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
-        Binding("ctrl+u,pageup", "scroll(-10)", show=False),
-        Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *reading(10),
+        Binding("enter", "close", show=False),
         *(
-            Binding(action.keys[0], action.action, show=False)
+            Binding(action.keys[0], action.action, show=False, id=action.id)
             for action in keymap.ACTIONS
             if action.id.startswith(("session.", "alert."))
         ),
@@ -80,14 +77,15 @@ class Detail(Screen[None]):
 
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""
-        usable = {a.id: a for a in keymap.actions(read_only=host(self).read_only)}
+        usable = {a.id: a for a in host(self).actions()}
+        move = f"{host(self).key('move.down')} {host(self).key('move.up')}"
         if self._view is None or self._view.healer != "sessions":
             mine = [usable[name] for name in _ANY if name in usable]
-            return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), ("j k", "scroll")]
+            return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), (move, "scroll")]
         asks = session.asks(Facts(self._view.facts))
         wanted = ("session.answer",) if asks else ("session.clear",)
         mine = [usable[name] for name in (*wanted, *_KEYS) if name in usable]
-        return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), ("j k", "scroll")]
+        return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), (move, "scroll")]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only."""

@@ -131,7 +131,7 @@ class Overview(Screen[None]):
         )
 
     def _show_keys(self) -> None:
-        usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
+        usable = self.host.actions()
         view = self._view()
         kind = cast("PanelId", view.healer) if view is not None else self.panel
         asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
@@ -248,8 +248,7 @@ class Overview(Screen[None]):
 
     def action_help(self) -> None:
         """Show all keys."""
-        usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
-        self.host.open_sheet(HelpSheet(self.panel, usable))
+        self.host.open_sheet(HelpSheet(self.panel, self.host.actions()))
 
     def action_detail(self) -> None:
         """Show all about the row under the cursor."""
