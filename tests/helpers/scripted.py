@@ -13,7 +13,7 @@ from typing import Any
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
-from healmon.service.link import Leave, Peek
+from healmon.service.link import Leave, Peek, Usage
 from healmon.state import Snapshot, replay
 
 NOW = parse_utc("2026-11-23 20:47:01.000")
@@ -31,6 +31,7 @@ class ScriptedLink:
         self.answers: dict[str, Answer | Callable[[str, Packed], Answer]] = {}
         self.closed = 0
         self.sick = ""
+        self.costs: Usage | None = None
         self.screens: dict[str, Peek] = {}
         """What sessions show, by pane."""
         self.kept: dict[str, Packed] = {}
@@ -77,6 +78,10 @@ class ScriptedLink:
         """Remember where the person wanted to go."""
         self.visited.append(facts)
         return "back"
+
+    def usage(self) -> Usage | None:
+        """Return what a test says that the healer costs."""
+        return self.costs
 
     async def close(self) -> None:
         """Let go."""

@@ -27,6 +27,7 @@ from healmon_tui import glyphs, keymap, status, terminal, themes
 from healmon_tui.bridge import Bridge
 from healmon_tui.inbox import InboxRequests
 from healmon_tui.keywords import Given, remap
+from healmon_tui.own import Own
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
@@ -202,6 +203,7 @@ class HealmonApp(App[None]):
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
+            own=Own(self.link.usage(), self.bridge.own.lost, self.bridge.own.restarts),
         )
 
     def freeze(self) -> None:

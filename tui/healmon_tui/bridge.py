@@ -16,6 +16,7 @@ from healmon.events import Recorded
 from healmon.service.link import Link
 from healmon.state import Snapshot, apply
 from healmon_tui.chronicle import Chronicle
+from healmon_tui.own import OwnCount
 
 HISTORY: Final = 500
 """Events of the past that the log begins with."""
@@ -26,6 +27,7 @@ class Bridge:
 
     Attributes:
         received: events folded so far.
+        own: what is counted of the healer itself.
     """
 
     def __init__(self, link: Link, wake: Callable[[], object], *, limit: int = 10_000) -> None:
@@ -39,6 +41,7 @@ class Bridge:
         self._snapshot = Snapshot()
         self._chronicle = Chronicle()
         self._opened = False
+        self.own = OwnCount(begun=bool(link.attached))
 
     def open(self) -> None:
         """Begin: take the link's snapshot, its recent past, and then every event."""
@@ -85,5 +88,6 @@ class Bridge:
                 record = self._queue.popleft()
                 self._snapshot = apply(self._snapshot, record)
                 self._chronicle.add(record)
+                self.own.add(record.event)
             self.received += count
         return count > 0

@@ -10,11 +10,12 @@ from typing import Protocol
 
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
+from healmon.service.own import Usage
 from healmon.service.peek import Peek
 from healmon.service.visits import Leave
 from healmon.state import Snapshot
 
-__all__ = ["Answer", "Leave", "Link", "Peek"]
+__all__ = ["Answer", "Leave", "Link", "Peek", "Usage"]
 
 
 class Link(Protocol):
@@ -66,6 +67,10 @@ class Link(Protocol):
 
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane (see `service.visits.visit`)."""
+        ...
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs; None: not known. Looks every 10 s at most."""
         ...
 
     async def close(self) -> None:

@@ -16,6 +16,7 @@ from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
 from healmon.service.host import DATABASE, Host
+from healmon.service.own import Meter, Usage
 from healmon.service.peek import Peek, evidence, packs_in, peek
 from healmon.service.visits import Leave, visit
 from healmon.service.wake import knock
@@ -35,6 +36,15 @@ class _Near:
     def __init__(self, state_dir: Path, packs: str) -> None:
         self._state_dir = state_dir
         self._packs = packs
+        self._meter = Meter(self._healer_pid)
+
+    def _healer_pid(self) -> int | None:
+        holder = instance.holder(self._state_dir)
+        return None if holder is None else holder.pid
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs."""
+        return self._meter.read()
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
