@@ -15,7 +15,7 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast test-agents simulate check format screenshots clean tmux sftp
+.PHONY: help run test test-fast test-agents simulate check format keys screenshots clean tmux sftp
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks
 
 help: ## say what can be made
@@ -61,6 +61,11 @@ bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events,
 
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
+
+keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the core's names of them
+	$(BIN)/python -m healmon_tui.names > core/healmon/config/screennames.new
+	mv core/healmon/config/screennames.new core/healmon/config/screennames.py
+	$(BIN)/python -m healmon_tui.keymap > docs/keys.md
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

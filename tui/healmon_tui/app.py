@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
+from healmon.service.firstrun import FirstRun
 from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
@@ -33,6 +34,7 @@ from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
 from healmon_tui.themes import Depth, Palette
@@ -63,6 +65,7 @@ class HealmonApp(App[None]):
         read_only: no acts.
         clock: where the time of the screen comes from.
         look: theme, keys and mouse as the person wants them.
+        first: there is no configuration: how to begin.
         plain: no colours; default: as the environment asks.
         ascii_only: ASCII signs; default: as the locale asks.
     """
@@ -83,6 +86,7 @@ class HealmonApp(App[None]):
         read_only: bool = False,
         clock: Clock | None = None,
         look: ScreenLook = PLAIN_LOOK,
+        first: FirstRun | None = None,
         plain: bool | None = None,
         ascii_only: bool | None = None,
     ) -> None:
@@ -90,6 +94,7 @@ class HealmonApp(App[None]):
         self._ascii = glyphs.ascii_only() if ascii_only is None else ascii_only
         super().__init__(ansi_color=True if self._plain else None)
         self.read_only = read_only
+        self.first = first
         self.link = link
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
         self.requests = Requests(self, link, demo_faults)
@@ -132,6 +137,8 @@ class HealmonApp(App[None]):
             self._dress(self.wardrobe.worn, terminal.depth(self.console))
         self.bridge.open()
         self.redraw()
+        if self.first is not None:
+            self.push_screen(FirstRunScreen(self.first))
         self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
         self.call_after_refresh(self.redraw)
@@ -179,7 +186,7 @@ class HealmonApp(App[None]):
         shown = [
             screen
             for screen in self.screen_stack
-            if isinstance(screen, Overview | Detail) and screen.is_mounted
+            if isinstance(screen, Overview | Detail | FirstRunScreen) and screen.is_mounted
         ]
         for screen in shown:
             # two that each wanted another session looked at would have it looked at for ever
@@ -204,6 +211,7 @@ class HealmonApp(App[None]):
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
             own=Own(self.link.usage(), self.bridge.own.lost, self.bridge.own.restarts),
+            unset=self.first is not None,
         )
 
     def freeze(self) -> None:
@@ -231,8 +239,10 @@ class HealmonApp(App[None]):
 
     def actions(self) -> list[keymap.Action]:
         """Return the actions that can be used here, with the keys that they have here."""
-        demo = bool(self.requests.faults)
-        return keymap.actions(read_only=self.read_only, demo=demo, given=self.given_keys)
+        known = keymap.actions(
+            read_only=self.read_only, demo=bool(self.requests.faults), given=self.given_keys
+        )
+        return [a for a in known if a.id != "app.first" or self.first is not None]
 
     def key(self, action: str) -> str:
         """Return the key of an action as people write it; empty: it has none."""
@@ -306,6 +316,7 @@ def run(
     title: str = "healmon",
     mouse: bool = True,
     look: ScreenLook = PLAIN_LOOK,
+    first: FirstRun | None = None,
 ) -> int:
     """Show a healer until the person leaves; return the exit code.
 
@@ -316,13 +327,14 @@ def run(
         title: the screen's title.
         mouse: let the terminal report the mouse, unless `look` forbids it.
         look: theme, keys and mouse as the person wants them.
+        first: there is no configuration: how to begin.
     """
     reason = terminal.unfit()
     if reason:
         asyncio.run(_close(link))
         sys.stderr.write(f"{reason}\n")
         return USAGE
-    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only, look=look)
+    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only, look=look, first=first)
     app.title = title
     try:
         app.run(mouse=mouse and look.mouse)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar, cast
 
 from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
+from healmon.service.firstrun import FirstRun
 from healmon.state import Snapshot
 from healmon_tui.keymap import Action
 from healmon_tui.keywords import Given
@@ -30,6 +31,7 @@ class Host(Protocol):
     palette: Palette
     read_only: bool
     given_keys: Given
+    first: FirstRun | None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -93,6 +95,10 @@ class Host(Protocol):
         self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
     ) -> None:
         """Put a screen over the others; `answered` gets its result."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     async def action_quit(self) -> None:

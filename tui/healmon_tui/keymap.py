@@ -161,6 +161,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
         label="check", tier=0,
     ),
     Action("demo.fault", "faults", ("F",), "demo", "make a fault happen", label="fault"),
+    Action(
+        "app.first", "first", ("I",), "app",
+        "without a configuration: what is seen here, and a starter configuration", label="begin",
+    ),
     Action("app.quit", "leave", ("q",), "app", "back; at the overview: quit", label="quit"),
     Action("app.end", "app.quit", ("ctrl+q",), "app", "quit from anywhere"),
 )  # fmt: skip
@@ -223,8 +227,8 @@ def footer(
     act = "session.answer" if asks else act
     acts = ("alert.ack", act, there) if focus == "alerts" else (act, there, "alert.ack")
     rest = (
-        "view.detail", "demo.fault", "app.quit", "alert.silence", "alert.pause", "engine.check",
-        "view.bigger", "view.freeze",
+        "view.detail", "demo.fault", "app.first", "app.quit", "alert.silence", "alert.pause",
+        "engine.check", "view.bigger", "view.freeze",
     )  # fmt: skip
     wanted = ("app.help", *acts, *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]

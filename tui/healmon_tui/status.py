@@ -38,6 +38,7 @@ class Looking:
         trouble: what is wrong with the healer.
         skipped: stories that fell out of the log unfinished.
         own: how healmon itself is.
+        unset: there is no configuration.
     """
 
     attached: str = ""
@@ -47,6 +48,7 @@ class Looking:
     skipped: int = 0
     trouble: str = ""
     own: Own = field(default_factory=Own)
+    unset: bool = False
 
 
 class Part(NamedTuple):
@@ -150,6 +152,8 @@ def _flags(scene: Scene, looking: Looking) -> list[tuple[str, Tone]]:
         flags.append((f"PAUSED {format_duration(int(until - scene.now))}", "chip-calm"))
     if looking.attached:
         flags.append((f"ATTACHED {looking.attached}", "chip-info"))
+    if looking.unset:
+        flags.append(("NO CONFIGURATION", "chip-calm"))
     if looking.read_only:
         flags.append(("READ ONLY", "chip-calm"))
     return flags

@@ -45,6 +45,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "view.theme": ("t",),
     "engine.check": ("ctrl-r",),
     "demo.fault": ("F",),
+    "app.first": ("I",),
     "app.quit": ("q",),
     "app.end": ("ctrl-q",),
 }

@@ -18,6 +18,7 @@ from healmon.config.settings import Settings
 from healmon.events import CycleFinished, Recorded
 from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
+from healmon.service.firstrun import SystemFirstRun
 from healmon.service.host import Host
 from healmon.service.links import EngineLink, StoreLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
@@ -185,4 +186,11 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     dry_run = getattr(args, "dry_run", False)
     host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)
     host.engine.subscribe(log_events)
-    return open_screen(EngineLink(host), **options)
+    if settings.source is not None:
+        return open_screen(EngineLink(host), **options)
+    first = SystemFirstRun(os.environ, Path.cwd(), state_dir)
+    code = open_screen(EngineLink(host), first=first, **options)
+    if first.again:
+        words = [sys.executable, "-m", "healmon_tui", *sys.argv[1:]]
+        os.execv(sys.executable, words)  # noqa: S606 - same program, now with a configuration
+    return code

@@ -20,6 +20,7 @@ from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens.detail import Detail, for_inbox, for_session
+from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
@@ -308,6 +309,8 @@ class Overview(Screen[None]):
             return None
         if action == "faults":
             return bool(self.host.requests.faults)
+        if action == "first":
+            return self.host.first is not None
         return super().check_action(action, parameters)
 
     def action_act(self, verb: str) -> None:
@@ -353,6 +356,11 @@ class Overview(Screen[None]):
     def action_check(self) -> None:
         """Ask for a look at everything."""
         self.host.requests.check()
+
+    def action_first(self) -> None:
+        """Show how to begin, where there is no configuration."""
+        if self.host.first is not None:
+            self.host.open_sheet(FirstRunScreen(self.host.first))
 
     def action_faults(self) -> None:
         """Offer the demo's faults."""
