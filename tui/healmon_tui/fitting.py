@@ -160,6 +160,7 @@ def _shown256(look: Look) -> Look:
             c
             for c in steps256()
             if all(distance(c, other) >= APART for other in others)
+            and distance(c, tones["text"]) >= SEEN
             and min(contrast(c, paper) for paper in papers) >= 4.5
         ]
         tones[tone] = _closest(fit or steps256(), look.tones[tone])

@@ -60,9 +60,9 @@ def _character(held: list[str], char: str) -> str:
         return char
     if held == ["shift"]:
         raise ValueError(f'write it as the character that comes, such as "{char.upper()}"')
-    key = f"{held[0]}-{char.lower()}"
+    key = f"{held[0]}-{char if held[0] == 'alt' else char.lower()}"
     _refuse_lost(key)
-    if len(held) > 1 or not (char.isascii() and char.isalnum()) or key[:-1] + char != key:
+    if len(held) > 1 or not (char.isascii() and char.isalnum()):
         raise ValueError(f"few terminals send {'-'.join((*held, char))}")
     if held == ["ctrl"] and char.isdigit():
         raise ValueError(f"few terminals send {key}")
