@@ -69,12 +69,12 @@ def lines(
     """
     width, height = size
     if width < BESIDE:
-        how = _how(begin, width - 2)
+        how = _how(begin, width - 1)
         seen = _seen(sights, snapshot, width - 1, height - len(how))
         return [*seen, *[Line()] * (height - len(how) - len(seen)), *how]
     side = int(width * SIDE)
     left = _seen(sights, snapshot, min(width - side - 4, WIDEST), height)
-    right = [*_how(begin, side - 2), *_promise(side - 2)]
+    right = [*_how(begin, side - 1), *_promise(side - 1)]
     used = min(width - side - 3, WIDEST + 1)
     wall = Span(f" {glyphs.WALL} ", "faint")
     return [Line((*fill(_at(left, y), used), wall, *_at(right, y))) for y in range(height)]

@@ -126,14 +126,14 @@ def textual_theme(theme: str | Look, depth: Depth = "truecolor") -> Theme:
     look = builtin(theme) if isinstance(theme, str) else theme
     if look is None or depth == "16":
         name = TERMINAL if look is None else look.name
-        return replace(BUILTIN_THEMES["ansi-dark"], name=registered(name))
+        return replace(BUILTIN_THEMES["ansi-dark"], name=registered(name, depth))
     shown = in_256(look) if depth == "256" else look
-    return _theme(registered(look.name), shown.tones, shown.grounds, dark=look.dark)
+    return _theme(registered(look.name, depth), shown.tones, shown.grounds, dark=look.dark)
 
 
-def registered(name: str) -> str:
-    """Return what Textual knows a theme of ours as."""
-    return f"healmon-{name}"
+def registered(name: str, depth: Depth = "truecolor") -> str:
+    """Return what Textual knows a theme of ours as; it takes up another one by its name only."""
+    return f"healmon-{name}" if depth == "truecolor" else f"healmon-{name}-{depth}"
 
 
 def _theme(name: str, tones: dict[Tone, str], grounds: dict[Ground, str], *, dark: bool) -> Theme:

@@ -157,7 +157,7 @@ def _databases(paths: Iterable[str]) -> set[str]:
 def _daemons(folders: Iterable[Path], names: Mapping[int, tuple[str, int]]) -> Iterator[PidFile]:
     seen: set[tuple[int, int]] = set()
     for path in _pid_files(folders):
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError, LookupError):
             status = path.stat()
             key = (status.st_dev, status.st_ino)
             if key in seen or status.st_size > _PID_LIMIT:

@@ -33,7 +33,7 @@ def settings(text, tmp_path, **environ):
     [
         ("r", "r"), ("R", "R"), ("?", "?"), ("é", "é"), ("-", "-"), ("+", "+"),
         ("space", "space"), ("Escape", "esc"), ("esc", "esc"), ("RETURN", "enter"),
-        ("ctrl-y", "ctrl-y"), ("alt-X", "alt-X"), ("ctrl+y", "ctrl-y"), ("Ctrl-Y", "ctrl-y"), ("alt-x", "alt-x"),
+        ("alt-X", "alt-X"), ("ctrl+y", "ctrl-y"), ("Ctrl-Y", "ctrl-y"), ("alt-x", "alt-x"),
         ("shift-tab", "shift-tab"), ("PgDn", "pgdn"), ("PageDown", "pgdn"), ("↓", "down"),
         ("shift+ctrl+left", "ctrl-shift-left"), ("F5", "f5"), ("f12", "f12"), ("del", "delete"),
     ],

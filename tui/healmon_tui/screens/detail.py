@@ -15,6 +15,7 @@ from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
+from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.reading import reading
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
@@ -35,6 +36,7 @@ class Detail(Screen[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *reading(10),
         Binding("enter", "close", show=False),
+        Binding("question_mark", "help", show=False, id="app.help"),
         *(
             Binding(action.keys[0], action.action, show=False, id=action.id)
             for action in keymap.ACTIONS
@@ -73,7 +75,8 @@ class Detail(Screen[None]):
             context.now(picture.scene, self._about, cells, seen),
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
-        self._keys.show((("esc", "back"), *self._acts()))
+        known = ((host(self).key("app.help"), "help"), ("esc", "back"))
+        self._keys.show((*known, *self._acts()))
 
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""
@@ -110,6 +113,10 @@ class Detail(Screen[None]):
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""
         self._side.scroll(by)
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        host(self).open_sheet(HelpSheet("sessions", host(self).actions()))
 
     def action_close(self) -> None:
         """Back to the overview."""

@@ -9,11 +9,13 @@ from textual import events
 from textual.message import Message
 
 from healmon_tui import glyphs
-from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, cut, fill, width
+from healmon_tui.paint import Ground, Line, Span, Spans, Tone, between, clip, cut, fill, width
 from healmon_tui.rows.scene import Row
 from healmon_tui.viewmodel import PANELS, SHORT, TITLE, PanelId, PanelView
 from healmon_tui.widgets.lines import Lines
 
+ROOM_FOR_HELP: Final = 40
+"""Cells from which on the first key, that of the help, stays beside an answer."""
 FLASH: Final = 8.0
 """Seconds an answer stays in the footer."""
 
@@ -191,7 +193,10 @@ class KeyBar(Lines):
         del height
         if self._answer is not None:
             text, tone = self._answer
-            return [Line((Span(f" {cut(text, width - 2)}", tone),), "bar")]
+            key, word = self._keys[0] if self._keys and width >= ROOM_FOR_HELP else ("", "")
+            help_ = (Span(f"  {key}", "accent"), Span(f" {word} ", "dim")) if key else ()
+            said = cut(text, width - 2 - sum(len(span.text) for span in help_))
+            return [Line(between((Span(f" {said}", tone),), help_, width), "bar")]
         spans: list[Span] = []
         used = 1
         for key, word in self._keys:
