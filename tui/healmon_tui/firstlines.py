@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from rich.cells import cell_len
+
 from healmon.service.firstrun import Sights
 from healmon.state import Snapshot, of_healer
 from healmon.units import format_size
 from healmon_tui import glyphs
 from healmon_tui.facts import Facts
-from healmon_tui.paint import Line, Span, Spans, fill, fit, heading, wrap
+from healmon_tui.paint import Line, Span, Spans, cut_head, fill, fit, heading, wrap
 from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import short
 
@@ -30,6 +32,8 @@ DOES: Final = (
 )
 SIDE: Final = 0.4
 NAME: Final = 28
+USERS: Final = 24
+"""Cells that those who have a database open get at least."""
 
 
 class Begin(NamedTuple):
@@ -169,7 +173,8 @@ def _sections(sights: Sights, snapshot: Snapshot, cells: int) -> list[Section]:
         )
         for view in of_healer(snapshot, "sessions").values()
     ]
-    wide = max(cells - 4 - 2 * name // 2 - 12, name)
+    longest = max((cell_len(one.path) for one in sights.databases), default=0)
+    wide = min(longest, max(cells - 4 - USERS, name))
     databases: list[Spans] = [
         (Span(f"{_tail(one.path, wide)} "), Span(_users(one.users), "dim"))
         for one in sights.databases
@@ -192,7 +197,7 @@ def _words(facts: dict[str, object]) -> str:
 
 
 def _tail(path: str, cells: int) -> str:
-    return fit(path if len(path) <= cells else f"{glyphs.MORE}{path[1 - cells :]}", cells)
+    return fit(cut_head(path, cells), cells)
 
 
 def _users(users: Sequence[tuple[int, str]]) -> str:

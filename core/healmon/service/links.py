@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -75,6 +76,9 @@ class EngineLink(_Near):
         self._thread: threading.Thread | None = None
         self._trouble = ""
         self._closing = threading.Event()
+
+    def _healer_pid(self) -> int | None:
+        return os.getpid()
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Start the healer and deliver its events to `sink`."""
