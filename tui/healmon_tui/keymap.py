@@ -155,7 +155,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "view.freeze", "freeze", ("p",), "view",
         "freeze this view (healing goes on); once more: live", label="freeze",
     ),
-    Action("view.theme", "theme", ("t",), "view", "next theme: dark, light, the terminal's own, safe for every eye, yours"),
+    Action(
+        "view.theme", "theme", ("t",), "view",
+        "next theme: dark, light, the terminal's own, safe for every eye, yours",
+    ),
     Action(
         "engine.check", "check", ("ctrl+r",), "app", "check everything now (only looks)",
         label="check", tier=0,
