@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import math
 import re
-from decimal import Decimal
-from fractions import Fraction
-from typing import Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from fractions import Fraction
 
 DURATION_ALLOWED: Final = 'a duration such as "5s", "30m", "1h30m", "7d", or whole seconds'
 SIZE_ALLOWED: Final = 'a size such as "500MB", "2GiB", or whole bytes'
@@ -26,7 +28,8 @@ _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
 _DURATION: Final = re.compile(
     r"\s*".join(rf"(?:({_NUMBER})\s*{unit})?" for unit in ("w", "d", "h", "m(?!s)", "s", "ms"))
 )
-_FACTORS: Final = (*map(Fraction, _SECONDS.values()), Fraction(1, 1000))
+_PARTS: Final = (*((factor, 1) for factor in _SECONDS.values()), (1, 1000))
+"""Seconds of each unit, as numerator and denominator."""
 
 _BYTES: Final = {
     "B": 1,
@@ -66,6 +69,8 @@ def duration_text(seconds: float) -> str:
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(DURATION_ALLOWED)
     if seconds != int(seconds):
+        from decimal import Decimal  # noqa: PLC0415 - `status` reads no such duration
+
         return f"{Decimal(repr(float(seconds))):f}s"
     parts: list[str] = []
     left = int(seconds)
@@ -105,6 +110,8 @@ def parse_size(value: object) -> int:
         number, unit = found.groups()
         factor = _BYTES_ANY_CASE.get(unit.lower() or "b")
         if factor is not None and (unit or "." not in number):
+            from fractions import Fraction  # noqa: PLC0415 - `status` reads no sizes
+
             size = round(Fraction(number) * factor)
     if size is None or size < 0:
         raise ValueError(SIZE_ALLOWED)
@@ -179,5 +186,16 @@ def _duration(text: str) -> Fraction | int | None:
     found = _DURATION.fullmatch(text)
     if not text or found is None:
         return None
-    terms = zip(found.groups(), _FACTORS, strict=True)
-    return sum(Fraction(number) * factor for number, factor in terms if number)
+    from fractions import Fraction  # noqa: PLC0415 - `status` reads no durations
+
+    terms = zip(found.groups(), _PARTS, strict=True)
+    return sum(Fraction(number) * Fraction(*part) for number, part in terms if number)
+
+
+def median(values: Sequence[float]) -> float:
+    """Return the middle one of some numbers, or the mean of the middle two.
+
+    The one of the standard library is loaded with a megabyte of statistics.
+    """
+    ordered, half = sorted(values), len(values) // 2
+    return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2

@@ -13,7 +13,6 @@ stands in double quotes, in which a backslash takes the next character as it is.
 
 from __future__ import annotations
 
-import difflib
 import re
 from functools import lru_cache
 from typing import Final, Literal, TypeAlias, cast, get_args
@@ -103,6 +102,8 @@ def _term(text: str, place: int) -> tuple[Term, int]:
         number = not quoted and all(value.isdecimal() for value in values)
         return _checked("id" if number else "component", values, negated=False), end
     if field not in FIELDS:
+        import difflib  # noqa: PLC0415 - only what is wrong needs it
+
         near = difflib.get_close_matches(field.lower(), (*FIELDS,), 1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise UsageError(

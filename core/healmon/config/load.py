@@ -7,7 +7,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from healmon.config import themefiles
 from healmon.config.faults import Faults
 from healmon.config.lines import key_lines
 from healmon.config.overrides import override
@@ -40,6 +39,8 @@ def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False)
         override(document, environ, faults)
         settings = read(document, place_of(path, environ), faults)
         if screen and settings is not None and not faults.bad(("ui", "theme")):
+            from healmon.config import themefiles  # noqa: PLC0415 - for screens only
+
             themefiles.check(settings.ui.theme, path, environ, faults)
     except RecursionError as error:
         raise ConfigError(problems=(too_deep(file),)) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from healmon.config.keys import TABLES
@@ -10,6 +9,8 @@ from healmon.config.keys import TABLES
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return the known name that looks most like this one; empty: none does."""
+    import difflib  # noqa: PLC0415 - only what is wrong needs it
+
     by_look = {_look(one): one for one in known}
     close = difflib.get_close_matches(_look(name), by_look, n=1)
     return by_look[close[0]] if close else ""

@@ -13,10 +13,11 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import pairwise
 from operator import itemgetter, sub
-from statistics import median
 from typing import Final, Literal, NamedTuple
 
 import msgspec
+
+from healmon.units import median
 
 MINUTE: Final = 60.0
 HOUR: Final = 3600.0
@@ -177,7 +178,7 @@ def _trend(days: list[_Day], now: float) -> Forecast:
 
 def _reaches(days: list[_Day], slope: float) -> float | None:
     """Return in how many seconds a trend, with the highest of each hour on it, reaches full."""
-    base = median(day.middle + slope * day.age for day in days)
+    base = median([day.middle + slope * day.age for day in days])
     tops: list[float | None] = [None] * 24
     for day in days:
         shift = slope * (day.age + DAY / 2) - base

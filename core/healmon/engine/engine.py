@@ -24,6 +24,8 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
+ALONE = 0.05
+"""Seconds that a room may look alone, before the next one begins as well."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
@@ -248,7 +250,7 @@ class Engine:
         self._note_time()
         self.stream.emit(ev.CycleStarted(number))
         began = process_seconds()
-        answers = await asyncio.gather(*(room.round() for room in self._rooms))
+        answers = await self._rounds()
         late = tuple(
             room.healer.name
             for room, answered in zip(self._rooms, answers, strict=True)
@@ -259,6 +261,18 @@ class Engine:
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
         self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
+
+    async def _rounds(self) -> list[bool]:
+        """Have every room look; returns which of them answered.
+
+        One after the other while they are quick, for threads that want the interpreter at the same
+        time wake each other a hundred times; side by side with one that takes its time.
+        """
+        rounds: list[asyncio.Task[bool]] = []
+        for room in self._rooms:
+            rounds.append(asyncio.create_task(room.round()))
+            await asyncio.wait(rounds[-1:], timeout=ALONE)
+        return await asyncio.gather(*rounds)
 
     def _note_time(self) -> None:
         now = self._clock.read()

@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
 from pathlib import Path
+from typing import NoReturn
 
 from healmon.clock import process_seconds
 from healmon.config import locate
@@ -27,6 +29,18 @@ SIGTERM = 15
 def say(text: str) -> None:
     """Print one answer for the person at the command line."""
     print(text)  # noqa: T201 - this is the command line
+
+
+def tui(args: argparse.Namespace) -> NoReturn:
+    """Become `healmon-tui`, with the words that were given beside `tui`."""
+    words = list(sys.argv[1:])
+    words.remove(str(args.way))
+    os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
+
+
+def stop_asked(state_dir: Path, _args: argparse.Namespace) -> int:
+    """Do what `healmon stop` asks; see `stop`."""
+    return stop(state_dir)
 
 
 def stop(state_dir: Path) -> int:
@@ -70,6 +84,13 @@ def check(args: argparse.Namespace) -> int:
     user.tried(settings.sessions.packs)
     say(show(settings, mask=True))
     return 0
+
+
+def ask(state_dir: Path, args: argparse.Namespace) -> int:
+    """Ask for `args.verb` of one target, whose name may be given without its prefix."""
+    target = args.prefix + args.target.removeprefix(args.prefix)
+    json_wanted = bool(getattr(args, "json", False))
+    return override(state_dir, args.verb, target, {}, json_wanted=json_wanted)
 
 
 def override(

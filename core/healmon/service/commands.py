@@ -27,6 +27,7 @@ from typing import Any, Final, cast
 
 from healmon.clock import SystemClock, format_utc, process_seconds
 from healmon.errors import DataError, StoreFaultError, StoreVersionError
+from healmon.service.push import Ear
 from healmon.store.beside import Beside, connected
 from healmon.store.tx import immediate
 from healmon.text import clean
@@ -38,6 +39,9 @@ CLIENT_PATIENCE: Final = 5.0
 HEALER_PATIENCE: Final = 1.0
 """Seconds the healer waits for it; its event loop stands still meanwhile, so not for long."""
 POLL: Final = 0.02
+"""Seconds between two looks for an answer where nobody pushes."""
+PUSHED: Final = 1.0
+"""The same where the healer does: a push may be lost, and an override expires without one."""
 OPEN_STATES: Final = ("queued", "taken")
 
 
@@ -106,7 +110,7 @@ def send(
     return int(number or 0)
 
 
-def wait(db_path: Path, command_id: int, timeout: float) -> tuple[str, str]:
+def wait(db_path: Path, command_id: int, timeout: float, ear: Ear | None = None) -> tuple[str, str]:
     """Wait for an override's end and return its state and outcome.
 
     One that nobody took in its time is withdrawn here and then, so that "expired" stays true.
@@ -115,6 +119,7 @@ def wait(db_path: Path, command_id: int, timeout: float) -> tuple[str, str]:
         db_path: the health store.
         command_id: from `send`.
         timeout: seconds to wait at most; then the state is what it is (`queued`, `taken`).
+        ear: hears the healer; opened before the override was sent, so that no answer is missed.
 
     Returns:
         State (`queued`, `taken`, `done`, `refused`, `expired`, `lost`) and outcome (JSON text, or
@@ -135,7 +140,11 @@ def wait(db_path: Path, command_id: int, timeout: float) -> tuple[str, str]:
             elif process_seconds() >= end:
                 break
             else:
-                pause.wait(min(POLL, max(0.0, end - process_seconds())))
+                left = max(0.0, end - process_seconds())
+                if ear is None:
+                    pause.wait(min(POLL, left))
+                else:
+                    ear.wait(min(POLL, left), min(PUSHED, left))
                 (version,) = conn.execute("PRAGMA data_version").fetchone()
                 if version == seen:
                     continue

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import msgspec
@@ -16,12 +16,12 @@ from healmon.clock import SystemClock, format_utc, local_time, parse_utc
 from healmon.errors import HolderError
 from healmon.events import decode
 from healmon.service.commandline import period, say
+from healmon.service.following import Following
 from healmon.service.host import DATABASE
 from healmon.service.log import line
+from healmon.service.push import Ear
 from healmon.store import read
 
-POLL = 0.25
-"""Seconds between two looks for newer events."""
 PAGE = 500
 
 
@@ -62,36 +62,30 @@ def following(
     A store that is replaced by a new file is followed there; one that cannot be read for a moment
     is waited for.
     """
-    after, file, version = 0, None, -1
-    connection: sqlite3.Connection | None = None
+    follow = Following(
+        database, 0, lambda c, after: _page(c, after, since, component), lambda row: int(row["id"])
+    )
+    ear = Ear(database.parent)
     try:
         while not ended.is_set():
-            try:
-                if connection is None or read.file_id(database) != file:
-                    file, version = read.file_id(database), -1
-                    if connection is not None:
-                        connection.close()
-                    connection = read.open_reader(database)
-                now = read.data_version(connection)
-                found = [] if now == version else list(_newer(connection, after, since, component))
-                version = now
-            except read.ReadError:
-                found = []
-            for row in found:
-                after = row["id"]
-                yield row
-            ended.wait(POLL)
+            with suppress(read.ReadError):
+                yield from follow.look()
+            ear.wait()
     finally:
-        if connection is not None:
-            connection.close()
+        follow.close()
+        ear.close()
 
 
 def _newer(
     connection: sqlite3.Connection, after: int, since: str, component: str
 ) -> Iterator[read.Row]:
-    while batch := read.events(connection, after, PAGE, since=since, component=component):
+    while batch := _page(connection, after, since, component):
         after = batch[-1]["id"]
         yield from batch
+
+
+def _page(connection: sqlite3.Connection, after: int, since: str, component: str) -> list[read.Row]:
+    return read.events(connection, after, PAGE, since=since, component=component)
 
 
 def _told(row: read.Row, *, json_wanted: bool) -> str:

@@ -16,13 +16,9 @@ from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.events import CycleFinished, Recorded
-from healmon.report import cycle_data, cycle_text, exit_code, to_json
 from healmon.service import background, instance, statedir
-from healmon.service.firstrun import SystemFirstRun
 from healmon.service.host import Host
-from healmon.service.links import EngineLink, StoreLink
 from healmon.service.log import log_events, log_to_file, log_to_stderr
-from healmon.service.screenlook import look_of
 from healmon.sessions.packs import user
 
 log = logging.getLogger("healmon")
@@ -72,6 +68,8 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
+    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415 - a daemon prints none
+
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
     snapshot = asyncio.run(host.run_once())
@@ -94,6 +92,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - as above
+
     happened: list[Recorded] = []
 
     def tell(record: Recorded) -> None:
@@ -173,6 +173,10 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    from healmon.service.firstrun import SystemFirstRun  # noqa: PLC0415 - for screens only
+    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - likewise
+    from healmon.service.screenlook import look_of  # noqa: PLC0415 - likewise
+
     settings, state_dir = configured(args, screen=True)
     options: dict[str, Any] = {
         "look": look_of(settings, os.environ),

@@ -24,6 +24,7 @@ from healmon.plans import Packed
 from healmon.service import commands, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
+from healmon.service.push import Push
 from healmon.service.wake import WakePipe
 from healmon.state import Snapshot
 from healmon.store.store import Store
@@ -144,16 +145,19 @@ class Host:
         with contextlib.ExitStack() as stack:
             stack.callback(queue.close)
             _listen(self.state_dir, knocked.set, stack)
+            push = Push.open(self.state_dir)
+            stack.callback(push.close)
+            self.store.on_stored = push.ring
             while True:
                 with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
                     await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
                 knocked.clear()
                 for command in queue.take(self.clock.read().wall):
-                    task = asyncio.create_task(self._answer(queue, command))
+                    task = asyncio.create_task(self._answer(queue, push, command))
                     running.add(task)
                     task.add_done_callback(running.discard)
 
-    async def _answer(self, queue: commands.Queue, command: commands.Command) -> None:
+    async def _answer(self, queue: commands.Queue, push: Push, command: commands.Command) -> None:
         answer = await self.engine.ask(
             command.verb,
             command.target,
@@ -167,6 +171,7 @@ class Host:
 
             outcome["plan"] = pack(answer.plan)
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
+        push.ring()
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:

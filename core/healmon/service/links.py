@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import sqlite3
 import threading
@@ -11,22 +12,24 @@ from pathlib import Path
 
 import msgspec
 
-from healmon.clock import process_seconds
 from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
+from healmon.service.following import Following
 from healmon.service.host import DATABASE, Host
 from healmon.service.own import Meter, Usage
 from healmon.service.peek import Peek, evidence, packs_in, peek
+from healmon.service.push import Ear
 from healmon.service.visits import Leave, visit
 from healmon.service.wake import knock
-from healmon.state import Snapshot, apply
+from healmon.state import Snapshot
 from healmon.store import read, stream
 from healmon.text import clean
 
 ASK_PATIENCE = 60.0
-POLL = 0.25
+CALM = 0.03
+"""Seconds between two looks of a screen at least: under a storm of events it sees them in bites."""
 RESTART_AFTER = (1.0, 5.0, 30.0)
 """Seconds before the engine thread is started again after it failed the first, second, … time."""
 
@@ -156,6 +159,7 @@ class StoreLink(_Near):
         holder = instance.holder(state_dir)
         self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"
         self._ended = threading.Event()
+        self._ear = Ear(state_dir)
         self._thread: threading.Thread | None = None
         self._trouble = ""
 
@@ -173,32 +177,26 @@ class StoreLink(_Near):
         return snapshot
 
     def _follow(self, snapshot: Snapshot, sink: Callable[[Recorded], None]) -> None:
-        version, file, checked = -1, None, 0.0
-        connection: sqlite3.Connection | None = None
-        while not self._ended.wait(POLL):
-            if process_seconds() - checked > 1.0:
-                checked = process_seconds()
-                gone = instance.holder(self._state_dir) is None
-                self._trouble = f"the healer ({self.attached}) has ended" if gone else ""
+        following = Following(
+            self._database, snapshot.last_id, lambda c, after: stream.read_events(c, after, 500),
+            lambda record: record.id,
+        )  # fmt: skip
+        while not self._ended.is_set():
             try:
-                if connection is None or read.file_id(self._database) != file:
-                    # a damaged or deleted store is replaced by a new file: read that one
-                    file, version = read.file_id(self._database), -1
-                    if connection is not None:
-                        connection.close()
-                    connection = read.open_reader(self._database)
-                now = read.data_version(connection)
-                if now == version:
-                    continue
-                version = now
-                for record in stream.read_events(connection, snapshot.last_id, 500):
-                    snapshot = apply(snapshot, record)
+                for record in following.look():
                     sink(record)
-                    version = -1  # there may be more than one page: look again
             except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
                 self._trouble = clean(f"cannot read the store: {error}")
-        if connection is not None:
-            connection.close()
+            else:
+                self._trouble = self._gone()
+            self._ended.wait(CALM)
+            self._ear.wait()
+        following.close()
+
+    def _gone(self) -> str:
+        if self._ear.connected or instance.holder(self._state_dir) is not None:
+            return ""
+        return f"the healer ({self.attached}) has ended"
 
     def history(self, count: int) -> list[Recorded]:
         """Return the newest stored events, oldest first."""
@@ -215,8 +213,10 @@ class StoreLink(_Near):
     async def close(self) -> None:
         """Stop looking; the healer goes on."""
         self._ended.set()
+        self._ear.interrupt()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
+        self._ear.close()
 
 
 def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
@@ -228,9 +228,11 @@ def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> An
         return Answer(ok=False, text=f"no healer runs on {state_dir}")
     database = state_dir / DATABASE
     try:
-        number = commands.send(database, verb, target, arguments, commands.origin(), ASK_PATIENCE)
-        knock(state_dir)
-        state, outcome = commands.wait(database, number, ASK_PATIENCE)
+        with contextlib.closing(Ear(state_dir)) as ear:
+            asker = commands.origin()
+            number = commands.send(database, verb, target, arguments, asker, ASK_PATIENCE)
+            knock(state_dir)
+            state, outcome = commands.wait(database, number, ASK_PATIENCE, ear)
     except (OSError, sqlite3.Error, HealmonError) as error:
         return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
     if not outcome:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -62,6 +63,11 @@ class _Seen:
         if "CRITICAL" in levels or self.hung:
             return 2
         return 1 if "WARNING" in levels else 0
+
+
+def status_asked(state_dir: Path, args: argparse.Namespace) -> int:
+    """Do what `healmon status` asks; see `status`."""
+    return status(state_dir, json_wanted=bool(getattr(args, "json", False)))
 
 
 def status(state_dir: Path, *, json_wanted: bool) -> int:

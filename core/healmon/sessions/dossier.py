@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import re
-import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import Final, TypeVar
@@ -137,7 +137,7 @@ class Dossier:
         cls, archive: Archive, hand: Hand, clock: Clock, plan: Plan, order: Order
     ) -> Dossier:
         """Return a dossier that continues what killed healmons began on the same program."""
-        ident = _UNFIT.sub("-", plan.id)[:80] or f"e{secrets.token_hex(6)}"
+        ident = _UNFIT.sub("-", plan.id)[:80] or f"e{os.urandom(6).hex()}"
         mine = ev.begin(plan, order, ident, clock.read().wall)
         left = await archive.open(plan, order)
         same = [one for one in left if not order.by_hand and ev.same_tasks(one, order)]

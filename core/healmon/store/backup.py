@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import sqlite3
 from pathlib import Path
 from typing import Final
@@ -30,7 +29,7 @@ def backup(conn: sqlite3.Connection, target: Path, *, replace: bool = True) -> N
         sqlite3.Error: it cannot be read or written, or is damaged; the copy is gone again.
         OSError: it cannot be named; likewise.
     """
-    fresh = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+    fresh = target.with_name(f".{target.name}.{os.urandom(4).hex()}.new")
     # nobody else's file or link of that name is followed
     os.close(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:

@@ -9,7 +9,7 @@ the data, and calling it damage would be the loss.
 from __future__ import annotations
 
 import contextlib
-import secrets
+import os
 import sqlite3
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -193,7 +193,7 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         if 0 < schema.version_of(conn) < schema.VERSION:
             # a newer layout cannot be read by the healmon of before
             backup(conn, path.with_name(f"{path.name}.layout-{schema.version_of(conn)}"))
-        born = {"epoch": secrets.token_hex(8), "host": host, "created": at, CHECKED: at}
+        born = {"epoch": os.urandom(8).hex(), "host": host, "created": at, CHECKED: at}
         schema.migrate(conn, born)
         if due:
             with immediate(conn):

@@ -189,6 +189,15 @@ class Store:
     def on_recover(self, callback: Callable[[int], None] | None) -> None:
         self._writer.on_recover = callback
 
+    @property
+    def on_stored(self) -> Callable[[], None] | None:
+        """Called from the store's thread after each transaction; must not wait."""
+        return self._writer.on_stored
+
+    @on_stored.setter
+    def on_stored(self, callback: Callable[[], None] | None) -> None:
+        self._writer.on_stored = callback
+
     def append(self, record: Recorded) -> None:
         """Keep one more event. Never blocks, never raises; ids must grow."""
         self._since += 1

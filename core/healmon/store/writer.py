@@ -46,6 +46,7 @@ class Writer:
         fault: why the store cannot be written now, or empty.
         on_fault: called from the writer's thread when it cannot be written any more.
         on_recover: called likewise once it can, with the number of records dropped meanwhile.
+        on_stored: called likewise after each transaction; must not wait.
         losses: grows whenever rows are missing that the engine's snapshot knows of.
     """
 
@@ -70,6 +71,7 @@ class Writer:
         self.fault = ""
         self.on_fault: Callable[[str], None] | None = None
         self.on_recover: Callable[[int], None] | None = None
+        self.on_stored: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name="healmon-store", daemon=True)
 
     @property
@@ -132,6 +134,7 @@ class Writer:
             if not pieces:
                 self._recovered()
                 self._buffer.done(work)
+                _call(self.on_stored)
                 return True
 
     def _write(self, pieces: list[Piece]) -> list[Piece]:
@@ -206,9 +209,9 @@ class Writer:
         _call(self.on_recover, dropped)
 
 
-def _call(callback: Callable[..., None] | None, argument: str | int) -> None:
+def _call(callback: Callable[..., None] | None, *arguments: str | int) -> None:
     if callback is not None:
         try:
-            callback(argument)
+            callback(*arguments)
         except Exception:  # noqa: BLE001 - it is theirs; writing goes on
             _log.exception("whoever listens to the store failed")

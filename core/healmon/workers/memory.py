@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from statistics import median
 from typing import Final
 
 import msgspec
 from msgspec.structs import replace
 
+from healmon.units import median
 from healmon.workers.model import Use
 
 SPAN: Final = 3600.0

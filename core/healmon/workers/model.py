@@ -225,6 +225,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         trial: the one trial of a quarantine.
         sick: it is replaced because it is unhealthy; once it is well again nothing is done.
         orphans: who is left over from an earlier run and must be stopped first.
+        proves: what was started is proved, and nothing is started in its place: that would take a
+            start which the host's budget has not given.
     """
 
     verb: Verb
@@ -234,6 +236,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     trial: bool = False
     sick: bool = False
     orphans: tuple[Identity, ...] = ()
+    proves: bool = False
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -128,7 +128,13 @@ def _finish_plan(mine: Judged) -> Plan:
         why = f"healmon ended while it was stopping pid {pid}{by}: that goes on"
         steps = (stop_step(worker, pid),)
         steps += () if verb == "stop" else (start_step(worker),)
-    order = Order(verb=verb, number=half.number, identity=identity, trial=half.trial)
+    order = Order(
+        verb=verb,
+        number=half.number,
+        identity=identity,
+        trial=half.trial,
+        proves=mine.state == "probation",
+    )
     return _plan(worker, memory, order, why, steps)
 
 

@@ -171,10 +171,16 @@ class Remedy:
     # Starting.
 
     async def _replace(self, act: Act, one: WorkerSeen) -> None:
-        """Bring about that exactly one new process was spawned, and is on record."""
+        """Bring about that exactly one new process was spawned, and is on record.
+
+        Raises:
+            VetoError: there is none, and none may be started.
+        """
         if act.record.phase in ("spawning", "spawned"):
             if await self._found_again(act, one):
                 return
+            if act.order.proves:
+                raise VetoError("what was to be proved is gone; the next start is planned anew")
         else:
             await veto_of_fresh_life(act)
             gone = await self._stop(act, one)

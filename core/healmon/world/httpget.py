@@ -14,6 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from healmon.errors import ProbeError
 from healmon.text import clean
+from healmon.world import light
 
 if TYPE_CHECKING:
     import ssl
@@ -50,6 +51,9 @@ async def status_of(url: str, timeout: float, *, verified: bool = False) -> int:
 
 def reason(error: OSError) -> str:
     """Return what the kernel said of a connection; asyncio's own text names its call instead."""
+    if hasattr(error, "library"):  # OpenSSL's: its numbers are none of the kernel's
+        wrong = getattr(error, "verify_message", "")
+        return clean(f"its certificate is refused: {wrong}" if wrong else str(error.strerror))
     if error.errno is not None and error.errno > 0:
         return os.strerror(error.errno)
     return clean(error.strerror or str(error))
@@ -98,6 +102,7 @@ async def _status(reader: asyncio.StreamReader) -> int:
 
 
 def _context(*, verified: bool) -> ssl.SSLContext:
+    light.with_tls()
     import ssl  # noqa: PLC0415 - megabytes that few need
 
     context = ssl.create_default_context()

@@ -18,7 +18,6 @@ import errno
 import fcntl
 import json
 import os
-import secrets
 import stat
 from collections.abc import Container, Iterable, Iterator
 from contextlib import suppress
@@ -83,7 +82,7 @@ class Quarantine:
     def name_for(self, deed: Deed, inode: Inode, when: float) -> str:
         """Return a name nobody can guess that says which inode is meant."""
         numbers = (inode.number, inode.device, inode.modified, inode.size, int(when * 1e9))
-        fields = (deed[0], *(f"{number:x}" for number in numbers), secrets.token_hex(8))
+        fields = (deed[0], *(f"{number:x}" for number in numbers), os.urandom(8).hex())
         return self._prefix + ".".join(fields)
 
     def entries(self) -> Iterator[Entry]:
@@ -126,7 +125,7 @@ class Quarantine:
         if not self.private:
             return None
         try:
-            return Slots(self.fd, secrets.token_hex(8))
+            return Slots(self.fd, os.urandom(8).hex())
         except OSError:
             return None
 

@@ -10,7 +10,6 @@ was stopped and wakes up later.
 from __future__ import annotations
 
 import os
-import secrets
 import shutil
 from collections.abc import Iterable, Sequence
 from typing import Final, Protocol
@@ -222,4 +221,4 @@ def _said(answer: Finished, *texts: str) -> bool:
 
 
 def _nonce() -> str:
-    return f"h{secrets.token_hex(8)}"
+    return f"h{os.urandom(8).hex()}"

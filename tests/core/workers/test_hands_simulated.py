@@ -432,6 +432,20 @@ def test_a_start_that_had_spawned_nothing_is_made_under_the_same_number(tmp_path
     play(stage, scene)
 
 
+def test_what_was_to_be_proved_and_is_gone_is_not_started_in_passing(tmp_path: Path) -> None:
+    """No start without its place in the host's budget."""
+    stage = Stage(tmp_path)
+
+    async def scene() -> None:
+        half = StartRecord(number=1, wall=1.0, steady=1.0, phase="spawning")
+        Records(stage.folder).put_start("w", half)
+        said = await stage.act("restart", number=1, proves=True)
+        assert said.startswith("vetoed: what was to be proved is gone")
+        assert not stage.world.spawned
+
+    play(stage, scene)
+
+
 def test_a_person_who_stopped_it_meanwhile_has_the_last_word(tmp_path: Path) -> None:
     stage = Stage(tmp_path)
 
@@ -487,6 +501,34 @@ def test_acts_at_the_same_time_may_share_a_look_but_never_one_from_before_a_touc
                 assert f"pid {who.worker.pid} gone" in await act(worker, again)
             assert len(world.alive()) == 20
             assert world.looks >= 40, "after a touch there is a new look"
+        finally:
+            await healer.close()
+
+    asyncio.run(scene())
+
+
+def test_a_start_that_came_after_the_look_that_others_share_is_proved_by_a_new_one(
+    tmp_path: Path,
+) -> None:
+    clock = ManualClock()
+    world = Counted(clock)
+    other, mine = (Worker(name=name, argv=(f"/bin/{name}",)) for name in ("other", "mine"))
+    healer = WorkersHealer((other, mine), tmp_path, world, clock, equipment=Equipment(glance=30.0))
+
+    async def scene() -> None:
+        try:
+            await healer.carry_out(plan_of(other, Order(verb="restart", number=1)), Noted())
+            # its shim has started it meanwhile, as it was granted
+            now = clock.read()
+            who = world.add(mine.argv)
+            begun = StartRecord(
+                number=1, wall=now.wall, steady=now.steady, phase="spawned", launched=who,
+                granted=True,
+            )  # fmt: skip
+            Records(tmp_path).put_start(mine.name, begun)
+            goes_on = Order(verb="restart", number=1)
+            said = (await healer.carry_out(plan_of(mine, goes_on), Noted())).text
+            assert f"pid {who.pid} alive" in said
         finally:
             await healer.close()
 
