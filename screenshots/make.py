@@ -111,6 +111,51 @@ def first_run() -> list[ev.Recorded]:
     return [ev.Recorded(number, record.wall, record.event) for number, record in enumerate(mine, 1)]
 
 
+async def beginning(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let one restart be proved, one be under way, one have failed, one be called off."""
+    for name, number in (("task_worker", 1), ("milestone_worker", 2), ("index_worker", 3)):
+        plan = restart_plan(name, id=f"p{number}", delay=0.0, origin="olga on pts/3")
+        link.emit(ev.PlanMade(plan, link.now - 3, link.now - 3))
+        link.emit(ev.ActionStarted(plan.id, name))
+        link.emit(ev.StepTaken(plan.id, name, f"send SIGTERM to pid 4821{number} ({name})"))
+        if name != "milestone_worker":
+            link.emit(ev.StepTaken(plan.id, name, f"start {name}"))
+    proof = "pid 50201 is ready and makes progress"
+    link.emit(ev.ActionVerified("p1", "task_worker", "restart_worker", proof, 1.2))
+    late = restart_plan("api_worker", id="p4", delay=0.0)
+    link.emit(ev.PlanMade(late, link.now, link.now))
+    link.emit(ev.PlanVetoed("p4", "api_worker", "pid 48310 is another process by now"))
+    await pilot.pause(0.3)
+
+
+async def overtaken(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let a worker restart by itself while its plan is read."""
+    await pressing("1", "G", "k", "k", "r")(pilot, link)
+    sheet = pilot.app.screen
+    name = getattr(sheet, "plan").component  # noqa: B009 - the sheet of the key above
+    facts = {"state": "healthy", "pid": 50_330, "since": link.now - 3}
+    link.emit(ev.Observed("workers", name, "healthy", "healthy", "t", "v", facts))
+    link.clock.advance(3)
+    await pilot.pause(0.3)
+
+
+async def maintained(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let everything be paused."""
+    began = link.now - 1_080
+    link.emit(ev.MaintenanceStarted("*", link.now + 2_530, "ann on pts/1", "new disks"), began)
+    for name in ("mail_worker", "assigner_worker"):
+        link.emit(ev.PlanRefused(restart_plan(name), "maintenance"))
+    await pilot.pause(0.3)
+
+
+async def resumed(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let that be over."""
+    await maintained(pilot, link)
+    would = ("restart_worker mail_worker, 3 times", "clean_disk disk:/")
+    link.emit(ev.MaintenanceEnded("*", "its time is over", would))
+    await pilot.pause(0.3)
+
+
 SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "overview-60x15": ((60, 15), nothing, {}),
     "overview-80x24": ((80, 24), nothing, {}),
@@ -137,6 +182,23 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "answer-100x30": ((100, 30), pressing("2", "j", "i"), {}),
     "explain-100x30": ((100, 30), pressing("2", "j", "e"), {}),
     "replay-120x36": ((120, 36), pressing("2", "b"), {}),
+    "filter-80x24": ((80, 24), pressing("slash", *"worker"), {}),
+    "filter-120x36": (
+        (120, 36),
+        pressing("2", "slash", "exclamation_mark", *"claude", "enter"),
+        {},
+    ),
+    "command-80x24": ((80, 24), pressing("colon"), {}),
+    "command-120x36": ((120, 36), pressing("colon", *"restart", "space", *"w"), {}),
+    "command-60x15": ((60, 15), pressing("colon", *"pause", "space", *"mail", "tab"), {}),
+    "command-read-only-100x30": ((100, 30), pressing("colon", *"re"), {"read_only": True}),
+    "many-100x30": ((100, 30), pressing("1", "space", "space", "space", "r"), {}),
+    "feedback-120x36": ((120, 36), beginning, {}),
+    "overtaken-80x24": ((80, 24), overtaken, {}),
+    "maintenance-80x24": ((80, 24), maintained, {}),
+    "maintenance-200x50": ((200, 50), maintained, {}),
+    "resumed-120x36": ((120, 36), resumed, {}),
+    "half-120x36": ((120, 36), pressing("2", "plus"), {}),
     "light-120x36": ((120, 36), pressing("t"), {}),
     "safe-120x36": ((120, 36), pressing(), {"look": ScreenLook(theme="safe")}),
     "safe-light-80x24": ((80, 24), pressing(), {"look": ScreenLook(theme="safe-light")}),
@@ -166,7 +228,9 @@ async def picture(name: str) -> str:
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,
         text="",
-        plan=clean_plan() if target == "disk:/" else restart_plan(target, delay=0.0),
+        plan=clean_plan()
+        if target == "disk:/"
+        else restart_plan(target, delay=0.0, id=f"4711.7.{len(target)}"),
     )
     showing(link)
     app = HealmonApp(link, clock=link.clock, **options)

@@ -84,7 +84,7 @@ class Stage:
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
-            subprocess.run(self.argv("stop"), capture_output=True, timeout=60)
+            subprocess.run(self.argv("stop"), check=False, capture_output=True, timeout=60)
         with contextlib.suppress(Exception):
             self._tmux("kill-server")
         for _ in range(20):

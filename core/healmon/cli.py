@@ -66,6 +66,11 @@ def state_dir_of(args: argparse.Namespace) -> Path:
 
 def _run(args: argparse.Namespace) -> int:
     """Do what was asked, by the table of commands; returns the exit code."""
+    if getattr(args, "now", False):
+        from healmon.service.now import in_process  # noqa: PLC0415 - it is a healer
+
+        args.now = False
+        return in_process(args, state_dir_of(args), lambda: _run(args))
     command = COMMANDS[str(args.way)]
     if command.group == "run":
         from healmon.world import light  # noqa: PLC0415 - before anything imports asyncio

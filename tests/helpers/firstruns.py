@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from healmon.errors import DataError
-from healmon.service.firstrun import FileSystem, OpenDatabase, PidFile, Sights
+from healmon.service.starter.model import Database, Found, Session, Worker
+from healmon.world.survey import FileSystem
 
 STARTER = """\
 # healmon.toml: begun by `healmon init`; nothing here acts until you say so.
@@ -25,29 +26,44 @@ paths = ["/", "/data"]
 """
 
 
-def sights(count: int = 3) -> Sights:
+def sights(count: int = 3) -> Found:
     """Return what a host of agents has."""
-    return Sights(
+    names = ("architect", "assigner", *map(str, range(count - 2)))
+    return Found(
+        host="atlas",
         disks=(
-            FileSystem("/", 86.9, 121_000_000_000),
-            FileSystem("/data", 41.0, 2_100_000_000_000),
+            FileSystem("/", "ext4", 923_000_000_000, 121_000_000_000),
+            FileSystem("/data", "xfs", 3_600_000_000_000, 2_100_000_000_000),
+        ),
+        sessions=(
+            Session("default", "claude_docs", "claude", attached=True),
+            Session("default", "scratch", "bash", attached=False),
         ),
         databases=tuple(
-            OpenDatabase(f"/srv/agents/data/{name}.db", ((4711 + n, "python3"), (4800 + n, "node")))
-            for n, name in enumerate(("architect", "assigner", *map(str, range(count - 2))))
+            Database(
+                path=f"/srv/agents/data/{name}.db",
+                users=((4711 + n, "python3"), (4800 + n, "node")) if n != 1 else (),
+            )
+            for n, name in enumerate(names)
         ),
-        daemons=(
-            PidFile("/run/nginx.pid", 812, "nginx"),
-            PidFile("/tmp/architect_assigner_worker.pid", 48213, "python3"),
+        workers=(
+            Worker(
+                pid=48213,
+                age=9.0,
+                argv=("python3", "assigner_worker.py", "--daemon"),
+                script="/srv/agents/workers/assigner_worker.py",
+                pid_file="/tmp/architect_assigner_worker.pid",
+            ),
+            Worker(pid=812, age=9.0, argv=("/usr/sbin/nginx",), unit="nginx.service"),
         ),
-        hidden=7,
+        unseen=("/tmp/other/tmux.sock: Permission denied",),
     )
 
 
 class ScriptedFirstRun:
     """A `FirstRun` that does what a test says."""
 
-    def __init__(self, seen: Sights | None = None, where: str = "~/.config/healmon/healmon.toml"):
+    def __init__(self, seen: Found | None = None, where: str = "~/.config/healmon/healmon.toml"):
         self.where = where
         self.again = False
         self.seen = sights() if seen is None else seen
@@ -57,7 +73,7 @@ class ScriptedFirstRun:
         self.fault = ""
         self.written = 0
 
-    def look(self) -> Sights:
+    def look(self) -> Found:
         """Return what a test says."""
         self.looks += 1
         return self.seen

@@ -156,6 +156,7 @@ _plan = st.builds(plan, _component, st.sampled_from(("restart_worker", "clean_di
 KINDS = (
     st.just(started()),
     st.builds(ev.EngineStopped, _text),
+    st.builds(ev.DryRunChanged, st.booleans(), _text),
     st.builds(ev.CycleStarted, st.integers(1, 99)),
     st.builds(ev.CycleFinished, st.integers(1, 99), _seconds, _seconds, st.just(("disks",))),
     st.builds(ev.HealerFailed, st.sampled_from(("disks", "workers")), _text),

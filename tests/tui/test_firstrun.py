@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from healmon import events as ev
-from healmon.service.firstrun import FileSystem, OpenDatabase, PidFile, Sights
+from healmon.service.starter.model import Database, Found, Session, Worker
+from healmon.world.survey import FileSystem
 from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.help import HelpSheet
@@ -53,7 +54,7 @@ def test_it_shows_what_it_sees_and_how_to_begin(size):
     shown = run(text, size=size)
     check_golden(f"first-run-{size[0]}x{size[1]}", shown)
     for words in ("No configuration", "touches nothing", "DISKS 2", "TMUX SESSIONS 2",
-                  "SQLITE FILES OPEN 3", "DAEMONS WITH A PID FILE 2", "write a starter",
+                  "SQLITE DATABASES 3", "PROGRAMS LIKE WORKERS 2", "write a starter",
                   "look around", "? help", "NO CONFIGURATION"):  # fmt: skip
         assert words in shown, words
     assert all(len(line) <= size[0] for line in shown.splitlines())
@@ -61,10 +62,13 @@ def test_it_shows_what_it_sees_and_how_to_begin(size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_a_host_with_much_still_says_how_to_begin(size):
-    many = Sights(
-        tuple(FileSystem(f"/mnt/{n}", 50.0, 10**9) for n in range(30)),
-        sights(60).databases,
-        tuple(PidFile(f"/run/d{n}.pid", n + 2, f"d{n}") for n in range(60)),
+    many = Found(
+        host="h",
+        disks=tuple(FileSystem(f"/mnt/{n}", "xfs", 10**9, 10**8) for n in range(30)),
+        databases=sights(60).databases,
+        sessions=tuple(Session("default", f"s{n}", "bash", attached=False) for n in range(60)),
+        workers=tuple(Worker(pid=n, age=1.0, argv=(f"d{n}",)) for n in range(60)),
+        unseen=tuple(map(str, range(60))),
     )
     shown = run(text, ScriptedFirstRun(many), size=size)
     assert "write a starter" in shown
@@ -72,8 +76,13 @@ def test_a_host_with_much_still_says_how_to_begin(size):
 
 
 def test_a_host_with_nothing_says_so():
-    shown = run(text, ScriptedFirstRun(Sights((), (), ())))
-    for words in ("none that can be measured", "none that healmon may see", "none in /run"):
+    shown = run(text, ScriptedFirstRun(Found(host="h")))
+    for words in (
+        "none that can be measured",
+        "none that healmon may see",
+        "none open",
+        "none that run",
+    ):
         assert words in shown
 
 
@@ -187,7 +196,7 @@ def test_it_looks_again_when_asked_and_changes_its_theme():
     first = ScriptedFirstRun()
 
     async def scenario(screen):
-        first.seen = Sights((FileSystem("/new", 12.0, 10**9),), (), ())
+        first.seen = Found(host="h", disks=(FileSystem("/new", "xfs", 9, 3),))
         await screen.press("ctrl+r")
         assert "/new" in screen.text()
         await screen.press("t")
@@ -209,8 +218,16 @@ def test_q_leaves():
 @pytest.mark.parametrize("size", [(60, 15), (200, 50)])
 def test_nothing_foreign_drives_it(size, ascii_only):
     bad = "".join(part[:60] for part in HOSTILE)
-    found = Sights(
-        (FileSystem(bad, 50.0, 1),), (OpenDatabase(bad, ((3, bad),)),), (PidFile(bad, 3, bad),)
+    found = Found(
+        host=bad,
+        disks=(FileSystem(bad, bad, 2, 1),),
+        databases=(Database(path=bad, users=((3, bad),)),),
+        sessions=(Session(bad, bad, bad, attached=True),),
+        workers=(
+            Worker(pid=3, age=1.0, argv=(bad,), pid_file=bad),
+            Worker(pid=4, age=1.0, argv=()),
+        ),
+        unseen=(bad,),
     )
     first = ScriptedFirstRun(found, where=bad)
     first.text = bad

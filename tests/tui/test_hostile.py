@@ -167,7 +167,7 @@ def drive(text, size):
                 lines=(text, *text.split("\n")), at=NOW, title=text, command=text, why=(text, text)
             )
             link.kept[text] = kept(text)
-            for keys in (("2", "enter"), ("e",), ("i",), ("z",), ("b",), ("s",), ("m",), ("S",)):
+            for keys in (("2", "enter"), ("e",), ("i",), ("Z",), ("b",), ("s",), ("m",), ("S",)):
                 await screen.press("escape", *keys)
                 check()
             await screen.press("escape")

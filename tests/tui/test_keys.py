@@ -223,10 +223,10 @@ def test_acknowledge_is_immediate_and_can_be_taken_back():
         await screen.press("a")
         assert screen.link.asked == [("acknowledge", str(alert.id), {})]
         assert "acknowledged for 4h: mail" in screen.lines()[-1]
-        assert "U undo" in screen.lines()[-1]
-        await screen.press("U")
+        assert "z undo" in screen.lines()[-1]
+        await screen.press("z")
         assert screen.link.asked[-1] == ("unacknowledge", str(alert.id), {})
-        await screen.press("U")
+        await screen.press("z")
         assert len(screen.link.asked) == 2
 
     run(scenario)
@@ -270,7 +270,7 @@ def test_reading_only_asks_nothing():
         assert "READ ONLY" in screen.lines()[0]
         offering(screen.link, restart_plan("mail_worker"))
         for panel, key in (("1", "r"), ("2", "x"), ("3", "c"), ("4", "u"), ("5", "a")):
-            await screen.press(panel, key, "A", "s", "S", "m", "z", "U", "ctrl+r")
+            await screen.press(panel, key, "A", "s", "S", "m", "Z", "z", "D", "T", "ctrl+r")
             assert isinstance(screen.app.screen, Overview)
         assert screen.link.asked == []
         assert "restart" not in screen.lines()[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -167,12 +168,20 @@ def test_a_refused_plan_is_said():
     assert text(one(scene(seen, *after((1, refused)))), "why") == "not done: dry run"
 
 
-def test_a_failed_remedy_stays_until_it_is_well():
+def test_a_failed_remedy_stays_until_somebody_knows():
     failed = ev.ActionFailed("p", "w", "restart_worker", "no such file", 1.0)
     seen = observed("unhealthy", "down", state="down")
     assert "restart failed: no such file" in text(one(scene(seen, *after((900, failed)))), "why")
     well = observed("healthy", "up", state="healthy")
-    assert text(one(scene(well, *after((900, failed)))), "why") == ""
+    stays = "restart failed 15m ago: no such file"
+    assert text(one(scene(well, *after((900, failed)))), "why") == stays
+    assert text(one(scene(seen, *after((900, failed)))), "state") == "restart failed"
+    known = replace(scene(well, *after((900, failed))), known={"w": NOW - 900})
+    assert text(one(known), "why") == ""
+    assert text(one(known), "state") == "healthy"
+    opened, acked = ev.AlertOpened("k", "WARNING", "w", "down"), ev.AlertAcknowledged("k", "olga")
+    told = scene(seen, *after((900, failed), (880, opened), (9, acked)))
+    assert text(one(told), "state") == "down"
 
 
 @pytest.mark.parametrize(

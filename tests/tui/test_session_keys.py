@@ -122,7 +122,7 @@ def test_text_that_was_never_sent_can_be_sent_by_hand():
     assert asked[2]["question"] == ""
 
 
-@pytest.mark.parametrize("key", ["i", "o", "N", "e", "b"])
+@pytest.mark.parametrize("key", ["i", "o", "T", "e", "b"])
 def test_keys_of_sessions_want_a_session(key):
     async def scenario(screen):
         await screen.press("1", key)
@@ -135,7 +135,7 @@ def test_keys_of_sessions_want_a_session(key):
 def test_one_is_left_alone_for_as_long_as_is_picked():
     async def scenario(screen):
         screen.link.answers["snooze"] = Answer(ok=True, text="left alone for 4h00m")
-        await screen.press("z", "3")
+        await screen.press("Z", "3")
         assert "left alone for 4h00m" in screen.answer
 
     assert run(scenario).asked == [("snooze", ASKING, {"for": 4 * 3600.0})]
@@ -143,11 +143,11 @@ def test_one_is_left_alone_for_as_long_as_is_picked():
 
 def test_never_touch_and_touch_are_one_key():
     async def scenario(screen):
-        await screen.press("N")
+        await screen.press("T")
         screen.link.emit(ev.MaintenanceStarted(ASKING, FOREVER, "olga"))
         await screen.settle()
         assert "never touched" in screen.line_of("claude_tests")
-        await screen.press("N")
+        await screen.press("T")
 
     asked = [("never-touch", ASKING, {}), ("touch", ASKING, {})]
     assert run(scenario).asked == asked
@@ -315,7 +315,7 @@ def test_all_of_it_works_in_the_detail_too():
         screen.link.answers["offer"] = Answer(ok=True, text="", plan=clear_plan(ASKING))
         await screen.press("enter", "x")
         assert isinstance(screen.app.screen, PlanSheet)
-        await screen.press("n", "N", "o", "e")
+        await screen.press("n", "T", "o", "e")
         assert isinstance(screen.app.screen, PageSheet)
         await screen.press("escape", "i")
         assert isinstance(screen.app.screen, AnswerSheet)
@@ -331,7 +331,7 @@ def test_all_of_it_works_in_the_detail_too():
 
 def test_reading_only_shows_and_explains_and_touches_nothing():
     async def scenario(screen):
-        await screen.press("i", "z", "s", "m", "N", "x", "enter", "i", "z", "s", "m", "N", "x")
+        await screen.press("i", "Z", "s", "m", "T", "x", "enter", "i", "Z", "s", "m", "T", "x")
         assert isinstance(screen.app.screen, Detail)
         await screen.press("e")
         assert isinstance(screen.app.screen, PageSheet)

@@ -35,6 +35,7 @@ from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.firstrun import FirstRunScreen
+from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
 from healmon_tui.themes import Depth, Palette
@@ -183,6 +184,10 @@ class HealmonApp(App[None]):
         self.bridge.fold()
         frozen = self._frozen
         picture = self._picture() if frozen is None else self._still(*frozen)
+        self.requests.tend(self.bridge.chronicle)
+        for sheet in self.screen_stack:
+            if isinstance(sheet, Sheet):
+                sheet.tend()
         shown = [
             screen
             for screen in self.screen_stack
@@ -194,9 +199,10 @@ class HealmonApp(App[None]):
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE
-        scene = Scene.of(self.bridge.snapshot, self.now)
-        panels = self._views.panels(scene, self.bridge.chronicle, settled=settled)
-        return Picture(scene, panels, self.bridge.chronicle, self._looking())
+        chronicle = self.bridge.chronicle
+        scene = Scene.of(self.bridge.snapshot, self.now, self.inbox.known, chronicle)
+        panels = self._views.panels(scene, chronicle, settled=settled)
+        return Picture(scene, panels, chronicle, self._looking())
 
     def _still(self, kept: Picture, received: int) -> Picture:
         looking = self._looking(kept.scene.now, self.bridge.received - received)
@@ -226,6 +232,13 @@ class HealmonApp(App[None]):
         self.wear(self.wardrobe.after())
         broken = f"; left out: {self._told.pop(0)}" if self._told else ""
         return f"{self.wardrobe.worn}{broken}"
+
+    def use_theme(self, name: str) -> str:
+        """Change to a theme of the wardrobe; return its name."""
+        if self._plain:
+            return "no colours (NO_COLOR)"
+        self.wear(name)
+        return name
 
     def wear(self, name: str) -> None:
         """Change to a theme of the wardrobe."""

@@ -87,10 +87,12 @@ class Chronicle:
 
     Attributes:
         skipped: stories that fell out before they were over.
+        pause_over: when the newest end of maintenance was, and what it told.
     """
 
     def __init__(self) -> None:
         self.skipped = 0
+        self.pause_over: tuple[float, ev.MaintenanceEnded] | None = None
         self._stories: dict[int, Incident] = {}
         self._current: dict[str, int] = {}
         self._by_key: dict[str, int] = {}
@@ -100,6 +102,10 @@ class Chronicle:
     def incidents(self) -> Iterable[Incident]:
         """Return the stories, oldest first."""
         return self._stories.values()
+
+    def newest(self, component: str) -> Incident | None:
+        """Return the newest story of a component."""
+        return self._stories.get(self._current.get(component, -1))
 
     def timeline(self, component: str) -> tuple[Moment, ...]:
         """Return what happened to a component, oldest first."""
@@ -258,6 +264,9 @@ class Chronicle:
             case ev.EngineStarted():
                 dry = ", dry run" if event.dry_run else ""
                 text = f"healmon {event.version} started, pid {event.pid}{dry}"
+            case ev.DryRunChanged():
+                said = "dry run on: nothing is touched" if event.on else "dry run off: acting again"
+                text = f"{said}, by {event.by}"
             case ev.EngineStopped():
                 text = f"healmon ended: {event.reason}"
             case ev.ClockJumped():
@@ -265,6 +274,7 @@ class Chronicle:
             case ev.MaintenanceStarted():
                 text = f"{paused(event.until)} by {event.by}{_why(event.note)}"
             case ev.MaintenanceEnded():
+                self.pause_over = (record.wall, event)
                 would = f"; not done meanwhile: {'; '.join(event.would)}" if event.would else ""
                 text = f"no longer paused: {event.reason}{would}"
             case ev.SilenceStarted():

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rich.cells import cell_len
 
-from healmon.service.firstrun import Sights
-from healmon.state import Snapshot, of_healer
 from healmon.units import format_size
 from healmon_tui import glyphs
-from healmon_tui.facts import Facts
 from healmon_tui.paint import Line, Span, Spans, cut_head, fill, fit, heading, wrap
 from healmon_tui.rows.disks import meter
-from healmon_tui.rows.scene import short
+
+if TYPE_CHECKING:
+    from healmon.service.starter import Found
+    from healmon.service.starter.model import Worker
 
 BESIDE: Final = 110
 """Cells from which on what is seen and how to begin stand beside each other."""
@@ -60,24 +60,21 @@ class Section(NamedTuple):
     none: str
 
 
-def lines(
-    sights: Sights | None, snapshot: Snapshot, begin: Begin, size: tuple[int, int]
-) -> list[Line]:
+def lines(found: Found | None, begin: Begin, size: tuple[int, int]) -> list[Line]:
     """Return the screen's lines for a size.
 
     Args:
-        sights: what was seen; None: it is still being looked for.
-        snapshot: the healer's, for the tmux sessions.
+        found: what was seen; None: it is still being looked for.
         begin: how to begin.
         size: width in cells and height in lines.
     """
     width, height = size
     if width < BESIDE:
         how = _how(begin, width - 1)
-        seen = _seen(sights, snapshot, width - 1, height - len(how))
+        seen = _seen(found, width - 1, height - len(how))
         return [*seen, *[Line()] * (height - len(how) - len(seen)), *how]
     side = int(width * SIDE)
-    left = _seen(sights, snapshot, min(width - side - 4, WIDEST), height)
+    left = _seen(found, min(width - side - 4, WIDEST), height)
     right = [*_how(begin, side - 1), *_promise(side - 1)]
     used = min(width - side - 3, WIDEST + 1)
     wall = Span(f" {glyphs.WALL} ", "faint")
@@ -118,15 +115,15 @@ def _promise(cells: int) -> list[Line]:
     return made
 
 
-def _seen(sights: Sights | None, snapshot: Snapshot, cells: int, room: int) -> list[Line]:
+def _seen(found: Found | None, cells: int, room: int) -> list[Line]:
     """Return what is seen, in at most so many lines; each sort gets its share."""
     head = [
         Line((Span(f" {glyphs.OK} ", "ok"), Span("No configuration yet: ", "strong"),
               Span("healmon looks, and touches nothing.", "text"))),
     ]  # fmt: skip
-    if sights is None:
+    if found is None:
         return [*head, Line(), Line((Span("   looking around…", "dim"),))][:room]
-    sections = _sections(sights, snapshot, cells)
+    sections = _sections(found, cells)
     if room >= 14:
         head.append(Line())
     counts = _share(room - len(head) - len(sections), [max(len(s.rows), 1) for s in sections])
@@ -138,9 +135,8 @@ def _seen(sights: Sights | None, snapshot: Snapshot, cells: int, room: int) -> l
         made.append(heading(title, cells, "strong", more))
         rows = section.rows or [(Span(section.none, "dim"),)]
         made += [Line((Span("   "), *spans)) for spans in rows[:count]]
-    if sights.hidden and len(head) + len(made) < room - 1:
-        text = f"   {sights.hidden} processes of other users cannot be looked into"
-        made += [Line(), Line((Span(text, "dim"),))]
+    for text in found.unseen[: max(room - len(head) - len(made) - 1, 0)]:
+        made.append(Line((Span(f"   not looked at: {text}", "dim"),)))
     return [*head, *made][:room]
 
 
@@ -154,52 +150,52 @@ def _share(room: int, wants: Sequence[int]) -> list[int]:
     return given
 
 
-def _sections(sights: Sights, snapshot: Snapshot, cells: int) -> list[Section]:
+def _sections(found: Found, cells: int) -> list[Section]:
     name = min(NAME, cells // 3)
     disks: list[Spans] = [
         (
-            Span(f"{fit(disk.mount, name)} "),
+            Span(f"{fit(disk.path, name)} "),
             *meter(disk.percent, 12, "text"),
             Span(f" {disk.percent:3.0f}%", "text"),
             Span(f"  {format_size(disk.free)} free", "dim"),
         )
-        for disk in sights.disks
+        for disk in found.disks
     ]
     sessions: list[Spans] = [
         (
-            Span(f"{fit(short(view.name), name)} "),
-            Span(f"{fit(_words(view.facts), 18)} ", "dim"),
-            Span(Facts(view.facts).text("last_line"), "dim"),
+            Span(f"{fit(one.name, name)} "),
+            Span(f"{fit(one.command, 12)} ", "dim"),
+            Span(f"{'attached' if one.attached else '':<9}", "text"),
+            Span(one.socket, "dim"),
         )
-        for view in of_healer(snapshot, "sessions").values()
+        for one in found.sessions
     ]
-    longest = max((cell_len(one.path) for one in sights.databases), default=0)
+    longest = max((cell_len(one.path) for one in found.databases), default=0)
     wide = min(longest, max(cells - 4 - USERS, name))
     databases: list[Spans] = [
-        (Span(f"{_tail(one.path, wide)} "), Span(_users(one.users), "dim"))
-        for one in sights.databases
+        (Span(f"{fit(cut_head(one.path, wide), wide)} "), Span(_users(one.users), "dim"))
+        for one in found.databases
     ]
-    daemons: list[Spans] = [
-        (Span(f"{fit(one.name, name)} "), Span(f"{one.pid:>8}  ", "dim"), Span(one.path, "dim"))
-        for one in sights.daemons
+    workers: list[Spans] = [
+        (
+            Span(f"{fit(_program(one), name)} "),
+            Span(f"{one.pid:>8}  ", "dim"),
+            Span(one.pid_file or one.unit or one.directory, "dim"),
+        )
+        for one in found.workers
     ]
     return [
         Section("DISKS", disks, "none that can be measured"),
-        Section("TMUX SESSIONS", sessions, "none on the default socket"),
-        Section("SQLITE FILES OPEN", databases, "none that healmon may see"),
-        Section("DAEMONS WITH A PID FILE", daemons, "none in /run, /tmp and here"),
+        Section("TMUX SESSIONS", sessions, "none that healmon may see"),
+        Section("SQLITE DATABASES", databases, "none open, and none here"),
+        Section("PROGRAMS LIKE WORKERS", workers, "none that run a script or have a pid file"),
     ]
 
 
-def _words(facts: dict[str, object]) -> str:
-    known = Facts(facts)
-    return " ".join(word for word in (known.text("command"), known.text("state")) if word)
-
-
-def _tail(path: str, cells: int) -> str:
-    return fit(cut_head(path, cells), cells)
+def _program(worker: Worker) -> str:
+    path = worker.script or (worker.argv[0] if worker.argv else "")
+    return path.rpartition("/")[2] or path
 
 
 def _users(users: Sequence[tuple[int, str]]) -> str:
-    named = [f"{name} ({pid})" for pid, name in users]
-    return ", ".join(named)
+    return ", ".join(f"{name} ({pid})" for pid, name in users) or "not open"

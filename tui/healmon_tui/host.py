@@ -15,6 +15,7 @@ from healmon_tui.keymap import Action
 from healmon_tui.keywords import Given
 from healmon_tui.paint import Tone
 from healmon_tui.themes import Palette
+from healmon_tui.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from healmon_tui.inbox import InboxRequests
@@ -32,10 +33,16 @@ class Host(Protocol):
     read_only: bool
     given_keys: Given
     first: FirstRun | None
+    wardrobe: Wardrobe
 
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot."""
+        ...
+
+    @property
+    def now(self) -> float:
+        """Wall seconds of the screen."""
         ...
 
     @property
@@ -75,6 +82,10 @@ class Host(Protocol):
         """Show one line for a while."""
         ...
 
+    def copy_to_clipboard(self, text: str) -> None:
+        """Hand a text to the terminal's clipboard."""
+        ...
+
     def touched(self) -> None:
         """Somebody is at the keys."""
         ...
@@ -85,6 +96,10 @@ class Host(Protocol):
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""
+        ...
+
+    def use_theme(self, name: str) -> str:
+        """Change to a theme and return its name."""
         ...
 
     def next_theme(self) -> str:

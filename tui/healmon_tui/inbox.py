@@ -12,7 +12,7 @@ from typing import Final
 from healmon import alerts
 from healmon.alerts import wording
 from healmon.plans import Answer, Packed
-from healmon.state import FOREVER, AlertView, open_alerts, paused_by
+from healmon.state import FOREVER, ActionView, AlertView, open_alerts, paused_by
 from healmon.units import format_duration, parse_duration
 from healmon_tui import glyphs, inboxlines
 from healmon_tui.context import Subject
@@ -37,6 +37,8 @@ class InboxRequests:
         self._app = app
         self._requests = requests
         self._undo: tuple[Undo, ...] = ()
+        self.known: dict[str, float] = {}
+        """When the failures ended that were acknowledged here, by component."""
 
     # what rows are about
 
@@ -54,11 +56,26 @@ class InboxRequests:
     # acknowledge
 
     def acknowledge(self, about: About, done: Done) -> None:
-        """Acknowledge what rows are about, at once."""
+        """Acknowledge what rows are about, at once: alerts, and remedies that failed."""
+        failed = self._failures(about)
+        if failed and not self._alerts(about):
+            self._app.flash(f"known: {failed}", "calm")
+            done()
+            return
         unknown = self._unknown(about)
         if unknown:
             self._app.spawn(self._acknowledge(unknown, {}))
             done()
+
+    def _failures(self, about: About) -> str:
+        """Know of the failed remedies on these from now on; return what failed, in words."""
+        mine, newest = {one.component for one in about}, dict[str, ActionView]()
+        for action in self._app.snapshot.recent:
+            newest[action.component] = action
+        failed = [a for name, a in newest.items() if name in mine and not a.ok]
+        failed = [a for a in failed if self.known.get(a.component, 0.0) < a.at]
+        self.known |= {action.component: action.at for action in failed}
+        return ", ".join(f"{a.action} of {a.component} failed" for a in failed)
 
     def _unknown(self, about: About) -> list[AlertView]:
         """Return the alerts that nobody has acknowledged; says so where there are none."""
@@ -238,6 +255,12 @@ class InboxRequests:
 
     # all of it
 
+    def at_once(
+        self, asked: Sequence[tuple[str, str, Packed]], undo: Sequence[tuple[Undo, ...]], what: str
+    ) -> None:
+        """Ask for what can be taken back, and tell the key that does it; see `_all`."""
+        self._app.spawn(self._all(asked, undo, what))
+
     async def _all(
         self,
         asked: Sequence[tuple[str, str, Packed]],
@@ -263,7 +286,8 @@ class InboxRequests:
             return
         text = answers[0].text or f"{asked[0][0]}: done"
         text = f"{len(good)} {what}; {text}" if len(good) > 1 else text
-        self._app.flash(f"U undo {glyphs.DOT} {text}" if undo else text, "calm")
+        back = self._app.key("alert.undo") if undo else ""
+        self._app.flash(f"{back} undo {glyphs.DOT} {text}" if back else text, "calm")
 
     def undo(self) -> None:
         """Take the newest of all this back."""

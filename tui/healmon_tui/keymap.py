@@ -16,11 +16,12 @@ from healmon_tui.keywords import Given, textual
 from healmon_tui.keywords import key_name as key_name  # noqa: PLC0414 - known by this name
 from healmon_tui.viewmodel import PanelId
 
-Group: TypeAlias = Literal["act", "session", "alert", "move", "view", "app", "demo"]
+Group: TypeAlias = Literal["act", "session", "alert", "find", "move", "view", "app", "demo"]
 GROUPS: Final[dict[Group, str]] = {
     "act": "Heal by hand (each shows its plan first)",
     "session": "Sessions",
     "alert": "Alerts and maintenance (the marked rows, or the one under the cursor)",
+    "find": "Find",
     "move": "Move",
     "view": "View",
     "app": "healmon",
@@ -77,7 +78,7 @@ ACTIONS: Final[tuple[Action, ...]] = (
         label="go there", tier=0,
     ),
     Action(
-        "session.touch", "session('touch')", ("N",), "session",
+        "session.touch", "session('touch')", ("T",), "session",
         "never touch the selected session; once more: touch it again", label="never touch", tier=0,
     ),
     Action(
@@ -122,12 +123,23 @@ ACTIONS: Final[tuple[Action, ...]] = (
         label="pause", tier=0,
     ),
     Action(
-        "alert.snooze", "inbox('snooze')", ("z",), "alert",
+        "alert.snooze", "inbox('snooze')", ("Z",), "alert",
         "leave it alone for a while: paused, and its alerts acknowledged", label="snooze", tier=0,
     ),
     Action(
-        "alert.undo", "inbox('undo')", ("U",), "alert",
-        "take the last acknowledgement, silence, pause or snooze back", tier=0,
+        "alert.undo", "inbox('undo')", ("z",), "alert",
+        "undo: take the last acknowledgement, silence, pause or snooze back", tier=0,
+    ),
+    Action(
+        "find.filter", "filter", ("slash",), "find",
+        "filter the panel: ! at the beginning keeps the others, enter keeps it, esc clears it",
+        label="filter",
+    ),
+    Action("find.next", "match(1)", ("n",), "find", "next match"),
+    Action("find.previous", "match(-1)", ("N",), "find", "previous match"),
+    Action(
+        "find.command", "command", ("colon", "ctrl+p"), "find",
+        "type what to do, where to go, what to change; tab completes", label="cmd",
     ),
     Action("move.down", "move(1)", ("j", "down"), "move", "one row down"),
     Action("move.up", "move(-1)", ("k", "up"), "move", "one row up"),
@@ -147,9 +159,19 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "view.detail", "detail", ("enter",), "view", "all about the selected row", label="detail"
     ),
-    Action("view.back", "back", ("escape",), "view", "back; no marks; out of a full panel"),
-    Action("view.bigger", "bigger", ("plus",), "view", "the panel fills the screen", label="full"),
-    Action("view.smaller", "smaller", ("underscore", "minus"), "view", "all panels again"),
+    Action(
+        "view.back", "back", ("escape",), "view",
+        "one step back: no marks, no filter, a smaller panel",
+    ),
+    Action(
+        "view.bigger", "bigger", ("plus",), "view",
+        "a larger panel: half the screen, then all of it", label="larger",
+    ),
+    Action("view.smaller", "smaller", ("underscore", "minus"), "view", "a smaller panel again"),
+    Action(
+        "view.copy", "copy", ("y",), "view",
+        "copy the row, or the marked ones, to the clipboard (OSC 52)", label="copy",
+    ),
     Action("view.context", "context", ("v",), "view", "context column or strip on and off"),
     Action(
         "view.freeze", "freeze", ("p",), "view",
@@ -162,6 +184,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "engine.check", "check", ("ctrl+r",), "app", "check everything now (only looks)",
         label="check", tier=0,
+    ),
+    Action(
+        "mode.dryrun", "dry_run", ("D",), "app",
+        "dry run on and off, for the whole healer: it only plans", label="dry run", tier=1,
     ),
     Action("demo.fault", "faults", ("F",), "demo", "make a fault happen", label="fault"),
     Action(
@@ -230,8 +256,8 @@ def footer(
     act = "session.answer" if asks else act
     acts = ("alert.ack", act, there) if focus == "alerts" else (act, there, "alert.ack")
     rest = (
-        "view.detail", "demo.fault", "app.first", "app.quit", "alert.silence", "alert.pause",
-        "engine.check", "view.bigger", "view.freeze",
+        "find.filter", "find.command", "demo.fault", "app.first", "app.quit", "view.detail",
+        "alert.silence", "alert.pause", "engine.check", "view.bigger", "view.freeze",
     )  # fmt: skip
     wanted = ("app.help", *acts, *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]

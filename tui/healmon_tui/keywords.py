@@ -55,6 +55,14 @@ def textual(key: str) -> str:
     return "+".join((*held, names.get(word, word)))
 
 
+_SHOWN: Final = {shown.lower(): written(key) for key, shown in _NAMES.items()}
+
+
+def read(shown: str) -> str:
+    """Return a key that `key_name` wrote as the configuration writes it."""
+    return shown if len(shown) == 1 and shown not in _SHOWN else _SHOWN.get(shown.lower(), shown)
+
+
 def remap(given: Given) -> dict[str, str]:
     """Return the given keys as `App.set_keymap` takes them."""
     return {name: ",".join(map(textual, keys)) or NO_KEY for name, keys in given.items()}

@@ -27,6 +27,16 @@ class Mode(Enum):
     """As STACK, with the context in a column at the right."""
 
 
+class Size(Enum):
+    """How large the focused panel is."""
+
+    NORMAL = 0
+    HALF = 1
+    """Half of the room that the panels have."""
+    FULL = 2
+    """The whole screen, and nothing else."""
+
+
 class Want(NamedTuple):
     """How many rows a panel has, and how many of them are not plainly well."""
 
@@ -59,14 +69,17 @@ def side_cells(width: int) -> int:
     return max(50, min(84, int(width * SIDE)))
 
 
-def share(room: int, wants: Mapping[PanelId, Want], focus: PanelId) -> dict[PanelId, int]:
-    """Return how many rows each panel shows, headings apart.
+def share(
+    room: int, wants: Mapping[PanelId, Want], focus: PanelId, *, half: bool = False
+) -> dict[PanelId, int]:
+    """Return how many rows each panel shows, headings apart; `half`: the focused one half of all.
 
     What is not well comes first, the newest alerts before what is well, free databases last; the
     alerts take what is left.
     """
     given: dict[PanelId, int] = dict.fromkeys(PANELS, 0)
-    left = room
+    given[focus] = min(room // 2, wants[focus].rows) if half else 0
+    left = room - given[focus]
 
     def grant(upto: Mapping[PanelId, int]) -> None:
         nonlocal left

@@ -31,8 +31,19 @@ def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False)
     Raises:
         ConfigError: `problems` has every fault found, the message one line for each.
     """
-    file = "the environment" if path is None else shown(path)
     text = "" if path is None else read_text(path)
+    return understood(text, path, environ, screen=screen)
+
+
+def understood(
+    text: str, path: Path | None, environ: Mapping[str, str], *, screen: bool = False
+) -> Settings:
+    """Return what a text means as the configuration at `path`, be it there or not.
+
+    Raises:
+        ConfigError: as `load`.
+    """
+    file = "the environment" if path is None else shown(path)
     document = parse(text, file)
     try:
         faults = Faults(file, key_lines(text))

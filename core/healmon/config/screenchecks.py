@@ -23,8 +23,8 @@ ON_SHEETS: Final = frozenset(
         "view.back", "view.detail",
     }
 )  # fmt: skip
-"""Actions that also work where a plan asks for `y` or `n` and a menu for a digit."""
-ANSWERS: Final = frozenset("yn123456789")
+"""Actions that also work where plans ask for `y`, `n` or `o` and a menu for a digit."""
+ANSWERS: Final = frozenset("yYno123456789")
 
 
 def check(ui: Ui, path: KeyPath, context: Context) -> None:

@@ -51,12 +51,14 @@ class Acts:
 
     Attributes:
         once: act at most once on each component (for `--once`).
+        asked_only: carry out what a person asks for, and no plan of a diagnosis.
     """
 
     stream: Stream
     clock: Clock
     dry_run: bool
     once: bool = False
+    asked_only: bool = False
     on_settled: Callable[[], None] | None = None
     _acts: dict[str, _Act] = field(default_factory=dict[str, _Act])
     _done: set[str] = field(default_factory=set[str])
@@ -72,7 +74,12 @@ class Acts:
     def propose(self, room: Room, plan: Plan, cause: int) -> None:
         """Take a plan of a diagnosis: gate it, then pursue it unless one is in flight already."""
         component = plan.component
-        if self._closing or component in self._acts or (self.once and component in self._done):
+        if (
+            self._closing
+            or self.asked_only
+            or component in self._acts
+            or (self.once and component in self._done)
+        ):
             return
         snapshot = self.stream.snapshot
         reason = gate.refusal(plan, snapshot, self.clock.read().wall, dry_run=self.dry_run)

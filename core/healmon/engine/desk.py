@@ -15,6 +15,7 @@ from healmon import events as ev
 from healmon import gate
 from healmon.clock import Clock
 from healmon.engine.acts import Acts
+from healmon.engine.dryrun import DryRun
 from healmon.engine.inbox import Inbox
 from healmon.engine.pauses import Pauses
 from healmon.engine.room import Room
@@ -51,6 +52,7 @@ class Desk:
         check: Callable[[], None],
         changed: Callable[[], None],
         acknowledge_for: float,
+        always_dry: bool = False,
     ) -> None:
         self._stream = stream
         self._clock = clock
@@ -59,6 +61,7 @@ class Desk:
         self._check = check
         self._inbox = Inbox(stream, clock, acknowledge_for, changed)
         self._pauses = Pauses(stream, clock, rooms, changed, check)
+        self._dry_run = DryRun(stream, acts, rooms, check, always=always_dry)
         self._offers: dict[str, tuple[Room, Plan, float]] = {}
 
     async def ask(
@@ -95,6 +98,7 @@ class Desk:
             "pause": lambda: pauses.pause(target, arguments, origin),
             "snooze": lambda: pauses.snooze(target, arguments, origin),
             "never-touch": lambda: pauses.never_touch(target, origin),
+            "dry-run": lambda: self._dry_run.switch(target, origin),
         }
         if verb in simple:
             return simple[verb]()

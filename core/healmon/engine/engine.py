@@ -189,6 +189,25 @@ class Engine:
         finally:
             await self._close()
 
+    async def serve(self, ready: asyncio.Event, *, look: bool) -> None:
+        """Answer requests until stopped; nothing is healed that nobody asked for.
+
+        Args:
+            ready: set once requests are answered.
+            look: look at everything once before that, so that every component is known.
+        """
+        self._acts.asked_only = True
+        await self._open()
+        try:
+            if look:
+                await asyncio.gather(*(room.round() for room in self._rooms))
+                await self.stream.journal.flush(LAST_NOTICES)
+            ready.set()
+            await self._stopping.wait()
+            await asyncio.gather(*(room.catch_up() for room in self._rooms))
+        finally:
+            await self._close()
+
     async def _open(self) -> None:
         self._loop = asyncio.get_running_loop()
         # events belong to one loop, and an engine that failed is run again in a new one
@@ -203,7 +222,7 @@ class Engine:
                 __version__,
                 os.getpid(),
                 self._run.mode,
-                self._run.dry_run,
+                self._acts.dry_run,
                 self._run.interval,
                 boot_id(),
                 self._run.steady_offset,
@@ -226,6 +245,7 @@ class Engine:
             check=self.check_now,
             changed=self._alarms.overlay,
             acknowledge_for=self._run.alerts.acknowledge_for,
+            always_dry=self._run.dry_run,
         )
         outlet = self._run.outlet
         if outlet is not None and outlet.notify.channels and not self._run.dry_run:

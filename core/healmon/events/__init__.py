@@ -46,6 +46,7 @@ from healmon.events.running import (
     ComponentGone,
     CycleFinished,
     CycleStarted,
+    DryRunChanged,
     EngineStarted,
     EngineStopped,
     HealerFailed,
@@ -86,6 +87,7 @@ __all__ = [
     "ComponentGone",
     "CycleFinished",
     "CycleStarted",
+    "DryRunChanged",
     "EngineStarted",
     "EngineStopped",
     "Event",
@@ -122,6 +124,7 @@ __all__ = [
 Event: TypeAlias = (
     EngineStarted
     | EngineStopped
+    | DryRunChanged
     | CycleStarted
     | CycleFinished
     | HealerFailed

@@ -27,6 +27,13 @@ class EngineStopped(Base, frozen=True):
     reason: str
 
 
+class DryRunChanged(Base, frozen=True):
+    """A person switched the running healer's dry run: on, it only plans; off, it acts."""
+
+    on: bool
+    by: str
+
+
 class CycleStarted(Base, frozen=True):
     """A check cycle began; numbers count from 1 in each run."""
 

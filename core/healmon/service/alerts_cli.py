@@ -49,7 +49,8 @@ def must_run(state_dir: Path) -> None:
     """
     if instance.holder(state_dir) is None:
         raise HolderError(
-            f"no healer runs on {state_dir}", remedy="start one: healmon daemon, or healmon-tui"
+            f"no healer runs on {state_dir}",
+            remedy="start one: healmon daemon, or healmon-tui; or do just this here: --now",
         )
 
 

@@ -106,7 +106,8 @@ def override(
     """
     if instance.holder(state_dir) is None:
         raise HolderError(
-            f"no healer runs on {state_dir}", remedy="start one: healmon daemon, or healmon-tui"
+            f"no healer runs on {state_dir}",
+            remedy="start one: healmon daemon, or healmon-tui; or do just this here: --now",
         )
     answer = ask_healer(state_dir, verb, target, arguments)
     if json_wanted:

@@ -70,7 +70,7 @@ def _override(name: str, what: str, text: str, example: str, **values: str) -> C
     target = arg("target", metavar=what, completes=completes)
     known = {"verb": name, "prefix": "", **values}
     return Command(
-        name, "act", text, "commandline:ask", f"healmon {example}", (target,), values=known
+        name, "act", text, "commandline:ask", f"healmon {example}", (target, NOW), values=known
     )
 
 
@@ -88,6 +88,7 @@ COMMON = (
 
 SESSION = arg("target", metavar="SESSION", completes="session")
 NOTE = arg("--note", default="", metavar="TEXT", help="why")
+NOW = arg("--now", action="store_true", help="do it here if no healer runs")
 PERIOD = arg("--for", dest="period", metavar="2h", required=True, help="how long")
 IDS = arg("ids", nargs="+", metavar="ID", completes="alert")
 
@@ -137,30 +138,36 @@ SAY = (
         IDS,
         arg("--note", default="", metavar="TEXT", help="why, or who looks after it"),
         arg("--for", dest="period", metavar="4h", help="how long (default: 4h)"),
+        NOW,
     )),
     Command("unack", "say", "take acknowledgements back", "alerts_cli:unacknowledge",
-            "healmon unack 4711", (IDS,)),
+            "healmon unack 4711", (IDS, NOW)),
     Command("silence", "say", "mute the notices of what matches; healing goes on",
             "alerts_cli:silence", "healmon silence 'session:build-*' --for 2h", (
         arg("match", nargs="+", metavar="MATCH", completes="component",
             help="an alert's ID, a COMPONENT (* and ? are wild), or terms that must all hold:"
             " component, healer, condition, severity, id, message, each with = or !="),
-        PERIOD, NOTE,
+        PERIOD, NOTE, NOW,
     )),
     Command("unsilence", "say", "end silences before their time", "alerts_cli:unsilence",
             "healmon unsilence 12", (
-        arg("ids", nargs="+", metavar="ID", completes="silence"),
+        arg("ids", nargs="+", metavar="ID", completes="silence"), NOW,
     )),
     Command("pause", "say", "maintenance: look on, do not act", "pauses_cli:pause",
             'healmon pause disk:/ --for 1h --note "moving data"', (
         arg("target", nargs="?", default="", metavar="COMPONENT", completes="component",
             help="a component, or a pattern such as session:build-*; none: everything"),
-        PERIOD, NOTE,
+        PERIOD, NOTE, NOW,
     )),
     Command("resume", "say", "end maintenance; says what was not done meanwhile",
             "commandline:ask", "healmon resume disk:/", (
         arg("target", nargs="?", default="", metavar="COMPONENT", completes="component"),
+        NOW,
     ), values={"verb": "resume", "prefix": ""}),
+    Command("dry-run", "say", "let the running healer only plan, until off or its next start",
+            "commandline:ask", "healmon dry-run on", (
+        arg("target", choices=("on", "off"), metavar="on|off"),
+    ), values={"verb": "dry-run", "prefix": ""}),
 )  # fmt: skip
 
 ACT = (
@@ -179,6 +186,7 @@ ACT = (
         arg("ids", nargs="*", metavar="ID", help="a file, or a whole run; none: list"),
         arg("--backup", action="store_true", help="from backup targets, not the trash"),
         arg("--host", metavar="NAME", help="with --backup: whose files; default: ours"),
+        NOW,
     )),
     Command("clear", "act", "interrupt a session and hand its tasks back", "sessions_cli:clear",
             "healmon clear build-7 --requeue", (
@@ -189,18 +197,20 @@ ACT = (
             arg("--fail", dest="then", action="store_const", const="fail",
                 help="let its tasks fail"),
         )),
+        NOW,
     )),
     Command("answer", "act", "give a session one of the answers that its question offers",
             "sessions_cli:answer", "healmon answer build-7 1", (
         SESSION,
         arg("number", nargs="?", type=int, metavar="N", help="which; none: list them"),
+        NOW,
     )),
     Command("snooze", "act", "leave a session alone for a while", "sessions_cli:snooze",
-            "healmon snooze build-7 --for 2h", (SESSION, PERIOD)),
+            "healmon snooze build-7 --for 2h", (SESSION, PERIOD, NOW)),
     Command("never-touch", "act", "never press a key in a session nor settle its tasks",
-            "sessions_cli:touch", "healmon never-touch architect", (SESSION,)),
+            "sessions_cli:touch", "healmon never-touch architect", (SESSION, NOW)),
     Command("touch", "act", "take never-touch back", "sessions_cli:touch",
-            "healmon touch architect", (SESSION,)),
+            "healmon touch architect", (SESSION, NOW)),
     Command("beat", "act", "tell that a task is worked on; prints the token of this attempt",
             "beat:beat", "healmon beat 4711 --note 'half done'", (
         arg("target", metavar="TASK", help="its id, or SOURCE:ID"),
@@ -211,6 +221,23 @@ ACT = (
 )  # fmt: skip
 
 SET_UP = (
+    Command("init", "set up", "write a starter configuration from what runs on this host",
+            "init_cli:init", "healmon init --print   see it first", (
+        arg("file", nargs="?", metavar="FILE", completes="file", help="default: ./healmon.toml"),
+        arg("--print", action="store_true", help="print it, write nothing"),
+    ), bare=True),
+    Command("doctor", "set up", "check the ground healmon stands on, with remedies",
+            "doctor_cli:doctor_report", "healmon doctor --all", (
+        arg("--all", action="store_true", help="what is well, too"),
+    ), bare=True),
+    Command("import", "set up", "read an earlier monitor's history into the health store",
+            "import_cli:import_history", "healmon import data/architect.db --zone=-08:00", (
+        arg("file", nargs="?", metavar="FILE", completes="file",
+            help="its database; left as it is"),
+        arg("--zone", metavar="Z",
+            help="of its local times, such as -08:00; default: this host's"),
+        arg("--remove", action="store_true", help="remove what was ever imported"),
+    )),
     Command("check", "set up", "validate the configuration and print it as understood",
             "commandline:check", "healmon check --config ./healmon.toml", bare=True),
     Command("notify", "set up", "tell how the channels of notices are, or try them",

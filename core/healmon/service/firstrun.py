@@ -2,32 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from importlib.util import find_spec
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from healmon.config import locate
 from healmon.config.paths import home_of
-from healmon.errors import DataError, MissingPartError
+from healmon.errors import DataError
 from healmon.text import clean
-from healmon.world import sighting
-from healmon.world.sighting import FileSystem, OpenDatabase, PidFile
 
-__all__ = ["FileSystem", "FirstRun", "OpenDatabase", "PidFile", "Sights", "SystemFirstRun"]
-
-_STARTER: Final = "healmon.service.starter"
-
-
-class Sights(NamedTuple):
-    """What a host has; `hidden`: processes that may not be looked into."""
-
-    disks: tuple[FileSystem, ...]
-    databases: tuple[OpenDatabase, ...]
-    daemons: tuple[PidFile, ...]
-    hidden: int = 0
+if TYPE_CHECKING:
+    from healmon.service.starter import Found
 
 
 class FirstRun(Protocol):
@@ -41,7 +26,7 @@ class FirstRun(Protocol):
     where: str
     again: bool
 
-    def look(self) -> Sights:
+    def look(self) -> Found:
         """Return what is seen here; may take seconds."""
         ...
 
@@ -50,7 +35,7 @@ class FirstRun(Protocol):
         ...
 
     def preview(self) -> str:
-        """Return what would be written.
+        """Return what would be written; may take seconds.
 
         Raises:
             HealmonError: it cannot be made.
@@ -67,9 +52,9 @@ class FirstRun(Protocol):
 
 
 class SystemFirstRun:
-    """A first run on this machine."""
+    """A first run on this machine: as `healmon init` sees it, and does it."""
 
-    def __init__(self, environ: Mapping[str, str], cwd: Path, state_dir: Path) -> None:
+    def __init__(self, environ: Mapping[str, str], cwd: Path) -> None:
         self._path = locate.config_home(environ) / locate.NAME
         home = Path(home_of(environ))
         inside = self._path.is_relative_to(home) and home != Path("/")
@@ -77,12 +62,12 @@ class SystemFirstRun:
         self.again = False
         self._environ = environ
         self._cwd = cwd
-        self._state_dir = state_dir
 
-    def look(self) -> Sights:
+    def look(self) -> Found:
         """Return what is seen here."""
-        found = sighting.processes((self._cwd,), self._state_dir)
-        return Sights(sighting.file_systems(), found.databases, found.daemons, found.hidden)
+        from healmon.service import starter  # noqa: PLC0415 - needed once in a host's life
+
+        return starter.seen(starter.roots())
 
     def found(self) -> Path | None:
         """Return the configuration that is there by now."""
@@ -90,20 +75,15 @@ class SystemFirstRun:
 
     def preview(self) -> str:
         """Return what would be written."""
-        # it is made twice: what is written is told again, should the host have changed meanwhile
-        with tempfile.TemporaryDirectory(prefix="healmon-") as scratch:
-            return _starter()(Path(scratch) / locate.NAME)
+        from healmon.service import starter  # noqa: PLC0415 - likewise
+
+        return starter.preview(self._path, starter.roots())
 
     def write(self) -> str:
         """Write the starter configuration, never over another one."""
+        from healmon.service import starter  # noqa: PLC0415 - likewise
+
         there = self.found()
         if there is not None:
-            raise DataError(f"{there} is there already; nothing was written")
-        return _starter()(self._path)
-
-
-def _starter() -> Callable[[Path], str]:
-    if find_spec(_STARTER) is None:
-        raise MissingPartError("this healmon cannot write a starter configuration")
-    write: Callable[[Path], str] = import_module(_STARTER).write
-    return write
+            raise DataError(f"{clean(str(there))} is there already; nothing was written")
+        return starter.write(self._path, starter.roots())

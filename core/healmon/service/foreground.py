@@ -192,7 +192,7 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     host.engine.subscribe(log_events)
     if settings.source is not None:
         return open_screen(EngineLink(host), **options)
-    first = SystemFirstRun(os.environ, Path.cwd(), state_dir)
+    first = SystemFirstRun(os.environ, Path.cwd())
     code = open_screen(EngineLink(host), first=first, **options)
     if first.again:
         words = [sys.executable, "-m", "healmon_tui", *sys.argv[1:]]

@@ -114,6 +114,26 @@ class Host:
         """Make one full cycle; returns the state afterwards."""
         return await self.engine.run_once()
 
+    async def serve(self, ready: Callable[[], None], *, look: bool) -> None:
+        """Answer overrides until `engine.stop()`, and do nothing that nobody asked for.
+
+        Args:
+            ready: called once overrides are answered.
+            look: look at everything before that.
+        """
+        opened = asyncio.Event()
+        engine = asyncio.create_task(self.engine.serve(opened, look=look))
+        waiting = asyncio.create_task(opened.wait())
+        await asyncio.wait({engine, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        overrides = asyncio.create_task(self._overrides())
+        try:
+            ready()
+            await engine
+        finally:
+            for task in (waiting, overrides):
+                task.cancel()
+            await asyncio.gather(waiting, overrides, return_exceptions=True)
+
     def close(self) -> None:
         """Write what is left and give the state directory back."""
         try:

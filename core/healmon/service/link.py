@@ -33,6 +33,7 @@ class Link(Protocol):
             (silence id).
         `pause` (component, pattern, or `*`; `{"for": seconds, "note": str}`), `resume` (likewise).
         `check` (empty; none): look now.
+        `dry-run` (`on` or `off`; none): whether the running healer only plans.
     """
 
     attached: str

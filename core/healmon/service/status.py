@@ -36,6 +36,7 @@ class _Seen:
     actions: list[dict[str, Any]]
     untold: list[dict[str, Any]]
     now: float
+    dry_run: bool = False
 
     def age(self, name: str) -> float | None:
         fact = self.facts.get(name)
@@ -97,6 +98,7 @@ def _look(state_dir: Path) -> _Seen:
             read.recent_actions(connection, ACTIONS),
             read.untold(connection),
             now,
+            holder is not None and read.dry_run(connection),
         )
     finally:
         connection.close()
@@ -121,7 +123,8 @@ def _headline(seen: _Seen, state_dir: Path) -> str:
     uptime = seen.age("started")
     up = "" if uptime is None else f", up {format_duration(uptime)}"
     hung = "; IT HANGS: no cycle has finished for too long" if seen.hung else ""
-    return f"healmon {holder.version} runs: pid {holder.pid}, {holder.mode}{up}{hung}"
+    dry = "; DRY RUN: it plans and touches nothing" if seen.dry_run else ""
+    return f"healmon {holder.version} runs: pid {holder.pid}, {holder.mode}{up}{dry}{hung}"
 
 
 def _cycle_line(seen: _Seen) -> list[str]:
@@ -171,6 +174,7 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "pid": None if holder is None else holder.pid,
         "version": None if holder is None else holder.version,
         "mode": None if holder is None else holder.mode,
+        "dry_run": seen.dry_run if holder is not None else None,
         "uptime": seen.age("started") if holder is not None else None,
         "cycle": seen.facts.get("cycle", {}).get("number"),
         "cycle_age": seen.cycle_age if holder is not None else None,

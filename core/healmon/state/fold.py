@@ -49,6 +49,8 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
         case ev.EngineStopped():
             engine = replace(s.engine, running=False, stopped=event.reason)
             return replace(s, engine=engine, cycle=replace(s.cycle, running=False))
+        case ev.DryRunChanged():
+            return replace(s, engine=replace(s.engine, dry_run=event.on))
         case ev.CycleStarted():
             cycle = replace(s.cycle, number=event.number, running=True, started_at=at)
             return replace(s, cycle=cycle)

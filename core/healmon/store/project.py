@@ -39,6 +39,7 @@ _ALL_OVER: Final = (
     " resolution = 'not known any more' WHERE resolved = 0"
 )
 _HEARTBEAT: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('heartbeat', ?)"
+_DRY_RUN: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('dry_run', ?)"
 _COMPONENT_GONE: Final = "DELETE FROM components WHERE component = ?"
 _SILENCE: Final = (
     "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
@@ -90,8 +91,8 @@ class Projector:
         match event:
             case ev.Observed():
                 return _observed(event, at, record.id)
-            case ev.CycleFinished():
-                return [(_HEARTBEAT, (at,))]
+            case ev.EngineStarted() | ev.DryRunChanged() | ev.CycleFinished():
+                return [_of_engine(event, at)]
             case ev.ComponentGone():
                 self._refused.pop(event.component, None)
                 return [(_COMPONENT_GONE, (event.component,))]
@@ -127,6 +128,16 @@ class Projector:
             number,
         )  # fmt: skip
         return [(_METRIC, row)]
+
+
+def _of_engine(event: ev.EngineStarted | ev.DryRunChanged | ev.CycleFinished, at: str) -> Statement:
+    if isinstance(event, ev.CycleFinished):
+        return _HEARTBEAT, (at,)
+    return _dry_run(on=event.dry_run if isinstance(event, ev.EngineStarted) else event.on)
+
+
+def _dry_run(*, on: bool) -> Statement:
+    return _DRY_RUN, ("1" if on else "0",)
 
 
 def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:
@@ -193,6 +204,7 @@ def rebuild(snapshot: Snapshot) -> list[Statement]:
     events had to be left out.
     """
     statements: list[Statement] = [("DELETE FROM components", ())]
+    statements.append(_dry_run(on=snapshot.engine.dry_run))
     statements += [_component_as_is(view) for view in snapshot.components.values()]
     statements.append((_ALL_OVER, (format_utc(snapshot.at),)))
     for alert in snapshot.alerts.values():

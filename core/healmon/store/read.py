@@ -336,6 +336,12 @@ def file_id(path: Path) -> tuple[int, int] | None:
     return stat.st_dev, stat.st_ino
 
 
+def dry_run(conn: sqlite3.Connection) -> bool:
+    """Return whether the newest healer on this store only plans; False where that is not known."""
+    rows = _rows(conn, "SELECT value FROM meta WHERE key = 'dry_run'")
+    return bool(rows) and rows[0]["value"] == "1"
+
+
 def engine_facts(conn: sqlite3.Connection) -> dict[str, Row]:
     """Return the newest start, end and finished cycle of a healer: `started` `stopped` `cycle`.
 

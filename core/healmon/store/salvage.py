@@ -198,11 +198,12 @@ class Restoring:
 def _insert(conn: sqlite3.Connection, row: Row, newest: dict[str, int]) -> int:
     """Insert one old row; returns 1, or 0 for what the new file has or must not have.
 
-    Open alerts came with the snapshot. An id above the highest known old one is none of the old.
+    Open alerts came with the snapshot. An id above the highest known old one is none of the old;
+    those below zero were imported.
     """
     sql = _INSERTS.get(row.table)
     number: Value = row.values[0]
-    if sql is None or not isinstance(number, int) or not 0 < number <= newest.get(row.table, 0):
+    if sql is None or not isinstance(number, int) or number > newest.get(row.table, 0):
         return 0
     if row.table == "health_alerts" and row.values[5] != 1:
         return 0

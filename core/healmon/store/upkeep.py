@@ -15,6 +15,7 @@ _FREE_PAGES: Final = 100
 """Pages given back in one bite, and the share of the file (1/4) that may lie fallow."""
 
 _DELETES: Final = (
+    # what a person imported (ids not above zero) stays until it is removed on purpose; of events,
     # never past the newest checkpoint, so that the fold of what stays is the same snapshot; the
     # newest start stays for the status of a healer that has run for longer than the retention
     """DELETE FROM events WHERE id IN (SELECT id FROM events WHERE timestamp < :before
@@ -22,9 +23,9 @@ _DELETES: Final = (
         AND id IS NOT (SELECT max(id) FROM events WHERE kind = 'enginestarted')
         ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM health_metrics WHERE id IN (SELECT id FROM health_metrics
-        WHERE timestamp < :before ORDER BY timestamp LIMIT :chunk)""",
+        WHERE timestamp < :before AND id > 0 ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM health_alerts WHERE id IN (SELECT id FROM health_alerts
-        WHERE timestamp < :before AND resolved = 1 AND resolved_at < :before
+        WHERE timestamp < :before AND resolved = 1 AND resolved_at < :before AND id > 0
         ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE created_at < :before
         AND state NOT IN ('queued', 'taken') ORDER BY id LIMIT :chunk)""",

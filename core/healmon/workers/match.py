@@ -83,14 +83,14 @@ def likeness(worker: Worker, origin: Origin) -> Likeness:
 
 
 def _like_script(worker: Worker, origin: Origin) -> Likeness:
-    place = _script_place(origin.argv)
+    place = script_place(origin.argv)
     own = worker.argv.index(worker.script) if worker.script in worker.argv else 1
     if place is None or origin.argv[place + 1 :] != worker.argv[own + 1 :]:
         return ""
     return _same_file(origin.argv[place], worker.script, origin.directories)
 
 
-def _script_place(argv: tuple[str, ...]) -> int | None:
+def script_place(argv: tuple[str, ...]) -> int | None:
     """Return where in a command line of Python the script stands; 0 when it is run by itself."""
     if not _PYTHON.fullmatch(basename(argv[0])):
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -17,11 +18,13 @@ from healmon.state import (
 )
 from healmon.units import format_duration
 from healmon_tui import glyphs
-from healmon_tui.chronicle import paused
+from healmon_tui.chronicle import Chronicle, Incident, paused
 from healmon_tui.paint import Span, Spans, Tone
 
 FRESH: Final = 30.0
-"""Seconds for which a row shows that it was healed."""
+"""Seconds for which a row shows that it was healed, or that nothing was done."""
+BRIGHT: Final = 8.0
+"""Seconds of these after which it fades."""
 NOT_WELL: Final = frozenset({"unhealthy", "error", "critical"})
 WELL_SO: Final = frozenset({"healthy", "recovered"})
 
@@ -77,22 +80,35 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A snapshot at a moment, with what rows ask of it."""
+    """A snapshot at a moment, with what rows ask of it.
+
+    Attributes:
+        known: when the failures ended that the person at this screen knows of, by component.
+        chronicle: the stories behind the snapshot, if they are told.
+    """
 
     snapshot: Snapshot
     now: float
     alerts: dict[str, list[AlertView]] = field(default_factory=dict[str, list[AlertView]])
     actions: dict[str, ActionView] = field(default_factory=dict[str, ActionView])
+    known: Mapping[str, float] = field(default_factory=dict[str, float])
+    chronicle: Chronicle | None = None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, now: float) -> Scene:
+    def of(
+        cls,
+        snapshot: Snapshot,
+        now: float,
+        known: Mapping[str, float] | None = None,
+        chronicle: Chronicle | None = None,
+    ) -> Scene:
         """Return the scene at a wall time."""
         alerts: dict[str, list[AlertView]] = {}
         for alert in snapshot.alerts.values():
             if not alert.pending:
                 alerts.setdefault(alert.component, []).append(alert)
         actions = {action.component: action for action in snapshot.recent}
-        return cls(snapshot, now, alerts, actions)
+        return cls(snapshot, now, alerts, actions, known or {}, chronicle)
 
     def healing(self, component: str) -> PlanView | None:
         """Return the plan in flight for a component."""
@@ -107,6 +123,21 @@ class Scene:
         action = self.actions.get(component)
         fresh = action is not None and action.ok and self.now - action.at < FRESH
         return action if fresh else None
+
+    def failed(self, component: str) -> ActionView | None:
+        """Return the newest action on a component if it failed and nobody knows of it yet."""
+        action = self.actions.get(component)
+        if action is None or action.ok or self.known.get(component, 0.0) >= action.at:
+            return None
+        acked = (a.acknowledged_at for a in self.alerts.get(component, []))
+        return None if any(at is not None and at >= action.at for at in acked) else action
+
+    def undone(self, component: str) -> Incident | None:
+        """Return the newest story of a component if its plan was given up only a while ago."""
+        story = self.chronicle.newest(component) if self.chronicle is not None else None
+        if story is None or story.outcome not in ("vetoed", "abandoned"):
+            return None
+        return story if 0 <= self.now - story.at < FRESH else None
 
     def mark(self, view: ComponentView) -> Mark:  # noqa: PLR0911 - one answer per degree, worst first
         """Return how well a component is, and who is at it."""
@@ -137,7 +168,13 @@ class Scene:
             return Span(doing(plan, self.now), "heal")
         action = self.healed(view.name)
         if action is not None:
-            return Span(f"verified {seconds(action.seconds)}", "ok")
+            fresh = self.now - action.at < BRIGHT
+            return Span(f"verified {seconds(action.seconds)}", "ok" if fresh else "dim")
+        failed = self.failed(view.name)
+        if failed is not None and view.status not in WELL_SO:
+            return Span(f"{verb(failed.action)[0]} failed", self.mark(view).tone)
+        if self.undone(view.name) is not None:
+            return Span("not done", "calm")
         return Span(word, tone)
 
     def why(self, view: ComponentView, word: str, seen: str) -> Spans:
@@ -153,6 +190,13 @@ class Scene:
             spans.append(Span(f"not done: {refusal.reason}", "calm"))
         elif action is not None and not action.ok and view.status not in WELL_SO:
             spans.append(Span(f"{verb(action.action)[0]} failed: {action.outcome}", "warn"))
+        elif self.failed(view.name) is not None and action is not None:
+            ago = format_duration(max(int(self.now - action.at), 0))
+            spans.append(
+                Span(f"{verb(action.action)[0]} failed {ago} ago: {action.outcome}", "warn")
+            )
+        elif (story := self.undone(view.name)) is not None:
+            spans.append(Span(f"{verb(story.action)[0]} not done: {story.result}", "calm"))
         elif self.healed(view.name) is not None and action is not None:
             spans.append(Span(action.outcome, "dim"))
             known = ""
@@ -179,6 +223,8 @@ def doing(plan: PlanView, now: float) -> str:
     """Return what a plan in flight does, with its countdown or its age."""
     word, running = verb(plan.plan.action)
     left = plan.due_wall - now
+    if plan.acting and len(plan.steps) >= len(plan.plan.steps) > 0:
+        return f"verifying {format_duration(max(int(-left), 0))}{glyphs.MORE}"
     if plan.acting:
         return f"{running} {format_duration(max(int(-left), 0))}{glyphs.MORE}"
     return f"{word} in {format_duration(math.ceil(left))}" if left > 0 else f"{word} now"

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, session
+from healmon_tui import context, keymap, maintenance, session
 from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
@@ -72,7 +72,10 @@ class Detail(Screen[None]):
         self._banner.show(picture.banner)
         self._side.show(
             self._about.component,
-            context.now(picture.scene, self._about, cells, seen),
+            [
+                *maintenance.lines_of_row(picture.scene, self._about.component, cells),
+                *context.now(picture.scene, self._about, cells, seen),
+            ],
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
         known = ((host(self).key("app.help"), "help"), ("esc", "back"))

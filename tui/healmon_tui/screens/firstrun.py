@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from healmon.errors import HealmonError
-from healmon.service.firstrun import FirstRun, Sights
-from healmon.state import Snapshot
+from healmon.service.firstrun import FirstRun
 from healmon.text import clean
 from healmon_tui import firstlines
 from healmon_tui.firstlines import Begin
@@ -23,6 +22,9 @@ from healmon_tui.screens.help import HelpSheet
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.lines import Lines
 
+if TYPE_CHECKING:
+    from healmon.service.starter import Found
+
 LONGEST: Final = 2_000
 """Lines of a starter configuration that are shown."""
 
@@ -32,13 +34,12 @@ class Around(Lines):
 
     def __init__(self) -> None:
         super().__init__(id="around")
-        self.sights: Sights | None = None
-        self.snapshot = Snapshot()
+        self.found: Found | None = None
         self.begin = Begin("", "", "")
 
     def build(self, width: int, height: int) -> list[Line]:
         """Return the lines."""
-        return firstlines.lines(self.sights, self.snapshot, self.begin, (width, height))
+        return firstlines.lines(self.found, self.begin, (width, height))
 
 
 class FirstRunScreen(Screen[None]):
@@ -86,7 +87,6 @@ class FirstRunScreen(Screen[None]):
         self.around.begin = Begin(
             self.first.where, "" if there is None else str(there), key, app.key("app.quit")
         )
-        self.around.snapshot = picture.scene.snapshot
         self._status.show(picture.status(self.size.width))
         self._banner.show(picture.banner)
         self._keys.show(self._pairs(key, there=there is not None))
@@ -113,7 +113,7 @@ class FirstRunScreen(Screen[None]):
 
     async def _look(self) -> None:
         try:
-            self.around.sights = await asyncio.to_thread(self.first.look)
+            self.around.found = await asyncio.to_thread(self.first.look)
         finally:
             self._looking = False
         self.around.renew()

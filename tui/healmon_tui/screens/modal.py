@@ -56,6 +56,9 @@ class Sheet(ModalScreen[Result], Generic[Result]):
         width, height = host(self).size
         self.box.show(self.body(Box.cells_for(width)), self.foot(), (width, height - self.below()))
 
+    def tend(self) -> None:
+        """Heed what has happened since the screen was drawn last."""
+
     def below(self) -> int:
         """Return how many lines other widgets take."""
         return 0

@@ -8,28 +8,24 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
-from textual.screen import Screen
 
-from healmon.state import ComponentView
-from healmon_tui import context, keymap, layout, session
+from healmon_tui import context, keymap, layout, maintenance, session
 from healmon_tui.facts import Facts
-from healmon_tui.host import Host, host
-from healmon_tui.layout import Mode, Want
-from healmon_tui.paint import Tone
+from healmon_tui.layout import Mode, Size, Want
 from healmon_tui.picture import Picture
-from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
-from healmon_tui.screens.detail import Detail, for_inbox, for_session
+from healmon_tui.screens.commanding import Commanding
+from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.help import HelpSheet
-from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
-from healmon_tui.widgets.bars import Banner, KeyBar, Newest, StatusBar, Tabs
+from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
-from healmon_tui.widgets.panel import Panel, panels
+from healmon_tui.widgets.panel import Panel
+from healmon_tui.widgets.pausing import PauseBar
 
 
-class Overview(Screen[None]):
+class Overview(Commanding):
     """All panels, or one, and the context of the row under the cursor."""
 
     ALLOW_SELECT = False
@@ -37,24 +33,23 @@ class Overview(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
-        self.panel: PanelId = "workers"
-        self._full = False
+        self._zooms: list[Size] = [Size.NORMAL]
+        self._rows = 0
         self._digit: PanelId | None = None
         self._with_context = True
-        self._picture: Picture | None = None
         self._front = True
-        self._panels: dict[PanelId, Panel] = {panel.panel: panel for panel in panels()}
         self._status = StatusBar()
         self._banner = Banner()
+        self._pause = PauseBar()
         self._tabs = Tabs()
         self._newest = Newest()
         self._side = Context(id="context")
-        self._keys = KeyBar()
 
     def compose(self) -> ComposeResult:
         """Put everything in; `_lay_out` says what is seen and how large."""
         yield self._status
         yield self._banner
+        yield self._pause
         yield self._tabs
         with Container(id="body"):
             with Container(id="panels"):
@@ -64,27 +59,14 @@ class Overview(Screen[None]):
         yield self._keys
 
     @property
-    def host(self) -> Host:
-        """The app."""
-        return host(self)
-
-    @property
     def mode(self) -> Mode:
         """The shape of the screen at this size."""
         width, height = self.host.size
-        return layout.mode(width, height, full=self._full, context=self._with_context)
+        return layout.mode(width, height, full=self._zoom is Size.FULL, context=self._with_context)
 
-    def row(self) -> Row | None:
-        """Return the row under the cursor."""
-        return self._panels[self.panel].selected
-
-    def flash(self, text: str, tone: Tone = "text") -> None:
-        """Show an answer in the last line for a while."""
-        self._keys.flash(text, tone)
-
-    def hush(self) -> None:
-        """Show the keys again."""
-        self._keys.hush()
+    @property
+    def _zoom(self) -> Size:
+        return self._zooms[-1]
 
     @property
     def answer(self) -> str:
@@ -97,6 +79,7 @@ class Overview(Screen[None]):
         """Show another moment; what the front one is about is looked at."""
         self._picture = picture
         self._front = front
+        self._show_pause()
         self._lay_out()
         if self.focused is None and self.mode is not Mode.TINY:
             # the focus is lost where nothing can have it, and where a click went beside
@@ -113,6 +96,11 @@ class Overview(Screen[None]):
         self._show_context()
         self._show_keys()
 
+    def _show_pause(self) -> None:
+        if self._picture is not None:
+            width, height = self.host.size
+            self._pause.show(maintenance.bar(self._picture.scene, width, height))
+
     def _show_context(self) -> None:
         picture = self._picture
         if picture is None or not self._side.display:
@@ -127,7 +115,10 @@ class Overview(Screen[None]):
         seen = look(view if live else None)
         self._side.show(
             about.component or TITLE[self.panel],
-            context.now(picture.scene, about, cells, seen),
+            [
+                *maintenance.lines_of_row(picture.scene, about.component, cells),
+                *context.now(picture.scene, about, cells, seen),
+            ],
             context.past(picture.chronicle, about, cells, picture.upto),
         )
 
@@ -137,12 +128,6 @@ class Overview(Screen[None]):
         kind = cast("PanelId", view.healer) if view is not None else self.panel
         asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
         self._keys.show(keymap.footer(self.panel, kind, usable, asks=asks))
-
-    def _view(self) -> ComponentView | None:
-        """Return the component that the row under the cursor is about."""
-        row = self.row()
-        known = self._picture.scene.snapshot.components if self._picture else {}
-        return known.get(row.component) if row is not None else None
 
     def _lay_out(self) -> None:
         width, height = self.host.size
@@ -165,12 +150,15 @@ class Overview(Screen[None]):
         self._side.styles.width = layout.side_cells(width) if mode is Mode.COLUMN else "1fr"
         self._side.styles.height = strip or "1fr"
         if mode in (Mode.STACK, Mode.STRIP, Mode.COLUMN):
-            self._share(height - 2 - strip - bool(self._picture and self._picture.banner))
+            above = bool(self._picture and self._picture.banner) + bool(self._pause.spans)
+            self._share(height - 2 - strip - above)
 
     def _share(self, lines: int) -> None:
         if self._picture is None:
             return
-        rows = layout.share(max(lines - len(PANELS), 0), self._wants(), self.panel)
+        half = self._zoom is Size.HALF
+        self._rows = max(lines - len(PANELS), 0)
+        rows = layout.share(self._rows, self._wants(), self.panel, half=half)
         for name, panel in self._panels.items():
             panel.styles.height = rows[name] + 1
 
@@ -196,6 +184,7 @@ class Overview(Screen[None]):
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Follow the focus to its panel."""
         if isinstance(event.widget, Panel) and event.widget.panel != self.panel:
+            self.leave_panel()
             self.panel = event.widget.panel
             self.host.redraw()
 
@@ -206,10 +195,15 @@ class Overview(Screen[None]):
         self._show_context()
         self._show_keys()
 
+    def on_panel_opened(self, message: Panel.Opened) -> None:
+        """Show all about a row that was clicked twice."""
+        message.stop()
+        self.action_detail()
+
     def on_tabs_picked(self, message: Tabs.Picked) -> None:
         """Bring a clicked tab to the front."""
         message.stop()
-        self._to_panel(message.panel)
+        self.to_panel(message.panel)
 
     # moving
 
@@ -229,15 +223,18 @@ class Overview(Screen[None]):
     def action_panel(self, panel: PanelId) -> None:
         """Go to a panel; twice: let it fill the screen."""
         if panel == self._digit:
-            self._full = not self._full
+            self._zooms = [Size.NORMAL] if self._zoom is Size.FULL else [Size.NORMAL, Size.FULL]
         self._digit = panel
-        self._to_panel(panel)
+        self.to_panel(panel)
 
     def action_panel_next(self, by: int) -> None:
         """Go to the next panel."""
-        self._to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
+        self.to_panel(PANELS[(PANELS.index(self.panel) + by) % len(PANELS)])
 
-    def _to_panel(self, panel: PanelId) -> None:
+    def to_panel(self, panel: PanelId) -> None:
+        """Bring a panel to the front."""
+        if panel != self.panel:
+            self.leave_panel()
         self.panel = panel
         self._lay_out()
         self._panels[panel].focus()
@@ -261,23 +258,40 @@ class Overview(Screen[None]):
         self.call_after_refresh(self.host.redraw)
 
     def action_bigger(self) -> None:
-        """Let the panel fill the screen."""
-        self._resize_panel(full=True)
+        """Give the panel half of the screen, then all of it."""
+        if self._zoom is Size.FULL or self.mode is Mode.SINGLE:
+            self.flash("larger than this it cannot be", "dim")
+            return
+        normal = self._zoom is Size.NORMAL
+        self._zooms.append(Size.HALF if normal and self._half_helps() else Size.FULL)
+        self.to_panel(self.panel)
 
     def action_smaller(self) -> None:
-        """Show all panels again."""
-        self._resize_panel(full=False)
+        """Make the panel smaller again."""
+        half = self._zoom is Size.FULL and self._half_helps()
+        self._zooms = [Size.NORMAL, Size.HALF] if half else [Size.NORMAL]
+        self.to_panel(self.panel)
+
+    def _half_helps(self) -> bool:
+        """Tell whether the panel has rows out of sight for which half the screen is more room."""
+        wants = self._wants()
+        rows = layout.share(self._rows, wants, self.panel)[self.panel]
+        return rows < min(self._rows // 2, wants[self.panel].rows)
 
     def action_context(self) -> None:
         """Show the context, or not."""
         self._with_context = not self._with_context
-        self._to_panel(self.panel)
+        self.to_panel(self.panel)
         if self.mode in (Mode.STACK, Mode.SINGLE) and self._with_context:
             self.flash("no room for the context here: enter shows it", "dim")
 
-    def _resize_panel(self, *, full: bool) -> None:
-        self._full = full
-        self._to_panel(self.panel)
+    def _shrink(self) -> bool:
+        """Make the panel as large as it was before; tell whether it was larger."""
+        larger = len(self._zooms) > 1
+        if larger:
+            self._zooms.pop()
+            self.to_panel(self.panel)
+        return larger
 
     def action_freeze(self) -> None:
         """Freeze this view, or let it go on."""
@@ -288,91 +302,22 @@ class Overview(Screen[None]):
         self.flash(f"theme: {self.host.next_theme()}", "dim")
 
     def action_back(self) -> None:
-        """Take the marks away, or leave a full panel."""
-        if self._panels[self.panel].marked:
-            self._panels[self.panel].unmark()
-        elif self._full:
-            self._resize_panel(full=False)
+        """Go one step back: no marks, no filter, a smaller panel."""
+        panel = self._panels[self.panel]
+        if panel.marked:
+            panel.unmark()
+        elif not self.unfilter():
+            self._shrink()
 
     async def action_leave(self) -> None:
-        """Leave a full panel, or healmon."""
-        if self._full:
-            self._resize_panel(full=False)
-        else:
+        """Leave a larger panel, or healmon."""
+        if not self._shrink():
             await self.host.action_quit()
-
-    # acting
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Switch acts off where the screen is for reading only, and faults outside the demo."""
-        if self.host.read_only and keymap.is_act(action, parameters):
-            return None
-        if action == "faults":
-            return bool(self.host.requests.faults)
-        if action == "first":
-            return self.host.first is not None
-        return super().check_action(action, parameters)
-
-    def action_act(self, verb: str) -> None:
-        """Ask for the plan of a verb on the row under the cursor, or for those of the marked."""
-        marked = self._panels[self.panel].marked
-        known = self.host.snapshot.components
-        names = [row.component for row in marked if row.component in known]
-        names = [name for name in names if known[name].healer == HEALER_OF[verb]]
-        if names:
-            self._panels[self.panel].unmark()
-            self.host.requests.offer_each(verb, list(dict.fromkeys(names)))
-            return
-        view = self._chosen(verb, HEALER_OF[verb])
-        if view is not None:
-            self.host.requests.offer(verb, view.name)
-
-    def action_session(self, what: str) -> None:
-        """Do something with the session under the cursor."""
-        view = self._chosen(what, "sessions")
-        if view is not None:
-            for_session(self.host, what, view)
-
-    def _chosen(self, what: str, healer: str) -> ComponentView | None:
-        """Return the component under the cursor, if it is of this kind; else say so."""
-        view = self._view()
-        if view is not None and view.healer == healer:
-            return view
-        panel = TITLE[cast("PanelId", healer)].lower()
-        number = PANELS.index(cast("PanelId", healer)) + 1
-        self.flash(f"{what}: select a row of panel {number} ({panel}) first", "dim")
-        return None
-
-    def action_inbox(self, what: str) -> None:
-        """Say something of the marked rows, or of the one under the cursor."""
-        panel = self._panels[self.panel]
-        rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
-        for_inbox(self.host, what, [context.subject(row) for row in rows], panel.unmark)
-
-    def action_mark(self) -> None:
-        """Mark the row under the cursor, or no longer."""
-        self._panels[self.panel].mark()
-
-    def action_check(self) -> None:
-        """Ask for a look at everything."""
-        self.host.requests.check()
 
     def action_first(self) -> None:
         """Show how to begin, where there is no configuration."""
         if self.host.first is not None:
             self.host.open_sheet(FirstRunScreen(self.host.first))
-
-    def action_faults(self) -> None:
-        """Offer the demo's faults."""
-        requests = self.host.requests
-
-        def picked(place: int | None) -> None:
-            if place is not None:
-                requests.fault(place)
-
-        self.host.open_sheet(
-            MenuSheet("make a fault", [name for name, _ in requests.faults]), picked
-        )
 
 
 def _by_order(row: Row) -> tuple[object, ...]:

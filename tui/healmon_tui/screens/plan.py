@@ -9,11 +9,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from healmon.plans import Plan
+from healmon.plans import Plan, describe
 from healmon_tui.context import sheet
+from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, wrap
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.modal import Sheet, keys
+from healmon_tui.stale import Binding as Bound
+from healmon_tui.stale import Overtaken, bind, made_after, overtaken
 
 SHORTEST = 3
 """Letters a name must have to be typed as confirmation; a shorter one is typed with its kind."""
@@ -25,17 +28,25 @@ class PlanSheet(Sheet[bool]):
     Args:
         plan: what is offered.
         refusal: why it may not be done now (dry run, maintenance); empty: it may.
+        note: what is said besides.
+
+    Attributes:
+        overtaken: what has happened since, so that the plan does not hold any more.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", show=False),
+        Binding("Y", "copy", show=False),
         Binding("n,enter", "close", show=False),
     ]
 
-    def __init__(self, plan: Plan, refusal: str) -> None:
+    def __init__(self, plan: Plan, refusal: str, note: str = "") -> None:
         super().__init__(f"{plan.action} {plan.component}", "warn" if plan.tier == 2 else "accent")
         self.plan = plan
         self.refusal = refusal
+        self.overtaken: Overtaken | None = None
+        self._note = note
+        self._bound: Bound | None = None
         self.typed = plan.tier == 2 and not refusal
         name = short(plan.component)
         self.word = name if len(name) >= SHORTEST else plan.component
@@ -55,6 +66,23 @@ class PlanSheet(Sheet[bool]):
             entry = self.query_one("#entry", Input)
             entry.styles.width = self.box.styles.width
             entry.focus()
+        self.tend()
+
+    def tend(self) -> None:
+        """Take the yes away once the plan is overtaken; it does not come back."""
+        app = host(self)
+        if self.refusal or self._bound is None or app.snapshot.last_id < made_after(self.plan):
+            self._bound = bind(app.snapshot, self.plan.component)
+            return
+        if self.overtaken is None:
+            self.overtaken = overtaken(self.plan, self._bound, app.snapshot, app.now)
+            if self.overtaken is None:
+                return
+            self.typed = False
+            self.set_focus(None)
+            for entry in self.query(Input):
+                entry.display = False
+        self.fill()
 
     def below(self) -> int:
         """Return the lines of the input."""
@@ -63,6 +91,10 @@ class PlanSheet(Sheet[bool]):
     def body(self, cells: int) -> list[Line]:
         """Return the plan in its own words."""
         lines = [Line(), *sheet(self.plan, cells), Line()]
+        if self.overtaken is not None:
+            said = f"{self.overtaken.text(host(self).now)}."
+            return [Line((Span(part, "warn"),)) for part in wrap(said, cells)] + lines
+        lines += [Line((Span(part, "warn"),)) for part in wrap(self._note, cells) if part]
         if self.refusal:
             text = f"Not now: {self.refusal}. Nothing would be touched."
             lines += [Line((Span(part, "warn"),)) for part in wrap(text, cells)] + [Line()]
@@ -70,7 +102,7 @@ class PlanSheet(Sheet[bool]):
 
     def foot(self) -> Spans:
         """Return what can be answered."""
-        if self.refusal:
+        if self.refusal or self.overtaken is not None:
             return keys(("esc", "close"))
         if self.typed:
             asked = (Span("this destroys: type ", "warn"), Span(self.word, "strong"))
@@ -79,8 +111,13 @@ class PlanSheet(Sheet[bool]):
 
     def action_yes(self) -> None:
         """Do it, where a letter is enough."""
-        if not self.refusal and not self.typed:
+        if not self.refusal and not self.typed and self.overtaken is None:
             self.dismiss(True)  # noqa: FBT003 - the screen's result
+
+    def action_copy(self) -> None:
+        """Copy the plan, as it stands in every other place."""
+        host(self).copy_to_clipboard("\n".join(describe(self.plan)))
+        host(self).flash("copied the plan", "dim")
 
     def action_close(self) -> None:
         """Do not."""

@@ -12,11 +12,12 @@ from healmon_tui import glyphs
 from healmon_tui.paint import Ground, Line, Span, Spans, Tone, between, clip, cut, fill, width
 from healmon_tui.rows.scene import Row
 from healmon_tui.viewmodel import PANELS, SHORT, TITLE, PanelId, PanelView
+from healmon_tui.widgets.clicking import key_at
 from healmon_tui.widgets.lines import Lines
 
 ROOM_FOR_HELP: Final = 40
 """Cells from which on the first key, that of the help, stays beside an answer."""
-FLASH: Final = 8.0
+FLASH: Final = 10.0
 """Seconds an answer stays in the footer."""
 
 
@@ -161,6 +162,13 @@ class KeyBar(Lines):
         super().__init__(id="keys")
         self._keys: Sequence[tuple[str, str]] = ()
         self._answer: tuple[str, Tone] | None = None
+        self._prompt: Spans = ()
+        self._prompt_keys: Spans = ()
+
+    def ask(self, prompt: Spans, keys: Spans = ()) -> None:
+        """Show a line that is being typed, and what ends it; empty: no longer."""
+        self._prompt, self._prompt_keys = prompt, keys
+        self.renew()
 
     def show(self, keys: Sequence[tuple[str, str]]) -> None:
         """Show other keys."""
@@ -191,6 +199,10 @@ class KeyBar(Lines):
     def build(self, width: int, height: int) -> list[Line]:
         """Return the one line."""
         del height
+        if self._prompt:
+            room = width - 1 - _cells(self._prompt_keys)
+            tail = self._prompt_keys if room >= min(_cells(self._prompt), 24) else ()
+            return [Line(between(self._prompt, (*tail, Span(" ")), width), "bar")]
         if self._answer is not None:
             text, tone = self._answer
             key, word = self._keys[0] if self._keys and width >= ROOM_FOR_HELP else ("", "")
@@ -206,6 +218,12 @@ class KeyBar(Lines):
             spans += [Span("  " if spans else " "), Span(key, "accent"), Span(f" {word}", "dim")]
             used += 2
         return [Line(tuple(spans), "bar")]
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key that was clicked."""
+        key = key_at(self._shown[0].spans if self._shown else (), event.x)
+        if key and self._answer is None:
+            self.app.simulate_key(key)  # pyright: ignore[reportUnknownMemberType] - App is generic
 
 
 def _cells(spans: Spans) -> int:

@@ -7,6 +7,7 @@ from textual import events
 from healmon_tui import glyphs
 from healmon_tui.host import host
 from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, fill, width
+from healmon_tui.widgets.clicking import key_at
 from healmon_tui.widgets.lines import Lines
 
 WIDEST = 88
@@ -62,6 +63,13 @@ class Box(Lines):
         lines += [_inside(line.spans, width) for line in shown]
         lines += [_inside((), width)] * (room - len(shown))
         return [*lines, _edge("├", "┤", width), _inside(foot, width), _edge("╰", "╯", width)]
+
+    def on_click(self, event: events.Click) -> None:
+        """Press the key of the foot that was clicked."""
+        if event.y == self.size.height - 2:
+            key = key_at(self._foot, event.x - 2)
+            if key:
+                self.app.simulate_key(key)  # pyright: ignore[reportUnknownMemberType] - App is generic
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll with the wheel."""

@@ -9,7 +9,8 @@ from textual.message import Message
 
 from healmon_tui import glyphs
 from healmon_tui.columns import GUTTER, Slot, place
-from healmon_tui.paint import Line, Span, Spans, Tone, clip, cut_head, fill, fit, width
+from healmon_tui.filtering import Filter, following, sieve
+from healmon_tui.paint import Line, Span, Spans, Tone, clip, cut, cut_head, fill, fit, width
 from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import WELL, Row
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
@@ -30,11 +31,16 @@ class Panel(Lines, can_focus=True):
             super().__init__()
             self.panel = panel
 
+    class Opened(Moved):
+        """A row was clicked twice."""
+
     def __init__(self, panel: PanelId) -> None:
         super().__init__(id=panel)
         self.panel: PanelId = panel
         self.bare = False
         self.view = PanelView(panel, (), ())
+        self.filter = Filter()
+        self._all = self.view
         self._key = ""
         self._marks: frozenset[str] = frozenset()
         self._cursor = 0
@@ -48,8 +54,18 @@ class Panel(Lines, can_focus=True):
 
     @property
     def marked(self) -> tuple[Row, ...]:
-        """The marked rows, in their order."""
+        """The marked rows that are not hidden, in their order: only these are acted on."""
         return tuple(row for row in self.view.rows if row.key in self._marks)
+
+    @property
+    def hidden_marks(self) -> int:
+        """How many marked rows the filter hides."""
+        return len(self._marks) - len(self.marked)
+
+    @property
+    def total(self) -> int:
+        """How many rows there are, hidden ones included."""
+        return len(self._all.rows)
 
     def mark(self) -> None:
         """Mark the row under the cursor, or no longer, and go to the next."""
@@ -64,11 +80,18 @@ class Panel(Lines, can_focus=True):
         self._marks = frozenset()
         self.renew()
 
+    def acted(self) -> None:
+        """Mark no longer what was acted on; what the filter hides was not."""
+        self._marks -= {row.key for row in self.marked}
+        self.renew()
+
     def show(self, view: PanelView) -> None:
         """Show another state; once a key was pressed the cursor stays on its row, and its line."""
         line = self._cursor - self._top
-        self.view = view
-        self._marks = frozenset(row.key for row in self.marked)
+        self._all = view
+        self.view = sieve(view, self.filter, self._visible)
+        self._marks &= {row.key for row in view.rows}
+        view = self.view
         found = view.find(self._key) if self._key else 0
         self._cursor = max(0, min(self._cursor if found is None else found, len(view.rows) - 1))
         if self._key:
@@ -76,6 +99,32 @@ class Panel(Lines, can_focus=True):
         self._top = self._cursor - line
         self._keep_in_sight()
         self.renew()
+
+    def sift(self, wanted: Filter, home: str = "") -> None:
+        """Hide the rows that a filter does not keep.
+
+        Args:
+            wanted: the filter; an empty one hides nothing.
+            home: key of the row that the cursor goes to, if it is there.
+        """
+        self.filter = wanted
+        self._key = home or self._key
+        self.show(self._all)
+        self.post_message(self.Moved(self))
+
+    def seek(self, wanted: Filter, by: int) -> bool:
+        """Go to the next row that a filter keeps, round the end; tell whether there is one."""
+        if not self.view.rows:
+            return False
+        found = following(self.view.rows, self._cursor, by, wanted, self._visible)
+        if found is not None:
+            self.move_to(found)
+        return found is not None
+
+    @property
+    def _visible(self) -> frozenset[str]:
+        columns = self.view.columns(self.size.width)
+        return frozenset(slot.column.key for slot in place(columns, self.size.width - 1))
 
     def pin(self) -> None:
         """Bind the cursor to its row: from now on it moves with it."""
@@ -105,6 +154,9 @@ class Panel(Lines, can_focus=True):
         """Return the heading and the rows in sight."""
         self._keep_in_sight()
         slots = place(self.view.columns(width), width - 1)
+        if self.filter and self._all.rows and not self.view.rows:
+            said = f"   no row is like this: esc shows all {self.total}"
+            return [self._heading(slots, width, height), Line((Span(said, "dim"),))]
         seen = range(self._top, min(len(self.view.rows), self._top + height - 1))
         return [
             self._heading(slots, width, height),
@@ -128,7 +180,11 @@ class Panel(Lines, can_focus=True):
             number, name = self.view.number, self.view.title.upper()
             spans += [Span(f"{number} {name} ", title), *self.view.badge, Span(" ")]
         if self._marks:
-            spans.append(Span(f"{glyphs.MARKED} {len(self._marks)} marked ", "accent"))
+            away = f", {self.hidden_marks} hidden" if self.hidden_marks else ""
+            spans.append(Span(f"{glyphs.MARKED} {len(self._marks)} marked{away} ", "accent"))
+        if self.filter.text:
+            count = f"{len(self.view.rows)} of {self.total} "
+            spans += [Span(f"/{cut(self.filter.text, 24)} ", "accent"), Span(count, "dim")]
         hidden = len(self.view.rows) - max(height - 1, 0)
         tail = self._tail(hidden) if height > 1 else (Span(" "),)
         rule: Tone = "dim" if focused else "faint"
@@ -205,8 +261,11 @@ class Panel(Lines, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor where the mouse is."""
+        place_ = self._top + event.y - 1
         if event.y > 0:
-            self.move_to(self._top + event.y - 1)
+            self.move_to(place_)
+            if event.chain == 2 and place_ < len(self.view.rows):
+                self.post_message(self.Opened(self))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Move down with the wheel."""

@@ -1,0 +1,85 @@
+"""`--now`: an override without a healer that runs. This process is one, for as long as it takes.
+
+It takes the state directory, answers just this request over the way that all of them go, and gives
+the directory back: the same rules, journal, proof and words. Nothing else is healed meanwhile. With
+a healer on the directory it changes nothing: that one is asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from healmon.errors import HolderError
+from healmon.service import instance, links
+from healmon.service.foreground import open_host
+from healmon.service.host import Host
+from healmon.service.log import log_to_stderr
+from healmon.text import clean
+
+PATIENCE = 3600.0
+"""Seconds an answer is waited for: whoever asks waits for the proof, and can press Ctrl-C."""
+INBOX = frozenset({"ack", "unack", "silence", "unsilence", "pause", "resume"})
+"""Commands for which nothing needs to be looked at."""
+
+
+def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], int]) -> int:
+    """Run a command that asks a healer, with one of our own where none runs; returns its code.
+
+    Raises:
+        HealmonError: as the command, and as opening a healer.
+    """
+    if instance.holder(state_dir) is not None:
+        return command()
+    log_to_stderr(args)
+    host = open_host(args, "now")
+    usual, links.ASK_PATIENCE = links.ASK_PATIENCE, PATIENCE
+    try:
+        serving = _Serving(host, look=str(args.way) not in INBOX)
+        try:
+            serving.start()
+            return command()
+        finally:
+            serving.stop()
+    finally:
+        links.ASK_PATIENCE = usual
+        host.close()
+
+
+class _Serving(threading.Thread):
+    """A thread with a loop of its own, in which the healer answers."""
+
+    def __init__(self, host: Host, *, look: bool) -> None:
+        super().__init__(name="healmon-now", daemon=True)
+        self._host = host
+        self._look = look
+        self._ready = threading.Event()
+        self._why = ""
+
+    def start(self) -> None:
+        """Return once requests are answered.
+
+        Raises:
+            HolderError: they are not; says why.
+        """
+        super().start()
+        self._ready.wait()
+        if self._why:
+            raise HolderError(f"it could not be done here: {self._why}")
+
+    def run(self) -> None:
+        """Answer until told to stop."""
+        try:
+            asyncio.run(self._host.serve(self._ready.set, look=self._look))
+        except Exception as error:  # noqa: BLE001 - told to whoever waits
+            self._why = clean(f"{type(error).__name__}: {error}")
+        finally:
+            self._ready.set()
+
+    def stop(self) -> None:
+        """Let an action under way finish, then end."""
+        self._host.engine.stop("done")
+        self.join()

@@ -1,0 +1,111 @@
+"""`--now`: overrides without a healer that runs, with real workers, sessions and files."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from healmon.cli import main
+from tests.helpers.box import alive
+from tests.helpers.wait import until
+
+
+@pytest.fixture
+def run(box, capsys):
+    """Type a command; give its exit code, what it said and what it complained of."""
+
+    def typed(*words: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = main([*words, "--config", str(box.config), "--state-dir", str(box.state)])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return typed
+
+
+def test_without_a_healer_it_says_so_and_how(box, run):
+    box.write(box.worker("w"))
+    for words in (["restart", "w"], ["clear", "s"], ["ack", "1"], ["pause", "--for", "1h"]):
+        code, _, said = run(*words)
+        assert (code, "--now" in said) == (75, True), words
+
+
+@pytest.mark.slow
+def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box, run):
+    code = "import time\nwhile True: time.sleep(1)\n"
+    box.write(box.worker("w", min_uptime="200ms"), box.worker("other", code))
+    done = box.healmon("start-worker", "w", "--now", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"] is True
+    (first,) = box.started_pids()
+    assert alive(first)
+    # it was down, too, and nobody asked for it
+    plans = box.events("planmade")
+    assert [(p["plan"]["component"], p["plan"]["action"]) for p in plans] == [("w", "start_worker")]
+    ended, said, why = run("restart", "w", "--now")
+    assert ended == 0, why
+    second = box.started_pids()[1]
+    assert (alive(first), alive(second)) == (False, True)
+    assert f"pid {first} gone" in said
+    assert run("stop-worker", "w", "--now")[0] == 0
+    assert not alive(second)
+    # the next healer knows that a person stopped it
+    box.healmon("once")
+    assert not [p for p in box.started_pids() if alive(p)]
+    assert box.rows("SELECT state FROM commands") == [("done",)] * 3
+
+
+def test_what_does_not_exist_or_must_not_be_is_65_and_the_lock_is_free_again(box, run):
+    box.write(box.worker("w"))
+    assert run("restart", "nope", "--now")[0] == 65
+    assert run("ack", "7", "--now")[0] == 65
+    assert run("pause", "--for", "1h", "--now")[0] == 0
+    code, _, said = run("restart", "w", "--now")
+    assert (code, "maintenance" in said) == (65, True)
+    assert run("resume", "--now")[0] == 0
+    code, _, said = run("restart", "w", "--now", "--dry-run")
+    assert (code, "dry run" in said) == (65, True)
+    assert box.started_pids() == []
+    assert run("status")[0] == 3
+
+
+@pytest.mark.slow
+def test_with_a_healer_it_is_sent_to_that_one(box):
+    box.write(box.worker("w", min_uptime="200ms"))
+    assert box.run("--daemon").returncode == 0
+    until(lambda: box.events("actionverified"), 20, "the first start")
+    assert box.healmon("restart", "w", "--now").returncode == 0
+    assert {e["mode"] for e in box.events("enginestarted")} == {"daemon"}
+    assert len([p for p in box.started_pids() if alive(p)]) == 1
+    assert box.run("--stop").returncode == 0
+
+
+def test_a_wrong_configuration_is_78_and_nothing_is_done(box, run):
+    box.config.write_text("[monitor]\nnonsense = 1\n")
+    code, _, said = run("restart", "w", "--now")
+    assert (code, "nonsense" in said) == (78, True)
+
+
+@pytest.mark.slow
+def test_cleaning_and_restoring_are_proved_here(box, run):
+    logs = box.base / "logs"
+    logs.mkdir()
+    for number in range(3):
+        (logs / f"{number}.log").write_bytes(b"x" * 400_000)
+    box.config.write_text(
+        f'[monitor]\nname = "box"\n[sessions]\nsockets = []\n'
+        f'[disk]\npaths = []\nbudgets = [{{ path = "{logs}", limit = "1MB" }}]\n'
+        f'[[disk.rules]]\nname = "logs"\npaths = ["{logs}"]\npatterns = ["*.log"]\n'
+        'older_than = "1s"\naction = "trash"\n'
+    )
+    newest = (logs / "2.log").stat().st_ctime
+    until(lambda: time.time() - newest > 1.2, 5, "files that are old enough")
+    code, _, why = run("clean", str(logs), "--now")
+    assert code == 0, why
+    assert 3 - len(list(logs.glob("*.log"))) > 0
+    listed = json.loads(run("restore", "--json")[1])
+    code, _, why = run("restore", listed[0]["run"], "--now")
+    assert code == 0, why
+    assert len(list(logs.glob("*.log"))) == 3
