@@ -165,8 +165,8 @@ def _sections(found: Found, cells: int) -> list[Section]:
         (
             Span(f"{fit(one.name, name)} "),
             Span(f"{fit(one.command, 12)} ", "dim"),
-            Span(f"{'attached' if one.attached else '':<9}", "text"),
-            Span(one.socket, "dim"),
+            Span("" if one.socket == "default" else f"{one.socket}  ", "dim"),
+            Span("attached" if one.attached else "", "text"),
         )
         for one in found.sessions
     ]

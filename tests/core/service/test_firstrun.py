@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 
 import pytest
 
@@ -11,6 +12,7 @@ from healmon.config.load import load
 from healmon.errors import DataError
 from healmon.service import foreground, starter
 from healmon.service.firstrun import SystemFirstRun
+from healmon.world import survey
 
 
 @pytest.fixture
@@ -93,3 +95,10 @@ def test_with_a_configuration_there_is_no_first_run(tmp_path, monkeypatch):
         state_dir=str(tmp_path / "state"), config=str(tmp_path / "healmon.toml")
     )
     assert foreground.screen(args, open_screen) == 7
+
+
+def test_disks_are_as_full_as_their_healer_says(here):
+    seen = {one.path: one.percent for one in survey.file_systems()}
+    room = os.statvfs("/")
+    used = room.f_blocks - room.f_bfree
+    assert seen["/"] == pytest.approx(100 * used / (used + room.f_bavail), abs=1.0)
