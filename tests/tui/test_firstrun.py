@@ -115,6 +115,18 @@ def test_i_shows_path_and_content_and_writes_only_on_yes():
     assert run(scenario, first)
 
 
+def test_long_lines_of_the_content_are_shown_whole():
+    first = ScriptedFirstRun()
+    first.text = "command = [" + ", ".join(f'"word{n}"' for n in range(40)) + "]\n"
+
+    async def scenario(screen):
+        await screen.press("I")
+        return screen.text()
+
+    shown = run(scenario, first, size=(100, 40))
+    assert all(f'"word{n}"' in shown for n in range(40))
+
+
 def test_what_cannot_be_written_is_said():
     first = ScriptedFirstRun()
     first.fault = "/etc/healmon/healmon.toml: Permission denied"

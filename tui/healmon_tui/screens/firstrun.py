@@ -138,9 +138,9 @@ class FirstRunScreen(Screen[None]):
             head = f"Writes {where}, and nothing else; what is there already is never touched."
             lines = [Line((Span(part, "strong"),)) for part in wrap(head, cells)]
             shown = clean(text, lines=True, limit=200_000).splitlines()[:LONGEST]
-            return Told(
-                [Line(), *lines, Line(), *(Line((Span(line, _tone(line)),)) for line in shown)]
-            )
+            for line in ("", *shown):
+                lines += [Line((Span(part, _tone(line)),)) for part in wrap(line, cells)]
+            return Told([Line(), *lines])
 
         def answered(words: object) -> None:
             if words is None:
