@@ -15,8 +15,9 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast test-agents simulate check format keys screenshots clean tmux sftp
-.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks
+.PHONY: help run test test-fast test-agents simulate check format keys man screenshots clean
+.PHONY: tmux sftp
+.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -59,6 +60,9 @@ bench-databases: $(STAMP) ## time to name who holds a database's lock, against l
 bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events, against an empty store
 	@$(BIN)/python -m benchmarks.alerts $(BENCH)
 
+bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status and once cost (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.service $(BENCH)
+
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
 
@@ -66,6 +70,9 @@ keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the
 	$(BIN)/python -m healmon_tui.names > core/healmon/config/screennames.new
 	mv core/healmon/config/screennames.new core/healmon/config/screennames.py
 	$(BIN)/python -m healmon_tui.keymap > docs/keys.md
+
+man: $(STAMP) ## write the manual pages of docs/man anew
+	@$(BIN)/python -m tools.manpages
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

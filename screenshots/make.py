@@ -122,7 +122,7 @@ async def beginning(pilot: Pilot[Any], link: ScriptedLink) -> None:
             link.emit(ev.StepTaken(plan.id, name, f"start {name}"))
     proof = "pid 50201 is ready and makes progress"
     link.emit(ev.ActionVerified("p1", "task_worker", "restart_worker", proof, 1.2))
-    late = restart_plan("api_worker", id="p4", delay=0.0)
+    late = restart_plan("api_worker", id="p4", delay=0.0, origin="olga on pts/3")
     link.emit(ev.PlanMade(late, link.now, link.now))
     link.emit(ev.PlanVetoed("p4", "api_worker", "pid 48310 is another process by now"))
     await pilot.pause(0.3)

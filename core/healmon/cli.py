@@ -10,34 +10,51 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from healmon.errors import HealmonError
-from healmon.service import parsers
-from healmon.service.commandtable import COMMANDS
-from healmon.service.parsers import healmon_parser, tui_parser
 
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
 
-__all__ = ["OpenScreen", "healmon_parser", "main", "main_tui", "state_dir_of", "tui_parser"]
-
 OpenScreen: TypeAlias = Callable[..., int]
 """Opens the terminal UI on a link and returns its exit code; `healmon-tui` hands it in."""
 FLAGS = {"no-ui": "run"}
 """Flags of `healmon-tui` whose command has another name."""
+PLACES = {"--config": "config", "--state-dir": "state_dir"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `healmon`; returns the exit code of the contract."""
     words = sys.argv[1:] if argv is None else argv
-    return _guarded(lambda: _run(parsers.parse(words)))
+    return _guarded(lambda: _healmon(words))
+
+
+def entry() -> NoReturn:
+    """Be the command `healmon`."""
+    leave(main())
+
+
+def leave(code: int) -> NoReturn:
+    """End this process with an exit code; at once where nothing was begun that wants an end.
+
+    To take an interpreter down costs as much as to look into the health store.
+    """
+    if {"asyncio", "threading", "logging"} & {*sys.modules}:
+        sys.exit(code)
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BrokenPipeError:
+        code = 0
+    os._exit(code)
 
 
 def main_tui(argv: Sequence[str] | None, open_screen: OpenScreen) -> int:
     """Run `healmon-tui`; `open_screen` is called only when a screen is wanted."""
-    return _guarded(lambda: _healmon_tui(tui_parser().parsed(argv), open_screen))
+    words = sys.argv[1:] if argv is None else argv
+    return _guarded(lambda: _healmon_tui(words, open_screen))
 
 
 def _guarded(run: Callable[[], int]) -> int:
@@ -64,13 +81,50 @@ def state_dir_of(args: argparse.Namespace) -> Path:
     return locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
 
 
+def _only_status(words: Sequence[str], name: str) -> argparse.Namespace | None:
+    """Return the arguments when nothing but the status is asked: it needs no parser.
+
+    To make one costs as much as to answer.
+    """
+    from types import SimpleNamespace  # noqa: PLC0415 - argparse's own comes with all of it
+
+    if name not in words:
+        return None
+    args = SimpleNamespace(way="status", json=False)
+    rest = iter(words)
+    for word in rest:
+        option, equals, value = word.partition("=")
+        if option in PLACES and (value := value if equals else next(rest, "")):
+            setattr(args, PLACES[option], value)
+        elif word == "--json":
+            args.json = True
+        elif word != name:
+            return None
+    return args  # type: ignore[return-value]  # pyright: ignore[reportReturnType] - as good as one
+
+
+def _healmon(words: Sequence[str]) -> int:
+    args = _only_status(words, "status")
+    if args is None:
+        from healmon.service import parsers  # noqa: PLC0415 - as above
+
+        args = parsers.parse(words)
+    return _run(args)
+
+
 def _run(args: argparse.Namespace) -> int:
     """Do what was asked, by the table of commands; returns the exit code."""
+    if args.way == "status":
+        from healmon.service.status import status_asked  # noqa: PLC0415 - what it needs, no more
+
+        return status_asked(state_dir_of(args), args)
     if getattr(args, "now", False):
         from healmon.service.now import in_process  # noqa: PLC0415 - it is a healer
 
         args.now = False
         return in_process(args, state_dir_of(args), lambda: _run(args))
+    from healmon.service.commandtable import COMMANDS  # noqa: PLC0415 - `status` does without
+
     command = COMMANDS[str(args.way)]
     if command.group == "run":
         from healmon.world import light  # noqa: PLC0415 - before anything imports asyncio
@@ -82,7 +136,13 @@ def _run(args: argparse.Namespace) -> int:
     return run(args) if command.bare else run(state_dir_of(args), args)
 
 
-def _healmon_tui(args: argparse.Namespace, open_screen: OpenScreen) -> int:
+def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
+    args = _only_status(words, "--status")
+    if args is not None:
+        return _run(args)
+    from healmon.service.parsers import tui_parser  # noqa: PLC0415 - as above
+
+    args = tui_parser().parsed(words)
     way = FLAGS.get(args.way, str(args.way))
     if args.demo and way not in {"status", "stop"}:
         from healmon.demo.run import demo  # noqa: PLC0415

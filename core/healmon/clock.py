@@ -14,17 +14,15 @@ Three clocks, three uses:
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 STEP_TOLERANCE: Final = 2.0
 """Seconds by which clocks may drift apart between two readings before it counts as a change."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """One look at all clocks, in seconds."""
 
     wall: float
@@ -32,8 +30,7 @@ class Reading:
     boot: float
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(NamedTuple):
     """What happened to the clocks between two readings, in seconds; 0.0 means nothing."""
 
     suspended: float

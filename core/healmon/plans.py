@@ -207,11 +207,15 @@ class Answer(msgspec.Struct, frozen=True):
         ok: it was done (or, for an offer, the plan is here).
         text: one line for the person who asked.
         plan: the plan sheet, for an offer.
+        code: what a command line ends with when it was refused; 0: 65.
+        data: the same as data, where a request has more to say than one line.
     """
 
     ok: bool
     text: str
     plan: Plan | None = None
+    code: int = 0
+    data: Packed = {}
 
 
 def describe(plan: Plan) -> list[str]:

@@ -29,15 +29,20 @@ from healmon.world.processes import Processes
 from healmon.world.sqlite import SystemLocks
 from healmon.world.supervised import SystemSupervised
 from healmon.world.system_ports import SystemPorts
-from healmon.world.system_processes import SystemProcesses
 from healmon.world.system_shims import SystemShims
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
 
+HOST_LIMITS = (
+    "check_interval", "starts_in_flight", "start_spacing", "starts_per_minute", "storm_failures",
+    "storm_window",
+)  # fmt: skip
+"""Keys of `[monitor]` that the workers' healer goes by."""
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a healer may be built from."""
+    """What a healer may be built from; the real parts of the machine."""
 
     settings: Settings
     state_dir: Path
@@ -45,51 +50,83 @@ class Parts:
     processes: Processes
 
 
-REGISTRY: tuple[Callable[[Parts], Healer[Any]], ...] = (
-    lambda p: WorkersHealer(
-        p.settings.workers,
-        p.state_dir / "workers",
-        p.processes,
-        p.clock,
-        equipment=Equipment(
-            shims=SystemShims(),
-            ports=SystemPorts(),
-            host=SystemHost(),
-            glance=0.2,
-            pulse=True,
-        ),
-        limits=p.settings.monitor,
-    ),
-    lambda p: SessionsHealer(
-        p.settings.sessions,
-        p.settings.tasks,
-        SystemTmux(),
-        SystemTaskDatabases(beats=BeatFiles(p.state_dir).all),
-        p.processes,
-        p.clock,
-        SystemEvidenceFiles(p.state_dir / "evidence"),
-        packs_of(p.settings.sessions.packs),
-    ),
-    lambda p: DatabasesHealer(
-        p.settings.databases,
-        SystemLocks(),
-        p.processes,
-        p.clock,
-        equipment=DatabasesEquipment(
-            mender=SystemMender(p.state_dir / "databases"),
-            supervised=SystemSupervised(
-                p.state_dir / "workers", (worker.name for worker in p.settings.workers)
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One healer: how it is made, and of what in the settings.
+
+    Attributes:
+        files: of what other files, empty: none; they may have changed where no setting has.
+    """
+
+    make: Callable[[Parts], Healer[Any]]
+    reads: Callable[[Settings], object]
+    files: Callable[[Settings], str] = lambda _: ""
+
+
+REGISTRY: tuple[Entry, ...] = (
+    Entry(
+        lambda p: WorkersHealer(
+            p.settings.workers,
+            p.state_dir / "workers",
+            p.processes,
+            p.clock,
+            equipment=Equipment(
+                shims=SystemShims(),
+                ports=SystemPorts(),
+                host=SystemHost(),
+                glance=0.2,
+                pulse=True,
             ),
-            tmux=SystemTmux(),
-            sockets=p.settings.sessions.sockets,
+            limits=p.settings.monitor,
         ),
+        lambda s: (s.workers, *(getattr(s.monitor, name) for name in HOST_LIMITS)),
     ),
-    lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),
+    Entry(
+        lambda p: SessionsHealer(
+            p.settings.sessions,
+            p.settings.tasks,
+            SystemTmux(),
+            SystemTaskDatabases(beats=BeatFiles(p.state_dir).all),
+            p.processes,
+            p.clock,
+            SystemEvidenceFiles(p.state_dir / "evidence"),
+            packs_of(p.settings.sessions.packs),
+        ),
+        lambda s: (s.sessions, s.tasks),
+        lambda s: s.sessions.packs,
+    ),
+    Entry(
+        lambda p: DatabasesHealer(
+            p.settings.databases,
+            SystemLocks(),
+            p.processes,
+            p.clock,
+            equipment=DatabasesEquipment(
+                mender=SystemMender(p.state_dir / "databases"),
+                supervised=SystemSupervised(
+                    p.state_dir / "workers", (worker.name for worker in p.settings.workers)
+                ),
+                tmux=SystemTmux(),
+                sockets=p.settings.sessions.sockets,
+            ),
+        ),
+        lambda s: (s.databases, s.sessions.sockets, [worker.name for worker in s.workers]),
+    ),
+    Entry(
+        lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),
+        lambda s: s.disk,
+    ),
 )
 """In the order of the report."""
 
 
-def build(settings: Settings, state_dir: Path, clock: Clock) -> list[Healer[Any]]:
-    """Return all healers with the machine's real parts."""
-    parts = Parts(settings, state_dir, clock, SystemProcesses())
-    return [make(parts) for make in REGISTRY]
+def build(parts: Parts) -> list[Healer[Any]]:
+    """Return all healers."""
+    return [entry.make(parts) for entry in REGISTRY]
+
+
+def rebuild(parts: Parts, before: Settings) -> dict[str, Healer[Any]]:
+    """Return new healers, by name, in the place of those that would not be made the same now."""
+    after = parts.settings
+    made = [e.make(parts) for e in REGISTRY if e.files(after) or e.reads(after) != e.reads(before)]
+    return {healer.name: healer for healer in made}

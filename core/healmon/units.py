@@ -25,8 +25,9 @@ MAX_SIZE: Final = 2**63 - 1
 
 _NUMBER: Final = r"[0-9]{1,40}(?:\.[0-9]{1,400})?"
 _SECONDS: Final = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_DURATION: Final = re.compile(
-    r"\s*".join(rf"(?:({_NUMBER})\s*{unit})?" for unit in ("w", "d", "h", "m(?!s)", "s", "ms"))
+# as text: `re` compiles and keeps them when they are used, `status` uses none
+_DURATION: Final = r"\s*".join(
+    rf"(?:({_NUMBER})\s*{unit})?" for unit in ("w", "d", "h", "m(?!s)", "s", "ms")
 )
 _PARTS: Final = (*((factor, 1) for factor in _SECONDS.values()), (1, 1000))
 """Seconds of each unit, as numerator and denominator."""
@@ -37,9 +38,9 @@ _BYTES: Final = {
     **{f"{prefix}iB": 1024**power for power, prefix in enumerate("KMGTPE", 1)},
 }
 _BYTES_ANY_CASE: Final = {unit.lower(): factor for unit, factor in _BYTES.items()}
-_SIZE: Final = re.compile(rf"({_NUMBER})\s*([A-Za-z]*)")
-_WHOLE: Final = re.compile(r"[0-9]{1,40}")
-_PERCENT: Final = re.compile(rf"({_NUMBER})\s*%?")
+_SIZE: Final = rf"({_NUMBER})\s*([A-Za-z]*)"
+_WHOLE: Final = r"[0-9]{1,40}"
+_PERCENT: Final = rf"({_NUMBER})\s*%?"
 
 
 def parse_duration(value: object) -> float:
@@ -106,7 +107,7 @@ def parse_size(value: object) -> int:
     size: int | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         size = value
-    elif isinstance(value, str) and (found := _SIZE.fullmatch(value.strip())):
+    elif isinstance(value, str) and (found := re.fullmatch(_SIZE, value.strip())):
         number, unit = found.groups()
         factor = _BYTES_ANY_CASE.get(unit.lower() or "b")
         if factor is not None and (unit or "." not in number):
@@ -158,7 +159,7 @@ def parse_percent(value: object) -> float:
     percent = math.nan
     if isinstance(value, int | float) and not isinstance(value, bool):
         percent = float(min(max(value, -1), 101))
-    elif isinstance(value, str) and (found := _PERCENT.fullmatch(value.strip())):
+    elif isinstance(value, str) and (found := re.fullmatch(_PERCENT, value.strip())):
         percent = float(found[1])
     if not 0 <= percent <= 100:
         raise ValueError(PERCENT_ALLOWED)
@@ -181,9 +182,9 @@ def _rounded_down(whole: int) -> str:
 
 
 def _duration(text: str) -> Fraction | int | None:
-    if _WHOLE.fullmatch(text):
+    if re.fullmatch(_WHOLE, text):
         return int(text)
-    found = _DURATION.fullmatch(text)
+    found = re.fullmatch(_DURATION, text)
     if not text or found is None:
         return None
     from fractions import Fraction  # noqa: PLC0415 - `status` reads no durations

@@ -102,7 +102,7 @@ def test_status_stays_light(tmp_path: Path) -> None:
 from healmon.cli import main
 main(["status", "--state-dir", {str(tmp_path / "none")!r}])
 """
-    heavy = {"msgspec", "asyncio", "psutil", "textual", "rich", "logging"}
+    heavy = {"msgspec", "asyncio", "psutil", "textual", "rich", "logging", "argparse", "inspect"}
     assert not {m.partition(".")[0] for m in loaded(code)} & heavy
 
 

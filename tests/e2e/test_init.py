@@ -20,7 +20,7 @@ from healmon.demo.architect_db import build_architect
 from healmon.demo.assigner_db import build_assigner
 from healmon.demo.world import DemoWorld
 from healmon.service import starter
-from tests.helpers.box import alive
+from tests.helpers.box import Box, alive
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -172,7 +172,8 @@ class SpecHost:
 
     def close(self) -> None:
         pids = self.pids
-        shutil.rmtree(self.run)
+        # they end when it is gone, which happens at once, whatever they write meanwhile
+        shutil.rmtree(self.run.rename(self.run.with_name("ended")))
         until(lambda: not any(map(alive, pids.values())), 10, "their end")
 
 
@@ -237,3 +238,21 @@ def test_two_copies_and_a_stale_pid_file_are_told_and_left_alone(spec, capsys):
     assert "# [workers.task_worker]" in text
     assert f"others run with the same words (pid {min(first, second)})" in text
     assert "old.pid" in text
+
+
+def test_what_another_healer_looks_after_is_left_to_it(spec, tmp_path):
+    box = Box(tmp_path)
+    config = spec.root / "healmon.toml"
+    starter.write(config, spec.roots())
+    box.config, box.state = config, spec.root / "state"
+    assert box.healmon("daemon").returncode == 0
+    healer = int((box.state / "healmon.pid").read_text())
+    try:
+        mine = {healer, *spec.pids.values()}
+        where = dataclasses.replace(spec.roots(), mine=lambda facts: facts.identity.pid in mine)
+        text = starter.preview(tmp_path / "second.toml", where)
+    finally:
+        assert box.healmon("stop").returncode == 0
+    assert "workers" not in tomllib.loads(text)
+    said = " ".join(text.replace("\n#   ", " ").split())
+    assert said.count(f"another healer looks after it (pid {healer} on {box.state})") == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import time
 
 import pytest
@@ -65,10 +66,24 @@ def test_what_does_not_exist_or_must_not_be_is_65_and_the_lock_is_free_again(box
     code, _, said = run("restart", "w", "--now")
     assert (code, "maintenance" in said) == (65, True)
     assert run("resume", "--now")[0] == 0
-    code, _, said = run("restart", "w", "--now", "--dry-run")
-    assert (code, "dry run" in said) == (65, True)
+    code, said, _ = run("start-worker", "w", "--now", "--dry-run")
+    assert (code, "would start_worker w" in said, "dry run" in said) == (0, True, True)
     assert box.started_pids() == []
     assert run("status")[0] == 3
+
+
+@pytest.mark.slow
+def test_several_at_once_take_turns_and_there_is_one_copy(box):
+    box.write(box.worker("w", min_uptime="200ms"))
+    words = box.argv("restart", "w", "--now", program="healmon")
+    runs = [
+        subprocess.Popen(words, env=box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        for _ in range(3)
+    ]
+    said = [run.communicate(timeout=120)[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0], said
+    assert len(box.started_pids()) == 3
+    assert len([pid for pid in box.started_pids() if alive(pid)]) == 1
 
 
 @pytest.mark.slow
@@ -76,6 +91,11 @@ def test_with_a_healer_it_is_sent_to_that_one(box):
     box.write(box.worker("w", min_uptime="200ms"))
     assert box.run("--daemon").returncode == 0
     until(lambda: box.events("actionverified"), 20, "the first start")
+    (pid,) = box.started_pids()
+    dry = box.healmon("restart", "w", "--dry-run", "--json")
+    assert json.loads(dry.stdout)["plan"]["action"] == "restart_worker"
+    assert alive(pid)
+    assert box.started_pids() == [pid]
     assert box.healmon("restart", "w", "--now").returncode == 0
     assert {e["mode"] for e in box.events("enginestarted")} == {"daemon"}
     assert len([p for p in box.started_pids() if alive(p)]) == 1

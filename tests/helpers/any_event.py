@@ -35,7 +35,7 @@ def field_values(hint):
     known = {str: words, float: floats, int: integers, bool: st.booleans(), Packed: packed}
     if hint in known:
         return known[hint]
-    if hint in {Overlays, Plan, Step}:
+    if hint in {Overlays, Plan, Step, ev.KeyChange}:
         return any_of(hint)
     if type(None) in get_args(hint):
         (inner,) = [part for part in get_args(hint) if part is not type(None)]

@@ -198,6 +198,15 @@ KINDS = (
     st.builds(ev.OverrideAnswered, st.integers(1, 9), st.booleans(), _text),
     st.builds(ev.StoreFaulted, _text),
     st.builds(ev.StoreRecovered, st.integers(0, 9)),
+    st.builds(
+        ev.ConfigurationChanged,
+        _text,
+        _text,
+        st.lists(st.builds(ev.KeyChange, _text, _text, _text), max_size=2).map(tuple),
+        _seconds,
+        _text,
+    ),
+    st.builds(ev.ConfigurationRefused, _text, _text, st.lists(_text, max_size=2).map(tuple)),
 )
 """One strategy for each event; `test_every_event_is_in_the_stories` keeps it complete."""
 

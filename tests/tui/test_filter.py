@@ -129,6 +129,7 @@ def names(screen):
 def test_it_is_typed_in_the_last_line_and_works_at_once():
     async def scenario(screen):
         everything = names(screen)
+        height = screen.app.overview._panels["workers"].size.height
         await screen.press("slash", "m", "a", "i", "l")
         assert names(screen) == ["mail_worker"]
         assert screen.lines()[-1].startswith(" /mail│  1 of")
@@ -141,8 +142,12 @@ def test_it_is_typed_in_the_last_line_and_works_at_once():
         await screen.press("backspace", "enter")
         assert names(screen) == ["mail_worker"]
         assert "? help" in screen.lines()[-1]
+        # what is hidden needs no room
+        assert screen.app.overview._panels["workers"].size.height < height
         await screen.press("escape")
         assert names(screen) == everything
+
+        assert screen.app.overview._panels["workers"].size.height == height
 
     run(scenario)
 

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.plans import Answer, Step
 from healmon.service.link import Peek
+from healmon_tui.screens.many import ManySheet
 from healmon_tui.screens.plan import PlanSheet
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, restart_plan
@@ -125,10 +126,10 @@ def test_nothing_foreign_crashes_or_drives_the_screen(text, size):
     [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 15), (200, 50)))],
 )
 def test_all_of_it_at_once_does_not_either(size):
-    drive("".join(text[:60] for text in HOSTILE), size)
+    drive("".join(text[:60] for text in HOSTILE), size, also=True)
 
 
-def drive(text, size):
+def drive(text, size, *, also=False):
     link = ScriptedLink(past(text), attached=text)
     link.sick = text
 
@@ -170,8 +171,56 @@ def drive(text, size):
             for keys in (("2", "enter"), ("e",), ("i",), ("Z",), ("b",), ("s",), ("m",), ("S",)):
                 await screen.press("escape", *keys)
                 check()
+            if also:
+                await find_and_pause(screen, text, plan, check)
             await screen.press("escape")
             assert screen.app.is_running
 
     asyncio.run(scenario())
     assert link.closed == 0
+
+
+async def find_and_pause(screen, text, plan, check):
+    """Filter, type commands, copy, and let everything be paused and something have failed."""
+    link = screen.link
+    await screen.press("escape", "1", "slash", "a", "enter")
+    check()
+    link.answers["offer"] = Answer(ok=True, text="", plan=plan)
+    await screen.press("escape", "g", "space", "colon", *"pause", "space")
+    check()
+    await screen.press("tab", "tab")
+    check()
+    await screen.press("ctrl+c", "y")
+    assert acts(screen.app.clipboard.replace("\n", "").replace("\t", "")) == []
+    link.emit(ev.MaintenanceStarted("*", NOW + 60, text, text))
+    await screen.settle()
+    check()
+    link.emit(ev.MaintenanceEnded("*", text, (text, text)))
+    link.emit(ev.ActionFailed("f", "a" + text, text, text, 1.0))
+    await screen.settle()
+    check()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("text", ["[@click=app.quit]x[/]", "\x1b]0;title\x07\x9b2J", "a\nb" * 90])
+def test_the_plans_of_many_are_only_text(text):
+    link = ScriptedLink([])
+    for name in ("a", "b"):
+        facts = {"state": "down"}
+        seen = ev.Observed("workers", name + text, "critical", text, text, text, facts)
+        link.past.append(ev.Recorded(len(link.past) + 1, NOW, seen))
+    plan = replace(restart_plan("a" + text, why=text, id="1.1.1"), steps=(Step(text, text),))
+    answers = [Answer(ok=True, text="", plan=plan), Answer(ok=False, text=text)]
+    link.answers["offer"] = lambda _name, _: answers[len(link.asked) % 2]
+
+    async def scenario():
+        async with open_screen(link, (80, 24)) as screen:
+            await screen.press("space", "space", "r")
+            assert isinstance(screen.app.screen, ManySheet)
+            assert acts(screen.text().replace("\n", "")) == []
+            link.emit(ev.Observed("workers", "a" + text, "healthy", "", "t", "v", {"pid": 9}))
+            await screen.settle()
+            assert "by itself" in screen.text()
+            assert acts(screen.text().replace("\n", "")) == []
+
+    asyncio.run(scenario())

@@ -76,6 +76,10 @@ UP = {"state": "healthy", "pid": 48_213, "identity": {"boot": "b", "pid": 48_213
             [seen("workers", "mail_worker", pid=50_000)],
             "mail_worker restarted by itself 3s ago, nothing to do",
         ),
+        (PLAN, [ev.DryRunChanged(on=True, by="olga")],
+         "the dry run began 0s ago, nothing is done"),
+        (PLAN, [ev.MaintenanceStarted("task_*", NOW + 900, "olga")],
+         "maintenance of task_worker began 0s ago, nothing is done"),
         (PLAN, [ev.ComponentGone("task_worker")], "task_worker went away 0s ago, nothing to do"),
         (
             PLAN,
@@ -267,6 +271,24 @@ def test_many_that_destroy_ask_for_their_count_and_refused_ones_are_named():
         assert "apply" not in {verb for verb, _, _ in screen.link.asked}
 
     run(scenario, clean_plan)
+
+
+@pytest.mark.slow
+def test_in_a_dry_run_many_plans_are_shown_and_none_can_be_done():
+    async def scenario(screen):
+        screen.link.answers["offer"] = lambda name, _: Answer(
+            ok=True, text="dry run", plan=restart_plan(name, id=f"1.1.{name}")
+        )
+        await screen.press("space", "space", "r")
+        assert "not now: mail_worker: dry run" in screen.text()
+        assert "start it with its configured command" in screen.text()
+        await screen.press("y", "o", "tab", "enter")
+        assert isinstance(screen.app.screen, Overview)
+        await screen.press("g", "space", "u")
+        assert "none of the marked rows is of that kind" in screen.answer
+        assert {verb for verb, _, _ in screen.link.asked} == {"offer"}
+
+    run(scenario, restart_plan)
 
 
 class EngineFace:

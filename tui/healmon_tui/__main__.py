@@ -1,7 +1,5 @@
 """`python -m healmon_tui`: the same as the `healmon-tui` command."""
 
-import sys
+from healmon_tui.cli import entry
 
-from healmon_tui.cli import main
-
-sys.exit(main())
+entry()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
     from healmon.service.link import Link
@@ -18,6 +18,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     from healmon.cli import main_tui  # noqa: PLC0415 - nothing is loaded before it is needed
 
     return main_tui(argv, _open_screen)
+
+
+def entry() -> NoReturn:
+    """Be the command `healmon-tui`."""
+    from healmon.cli import leave  # noqa: PLC0415 - as above
+
+    leave(main())
 
 
 def _open_screen(link: Link, **options: Any) -> int:  # noqa: ANN401 - `app.run` names them

@@ -81,7 +81,8 @@ def ended(event: MaintenanceEnded) -> str:
     """Return the end of a pause in words, with what would have been done."""
     what = "everything" if event.component == EVERYTHING else event.component
     would = "; ".join(event.would) or "nothing"
-    return f"MAINTENANCE OVER {what}, {event.reason} {glyphs.DOT} not done meanwhile: {would}"
+    said = ("MAINTENANCE OVER " + what, f"not done meanwhile: {would}", event.reason)
+    return f" {glyphs.DOT} ".join(said)
 
 
 def _blue(head: str, end: str, cells: int) -> Spans:

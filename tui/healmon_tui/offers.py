@@ -138,23 +138,24 @@ class Offers:
             self._show(plan, "", what, note)
 
     async def _offer_each(self, verb: str, components: Sequence[str], note: str) -> None:
-        plans: list[Plan] = []
-        refused: list[str] = []
+        plans, refused, held = list[Plan](), list[str](), dict[str, str]()
         try:
             for number, component in enumerate(components, 1):
                 self._app.flash(f"{verb}: plan {number} of {len(components)}{glyphs.MORE}", "dim")
                 answer = await self.answer("offer", component, {"verb": verb})
-                reason = self._refusal(answer) if answer.ok else answer.text or "nothing to do"
-                if answer.plan is not None and not reason:
-                    plans.append(answer.plan)
-                else:
-                    refused.append(f"{short(component)}: {reason}")
+                if not answer.ok or answer.plan is None:
+                    refused.append(f"{short(component)}: {answer.text or 'nothing to do'}")
+                    continue
+                plans.append(answer.plan)
+                reason = self._refusal(answer)
+                if reason:
+                    held[answer.plan.id] = reason
         finally:
             self._offering = False
         self._app.redraw()
         self._app.flash("")
         lead = f"{verb} {len(components)} components"
-        sheet = ManySheet(lead, plans, refused, note)
+        sheet = ManySheet(lead, plans, refused, held, note)
         self._app.open_sheet(sheet, lambda chosen: self._chosen(verb, chosen))
 
     def _chosen(self, verb: str, chosen: Chosen | None) -> None:

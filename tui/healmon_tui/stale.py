@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from healmon.plans import Plan
-from healmon.state import ActionView, ComponentView, Snapshot
+from healmon.state import ActionView, ComponentView, Snapshot, paused_by
 from healmon.units import format_duration
 from healmon_tui.facts import Facts
+from healmon_tui.paint import cut
 from healmon_tui.rows.scene import WELL_SO, short, verb
 
 _BOUND: Final[dict[str, tuple[str, ...]]] = {
@@ -62,9 +63,12 @@ def made_after(plan: Plan) -> int:
 
 def overtaken(plan: Plan, was: Binding, known: Snapshot, now: float) -> Overtaken | None:
     """Return what has overtaken a plan since it was shown; None: nothing is known to have."""
-    name, view = short(plan.component), known.components.get(plan.component)
+    name, view = cut(short(plan.component), 40), known.components.get(plan.component)
     if was.view is not None and view is None:
         return Overtaken(f"{name} went away", now)
+    if known.engine.dry_run or paused_by(known, plan.component, now):
+        what = "the dry run" if known.engine.dry_run else f"maintenance of {name}"
+        return Overtaken(f"{what} began", now, "nothing is done")
     action = _newest(known, plan.component)
     if action is not None and action.at > was.acted:
         return _by_healmon(name, action)

@@ -41,8 +41,8 @@ def store_repaired(what: str) -> Finding:
 
 def config_rejected(reason: str) -> Finding:
     """A changed configuration was not taken; the one before stays in force."""
-    message = f"new configuration rejected, the old one stays in force: {reason}"
-    return Finding("config", "WARNING", message, {"reason": reason}, confirmed=True)
+    message = f"the new configuration is wrong, the old one stays in force: {reason}"
+    return Finding("configuration", "WARNING", message, {"reason": reason}, confirmed=True)
 
 
 def checker_silent(reason: str) -> Finding:

@@ -10,6 +10,7 @@ from typing import Final
 
 from healmon.config import kinds as k
 from healmon.config import settings as st
+from healmon.config.logkeys import LOG_KEYS
 from healmon.config.schema import Key, Shape, Table
 from healmon.config.screenkeys import UI
 
@@ -50,6 +51,7 @@ MONITOR: Final = Table(
         _value("starts_per_minute", k.COUNT_OR_NONE, "starts of workers a minute; 0: any"),
         _value("storm_failures", k.COUNT_OR_NONE, "workers failing together that are a storm"),
         _value("storm_window", k.DURATION, "how close together they fail"),
+        *LOG_KEYS,
     ),
 )
 

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from healmon.config.paths import Place, absolute, home_of, place_of
-from healmon.config.source import parse, read_text, shown
 from healmon.errors import ConfigError, Problem
-from healmon.text import clean
 
 NAME: Final = "healmon.toml"
 STATE_DIR_OVERRIDE: Final = "HEALMON_MONITOR__STATE_DIR"
@@ -38,6 +36,8 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
     if named is not None:
         path = Path(absolute(named, Place(str(cwd.absolute()), home_of(environ))))
         if not named or not os.path.lexists(path):
+            from healmon.text import clean  # noqa: PLC0415 - only what is wrong needs it
+
             origin = "--config" if explicit is not None else "$HEALMON_CONFIG"
             what = f"does not exist, but {origin} names it"
             raise ConfigError(problems=(Problem(clean(named) or '""', None, "", what),))
@@ -80,6 +80,8 @@ def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | N
 
 
 def _configured(config: Path) -> str:
+    from healmon.config.source import parse, read_text, shown  # noqa: PLC0415 - slow, where there is no file
+
     file = shown(config)
     value: object = parse(read_text(config), file).get("monitor")
     if isinstance(value, dict):

@@ -9,11 +9,14 @@ from typing import Final, TypeVar, cast
 import msgspec
 
 from healmon.config.lines import KeyPath
+from healmon.config.settings import Settings
 from healmon.config.toml import as_list
 
 MASK: Final = "***"
 _ADDRESSES: Final = {"Channel": "url", "Monitor": "heartbeat_url"}
 """Tables with a URL that is itself a secret, and its key."""
+_LEAST: Final = 6
+"""Characters that a secret must have to be known again."""
 T = TypeVar("T")
 
 _SECRET: Final = re.compile("key|token|secret|pass|credential|auth", re.IGNORECASE)
@@ -30,6 +33,32 @@ def looks_secret(name: str) -> bool:
 def without_userinfo(text: str) -> str:
     """Return a text with `user:password` of each URL in it masked."""
     return _USERINFO.sub(f"{MASK}@", text)
+
+
+def secrets_of(settings: Settings, environ: Mapping[str, str]) -> frozenset[str]:
+    """Return the very texts that a configuration keeps secret, to be taken out of others.
+
+    Args:
+        settings: the configuration.
+        environ: the environment, where `url_env` has its values.
+    """
+    urls = {settings.monitor.heartbeat_url}
+    for channel in settings.notify.channels:
+        urls |= {channel.url, environ.get(channel.url_env, "")}
+    found = {*urls, *(part for url in urls for part in _telling(url))}
+    for worker in settings.workers:
+        found |= {value for name, value in worker.env.items() if looks_secret(name)}
+    # what is short is part of too much else
+    return frozenset(text for text in found if len(text) >= _LEAST)
+
+
+def _telling(url: str) -> list[str]:
+    """Return the parts of a secret URL that open doors by themselves."""
+    _, _, rest = url.partition("://")
+    userinfo, _, _ = rest.rpartition("@")
+    parts = re.split("[/?#&=]", rest.rpartition("@")[2])[1:]
+    words = [one for one in parts if len(one) > _LEAST and any(map(str.isdigit, one))]
+    return [*words, userinfo.partition(":")[2]]
 
 
 def masked(value: T) -> T:

@@ -28,6 +28,8 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         heartbeat_url: asked after each round, so that a checker outside misses it; empty: none.
         storm_failures: workers (or half of them, if fewer) that fail within `storm_window` seconds
             are one storm; 0: never.
+        reload_on_change: the file is read again when it has changed, at a cycle.
+        log_size, log_keep: bytes after which the log is set aside, and how many of those are kept.
     """
 
     name: str
@@ -40,6 +42,10 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
     starts_per_minute: int = 6
     storm_failures: int = 3
     storm_window: float = 60.0
+    reload_on_change: bool = False
+    log_format: Literal["text", "json"] = "text"
+    log_size: int = 5_000_000
+    log_keep: int = 5
 
 
 class Ready(msgspec.Struct, frozen=True, kw_only=True):

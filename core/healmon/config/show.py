@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -22,33 +22,52 @@ def show(settings: st.Settings, *, mask: bool = False) -> str:
         mask: put `***` where a variable of a worker looks secret by its name, and in the place of
             user and password in URLs; then it does not read back to itself.
     """
-    blocks = _blocks(masked(settings) if mask else settings)
-    return "\n".join("\n".join(block) + "\n" for block in blocks)
+    blocks = tables(masked(settings) if mask else settings)
+    return "\n".join("\n".join([one.header, *_lines(one.keys)]) + "\n" for one in blocks)
 
 
-def _blocks(settings: st.Settings) -> Iterator[list[str]]:
+class Shown(NamedTuple):
+    """One table of the file as it was understood.
+
+    Attributes:
+        section: the table's title without a name: `workers`, `disk.rules`.
+        name: what tells it from others of its sort; empty: there is one only.
+        keys: values as TOML, by key.
+    """
+
+    header: str
+    section: str
+    name: str
+    keys: dict[str, str]
+
+
+def tables(settings: st.Settings) -> Iterator[Shown]:
+    """Return all tables of the settings, in the order of the file."""
     for key in ROOT.keys:
         value = getattr(settings, key.name)
         table = table_of(key)
         if key.shape == "table":
-            yield [f"[{key.name}]", *_lines(table, value)]
+            yield Shown(f"[{key.name}]", key.name, "", _pairs(table, value))
             for inner in table.keys:
                 if inner.shape in {"named", "tables"}:
-                    for each in getattr(value, inner.name):
-                        path = f"{key.name}.{inner.name}"
-                        header = (
-                            f"[{path}.{key_text(each.name)}]"
-                            if inner.shape == "named"
-                            else f"[[{path}]]"
-                        )
-                        yield [header, *_lines(table_of(inner), each)]
+                    yield from _several(
+                        f"{key.name}.{inner.name}", inner, getattr(value, inner.name)
+                    )
         else:
-            for each in value:
-                yield [f"[{key.name}.{key_text(each.name)}]", *_lines(table, each)]
+            yield from _several(key.name, key, value)
 
 
-def _lines(table: Table, struct: msgspec.Struct) -> list[str]:
-    return [f"{name} = {text}" for name, text in _pairs(table, struct).items()]
+def _several(path: str, key: Key, values: Sequence[Any]) -> Iterator[Shown]:
+    table = table_of(key)
+    for number, each in enumerate(values):
+        named = key.shape == "named"
+        header = f"[{path}.{key_text(each.name)}]" if named else f"[[{path}]]"
+        name = getattr(each, "name", "") or getattr(each, "path", "") or str(number)
+        yield Shown(header, path, name, _pairs(table, each))
+
+
+def _lines(keys: Mapping[str, str]) -> list[str]:
+    return [f"{name} = {text}" for name, text in keys.items()]
 
 
 def _pairs(table: Table, struct: msgspec.Struct) -> dict[str, str]:

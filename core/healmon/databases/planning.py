@@ -38,7 +38,7 @@ def _plan(
         on_failure=failure,
         order=pack(order),
         delay=wait,
-        tier=2 if order.deed in ENDING | {"rollback"} else 1,
+        tier=2 if order.deed in ENDING | {"rollback", "rmdir"} else 1,
     )
 
 

@@ -120,7 +120,7 @@ def _own(target: Target, device: int | None, state_dir: str) -> Selection | None
     return Selection(
         rule=OWN,
         roots=(state_dir,),
-        patterns=("/healmon.log.[0-9]", "workers/*/output.log.1"),
+        patterns=("/healmon.log.[0-9]", "/healmon.log.[0-9][0-9]", "workers/*/output.log.1"),
         older_than=0.0,
         ours=True,
         device=device,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ class _Act:
     plan: Plan
     task: asyncio.Task[str] | None = None
     waiting: bool = False
+    queued: bool = False
     withdrawn: bool = False
     acting: bool = False
 
@@ -63,6 +65,7 @@ class Acts:
     _acts: dict[str, _Act] = field(default_factory=dict[str, _Act])
     _done: set[str] = field(default_factory=set[str])
     _vetoed: dict[str, str] = field(default_factory=dict[str, str])
+    _held: dict[Room, asyncio.Event] = field(default_factory=dict[Room, asyncio.Event])
     _serial: int = 0
     _closing: bool = False
 
@@ -81,6 +84,8 @@ class Acts:
             or (self.once and component in self._done)
         ):
             return
+        if room in self._held:
+            return  # whoever follows plans anew
         snapshot = self.stream.snapshot
         reason = gate.refusal(plan, snapshot, self.clock.read().wall, dry_run=self.dry_run)
         if reason:
@@ -99,7 +104,7 @@ class Acts:
     def pursue(self, room: Room, plan: Plan, cause: int | None) -> asyncio.Task[str]:
         """Begin a plan that the gate let pass; the task returns its outcome in words."""
         now = self.clock.read()
-        act = _Act(room, plan)
+        act = _Act(room, plan, queued=room in self._held)
         self._acts[plan.component] = act
         made = self.stream.emit(
             ev.PlanMade(plan, due=now.steady + plan.delay, due_wall=now.wall + plan.delay), cause
@@ -145,6 +150,9 @@ class Acts:
                 act.waiting = True
                 await self.clock.sleep(plan.delay)
                 act.waiting = False
+            if act.queued:
+                await self.free(act.room)
+                act.queued = False
             outcome, event = await self._attempt(act)
         except asyncio.CancelledError as error:
             reason = str(error) or "healmon stopped"
@@ -197,6 +205,36 @@ class Acts:
             plan.id, plan.component, plan.action, reason, seconds, details or {}
         )
         return f"failed: {reason}", event
+
+    async def free(self, room: Room) -> None:
+        """Return when nobody is to follow the healer of a room any more."""
+        while (held := self._held.get(room)) is not None:
+            await held.wait()
+
+    @asynccontextmanager
+    async def held(self, room: Room, reason: str) -> AsyncGenerator[None]:
+        """Keep a room without acts: what waits is called off, what acts ends, none begins."""
+        await self.free(room)
+        self._held[room] = over = asyncio.Event()
+        try:
+            await asyncio.sleep(0)  # what was begun in this very turn is under way after it
+            for act in self._of(room):
+                self.withdraw(act.plan.component, reason)
+            while tasks := [act.task for act in self._of(room) if act.task is not None]:
+                await asyncio.wait(tasks)
+            yield
+        finally:
+            del self._held[room]
+            over.set()
+
+    def _of(self, room: Room) -> list[_Act]:
+        """Return what is under way in a room; what waits until it is free again is not."""
+        return [act for act in self._acts.values() if act.room is room and not act.queued]
+
+    def told(self, room: Room) -> str:
+        """Return what is under way in a room, in words."""
+        plans = [act.plan for act in self._of(room)]
+        return ", ".join(f"{p.action} {p.component}" for p in plans) or "a look"
 
     @property
     def in_flight(self) -> list[asyncio.Task[str]]:

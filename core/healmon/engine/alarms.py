@@ -41,6 +41,10 @@ class Alarms:
         """Take every look for sure: in a run of one cycle there is no second one."""
         self._rules = replace(self._rules, confirm_checks=1, clear_checks=1)
 
+    def amend(self, rules: Alerts) -> None:
+        """Judge by other rules from now on."""
+        self._rules = rules
+
     def case(self, healer: str, *, sure: bool = False) -> alerts.Case:
         """Return what the verdicts of a look are judged against.
 

@@ -77,6 +77,13 @@ class Courier:
         """Make what the run before owes, before anything of it is forgotten."""
         self._look()
 
+    def amend(self, outlet: Outlet) -> None:
+        """Tell others from now on; what is being delivered arrives where it was sent."""
+        self._outlet = outlet
+        for channel in outlet.notify.channels:
+            self._hands.setdefault(channel.name, Hands(f"channel {channel.name}"))
+        self._wake.set()
+
     async def attend(self) -> None:
         """Make and deliver notices until cancelled."""
         self._stream.subscribe(self._heard)

@@ -7,7 +7,8 @@ set of rules.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from typing import TypeAlias
 
 from msgspec.structs import replace
 
@@ -24,6 +25,8 @@ from healmon.errors import HealmonError
 from healmon.plans import Answer, Packed, Plan
 from healmon.text import clean
 
+Reread: TypeAlias = Callable[[Packed, str], Awaitable[Answer]]
+"""Reads the configuration again; from arguments and who asks to what became of it."""
 OFFER_HOLDS = 300.0
 """Seconds a plan sheet may be read before it must be asked for again."""
 HEALER_VERBS = (
@@ -59,10 +62,16 @@ class Desk:
         self._acts = acts
         self._rooms = rooms
         self._check = check
+        self.reread: Reread | None = None
         self._inbox = Inbox(stream, clock, acknowledge_for, changed)
         self._pauses = Pauses(stream, clock, rooms, changed, check)
         self._dry_run = DryRun(stream, acts, rooms, check, always=always_dry)
         self._offers: dict[str, tuple[Room, Plan, float]] = {}
+
+    def amend(self, acknowledge_for: float, rooms: Collection[Room]) -> None:
+        """Take in another configuration; plan sheets of these rooms may not be true any more."""
+        self._inbox.acknowledge_for = acknowledge_for
+        self._offers = {n: entry for n, entry in self._offers.items() if entry[0] not in rooms}
 
     async def ask(
         self, verb: str, target: str, arguments: Packed, *, origin: str, command: int = 0
@@ -98,6 +107,7 @@ class Desk:
             "pause": lambda: pauses.pause(target, arguments, origin),
             "snooze": lambda: pauses.snooze(target, arguments, origin),
             "never-touch": lambda: pauses.never_touch(target, origin),
+            "reload": lambda: self._reload(arguments, origin),
             "dry-run": lambda: self._dry_run.switch(target, origin),
         }
         if verb in simple:
@@ -112,6 +122,11 @@ class Desk:
         self._check()
         return Answer(ok=True, text="looking now")
 
+    async def _reload(self, arguments: Packed, origin: str) -> Answer:
+        if self.reread is None:
+            return Answer(ok=False, text="this healer reads no configuration file")
+        return await self.reread(arguments, origin)
+
     def _room_of(self, component: str) -> Room | None:
         view = self._stream.snapshot.components.get(component)
         return next(
@@ -123,6 +138,7 @@ class Desk:
         if room is None:
             known = ", ".join(sorted(self._stream.snapshot.components)) or "nothing yet"
             return Answer(ok=False, text=f"no component {component!r}; there is: {known}")
+        await self._acts.free(room)
         await room.round()  # the sheet must show the world as it is now
         now = self._clock.read()
         more = {name: value for name, value in arguments.items() if name != "verb"}

@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from typing import Any
 
 from healmon import __version__, alerts
 from healmon import events as ev
 from healmon.clock import Clock, Reading, boot_id, gap, process_seconds
-from healmon.config.settings import Alerts
 from healmon.engine.acts import Acts
 from healmon.engine.alarms import Alarms
-from healmon.engine.courier import Courier, Outlet
-from healmon.engine.desk import Desk
+from healmon.engine.changing import Amendment, Succession
+from healmon.engine.courier import Courier
+from healmon.engine.desk import Desk, Reread
 from healmon.engine.room import Room
+from healmon.engine.run import Run
 from healmon.engine.stream import Journal, Sink, Stream
 from healmon.healer import Healer
 from healmon.plans import Answer, Packed
@@ -32,31 +33,6 @@ SETTLE = 180.0
 """Seconds that `--once` gives its plans, waits included."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """What one run of the engine is told.
-
-    Attributes:
-        host: this host's name in alerts.
-        interval: seconds between cycle starts.
-        mode: for people: `tui`, `daemon`, `no-ui`, `once`.
-        dry_run: decide and report everything, touch nothing.
-        alerts: `[alerts]` of the configuration.
-        steady_offset: the clock's offset, kept for the next run in this boot.
-        repaired: what the journal set aside when it was opened; an alert of this run says so.
-        outlet: where notices go; None: nowhere. A dry run tells nobody.
-    """
-
-    host: str
-    interval: float = 60.0
-    mode: str = "no-ui"
-    dry_run: bool = False
-    alerts: Alerts = field(default_factory=Alerts)
-    steady_offset: float = 0.0
-    repaired: str = ""
-    outlet: Outlet | None = None
-
-
 class Engine:
     """Runs healers against the world until stopped.
 
@@ -69,7 +45,12 @@ class Engine:
         journal: where events go and where the last run's snapshot comes from.
         clock: all time.
         run: what this run is told.
+
+    Attributes:
+        reread: answers the request to read the configuration again.
     """
+
+    reread: Reread | None = None
 
     def __init__(
         self, healers: Sequence[Healer[Any]], journal: Journal, clock: Clock, run: Run
@@ -83,6 +64,9 @@ class Engine:
         self._rooms: list[Room] = []
         self._desk: Desk | None = None
         self._courier: Courier | None = None
+        self._attending: list[asyncio.Task[None]] = []
+        self._succession = Succession(self._acts)
+        self._misread = ""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -137,6 +121,61 @@ class Engine:
         """Tell that the checker outside cannot be pinged; empty: it can. Safe from any thread."""
         self._in_loop(lambda: self._checker_faulted(reason))
 
+    def misread(self, problems: Sequence[str], origin: str) -> None:
+        """Tell that the configuration is wrong; the one before stays in force."""
+        self._misread = problems[0]
+        if len(problems) > 1:
+            self._misread += f", and {len(problems) - 1} more (healmon check)"
+        self.stream.emit(ev.ConfigurationRefused(origin, self._run.source, tuple(problems)))
+        self._judge_self()
+
+    async def amend(self, amendment: Amendment, patience: float = 0.0) -> list[str]:
+        """Have another configuration in force, healthy things untouched.
+
+        Args:
+            amendment: all that is to hold from now on.
+            patience: seconds to wait for acts that must end first; it goes on afterwards.
+
+        Returns:
+            Whose part waits for what, in words.
+        """
+        if amendment.told is not None:
+            cause = self.stream.emit(amendment.told)
+            for note in amendment.notes:
+                self.stream.emit(note, cause)
+        self._run = replace(
+            self._run,
+            interval=amendment.interval,
+            alerts=amendment.alerts,
+            outlet=amendment.outlet,
+            configuration=self.snapshot.engine.configuration,
+        )
+        rooms = {room: amendment.healers.get(room.healer.name) for room in self._rooms}
+        followed = {room: healer for room, healer in rooms.items() if healer is not None}
+        self._healers = [amendment.healers.get(h.name, h) for h in self._healers]
+        self._alarms.amend(amendment.alerts)
+        if self._desk is not None:
+            self._desk.amend(amendment.alerts.acknowledge_for, followed)
+        self._have_courier()
+        self._misread = ""
+        waiting = await self._succession.follow(followed, patience)
+        self._judge_self(sure=True)
+        self.check_now()
+        return waiting
+
+    def _have_courier(self) -> None:
+        """Have notices told by the newest rules."""
+        outlet = self._run.outlet
+        if outlet is None or self._run.dry_run:
+            return
+        if self._courier is not None:
+            self._courier.amend(outlet)
+        elif outlet.notify.channels:
+            self._courier = Courier(self.stream, self._clock, outlet)
+            self._courier.begin()
+            if self._attending:
+                self._attending.append(asyncio.create_task(self._courier.attend()))
+
     def _checker_faulted(self, reason: str) -> None:
         if bool(reason) != bool(self._checker):
             self._checker = reason
@@ -153,18 +192,20 @@ class Engine:
     async def run(self) -> None:
         """Check and heal until stopped, then end in order."""
         await self._open()
-        attending = [asyncio.create_task(room.attend()) for room in self._rooms]
+        self._attending = [asyncio.create_task(room.attend()) for room in self._rooms]
         if self._courier is not None:
-            attending.append(asyncio.create_task(self._courier.attend()))
+            self._attending.append(asyncio.create_task(self._courier.attend()))
         try:
             while not self._stopping.is_set():
                 began = self._clock.read().steady
                 await self.cycle()
                 await self._rest(began + self._run.interval)
         finally:
-            for task in attending:
+            await self._succession.close()
+            for task in self._attending:
                 task.cancel()
-            await asyncio.gather(*attending, return_exceptions=True)
+            await asyncio.gather(*self._attending, return_exceptions=True)
+            self._attending = []
             await self._close()
 
     async def run_once(self) -> Snapshot:
@@ -226,8 +267,11 @@ class Engine:
                 self._run.interval,
                 boot_id(),
                 self._run.steady_offset,
+                self._run.configuration,
             )
         )
+        if before.engine.version == __version__:
+            self._tell_configuration(before.engine.configuration)
         for component, view in before.plans.items():
             reason = "healmon ended while it was under way; looking again"
             self.stream.emit(ev.PlanAbandoned(view.plan.id, component, reason))
@@ -247,12 +291,19 @@ class Engine:
             acknowledge_for=self._run.alerts.acknowledge_for,
             always_dry=self._run.dry_run,
         )
-        outlet = self._run.outlet
-        if outlet is not None and outlet.notify.channels and not self._run.dry_run:
-            self._courier = Courier(self.stream, self._clock, outlet)
-            self._courier.begin()
+        self._desk.reread = self.reread
+        self._courier = None
+        self._have_courier()
         for room in self._rooms:
             room.healer.start(room.wake)
+
+    def _tell_configuration(self, before: str) -> None:
+        """Tell that the configuration was changed while nobody was there to read it."""
+        run = self._run
+        if before and run.configuration and before != run.configuration:
+            self.stream.emit(
+                ev.ConfigurationChanged("start", run.source, (), run.interval, run.configuration)
+            )
 
     async def _close(self) -> None:
         drained = await self._acts.drain(DRAIN)
@@ -307,6 +358,7 @@ class Engine:
             self.snapshot.failing,
             store=self.snapshot.engine.store_fault,
             repaired=self._run.repaired,
+            config=self._misread,
             checker=self._checker,
         )
         if self._run.outlet is not None:

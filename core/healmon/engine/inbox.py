@@ -56,7 +56,7 @@ class Inbox:
     ) -> None:
         self._stream = stream
         self._clock = clock
-        self._acknowledge_for = acknowledge_for
+        self.acknowledge_for = acknowledge_for
         self._changed = changed
 
     @property
@@ -74,7 +74,7 @@ class Inbox:
     def acknowledge(self, name: str, arguments: Packed, origin: str) -> Answer:
         """Note that somebody knows of an alert, for a while."""
         alert = self._alert(name)
-        asked = arguments if arguments.get("for") is not None else {"for": self._acknowledge_for}
+        asked = arguments if arguments.get("for") is not None else {"for": self.acknowledge_for}
         seconds = lasting(asked, KNOWN_AT_MOST, "an acknowledgement")
         until = self._clock.read().wall + seconds
         note = note_of(arguments)

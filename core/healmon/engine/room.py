@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from healmon import events as ev
@@ -105,6 +106,19 @@ class Room:
             if wanted:
                 self._timer = self._loop.call_later(min(wanted), self._wake.set)
             return True
+
+    async def follow(self, healer: Healer[Any]) -> None:
+        """Have another healer look after the same, from the next look on; that is soon."""
+        async with self._round:
+            self._forget_timer()
+            before, self.healer, self._hanging = self.healer, healer, None
+            try:
+                with suppress(TimeoutError):  # what hangs there must not keep this one waiting
+                    async with asyncio.timeout(before.deadline):
+                        await before.close()
+            finally:
+                healer.start(self.wake)
+        self.wake()
 
     def _forget_timer(self) -> None:
         if self._timer is not None:

@@ -31,6 +31,12 @@ from healmon.events.alerting import (
     SilenceStarted,
 )
 from healmon.events.base import Base
+from healmon.events.changing import (
+    ConfigurationChanged,
+    ConfigurationRefused,
+    Effect,
+    KeyChange,
+)
 from healmon.events.noticing import (
     NoticeDropped,
     NoticeFailed,
@@ -85,14 +91,18 @@ __all__ = [
     "Base",
     "ClockJumped",
     "ComponentGone",
+    "ConfigurationChanged",
+    "ConfigurationRefused",
     "CycleFinished",
     "CycleStarted",
     "DryRunChanged",
+    "Effect",
     "EngineStarted",
     "EngineStopped",
     "Event",
     "HealerFailed",
     "HealerRecovered",
+    "KeyChange",
     "MaintenanceEnded",
     "MaintenanceStarted",
     "NoticeDropped",
@@ -145,6 +155,8 @@ Event: TypeAlias = (
     | OverrideAnswered
     | StoreFaulted
     | StoreRecovered
+    | ConfigurationChanged
+    | ConfigurationRefused
     | AlertPended
     | AlertOpened
     | AlertDropped

@@ -9,7 +9,7 @@ from healmon.plans import Packed, Plan, Severity, Status
 
 
 class EngineStarted(Base, frozen=True):
-    """A healer took over the state directory."""
+    """A healer took over the state directory; `configuration` is a digest of the one it read."""
 
     host: str
     version: str
@@ -19,6 +19,7 @@ class EngineStarted(Base, frozen=True):
     interval: float
     boot: str
     steady_offset: float
+    configuration: str = ""
 
 
 class EngineStopped(Base, frozen=True):

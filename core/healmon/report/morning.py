@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, cast
 import msgspec
 
 from healmon.clock import local_time, parse_utc
+from healmon.events import KeyChange
 from healmon.plans import RANK, Severity
 from healmon.units import format_duration
 
@@ -106,6 +107,7 @@ def morning(night: Night) -> Morning:
     healed = _deeds(night, "recovered")
     acted = {item.component for item in healed}
     own = _itself(night)
+    calm = all(row["kind"] == "configurationchanged" for row in night.troubles)
     return Morning(
         host=night.host,
         since=night.since,
@@ -117,7 +119,7 @@ def morning(night: Night) -> Morning:
         passed=_alerts(row for row in over if row["component"] not in acted),
         withheld=_withheld(night.refusals),
         itself=(_alive(night), *own),
-        well=not own and not _silent(night),
+        well=calm and not _silent(night),
     )
 
 
@@ -250,9 +252,20 @@ def _itself(night: Night) -> list[str]:
                 lines.append(f"{when} the health store was written again{lost}")
             case "clockjumped":
                 lines.append(f"{when} {_jump(payload)}")
+            case "configurationchanged":
+                lines += [f"{when} configuration: {one}" for one in _changed(payload)]
+            case "configurationrefused":
+                told = "; ".join(payload["problems"])
+                lines.append(f"{when} the new configuration was refused: {told}")
             case _:
                 continue
     return lines
+
+
+def _changed(payload: Row) -> list[str]:
+    """Return what changed in the configuration, a line each."""
+    changes = msgspec.convert(payload["changes"], tuple[KeyChange, ...])
+    return list(map(str, changes)) or ["it is another one than in the run before"]
 
 
 def _gap(row: Row) -> str:

@@ -74,6 +74,9 @@ def _become_daemon(writer: int, serve: Callable[[Callable[[], None]], None]) -> 
         os._exit(0)
     os.chdir("/")
     os.umask(0o077)
+    # whatever the starter had open (a lock, a pipe that somebody reads to its end) is not ours
+    os.closerange(3, writer)
+    os.closerange(writer + 1, os.sysconf("SC_OPEN_MAX"))
     null = os.open(os.devnull, os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)

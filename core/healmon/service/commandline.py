@@ -17,12 +17,15 @@ from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Packed
 from healmon.service import instance
 from healmon.service.links import ask_healer
+from healmon.service.planned import planned
 from healmon.units import parse_duration
 from healmon.world.processes import Identity
 from healmon.world.system_processes import SystemProcesses
 
 STOP_PATIENCE = 45.0
 """Seconds a healer gets to finish its current action and end; longer than `engine.DRAIN`."""
+STILL_PATIENCE = 3.0
+"""Seconds that one may stand still: a debugger lets go, a stopped one does not by itself."""
 SIGTERM = 15
 
 
@@ -66,6 +69,13 @@ def stop(state_dir: Path) -> int:
         if instance.wait_released(state_dir, 1.0):
             say(f"stopped (pid {holder.pid}); workers stay up")
             return 0
+        if process_seconds() - began > STILL_PATIENCE and instance.stands_still(holder):
+            break
+    if instance.stands_still(holder):
+        raise HolderError(
+            f"the healer (pid {holder.pid}) stands still: somebody stopped it (SIGSTOP)",
+            remedy=f"let it go on, and it ends: kill -CONT {holder.pid}",
+        )
     raise HolderError(
         f"the healer (pid {holder.pid}) did not end within {STOP_PATIENCE:g} s",
         remedy=f"see what it does: healmon status; its log is in {state_dir}",
@@ -89,16 +99,24 @@ def check(args: argparse.Namespace) -> int:
 def ask(state_dir: Path, args: argparse.Namespace) -> int:
     """Ask for `args.verb` of one target, whose name may be given without its prefix."""
     target = args.prefix + args.target.removeprefix(args.prefix)
-    json_wanted = bool(getattr(args, "json", False))
-    return override(state_dir, args.verb, target, {}, json_wanted=json_wanted)
+    return override(state_dir, args.verb, target, {}, **faces(args))
+
+
+def faces(args: argparse.Namespace) -> dict[str, bool]:
+    """Return how an override is asked for and answered: `json_wanted`, `dry_run`."""
+    return {
+        "json_wanted": bool(getattr(args, "json", False)),
+        "dry_run": bool(getattr(args, "dry_run", False)),
+    }
 
 
 def override(
-    state_dir: Path, verb: str, target: str, arguments: Packed, *, json_wanted: bool = False
-) -> int:
+    state_dir: Path, verb: str, target: str, arguments: Packed,
+    *, json_wanted: bool = False, dry_run: bool = False,
+) -> int:  # fmt: skip
     """Ask the running healer for something and print its answer, as one JSON object if wanted.
 
-    Returns 0 when done, 65 when it was refused.
+    Returns 0 when done, 65 when it was refused. A dry run prints the plan and leaves it there.
 
     Raises:
         HolderError: no healer runs.
@@ -109,6 +127,10 @@ def override(
             f"no healer runs on {state_dir}",
             remedy="start one: healmon daemon, or healmon-tui; or do just this here: --now",
         )
+    if dry_run:
+        code, said = planned(state_dir, verb, target, arguments, json_wanted=json_wanted)
+        say(said)
+        return code
     answer = ask_healer(state_dir, verb, target, arguments)
     if json_wanted:
         told = {"ok": answer.ok, "verb": verb, "target": target, "text": answer.text}

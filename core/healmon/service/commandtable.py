@@ -101,6 +101,8 @@ RUN = (
             "foreground:daemon", "healmon daemon --config /etc/healmon/healmon.toml", bare=True),
     Command("stop", "run", "let the healer finish its current action and end; workers stay up",
             "commandline:stop_asked", "healmon stop"),
+    Command("reload", "run", "have the healer read its configuration again; tells what changes",
+            "reload_cli:reload", "healmon reload --dry-run   what would change"),
     Command("tui", "run", "open the terminal UI", "commandline:tui", "healmon tui", bare=True),
 )  # fmt: skip
 
@@ -250,6 +252,12 @@ SET_UP = (
         arg("file", nargs="?", metavar="FILE", completes="file",
             help="a new file, or a directory (default: this one)"),
     )),
+    Command("completion", "set up", "print the completion of a shell, to be read at its start",
+            "completion_cli:completion", 'eval "$(healmon completion bash)"', (
+        arg("shell", metavar="SHELL", choices=("bash", "zsh", "fish"), help="bash, zsh or fish"),
+        arg("words", nargs="*", metavar="WORD",
+            help="a line so far, after --: print what may come next"),
+    ), bare=True),
     Command("help", "set up", "show the help of a command", "parsers:help_asked",
             "healmon help restart", (
         arg("command", nargs="?", default="", metavar="COMMAND", completes="command"),

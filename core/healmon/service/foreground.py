@@ -18,7 +18,8 @@ from healmon.config.settings import Settings
 from healmon.events import CycleFinished, Recorded
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
-from healmon.service.log import log_events, log_to_file, log_to_stderr
+from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
+from healmon.service.systemd import Notifier
 from healmon.sessions.packs import user
 
 log = logging.getLogger("healmon")
@@ -48,17 +49,38 @@ def configured(args: argparse.Namespace, *, screen: bool = False) -> tuple[Setti
     return settings, state_dir
 
 
+def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings]:
+    """Return what reads the configuration again: the same file, or the first that there is by then.
+
+    A daemon leaves its directory, so that is kept.
+    """
+    environ, cwd = dict(os.environ), Path.cwd()
+    named = getattr(args, "config", None)
+
+    def read() -> Settings:
+        source = settings.source and Path(settings.source)
+        found = load(source or locate.find_config(named, environ, cwd), environ)
+        user.packs_of(found.sessions.packs)
+        return found
+
+    return read
+
+
 def open_host(args: argparse.Namespace, mode: str) -> Host:
     """Return a host for these arguments, holding its state directory."""
     settings, state_dir = configured(args)
+    log_to_stderr(args, settings)
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
-    return Host.open(settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False))
+    read = None if mode == "once" else again(args, settings)
+    return Host.open(
+        settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False),
+        read=read, notifier=Notifier.take(os.environ),
+    )  # fmt: skip
 
 
 def once(args: argparse.Namespace) -> int:
     """Make one full cycle, print its report, return its exit code."""
-    log_to_stderr(args)
     host = open_host(args, "once")
     try:
         return run_once(host, json_wanted=getattr(args, "json", False))
@@ -82,8 +104,9 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
 
 def no_ui(args: argparse.Namespace) -> int:
     """Run in the foreground, one report a cycle, until SIGINT or SIGTERM."""
-    log_to_stderr(args)
     host = open_host(args, "no-ui")
+    if in_journal():
+        host.engine.subscribe(log_events)
     try:
         return run_reporting(host, json_wanted=getattr(args, "json", False))
     finally:
@@ -119,7 +142,7 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
 
 
 async def run_until_signalled(host: Host, began: Callable[[], None] | None = None) -> None:
-    """Run a host; SIGTERM and SIGINT end it in order, SIGUSR1 and SIGHUP mean look now.
+    """Run a host; SIGTERM and SIGINT end it in order, SIGUSR1: look now, SIGHUP: reread.
 
     Args:
         host: opened, not yet running.
@@ -129,12 +152,24 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
     sys.setswitchinterval(TURN)
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, host.engine.stop, signal.Signals(number).name)
-    for number in (signal.SIGUSR1, signal.SIGHUP):
-        loop.add_signal_handler(number, host.engine.check_now)
+        loop.add_signal_handler(number, _leave, host, signal.Signals(number).name)
+    loop.add_signal_handler(signal.SIGUSR1, host.engine.check_now)
+    rereading: set[asyncio.Task[None]] = set()
+
+    def reread() -> None:
+        task = asyncio.ensure_future(host.reload("SIGHUP"))
+        rereading.add(task)
+        task.add_done_callback(rereading.discard)
+
+    loop.add_signal_handler(signal.SIGHUP, reread)
     if began is not None:
         began()
     await host.run()
+
+
+def _leave(host: Host, reason: str) -> None:
+    host.notifier.stopping()
+    host.engine.stop(reason)
 
 
 def daemon(args: argparse.Namespace) -> int:
@@ -143,10 +178,14 @@ def daemon(args: argparse.Namespace) -> int:
     state_dir = statedir.prepare(state_dir)
     dry_run = getattr(args, "dry_run", False)
     log_file = state_dir / "healmon.log"
+    read, notifier = again(args, settings), Notifier.take(os.environ)
 
     def serve(up: Callable[[], None]) -> None:
-        log_to_file(log_file, args)
-        host = Host.open(settings, state_dir, mode="daemon", dry_run=dry_run)
+        log_to_file(log_file, args, settings)
+        notifier.main_pid = os.getpid()
+        host = Host.open(
+            settings, state_dir, mode="daemon", dry_run=dry_run, read=read, notifier=notifier
+        )
         try:
             proven = False
 
@@ -186,9 +225,10 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     state_dir = statedir.prepare(state_dir)
     if instance.holder(state_dir) is not None:
         return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
-    log_to_file(state_dir / "healmon.log", args)
+    log_to_file(state_dir / "healmon.log", args, settings)
     dry_run = getattr(args, "dry_run", False)
-    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run)
+    read = again(args, settings)
+    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
     host.engine.subscribe(log_events)
     if settings.source is not None:
         return open_screen(EngineLink(host), **options)

@@ -80,6 +80,13 @@ class Heartbeat:
             self._round = record
             self._beat.set()
 
+    def amend(self, url: str, interval: float) -> None:
+        """Ask another checker, or tell of another interval, from the next round on."""
+        if url != self._url:
+            self._url, self._missed, self._pinged = url, 0, float("-inf")
+            self._complain("")
+        self._interval = interval
+
     async def run(self) -> None:
         """Beat until cancelled."""
         while True:

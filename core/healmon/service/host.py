@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,11 +24,17 @@ from healmon.plans import Packed
 from healmon.service import commands, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
+from healmon.service.log import REDACTOR
 from healmon.service.push import Push
+from healmon.service.reload import Read, Reloader, digest
+from healmon.service.systemd import Notifier, Pulse
 from healmon.service.wake import WakePipe
+from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
 from healmon.store.store import Store
 from healmon.world.notifying import SystemMessenger
+from healmon.world.processes import Processes
+from healmon.world.system_processes import SystemProcesses
 
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
@@ -42,7 +48,11 @@ class Host:
     """A healer that holds its state directory; `close` gives it back.
 
     Attributes:
+        settings: what is in force.
         healers: in the order of the report.
+        read: reads the configuration again; None: there is none to read.
+        notifier: the way to the service manager.
+        file: what tells the state of the configuration file that was read from others.
     """
 
     settings: Settings
@@ -51,10 +61,24 @@ class Host:
     store: Store
     clock: Clock
     engine: Engine
+    processes: Processes
     healers: list[Healer[Any]]
+    read: Read | None = None
+    notifier: Notifier = field(default_factory=Notifier)
+    file: Print | None = None
+    _heart: Heartbeat | None = None
 
     @classmethod
-    def open(cls, settings: Settings, state_dir: Path, *, mode: str, dry_run: bool) -> Host:
+    def open(
+        cls,
+        settings: Settings,
+        state_dir: Path,
+        *,
+        mode: str,
+        dry_run: bool,
+        read: Read | None = None,
+        notifier: Notifier | None = None,
+    ) -> Host:
         """Take the state directory and put the healer together; nothing runs yet.
 
         Raises:
@@ -69,7 +93,8 @@ class Host:
         except BaseException:
             lock.release()
             raise
-        healers = registry.build(settings, state_dir, clock)
+        processes = SystemProcesses()
+        healers = registry.build(registry.Parts(settings, state_dir, clock, processes))
         run = Run(
             host=settings.monitor.name,
             interval=settings.monitor.check_interval,
@@ -78,17 +103,33 @@ class Host:
             alerts=settings.alerts,
             steady_offset=clock.offset,
             repaired=store.repaired,
-            outlet=Outlet(
-                messenger=SystemMessenger(),
-                notify=settings.notify,
-                epoch=store.epoch,
-                report=partial(_report, state_dir / DATABASE),
-            ),
+            outlet=_outlet(settings, state_dir, store),
+            configuration=digest(settings),
+            source=settings.source or "",
         )
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault
         store.on_recover = engine.store_recovered
-        return cls(settings, state_dir, lock, store, clock, engine, healers)
+        host = cls(settings, state_dir, lock, store, clock, engine, processes, healers, read)
+        host.notifier = notifier or host.notifier
+        host.file = print_of(settings.source or "")
+        return host
+
+    def parts(self, settings: Settings) -> registry.Parts:
+        """Return what healers are made of for these settings."""
+        return registry.Parts(settings, self.state_dir, self.clock, self.processes)
+
+    def outlet(self, settings: Settings) -> Outlet:
+        """Return where notices go by these settings."""
+        return _outlet(settings, self.state_dir, self.store)
+
+    def amended(self, settings: Settings, healers: Mapping[str, Healer[Any]]) -> None:
+        """Take in that other settings are in force."""
+        self.settings = settings
+        REDACTOR.learn(settings)
+        self.healers[:] = [healers.get(healer.name, healer) for healer in self.healers]
+        if self._heart is not None:
+            self._heart.amend(settings.monitor.heartbeat_url, settings.monitor.check_interval)
 
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
@@ -99,16 +140,33 @@ class Host:
             self.clock,
             self.engine.checker_fault,
         )
-        self.engine.subscribe(heart.heard)
-        doings = (self._overrides(), self._keep_house(), heart.run())
+        self._heart = heart
+        pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
+        doings = [self._overrides(), self._keep_house(), heart.run(), pulse.run()]
+        sinks = [heart.heard, pulse.heard]
+        reloader = None
+        if self.read is not None:
+            reloader = Reloader(self, self.read)
+            self.engine.reread = reloader.ask
+            watch = FileWatch(self, self.reload)
+            sinks.append(watch.heard)
+        for sink in sinks:
+            self.engine.subscribe(sink)
         tasks = [asyncio.create_task(doing) for doing in doings]
         try:
             await self.engine.run()
         finally:
-            self.engine.stream.unsubscribe(heart.heard)
+            for sink in sinks:
+                self.engine.stream.unsubscribe(sink)
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if reloader is not None:
+                reloader.close()
+
+    async def reload(self, origin: str) -> None:
+        """Read the configuration again."""
+        await self.engine.ask("reload", "", {}, origin=origin)
 
     async def run_once(self) -> Snapshot:
         """Make one full cycle; returns the state afterwards."""
@@ -186,6 +244,8 @@ class Host:
             command=command.id,
         )
         outcome: Packed = {"ok": answer.ok, "text": answer.text}
+        outcome |= {"code": answer.code} if answer.code else {}
+        outcome |= {"data": answer.data} if answer.data else {}
         if answer.plan is not None:
             from healmon.plans import pack  # noqa: PLC0415
 
@@ -202,6 +262,15 @@ def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock
         # the same boot: go on with the last run's steady timeline, whatever the wall clock did
         clock = SystemClock(last.steady_offset)
     return store, clock
+
+
+def _outlet(settings: Settings, state_dir: Path, store: Store) -> Outlet:
+    return Outlet(
+        messenger=SystemMessenger(),
+        notify=settings.notify,
+        epoch=store.epoch,
+        report=partial(_report, state_dir / DATABASE),
+    )
 
 
 def _report(database: Path, seconds: float) -> tuple[str, str]:

@@ -20,12 +20,13 @@ import fcntl
 import json
 import os
 import struct
-import threading
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from healmon.errors import HolderError, StateDirError
+
+if TYPE_CHECKING:
+    import threading
 
 NAME: Final = "healmon.lock"
 
@@ -39,8 +40,7 @@ _LEFT: Final = 2.0
 _POLL: Final = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Holder:
+class Holder(NamedTuple):
     """Who holds a state directory.
 
     Attributes:
@@ -150,7 +150,7 @@ class Lock:
 
     def _write(self) -> None:
         # in place: a new file by the same name would carry no lock
-        text = json.dumps(asdict(self.holder), indent=1).encode() + b"\n"
+        text = json.dumps(self.holder._asdict(), indent=1).encode() + b"\n"
         with contextlib.suppress(OSError):  # a full disk: the lock holds, only its text is old
             os.pwrite(self._file, text, 0)
             os.ftruncate(self._file, len(text))
@@ -174,9 +174,14 @@ def holder(state_dir: Path) -> Holder | None:
         os.close(fd)
 
 
+def stands_still(found: Holder) -> bool:
+    """Return whether the process of a holder is stopped by a signal, or held by a debugger."""
+    return bool(found.pid) and _lives(found) and _stat(found.pid)[:1] in (["T"], ["t"])
+
+
 def wait_released(state_dir: Path, seconds: float) -> bool:
     """Wait until nobody holds the state directory; False when `seconds` passed first."""
-    pause = threading.Event()
+    pause = _pause()
     for _ in range(max(1, round(seconds / _POLL))):
         if holder(state_dir) is None:
             return True
@@ -201,7 +206,7 @@ def _taken_from_the_dead(state_dir: Path) -> tuple[int, int] | None:
 
     A child between its fork and its exec has the descriptors of its parent.
     """
-    pause = threading.Event()
+    pause = _pause()
     for _ in range(round(_LEFT / _POLL)):
         found = holder(state_dir)
         if found is not None and (not found.ticks or _lives(found)):
@@ -281,7 +286,7 @@ def _read_text(fd: int) -> Holder:
 
 def _held_by_other(state_dir: Path) -> HolderError:
     """Return the error that names the holder, once it has had time to write who it is."""
-    pause = threading.Event()
+    pause = _pause()
     found = None
     for _ in range(round(_SETTLE / _POLL)):
         found = holder(state_dir)
@@ -295,6 +300,12 @@ def _held_by_other(state_dir: Path) -> HolderError:
     )
 
 
+def _pause() -> threading.Event:
+    import threading  # noqa: PLC0415 - who looks once does not wait
+
+    return threading.Event()
+
+
 def _lives(found: Holder) -> bool:
     return not found.ticks or _start_ticks(found.pid) == found.ticks
 
@@ -304,12 +315,20 @@ def _ourselves(version: str, mode: str, started: str) -> Holder:
     return Holder(pid, _start_ticks(pid), _boot_id(), version, mode, started)
 
 
-def _start_ticks(pid: int) -> int:
+def _stat(pid: int) -> list[str]:
+    """Return what proc(5) tells of a process, from field 3 on; nothing: it is gone."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text("ascii", "replace")
-        # the name in parentheses may hold anything, parentheses and spaces too
-        return int(text.rpartition(")")[2].split()[19])
-    except (OSError, ValueError, IndexError):
+    except OSError:
+        return []
+    # the name in parentheses may hold anything, parentheses and spaces too
+    return text.rpartition(")")[2].split()
+
+
+def _start_ticks(pid: int) -> int:
+    try:
+        return int(_stat(pid)[19])
+    except (ValueError, IndexError):
         return 0
 
 

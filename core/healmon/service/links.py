@@ -239,7 +239,13 @@ def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> An
         return Answer(ok=False, text=f"the request is {state}")
     data = msgspec.json.decode(outcome)
     plan = msgspec.convert(data["plan"], Plan) if data.get("plan") else None
-    return Answer(ok=bool(data["ok"]), text=str(data["text"]), plan=plan)
+    return Answer(
+        ok=bool(data["ok"]),
+        text=str(data["text"]),
+        plan=plan,
+        code=int(data.get("code", 0)),
+        data=data.get("data", {}),
+    )
 
 
 def _history(database: Path, count: int) -> list[Recorded]:

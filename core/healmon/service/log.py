@@ -1,20 +1,24 @@
-"""The log: one line an event worth reading, to a rotated file or to stderr."""
+"""The log: one line an event worth reading, to a rotated file, to stderr or to the journal."""
 
 from __future__ import annotations
 
 import argparse
 import logging
+import os
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from healmon import events as ev
+from healmon.config.settings import Settings
 from healmon.events import Recorded, component_of, kind_of, severity_of
 from healmon.plans import Overlays
+from healmon.service.logformat import EVENT, Journal, JsonLines, Lines, Redactor, to_journal
 from healmon.text import clean
 
 log = logging.getLogger("healmon")
 
-FORMAT = "%(asctime)s %(levelname)s %(message)s"
+REDACTOR = Redactor()
+"""What is taken out of every line."""
 SIZE = 5_000_000
 KEEP = 5
 LEVELS = {"INFO": logging.INFO, "WARNING": logging.WARNING, "CRITICAL": logging.CRITICAL}
@@ -26,7 +30,6 @@ def _level(args: argparse.Namespace, default: str) -> int:
 
 
 def _use(handler: logging.Handler, level: int) -> None:
-    handler.setFormatter(logging.Formatter(FORMAT))
     log.handlers = [handler]
     log.setLevel(level)
     log.propagate = False
@@ -34,17 +37,40 @@ def _use(handler: logging.Handler, level: int) -> None:
     logging.raiseExceptions = False
 
 
-def log_to_file(path: Path, args: argparse.Namespace) -> None:
+def _formatter(settings: Settings | None, *, journal: bool) -> logging.Formatter:
+    if settings is not None:
+        REDACTOR.learn(settings)
+    json_wanted = settings is not None and settings.monitor.log_format == "json"
+    kind = JsonLines if json_wanted else Lines
+    made = kind(REDACTOR, stamped=not journal)
+    return Journal(made) if journal else made
+
+
+def log_to_file(path: Path, args: argparse.Namespace, settings: Settings | None = None) -> None:
     """Send the log to a file, rotated by size."""
+    size = settings.monitor.log_size if settings is not None else SIZE
+    keep = settings.monitor.log_keep if settings is not None else KEEP
     handler = RotatingFileHandler(
-        path, maxBytes=SIZE, backupCount=KEEP, encoding="utf-8", delay=True
+        path, maxBytes=size, backupCount=keep, encoding="utf-8", delay=True
     )
+    handler.setFormatter(_formatter(settings, journal=False))
     _use(handler, _level(args, "info"))
 
 
-def log_to_stderr(args: argparse.Namespace) -> None:
-    """Send warnings and worse to stderr; stdout is the report's."""
-    _use(logging.StreamHandler(), _level(args, "warning"))
+def log_to_stderr(args: argparse.Namespace, settings: Settings | None = None) -> None:
+    """Send warnings and worse to stderr, or all that is worth a line where that is the journal."""
+    handler = logging.StreamHandler()
+    try:
+        journal = to_journal(handler.stream.fileno(), os.environ)
+    except (OSError, ValueError):
+        journal = False  # a stream that is no file
+    handler.setFormatter(_formatter(settings, journal=journal))
+    _use(handler, _level(args, "info" if journal else "warning"))
+
+
+def in_journal() -> bool:
+    """Return whether the log goes to the journal."""
+    return any(isinstance(handler.formatter, Journal) for handler in log.handlers)
 
 
 def log_events(record: Recorded) -> None:
@@ -52,7 +78,7 @@ def log_events(record: Recorded) -> None:
     event = record.event
     level = logging.DEBUG if isinstance(event, ROUTINE) else LEVELS[severity_of(event)]
     if log.isEnabledFor(level):
-        log.log(level, "#%d %s", record.id, clean(line(event), limit=2000))
+        log.log(level, "#%d %s", record.id, clean(line(event), limit=2000), extra={EVENT: record})
 
 
 def line(event: ev.Event) -> str:
@@ -65,6 +91,10 @@ def line(event: ev.Event) -> str:
     }
     if isinstance(event, ev.PlanMade | ev.PlanRefused):
         said["plan"] = f"{event.plan.action}: {event.plan.why}"
+    if isinstance(event, ev.ConfigurationChanged):
+        said["changes"] = "; ".join(map(str, event.changes))
+    if isinstance(event, ev.ConfigurationRefused):
+        said["problems"] = "; ".join(event.problems)
     if isinstance(event, ev.AlertOverlaid):
         said["overlays"] = _overlays(event.overlays)
     words = " ".join(f"{name}={value}" for name, value in said.items())

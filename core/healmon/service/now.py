@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from healmon.clock import process_seconds
 from healmon.errors import HolderError
 from healmon.service import instance, links
 from healmon.service.foreground import open_host
@@ -22,6 +23,9 @@ from healmon.text import clean
 
 PATIENCE = 3600.0
 """Seconds an answer is waited for: whoever asks waits for the proof, and can press Ctrl-C."""
+TURN = 120.0
+"""Seconds for which somebody who is about to end is waited for."""
+PASSING = frozenset({"now", "once", "import"})
 INBOX = frozenset({"ack", "unack", "silence", "unsilence", "pause", "resume"})
 """Commands for which nothing needs to be looked at."""
 
@@ -32,10 +36,10 @@ def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], 
     Raises:
         HealmonError: as the command, and as opening a healer.
     """
-    if instance.holder(state_dir) is not None:
-        return command()
     log_to_stderr(args)
-    host = open_host(args, "now")
+    host = _opened(args, state_dir)
+    if host is None:
+        return command()
     usual, links.ASK_PATIENCE = links.ASK_PATIENCE, PATIENCE
     try:
         serving = _Serving(host, look=str(args.way) not in INBOX)
@@ -47,6 +51,31 @@ def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], 
     finally:
         links.ASK_PATIENCE = usual
         host.close()
+
+
+def _opened(args: argparse.Namespace, state_dir: Path) -> Host | None:
+    """Return a healer of our own; None: one runs that can be asked.
+
+    Who is there for one cycle, one override or an import is waited for: it would end before it
+    answers.
+
+    Raises:
+        HolderError: that one does not end.
+    """
+    until = process_seconds() + TURN
+    while True:
+        holder = instance.holder(state_dir)
+        # a holder that has not yet said who it is says it in a moment
+        if holder is not None and holder.mode and holder.mode not in PASSING:
+            return None
+        try:
+            if holder is None or instance.wait_released(state_dir, 1.0):
+                return open_host(args, "now")
+        except HolderError:
+            if process_seconds() > until:
+                raise
+        if process_seconds() > until:
+            raise HolderError(f"{clean(str(state_dir))} is held by {holder}", remedy="try again")
 
 
 class _Serving(threading.Thread):

@@ -137,7 +137,7 @@ def healmon_parser(*names: str) -> Parser:
             name,
             help=command.text,
             description=f"{command.text[0].upper()}{command.text[1:]}.",
-            usage=_usage(command),
+            usage=usage(command),
             epilog=f"example: {command.example}",
             add_help=False,
             parents=[common],
@@ -157,7 +157,8 @@ def _fill(parser: Parser, command: Command) -> None:
             parser.add_argument(*one.names, **one.options)
 
 
-def _usage(command: Command) -> str:
+def usage(command: Command) -> str:
+    """Return how a command is typed, in one line."""
     words = [f"healmon {command.name}", "[OPTION]…"]
     words += [_shown(one) for one in command.args if isinstance(one, Arg)]
     return " ".join(word for word in words if word)

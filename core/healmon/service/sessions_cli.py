@@ -9,7 +9,7 @@ from pathlib import Path
 
 from healmon.errors import DataError, HolderError
 from healmon.plans import Packed, unpack
-from healmon.service.commandline import override, period, say
+from healmon.service.commandline import faces, override, period, say
 from healmon.service.host import DATABASE
 from healmon.sessions.facts import HEALER, SessionFacts
 from healmon.state import ComponentView, of_healer
@@ -75,8 +75,7 @@ def touch(state_dir: Path, args: argparse.Namespace) -> int:
 
 def _ask(state_dir: Path, args: argparse.Namespace, verb: str, arguments: Packed) -> int:
     target = PREFIX + args.target.removeprefix(PREFIX)
-    wanted = getattr(args, "json", False)
-    return override(state_dir, verb, target, arguments, json_wanted=wanted)
+    return override(state_dir, verb, target, arguments, **faces(args))
 
 
 def session(state_dir: Path, name: str) -> ComponentView:

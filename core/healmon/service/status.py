@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from healmon.clock import SystemClock, parse_utc
 from healmon.errors import StoreFaultError
 from healmon.service import instance
 from healmon.store import read
 from healmon.units import format_duration
+
+if TYPE_CHECKING:
+    import argparse
 
 NO_HEALER = 3
 HUNG_AFTER = 3
@@ -26,8 +27,7 @@ OVERLAYS = {
 """What lies over an alert, in a word each."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
+class _Seen(NamedTuple):
     holder: instance.Holder | None
     facts: dict[str, dict[str, Any]]
     unhealthy: list[dict[str, Any]]
@@ -36,6 +36,7 @@ class _Seen:
     actions: list[dict[str, Any]]
     untold: list[dict[str, Any]]
     now: float
+    still: bool = False
     dry_run: bool = False
 
     def age(self, name: str) -> float | None:
@@ -52,6 +53,8 @@ class _Seen:
     @property
     def hung(self) -> bool:
         """Whether the healer holds its lock and has not finished a cycle for too long."""
+        if self.still:
+            return True
         interval = float(self.facts.get("started", {}).get("interval", 60.0))
         last = self.age("started") if self.cycle_age is None else self.cycle_age
         return last is not None and last > HUNG_AFTER * interval + 60.0
@@ -83,11 +86,12 @@ def status(state_dir: Path, *, json_wanted: bool) -> int:
 
 def _look(state_dir: Path) -> _Seen:
     holder = instance.holder(state_dir) if state_dir.is_dir() else None
+    still = holder is not None and instance.stands_still(holder)
     now = SystemClock().read().wall
     try:
         connection = read.open_reader(state_dir / "healmon.db")
     except StoreFaultError:
-        return _Seen(holder, {}, [], [], [], [], [], now)
+        return _Seen(holder, {}, [], [], [], [], [], now, still=still)
     try:
         return _Seen(
             holder,
@@ -98,7 +102,8 @@ def _look(state_dir: Path) -> _Seen:
             read.recent_actions(connection, ACTIONS),
             read.untold(connection),
             now,
-            holder is not None and read.dry_run(connection),
+            dry_run=holder is not None and read.dry_run(connection),
+            still=still,
         )
     finally:
         connection.close()
@@ -123,6 +128,8 @@ def _headline(seen: _Seen, state_dir: Path) -> str:
     uptime = seen.age("started")
     up = "" if uptime is None else f", up {format_duration(uptime)}"
     hung = "; IT HANGS: no cycle has finished for too long" if seen.hung else ""
+    if seen.still:
+        hung = f"; IT STANDS STILL: somebody stopped it; go on: kill -CONT {holder.pid}"
     dry = "; DRY RUN: it plans and touches nothing" if seen.dry_run else ""
     return f"healmon {holder.version} runs: pid {holder.pid}, {holder.mode}{up}{dry}{hung}"
 

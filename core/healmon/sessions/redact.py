@@ -77,6 +77,14 @@ def redact(text: str) -> str:
     return "\n".join(done)
 
 
+def redact_line(line: str) -> str:
+    """Return one line without what has the shape of a secret, or is called one.
+
+    Long words near such a name stay: they may be paths.
+    """
+    return _line(line, near=False)
+
+
 def redact_all(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value with every text in it redacted; its keys stay."""
     if isinstance(value, str):

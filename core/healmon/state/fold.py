@@ -133,7 +133,13 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             return replace(s, engine=replace(s.engine, store_fault=event.reason))
         case ev.StoreRecovered():
             return replace(s, engine=replace(s.engine, store_fault=""))
-        case ev.ClockJumped() | ev.OverrideReceived() | ev.OverrideAnswered():
+        case ev.ConfigurationChanged():
+            engine = replace(s.engine, interval=event.interval, configuration=event.digest)
+            return replace(s, engine=engine)
+        case (
+            ev.ClockJumped() | ev.OverrideReceived() | ev.OverrideAnswered()
+            | ev.ConfigurationRefused()
+        ):  # fmt: skip
             return s
         case _:
             assert_never(event)
@@ -157,6 +163,7 @@ def _engine_started(s: Snapshot, event: ev.EngineStarted, at: float) -> Snapshot
         boot=event.boot,
         steady_offset=event.steady_offset,
         started_at=at,
+        configuration=event.configuration,
     )
     return replace(s, engine=engine, cycle=CycleView(), failing={}, tallies={}, recent=())
 

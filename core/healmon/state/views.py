@@ -35,6 +35,7 @@ class EngineView(msgspec.Struct, frozen=True):
     started_at: float = 0.0
     stopped: str = ""
     store_fault: str = ""
+    configuration: str = ""
 
 
 class CycleView(msgspec.Struct, frozen=True):

@@ -39,6 +39,7 @@ _ALL_OVER: Final = (
     " resolution = 'not known any more' WHERE resolved = 0"
 )
 _HEARTBEAT: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('heartbeat', ?)"
+_INTERVAL: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('interval', ?)"
 _DRY_RUN: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('dry_run', ?)"
 _COMPONENT_GONE: Final = "DELETE FROM components WHERE component = ?"
 _SILENCE: Final = (
@@ -91,6 +92,8 @@ class Projector:
         match event:
             case ev.Observed():
                 return _observed(event, at, record.id)
+            case ev.ConfigurationChanged():
+                return [(_INTERVAL, (f"{record.id} {event.interval:g}",))]
             case ev.EngineStarted() | ev.DryRunChanged() | ev.CycleFinished():
                 return [_of_engine(event, at)]
             case ev.ComponentGone():

@@ -32,9 +32,10 @@ _STATUS_RANK: Final = (
 )
 _TROUBLES: Final = (
     "enginestarted", "enginestopped", "healerfailed", "storefaulted", "storerecovered",
-    "clockjumped",
+    "clockjumped", "configurationchanged", "configurationrefused",
 )  # fmt: skip
-# "+id" below: a sort of few rows by the way of the times, not a walk through all ids
+# "+id" below: a sort of few rows by the way of the times, not a walk through all ids; what was
+# imported has ids below zero and is nobody's doing of last night
 _EVENT: Final = "id, timestamp, kind, component, severity, payload, cause"
 
 
@@ -164,7 +165,7 @@ def unhealthy(conn: sqlite3.Connection) -> list[Row]:
 def alerts_since(conn: sqlite3.Connection, since: str) -> list[Row]:
     """Return the alerts that are unresolved, and those that ended at that time or later."""
     waiting = _rows(conn, "SELECT * FROM health_alerts WHERE resolved = 0")
-    over = "SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1"
+    over = "SELECT * FROM health_alerts WHERE resolved_at >= ? AND resolved = 1 AND +id > 0"
     return sorted(waiting + _rows(conn, over, since), key=lambda row: row["id"])
 
 
@@ -172,7 +173,7 @@ def metrics_since(conn: sqlite3.Connection, since: str) -> dict[str, list[Row]]:
     """Return what was done (`actions`) and what was not (`refusals`) since a time, oldest first."""
     rows = _rows(
         conn,
-        "SELECT * FROM health_metrics WHERE timestamp >= ?"
+        "SELECT * FROM health_metrics WHERE timestamp >= ? AND +id > 0"
         " AND (action_taken <> '' OR metric_type = 'plan_refused') ORDER BY +id",
         since,
     )
@@ -212,7 +213,8 @@ def recent_actions(conn: sqlite3.Connection, limit: int) -> list[Row]:
     """Return the newest remedies with their outcome (`recovered` or `error`), newest first."""
     return _rows(
         conn,
-        "SELECT * FROM health_metrics WHERE action_taken <> '' ORDER BY id DESC LIMIT ?",
+        "SELECT * FROM health_metrics WHERE action_taken <> '' AND +id > 0"
+        " ORDER BY id DESC LIMIT ?",
         limit,
     )
 
@@ -359,4 +361,8 @@ def engine_facts(conn: sqlite3.Connection) -> dict[str, Row]:
         for row in rows:
             payload: Row = json.loads(row["payload"])
             facts[name] = {**payload, "id": row["id"], "timestamp": row["timestamp"]}
+    for row in _rows(conn, "SELECT value FROM meta WHERE key = 'interval'"):
+        number, _, interval = str(row["value"]).partition(" ")
+        if "started" in facts and int(number) > facts["started"]["id"]:  # reread in this run
+            facts["started"]["interval"] = float(interval)
     return facts

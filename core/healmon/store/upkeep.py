@@ -23,9 +23,9 @@ _DELETES: Final = (
         AND id IS NOT (SELECT max(id) FROM events WHERE kind = 'enginestarted')
         ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM health_metrics WHERE id IN (SELECT id FROM health_metrics
-        WHERE timestamp < :before AND id > 0 ORDER BY timestamp LIMIT :chunk)""",
+        WHERE timestamp < :before AND +id > 0 ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM health_alerts WHERE id IN (SELECT id FROM health_alerts
-        WHERE timestamp < :before AND resolved = 1 AND resolved_at < :before AND id > 0
+        WHERE timestamp < :before AND resolved = 1 AND resolved_at < :before AND +id > 0
         ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM commands WHERE id IN (SELECT id FROM commands WHERE created_at < :before
         AND state NOT IN ('queued', 'taken') ORDER BY id LIMIT :chunk)""",

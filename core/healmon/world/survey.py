@@ -69,8 +69,8 @@ def pid_files(folders: Iterable[str]) -> Iterator[PidFile]:
     """Yield the pid files that lie in these directories themselves."""
     for folder in dict.fromkeys(folders):
         for name in sorted(_names(folder))[:MOST_FILES]:
-            if not name.endswith((".pid", ".lock")) or name in _OWN_PIDS:
-                continue
+            if not name.endswith((".pid", ".lock")) or name in _OWN_PIDS or not name.isprintable():
+                continue  # what cannot be written down is nobody's setting
             path = f"{folder.rstrip('/')}/{name}"
             with suppress(ProbeError, OSError):
                 found = os.stat(path)  # noqa: PTH116 - text in
@@ -98,7 +98,7 @@ def open_paths(identity: Identity) -> frozenset[str]:
             return frozenset(
                 path
                 for _, path in procfs.open_files(directory)
-                if path.startswith("/") and not path.endswith(" (deleted)")
+                if path.startswith("/") and not path.endswith(" (deleted)") and path.isprintable()
             )
     return frozenset()
 

@@ -122,6 +122,8 @@ def _folders(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
         files: list[os.DirEntry[str]] = []
         with suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
+                if not entry.name.isprintable():
+                    continue
                 if entry.is_file(follow_symlinks=False):
                     files.append(entry)
                 elif depth < DEPTH and _goes_on(entry, device):

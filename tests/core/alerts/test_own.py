@@ -18,7 +18,7 @@ def test_all_that_is_wrong_with_healmon_itself() -> None:
         ("healer-disks", "WARNING"),
         ("store", "CRITICAL"),
         ("store-repaired", "WARNING"),
-        ("config", "WARNING"),
+        ("configuration", "WARNING"),
     ]
     assert "disk full" in found[2].message
 

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from healmon import cli
 from healmon import events as ev
 from healmon.clock import ManualClock, SystemClock
 from healmon.config.settings import Budget, Disk, Rule
@@ -21,6 +20,7 @@ from healmon.disks.healer import DisksHealer
 from healmon.disks.model import EMPTY, DiskSeen, Gauge, Target
 from healmon.disks.undo import selections
 from healmon.engine import Engine, Run
+from healmon.service import parsers
 from healmon.state import Snapshot
 from healmon.world.files import SystemFiles
 from tests.helpers.made_up import MemoryJournal
@@ -195,4 +195,4 @@ def test_trash_is_looked_for_in_the_state_directory_and_in_every_place_of_a_rule
     disk = disk_of(Path("/var/log/app"), budgets=(Budget(path="/var/log/app/deep", limit=1),))
     roots = [s.roots for s in selections(disk, "/state")]
     assert roots == [("/state",), ("/var/log/app",), ("/var/log/app/deep",)]
-    assert cli.healmon_parser().parse_args(["restore"]).ids == []
+    assert parsers.healmon_parser().parse_args(["restore"]).ids == []

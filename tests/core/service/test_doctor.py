@@ -28,6 +28,8 @@ from healmon.world import ground as kernel
 from healmon.world.processes import ProcessFacts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.tmux import SystemTmux
+from tests.helpers.box import Box
+from tests.helpers.tmuxes import PrivateTmux
 from tests.helpers.wait import until
 
 SLEEPER = "import time\nwhile True: time.sleep(0.2)\n"
@@ -443,3 +445,46 @@ def test_its_exit_code_is_the_worst_and_json_says_all(
     assert told["level"] == "critical"
     assert [f["check"] for f in told["findings"]] == ["config", "config", "healer"]
     assert main(["doctor", "--config", str(bench.base / "none.toml"), *where[2:]]) == 2
+
+
+@pytest.mark.slow
+def test_a_stopped_tmux_server_is_told_and_an_answering_one_is_well(bench: Bench) -> None:
+    tmux = PrivateTmux(bench.base)
+    tmux.new("agent")
+    try:
+        bench.ground()
+        bench.config.write_text(f'[sessions]\nsocket = "{tmux.socket}"\n')
+        ground = bench.ground(settings=load(bench.config, {}))
+        assert bad(machine.tmux(ground)) == []
+        assert "1 session(s)" in list(machine.tmux(ground))[-1].what
+        tmux.stop()
+        (found,) = [f for f in machine.tmux(ground) if f.level != "ok"]
+        assert (found.level, "no answer within" in found.what) == ("critical", True)
+        assert found.where == tmux.socket
+    finally:
+        tmux.close()
+
+
+@pytest.mark.slow
+def test_beside_a_daemon_it_changes_nothing_of_it(bench: Bench) -> None:
+    box = Box(bench.base)
+    box.write(box.worker("w", min_uptime="200ms"), interval="60s")
+    try:
+        assert box.run("--daemon").returncode == 0
+        until(lambda: box.events("actionverified"), 20, "its worker")
+        before, (pid,) = instance.holder(box.state), box.started_pids()
+        files = [box.state / name for name in ("healmon.lock", "healmon.db")]
+        stats = [path.stat() for path in files]
+        config = load(box.config, {})
+        ground = bench.ground(settings=config, state_dir=box.state)
+        found = examine(ground, [c for c in doctor.CHECKS if c.name not in {"sqlite", "clock"}])
+        assert instance.holder(box.state) == before
+        assert [path.stat().st_ino for path in files] == [s.st_ino for s in stats]
+        assert files[0].stat().st_mtime_ns == stats[0].st_mtime_ns
+        told = {f.what for f in found}
+        assert f"w runs: pid {pid}, by its command line" in told
+        assert f"a healer runs: {before}" in told
+        assert [f for f in found if f.level == "critical"] == []
+        assert box.run("--stop").returncode == 0
+    finally:
+        box.close()

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -282,3 +283,20 @@ def test_local_times_without_a_zone_are_told(
     assert "120 times say no zone and were read as this host's" in capsys.readouterr().out
     assert place.run(path, "--dry-run", "--zone", "America/Los_Angeles", "--json") == 0
     assert json.loads(capsys.readouterr().out)["local_times"] == 0
+
+
+def test_the_morning_page_and_the_status_are_silent_on_it(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.base / "a.db"
+    build_architect(path, variant="v1", since_wall=time.time() - 3 * 3600)
+    assert place.run(path) == 0
+    where = ["--config", str(place.config), "--state-dir", str(place.state)]
+    capsys.readouterr()
+    assert main(["report", *where]) == 0
+    page = capsys.readouterr().out
+    assert "assigner" not in page
+    assert main(["status", *where]) == 3
+    assert "restart_failed" not in capsys.readouterr().out
+    assert main(["alerts", "--all", *where]) == 0
+    assert "Failed to restart assigner" in capsys.readouterr().out

@@ -133,9 +133,14 @@ class Scene:
         return None if any(at is not None and at >= action.at for at in acked) else action
 
     def undone(self, component: str) -> Incident | None:
-        """Return the newest story of a component if its plan was given up only a while ago."""
+        """Return the newest story of a component if what a person asked for was just given up.
+
+        What healmon itself gives up shows in how the component is.
+        """
         story = self.chronicle.newest(component) if self.chronicle is not None else None
         if story is None or story.outcome not in ("vetoed", "abandoned"):
+            return None
+        if story.origin in ("", "healmon"):
             return None
         return story if 0 <= self.now - story.at < FRESH else None
 

@@ -78,9 +78,11 @@ class Acting(Screen[None]):
             self._panels[self.panel].acted()
             self.host.requests.offer_each(verb, list(dict.fromkeys(names)), note)
             return
-        view = self._chosen(verb, HEALER_OF[verb])
-        if view is not None:
-            self.host.requests.offer(verb, view.name)
+        view = self._chosen(verb, HEALER_OF[verb]) if not marked else None
+        if marked:
+            self.flash(f"{verb}: none of the marked rows is of that kind", "dim")
+        elif view is not None:
+            self.host.requests.offer(verb, view.name, note=self.hidden())
 
     def action_session(self, what: str) -> None:
         """Do something with the session under the cursor."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual import events
 
 from healmon_tui.filtering import Filter
-from healmon_tui.paint import Span
+from healmon_tui.paint import Span, printable
 from healmon_tui.rows.scene import Row, short
 from healmon_tui.screens.acting import Acting
 from healmon_tui.screens.modal import keys
@@ -51,6 +51,7 @@ class Finding(Acting):
             return False
         row = panel.selected
         panel.sift(Filter(), row.key if row is not None else self._home)
+        self._share_anew()
         return True
 
     def on_key(self, event: events.Key) -> None:
@@ -101,6 +102,12 @@ class Finding(Acting):
         if not keep or not Filter(typed.text):
             panel.sift(Filter(), self._home)
         panel.pin()
+        self._share_anew()
+
+    def _share_anew(self) -> None:
+        self.host.redraw()
+        # heights take effect with the next layout; what is drawn depends on them
+        self.call_after_refresh(self.host.redraw)
 
     def action_copy(self) -> None:
         """Copy the marked rows, or the one under the cursor."""
@@ -119,4 +126,4 @@ def described(rows: tuple[Row, ...]) -> str:
 
 def _cells(row: Row) -> list[str]:
     texts = ["".join(span.text for span in spans).strip() for spans in row.cells.values()]
-    return [row.component, *(text for text in texts if text and text != "-")]
+    return [printable(text) for text in (row.component, *texts) if text and text != "-"]

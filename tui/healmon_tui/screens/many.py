@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, NamedTuple
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
-from healmon.plans import Plan
+from healmon.plans import Plan, describe
 from healmon_tui import glyphs
 from healmon_tui.context import sheet
 from healmon_tui.host import host
-from healmon_tui.paint import Line, Span, Spans, cut, wrap
+from healmon_tui.paint import Line, Span, Spans, cut, printable, wrap
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.modal import Sheet, keys
 from healmon_tui.stale import Binding as Bound
@@ -38,7 +38,8 @@ class ManySheet(Sheet[Chosen | None]):
     Args:
         title: what is wanted.
         plans: what is offered.
-        refused: what cannot be done, and why.
+        refused: what there is no plan for, and why.
+        held: why a plan may not be done now (dry run, maintenance), by its id.
         note: what is said besides.
     """
 
@@ -51,9 +52,16 @@ class ManySheet(Sheet[Chosen | None]):
     ]
 
     def __init__(
-        self, title: str, plans: Sequence[Plan], refused: Sequence[str], note: str = ""
+        self,
+        title: str,
+        plans: Sequence[Plan],
+        refused: Sequence[str] = (),
+        held: Mapping[str, str] | None = None,
+        note: str = "",
     ) -> None:
-        self.typed = len(plans) > MANY or any(plan.tier == 2 for plan in plans)
+        self._held = dict(held or {})
+        wanted = [plan for plan in plans if plan.id not in self._held]
+        self.typed = len(wanted) > MANY or any(plan.tier == 2 for plan in wanted)
         super().__init__(title, "warn" if self.typed else "accent")
         self.plans = tuple(plans)
         self._refused = tuple(refused)
@@ -63,13 +71,14 @@ class ManySheet(Sheet[Chosen | None]):
 
     @property
     def live(self) -> tuple[Plan, ...]:
-        """The plans that nothing has overtaken."""
-        return tuple(plan for plan in self.plans if plan.id not in self.overtaken)
+        """The plans that may be done, and that nothing has overtaken."""
+        gone = self.overtaken.keys() | self._held.keys()
+        return tuple(plan for plan in self.plans if plan.id not in gone)
 
     def compose(self) -> ComposeResult:
         """Put the box in, and where the count is asked for a line to type on."""
         yield self.box
-        if self.typed and self.plans:
+        if self.typed and self.live:
             entry = Input(id="entry", select_on_focus=False)
             entry.cursor_blink = False
             yield entry
@@ -109,12 +118,7 @@ class ManySheet(Sheet[Chosen | None]):
         """Return what is done first, then each plan in its own words."""
         lines = [Line((Span(part, "warn"),)) for part in wrap(self._note, cells) if part]
         lines += [self._head(number, plan, cells) for number, plan in enumerate(self.plans, 1)]
-        lines += [
-            Line(
-                (Span(f"   {glyphs.OFF} ", "dim"), Span(cut(f"not now: {text}", cells - 5), "dim"))
-            )
-            for text in self._refused
-        ]
+        lines += [_not_now(f"   {glyphs.OFF} ", text, cells) for text in self._refused]
         for number, plan in enumerate(self.plans, 1):
             if plan.id not in self.overtaken:
                 name = f"{number:>2} {plan.action} {plan.component}"
@@ -127,6 +131,9 @@ class ManySheet(Sheet[Chosen | None]):
         if gone is not None:
             said = cut(gone.text(host(self).now), cells - 5)
             return Line((lead, Span(f"{glyphs.BAD} ", "warn"), Span(said, "warn")))
+        if plan.id in self._held:
+            text = f"{short(plan.component)}: {self._held[plan.id]}"
+            return _not_now(f"{number:>2} {glyphs.OFF} ", text, cells)
         name = Span(cut(short(plan.component), cells - 5), "strong")
         rest = cells - 5 - len(name.text)
         return Line(
@@ -160,8 +167,8 @@ class ManySheet(Sheet[Chosen | None]):
 
     def action_copy(self) -> None:
         """Copy the plans."""
-        lines = self.body(80)
-        host(self).copy_to_clipboard("\n".join("".join(s.text for s in x.spans) for x in lines))
+        texts = [printable(text) for plan in self.live for text in describe(plan)]
+        host(self).copy_to_clipboard("\n".join(texts))
         host(self).flash("copied the plans", "dim")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -169,3 +176,8 @@ class ManySheet(Sheet[Chosen | None]):
         event.stop()
         yes = event.value.strip() == str(len(self.live)) and bool(self.live)
         self.dismiss(Chosen(self.live) if yes else None)
+
+
+def _not_now(lead: str, text: str, cells: int) -> Line:
+    said = cut(f"not now: {text}", cells - len(lead))
+    return Line((Span(lead, "dim"), Span(said, "dim")))

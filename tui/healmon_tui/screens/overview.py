@@ -165,8 +165,15 @@ class Overview(Commanding):
     def _wants(self) -> dict[PanelId, Want]:
         views = self._picture.panels if self._picture else {}
         return {
-            n: Want(len(views[n].rows), views[n].loud) if n in views else Want(0, 0) for n in PANELS
+            n: Want(self._shown(n, len(views[n].rows)), views[n].loud) if n in views else Want(0, 0)
+            for n in PANELS
         }
+
+    def _shown(self, name: PanelId, count: int) -> int:
+        """Return for how many rows a panel needs room: hidden ones need none, once that is sure."""
+        panel = self._panels[name]
+        typed = self.typing and name == self.panel
+        return count if typed or not panel.filter else max(len(panel.view.rows), 1)
 
     def on_resize(self, event: events.Resize) -> None:
         """Divide another size."""

@@ -12,7 +12,7 @@ from textual.widgets import Input
 from healmon.plans import Plan, describe
 from healmon_tui.context import sheet
 from healmon_tui.host import host
-from healmon_tui.paint import Line, Span, Spans, wrap
+from healmon_tui.paint import Line, Span, Spans, printable, wrap
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.modal import Sheet, keys
 from healmon_tui.stale import Binding as Bound
@@ -116,7 +116,7 @@ class PlanSheet(Sheet[bool]):
 
     def action_copy(self) -> None:
         """Copy the plan, as it stands in every other place."""
-        host(self).copy_to_clipboard("\n".join(describe(self.plan)))
+        host(self).copy_to_clipboard("\n".join(map(printable, describe(self.plan))))
         host(self).flash("copied the plan", "dim")
 
     def action_close(self) -> None:

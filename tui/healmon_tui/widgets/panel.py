@@ -89,7 +89,7 @@ class Panel(Lines, can_focus=True):
         """Show another state; once a key was pressed the cursor stays on its row, and its line."""
         line = self._cursor - self._top
         self._all = view
-        self.view = sieve(view, self.filter, self._visible)
+        self.view = sieve(view, self.filter, self._visible) if self.filter else view
         self._marks &= {row.key for row in view.rows}
         view = self.view
         found = view.find(self._key) if self._key else 0

@@ -187,7 +187,7 @@ def leftovers(ground: Ground) -> Iterator[Finding]:
         return
     found = sorted(entry.name for entry in home.iterdir())
     aside = [n for n in found if n.startswith(f"{DATABASE}.") and not n.endswith((".new",))]
-    aside = [n for n in aside if any(w in n for w in ("damaged", "orphaned", "replaced", "layout"))]
+    aside = [n for n in aside if any(w in n for w in ("damaged", "orphaned", "replaced"))]
     if aside:
         size = sum((home / n).stat().st_size for n in aside)
         yield Finding(

@@ -61,7 +61,7 @@ def _monitors(everyone: dict[int, ProcessFacts]) -> Iterator[Finding]:
 def _healers(ground: Ground, everyone: dict[int, ProcessFacts]) -> Iterator[Finding]:
     own = f"{os.path.realpath(ground.state_dir)}{LOCK}"
     for pid, facts in sorted(everyone.items()):
-        if not programs.is_healmon(facts) or pid == ground.processes.own_pid:
+        if pid == ground.processes.own_pid:
             continue
         locks = {path for path in survey.open_paths(facts.identity) if path.endswith(LOCK)}
         for lock in sorted(locks - {own}):

@@ -184,6 +184,8 @@ def _missing(worker: Worker) -> Iterator[str]:
     """Yield what is not known, or speaks against it; nothing: it is known how to start it."""
     if programs.is_monitor(worker):
         yield "it looks after the same things as healmon: two would work against each other"
+    if worker.healer:
+        yield f"another healer looks after it ({worker.healer}): two would start it"
     if worker.unit:
         yield f"systemd looks after it ({worker.unit}): two would start it"
     if worker.copies:
@@ -193,8 +195,9 @@ def _missing(worker: Worker) -> Iterator[str]:
 
 
 def _unknown(worker: Worker) -> Iterator[str]:
-    if not all(map(_is_text, worker.argv)):
-        yield "its command line is no text"
+    words = (*worker.argv, worker.script, worker.directory, *(value for _, value in worker.env))
+    if not all(part.isprintable() for part in words):
+        yield "how to write it down: its command line, directory or settings are no plain text"
     if worker.place is not None and not worker.script:
         yield "its script is not where its command line says"
     if worker.place is None and not worker.argv[0].startswith("/"):
@@ -208,10 +211,6 @@ def _unknown(worker: Worker) -> Iterator[str]:
         yield f"the value of {', '.join(secret[:SHOWN])}, which it was started with (env)"
     if len(worker.env) > MOST_ENV:
         yield "which of its many variables it needs (env)"
-
-
-def _is_text(part: str) -> bool:
-    return part.isprintable() and not any("\udc80" <= char <= "\udcff" for char in part)
 
 
 # -- sessions, tasks, databases

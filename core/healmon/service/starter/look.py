@@ -16,6 +16,7 @@ from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.config.settings import Tasks
 from healmon.errors import HealmonError, ProbeError
 from healmon.service.starter import programs
+from healmon.service.starter.kin import looked_after
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.text import clean
 from healmon.world import survey, surveyfiles
@@ -29,6 +30,8 @@ WATCH: Final = 6.0
 """Seconds for which state files are watched at most, to see that somebody writes them."""
 LAYOUTS: Final[tuple[Literal["assigner", "task_queue"], ...]] = ("assigner", "task_queue")
 MOST_DATABASES: Final = 50
+PATIENCE: Final = 20.0
+"""Seconds after which databases are no longer asked for their tables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class Look:
         self._tasks = SystemTaskDatabases() if tasks is None else tasks
         self._clock = SystemClock() if clock is None else clock
         self._unseen: list[str] = []
+        self._healed: dict[int, str] = {}
+        self._until = process_seconds() + PATIENCE
 
     def found(self) -> Found:
         """Return what there is; takes some seconds at most, and never raises."""
@@ -122,6 +127,7 @@ class Look:
             self._unseen.append(f"processes: {error}")
             return {}
         own = programs.family(found, self._processes.own_pid)
+        self._healed = looked_after(facts for pid, facts in found.items() if pid not in own)
         space = self._namespace()
         return {
             pid: facts
@@ -207,6 +213,7 @@ class Look:
             env=programs.own_environment(survey.environment(who), os.environ),
             user=_user(facts.uid) if facts.uid != os.geteuid() else "",
             unit=survey.unit(who) if survey.unit(who) != survey.unit(self._self()) else "",
+            healer=self._healed.get(who.pid, ""),
             copies=programs.copies(facts, everyone),
             open=survey.open_paths(who),
         )
@@ -285,6 +292,8 @@ class Look:
         """Return the layout of tasks that a database has; else why it cannot be told, if so."""
         unclear = ""
         for layout in LAYOUTS:
+            if process_seconds() > self._until:
+                return "", "the look took too long"
             try:
                 self._tasks.read(Tasks(name="found", path=path, layout=layout))
             except ProbeError as error:

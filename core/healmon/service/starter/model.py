@@ -24,6 +24,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         env: variables of its own that this process has not, or otherwise.
         user: whose it is, when not ours.
         unit: the systemd service that looks after it.
+        healer: another healmon that looks after it.
         copies: pids of others that were started the same way.
         open: files that it has open.
     """
@@ -42,6 +43,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
     env: tuple[tuple[str, str], ...] = ()
     user: str = ""
     unit: str = ""
+    healer: str = ""
     copies: tuple[int, ...] = ()
     open: frozenset[str] = frozenset()
 

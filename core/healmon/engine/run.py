@@ -1,0 +1,37 @@
+"""What one run of the engine is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from healmon.config.settings import Alerts
+from healmon.engine.courier import Outlet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one run of the engine is told.
+
+    Attributes:
+        host: this host's name in alerts.
+        interval: seconds between cycle starts.
+        mode: for people: `tui`, `daemon`, `no-ui`, `once`.
+        dry_run: decide and report everything, touch nothing.
+        alerts: `[alerts]` of the configuration.
+        steady_offset: the clock's offset, kept for the next run in this boot.
+        repaired: what the journal set aside when it was opened; an alert of this run says so.
+        outlet: where notices go; None: nowhere. A dry run tells nobody.
+        configuration: a digest of the one that was read; empty: there is none to compare.
+        source: the file.
+    """
+
+    host: str
+    interval: float = 60.0
+    mode: str = "no-ui"
+    dry_run: bool = False
+    alerts: Alerts = field(default_factory=Alerts)
+    steady_offset: float = 0.0
+    repaired: str = ""
+    outlet: Outlet | None = None
+    configuration: str = ""
+    source: str = ""

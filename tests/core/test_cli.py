@@ -1,0 +1,120 @@
+"""The command line's own manners: help on one screen, wrong words, and where commands are found."""
+
+from __future__ import annotations
+
+import inspect
+import shlex
+from importlib import import_module
+
+import pytest
+
+from healmon import cli
+from healmon.service import parsers
+from healmon.service.commandtable import COMMANDS, GROUPS, Either
+
+SCREEN, WIDTH = 24, 80
+
+
+def told(capsys, *words: str) -> tuple[int, str, str]:
+    try:
+        code = cli.main(words)
+    except SystemExit as end:  # argparse's own way to end after --help
+        code = int(end.code or 0)
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+def fits(text: str) -> bool:
+    lines = text.rstrip("\n").split("\n")
+    return len(lines) <= SCREEN and max(map(len, lines)) <= WIDTH
+
+
+@pytest.mark.parametrize("columns", ["80", "200", "20"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_help_of_each_command_fits_a_screen_and_shows_an_example(
+    capsys, monkeypatch, name, columns
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    code, out, err = told(capsys, name, "--help")
+    assert (code, err) == (0, "")
+    assert fits(out), out
+    assert out.count("\nexample: healmon ") + out.count("\nexample: eval ") == 1
+    assert told(capsys, "help", name)[1] == out
+
+
+def test_the_overview_names_every_command_and_both_fit_a_screen(capsys) -> None:
+    code, out, _ = told(capsys, "--help")
+    assert code == 0
+    assert fits(out), out
+    assert {*out.split()} >= {*COMMANDS}
+    assert told(capsys, "help")[1] == out
+    screen = parsers.tui_parser().format_help()
+    assert fits(screen), screen
+    assert "example: healmon-tui --demo" in screen
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
+def test_examples_are_lines_that_work(command) -> None:
+    line = command.example.partition("   ")[0].removeprefix('eval "$(').removesuffix(')"')
+    program, *words = shlex.split(line)
+    assert program == "healmon"
+    assert parsers.parse(words).way == command.name
+
+
+@pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
+def test_each_command_names_a_function_that_takes_what_it_is_given(command) -> None:
+    module, _, name = command.run.partition(":")
+    run = getattr(import_module(f"healmon.service.{module}"), name)
+    assert len(inspect.signature(run).parameters) == (1 if command.bare else 2)
+    assert command.group in GROUPS
+    kinds = {"worker", "session", "database", "mount", "component", "alert", "silence", "channel",
+             "file", "dir", "command", ""}  # fmt: skip
+    args = [a for one in command.args for a in (one.args if isinstance(one, Either) else (one,))]
+    assert {one.completes for one in args} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("statsu",), 'did you mean "status"'),
+        (("restrat", "w"), 'did you mean "restart"'),
+        (("help", "alrts"), 'did you mean "alerts"'),
+        (("qqqqqq",), "no command 'qqqqqq'\n"),
+        (("ack", "1", "--nte", "x"), 'did you mean "--note"'),
+        (("status", "--jsn"), 'did you mean "--json"'),
+        (("status", "--js"), "no option '--js'"),
+        (("restart",), "required: WORKER"),
+        (("restart", "a", "b"), "no further word 'b'"),
+        (("status", "--log-level", "loud"), "choose from"),
+        (("clear", "s", "--requeue", "--fail"), "not allowed with"),
+        (("silence", "x", "--for", "soon"), "--for soon"),
+        ((), "required: COMMAND"),
+    ],
+)
+def test_wrong_words_are_told_what_was_meant(capsys, tmp_path, monkeypatch, words, said) -> None:
+    monkeypatch.setenv("HEALMON_STATE_DIR", str(tmp_path))
+    code, out, err = told(capsys, *words)
+    assert (code, out) == (64, "")
+    assert said in err
+    assert err.startswith("healmon: ")
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("way", ["--once", "--no-ui", "--daemon", "--status", "--stop"])
+def test_flags_of_the_screen_are_commands(way) -> None:
+    args = parsers.tui_parser().parsed([way])
+    assert cli.FLAGS.get(args.way, args.way) in COMMANDS
+
+
+def test_the_quick_way_to_the_status_understands_the_same() -> None:
+    for words in (
+        ("status",), ("--json", "status"), ("status", "--state-dir", "/x", "--config=/y"),
+        ("--state-dir=/x", "status", "--json"),
+    ):  # fmt: skip
+        quick, whole = cli._only_status(words, "status"), parsers.parse(words)
+        assert quick is not None
+        for name in ("way", "state_dir", "config"):
+            assert getattr(quick, name, None) == getattr(whole, name, None), words
+        assert bool(quick.json) == bool(getattr(whole, "json", False))
+    for words in (("status", "--help"), ("status", "x"), ("status", "--state-dir"), ("stop",)):
+        assert cli._only_status(words, "status") is None
