@@ -27,6 +27,7 @@ from textual.pilot import Pilot  # noqa: E402
 
 from healmon import events as ev  # noqa: E402 - the path is set above
 from healmon.plans import Answer, Overlays  # noqa: E402
+from healmon.service.link import Gone  # noqa: E402
 from healmon.service.screenlook import ScreenLook  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.firstruns import ScriptedFirstRun  # noqa: E402
@@ -76,7 +77,7 @@ async def in_256(pilot: Pilot[Any], _link: ScriptedLink) -> None:
     """Let the terminal know 256 colours only, and show the colours that it shows then."""
     app = pilot.app
     assert isinstance(app, HealmonApp)
-    app._dress(app.wardrobe.worn, "256")  # noqa: SLF001 - no terminal is asked here
+    app.dress(app.wardrobe.worn, "256")
     app.redraw()
     for widget in app.screen.query("*"):
         widget.refresh()
@@ -109,6 +110,34 @@ def first_run() -> list[ev.Recorded]:
         or (isinstance(record.event, ev.Observed) and record.event.component in kept)
     ]
     return [ev.Recorded(number, record.wall, record.event) for number, record in enumerate(mine, 1)]
+
+
+async def back(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Go to where an incident began a while ago, and let something happen meanwhile."""
+    await pressing("left_curly_bracket", "left_curly_bracket")(pilot, link)
+    await pilot.app.workers.wait_for_complete()
+    link.clock.advance(900)
+    link.emit(ev.Observed("workers", "api_worker", "healthy", "up", "t", "v", {}))
+    link.emit(ev.AlertOpened(key("api_worker", "down"), "CRITICAL", "api_worker", "killed"))
+    await pilot.pause(0.3)
+
+
+async def listed(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the list of what there is to go to."""
+    await pressing("6")(pilot, link)
+    await pilot.app.workers.wait_for_complete()
+    await pressing("j")(pilot, link)
+
+
+async def left_alone(_pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Let the healer that is looked at be killed."""
+    link.ended = Gone("pid 4711", link.now - 123, "was killed or crashed", offered=True)
+
+
+async def taking_over(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at the offer."""
+    await left_alone(pilot, link)
+    await pressing("enter")(pilot, link)
 
 
 async def beginning(pilot: Pilot[Any], link: ScriptedLink) -> None:
@@ -182,6 +211,13 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "answer-100x30": ((100, 30), pressing("2", "j", "i"), {}),
     "explain-100x30": ((100, 30), pressing("2", "j", "e"), {}),
     "replay-120x36": ((120, 36), pressing("2", "b"), {}),
+    "history-80x24": ((80, 24), back, {}),
+    "history-120x36": ((120, 36), back, {}),
+    "history-200x50": ((200, 50), back, {}),
+    "history-list-80x24": ((80, 24), listed, {}),
+    "history-list-120x36": ((120, 36), listed, {}),
+    "no-healer-120x36": ((120, 36), left_alone, {"attached": "pid 4711"}),
+    "take-over-80x24": ((80, 24), taking_over, {"attached": "pid 4711"}),
     "filter-80x24": ((80, 24), pressing("slash", *"worker"), {}),
     "filter-120x36": (
         (120, 36),
@@ -220,11 +256,13 @@ async def picture(name: str) -> str:
     """Return a scene as SVG."""
     size, steps, options = SCENES[name]
     options = {"plain": False, "ascii_only": False, **options}
+    attached = options.pop("attached", "")
     if options.pop("first", False):
         options["first"] = ScriptedFirstRun()
-        link = ScriptedLink(first_run())
+        past = first_run()
     else:
-        link = ScriptedLink(calm_world() if options.pop("calm", False) else world())
+        past = calm_world() if options.pop("calm", False) else world()
+    link = ScriptedLink(past, attached=attached)
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,
         text="",

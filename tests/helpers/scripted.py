@@ -13,8 +13,10 @@ from typing import Any
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
-from healmon.service.link import Leave, Peek, Usage
+from healmon.service.archive import Archive
+from healmon.service.link import Gone, Leave, Peek, Usage
 from healmon.state import Snapshot, replay
+from tests.helpers.archived import MemoryStore
 
 NOW = parse_utc("2026-11-23 20:47:01.000")
 HOST = "atlas"
@@ -41,6 +43,9 @@ class ScriptedLink:
         self.ids = itertools.count(self.past[-1].id + 1 if self.past else 1)
         self.clock = ManualClock(NOW, autojump=False)
         self._history = history or len(self.past)
+        self.ended: Gone | None = None
+        self.store: MemoryStore | None = None
+        self.opened = 0
 
     @property
     def now(self) -> float:
@@ -50,11 +55,33 @@ class ScriptedLink:
     def open(self, sink: Callable[[ev.Recorded], None]) -> Snapshot:
         """Hand out the snapshot of the past."""
         self.sink = sink
+        self.opened += 1
         return replay(self.past)
 
     def history(self, count: int) -> list[ev.Recorded]:
         """Return the past."""
         return self.past[-min(count, self._history) :]
+
+    def archive(self) -> Archive:
+        """Return the past, and what was emitted since, as a store has it."""
+        if self.store is None:
+            self.store = MemoryStore()
+            self._archive = self.store.archive()
+        self.store.put(self.past)
+        return self._archive
+
+    def gone(self) -> Gone | None:
+        """Return what a test says has ended."""
+        return self.ended
+
+    async def take_over(self) -> Answer:
+        """Answer by script; a yes is the end of the offer."""
+        self.asked.append(("take over", "", {}))
+        answer = self.answers.get("take over", Answer(ok=True, text="this screen heals now"))
+        assert isinstance(answer, Answer)
+        if answer.ok:
+            self.ended, self.attached = None, ""
+        return answer
 
     def trouble(self) -> str:
         """Return what a test says is wrong."""
@@ -91,6 +118,7 @@ class ScriptedLink:
         """Let something happen now."""
         record = ev.Recorded(next(self.ids), self.now if at is None else at, event)
         assert self.sink is not None, "the screen has not opened the link"
+        self.past.append(record)
         self.sink(record)
         return record
 

@@ -309,6 +309,9 @@ class EngineFace:
     def trouble(self):
         return ""
 
+    def gone(self):
+        return None
+
     async def ask(self, verb, target, arguments):
         return await self.engine.ask(verb, target, arguments, origin="tester")
 

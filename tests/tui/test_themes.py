@@ -77,6 +77,7 @@ def test_every_tone_can_be_read_on_every_ground(name, depth):
     for chip, (ink, paper) in look.chips.items():
         assert contrast(ink, paper) >= AA, chip
     assert contrast("#ffffff", look.grounds["alarm"]) >= AA
+    assert contrast(look.chips["chip-warn"][0], look.grounds["past"]) >= AA
 
 
 @pytest.mark.parametrize("depth", ["truecolor", "256"])

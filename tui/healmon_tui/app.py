@@ -12,7 +12,6 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, TypeVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
@@ -24,10 +23,10 @@ from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, keymap, status, terminal, themes
+from healmon_tui import keymap, status, terminal
 from healmon_tui.bridge import Bridge
+from healmon_tui.dressed import Dressed
 from healmon_tui.inbox import InboxRequests
-from healmon_tui.keywords import Given, remap
 from healmon_tui.own import Own
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
@@ -38,9 +37,9 @@ from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
-from healmon_tui.themes import Depth, Palette
+from healmon_tui.takeover import TakeOver, words
+from healmon_tui.timetravel import TimeTravel
 from healmon_tui.viewmodel import IDLE, ViewModel
-from healmon_tui.wardrobe import Wardrobe
 from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
@@ -57,7 +56,7 @@ LAST_WAIT: Final = 30.0
 PLAIN_LOOK: Final = ScreenLook()
 
 
-class HealmonApp(App[None]):
+class HealmonApp(Dressed):
     """The screen over one link.
 
     Args:
@@ -91,9 +90,7 @@ class HealmonApp(App[None]):
         plain: bool | None = None,
         ascii_only: bool | None = None,
     ) -> None:
-        self._plain = themes.no_colour() if plain is None else plain
-        self._ascii = glyphs.ascii_only() if ascii_only is None else ascii_only
-        super().__init__(ansi_color=True if self._plain else None)
+        super().__init__(look, plain=plain, ascii_only=ascii_only)
         self.read_only = read_only
         self.first = first
         self.link = link
@@ -102,6 +99,8 @@ class HealmonApp(App[None]):
         self.sessions = SessionRequests(self, link, self.requests)
         self.inbox = InboxRequests(self, self.requests)
         self.watching = Watching(link, self.spawn, self.redraw)
+        self.travel = TimeTravel(self, link)
+        self.take_over = TakeOver(self, link)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
@@ -111,21 +110,6 @@ class HealmonApp(App[None]):
         self._touched = process_seconds() - IDLE
         self._frozen: tuple[Picture, int] | None = None
         self._ending = False
-        self.given_keys: Given = look.keys
-        self.set_keymap(remap(look.keys))
-        self._told = list(look.problems)
-        self.wardrobe = Wardrobe(
-            look.themes,
-            look.theme,
-            self.register_theme,
-            plain=self._plain,
-            ascii_only=self._ascii,
-        )
-        self.palette: Palette
-        self._dress(self.wardrobe.worn)
-
-    def _dress(self, name: str, depth: Depth | None = None) -> None:
-        self.palette, self.theme = self.wardrobe.dress(name, depth)
 
     def get_default_screen(self) -> Screen[None]:
         """Return the overview: it is the screen below all others."""
@@ -135,7 +119,7 @@ class HealmonApp(App[None]):
         """Begin: take the healer's state, then draw once a second and whenever events come."""
         if not self.is_headless:
             terminal.heed_signals(self._told_to_end, self._hung_up)
-            self._dress(self.wardrobe.worn, terminal.depth(self.console))
+            self.dress(self.wardrobe.worn, terminal.depth(self.console))
         self.bridge.open()
         self.redraw()
         if self.first is not None:
@@ -155,7 +139,7 @@ class HealmonApp(App[None]):
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
-        if self._frozen is None:
+        if self._frozen is None and self.travel.then is None:
             self.watching.look()
         self.redraw()
 
@@ -182,8 +166,12 @@ class HealmonApp(App[None]):
         if not self.is_running:
             return
         self.bridge.fold()
-        frozen = self._frozen
+        frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
+        if then is not None:
+            self._frozen = None  # out of the past it goes to now
+            looking = self._looking(history=then.wall)
+            picture = Picture(then.scene, then.panels, then.chronicle, looking)
         self.requests.tend(self.bridge.chronicle)
         for sheet in self.screen_stack:
             if isinstance(sheet, Sheet):
@@ -198,7 +186,7 @@ class HealmonApp(App[None]):
             screen.show(picture, front=screen is shown[-1])
 
     def _picture(self) -> Picture:
-        settled = process_seconds() - self._touched >= IDLE
+        settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         chronicle = self.bridge.chronicle
         scene = Scene.of(self.bridge.snapshot, self.now, self.inbox.known, chronicle)
         panels = self._views.panels(scene, chronicle, settled=settled)
@@ -208,9 +196,13 @@ class HealmonApp(App[None]):
         looking = self._looking(kept.scene.now, self.bridge.received - received)
         return Picture(kept.scene, kept.panels, kept.chronicle, looking)
 
-    def _looking(self, frozen: float | None = None, unseen: int = 0) -> status.Looking:
+    def _looking(
+        self, frozen: float | None = None, unseen: int = 0, history: float | None = None
+    ) -> status.Looking:
+        gone, now, attached = self.link.gone(), self.now, self.link.attached
+        lives = bool(attached) and gone is None
         return status.Looking(
-            attached=self.link.attached,
+            attached=attached,
             read_only=self.read_only,
             frozen=frozen,
             unseen=unseen,
@@ -218,35 +210,34 @@ class HealmonApp(App[None]):
             trouble=self.bridge.trouble(),
             own=Own(self.link.usage(), self.bridge.own.lost, self.bridge.own.restarts),
             unset=self.first is not None,
+            history=history,
+            now=now,
+            missed=self.travel.missed(),
+            gone=words(gone, now, self.take_over.key(gone)) if gone is not None else "",
+            silent=status.silence(self.bridge.snapshot, now) if lives else 0.0,
         )
+
+    @property
+    def received(self) -> int:
+        """How many events came so far."""
+        return self.bridge.received
+
+    def spawn_take_over(self) -> None:
+        """Become the healer, and say what came of it."""
+        self.spawn(self._taken_over())
+
+    async def _taken_over(self) -> None:
+        answer = await self.link.take_over()
+        if answer.ok:
+            self.bridge.own.forgive()  # what begins now was asked for
+            self.bridge.resume()
+        self.flash(answer.text, "ok" if answer.ok else "warn")
+        self.redraw()
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""
         self._frozen = (self._picture(), self.bridge.received) if self._frozen is None else None
         self.redraw()
-
-    def next_theme(self) -> str:
-        """Change to the next theme and return its name."""
-        if self._plain:
-            return "no colours (NO_COLOR)"
-        self.wear(self.wardrobe.after())
-        broken = f"; left out: {self._told.pop(0)}" if self._told else ""
-        return f"{self.wardrobe.worn}{broken}"
-
-    def use_theme(self, name: str) -> str:
-        """Change to a theme of the wardrobe; return its name."""
-        if self._plain:
-            return "no colours (NO_COLOR)"
-        self.wear(name)
-        return name
-
-    def wear(self, name: str) -> None:
-        """Change to a theme of the wardrobe."""
-        self._dress(name)
-        for screen in self.screen_stack:
-            screen.refresh(layout=True)
-            for widget in screen.query("*"):
-                widget.refresh()
 
     # keys
 
@@ -256,10 +247,6 @@ class HealmonApp(App[None]):
             read_only=self.read_only, demo=bool(self.requests.faults), given=self.given_keys
         )
         return [a for a in known if a.id != "app.first" or self.first is not None]
-
-    def key(self, action: str) -> str:
-        """Return the key of an action as people write it; empty: it has none."""
-        return keymap.shown(action, self.given_keys)
 
     # requests
 

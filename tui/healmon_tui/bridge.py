@@ -54,6 +54,19 @@ class Bridge:
             self._chronicle.seed(self._snapshot)
             self._opened = True
 
+    def resume(self) -> None:
+        """Go on with a link that leads to another healer now; what was told stays told."""
+        with self._folding:
+            self._drain()
+            last = self._snapshot.last_id
+            self._snapshot = self.link.open(self._sink)
+            missed = self._snapshot.last_id - last
+            for record in self.link.history(missed + HISTORY) if missed > 0 else ():
+                if last < record.id <= self._snapshot.last_id:
+                    self._chronicle.add(record)
+                    self.received += 1
+            self._chronicle.seed(self._snapshot)
+
     @property
     def snapshot(self) -> Snapshot:
         """The snapshot as of the last `fold`."""
@@ -83,11 +96,14 @@ class Bridge:
 
     def _absorb(self) -> bool:
         with self._folding:
-            count = len(self._queue)
-            for _ in range(count):
-                record = self._queue.popleft()
-                self._snapshot = apply(self._snapshot, record)
-                self._chronicle.add(record)
-                self.own.add(record.event)
-            self.received += count
+            return self._drain()
+
+    def _drain(self) -> bool:
+        count = len(self._queue)
+        for _ in range(count):
+            record = self._queue.popleft()
+            self._snapshot = apply(self._snapshot, record)
+            self._chronicle.add(record)
+            self.own.add(record.event)
+        self.received += count
         return count > 0

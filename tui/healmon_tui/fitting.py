@@ -65,6 +65,7 @@ def of_textual(theme: Theme) -> Look:
         "accent": named("accent", ours.tones["accent"]),
     }
     tones = _apart(wanted, ours.tones, [grounds[g] for g in READ_ON])
+    grounds["past"] = tones["warn"]
     return Look(theme.name, dark=theme.dark, tones=tones, chips=_chips(tones), grounds=grounds)
 
 
@@ -168,6 +169,7 @@ def _shown256(look: Look) -> Look:
     for chip, (ink, paper) in look.chips.items():
         shown = nearest256(paper)
         chips[chip] = (nearest256(ink, (shown,)), shown)
+    grounds["past"] = chips["chip-warn"][1]
     return Look(look.name, dark=look.dark, tones=tones, chips=chips, grounds=grounds)
 
 

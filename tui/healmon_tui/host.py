@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
+    from healmon_tui.takeover import TakeOver
+    from healmon_tui.timetravel import TimeTravel
     from healmon_tui.watching import Watching
 
 Result = TypeVar("Result")
@@ -63,6 +65,16 @@ class Host(Protocol):
     @property
     def inbox(self) -> InboxRequests:
         """What can be said of alerts and pauses."""
+        ...
+
+    @property
+    def travel(self) -> TimeTravel:
+        """Where in time the screen is."""
+        ...
+
+    @property
+    def take_over(self) -> TakeOver:
+        """The offer to heal from this screen."""
         ...
 
     @property

@@ -16,7 +16,9 @@ from healmon_tui.keywords import Given, textual
 from healmon_tui.keywords import key_name as key_name  # noqa: PLC0414 - known by this name
 from healmon_tui.viewmodel import PanelId
 
-Group: TypeAlias = Literal["act", "session", "alert", "find", "move", "view", "app", "demo"]
+Group: TypeAlias = Literal[
+    "act", "session", "alert", "find", "move", "view", "history", "app", "demo"
+]
 GROUPS: Final[dict[Group, str]] = {
     "act": "Heal by hand (each shows its plan first)",
     "session": "Sessions",
@@ -24,6 +26,7 @@ GROUPS: Final[dict[Group, str]] = {
     "find": "Find",
     "move": "Move",
     "view": "View",
+    "history": "Time travel (the same screen over what was stored; acts are off)",
     "app": "healmon",
     "demo": "Demo",
 }
@@ -176,6 +179,27 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action(
         "view.freeze", "freeze", ("p",), "view",
         "freeze this view (healing goes on); once more: live", label="freeze",
+    ),
+    Action(
+        "history.back", "history('back')", ("left_square_bracket",), "history",
+        "back to the moment before, at which something changed", label="back",
+    ),
+    Action(
+        "history.forward", "history('forward')", ("right_square_bracket",), "history",
+        "on to the next moment", label="forward",
+    ),
+    Action(
+        "history.incident_back", "history('incident_back')", ("left_curly_bracket",), "history",
+        "back to the first bad look of the incident before", label="incident",
+    ),
+    Action(
+        "history.incident_forward", "history('incident_forward')", ("right_curly_bracket",),
+        "history", "on to the first bad look of the next incident", label="next",
+    ),
+    Action("history.live", "history('live')", ("L",), "history", "return to now", label="live"),
+    Action(
+        "history.list", "history('list')", ("6",), "history",
+        "list of incidents, and of starts and ends of healmon; enter goes there", label="list",
     ),
     Action(
         "view.theme", "theme", ("t",), "view",

@@ -55,6 +55,7 @@ DARK: Final = Look(
         "cursor-away": "#1a222c",
         "alarm": "#8f1d23",
         "sheet": "#18202a",
+        "past": "#eab84f",
     },
 )
 LIGHT: Final = Look(
@@ -85,6 +86,7 @@ LIGHT: Final = Look(
         "cursor-away": "#eceef0",
         "alarm": "#b01820",
         "sheet": "#f3f4f3",
+        "past": "#f0bd55",
     },
 )
 SAFE: Final = Look(
@@ -105,7 +107,7 @@ SAFE: Final = Look(
         "chip-info": ("#1f0a2c", "#d9a9ef"),
         "chip-calm": ("#12111e", "#b3b0c8"),
     },
-    grounds={**DARK.grounds, "alarm": "#8a2b05"},
+    grounds={**DARK.grounds, "alarm": "#8a2b05", "past": "#f5e35c"},
 )
 SAFE_LIGHT: Final = Look(
     "safe-light",
@@ -125,7 +127,7 @@ SAFE_LIGHT: Final = Look(
         "chip-info": ("#ffffff", "#7d2f9e"),
         "chip-calm": ("#ffffff", "#55506b"),
     },
-    grounds={**LIGHT.grounds, "alarm": "#730014"},
+    grounds={**LIGHT.grounds, "alarm": "#730014", "past": "#f0d45a"},
 )
 OWN: Final = (DARK, LIGHT, SAFE, SAFE_LIGHT)
 

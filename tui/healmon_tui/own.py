@@ -68,6 +68,10 @@ class OwnCount:
         """How often the engine was started again."""
         return max(self._starts - 1, 0)
 
+    def forgive(self) -> None:
+        """Do not count the start that comes next."""
+        self._starts -= 1
+
     def add(self, event: ev.Event) -> None:
         """Take one event into account."""
         if isinstance(event, ev.StoreRecovered):

@@ -21,7 +21,7 @@ Tone: TypeAlias = Literal[
 """What a piece of text is, not how it looks; `themes` says how. `bad` needs a person, `heal` is
 healmon at work, `calm` is known about (acknowledged, paused)."""
 
-Ground: TypeAlias = Literal["base", "bar", "cursor", "cursor-away", "alarm", "sheet"]
+Ground: TypeAlias = Literal["base", "bar", "cursor", "cursor-away", "alarm", "sheet", "past"]
 """What a line is drawn on."""
 
 LABEL = 12

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from healmon_tui import status
 from healmon_tui.chronicle import Chronicle
-from healmon_tui.paint import Spans
+from healmon_tui.paint import Ground, Spans
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PanelId, PanelView
 
@@ -26,9 +26,14 @@ class Picture:
         return status.banner(self.scene.snapshot, self.looking)
 
     @property
+    def ground(self) -> Ground:
+        """What the status line is drawn on: it must not be taken for the present."""
+        return "bar" if self.looking.history is None else "past"
+
+    @property
     def upto(self) -> float | None:
-        """Wall seconds of a frozen view."""
-        return self.looking.frozen
+        """Wall seconds of a frozen view, or of the past that is shown."""
+        return self.looking.frozen if self.looking.history is None else self.looking.history
 
     def status(self, cells: int) -> Spans:
         """Return the status line for a width."""

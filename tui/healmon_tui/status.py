@@ -24,6 +24,8 @@ SILENT: Final = 3
 ALWAYS: Final = 0
 ROOMY: Final = 100
 """Cells from which on the severities are said in words."""
+DAY: Final = 86_400.0
+HUNG: Final = "it keeps its lock and is not taken over; healmon status says more"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,11 @@ class Looking:
         skipped: stories that fell out of the log unfinished.
         own: how healmon itself is.
         unset: there is no configuration.
+        history: wall seconds of the past that is shown; None: this is now.
+        now: wall seconds of now.
+        missed: events, and new CRITICAL alerts, that came since the past is shown.
+        gone: what a person must know of a healer that ended while it was looked at.
+        silent: seconds for which a healer that is looked at and lives has told of no check.
     """
 
     attached: str = ""
@@ -49,6 +56,11 @@ class Looking:
     trouble: str = ""
     own: Own = field(default_factory=Own)
     unset: bool = False
+    history: float | None = None
+    now: float = 0.0
+    missed: tuple[int, int] = (0, 0)
+    gone: str = ""
+    silent: float = 0.0
 
 
 class Part(NamedTuple):
@@ -75,8 +87,13 @@ def line(scene: Scene, looking: Looking, cells: int) -> Spans:
 
 def banner(snapshot: Snapshot, looking: Looking) -> str:
     """Return what a person must know before anything else; empty: nothing."""
+    if looking.gone:
+        return looking.gone
     if looking.trouble:
         return f"ENGINE DOWN  {looking.trouble}"
+    if looking.silent:
+        ago = format_duration(int(looking.silent))
+        return f"HEALER HANGS  {looking.attached} lives, and told of no check for {ago}: {HUNG}"
     if snapshot.engine.store_fault:
         return f"STORE FAULT  {snapshot.engine.store_fault}: healing goes on, events wait in memory"
     if snapshot.failing:
@@ -150,7 +167,7 @@ def _flags(scene: Scene, looking: Looking) -> list[tuple[str, Tone]]:
     until = snapshot.maintenance.get(EVERYTHING)
     if until is not None and until > scene.now:
         flags.append((f"PAUSED {format_duration(int(until - scene.now))}", "chip-calm"))
-    if looking.attached:
+    if looking.attached and not looking.gone:
         flags.append((f"ATTACHED {looking.attached}", "chip-info"))
     if looking.unset:
         flags.append(("NO CONFIGURATION", "chip-calm"))
@@ -194,17 +211,19 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         parts.append(Part(11, (Span(f"{looking.skipped} dropped from the log", "warn"),)))
     if snapshot.engine.host:
         parts.append(Part(14, (Span(snapshot.engine.host, "dim"),)))
-    silence = _silence(scene)
-    if silence > SILENT * snapshot.engine.interval:
-        said = f" NO CHECK FOR {format_duration(int(silence))} "
+    silent = silence(snapshot, scene.now)
+    if silent:
+        said = f" NO CHECK FOR {format_duration(int(silent))} "
         parts.append(Part(ALWAYS, (Span(said, "chip-bad"),)))
     else:
         parts.append(Part(4, _cycle(scene)))
-    if looking.frozen is not None:
+    if looking.history is not None:
+        parts.append(Part(ALWAYS, _history(looking, looking.history)))
+    elif looking.frozen is not None:
         unseen = f" +{looking.unseen}" if looking.unseen else ""
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
         parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
-    elif looking.trouble:
+    elif looking.trouble or looking.gone:
         parts.append(Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(scene.now)}"))))
     elif snapshot.engine.running:
         parts.append(Part(ALWAYS, (Span("LIVE ", "ok"), Span(local_time(scene.now), "text"))))
@@ -215,12 +234,22 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
     return parts
 
 
-def _silence(scene: Scene) -> float:
-    """Return for how many seconds a healer that runs has finished no check."""
-    snapshot = scene.snapshot
+def _history(looking: Looking, at: float) -> Spans:
+    """Return when this is, how long ago that was, and what has come since."""
+    events, critical = looking.missed
+    day = "" if looking.now - at < DAY / 2 else local_time(at, "%d %b ")
+    ago = format_duration(max(0, int(looking.now - at)))
+    new = f" +{events}" if events else ""
+    spans = (Span(f" HISTORY {day}{local_time(at)} (-{ago}){new} ", "chip-warn"),)
+    return (*spans, Span(f" {glyphs.BAD}{critical} new ", "chip-bad")) if critical else spans
+
+
+def silence(snapshot: Snapshot, now: float) -> float:
+    """Return for how many seconds a healer that runs has finished no check; 0.0: not for long."""
     if not snapshot.engine.running:
         return 0.0
-    return scene.now - max(snapshot.cycle.finished_at, snapshot.engine.started_at)
+    silent = now - max(snapshot.cycle.finished_at, snapshot.engine.started_at)
+    return silent if silent > SILENT * snapshot.engine.interval else 0.0
 
 
 def _cycle(scene: Scene) -> Spans:

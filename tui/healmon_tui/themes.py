@@ -61,13 +61,17 @@ class Palette:
             ink, paper = self.chips[tone]
         elif ground == "alarm":
             ink = "#ffffff"
+        elif ground == "past":
+            ink = self.chips["chip-warn"][0]
         else:
             ink = self.tones[tone]
         return Style(color=ink, bgcolor=paper, bold=tone in BOLD or None)
 
     def _terminal_style(self, tone: Tone, ground: Ground) -> Style:
         ink = "default" if self.plain else self.tones.get(tone, "default")
-        marked = ground in ("cursor", "alarm") or tone.startswith("chip")
+        if ground == "past" and not self.plain:
+            ink = self.tones.get("warn", "default")
+        marked = ground in ("cursor", "alarm", "past") or tone.startswith("chip")
         return Style(
             color=Color.parse(ink),
             bgcolor=Color.default(),

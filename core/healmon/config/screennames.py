@@ -47,6 +47,12 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "view.copy": ("y",),
     "view.context": ("v",),
     "view.freeze": ("p",),
+    "history.back": ("[",),
+    "history.forward": ("]",),
+    "history.incident_back": ("{",),
+    "history.incident_forward": ("}",),
+    "history.live": ("L",),
+    "history.list": ("6",),
     "view.theme": ("t",),
     "engine.check": ("ctrl-r",),
     "mode.dryrun": ("D",),
@@ -111,4 +117,5 @@ GROUNDS: Final = (
     "cursor-away",
     "alarm",
     "sheet",
+    "past",
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -15,6 +16,7 @@ from typing import Any
 from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.settings import Settings
+from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
 from healmon.service import background, instance, statedir
 from healmon.service.host import Host
@@ -212,9 +214,9 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
-    from healmon.service.firstrun import SystemFirstRun  # noqa: PLC0415 - for screens only
-    from healmon.service.links import EngineLink, StoreLink  # noqa: PLC0415 - likewise
+    from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
     from healmon.service.screenlook import look_of  # noqa: PLC0415 - likewise
+    from healmon.service.takeover import Relay  # noqa: PLC0415 - likewise
 
     settings, state_dir = configured(args, screen=True)
     options: dict[str, Any] = {
@@ -223,17 +225,35 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         "mouse": not getattr(args, "no_mouse", False),
     }
     state_dir = statedir.prepare(state_dir)
-    if instance.holder(state_dir) is not None:
-        return open_screen(StoreLink(state_dir, settings.sessions.packs), **options)
-    log_to_file(state_dir / "healmon.log", args, settings)
-    dry_run = getattr(args, "dry_run", False)
-    read = again(args, settings)
-    host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
-    host.engine.subscribe(log_events)
-    if settings.source is not None:
+
+    def take() -> Host:
+        # read anew: a take-over may come hours later
+        settings, _ = configured(args)
+        log_to_file(state_dir / "healmon.log", args, settings)
+        dry_run = getattr(args, "dry_run", False)
+        read = again(args, settings)
+        host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
+        host.engine.subscribe(log_events)
+        return host
+
+    host = None
+    if instance.holder(state_dir) is None:
+        with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
+            host = take()
+    if host is not None and settings.source is None:
+        return _first_run(EngineLink(host), open_screen, options)
+    if host is not None:
         return open_screen(EngineLink(host), **options)
+    taker = None if options["read_only"] else take
+    return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
+
+
+def _first_run(link: object, open_screen: Callable[..., int], options: dict[str, Any]) -> int:
+    """Open the screen where there is no configuration; begin anew once there is one, if wanted."""
+    from healmon.service.firstrun import SystemFirstRun  # noqa: PLC0415 - for screens only
+
     first = SystemFirstRun(os.environ, Path.cwd())
-    code = open_screen(EngineLink(host), first=first, **options)
+    code = open_screen(link, first=first, **options)
     if first.again:
         words = [sys.executable, "-m", "healmon_tui", *sys.argv[1:]]
         os.execv(sys.executable, words)  # noqa: S606 - same program, now with a configuration

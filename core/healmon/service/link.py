@@ -6,16 +6,33 @@ The TUI knows this protocol, the events, the snapshot and the plans, and nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
+from healmon.service.archive import Archive
 from healmon.service.own import Usage
 from healmon.service.peek import Peek
 from healmon.service.visits import Leave
 from healmon.state import Snapshot
 
-__all__ = ["Answer", "Leave", "Link", "Peek", "Usage"]
+__all__ = ["Answer", "Archive", "Gone", "Leave", "Link", "Peek", "Usage"]
+
+
+class Gone(NamedTuple):
+    """A healer that was looked at and runs no more.
+
+    Attributes:
+        who: it was: `pid 4711`.
+        since: wall seconds of its end, or of its last sign of life.
+        how: it ended, as far as that is known.
+        offered: its work can be taken over from this screen.
+    """
+
+    who: str
+    since: float
+    how: str
+    offered: bool = False
 
 
 class Link(Protocol):
@@ -52,6 +69,21 @@ class Link(Protocol):
 
     def trouble(self) -> str:
         """Return what is wrong with the healer behind this link; empty: it runs."""
+        ...
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        ...
+
+    def gone(self) -> Gone | None:
+        """Return what became of a healer that ended while it was looked at; None: it runs."""
+        ...
+
+    async def take_over(self) -> Answer:
+        """Make this process the healer, if there is none. Never raises: a refusal is an answer.
+
+        When it is done, `open` must be called again.
+        """
         ...
 
     async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:

@@ -16,8 +16,10 @@ from healmon.errors import HealmonError
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed, Plan
 from healmon.service import commands, instance
+from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
 from healmon.service.host import DATABASE, Host
+from healmon.service.link import Gone
 from healmon.service.own import Meter, Usage
 from healmon.service.peek import Peek, evidence, packs_in, peek
 from healmon.service.push import Ear
@@ -79,6 +81,19 @@ class EngineLink(_Near):
         self._thread: threading.Thread | None = None
         self._trouble = ""
         self._closing = threading.Event()
+        self._archive = Archive(lambda: host.store.beside.use(read.PATIENCE))
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        return self._archive
+
+    def gone(self) -> Gone | None:
+        """Return None: our own healer is here as long as we are."""
+        return None
+
+    async def take_over(self) -> Answer:
+        """Say that there is nothing to take over."""
+        return Answer(ok=False, text="this screen heals already")
 
     def _healer_pid(self) -> int | None:
         return os.getpid()
@@ -156,12 +171,26 @@ class StoreLink(_Near):
     def __init__(self, state_dir: Path, packs: str = "") -> None:
         super().__init__(state_dir, packs)
         self._database = state_dir / DATABASE
-        holder = instance.holder(state_dir)
-        self.attached = f"pid {holder.pid}" if holder is not None else "a healer that has ended"
+        self.attached = "a healer that has ended"
+        self.absent = False
         self._ended = threading.Event()
         self._ear = Ear(state_dir)
         self._thread: threading.Thread | None = None
         self._trouble = ""
+        self._reader = Reader(self._database)
+        self._archive = Archive(self._reader.use)
+        self.watch()
+
+    def watch(self) -> None:
+        """See who is looked at, or that nobody is any more."""
+        holder = instance.holder(self._state_dir)
+        self.absent = holder is None
+        if holder is not None:
+            self.attached = f"pid {holder.pid}"
+
+    def archive(self) -> Archive:
+        """Return the stored past."""
+        return self._archive
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Read the state and go on delivering what is stored."""
@@ -181,22 +210,21 @@ class StoreLink(_Near):
             self._database, snapshot.last_id, lambda c, after: stream.read_events(c, after, 500),
             lambda record: record.id,
         )  # fmt: skip
+        heard = False
         while not self._ended.is_set():
+            if not (heard and self._ear.connected):
+                heard = self._ear.connected
+                self.watch()
             try:
                 for record in following.look():
                     sink(record)
             except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
                 self._trouble = clean(f"cannot read the store: {error}")
             else:
-                self._trouble = self._gone()
+                self._trouble = f"the healer ({self.attached}) has ended" if self.absent else ""
             self._ended.wait(CALM)
             self._ear.wait()
         following.close()
-
-    def _gone(self) -> str:
-        if self._ear.connected or instance.holder(self._state_dir) is not None:
-            return ""
-        return f"the healer ({self.attached}) has ended"
 
     def history(self, count: int) -> list[Recorded]:
         """Return the newest stored events, oldest first."""
@@ -212,11 +240,16 @@ class StoreLink(_Near):
 
     async def close(self) -> None:
         """Stop looking; the healer goes on."""
+        await asyncio.to_thread(self.leave)
+
+    def leave(self) -> None:
+        """Stop looking: nothing more is delivered. Blocks for a moment."""
         self._ended.set()
         self._ear.interrupt()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join)
+            self._thread.join()
         self._ear.close()
+        self._reader.close()
 
 
 def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:

@@ -155,7 +155,24 @@ def _to_v2(conn: sqlite3.Connection) -> None:
     conn.execute("UPDATE health_alerts SET opened_at = first_seen, peak = severity")
 
 
-MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_v1, _to_v2)
+UNTOLD: Final = "('observed', 'remembered', 'cyclestarted', 'cyclefinished')"
+"""Kinds of events that tell no story: most of them, and none of those that a person steps to."""
+
+_V3: Final = (
+    # what the history folds on from: a checkpoint now and then that is not replaced
+    "CREATE TABLE keyframes (event_id INTEGER PRIMARY KEY, snapshot BLOB NOT NULL)",
+    f"CREATE INDEX idx_events_told ON events (id) WHERE kind NOT IN {UNTOLD}",
+    """CREATE INDEX idx_events_incidents ON events (id)
+        WHERE kind = 'alertopened' OR kind = 'alertreopened' OR kind = 'actionstarted'""",
+)
+
+
+def _to_v3(conn: sqlite3.Connection) -> None:
+    for statement in _V3:
+        conn.execute(statement)
+
+
+MIGRATIONS: Final[tuple[Callable[[sqlite3.Connection], None], ...]] = (_to_v1, _to_v2, _to_v3)
 """Step n leads from layout n to layout n + 1; steps are only ever added."""
 
 VERSION: Final = len(MIGRATIONS)

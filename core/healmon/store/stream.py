@@ -29,7 +29,7 @@ def read_events(conn: sqlite3.Connection, after: int, limit: int = _PAGE) -> lis
         ReadError: the store cannot be read now.
     """
     with reading():
-        return list(_recorded(_page(conn, after, limit)))
+        return list(recorded(_page(conn, after, limit)))
 
 
 def read_before(conn: sqlite3.Connection, before: int, limit: int) -> list[Recorded]:
@@ -43,7 +43,7 @@ def read_before(conn: sqlite3.Connection, before: int, limit: int) -> list[Recor
             f"SELECT {_COLUMNS} FROM events WHERE id < ? ORDER BY id DESC LIMIT ?",  # noqa: S608 - a constant
             (before, limit),
         ).fetchall()
-    return list(_recorded(reversed(rows)))
+    return list(recorded(reversed(rows)))
 
 
 def read_snapshot(conn: sqlite3.Connection) -> Snapshot:
@@ -99,11 +99,12 @@ def _page(conn: sqlite3.Connection, after: int, limit: int) -> list[tuple[int, s
 
 def _all_after(conn: sqlite3.Connection, after: int) -> Iterator[Recorded]:
     while rows := _page(conn, after, _PAGE):
-        yield from _recorded(rows)
+        yield from recorded(rows)
         after = rows[-1][0]
 
 
-def _recorded(rows: Iterable[tuple[int, str, str, int]]) -> Iterator[Recorded]:
+def recorded(rows: Iterable[tuple[int, str, str, int]]) -> Iterator[Recorded]:
+    """Return rows as events; those of a kind this version does not know are passed over."""
     for number, timestamp, payload, cause in rows:
         try:
             record = Recorded(number, parse_utc(timestamp), decode(payload), cause)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import zlib
 from typing import Final
 
 from healmon.store.stream import encode_snapshot, fold
@@ -11,17 +12,25 @@ from healmon.store.tx import immediate
 CHUNK: Final = 1_000
 """Rows removed in one transaction; a plain DELETE of a month locks for half a second."""
 KEPT_CHECKPOINTS: Final = 3
+KEYFRAME_EVERY: Final = 4_000
+"""Events between two snapshots that stay for the history: what a look at it folds, some 100 ms."""
+PRUNED_TO: Final = "pruned_to"
+"""Key in `meta`: the highest id of the events that retention took."""
 _FREE_PAGES: Final = 100
 """Pages given back in one bite, and the share of the file (1/4) that may lie fallow."""
 
-_DELETES: Final = (
-    # what a person imported (ids not above zero) stays until it is removed on purpose; of events,
+_OLD_EVENTS: Final = (
     # never past the newest checkpoint, so that the fold of what stays is the same snapshot; the
     # newest start stays for the status of a healer that has run for longer than the retention
-    """DELETE FROM events WHERE id IN (SELECT id FROM events WHERE timestamp < :before
+    """SELECT id FROM events WHERE timestamp < :before
         AND id <= (SELECT max(event_id) FROM checkpoints)
         AND id IS NOT (SELECT max(id) FROM events WHERE kind = 'enginestarted')
-        ORDER BY timestamp LIMIT :chunk)""",
+        ORDER BY timestamp LIMIT :chunk"""
+)
+_HIGHEST_OLD: Final = f"SELECT max(id) FROM ({_OLD_EVENTS})"  # noqa: S608 - a constant
+_DELETES: Final = (
+    # what a person imported (ids not above zero) stays until it is removed on purpose
+    f"DELETE FROM events WHERE id IN ({_OLD_EVENTS})",  # noqa: S608 - a constant
     """DELETE FROM health_metrics WHERE id IN (SELECT id FROM health_metrics
         WHERE timestamp < :before AND +id > 0 ORDER BY timestamp LIMIT :chunk)""",
     """DELETE FROM health_alerts WHERE id IN (SELECT id FROM health_alerts
@@ -33,6 +42,14 @@ _DELETES: Final = (
         AND state <> 'waiting' ORDER BY created_at LIMIT :chunk)""",
     """DELETE FROM silences WHERE id IN (SELECT id FROM silences WHERE ended_at < :before
         ORDER BY id LIMIT :chunk)""",
+    # events after it are gone: nothing can be folded on from it
+    """DELETE FROM keyframes WHERE event_id IN (SELECT event_id FROM keyframes WHERE event_id <
+        (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'pruned_to')
+        ORDER BY event_id LIMIT :chunk)""",
+)
+_PRUNED_TO: Final = (
+    "INSERT INTO meta VALUES (?, ?) ON CONFLICT (key) DO UPDATE"
+    " SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))"
 )
 
 
@@ -44,6 +61,10 @@ def store_checkpoint(conn: sqlite3.Connection, event_id: int, text: str) -> None
         " (SELECT event_id FROM checkpoints ORDER BY event_id DESC LIMIT ?)",
         (KEPT_CHECKPOINTS,),
     )
+    (last,) = conn.execute("SELECT max(event_id) FROM keyframes").fetchone()
+    if last is None or event_id - last >= KEYFRAME_EVERY:
+        frame = zlib.compress(text.encode(), 1)
+        conn.execute("INSERT OR REPLACE INTO keyframes VALUES (?, ?)", (event_id, frame))
 
 
 class Pruning:
@@ -75,6 +96,10 @@ class Pruning:
     def _delete(self, conn: sqlite3.Connection) -> int:
         values = {"before": self._before, "chunk": CHUNK}
         with immediate(conn):
+            if self._table == 0:
+                (highest,) = conn.execute(_HIGHEST_OLD, values).fetchone()
+                if highest is not None:
+                    conn.execute(_PRUNED_TO, (PRUNED_TO, str(highest)))
             return conn.execute(_DELETES[self._table], values).rowcount
 
     def _fold(self, conn: sqlite3.Connection) -> None:

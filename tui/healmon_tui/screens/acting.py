@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import cast
 
-from textual.screen import Screen
-
 from healmon.state import ComponentView
 from healmon_tui import context, keymap, modes
 from healmon_tui.host import Host, host
@@ -15,12 +13,13 @@ from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens.detail import for_inbox, for_session
 from healmon_tui.screens.menu import MenuSheet
+from healmon_tui.screens.travelling import Travelling
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import KeyBar
 from healmon_tui.widgets.panel import Panel, panels
 
 
-class Acting(Screen[None]):
+class Acting(Travelling):
     """Panels with a cursor, and the acts on what is under it.
 
     Attributes:
@@ -61,10 +60,10 @@ class Acting(Screen[None]):
         """Switch acts off where the screen is for reading only, and faults outside the demo."""
         if self.hands_off and keymap.is_act(action, parameters):
             return None
-        if action == "faults":
-            return bool(self.host.requests.faults)
-        if action == "first":
-            return self.host.first is not None
+        if action == "faults" and not self.host.requests.faults:
+            return False
+        if action == "first" and self.host.first is None:
+            return False
         return super().check_action(action, parameters)
 
     def action_act(self, verb: str) -> None:
@@ -93,6 +92,8 @@ class Acting(Screen[None]):
     @property
     def hands_off(self) -> str:
         """Why nothing can be asked of the healer from here; empty: it can."""
+        if self.host.travel.then is not None:
+            return "this is the past"
         return "read only" if self.host.read_only else ""
 
     def hidden(self) -> str:
@@ -128,8 +129,9 @@ class Acting(Screen[None]):
         modes.switch_dry_run(self.host, self.host.inbox)
 
     def action_check(self) -> None:
-        """Ask for a look at everything."""
-        self.host.requests.check()
+        """Ask for a look at everything; where nobody heals, offer to."""
+        if not self.host.take_over.offer(again=True):
+            self.host.requests.check()
 
     def action_faults(self) -> None:
         """Offer the demo's faults."""

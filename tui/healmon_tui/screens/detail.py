@@ -7,7 +7,6 @@ from typing import ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from healmon.state import ComponentView
 from healmon_tui import context, keymap, maintenance, session
@@ -15,8 +14,11 @@ from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
 from healmon_tui.picture import Picture
+from healmon_tui.screens import travelling
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.reading import reading
+from healmon_tui.screens.travelling import Travelling
+from healmon_tui.timetravel import unkept
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
@@ -29,7 +31,7 @@ _ANY: Final = ("alert.ack", "alert.silence", "alert.pause")
 """What can be said of anything."""
 
 
-class Detail(Screen[None]):
+class Detail(Travelling):
     """Facts, alerts, plan, timeline, journal; live."""
 
     ALLOW_SELECT = False
@@ -37,6 +39,7 @@ class Detail(Screen[None]):
         *reading(10),
         Binding("enter", "close", show=False),
         Binding("question_mark", "help", show=False, id="app.help"),
+        *travelling.bindings(),
         *(
             Binding(action.keys[0], action.action, show=False, id=action.id)
             for action in keymap.ACTIONS
@@ -68,7 +71,9 @@ class Detail(Screen[None]):
         watching = host(self).watching
         look = watching.want if front else watching.newest
         seen = look(self._view if picture.upto is None else None)
-        self._status.show(picture.status(self.size.width))
+        if picture.looking.history is not None:
+            seen = unkept(picture.looking.history)
+        self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
         self._side.show(
             self._about.component,
@@ -78,8 +83,9 @@ class Detail(Screen[None]):
             ],
             context.past(picture.chronicle, self._about, cells, picture.upto),
         )
-        known = ((host(self).key("app.help"), "help"), ("esc", "back"))
-        self._keys.show((*known, *self._acts()))
+        app = host(self)
+        acts = travelling.footer(app)[1:-2] if app.travel.then is not None else self._acts()
+        self._keys.show(((app.key("app.help"), "help"), ("esc", "back"), *acts))
 
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""

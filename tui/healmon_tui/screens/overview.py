@@ -14,10 +14,12 @@ from healmon_tui.facts import Facts
 from healmon_tui.layout import Mode, Size, Want
 from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
+from healmon_tui.screens import travelling
 from healmon_tui.screens.commanding import Commanding
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.help import HelpSheet
+from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
@@ -87,7 +89,7 @@ class Overview(Commanding):
         for name, panel in self._panels.items():
             panel.show(picture.panels[name])
         width, _ = self.host.size
-        self._status.show(picture.status(width))
+        self._status.show(picture.status(width), picture.ground)
         self._banner.show(picture.banner)
         self._tabs.show(picture.panels, self.panel)
         alerts = picture.panels["alerts"]
@@ -113,6 +115,8 @@ class Overview(Commanding):
         watching = self.host.watching
         look = watching.want if self._front else watching.newest
         seen = look(view if live else None)
+        if picture.looking.history is not None:
+            seen = unkept(picture.looking.history)
         self._side.show(
             about.component or TITLE[self.panel],
             [
@@ -123,6 +127,9 @@ class Overview(Commanding):
         )
 
     def _show_keys(self) -> None:
+        if self.host.travel.then is not None:
+            self._keys.show(travelling.footer(self.host))
+            return
         usable = self.host.actions()
         view = self._view()
         kind = cast("PanelId", view.healer) if view is not None else self.panel
@@ -249,6 +256,19 @@ class Overview(Commanding):
         # heights take effect with the next layout; what is drawn depends on them
         self.call_after_refresh(self.host.redraw)
 
+    def place(self) -> Place:
+        """Return where the cursor is."""
+        row = self.row()
+        return self.panel, row.key if row is not None else ""
+
+    def put(self, place: Place) -> None:
+        """Bring the cursor to a row, if it is there."""
+        panel, key = place
+        self.to_panel(panel)
+        found = self._panels[panel].view.find(key)
+        if found is not None:
+            self._panels[panel].move_to(found)
+
     # looking
 
     def action_help(self) -> None:
@@ -256,7 +276,9 @@ class Overview(Commanding):
         self.host.open_sheet(HelpSheet(self.panel, self.host.actions()))
 
     def action_detail(self) -> None:
-        """Show all about the row under the cursor."""
+        """Show all about the row under the cursor; where nobody heals, offer to."""
+        if self.host.travel.then is None and self.host.take_over.offer():
+            return
         row = self.row()
         if row is None:
             self.flash("nothing selected", "dim")
@@ -309,16 +331,20 @@ class Overview(Commanding):
         self.flash(f"theme: {self.host.next_theme()}", "dim")
 
     def action_back(self) -> None:
-        """Go one step back: no marks, no filter, a smaller panel."""
+        """Go one step back: no marks, no filter, a smaller panel, out of the past."""
         panel = self._panels[self.panel]
         if panel.marked:
             panel.unmark()
-        elif not self.unfilter():
-            self._shrink()
+        elif not self.unfilter() and not self._shrink() and self.host.travel.then is not None:
+            self.host.travel.live()
 
     async def action_leave(self) -> None:
-        """Leave a larger panel, or healmon."""
-        if not self._shrink():
+        """Leave a larger panel, the past, or healmon."""
+        if self._shrink():
+            return
+        if self.host.travel.then is not None:
+            self.host.travel.live()  # whoever wants out of the past does not want healing to end
+        else:
             await self.host.action_quit()
 
     def action_first(self) -> None:

@@ -26,16 +26,17 @@ class StatusBar(Lines):
 
     GROUND: Ground = "bar"
     spans: Spans = ()
+    ground: Ground = "bar"
 
-    def show(self, spans: Spans) -> None:
+    def show(self, spans: Spans, ground: Ground = "bar") -> None:
         """Show another status."""
-        self.spans = spans
+        self.spans, self.ground = spans, ground
         self.renew()
 
     def build(self, width: int, height: int) -> list[Line]:
         """Return the one line."""
         del height
-        return [Line(fill(self.spans, width), "bar")]
+        return [Line(fill(self.spans, width), self.ground)]
 
 
 class Banner(Lines):

@@ -48,6 +48,12 @@ class Box(Lines):
         self._top += by
         self.renew()
 
+    def reveal(self, place: int) -> None:
+        """Move so that a line of the body is in sight."""
+        room = max(self.size.height - 4, 1)
+        self._top = min(max(self._top, place - room + 1), place)
+        self.renew()
+
     def build(self, width: int, height: int) -> list[Line]:
         """Return border, body in sight and foot."""
         room = max(height - 4, 1)
