@@ -71,8 +71,9 @@ keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the
 	mv core/healmon/config/screennames.new core/healmon/config/screennames.py
 	$(BIN)/python -m healmon_tui.keymap > docs/keys.md
 
-man: $(STAMP) ## write the manual pages of docs/man anew
+man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages
+	@$(BIN)/python -m tools.schemas
 
 screenshots: $(STAMP) ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py

@@ -9,6 +9,7 @@ import time
 import pytest
 
 from healmon.cli import main
+from healmon.engine import Engine
 from tests.helpers.box import alive
 from tests.helpers.wait import until
 
@@ -129,3 +130,20 @@ def test_cleaning_and_restoring_are_proved_here(box, run):
     code, _, why = run("restore", listed[0]["run"], "--now")
     assert code == 0, why
     assert len(list(logs.glob("*.log"))) == 3
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_healer_of_our_own_that_fails_is_told_and_not_waited_for(box, run, monkeypatch, late):
+    box.write()
+
+    async def fails(self, ready, *, look):
+        if late:
+            ready.set()
+        raise RuntimeError("odd")
+
+    monkeypatch.setattr(Engine, "serve", fails)
+    began = time.monotonic()
+    code, _, said = run("ack", "1", "--now")
+    assert (code, "could not be done here: RuntimeError: odd" in said) == (75, True), said
+    assert time.monotonic() - began < 20
+    assert run("status")[0] == 3

@@ -53,6 +53,11 @@ def test_a_row_goes_from_restarting_to_verifying_to_verified_and_fades():
     assert cell(moment(*done, ago=FRESH + 1), "state") == ("healthy", "text")
 
 
+def test_the_proof_of_before_is_not_told_once_it_is_to_be_mended_again():
+    assert cell(moment(MADE, BEGUN, GOOD), "why")[0] == "pid 9 lives"
+    assert "lives" not in cell(moment(MADE, BEGUN, GOOD, MADE), "why")[0]
+
+
 @pytest.mark.parametrize(
     "end", [ev.PlanVetoed("p", "w", "pid 7 is another one"), ev.PlanAbandoned("p", "w", "by olga")]
 )
@@ -268,6 +273,15 @@ def test_plus_and_underscore_go_through_half_and_full_and_esc_goes_back():
 
 
 @pytest.mark.slow
+def test_where_there_is_no_line_to_type_on_no_filter_begins():
+    async def scenario(screen):
+        await screen.press("slash", "x")
+        assert not screen.app.overview.typing
+
+    run(scenario, size=(39, 9))
+
+
+@pytest.mark.slow
 def test_the_keys_of_the_footer_can_be_clicked_and_an_act_opens_its_sheet_only():
     async def scenario(screen):
         plan = restart_plan("mail_worker", id="1.1.1")
@@ -309,6 +323,29 @@ def test_a_click_selects_a_double_click_opens_and_a_heading_focuses():
         assert not isinstance(screen.app.screen, Overview)
         assert second in screen.text()
         assert screen.link.asked == []
+
+    run(scenario)
+
+
+@pytest.mark.slow
+def test_in_lists_a_click_selects_and_a_second_one_picks():
+    async def scenario(screen):
+        await screen.press("Z")
+        row = next(n for n, line in enumerate(screen.lines()) if "for 4h00m" in line)
+        box = screen.app.screen.box
+        await screen.pilot.click("#box", offset=(10, row - box.region.y))
+        await screen.settle()
+        assert "▸ 3" in screen.line_of("for 4h00m")
+        assert screen.link.asked == []
+        await screen.pilot.double_click("#box", offset=(10, row - box.region.y))
+        await screen.settle()
+        assert screen.link.asked == [("snooze", "mail_worker", {"for": 14_400.0})]
+        await screen.press("colon")
+        row = next(n for n, line in enumerate(screen.lines()) if "unlock" in line)
+        box = screen.app.screen.box
+        await screen.pilot.double_click("#box", offset=(10, row - box.region.y))
+        await screen.settle()
+        assert screen.app.screen.typed.text == "unlock "
 
     run(scenario)
 

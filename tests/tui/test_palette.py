@@ -91,6 +91,7 @@ NEVER = ev.MaintenanceStarted("session:scratch", 253_370_764_800.0, "olga")
                 (("unsilence", "component=session:*"),)),
         ),
         ("check", Press("check")),
+        ("reload", Ask("reload", "", {})),
         ("dry-run on", Mode(on=True)),
         ("dry-run off", Mode(on=False)),
         ("theme light", Look("light")),
@@ -355,6 +356,20 @@ def test_reading_only_shows_why_and_does_nothing():
         assert isinstance(screen.app.screen, CommandSheet)
 
     run(scenario, read_only=True)
+
+
+@slow
+def test_in_the_past_one_can_look_and_not_act_and_a_filter_is_typed_as_ever():
+    async def scenario(screen):
+        await screen.press("left_square_bracket", "colon", *keys("restart mail"), "enter")
+        assert "not now: this is the past" in screen.text()
+        await screen.press("ctrl+c", "slash", *keys("mail"), "enter")
+        assert [row.component for row in screen.app.overview._panels["workers"].view.rows] in (
+            ["mail_worker"], [],
+        )  # fmt: skip
+        assert screen.link.asked == []
+
+    run(scenario)
 
 
 @slow

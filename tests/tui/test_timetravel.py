@@ -229,6 +229,7 @@ def test_an_incident_brings_the_cursor_to_it_and_now_brings_it_back():
     async def scenario(screen):
         await screen.press("3", "j")
         before = screen.app.overview.place()
+        await screen.press("1", "slash", *"mail", "enter", "3")  # a filter hides it
         await screen.press(BEFORE)
         assert screen.app.overview.row().component == "assigner_worker"
         then = screen.app.travel.then

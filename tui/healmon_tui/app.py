@@ -230,7 +230,7 @@ class HealmonApp(Dressed):
         answer = await self.link.take_over()
         if answer.ok:
             self.bridge.own.forgive()  # what begins now was asked for
-            self.bridge.resume()
+        self.bridge.resume()
         self.flash(answer.text, "ok" if answer.ok else "warn")
         self.redraw()
 

@@ -105,6 +105,8 @@ def _heads(here: Here) -> Iterator[Command]:
             more=None if more is None else _free(more, here),
         )  # fmt: skip
     yield Command("check", "look at everything now", Press("check"), why_not=here.hands_off)
+    read = Ask("reload", "", {})
+    yield Command("reload", "read the configuration again", read, why_not=here.hands_off)
 
 
 def _plans(here: Here, views: Iterable[ComponentView]) -> Iterator[Command]:

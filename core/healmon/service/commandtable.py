@@ -227,6 +227,7 @@ SET_UP = (
             "init_cli:init", "healmon init --print   see it first", (
         arg("file", nargs="?", metavar="FILE", completes="file", help="default: ./healmon.toml"),
         arg("--print", action="store_true", help="print it, write nothing"),
+        arg("--systemd", action="store_true", help="and a unit: the host's as root, else yours"),
     ), bare=True),
     Command("doctor", "set up", "check the ground healmon stands on, with remedies",
             "doctor_cli:doctor_report", "healmon doctor --all", (

@@ -30,7 +30,7 @@ TURN = 0.05
 """Seconds after which a thread that computes lets another one go on, where there is no screen."""
 HINT = (
     "no configuration was found: healmon looks and acts on nothing.\n"
-    "  begin with a healmon.toml (see README.md), or watch: healmon-tui --demo"
+    "  begin with: healmon init, or watch: healmon-tui --demo"
 )
 
 

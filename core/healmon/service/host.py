@@ -39,6 +39,8 @@ from healmon.world.system_processes import SystemProcesses
 DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
+STORED = 2.0
+"""Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
 CLOSE_PATIENCE = 10.0
 
@@ -183,14 +185,16 @@ class Host:
         engine = asyncio.create_task(self.engine.serve(opened, look=look))
         waiting = asyncio.create_task(opened.wait())
         await asyncio.wait({engine, waiting}, return_when=asyncio.FIRST_COMPLETED)
-        overrides = asyncio.create_task(self._overrides())
+        helpers: list[asyncio.Task[Any]] = [waiting]
         try:
-            ready()
+            if opened.is_set():
+                helpers.append(asyncio.create_task(self._overrides()))
+                ready()
             await engine
         finally:
-            for task in (waiting, overrides):
+            for task in helpers:
                 task.cancel()
-            await asyncio.gather(waiting, overrides, return_exceptions=True)
+            await asyncio.gather(*helpers, return_exceptions=True)
 
     def close(self) -> None:
         """Write what is left and give the state directory back."""
@@ -250,6 +254,7 @@ class Host:
             from healmon.plans import pack  # noqa: PLC0415
 
             outcome["plan"] = pack(answer.plan)
+        await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import sys
 from pathlib import Path
 
 from healmon.config import locate
-from healmon.service import starter
+from healmon.service import starter, systemd_units
 from healmon.service.commandline import say
 from healmon.text import clean
 
@@ -20,6 +22,8 @@ def init(args: argparse.Namespace) -> int:
         StateDirError: it cannot be written.
     """
     path = Path(args.file or getattr(args, "config", None) or locate.NAME).absolute()
+    if args.systemd:
+        return _with_unit(path, args)
     if args.print or getattr(args, "dry_run", False):
         say(starter.preview(path, starter.roots()).rstrip("\n"))
         return 0
@@ -32,3 +36,41 @@ def init(args: argparse.Namespace) -> int:
     say(f"{shown}: written, {active} tables; what is only guessed is commented out")
     say(f"  read it, then: healmon check --config {shown}")
     return 0
+
+
+def _with_unit(path: Path, args: argparse.Namespace) -> int:
+    """Write the unit of systemd, and the configuration if there is none; returns 0.
+
+    Root's is the host's unit, anybody else's the user's own.
+
+    Raises:
+        DataError: another unit is there; it stays as it is.
+        StateDirError: one of them cannot be written.
+    """
+    system = os.geteuid() == 0
+    service = systemd_units.Service(
+        command=systemd_units.command(sys.executable), config=str(path), system=system,
+        state_dir=_state_dir(args),
+    )  # fmt: skip
+    target = systemd_units.place(service, os.environ)
+    if args.print or getattr(args, "dry_run", False):
+        say(systemd_units.render(service).rstrip("\n"))
+        return 0
+    fresh = not os.path.lexists(path)
+    if fresh:
+        starter.write(path, starter.roots())
+    unit = systemd_units.write(service, target)
+    steps = systemd_units.next_steps(service, unit)
+    if getattr(args, "json", False):
+        say(json.dumps({"file": str(path), "written": fresh, "unit": str(unit), "next": steps}))
+        return 0
+    say(f"{clean(str(path))}: {'written; read it first' if fresh else 'was there, left as it is'}")
+    say(f"{clean(str(unit))}: written")
+    for step in steps:
+        say(f"  {step}")
+    return 0
+
+
+def _state_dir(args: argparse.Namespace) -> str:
+    named = getattr(args, "state_dir", None)
+    return str(Path(named).absolute()) if named else ""

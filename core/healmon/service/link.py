@@ -82,7 +82,7 @@ class Link(Protocol):
     async def take_over(self) -> Answer:
         """Make this process the healer, if there is none. Never raises: a refusal is an answer.
 
-        When it is done, `open` must be called again.
+        Whatever came of it, `open` must be called again.
         """
         ...
 

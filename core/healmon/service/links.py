@@ -244,6 +244,8 @@ class StoreLink(_Near):
 
     def leave(self) -> None:
         """Stop looking: nothing more is delivered. Blocks for a moment."""
+        if self._ended.is_set():
+            return
         self._ended.set()
         self._ear.interrupt()
         if self._thread is not None:

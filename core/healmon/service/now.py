@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 
 from healmon.clock import process_seconds
@@ -23,6 +24,7 @@ from healmon.text import clean
 
 PATIENCE = 3600.0
 """Seconds an answer is waited for: whoever asks waits for the proof, and can press Ctrl-C."""
+PAUSE = 0.5
 TURN = 120.0
 """Seconds for which somebody who is about to end is waited for."""
 PASSING = frozenset({"now", "once", "import"})
@@ -45,7 +47,7 @@ def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], 
         serving = _Serving(host, look=str(args.way) not in INBOX)
         try:
             serving.start()
-            return command()
+            return _answered(command, serving)
         finally:
             serving.stop()
     finally:
@@ -78,15 +80,44 @@ def _opened(args: argparse.Namespace, state_dir: Path) -> Host | None:
             raise HolderError(f"{clean(str(state_dir))} is held by {holder}", remedy="try again")
 
 
+def _answered(command: Callable[[], int], serving: _Serving) -> int:
+    """Return what a command returns; it is not waited for once nobody is left to answer it.
+
+    Raises:
+        HolderError: nobody is.
+        HealmonError: as the command.
+    """
+    done: Future[int] = Future()
+
+    def work() -> None:
+        try:
+            done.set_result(command())
+        except BaseException as error:  # noqa: BLE001 - raised again by whoever waits
+            done.set_exception(error)
+
+    threading.Thread(target=work, name="healmon-asks", daemon=True).start()
+    while True:
+        answering = serving.is_alive()
+        try:
+            return done.result(PAUSE)
+        except TimeoutError:
+            if not answering:
+                raise HolderError(f"it could not be done here: {serving.why}") from None
+
+
 class _Serving(threading.Thread):
-    """A thread with a loop of its own, in which the healer answers."""
+    """A thread with a loop of its own, in which the healer answers.
+
+    Attributes:
+        why: why it ended before it was told to; empty: it did not.
+    """
 
     def __init__(self, host: Host, *, look: bool) -> None:
         super().__init__(name="healmon-now", daemon=True)
         self._host = host
         self._look = look
         self._ready = threading.Event()
-        self._why = ""
+        self.why = ""
 
     def start(self) -> None:
         """Return once requests are answered.
@@ -96,15 +127,15 @@ class _Serving(threading.Thread):
         """
         super().start()
         self._ready.wait()
-        if self._why:
-            raise HolderError(f"it could not be done here: {self._why}")
+        if self.why:
+            raise HolderError(f"it could not be done here: {self.why}")
 
     def run(self) -> None:
         """Answer until told to stop."""
         try:
             asyncio.run(self._host.serve(self._ready.set, look=self._look))
         except Exception as error:  # noqa: BLE001 - told to whoever waits
-            self._why = clean(f"{type(error).__name__}: {error}")
+            self.why = clean(f"{type(error).__name__}: {error}")
         finally:
             self._ready.set()
 

@@ -43,9 +43,11 @@ class Relay:
 
     def __init__(self, state_dir: Path, packs: str, take: Callable[[], Host] | None) -> None:
         self._state_dir = state_dir
+        self._packs = packs
         self._take = take
         self._viewer = StoreLink(state_dir, packs)
         self._inner: StoreLink | EngineLink = self._viewer
+        self._looking = False
         self._switching = threading.Lock()
         self._running = True
         self._word = ""
@@ -57,7 +59,14 @@ class Relay:
         return self._inner.attached
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
-        """Begin delivering events to `sink`; after a take-over once more: begin healing."""
+        """Begin delivering events to `sink`; once more after an attempt to take over.
+
+        Then it begins healing, or goes on looking.
+        """
+        if self._looking and self._inner is self._viewer:
+            self._viewer.leave()
+            self._viewer = self._inner = StoreLink(self._state_dir, self._packs)
+        self._looking = True
 
         def heard(record: Recorded) -> None:
             self._hear(record)
@@ -107,21 +116,17 @@ class Relay:
                 return Answer(ok=False, text="this screen heals already")
             found = instance.holder(self._state_dir)
             if found is not None:
-                return self._another(f"pid {found.pid}")
+                return _another(f"pid {found.pid}")
+            # whoever opens the store to heal may have to mend it: nothing of ours holds it then
+            self._viewer.leave()
             try:
                 host = self._take()
             except HolderError:
-                return self._another("another healer")
+                return _another("another healer")
             except (HealmonError, OSError) as error:
                 return Answer(ok=False, text=clean(f"it cannot be taken over: {error}"))
-            # the lock is ours, so nobody writes: what was heard so far is all there is to hear
-            self._viewer.leave()
             self._inner = EngineLink(host)
         return Answer(ok=True, text="this screen heals now")
-
-    def _another(self, who: str) -> Answer:
-        self._viewer.watch()
-        return Answer(ok=False, text=f"{who} was first and heals now: attached to it")
 
     def archive(self) -> Archive:
         """Return the stored past."""
@@ -162,3 +167,7 @@ class Relay:
             await self._inner.close()
         finally:
             self._switching.release()
+
+
+def _another(who: str) -> Answer:
+    return Answer(ok=False, text=f"{who} was first and heals now: attached to it")

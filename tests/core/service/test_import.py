@@ -247,6 +247,7 @@ def test_wrong_words_are_usage(place: Place, words: tuple[str, ...]) -> None:
     assert place.run(*words) == 64
 
 
+@pytest.mark.slow
 def test_killed_in_the_middle_nothing_half_is_there_and_the_next_one_brings_all(
     place: Place,
 ) -> None:

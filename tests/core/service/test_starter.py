@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from healmon.cli import main
 from healmon.config.load import understood
 from healmon.errors import DataError, StateDirError
-from healmon.service import starter
+from healmon.service import starter, systemd_units
 from healmon.service.starter import decide, programs, wording
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.world.newfile import write_new
@@ -130,6 +131,7 @@ def test_nothing_is_pressed_mended_or_deleted_by_a_guess() -> None:
     assert "rules" not in found["disk"]
     assert '# [[disk.rules]]\n# name = "logs"' in text
     assert "/tmp/old.pid is stale" in text
+    assert "# a database that lies elsewhere: /home/x/places.sqlite" in text
 
 
 foreign = st.text(st.characters(), min_size=1, max_size=20)
@@ -231,3 +233,26 @@ def test_what_is_there_stays(tmp_path: Path) -> None:
 def test_an_empty_host_gives_a_configuration_that_acts_on_nothing(tmp_path: Path) -> None:
     found = tables(starter.preview(tmp_path / "h.toml", empty(tmp_path)))
     assert found.keys() == {"monitor", "sessions", "disk"}
+
+
+def test_a_unit_is_written_with_it_and_for_what_is_there(tmp_path, monkeypatch, capsys):
+    where = starter.Roots(
+        folders=(), tree=str(tmp_path), sockets=str(tmp_path), follow=False,
+        mine=lambda _: False, disks=lambda: (),
+    )  # fmt: skip
+    monkeypatch.setattr(starter, "roots", lambda: where)
+    monkeypatch.setattr(systemd_units, "place", lambda *_: tmp_path / "units" / "healmon.service")
+    config = tmp_path / "healmon.toml"
+    assert main(["init", "--systemd", "--print", str(config)]) == 0
+    assert f"--config {config}" in capsys.readouterr().out
+    assert not config.exists()
+    assert main(["init", "--systemd", str(config), "--state-dir", str(tmp_path / "s")]) == 0
+    unit = (tmp_path / "units" / "healmon.service").read_text()
+    assert f"--config {config} --state-dir {tmp_path / 's'}" in unit
+    assert "KillMode=process" in unit
+    assert "enable --now healmon.service" in capsys.readouterr().out
+    # again: both are there, and stay
+    config.write_text("# mine\n")
+    assert main(["init", "--systemd", str(config), "--state-dir", str(tmp_path / "s")]) == 0
+    assert config.read_text() == "# mine\n"
+    assert main(["init", "--systemd", str(config), "--state-dir", str(tmp_path / "t")]) == 65

@@ -104,8 +104,10 @@ def test_what_keeps_from_taking_over_is_an_answer_and_looking_goes_on(state, err
     answer = asyncio.run(link.take_over())
     assert not answer.ok
     assert said in answer.text
+    link.open(heard.append)
     lived(state, observed(n=7))
     until(lambda: heard, 5, "what was stored afterwards")
+    assert len(heard) == 1, "heard once"
     closed(link)
 
 

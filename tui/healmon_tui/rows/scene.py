@@ -202,7 +202,7 @@ class Scene:
             )
         elif (story := self.undone(view.name)) is not None:
             spans.append(Span(f"{verb(story.action)[0]} not done: {story.result}", "calm"))
-        elif self.healed(view.name) is not None and action is not None:
+        elif self.healed(view.name) and not self.healing(view.name) and action is not None:
             spans.append(Span(action.outcome, "dim"))
             known = ""
         if known:

@@ -18,6 +18,7 @@ class AnswerSheet(MenuSheet):
 
     def body(self, cells: int) -> list[Line]:
         """Return the question, and below it the answers."""
+        self.above = 2 + len(wrap(self._question, cells))
         asked = [Line((Span(part, "strong"),)) for part in wrap(self._question, cells)]
         return [Line(), *asked, Line(), *super().body(cells), Line()]
 

@@ -110,8 +110,9 @@ class CommandSheet(Sheet["Command | None"]):
 
     def on_click(self, event: events.Click) -> None:
         """Put the cursor on a clicked command; a second click picks it."""
-        place = self._top + event.screen_y - self.box.region.y - 1 - ABOVE
-        if self.box.region.contains(event.screen_x, event.screen_y) and place < len(self.found):
+        line = self.box.line_at(event.screen_x, event.screen_y)
+        place = -1 if line is None else self._top + line - ABOVE
+        if 0 <= place < len(self.found) and line is not None and line >= ABOVE:
             self._move(place - self.place)
             if event.chain == 2:
                 self._pick()

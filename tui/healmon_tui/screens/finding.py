@@ -28,6 +28,8 @@ class Finding(Acting):
 
     def action_filter(self) -> None:
         """Begin to type a filter for the panel; what is there is gone on with."""
+        if not self._keys.display:
+            return  # so small that there is no line to type on
         panel = self._panels[self.panel]
         row = panel.selected
         self._home = row.key if row is not None else ""

@@ -153,7 +153,7 @@ class ManySheet(Sheet[Chosen | None]):
         if self.typed:
             asked = (Span("type ", "warn"), Span(str(count), "strong"), Span(" and press ", "warn"))
             return (*asked, *keys(("enter", ""), ("tab", "one by one"), ("esc", "none")))
-        return keys(("y", f"do all {count}"), ("o", "one by one"), ("n esc", "none (default)"))
+        return keys(("y", f"do all {count}"), ("o", "one by one"), ("n esc", "none"), ("Y", "copy"))
 
     def action_all(self) -> None:
         """Do all, where a letter is enough."""

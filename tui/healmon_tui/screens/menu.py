@@ -24,6 +24,8 @@ class MenuSheet(Sheet[int | None]):
         super().__init__(title)
         self._names = tuple(names)
         self._place = 0
+        self.above = 0
+        """Lines of the body before the names."""
 
     def body(self, cells: int) -> list[Line]:
         """Return the names, numbered."""
@@ -50,6 +52,15 @@ class MenuSheet(Sheet[int | None]):
         """Move the cursor."""
         self._place = max(0, min(self._place + by, len(self._names) - 1))
         self.fill()
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor on a clicked row; a second click picks it."""
+        line = self.box.line_at(event.screen_x, event.screen_y)
+        place = -1 if line is None else line - self.above
+        if 0 <= place < len(self._names):
+            self.action_scroll(place - self._place)
+            if event.chain == 2:
+                self.action_pick()
 
     def action_pick(self) -> None:
         """Answer with the row under the cursor."""

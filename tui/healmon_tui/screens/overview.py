@@ -263,11 +263,7 @@ class Overview(Commanding):
 
     def put(self, place: Place) -> None:
         """Bring the cursor to a row, if it is there."""
-        panel, key = place
-        self.to_panel(panel)
-        found = self._panels[panel].view.find(key)
-        if found is not None:
-            self._panels[panel].move_to(found)
+        self._go(*place)
 
     # looking
 
@@ -277,7 +273,7 @@ class Overview(Commanding):
 
     def action_detail(self) -> None:
         """Show all about the row under the cursor; where nobody heals, offer to."""
-        if self.host.travel.then is None and self.host.take_over.offer():
+        if self.host.take_over.offer():
             return
         row = self.row()
         if row is None:

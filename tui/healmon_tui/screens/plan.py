@@ -107,7 +107,7 @@ class PlanSheet(Sheet[bool]):
         if self.typed:
             asked = (Span("this destroys: type ", "warn"), Span(self.word, "strong"))
             return (*asked, Span(" and press ", "warn"), *keys(("enter", ""), ("esc", "no")))
-        return keys(("y", "do it"), ("n esc", "no (default)"))
+        return keys(("y", "do it"), ("n esc", "no (default)"), ("Y", "copy"))
 
     def action_yes(self) -> None:
         """Do it, where a letter is enough."""

@@ -16,8 +16,8 @@ from healmon_tui.host import Host, host
 from healmon_tui.screens.history import HistorySheet
 from healmon_tui.timetravel import OFF
 
-NOW_ONLY: Final = frozenset({"session('explain')", "freeze()", "faults()"})
-"""What acts on nothing and is about the present all the same."""
+NOW_ONLY: Final = frozenset({"session.explain", "view.explain", "view.freeze", "demo.fault"})
+"""Ids of what acts on nothing and is about the present all the same."""
 _WAYS: Final[dict[str, Where]] = {
     "back": "back", "forward": "forward", "incident_back": "incident-back",
     "incident_forward": "incident-forward",
@@ -30,7 +30,7 @@ class Travelling(Screen[None]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch off what is not for the past."""
         past = host(self).travel.then is not None
-        if past and (keymap.is_act(action, parameters) or _called(action, parameters) in NOW_ONLY):
+        if past and (keymap.is_act(action, parameters) or _of_now(action, parameters)):
             return None
         return super().check_action(action, parameters)
 
@@ -48,8 +48,9 @@ class Travelling(Screen[None]):
             app.flash(f"{OFF}; {app.key('history.live')} returns to now", "warn")
 
 
-def _called(action: str, parameters: tuple[object, ...]) -> str:
-    return f"{action}({', '.join(map(repr, parameters))})"
+def _of_now(action: str, parameters: tuple[object, ...]) -> bool:
+    called = f"{action}({', '.join(map(repr, parameters))})" if parameters else action
+    return any(a.id in NOW_ONLY and a.action == called for a in keymap.ACTIONS)
 
 
 def bindings() -> list[BindingType]:

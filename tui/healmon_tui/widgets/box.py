@@ -43,6 +43,12 @@ class Box(Lines):
         self.styles.height = min(len(body) + 4, screen[1])
         self.renew()
 
+    def line_at(self, x: int, y: int) -> int | None:
+        """Return which line of the body stands at a place of the screen; None: no line does."""
+        line = y - self.region.y - 1
+        inside = self.region.contains(x, y) and 0 <= line < self.size.height - 4
+        return self._top + line if inside else None
+
     def scroll(self, by: int) -> None:
         """Move through a body that does not fit."""
         self._top += by

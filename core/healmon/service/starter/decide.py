@@ -61,7 +61,7 @@ class Document(msgspec.Struct, frozen=True):
 def document(found: Found) -> Document:
     """Return what to write about a host."""
     names = _Names()
-    databases = [(names.of(_stem(one.path)), one) for one in found.databases]
+    databases = [(names.of(_stem(one.path)), one) for one in found.databases if one.near]
     names, workers = _Names(), sorted(found.workers, key=lambda one: (programs.stem(one), one.pid))
     blocks = [
         _monitor(found),
@@ -112,6 +112,10 @@ def _tail(found: Found) -> tuple[str, ...]:
         for one in found.stale
     ]
     lines += [f"not seen: {one}" for one in found.unseen]
+    far = [one for one in found.databases if not one.near]
+    lines += [f"a database that lies elsewhere: {one.path}, {_users(one)}" for one in far[:SHOWN]]
+    if len(far) > SHOWN:
+        lines.append(f"and {len(far) - SHOWN} more that lie elsewhere")
     return tuple(lines)
 
 
@@ -257,16 +261,19 @@ def _tasks(databases: Iterable[tuple[str, Database]]) -> Iterator[Block]:
 
 
 def _database(name: str, one: Database) -> Block:
-    users = ", ".join(f"pid {pid} ({called})" for pid, called in one.users[:SHOWN])
-    seen = [f"seen: open in {users}" if users else "seen: nobody has it open now"]
+    seen = [f"seen: {_users(one)}"]
     if one.unclear:
         seen.append(f"whether it holds tasks is not known: {one.unclear}")
     lines = (
         Line("path", one.path),
         Line("on_stale", "alert", 'tell only; "heal" mends what is proved to be left over'),
     )
-    missing = () if one.near else ("whether it is yours to watch: it lies elsewhere",)
-    return Block(f"databases.{name}", lines, tuple(seen), missing)
+    return Block(f"databases.{name}", lines, tuple(seen))
+
+
+def _users(one: Database) -> str:
+    users = ", ".join(f"pid {pid} ({called})" for pid, called in one.users[:SHOWN])
+    return f"open in {users}" if users else "nobody has it open now"
 
 
 def _stem(path: str) -> str:

@@ -1,0 +1,179 @@
+"""Every `--json` answer of a real healer is as the published schemas say, to the last field."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import sqlite3
+from typing import Any
+
+import jsonschema
+import pytest
+from tools import schemas
+
+from healmon import cli
+from healmon.service.commandtable import COMMANDS
+from tests.helpers.box import Box
+from tests.helpers.tmuxes import PrivateTmux
+from tests.helpers.wait import until
+
+
+@pytest.mark.parametrize("name", schemas.SHAPES)
+def test_schemas_are_up_to_date_and_schemas(name: str) -> None:
+    kept = (schemas.SCHEMAS / f"{name}.json").read_text("utf-8")
+    assert kept == schemas.text(name), "python -m tools.schemas"
+    jsonschema.Draft202012Validator.check_schema(json.loads(kept))
+
+
+def test_nothing_is_published_that_is_not_made() -> None:
+    kept = {path.stem for path in schemas.SCHEMAS.iterdir()}
+    assert kept == schemas.SHAPES.keys()
+
+
+def strict(part: Any) -> Any:
+    """The same schema, in which a field that it does not name is an error."""
+    if isinstance(part, list):
+        return [strict(one) for one in part]
+    if not isinstance(part, dict):
+        return part
+    made = {key: strict(value) for key, value in part.items()}
+    if isinstance(part.get("properties"), dict):
+        made.setdefault("additionalProperties", False)
+    return made
+
+
+def fits(name: str, answer: object) -> None:
+    kept = json.loads((schemas.SCHEMAS / f"{name}.json").read_text("utf-8"))
+    found = jsonschema.Draft202012Validator(strict(kept)).iter_errors(answer)
+    told = [f"{name}: {'/'.join(map(str, e.absolute_path))}: {e.message[:300]}" for e in found]
+    assert not told, "\n".join(told)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [
+        ("beat", {"source": "s", "task": "1", "token": "t", "at": 1.0, "new": 1}),
+        ("beat", {"source": "s", "task": "1", "token": "t"}),
+        ("answers", {"ok": True, "verb": "ack", "answers": [{"id": 1, "ok": True, "text": ""}]}),
+        ("events", {"kind": "nosuchevent"}),
+    ],
+)
+def test_what_does_not_fit_is_found(name: str, answer: object) -> None:
+    with pytest.raises(AssertionError):
+        fits(name, answer)
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A host with a healer that has a worker, a broken worker, a session, a database."""
+    base = tmp_path_factory.mktemp("host")
+    box, tmux = Box(base), PrivateTmux(base)
+    try:
+        tmux.new("s1", "cat")
+        box.write(
+            box.worker("a"),
+            box.worker("gone", script=str(base / "missing.py"), critical=False),
+            f'[databases.d]\npath = "{base / "d.db"}"\n',
+            '[notify.channels.hook]\nurl = "json://127.0.0.1:9/none"\n',
+        )
+        # with a session to see
+        text = box.config.read_text().replace(str(base / "no-tmux"), tmux.socket)
+        text = text.replace(
+            "paths = []", f'paths = []\nbudgets = [{{path = "{base}", limit = "1GB"}}]'
+        )
+        box.config.write_text(text)
+        once = box.run("--once", "--json")
+        assert box.run("--daemon").returncode == 0
+        until(lambda: box.rows("SELECT 1 FROM health_alerts WHERE resolved = 0"), 20, "an alert")
+        until(lambda: box.events("actionverified"), 20, "the worker up")
+        box.once = json.loads(once.stdout)
+        yield box
+    finally:
+        box.run("--stop")
+        box.close()
+        tmux.run("kill-server")
+
+
+def asked(host: Box, *words: str, code: int | None = 0) -> Any:
+    """What a command really answers, in this process: to start one each costs a second."""
+    where = ["--config", str(host.config), "--state-dir", str(host.state)]
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        found = cli.main([*where, *words, "--json"])
+    assert code is None or found == code, out.getvalue() + err.getvalue()
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    return lines if words[0] == "events" else lines[0]
+
+
+@pytest.mark.slow
+def test_what_is_looked_at(host) -> None:
+    fits("cycle", host.once)
+    fits("status", asked(host, "status", code=None))
+    fits("alerts", asked(host, "alerts"))
+    fits("alerts", asked(host, "alerts", "--all"))
+    fits("report", asked(host, "report"))
+    lines = asked(host, "events", "--since", "1h")
+    assert len(lines) > 10
+    for line in lines:
+        fits("events", line)
+    fits("channels", asked(host, "notify"))
+    fits("tried", asked(host, "notify", "--test", code=69))
+    fits("trash", asked(host, "restore"))
+    fits("backup", asked(host, "backup", str(host.base / "copy.db")))
+    number = str(asked(host, "alerts")[0]["id"])
+    for what in ("a", "session:s1", "database:d", number):
+        answer = asked(host, "explain", what)
+        fits("explain", answer)
+        assert isinstance(answer, list) == (what == number)
+
+
+@pytest.mark.slow
+def test_what_is_asked_for(host) -> None:
+    number = str(asked(host, "alerts")[0]["id"])
+    fits("answers", asked(host, "ack", number, "--note", "known"))
+    fits("answers", asked(host, "unack", number, "999999", code=65))
+    fits("matching", asked(host, "silence", "gone", "--for", "1h"))
+    silences = until(lambda: asked(host, "silences"), 10, "the silence stored")
+    fits("silences", silences)
+    fits("alerts", asked(host, "alerts"))
+    fits("answers", asked(host, "unsilence", str(silences[0]["id"])))
+    fits("matching", asked(host, "pause", "a", "--for", "1h"))
+    fits("status", asked(host, "status", code=None))
+    fits("answer", asked(host, "resume", "a"))
+    fits("answer", asked(host, "release", "a", code=None))
+    fits("answer", asked(host, "restart", "nobody", code=65))
+    fits("answer", asked(host, "snooze", "s1", "--for", "1h", code=None))
+
+
+@pytest.mark.slow
+def test_what_is_set_up(host) -> None:
+    fits("doctor", asked(host, "doctor", code=None))
+    fits("init", asked(host, "init", str(host.base / "new.toml")))
+
+
+@pytest.mark.slow
+def test_what_is_imported(tmp_path) -> None:
+    box = Box(tmp_path)
+    box.write()
+    assert box.run("--once").returncode in {0, 3}
+    with sqlite3.connect(tmp_path / "old.db") as old:
+        old.execute(
+            "CREATE TABLE health_metrics (id INTEGER PRIMARY KEY AUTOINCREMENT, timestamp TEXT,"
+            " component TEXT, metric_type TEXT, metric_value TEXT, status TEXT, action_taken TEXT,"
+            " details TEXT)"
+        )
+        old.execute(
+            "INSERT INTO health_metrics (timestamp, component, metric_type, metric_value, status)"
+            " VALUES ('2026-01-02 03:04:05', 'worker', 'status', '1', 'healthy'),"
+            " ('nonsense', 'worker', 'status', '1', 'healthy')"
+        )
+    old.close()
+    fits("import", asked(box, "import", str(tmp_path / "old.db"), "--zone=+00:00", code=None))
+    fits("removed", asked(box, "import", "--remove"))
+
+
+def test_every_command_with_a_shape_is_one() -> None:
+    for _, title in schemas.SHAPES.values():
+        assert "healmon" in title or "override" in title
+        assert any(name in title for name in COMMANDS), title
