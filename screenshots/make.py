@@ -36,10 +36,10 @@ from tests.helpers.scripted import (  # noqa: E402
     calm_world,
     clean_plan,
     key,
+    lived_world,
     locked,
     restart_plan,
     showing,
-    world,
 )
 
 FONT = "DejaVu Sans Mono"
@@ -66,6 +66,12 @@ async def lock(pilot: Pilot[Any], link: ScriptedLink) -> None:
     locked(link)
     await pilot.pause(0.3)
     await pilot.press("4")
+
+
+async def locked_detail(pilot: Pilot[Any], link: ScriptedLink) -> None:
+    """Look at a locked database on a screen of its own."""
+    await lock(pilot, link)
+    await pressing("enter")(pilot, link)
 
 
 async def broken(_pilot: Pilot[Any], link: ScriptedLink) -> None:
@@ -105,7 +111,7 @@ def first_run() -> list[ev.Recorded]:
     kept = ("disk:/", "session:claude_docs", "session:scratch", "session:architect")
     mine = [
         record
-        for record in world()
+        for record in lived_world()
         if isinstance(record.event, ev.EngineStarted | ev.CycleFinished)
         or (isinstance(record.event, ev.Observed) and record.event.component in kept)
     ]
@@ -203,6 +209,12 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "pause-120x36": ((120, 36), pressing("j", "m", "enter"), {}),
     "help-80x36": ((80, 36), pressing("question_mark"), {}),
     "detail-80x24": ((80, 24), pressing("j", "enter"), {}),
+    "worker-120x36": ((120, 36), pressing("enter"), {}),
+    "disk-120x36": ((120, 36), pressing("3", "enter"), {}),
+    "database-120x36": ((120, 36), locked_detail, {}),
+    "alert-120x36": ((120, 36), pressing("5", "j", "j", "enter"), {}),
+    "journal-120x36": ((120, 36), pressing("J"), {}),
+    "disk-200x50": ((200, 50), pressing("3"), {}),
     "sessions-100x30": ((100, 30), pressing("2", "2"), {}),
     "sessions-80x24": ((80, 24), pressing("2", "2"), {}),
     "sessions-200x50": ((200, 50), pressing("2", "j"), {}),
@@ -261,7 +273,7 @@ async def picture(name: str) -> str:
         options["first"] = ScriptedFirstRun()
         past = first_run()
     else:
-        past = calm_world() if options.pop("calm", False) else world()
+        past = calm_world() if options.pop("calm", False) else lived_world()
     link = ScriptedLink(past, attached=attached)
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,

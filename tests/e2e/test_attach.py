@@ -34,6 +34,17 @@ def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
             snapshot = apply(snapshot, record)
         assert snapshot.components["a"].facts["pid"] == box.started_pids()[-1]
         assert link.attached.startswith("pid ")
+        assert asyncio.run(link.tail("a", 10)).at
+        assert asyncio.run(link.tail("nobody", 10)).reason
+        said = box.healmon("explain", "a").stdout.splitlines()
+        assert list(asyncio.run(link.explain("a"))) == said, "one path, one text"
+        number = str(told[0].id)
+        assert list(asyncio.run(link.explain(number))) == (
+            box.healmon("explain", number).stdout.splitlines()
+        )
+        assert "there is no component" in asyncio.run(link.explain("nobody"))[0]
+        older = link.older(told[0].id, 3)
+        assert [record.id for record in older] == [told[0].id - n for n in (3, 2, 1)]
         box.run("--stop")
         until(link.trouble, 10, "the end of the healer told")
     finally:

@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec.structs import replace
+
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
 from healmon.service.archive import Archive
-from healmon.service.link import Gone, Leave, Peek, Usage
+from healmon.service.link import Gone, Leave, Peek, Run, Tail, Usage
 from healmon.state import Snapshot, replay
 from tests.helpers.archived import MemoryStore
 
@@ -36,6 +38,10 @@ class ScriptedLink:
         self.costs: Usage | None = None
         self.screens: dict[str, Peek] = {}
         """What sessions show, by pane."""
+        self.logs: dict[str, Tail] = {}
+        """What workers have written, by name."""
+        self.told: dict[str, tuple[str, ...]] = {}
+        """What `explain` says, by target."""
         self.kept: dict[str, Packed] = {}
         self.visited: list[Packed] = []
         self.sink: Callable[[ev.Recorded], None] | None = None
@@ -61,6 +67,10 @@ class ScriptedLink:
     def history(self, count: int) -> list[ev.Recorded]:
         """Return the past."""
         return self.past[-min(count, self._history) :]
+
+    def older(self, before: int, count: int) -> list[ev.Recorded]:
+        """Return what is older than the history."""
+        return [record for record in self.past if record.id < before][-count:]
 
     def archive(self) -> Archive:
         """Return the past, and what was emitted since, as a store has it."""
@@ -96,6 +106,15 @@ class ScriptedLink:
     async def peek(self, facts: Packed) -> Peek:
         """Show what a test says."""
         return self.screens.get(str(facts.get("pane")), Peek())
+
+    async def tail(self, worker: str, lines: int) -> Tail:
+        """Show what a test says a worker has written."""
+        found = self.logs.get(worker, Tail())
+        return replace(found, lines=found.lines[-lines:])
+
+    async def explain(self, target: str) -> tuple[str, ...]:
+        """Say what a test says."""
+        return self.told.get(target, ())
 
     async def evidence(self, name: str) -> Packed:
         """Return what a test says was kept."""
@@ -228,9 +247,19 @@ def clean_plan(component: str = "disk:/", **changes: Any) -> Plan:
     return Plan(**{**fields, **changes})
 
 
+def lived_world() -> list[ev.Recorded]:
+    """Return the past of the same evening with the half hour before it, for strips and sparks."""
+    story = Story()
+    _lately(story)
+    return _evening(story)
+
+
 def world() -> list[ev.Recorded]:
     """Return the past of a busy evening: everything healmon can show, at once."""
-    story = Story()
+    return _evening(Story())
+
+
+def _evening(story: Story) -> list[ev.Recorded]:
     story.add(
         15_130,
         ev.EngineStarted(HOST, "0.1.0", 4711, "tui", dry_run=False, interval=60.0, boot="b",
@@ -270,8 +299,13 @@ def showing(link: ScriptedLink) -> None:
         "says      approval by claude/approval-proceed",
     )  # fmt: skip
     title = "✳ mend the roof"
-    link.screens["%14"] = Peek(lines=stuck, at=NOW, painted=0.4, title="⠐ mend the roof")
-    link.screens["%12"] = Peek(lines=asks, at=NOW, painted=957, title=title, why=why)
+    link.screens["%14"] = Peek(
+        lines=stuck, runs=painted(stuck), at=NOW, painted=0.4, title="⠐ mend the roof"
+    )
+    link.screens["%12"] = Peek(
+        lines=asks, runs=painted(asks), at=NOW, painted=957, title=title, why=why
+    )
+    link.logs |= written()
     link.kept["4711.40.1"] = {
         "action": "clear_stuck_session", "opened": NOW - 2_780, "closed": NOW - 2_777,
         "why": "nothing new for 31 min with task 77", "state": "stalled", "origin": "healmon",
@@ -285,6 +319,46 @@ def showing(link: ScriptedLink) -> None:
                     "keys": ["C-c"], "tasks": {"77": "requeued as attempt 2 of 3"}},
         "touches": [{"at": NOW - 2_779, "text": "press C-c in pane %14 of claude_architect"},
                     {"at": NOW - 2_777, "text": "requeue task 77 in assigner"}],
+    }  # fmt: skip
+
+
+def painted(lines: tuple[str, ...]) -> tuple[tuple[Run, ...], ...]:
+    """Return a screen as an agent paints it: signs in colour, rules dim, choices bold."""
+    looks = {"●": ("#7fd88f", ""), "✻": ("#d77757", ""), "❯": ("6", "b"), "─": ("8", "d")}
+    done: list[tuple[Run, ...]] = []
+    for line in lines:
+        head = line.lstrip()[:1]
+        fg, style = looks.get(head, ("", "d" if head in ("└", "e", "E") else ""))
+        pad = len(line) - len(line.lstrip())
+        if head in ("●", "❯"):
+            runs = (Run(" " * pad), Run(head, fg, "", style), Run(line[pad + 1 :]))
+        else:
+            runs = (Run(line, fg, "", style),)
+        done.append(tuple(run for run in runs if run.text))
+    return tuple(done)
+
+
+def written() -> dict[str, Tail]:
+    """Return what the workers of the busy evening have written."""
+    lines = (
+        "2026-11-23 20:39:52 INFO  mail_worker 2.4.1, python 3.11.7",
+        "2026-11-23 20:39:52 INFO  reading 3 mailboxes",
+        "2026-11-23 20:39:55 ERROR smtp.internal:587: connection refused, attempt 1 of 3",
+        "2026-11-23 20:39:57 ERROR smtp.internal:587: connection refused, attempt 2 of 3",
+        "2026-11-23 20:40:00 ERROR smtp.internal:587: connection refused, attempt 3 of 3",
+        "Traceback (most recent call last):",
+        '  File "workers/mail_worker.py", line 211, in <module>',
+        "    main(sys.argv[1:])",
+        '  File "workers/mail_worker.py", line 187, in send',
+        "    raise MailError(str(error)) from error",
+        "MailError: [Errno 111] Connection refused",
+    )
+    return {
+        "mail_worker": Tail(lines=lines, at=NOW, written=NOW - 421, size=48_213, more=True),
+        "assigner_worker": Tail(
+            lines=("sqlite3.OperationalError: unable to open database file: assigner.db",),
+            at=NOW, written=NOW - 12, size=912,
+        ),
     }  # fmt: skip
 
 
@@ -314,6 +388,33 @@ def calm_world() -> list[ev.Recorded]:
     story.add(49, ev.CycleStarted(1500))
     story.add(48, ev.CycleFinished(1500, 0.4, 60.0))
     return story.done()
+
+
+def _lately(story: Story) -> None:
+    """How the last half hour went, for the strips."""
+
+    def was(ago: float, name: str, state: str, **more: Any) -> None:
+        status = "healthy" if state == "healthy" else "unhealthy"
+        story.seen(ago, "workers", name, status, state, state=state, **more)
+
+    for ago, state in (
+        (7000, "healthy"), (1130, "backoff"), (1120, "starting"), (1105, "healthy"),
+        (780, "backoff"), (760, "healthy"), (640, "backoff"), (600, "healthy"), (540, "backoff"),
+        (500, "healthy"),
+    ):  # fmt: skip
+        was(ago, "mail_worker", state)
+    for ago, state in (
+        (9000, "healthy"), (200, "backoff"), (190, "healthy"), (100, "backoff"), (85, "healthy"),
+    ):  # fmt: skip
+        was(ago, "assigner_worker", state, since=NOW - 9000, max_failures=5, failures=2)
+    was(8000, "index_worker", "healthy", since=NOW - 8000)
+    for minute in range(30, 0, -1):
+        cpu = 4.0 + (minute * 37 % 11) + (30.0 if minute in (9, 10) else 0.0)
+        was(minute * 60, "api_worker", "healthy", since=NOW - 187_200, cpu=cpu)
+    for ago, state in ((2900, "working"), (1500, "quiet"), (700, "stalled"), (300, "working")):
+        for name in ("claude_architect", "codex_review")[: 1 + (state == "stalled")]:
+            story.seen(ago, "sessions", f"session:{name}", "healthy", state, state=state,
+                       tasks=[77], quiet=1, pane="%0")  # fmt: skip
 
 
 def _workers(story: Story) -> None:
@@ -472,7 +573,9 @@ def _disks(story: Story) -> None:
         percent=86.9, free=121.0e9, size=923.0e9, level="warning", inode_percent=12.0,
         why="warning at 85%",
         outlook={"at": NOW, "eta": 33_120.0, "soonest": 21_600.0, "latest": 50_400.0,
-                 "rate": 1.4, "way": "trend", "inodes": False},
+                 "rate": 1.4, "way": "trend", "inodes": False,
+                 "past": [79.8, 79.9, 80.3, 80.2, 80.6, 81.4, -1.0, 81.6, 81.9, 82.0, 82.4, 82.4,
+                          82.9, 83.0, 83.1, 83.9, 84.1, 84.0, 84.6, 85.1, 85.0, 85.8, 86.4, 86.9]},
         culprits={
             "at": NOW, "pinned_bytes": 4.2e9, "unexplained": 0, "partial": "",
             "directories": [
@@ -491,7 +594,8 @@ def _disks(story: Story) -> None:
     story.seen(
         48, "disks", "disk:/data", "healthy", "", kind="filesystem", percent=41.0, free=2.1e12,
         size=3.6e12, level="ok", inode_percent=3.0,
-        outlook={"at": NOW, "eta": None, "rate": 0.0, "way": "trend"},
+        outlook={"at": NOW, "eta": None, "rate": 0.0, "way": "trend",
+                 "past": [41.0, 41.1, 41.0] * 8},
     )  # fmt: skip
     story.seen(
         48, "disks", "disk:logs", "healthy", "", kind="budget", percent=62.4, free=1.9e9,

@@ -130,6 +130,21 @@ def test_what_healmon_itself_does():
     assert all(story.state == "closed" for story in told.stories)
 
 
+def test_what_became_of_the_configuration():
+    change = ev.KeyChange("monitor.check_interval", '"1m"', '"5s"')
+    told = Told().tell(
+        ev.ConfigurationChanged("SIGHUP", "/h.toml", (change,), 5.0, "1"),
+        ev.ConfigurationChanged("start", "/h.toml", (), 5.0, "2"),
+        ev.ConfigurationRefused("olga on pts/3", "/h.toml", ("h.toml:3: x: unknown key",)),
+    )
+    assert [story.found for story in told.stories] == [
+        'configuration read (SIGHUP): monitor.check_interval: "1m" → "5s"',
+        "configuration read (start): it changed while no healmon ran",
+        "configuration refused (olga on pts/3): h.toml:3: x: unknown key",
+    ]
+    assert {story.component for story in told.stories} == {"healmon"}
+
+
 def test_open_alerts_from_before_are_there_and_closed_ones_are_not():
     snapshot = replay(world())
     chronicle = Chronicle()
@@ -153,7 +168,7 @@ def test_timelines_and_the_journal():
     told = Told().tell(OPENED, MADE, STARTED, STEP, VERIFIED, RESOLVED)
     kinds = [moment.kind for moment in told.chronicle.timeline("w")]
     assert kinds == ["found", "plan", "did", "good", "good"]
-    assert [touch.text for touch in told.chronicle.journal()] == ["start it"]
+    assert [touch.text for touch in told.chronicle.ledger.touches()] == ["start it"]
     assert told.chronicle.timeline("nobody") == ()
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.plans import Answer, Step
-from healmon.service.link import Peek
+from healmon.service.link import Peek, Run, Tail
 from healmon_tui.screens.many import ManySheet
 from healmon_tui.screens.plan import PlanSheet
 from tests.helpers.screen import open_screen
@@ -56,6 +56,11 @@ def past(text: str) -> list[ev.Recorded]:
     facts |= {"tasks": [text, text], "holder": {"pid": 3, "name": text, "command": text}}
     facts |= {"choices": [{"text": text, "keys": [text]}, {"text": text}], "keys": [[text, text]]}
     facts |= {"novelty": [1, text, 3.5], "painted": 3.0, "act_at": 90.0, "pane": text}
+    facts |= {"culprits": {
+        "at": NOW, "unexplained": 5, "directories": [{"path": text, "held": 3, "by": text}, text],
+        "files": text, "pinned": [{"path": text, "held": 1, "by": text, "remedy": text}],
+    }, "outlook": {"past": [1, text, -1, 40.5], "eta": 5.0, "at": NOW}}  # fmt: skip
+    facts |= {"order": {"deed": text}, "desired": text, "cpu": 5.0, "next_at": NOW + 5}
     facts |= {"percent": 96.5, "quiet": 9.0, "since": NOW - 5, "others": [text]}
     events: list[ev.Event] = [
         ev.EngineStarted(text, text, 1, text, dry_run=False, interval=60, boot="b",
@@ -82,6 +87,7 @@ def past(text: str) -> list[ev.Recorded]:
             ev.ActionVerified(plan.id, name, text, text, 1.0, text, {}),
             ev.AlertNoted("n", name, text),
             ev.AlertAcknowledged(f"{name}/k", text, text, NOW + 60),
+            ev.NoticeMade(text, "opened", text, text, (f"{name}/k",)),
             ev.PlanMade(plan, NOW + 9, NOW + 9),
         ]
     events += [
@@ -133,6 +139,9 @@ def drive(text, size, *, also=False):
     link = ScriptedLink(past(text), attached=text)
     link.sick = text
 
+    async def said(target):
+        return (text, f"  {text}", text * 3)
+
     async def scenario():
         async with open_screen(link, size) as screen:
 
@@ -165,11 +174,23 @@ def drive(text, size, *, also=False):
             await screen.press("r")
             check()
             link.screens[text] = Peek(
-                lines=(text, *text.split("\n")), at=NOW, title=text, command=text, why=(text, text)
+                lines=(text, *text.split("\n")),
+                at=NOW,
+                title=text,
+                command=text,
+                why=(text, text),
+                runs=((Run(text, "1", "#102030", "br"), Run(text)), (), (Run(text, "200"),)),
             )
             link.kept[text] = kept(text)
+            link.logs = {"a" + text: Tail(lines=(text, *text.split("\n")), at=NOW, reason=text)}
+            link.explain = said
             for keys in (("2", "enter"), ("e",), ("i",), ("Z",), ("b",), ("s",), ("m",), ("S",)):
                 await screen.press("escape", *keys)
+                check()
+            for keys in (("escape", "1"), ("enter",), ("G",), ("escape", "3", "enter"),
+                         ("escape", "4", "enter"), ("escape", "5", "enter"), ("e",),
+                         ("escape", "escape", "J"), ("k", "f"), ("y",)):  # fmt: skip
+                await screen.press(*keys)
                 check()
             if also:
                 await find_and_pause(screen, text, plan, check)

@@ -14,7 +14,7 @@ from healmon.service.link import Peek
 from healmon.sessions.facts import State as SessionState
 from healmon.state import Snapshot, replay
 from healmon.workers.words import State
-from healmon_tui import context, status
+from healmon_tui import context, live, status
 from healmon_tui import session as session_lines
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.facts import Facts
@@ -315,12 +315,14 @@ def test_what_healmon_will_do_and_when(facts, wanted):
 
 def test_a_screen_is_shown_from_its_end_without_runs_of_blank_lines():
     seen = Peek(at=NOW, painted=3, lines=("a", "", "", *map(str, range(20)), "", ""))
-    shown = dump(session_lines.preview(seen, 60, most=4), 60)
+    part = live.part(live.Seen(peek=seen), NOW, 60)
+    assert dump(part.lines, 60).startswith(" │ a\n │\n │ 0\n")
+    shown = dump(part.drawn(60, 4), 60)
     assert shown.split("\n")[1:] == [" │ 16", " │ 17", " │ 18", " │ 19"]
-    assert "painted 3s ago" in shown
-    assert session_lines.preview(Peek(), 40) == []
-    private = dump(session_lines.preview(Peek(at=NOW, reason="it asks for a secret"), 40), 40)
-    assert "it asks for a secret" in private
+    assert "captured 20:47:01, painted 3s before  +18 more" in shown
+    assert live.part(live.Seen(), NOW, 40) is None
+    private = live.part(live.Seen(peek=Peek(at=NOW, reason="it asks for a secret")), NOW, 40)
+    assert "it asks for a secret" in dump(private.lines, 40)
 
 
 def test_an_act_is_told_again_from_what_was_kept_whatever_that_is():
@@ -546,6 +548,6 @@ def test_all_that_holds_a_disk_is_beside_it():
     this = Scene.of(replay(world()), NOW)
     row = one(this, "disks")
     lines = dump(context.now(this, context.subject(row), 110), 110)
-    for part in ("about 9h12m (6h00m to 14h00m)", "/var/log +12.4 GB/h", "app (812)",
+    for part in ("about 9h12m (6h00m to 14h00m)", "/var/log  +12.4 GB/h", "app (812)",
                  "nginx (411)", "restart nginx"):  # fmt: skip
         assert part in lines, lines

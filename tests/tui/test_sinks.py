@@ -71,11 +71,8 @@ def test_inputs_take_no_foreign_text():
 
 
 def test_intervals_are_no_faster_than_a_second():
-    app = next(path for path in SOURCES if path.stem == "app").read_text("utf-8")
-    assert "TICK: Final = 1.0" in app
     for path in SOURCES:
         source = path.read_text("utf-8")
         for name in re.findall(r"set_interval\(([^,]+),", source):
-            pause = re.search(rf"^{name}(?:: Final)? = ([0-9.]+)$", source, re.MULTILINE)
-            assert pause is not None, (path.stem, name)
-            assert float(pause[1]) >= 1.0, path.stem
+            (seconds,) = re.findall(rf"^{name}(?:: Final)? = ([\d.]+)$", source, re.MULTILINE)
+            assert float(seconds) >= 1

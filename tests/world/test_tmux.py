@@ -226,6 +226,22 @@ def test_screens_show_what_was_printed_and_leave_out_what_is_gone(world: World) 
     assert world.tmux.screens(world.socket(), []) == {}
 
 
+def test_a_pane_is_shown_in_its_colours_and_says_that_it_is_gone(world: World) -> None:
+    world.new("a")
+    world.new("b")
+    a = named(world, "a")
+    world.say(a, "plain \x1b[1;31mloud\x1b[0m after")
+    until(lambda: "after" in shown(world, a), 10, "the text on the screen")
+    lines = world.tmux.painted(a)
+    line = next(one for one in lines if any(run.text == "loud" for run in one))
+    runs = {run.text: run for run in line}
+    assert runs["loud"].fg == "1"
+    assert runs["loud"].style == "b"
+    assert not any(run.fg for text, run in runs.items() if text != "loud")
+    world.kill(a)
+    assert world.tmux.painted(a) is None
+
+
 def test_an_interrupt_reaches_exactly_one_program(world: World) -> None:
     for name in ("architect", "architect2"):
         world.new(name)

@@ -23,9 +23,10 @@ from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import keymap, status, terminal
+from healmon_tui import keymap, status, strips, terminal
 from healmon_tui.bridge import Bridge
 from healmon_tui.dressed import Dressed
+from healmon_tui.explaining import Explanations
 from healmon_tui.inbox import InboxRequests
 from healmon_tui.own import Own
 from healmon_tui.paint import Tone
@@ -34,6 +35,7 @@ from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.firstrun import FirstRunScreen
+from healmon_tui.screens.journal import Journal
 from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
@@ -98,7 +100,8 @@ class HealmonApp(Dressed):
         self.requests = Requests(self, link, demo_faults)
         self.sessions = SessionRequests(self, link, self.requests)
         self.inbox = InboxRequests(self, self.requests)
-        self.watching = Watching(link, self.spawn, self.redraw)
+        self.why = Explanations(self, link, self.sessions)
+        self.watching = Watching(link, self.spawn, self._looked)
         self.travel = TimeTravel(self, link)
         self.take_over = TakeOver(self, link)
         self.overview = Overview()
@@ -127,6 +130,12 @@ class HealmonApp(Dressed):
         self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
         self.call_after_refresh(self.redraw)
+        self.call_after_refresh(lambda: self.spawn(self._look_back()))
+
+    async def _look_back(self) -> None:
+        """Fill in what is drawn of the time before, once there is something to be seen."""
+        if await asyncio.to_thread(self.bridge.look_back, self.now - strips.SPAN - strips.CELL):
+            self.redraw()
 
     # events and time
 
@@ -179,11 +188,18 @@ class HealmonApp(Dressed):
         shown = [
             screen
             for screen in self.screen_stack
-            if isinstance(screen, Overview | Detail | FirstRunScreen) and screen.is_mounted
+            if isinstance(screen, Overview | Detail | Journal | FirstRunScreen)
+            and screen.is_mounted
         ]
         for screen in shown:
             # two that each wanted another session looked at would have it looked at for ever
             screen.show(picture, front=screen is shown[-1])
+
+    def _looked(self) -> None:
+        """Draw what came of a look at the subject of the front screen, and nothing else."""
+        front = self.screen_stack[-1] if self.is_running else None
+        if isinstance(front, Overview | Detail):
+            front.look_again()
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()

@@ -16,10 +16,14 @@ from healmon.events import Recorded
 from healmon.service.link import Link
 from healmon.state import Snapshot, apply
 from healmon_tui.chronicle import Chronicle
+from healmon_tui.ledger import Ledger
 from healmon_tui.own import OwnCount
+from healmon_tui.strips import Strips
 
 HISTORY: Final = 500
 """Events of the past that the log begins with."""
+PAGES: Final = 10
+"""How many times as many are gone back for what is drawn of the time before."""
 
 
 class Bridge:
@@ -42,12 +46,15 @@ class Bridge:
         self._chronicle = Chronicle()
         self._opened = False
         self.own = OwnCount(begun=bool(link.attached))
+        self._oldest = 0
 
     def open(self) -> None:
         """Begin: take the link's snapshot, its recent past, and then every event."""
         with self._folding:
             self._snapshot = self.link.open(self._sink)
+            self._oldest = self._snapshot.last_id + 1
             for record in self.link.history(HISTORY):
+                self._oldest = min(self._oldest, record.id)
                 # what the sink delivers too comes from there
                 if record.id <= self._snapshot.last_id:
                     self._chronicle.add(record)
@@ -66,6 +73,36 @@ class Bridge:
                     self._chronicle.add(record)
                     self.received += 1
             self._chronicle.seed(self._snapshot)
+
+    def look_back(self, since: float) -> bool:
+        """Read older events for strips and journal, page by page; tell whether there were any.
+
+        Blocks: not for the screen's thread. Only what is drawn of them is kept.
+
+        Args:
+            since: wall seconds beyond which nobody asks.
+        """
+        strips, ledger, before = Strips(), Ledger(), self._oldest
+        for _ in range(PAGES):
+            records = self.link.older(before, HISTORY)
+            if not records:
+                break
+            page = Strips(), Ledger()
+            for record in records:
+                page[0].add(record)
+                page[1].add(record)
+            strips.before(page[0])
+            ledger.before(page[1])
+            before = records[0].id
+            if records[0].wall < since:
+                break
+        if before == self._oldest:
+            return False
+        with self._folding:
+            self._oldest = before
+            self._chronicle.strips.before(strips)
+            self._chronicle.ledger.before(ledger)
+        return True
 
     @property
     def snapshot(self) -> Snapshot:

@@ -16,6 +16,8 @@ from healmon.clock import local_time
 from healmon.plans import RANK, Overlays, Severity
 from healmon.state import FOREVER, AlertView, Snapshot
 from healmon.units import format_duration
+from healmon_tui.ledger import Ledger
+from healmon_tui.strips import Strips
 
 STORIES: Final = 300
 """Incidents kept; closed ones go first."""
@@ -23,8 +25,6 @@ TIMELINE: Final = 80
 """Moments kept for each component."""
 COMPONENTS: Final = 500
 """Components whose timelines are kept."""
-JOURNAL: Final = 300
-"""Touches of the world kept."""
 TOGETHER: Final = 60.0
 """Seconds within which a note belongs to the remedy before it."""
 
@@ -76,30 +76,25 @@ class Moment(NamedTuple):
     text: str
 
 
-class Touch(NamedTuple):
-    """One line of the journal: what healmon was about to do to the world."""
-
-    at: float
-    component: str
-    text: str
-
-
 class Chronicle:
     """The newest stories, timelines and touches.
 
     Attributes:
         skipped: stories that fell out before they were over.
+        ledger: the touches of the world, and who was told of what.
+        strips: how things went lately.
         pause_over: when the newest end of maintenance was, and what it told.
     """
 
     def __init__(self) -> None:
         self.skipped = 0
+        self.ledger = Ledger()
+        self.strips = Strips()
         self.pause_over: tuple[float, ev.MaintenanceEnded] | None = None
         self._stories: dict[int, Incident] = {}
         self._current: dict[str, int] = {}
         self._by_key: dict[str, int] = {}
         self._timelines: dict[str, deque[Moment]] = {}
-        self._journal: deque[Touch] = deque(maxlen=JOURNAL)
 
     def incidents(self) -> Iterable[Incident]:
         """Return the stories, oldest first."""
@@ -113,12 +108,9 @@ class Chronicle:
         """Return what happened to a component, oldest first."""
         return tuple(self._timelines.get(component, ()))
 
-    def journal(self) -> tuple[Touch, ...]:
-        """Return the newest touches of the world, oldest first."""
-        return tuple(self._journal)
-
     def seed(self, snapshot: Snapshot) -> None:
         """Begin with the alerts that are open now; a story that is not about one is over."""
+        self.strips.seed(snapshot)
         for story in list(self._stories.values()):
             if story.key and story.state != "closed" and story.key not in snapshot.alerts:
                 self._put(replace(story, state="closed"))
@@ -129,13 +121,14 @@ class Chronicle:
     def add(self, record: ev.Recorded) -> None:
         """Fold one more event."""
         event, at = record.event, record.wall
+        self.ledger.add(record)
+        self.strips.add(record)
         match event:
             case ev.AlertOpened() | ev.AlertUpdated() | ev.AlertResolved() | ev.AlertNoted():
                 self._on_alert(record, event)
             case ev.PlanMade() | ev.PlanRefused():
                 self._on_plan(record, event)
             case ev.StepTaken():
-                self._journal.append(Touch(at, event.component, event.text))
                 self._mark(event.component, at, "did", event.text)
                 story = self._open(event.component)
                 if story is not None:

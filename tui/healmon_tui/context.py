@@ -1,23 +1,23 @@
-"""All that is known of one component, as lines: facts, alert, plan, timeline, journal."""
+"""All that is known of one component, part by part: facts, alerts, plan, timeline, journal."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from healmon.alerts import wording
 from healmon.clock import local_time
 from healmon.plans import Plan, describe
-from healmon.service.link import Peek
 from healmon.state import AlertView, ComponentView
-from healmon.units import format_duration, format_percent, format_size
-from healmon_tui import glyphs, session
-from healmon_tui.chronicle import Chronicle, Moment, Touch
+from healmon_tui import glyphs, maintenance, session
+from healmon_tui.arrange import Part, flow
+from healmon_tui.chronicle import Chronicle, Moment
 from healmon_tui.facts import Facts
-from healmon_tui.paint import Line, Span, Spans, Tone, cut, heading, labelled, wrap
-from healmon_tui.rows import disks
-from healmon_tui.rows.databases import locked_for, tree
-from healmon_tui.rows.scene import WELL, Row, Scene, doing, is_loud, short
+from healmon_tui.incident import told
+from healmon_tui.ledger import Entry
+from healmon_tui.paint import Line, Span, Spans, Tone, fit, labelled, wrap
+from healmon_tui.rows import more
+from healmon_tui.rows.scene import WELL, Row, Scene, doing, is_loud, seconds, short
 from healmon_tui.rows.workers import details, say
 from healmon_tui.rows.workers import state as worker_state
 
@@ -49,6 +49,10 @@ _SHOWN: Final = frozenset(
 )  # fmt: skip
 
 
+PROVED: Final = 9
+"""Cells that say whether a touch was proved."""
+
+
 class Subject(NamedTuple):
     """What the context is about: the component under the cursor, and its alert if that is named."""
 
@@ -61,40 +65,109 @@ def subject(row: Row | None) -> Subject:
     return Subject(row.component, row.alert) if row is not None else Subject("")
 
 
-def now(scene: Scene, about: Subject, cells: int, seen: Peek | None = None) -> list[Line]:
-    """Return how the subject is: facts, a session's screen, alerts with evidence, the plan."""
+def now(scene: Scene, about: Subject, cells: int) -> list[Line]:
+    """Return how the subject is: facts, alerts with evidence, the plan."""
+    return flow(present(scene, about, cells), cells)
+
+
+def present(scene: Scene, about: Subject, cells: int) -> list[Part]:
+    """Return how the subject is, part by part: facts, alerts with evidence, plan, and the rest."""
     if not about.component:
-        return [Line((Span(" nothing selected", "dim"),))]
+        return [Part("", [Line((Span(" nothing selected", "dim"),))])]
     view = scene.snapshot.components.get(about.component)
-    facts = _facts(scene, view, cells) if view is not None else []
-    if view is not None and view.healer == "sessions":
-        facts += _session(view, seen or Peek(), cells)
-    return [*facts, *_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
+    known = _facts(scene, view, cells) if view is not None else []
+    parts = [*_alerts(scene, about, cells), *_plan(scene, about.component, cells)]
+    # who is on an alert asks for that alert first
+    first = bool(about.alert and about.alert in scene.snapshot.alerts)
+    facts = Part(about.component if first else "", known, least=4)
+    parts = [*parts, facts] if first else [facts, *parts]
+    paused = maintenance.lines_of_row(scene, about.component, cells)
+    parts = [Part("", paused, least=1), *parts] if paused else parts
+    return parts if view is None else [*parts, *more.parts(view, cells)]
 
 
-def _session(view: ComponentView, seen: Peek, cells: int) -> list[Line]:
-    """Return a session's screen, and what stands below it."""
-    lines = session.preview(seen, cells)
-    lines += [heading("MORE", cells)] if lines else []
+def rest(scene: Scene, about: Subject, cells: int) -> list[Part]:
+    """Return what is known of a session beyond what a person needs first."""
+    view = scene.snapshot.components.get(about.component)
+    if view is None or view.healer != "sessions":
+        return []
     rows = [*session.more(view), *_others(view.facts)]
-    return lines + [line for k, v in rows if v for line in labelled(k, (Span(v, "text"),), cells)]
+    lines = [line for k, v in rows if v for line in labelled(k, (Span(v, "text"),), cells)]
+    return [Part("MORE", lines, late=True)] if lines else []
 
 
-def past(chronicle: Chronicle, about: Subject, cells: int, upto: float | None) -> list[Line]:
-    """Return what happened: the subject's timeline, then everything healmon did.
+def lately(
+    scene: Scene, chronicle: Chronicle, about: Subject, cells: int, upto: float | None
+) -> list[Part]:
+    """Return what happened: the subject's timeline, and who was told of its alert.
 
     Args:
+        scene: the moment.
         chronicle: where it stands.
         about: whose timeline.
         cells: how wide the lines may be.
         upto: wall seconds of a frozen view: nothing later is shown.
     """
     moments = chronicle.timeline(about.component) if about.component else ()
-    touches = chronicle.journal()
     if upto is not None:
         moments = tuple(m for m in moments if m.at <= upto)
-        touches = tuple(t for t in touches if t.at <= upto)
-    return [*_timeline(moments, cells), *_journal(touches, cells)]
+    done = told(scene, chronicle, about.alert, cells, upto) if about.alert else []
+    if moments:
+        done.append(Part("TIMELINE", _moments(moments, cells), "newest first"))
+    return done
+
+
+def journal(
+    chronicle: Chronicle, cells: int, upto: float | None, component: str = "", most: int = 40
+) -> list[Part]:
+    """Return what healmon did to the world, the newest first; to all, or to one component."""
+    touches = [
+        entry
+        for entry in chronicle.ledger.touches()
+        if (not component or entry.component == component) and (upto is None or entry.at <= upto)
+    ]
+    if not touches:
+        return []
+    lines = [touched(entry, cells, named=not component) for entry in reversed(touches[-most:])]
+    extra = "what healmon did here" if component else "every command and signal that healmon ran"
+    return [Part("JOURNAL", lines, extra)]
+
+
+def touched(entry: Entry, cells: int, *, named: bool = True) -> Line:
+    """Return one touch of the world as a line: when, to whom, what, and whether it was proved.
+
+    Args:
+        entry: the touch.
+        cells: how wide the line may be.
+        named: say to whom.
+    """
+    head = f" {local_time(entry.at)} "
+    lead = f"{short(entry.component)}: " if named else ""
+    proof = proof_of(entry)
+    brief, tone = (_brief(entry), proof[1]) if proof is not None else ("", "dim")
+    text = fit(lead + entry.text, cells - len(head) - PROVED - 3)
+    return Line((Span(head, "dim"), Span(text, "text"), Span(f"  {brief}", tone)))
+
+
+def _brief(entry: Entry) -> str:
+    if entry.result == "verified":
+        return f"{glyphs.DONE} {seconds(entry.seconds)}"
+    if entry.result == "failed":
+        return f"{glyphs.BAD} failed"
+    return f"{glyphs.DOT} not done" if entry.result else f"acting{glyphs.MORE}"
+
+
+def proof_of(entry: Entry) -> tuple[str, Tone] | None:
+    """Return how a touch was proved, in words; None: another touch of its plan says it."""
+    if not entry.last:
+        return None
+    if entry.result == "verified":
+        return f"{glyphs.DONE} {seconds(entry.seconds)} {glyphs.DOT} {entry.proof}", "ok"
+    if entry.result == "failed":
+        return f"{glyphs.BAD} failed: {entry.proof}", "warn"
+    if entry.result == "abandoned":
+        return f"{glyphs.DOT} not done: {entry.proof}", "dim"
+    return f"under way{glyphs.MORE}", "heal"
 
 
 def sheet(plan: Plan, cells: int) -> list[Line]:
@@ -132,97 +205,43 @@ def _facts(scene: Scene, view: ComponentView, cells: int) -> list[Line]:
     known = {
         "workers": details,
         "sessions": session.details,
-        "disks": _disk,
-        "databases": _database,
+        "disks": more.disk,
+        "databases": more.database,
     }.get(view.healer)
     if known is not None:
         rows += [(k, (Span(v, "text"),)) for k, v in known(scene, view, facts) if v]
     if view.healer != "sessions":
         rows += [(k, (Span(v, "dim"),)) for k, v in _others(view.facts) if v]
-    return [line for label, spans in rows for line in labelled(label, spans, cells)]
-
-
-def _disk(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    del scene
-    percent, inodes = facts.number("percent"), facts.number("inode_percent")
-    free, size = facts.number("free"), facts.number("size")
-    return [
-        ("used", "" if percent is None else format_percent(percent)),
-        ("free", _joined(
-            "" if free is None else format_size(free),
-            "" if size is None else f"of {format_size(size)}",
-            sep=" ",
-        )),
-        ("inodes", "" if inodes is None else format_percent(inodes)),
-        ("can go", _candidates(facts)),
-        ("full in", disks.full_text(facts)),
-        *_holders(facts),
-        ("cleaned", facts.text("cleaned")),
-        ("kind", facts.text("kind")),
-        ("why", facts.text("why") if facts.text("why") != view.summary else ""),
-    ]  # fmt: skip
-
-
-def _holders(facts: Facts) -> list[tuple[str, str]]:
-    """Return who holds a disk's space: the biggest first, then deleted files that are open."""
-    found = facts.inner("culprits")
-    rows: list[tuple[str, str]] = []
-    for label, key, most in (("biggest", "directories", 5), ("files", "files", 3)):
-        for number, one in enumerate(found.inners(key)[:most]):
-            rows.append((label if number == 0 else " ", _holding(one)))
-    for number, one in enumerate(found.inners("pinned")[:3]):
-        rows.append(("deleted" if number == 0 else " ", f"{_holding(one)}: {one.text('remedy')}"))
-    gap = found.number("unexplained")
-    rows.append(("unclear", format_size(gap) if gap else ""))
-    return rows
-
-
-def _holding(one: Facts) -> str:
-    held, growth, by = one.number("held") or 0.0, one.number("growth"), one.text("by")
-    grown = "" if not growth else f" {'+' if growth > 0 else ''}{format_size(growth)}/h"
-    return f"{format_size(held)} {one.text('path')}{grown}" + (f", {by}" if by else "")
-
-
-def _candidates(facts: Facts) -> str:
-    files, size = facts.number("candidates"), facts.number("candidate_bytes")
-    if files is None:
-        return ""
-    return f"{files:.0f} files" + (f", {format_size(size)}" if size is not None else "")
-
-
-def _database(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:
-    held = locked_for(facts, view, scene.now)
-    wal, size = facts.number("wal_bytes", "wal_size"), facts.number("size")
-    pinned = facts.number("pinned")
-    began = facts.inner("holder").number("started")
-    return [
-        ("locked", "" if held is None else f"for {format_duration(int(held))}"),
-        *tree(facts, local_time(began, "%Y-%m-%d %H:%M:%S") if began else ""),
-        ("size", "" if size is None else format_size(size)),
-        ("wal", "" if wal is None else format_size(wal)),
-        ("pinned", format_size(pinned) if pinned else ""),
-        ("journal", facts.text("mode")),
-        ("hands off", facts.text("why_not")),
-        ("reason", facts.text("reason")),
-    ]
+    said = [line for label, spans in rows if not label for line in labelled("", spans, cells)]
+    rest_ = [line for label, spans in rows if label for line in labelled(label, spans, cells)]
+    # what is drawn stands below what says how it is
+    return [*said, *more.pictures(scene, view, cells), *rest_]
 
 
 def _others(packed: Mapping[str, Any], skip: frozenset[str] = _SHOWN) -> list[tuple[str, str]]:
     facts = Facts(packed)
-    known = [(key, ", ".join(facts.texts(key))) for key in packed if key not in skip]
+    known = [(key, _told(facts, key)) for key in packed if key not in skip]
     return [(key.replace("_", " "), value) for key, value in known if value]
 
 
-def _alerts(scene: Scene, about: Subject, cells: int) -> list[Line]:
+def _told(facts: Facts, key: str) -> str:
+    """Return a fact as people read it: a moment as its time, the rest as it is."""
+    at = facts.number(key) if key.endswith(("_at", "since")) else None
+    if at is not None and 1e9 < at < 1e10:
+        return local_time(at)
+    return ", ".join(facts.texts(key))
+
+
+def _alerts(scene: Scene, about: Subject, cells: int) -> list[Part]:
     alerts = sorted(
         scene.alerts.get(about.component, []),
         key=lambda alert: (alert.key != about.alert, alert.first_seen),
     )
     handled = scene.healing(about.component) is not None
-    return [line for alert in alerts for line in _alert(scene, alert, cells, handled=handled)]
+    return [_alert(scene, alert, cells, handled=handled) for alert in alerts]
 
 
-def _alert(scene: Scene, alert: AlertView, cells: int, *, handled: bool) -> list[Line]:
+def _alert(scene: Scene, alert: AlertView, cells: int, *, handled: bool) -> Part:
     acked, quiet = alert.acknowledged_at is not None, not is_loud(alert)
     tone: Tone = "bad" if alert.severity == "CRITICAL" else "warn"
     if quiet or handled:
@@ -230,11 +249,11 @@ def _alert(scene: Scene, alert: AlertView, cells: int, *, handled: bool) -> list
     seen = f"since {local_time(alert.first_seen)}"
     if alert.count > 1:
         seen += f" {glyphs.DOT} seen {alert.count} times"
-    done = [heading(f"ALERT {alert.id}", cells, extra=f"{alert.severity} {seen}")]
     sign = glyphs.BAD if alert.severity == "CRITICAL" else glyphs.WARN
     if acked or alert.overlays.silenced_by:
         sign = glyphs.ACKED if acked else glyphs.SILENCED
-    done += labelled("", (Span(f"{sign} {alert.message}", tone),), cells)
+    done = labelled("", (Span(f"{sign} {alert.message}", tone),), cells)
+    done += labelled("rule", (Span(rule_of(alert), "text"),), cells)
     said = [
         f"{glyphs.UNKNOWN} stale: nobody can look any more" if alert.state == "stale" else "",
         f"opened again {alert.reopened} times" if alert.reopened > 1 else "",
@@ -244,47 +263,36 @@ def _alert(scene: Scene, alert: AlertView, cells: int, *, handled: bool) -> list
     done += [line for text in said if text for line in labelled("", (Span(text, "calm"),), cells)]
     for label, value in _others(alert.evidence, frozenset()):
         done += labelled(label, (Span(value, "dim"),), cells)
-    return done
+    return Part(f"ALERT {alert.id}", done, f"{alert.severity} {seen}", 2)
 
 
-def _plan(scene: Scene, component: str, cells: int) -> list[Line]:
+def rule_of(alert: AlertView) -> str:
+    """Return the name of the rule that found an alert: what `key` says behind host and name."""
+    return alert.key.rpartition("/")[2].replace("_", " ")
+
+
+def _plan(scene: Scene, component: str, cells: int) -> list[Part]:
     view = scene.healing(component)
     if view is not None:
-        done = [heading("PLAN", cells, extra=doing(view, scene.now))]
-        done += [Line((Span(" "), *line.spans)) for line in sheet(view.plan, cells - 2)]
-        return done
+        lines = [Line((Span(" "), *line.spans)) for line in sheet(view.plan, cells - 2)]
+        return [Part("PLAN", lines, doing(view, scene.now), 4)]
     refusal = scene.snapshot.refusals.get(component)
+    known = scene.snapshot.components.get(component)
     if refusal is None:
-        return []
+        coming = more.ahead(scene, known) if known is not None else ""
+        lines = labelled("", (Span(coming, "dim"),), cells) if coming else []
+        return [Part("NEXT", lines, least=1)] if lines else []
     text = f"would {refusal.action}; not done: {refusal.reason}"
-    when = local_time(refusal.at)
-    return [heading("PLAN", cells, extra=when), *labelled("", (Span(text, "calm"),), cells)]
+    lines = labelled("", (Span(text, "calm"),), cells)
+    return [Part("PLAN", lines, local_time(refusal.at), 2)]
 
 
-def _timeline(moments: tuple[Moment, ...], cells: int) -> list[Line]:
-    if not moments:
-        return []
-    done = [heading("TIMELINE", cells, extra="newest first")]
-    for moment in reversed(moments[-14:]):
+def _moments(moments: Sequence[Moment], cells: int) -> list[Line]:
+    done: list[Line] = []
+    for moment in reversed(moments):
         tone = MOMENTS[moment.kind]
         head = f" {local_time(moment.at)} {_SIGNS[moment.kind]} "
         for number, part in enumerate(wrap(moment.text, cells - len(head) - 1, most=3)):
             lead = head if number == 0 else " " * len(head)
             done.append(Line((Span(lead, "dim"), Span(part, tone))))
     return done
-
-
-def _journal(touches: tuple[Touch, ...], cells: int) -> list[Line]:
-    if not touches:
-        return []
-    done = [heading("JOURNAL", cells, extra="all that healmon did")]
-    for touch in reversed(touches[-20:]):
-        head = f" {local_time(touch.at)} "
-        who = f"{short(touch.component)}: "
-        text = cut(who + touch.text, cells - len(head) - 1)
-        done.append(Line((Span(head, "dim"), Span(text, "text"))))
-    return done
-
-
-def _joined(*parts: str, sep: str = f" {glyphs.DOT} ") -> str:
-    return sep.join(part for part in parts if part)

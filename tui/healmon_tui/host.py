@@ -18,6 +18,7 @@ from healmon_tui.themes import Palette
 from healmon_tui.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
+    from healmon_tui.explaining import Explanations
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests
     from healmon_tui.session_requests import SessionRequests
@@ -65,6 +66,11 @@ class Host(Protocol):
     @property
     def inbox(self) -> InboxRequests:
         """What can be said of alerts and pauses."""
+        ...
+
+    @property
+    def why(self) -> Explanations:
+        """Why things are as they are."""
         ...
 
     @property

@@ -85,11 +85,6 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "never touch the selected session; once more: touch it again", label="never touch", tier=0,
     ),
     Action(
-        "session.explain", "session('explain')", ("e",), "session",
-        "why the selected session is in its state: the rules, tried on its screen right now",
-        label="why",
-    ),
-    Action(
         "session.replay", "session('replay')", ("b",), "session",
         "the newest act on the selected session again: its screen before and after",
         label="replay",
@@ -161,6 +156,16 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("panel.5", "panel('alerts')", ("5",), "move", "alerts"),
     Action(
         "view.detail", "detail", ("enter",), "view", "all about the selected row", label="detail"
+    ),
+    Action(
+        "view.explain", "explain", ("e",), "view",
+        "why the selected row is as it is: what `healmon explain` says of it; of a session, its"
+        " rules, tried on its screen right now", label="why",
+    ),
+    Action(
+        "view.journal", "journal", ("J",), "view",
+        "the journal: every command, key, signal and deletion that healmon ran, with its proof",
+        label="journal",
     ),
     Action(
         "view.back", "back", ("escape",), "view",

@@ -30,11 +30,20 @@ LONGEST = 2000
 """Characters of one text that are ever looked at: no screen is wider."""
 
 
+class Ink(NamedTuple):
+    """How somebody else's program wanted a piece of its screen, as `world.sgr.Run` has it."""
+
+    fg: str = ""
+    bg: str = ""
+    style: str = ""
+
+
 class Span(NamedTuple):
-    """A piece of a line in one tone."""
+    """A piece of a line in one tone; `ink` is for what was painted elsewhere."""
 
     text: str
     tone: Tone = "text"
+    ink: Ink | None = None
 
 
 Spans: TypeAlias = tuple[Span, ...]
@@ -98,7 +107,7 @@ def clip(spans: Iterable[Span], cells: int) -> Spans:
         if left <= 0:
             break
         text = cut(span.text, left)
-        kept.append(Span(text, span.tone))
+        kept.append(Span(text, span.tone, span.ink))
         left -= cell_len(text)
         if text.endswith(MORE) and not span.text.endswith(MORE):
             break
@@ -151,7 +160,7 @@ def heading(text: str, cells: int, tone: Tone = "accent", extra: str = "") -> Li
     """Return a heading with a rule to the edge."""
     spans = [Span(f" {text} ", tone)]
     if extra:
-        spans.append(Span(f"{cut(extra, cells // 2)} ", "dim"))
+        spans.append(Span(f"{cut(extra, max(cells - len(text) - 6, 8))} ", "dim"))
     used = sum(len(span.text) for span in spans)
     return Line((*spans, Span(RULE * max(cells - used - 1, 0), "faint")))
 

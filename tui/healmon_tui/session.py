@@ -10,7 +10,7 @@ from healmon.plans import Packed
 from healmon.service.link import Peek
 from healmon.state import ComponentView
 from healmon.units import format_duration
-from healmon_tui import glyphs
+from healmon_tui import glyphs, live
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Line, Span, Tone, cut, heading, labelled
 from healmon_tui.rows.scene import Scene
@@ -75,17 +75,6 @@ def will(scene: Scene, view: ComponentView, facts: Facts) -> str:
     return f"{how} after {format_duration(int(act_at))} without progress: in {left}"
 
 
-def preview(seen: Peek, cells: int, most: int = MOST) -> list[Line]:
-    """Return a session's screen as it is, its last lines, blank ones squeezed."""
-    if not seen.at:
-        return []
-    painted = "" if seen.painted is None else f" {glyphs.DOT} painted {_ago(seen.painted)}"
-    done = [heading("SCREEN", cells, extra=f"{local_time(seen.at)}{painted}")]
-    if seen.reason:
-        done += labelled("", (Span(seen.reason, "calm"),), cells)
-    return done + _framed(_squeezed(seen.lines)[-most:], cells)
-
-
 def _framed(lines: Sequence[str], cells: int) -> list[Line]:
     wall = Span(f" {glyphs.WALL} ", "faint")
     return [Line((wall, Span(cut(text, max(cells - 4, 1)), "text"))) for text in lines]
@@ -108,7 +97,8 @@ def reading(facts: Facts, seen: Peek, cells: int) -> list[Line]:
         for text in seen.why:
             done.append(Line((Span(f" {text}", marks.get(text.strip()[:1], "text")),)))
         return done
-    return [*done, *preview(seen, cells)]
+    shown = live.part(live.Seen(peek=seen), 0.0, cells)
+    return [*done, *shown.drawn(cells, MOST)] if shown is not None else done
 
 
 def replayed(kept: Packed, cells: int) -> tuple[list[Line], list[Line]]:

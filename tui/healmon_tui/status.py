@@ -10,7 +10,7 @@ from healmon.clock import local_time
 from healmon.plans import RANK
 from healmon.state import EVERYTHING, Snapshot, of_healer
 from healmon.units import duration_text, format_duration
-from healmon_tui import glyphs
+from healmon_tui import glyphs, strips
 from healmon_tui.facts import Facts
 from healmon_tui.own import Own
 from healmon_tui.paint import Span, Spans, Tone, between, width
@@ -185,6 +185,9 @@ def _figures(scene: Scene) -> list[Part]:
     stuck, _, known = sessions.tally(scene)
     if known:
         figures.append((6, f"stuck {stuck}", "strong" if stuck else "text"))
+        past = sessions.stuck_lately(scene)
+        if any(past):
+            figures.append((16, strips.spark(past, 1.0, max(past)), "dim"))
     disks = of_healer(snapshot, "disks").values()
     fullest = max((Facts(v.facts).number("percent") or 0.0 for v in disks), default=None)
     if fullest is not None:

@@ -16,6 +16,7 @@ from rich.style import Style
 from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
+from healmon_tui import inks
 from healmon_tui.fitting import ANSI, builtin, in_256
 from healmon_tui.glyphs import to_ascii
 from healmon_tui.looks import OWN, TERMINAL_TONES, Look
@@ -86,12 +87,15 @@ class Palette:
         The last door before the terminal: nothing passes that is not printable.
         """
         segments: list[Segment] = []
-        for text, tone in fill(line.spans, cells):
+        for text, tone, ink in fill(line.spans, cells):
             shown = printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
             if shown:
-                segments.append(Segment(shown, self.style(tone, line.ground)))
+                style = self.style(tone, line.ground)
+                if ink is not None:
+                    style = inks.style(ink, style, self.tones, plain=self.plain)
+                segments.append(Segment(shown, style))
         return Strip(segments).adjust_cell_length(cells, self.style("text", line.ground))
 
 

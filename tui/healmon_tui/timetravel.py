@@ -15,9 +15,10 @@ from typing import Final, Protocol, TypeAlias
 from healmon.errors import HealmonError
 from healmon.service.archive import Archive, Entry, Visit, Where
 from healmon.service.link import Link, Peek
-from healmon.state import Snapshot
+from healmon.state import ComponentView, Snapshot
 from healmon.text import clean
 from healmon_tui.chronicle import Chronicle
+from healmon_tui.live import Seen
 from healmon_tui.paint import Tone
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView, ViewModel
@@ -216,9 +217,12 @@ def _row_of(then: Then, component: str) -> Place:
     return "alerts", ""
 
 
-def unkept(at: float) -> Peek:
+def unkept(view: ComponentView | None, at: float) -> Seen:
     """Return what stands for a session's screen in the past."""
-    return Peek(at=at, reason="screens are not kept; b replays the newest act of then, if any")
+    if view is None or view.healer != "sessions":
+        return Seen()
+    reason = "screens are not kept; b replays the newest act of then, if any"
+    return Seen(peek=Peek(at=at, reason=reason))
 
 
 def told(visit: Visit) -> Chronicle:

@@ -1,17 +1,20 @@
-"""Looks at one session again and again while a person looks at it, and never twice at once."""
+"""Looks at one component again and again while a person looks at it, and never twice at once."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Final
 
-from healmon.service.link import Link, Peek
+from healmon.service.link import Link
 from healmon.state import ComponentView
+from healmon_tui.live import DEEP, Seen
 
-HEALER = "sessions"
+SESSIONS: Final = "sessions"
+WORKERS: Final = "workers"
 
 
 class Watching:
-    """The newest look at the session that is on the screen.
+    """The newest look at the session or worker that is on the screen.
 
     Args:
         link: where to look through.
@@ -26,22 +29,22 @@ class Watching:
         self._spawn = spawn
         self._redraw = redraw
         self._wanted: ComponentView | None = None
-        self._seen: tuple[str, Peek] = ("", Peek())
+        self._seen: tuple[str, Seen] = ("", Seen())
         self._looking = False
 
-    def want(self, view: ComponentView | None) -> Peek:
+    def want(self, view: ComponentView | None) -> Seen:
         """Say which component is on the screen; return the newest look at it, if there is one."""
-        wanted = view if view is not None and view.healer == HEALER else None
+        wanted = view if view is not None and view.healer in (SESSIONS, WORKERS) else None
         fresh = wanted is not None and (self._wanted is None or self._wanted.name != wanted.name)
         self._wanted = wanted
         if fresh:
             self.look()
         return self.newest(wanted)
 
-    def newest(self, view: ComponentView | None) -> Peek:
+    def newest(self, view: ComponentView | None) -> Seen:
         """Return the newest look at a component, if that is what was looked at; want nothing."""
         name, seen = self._seen
-        return seen if view is not None and name == view.name else Peek()
+        return seen if view is not None and name == view.name else Seen()
 
     def look(self) -> None:
         """Look again, unless a look is still under way or nothing is wanted."""
@@ -51,7 +54,10 @@ class Watching:
 
     async def _look(self, view: ComponentView) -> None:
         try:
-            seen = await self._link.peek(view.facts)
+            if view.healer == SESSIONS:
+                seen = Seen(peek=await self._link.peek(view.facts))
+            else:
+                seen = Seen(tail=await self._link.tail(view.name, DEEP))
         finally:
             self._looking = False
         self._seen = (view.name, seen)

@@ -5,16 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from healmon.disks.forecast import KEPT, SLOT, Forecast, Sample, foresee
+from healmon.disks.forecast import HOUR, KEPT, SLOT, Forecast, Sample, foresee
 from healmon.disks.model import Gauge, Outlook, Target
 from healmon.world.samples import Record, Ring
 
 ASK: Final = 900.0
 """Seconds for which a forecast is believed; asked more often, it cries wolf more often."""
+
+HOURS: Final = 24
+"""Hours of the past that an outlook tells of."""
 
 Rows = deque[Record]
 
@@ -91,4 +94,20 @@ class History:
             rate=round(told.rate, 4),
             way=told.way,
             inodes=cause == "inodes",
+            past=hourly([*((row[0], row[1]) for row in self.rows), (now, here[0])], now),
         )
+
+
+def hourly(levels: Iterable[tuple[float, float]], now: float) -> tuple[float, ...]:
+    """Return the highest level of each of the last hours, the newest last; -1.0: none is known.
+
+    Args:
+        levels: wall seconds and percent.
+        now: wall seconds; later levels are passed over.
+    """
+    highest = [-1.0] * HOURS
+    for at, level in levels:
+        ago = int((now - at) // HOUR)
+        if 0 <= ago < HOURS:
+            highest[-1 - ago] = max(highest[-1 - ago], round(level, 1))
+    return tuple(highest)

@@ -76,6 +76,8 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
         soonest, latest: the band around it.
         way: `trend` from day to day, `rise` that goes on now, or `young`: too little history.
         inodes: whether it is inodes that run out.
+        past: the highest percentage of space in each of the last 24 hours, oldest first; -1.0 for
+            an hour in which nobody looked.
     """
 
     at: float
@@ -85,6 +87,7 @@ class Outlook(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 0.0
     way: str = "young"
     inodes: bool = False
+    past: tuple[float, ...] = ()
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):

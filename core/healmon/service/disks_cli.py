@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import sqlite3
 import sys
 from pathlib import Path
 
-from healmon.clock import SystemClock
+from healmon.clock import SystemClock, local_time
 from healmon.disks.culprits import Culprits, culprits, lines
 from healmon.disks.filling import when_text
-from healmon.disks.healer import facts_in
-from healmon.disks.model import HEALER, DiskFacts
-from healmon.errors import DataError
-from healmon.plans import pack
-from healmon.service.commandline import say
-from healmon.state import ComponentView, of_healer
-from healmon.store import stream
+from healmon.disks.model import DiskFacts
+from healmon.state import ComponentView
 from healmon.text import clean
 from healmon.world.filedata import Limits
 from healmon.world.spaceuse import breakdown, opened
@@ -24,27 +17,6 @@ from healmon.world.spaceuse import breakdown, opened
 PREFIX = "disk:"
 PATIENT = Limits(entries=20_000_000, seconds=120.0)
 """How long a person is kept waiting at most."""
-
-
-def explain(connection: sqlite3.Connection, target: str, *, json_wanted: bool) -> int:
-    """Say who holds the space, by a fresh look; progress goes to a terminal's stderr. Returns 0.
-
-    Raises:
-        DataError: no such file system or budget is watched.
-        ProbeError: it cannot be read.
-    """
-    known = of_healer(stream.read_snapshot(connection), HEALER)
-    view = known.get(target)
-    if view is None:
-        there = ", ".join(sorted(known)) or "none"
-        raise DataError(f"there is no {clean(target)}", remedy=f"there are: {there}")
-    facts = facts_in(view)
-    found = look(facts)
-    if json_wanted:
-        say(json.dumps({"facts": pack(facts), "status": view.status, "now": pack(found)}))
-    else:
-        say("\n".join([*_head(view, facts), *(f"  {text}" for text in lines(found))]))
-    return 0
 
 
 def look(facts: DiskFacts) -> Culprits:
@@ -64,6 +36,14 @@ def look(facts: DiskFacts) -> Culprits:
     below = "" if facts.kind == "filesystem" else clean(facts.path)
     now = SystemClock().read().wall
     return culprits(seen, holders, facts.used if whole else 0, now, facts.culprits, below)
+
+
+def told(view: ComponentView, facts: DiskFacts, found: Culprits | None) -> list[str]:
+    """Return why it is as full as it is, as lines; `found` is who holds the space."""
+    if found is None:
+        return [*_head(view, facts), "  who holds the space is looked into when it gets full"]
+    at = local_time(found.at, "%m-%d %H:%M:%S")
+    return [*_head(view, facts), f"  looked into at {at}", *(f"  {text}" for text in lines(found))]
 
 
 def _head(view: ComponentView, facts: DiskFacts) -> list[str]:

@@ -13,10 +13,12 @@ from healmon.plans import Answer, Packed
 from healmon.service.archive import Archive
 from healmon.service.own import Usage
 from healmon.service.peek import Peek
+from healmon.service.tail import Tail
 from healmon.service.visits import Leave
 from healmon.state import Snapshot
+from healmon.world.sgr import Run
 
-__all__ = ["Answer", "Archive", "Gone", "Leave", "Link", "Peek", "Usage"]
+__all__ = ["Answer", "Archive", "Gone", "Leave", "Link", "Peek", "Run", "Tail", "Usage"]
 
 
 class Gone(NamedTuple):
@@ -67,6 +69,10 @@ class Link(Protocol):
         """Return the newest `count` events before those that `sink` gets, oldest first."""
         ...
 
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return the newest `count` stored events with ids below `before`, oldest first. Blocks."""
+        ...
+
     def trouble(self) -> str:
         """Return what is wrong with the healer behind this link; empty: it runs."""
         ...
@@ -92,6 +98,17 @@ class Link(Protocol):
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now. Never raises: a reason is an answer too."""
+        ...
+
+    async def tail(self, worker: str, lines: int) -> Tail:
+        """Return the newest lines of a worker's log. Never raises: a reason is an answer too."""
+        ...
+
+    async def explain(self, target: str) -> tuple[str, ...]:
+        """Return what `healmon explain` says of a component, or of an alert's or event's number.
+
+        Only looking, and nothing is walked for it. Never raises: a reason is an answer too.
+        """
         ...
 
     async def evidence(self, name: str) -> Packed:

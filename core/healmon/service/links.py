@@ -9,6 +9,7 @@ import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -23,11 +24,15 @@ from healmon.service.link import Gone
 from healmon.service.own import Meter, Usage
 from healmon.service.peek import Peek, evidence, packs_in, peek
 from healmon.service.push import Ear
+from healmon.service.tail import Tail, tail
 from healmon.service.visits import Leave, visit
 from healmon.service.wake import knock
 from healmon.state import Snapshot
 from healmon.store import read, stream
 from healmon.text import clean
+
+if TYPE_CHECKING:
+    from healmon.service import explaining
 
 ASK_PATIENCE = 60.0
 CALM = 0.03
@@ -55,6 +60,27 @@ class _Near:
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
         return await asyncio.to_thread(lambda: peek(facts, packs_in(self._packs)))
+
+    async def tail(self, worker: str, lines: int) -> Tail:
+        """Return the newest lines of a worker's log."""
+        return await asyncio.to_thread(tail, self._state_dir, worker, lines)
+
+    async def explain(self, target: str) -> tuple[str, ...]:
+        """Return what `healmon explain` says."""
+        return await asyncio.to_thread(self._explain, target)
+
+    def _explain(self, target: str) -> tuple[str, ...]:
+        from healmon.service import explaining  # noqa: PLC0415 - all healers, for one question
+
+        try:
+            told = explaining.tell(self._find(target), packs_in(self._packs), explaining.as_found)
+        except (HealmonError, sqlite3.Error, msgspec.MsgspecError, OSError) as error:
+            return (clean(str(error.args[0] if error.args else error)),)
+        return tuple(clean(line, lines=True, limit=4000) for line in told.lines)
+
+    def _find(self, target: str) -> explaining.Found:
+        """Return what is stored of something."""
+        raise NotImplementedError
 
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""
@@ -128,6 +154,20 @@ class EngineLink(_Near):
         try:
             with self._host.store.beside.use(read.PATIENCE) as connection:
                 return _newest(connection, count)
+        except HealmonError:
+            return []
+
+    def _find(self, target: str) -> explaining.Found:
+        from healmon.service import explaining  # noqa: PLC0415 - likewise
+
+        with self._host.store.beside.use(read.PATIENCE) as connection:
+            return explaining.find(connection, target)
+
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        try:
+            with self._host.store.beside.use(read.PATIENCE) as connection:
+                return stream.read_before(connection, before, count)
         except HealmonError:
             return []
 
@@ -229,6 +269,28 @@ class StoreLink(_Near):
     def history(self, count: int) -> list[Recorded]:
         """Return the newest stored events, oldest first."""
         return _history(self._database, count)
+
+    def _find(self, target: str) -> explaining.Found:
+        from healmon.service import explaining  # noqa: PLC0415 - likewise
+
+        connection = read.open_reader(self._database)
+        try:
+            return explaining.find(connection, target)
+        finally:
+            connection.close()
+
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        try:
+            connection = read.open_reader(self._database)
+        except (OSError, sqlite3.Error, HealmonError):
+            return []
+        try:
+            return stream.read_before(connection, before, count)
+        except HealmonError:
+            return []
+        finally:
+            connection.close()
 
     def trouble(self) -> str:
         """Return what is wrong with the healer looked at; empty: it runs."""

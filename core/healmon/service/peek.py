@@ -20,8 +20,9 @@ from healmon.plans import Packed, unpack
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs, bundled, explain, user
 from healmon.text import clean
-from healmon.world import visit
+from healmon.world import sgr, visit
 from healmon.world.evidencefiles import SystemEvidenceFiles
+from healmon.world.sgr import Painted
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import SystemTmux, Tmux
@@ -38,6 +39,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         lines: what it shows, harmless to print; blank lines at its end are left out.
+        runs: the same lines in their colours; empty: they are not all shown.
         at: wall seconds when it was looked at.
         title: what its program wrote into the title.
         painted: seconds since its window was last written to.
@@ -47,6 +49,7 @@ class Peek(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     lines: tuple[str, ...] = ()
+    runs: Painted = ()
     at: float = 0.0
     title: str = ""
     painted: float | None = None
@@ -86,15 +89,17 @@ def packs_in(folder: str) -> Packs:
 
 def _look(facts: SessionFacts, packs: Packs, tmux: Tmux, now: float) -> Peek:
     pane = visit.find(facts.socket, facts.key, tmux)
-    screen = tmux.screens(pane.socket, [pane]).get(pane.id)
-    if screen is None:
+    painted = tmux.painted(pane)
+    if painted is None:
         return Peek(at=now, reason="its pane ended just now")
+    screen = sgr.plain(painted)
     terminal = tmux.terminal(pane)
     state = "secret" if terminal is not None and terminal.secret else facts.state
     lines, reason = shown(screen, state)
     agent = _agent(packs, terminal) or facts.pack
     return Peek(
         lines=lines,
+        runs=() if reason else painted,
         at=now,
         title=clean(pane.title, limit=200),
         painted=max(now - pane.window_activity, 0.0),

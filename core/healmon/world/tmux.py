@@ -20,6 +20,7 @@ from healmon.text import clean
 from healmon.world import sockets, terminal, tmux_wire
 from healmon.world.pane import Pane
 from healmon.world.runner import Finished, run
+from healmon.world.sgr import Painted
 from healmon.world.sockets import shown
 from healmon.world.terminal import Terminal
 
@@ -54,6 +55,15 @@ class Tmux(Protocol):
 
     def screens(self, socket: str, panes: Iterable[Pane]) -> dict[str, str]:
         """Return what these panes show, by pane id; those that are gone are missing.
+
+        Raises:
+            TmuxAbsentError: the server is gone.
+            ProbeError: it did not answer.
+        """
+        ...
+
+    def painted(self, pane: Pane) -> Painted | None:
+        """Return what a pane shows in its colours; None when it is gone.
 
         Raises:
             TmuxAbsentError: the server is gone.
@@ -125,12 +135,21 @@ class SystemTmux:
         if not wanted:
             return {}
         nonce = _nonce()
-        batch = tmux_wire.screen_lines(wanted, nonce)
+        answer = self._batch(socket, tmux_wire.screen_lines(wanted, nonce))
+        return tmux_wire.read_screens(answer, nonce, wanted)
+
+    def painted(self, pane: Pane) -> Painted | None:
+        """Return what a pane shows in its colours; None when it is gone."""
+        nonce = _nonce()
+        answer = self._batch(pane.socket, tmux_wire.screen_lines([pane], nonce, colours=True))
+        return tmux_wire.read_painted(answer, nonce, pane)
+
+    def _batch(self, socket: str, commands: str) -> bytes:
         # a batch goes on after a pane that is gone; its exit code tells of that only
-        answer = self._ask(socket, ["source-file", "-"], batch.encode())
+        answer = self._ask(socket, ["source-file", "-"], commands.encode())
         if not answer.out:
             self._refuse(socket, answer)
-        return tmux_wire.read_screens(answer.out, nonce, wanted)
+        return answer.out
 
     def terminal(self, pane: Pane) -> Terminal | None:
         """Return what the pane's terminal tells; None when it cannot be read."""

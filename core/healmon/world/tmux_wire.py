@@ -15,7 +15,9 @@ import msgspec
 
 from healmon.errors import ProbeError
 from healmon.text import clean
+from healmon.world import sgr
 from healmon.world.pane import Pane
+from healmon.world.sgr import Painted
 
 NAME_LIMIT: Final = 400
 """Characters of a name or title that are kept for people."""
@@ -191,13 +193,14 @@ def _folded(panes: Iterable[Pane], clients: Iterable[_Client]) -> tuple[Pane, ..
     return tuple(sorted(folded, key=lambda p: (p.name, p.window_index, p.pane_index)))
 
 
-def screen_lines(panes: Iterable[Pane], nonce: str) -> str:
+def screen_lines(panes: Iterable[Pane], nonce: str, *, colours: bool = False) -> str:
     """Return the commands, one a line, that print what these panes show."""
     lines: list[str] = []
+    how = "-p -J -e" if colours else "-p -J"
     for pane in panes:
         target = _target(pane)
         lines.append(f"display-message -p -t '{target}' 'S{_IDENTITY}{nonce}'")
-        lines.append(f"capture-pane -p -J -t '{target}'")
+        lines.append(f"capture-pane {how} -t '{target}'")
     lines.append(f"display-message -p '{nonce}E{nonce}'")
     return "\n".join([*lines, ""])
 
@@ -208,16 +211,35 @@ def read_screens(answer: bytes, nonce: str, panes: Iterable[Pane]) -> dict[str, 
     Raises:
         ProbeError: the answer is cut off.
     """
-    wanted = {f"S{p.key}": p.id for p in panes}
     found: dict[str, str] = {}
+    for pane, body in _bodies(answer, nonce, panes):
+        text = clean(body, lines=True, limit=SCREEN_LIMIT)
+        found[pane] = "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
+    return found
+
+
+def read_painted(answer: bytes, nonce: str, pane: Pane) -> Painted | None:
+    """Return what a pane shows in its colours, from an answer to `screen_lines`; None: it is gone.
+
+    Raises:
+        ProbeError: the answer is cut off.
+    """
+    bodies = dict(_bodies(answer, nonce, [pane]))
+    return sgr.parse(bodies[pane.id]) if pane.id in bodies else None
+
+
+def _bodies(answer: bytes, nonce: str, panes: Iterable[Pane]) -> Iterator[tuple[str, bytes]]:
+    """Yield the id and the screen of each pane that an answer speaks of.
+
+    Raises:
+        ProbeError: the answer is cut off.
+    """
+    wanted = {f"S{p.key}": p.id for p in panes}
     if not answer.rstrip(b"\n").endswith(f"{nonce}E{nonce}".encode()):
         raise ProbeError("tmux broke off its answer")
     for head, body in _headed(answer, nonce.encode()):
-        pane = wanted.get(head)
-        if pane is not None:
-            text = clean(body, lines=True, limit=SCREEN_LIMIT)
-            found[pane] = "\n".join(line.rstrip() for line in text.split("\n")).rstrip("\n")
-    return found
+        if head in wanted:
+            yield wanted[head], body
 
 
 def _headed(answer: bytes, nonce: bytes) -> Iterator[tuple[str, bytes]]:

@@ -135,6 +135,21 @@ def test_its_own_health_gaps_included(night):
         assert word in said
 
 
+def test_another_configuration_is_told_and_is_no_fault(night):
+    change = ev.KeyChange("monitor.check_interval", '"1m"', '"1h"')
+    told = ev.ConfigurationChanged("SIGHUP", "/h.toml", (change,), 3600.0, "1")
+    page = night(started(), 9 * HOUR, told, 1.0, CYCLE, 3000.0)
+    assert page.itself[1].endswith('configuration: monitor.check_interval: "1m" → "1h"')
+    assert page.well, "an hour without a round is as it should be now"
+
+
+def test_a_refused_configuration_is_a_complaint(night):
+    refused = ev.ConfigurationRefused("SIGHUP", "/h.toml", ("line 3", "line 4"))
+    page = night(started(), 9 * HOUR, refused, CYCLE)
+    assert page.itself[1].endswith("the new configuration was refused: line 3; line 4")
+    assert not page.well
+
+
 def test_a_healer_that_hangs_is_silent(night):
     page = night(started(), CYCLE, 200.0)
     assert "NOBODY IS LOOKING" in page.itself[0]

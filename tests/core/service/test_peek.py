@@ -84,6 +84,17 @@ def test_a_pane_is_looked_at_as_it_is_now(tmux):
     assert any("pack" in line for line in seen.why)
 
 
+def test_its_colours_are_kept_unless_something_is_hidden(tmux):
+    tmux.new("a", r"printf 'a \033[32mgreen\033[0m'; exec sleep 600")
+    until(lambda: "green" in tmux.screen("a:"), 10, "its words")
+    seen = peek.peek(facts(tmux, "a"))
+    assert seen.lines == ("a green",)
+    assert [(run.text, run.fg) for run in seen.runs[0]] == [("a ", ""), ("green", "2")]
+    hidden = peek.peek(facts(tmux, "a", state="human"))
+    assert hidden.reason
+    assert hidden.runs == ()
+
+
 def test_a_password_prompt_hides_the_rest_though_the_facts_are_old(tmux):
     tmux.new("a", "bash -c 'echo the past; read -s -p \"Password: \"'")
     until(lambda: "Password" in tmux.screen("a:"), 10, "its prompt")

@@ -11,10 +11,15 @@ from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import WELL, Row, Scene, short
+from healmon_tui.strips import spark
 
 HEALER: Final = "disks"
 SOON: Final = 86_400.0
 """Seconds within which an end is shown as a warning."""
+HOURS: Final = 24
+"""Hours of the past that are drawn."""
+LEAST: Final = 5.0
+"""Percentage points between an empty and a full bar, at least."""
 STEADY: Final = 0.01
 """Percentage points an hour that are no growth."""
 
@@ -23,11 +28,12 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns."""
     return (
         Column("name", "", names, tail=True),
-        Column("meter", "", min(40, width // 4) if width >= 72 else 8),
+        Column("meter", "", _meter_cells(width)),
         Column("used", "USED", 6, right=True),
         Column("free", "FREE", 8, right=True),
         Column("size", "SIZE", 8, right=True, drop=3),
         Column("full", "FULL IN", 8, right=True, drop=2),
+        *((Column("trend", f"LAST {HOURS} H", HOURS // 2, drop=4),) if width >= 110 else ()),
         Column("why", "WHY", 12, stretch=1, drop=1),
     )
 
@@ -37,10 +43,40 @@ def rows(scene: Scene) -> list[Row]:
     return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
 
 
+def _meter_cells(width: int) -> int:
+    if width < 72:
+        return 8
+    return min(40, width // 5) if width >= 110 else width // 4
+
+
 def meter(percent: float, cells: int, tone: Tone) -> Spans:
     """Return a bar of so many cells, filled to `percent`."""
     filled = max(0, min(cells, round(percent / 100 * cells)))
     return (Span(glyphs.FULL * filled, tone), Span(glyphs.EMPTY * (cells - filled), "faint"))
+
+
+def trend(
+    scene: Scene, view: ComponentView, facts: Facts, hours: int = 1
+) -> tuple[str, float, float]:
+    """Return how full it was, as bars, and the lowest and the highest of them in percent.
+
+    For a day as its healer knows it, else what was seen in the last half hour.
+
+    Args:
+        scene: the moment.
+        view: the disk.
+        facts: its facts.
+        hours: that one bar stands for.
+    """
+    past = facts.inner("outlook").numbers("past")[-HOURS:]
+    past = tuple(max(past[n : n + hours]) for n in range(0, len(past), hours))
+    known = [value for value in past if value >= 0]
+    if len(known) < 2:
+        levels = scene.strips.levels(view.name, scene.now)
+        return (spark(levels, LEAST), min(levels), max(levels)) if len(levels) > 1 else ("", 0, 0)
+    bars = iter(spark(known, LEAST))
+    drawn = "".join(next(bars) if value >= 0 else " " for value in past)
+    return drawn.lstrip(), min(known), max(known)
 
 
 def full_in(facts: Facts) -> Spans:
@@ -82,6 +118,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "free": _value("" if free is None else format_size(free), "text"),
         "size": _value("" if size is None else format_size(size), "dim"),
         "full": full_in(facts),
+        "trend": (Span(trend(scene, view, facts, 2)[0].rjust(HOURS // 2), "accent"),),
         "why": _why(scene, view, facts),
     }
     order = (mark.rank, -(percent or 0.0), view.name)

@@ -20,6 +20,7 @@ from healmon.units import format_duration
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle, Incident, paused
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.strips import NOTHING, Strips
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed, or that nothing was done."""
@@ -109,6 +110,11 @@ class Scene:
                 alerts.setdefault(alert.component, []).append(alert)
         actions = {action.component: action for action in snapshot.recent}
         return cls(snapshot, now, alerts, actions, known or {}, chronicle)
+
+    @property
+    def strips(self) -> Strips:
+        """How things went before this moment, as far as is known."""
+        return NOTHING if self.chronicle is None else self.chronicle.strips
 
     def healing(self, component: str) -> PlanView | None:
         """Return the plan in flight for a component."""

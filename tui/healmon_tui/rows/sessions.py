@@ -50,6 +50,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
         Column("task", "TASK", 5, right=True),
         Column("pane", "PANE", 10, drop=5),
         Column("command", "CMD", 9, drop=6),
+        *((Column("rule", "RULE", 24, drop=7),) if width >= 150 else ()),
         Column("why", "WHY", 20, drop=4, stretch=1),
         Column("line", "SAYS", 12, stretch=2),
     )
@@ -65,6 +66,12 @@ def tally(scene: Scene) -> tuple[int, int, int]:
     views = [view for view in of_healer(scene.snapshot, HEALER).values() if is_session(view)]
     needs = [need(scene, view) for view in views]
     return needs.count(STUCK), needs.count(PERSON), len(needs)
+
+
+def stuck_lately(scene: Scene) -> tuple[int, ...]:
+    """Return how many sessions were stuck in each cell of a strip, the newest last."""
+    views = of_healer(scene.snapshot, HEALER).values()
+    return scene.strips.stuck((view.name for view in views if is_session(view)), scene.now)
 
 
 def need(scene: Scene, view: ComponentView) -> int:
@@ -148,6 +155,7 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "task": _tasks(facts.texts("tasks")),
         "pane": _dim(place_of(facts)),
         "command": _dim(facts.text("command")),
+        "rule": _dim(facts.text("matched")),
         "why": scene.why(view, word, seen),
         "line": _says(facts),
     }

@@ -8,13 +8,14 @@ from typing import Final
 from healmon.clock import local_time
 from healmon.state import ComponentView, of_healer
 from healmon.units import format_duration, format_size
-from healmon_tui import glyphs
+from healmon_tui import glyphs, strips
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
 
 HEALER: Final = "workers"
+MINUTES: Final = int(strips.SPAN // 60)
 UP: Final = frozenset({"healthy", "trial", "starting", "probation"})
 ALIVE: Final = UP | {"unhealthy", "stopping", "stop_failed"}
 AT_REST: Final = frozenset({"stopped", "completed"})
@@ -36,15 +37,19 @@ PROVED: Final = {
 
 def columns(names: int, width: int) -> tuple[Column, ...]:
     """Return the panel's columns; MEM, CPU, PID, NEXT give way first, then UP."""
+    lately = (Column("strip", f"LAST {MINUTES} MIN", strips.CELLS, drop=7),)
+    used = (Column("used", "CPU THEN", strips.CELLS, drop=8),)
     return (
         Column("name", "", names),
         Column("state", "STATE", 14),
         Column("pid", "PID", 7, right=True, drop=3),
         Column("up", "UP", 6, right=True, drop=1),
         Column("cpu", "CPU", 4, right=True, drop=4),
-        Column("mem", "MEM", 6, right=True, drop=5),
+        Column("mem", "MEM", 6, right=True, drop=5 if width >= 100 else 7),
         Column("rst", "RST", 4, right=True),
         Column("next", "NEXT", 6, right=True, drop=2 if width >= 100 else 6),
+        *(lately if width >= 124 else ()),
+        *(used if width >= 160 else ()),
         Column("why", "WHY", max(12, min(18, width - 56)), stretch=1),
     )
 
@@ -91,6 +96,8 @@ def _row(scene: Scene, view: ComponentView) -> Row:
         "mem": _plain(_memory(facts.number("rss")) if alive else ""),
         "rst": _restarts(facts),
         "next": _plain(_next(facts, scene, view)),
+        "strip": strips.spans(scene.strips.uptime(view.name, scene.now)),
+        "used": (Span(_used(scene, view), "accent"),),
         "why": scene.why(view, say(word), facts.text("why")),
     }
     return Row(view.name, view.name, mark, cells, (mark.rank, view.name))
@@ -131,6 +138,12 @@ def _memory(value: float | None) -> str:
             return f"{value:.0f}{unit}" if value >= 10 or unit == "B" else f"{value:.1f}{unit}"
         value /= 1000
     return f"{value:.0f}P"
+
+
+def _used(scene: Scene, view: ComponentView) -> str:
+    """Return the processor time of the last half hour as bars: a full one is a whole core."""
+    levels = scene.strips.levels(view.name, scene.now)
+    return strips.spark(levels, 1.0, 100.0).rjust(strips.CELLS) if len(levels) > 1 else ""
 
 
 def _restarts(facts: Facts) -> Spans:

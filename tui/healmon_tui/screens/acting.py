@@ -12,6 +12,7 @@ from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens.detail import for_inbox, for_session
+from healmon_tui.screens.journal import Journal
 from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.screens.travelling import Travelling
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
@@ -119,6 +120,20 @@ class Acting(Travelling):
         if panel.marked and panel.hidden_marks:
             self.flash(self.hidden(), "warn")
         for_inbox(self.host, what, [context.subject(row) for row in rows], panel.acted)
+
+    def action_explain(self) -> None:
+        """Show why the row under the cursor is as it is."""
+        row = self.row()
+        if row is None:
+            self.flash("nothing selected", "dim")
+        else:
+            self.host.why.of_row(row, self._view())
+
+    def action_journal(self) -> None:
+        """Show everything that healmon did to the world."""
+        row = self.row()
+        self.host.open_sheet(Journal(row.component if row is not None else ""))
+        self.call_after_refresh(self.host.redraw)
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer."""

@@ -9,13 +9,16 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, maintenance, session
+from healmon_tui import about, glyphs, keymap, session
 from healmon_tui.context import Subject
 from healmon_tui.facts import Facts
 from healmon_tui.host import Host, host
+from healmon_tui.live import Seen
 from healmon_tui.picture import Picture
+from healmon_tui.requests import HEALER_OF
 from healmon_tui.screens import travelling
 from healmon_tui.screens.help import HelpSheet
+from healmon_tui.screens.journal import Journal
 from healmon_tui.screens.reading import reading
 from healmon_tui.screens.travelling import Travelling
 from healmon_tui.timetravel import unkept
@@ -23,12 +26,19 @@ from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.context import Context
 
 _KEYS: Final = (
-    "session.jump", "session.explain", "session.replay", "alert.ack", "alert.snooze",
+    "session.jump", "view.explain", "session.replay", "alert.ack", "alert.snooze",
     "session.touch",
 )  # fmt: skip
 """What can be done with a session, the most wanted first."""
-_ANY: Final = ("alert.ack", "alert.silence", "alert.pause")
-"""What can be said of anything."""
+_ANY: Final = ("view.explain", "alert.ack", "alert.silence", "alert.pause", "view.journal")
+"""What can be asked and said of anything."""
+
+
+ACTS: Final[dict[str, str]] = {
+    "worker.restart": "workers", "session.clear": "sessions", "disk.clean": "disks",
+    "lock.clear": "databases",
+}  # fmt: skip
+"""What heals by hand, and whose it is."""
 
 
 class Detail(Travelling):
@@ -38,12 +48,15 @@ class Detail(Travelling):
     BINDINGS: ClassVar[list[BindingType]] = [
         *reading(10),
         Binding("enter", "close", show=False),
+        Binding("g,home", "edge(-1)", show=False, id="move.first"),
+        Binding("G,end", "edge(1)", show=False, id="move.last"),
         Binding("question_mark", "help", show=False, id="app.help"),
         *travelling.bindings(),
         *(
             Binding(action.keys[0], action.action, show=False, id=action.id)
             for action in keymap.ACTIONS
-            if action.id.startswith(("session.", "alert."))
+            if action.id.startswith(("session.", "alert.", "view.explain", "view.journal"))
+            or action.id in ACTS
         ),
     ]
 
@@ -51,6 +64,7 @@ class Detail(Travelling):
         super().__init__()
         self._about = about
         self._view: ComponentView | None = None
+        self._picture: Picture | None = None
         self._status = StatusBar()
         self._banner = Banner()
         self._side = Context()
@@ -65,39 +79,54 @@ class Detail(Travelling):
 
     def show(self, picture: Picture, *, front: bool) -> None:
         """Show another moment; what the front one is about is looked at."""
-        cells = self._side.cells
+        opened = self._picture is None
+        self._picture = picture
         self._view = picture.scene.snapshot.components.get(self._about.component)
-        # a frozen view shows no screen: that one would be of now
-        watching = host(self).watching
-        look = watching.want if front else watching.newest
-        seen = look(self._view if picture.upto is None else None)
-        if picture.looking.history is not None:
-            seen = unkept(picture.looking.history)
         self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
-        self._side.show(
-            self._about.component,
-            [
-                *maintenance.lines_of_row(picture.scene, self._about.component, cells),
-                *context.now(picture.scene, self._about, cells, seen),
-            ],
-            context.past(picture.chronicle, self._about, cells, picture.upto),
-        )
-        app = host(self)
+        watching, app = host(self).watching, host(self)
+        self._fill(watching.want if front else watching.newest)
+        if opened and front:
+            # what the overview saw of it may be a second old
+            watching.look()
         acts = travelling.footer(app)[1:-2] if app.travel.then is not None else self._acts()
         self._keys.show(((app.key("app.help"), "help"), ("esc", "back"), *acts))
 
+    def look_again(self) -> None:
+        """Show what came of a look at what this is about."""
+        self._fill(host(self).watching.newest)
+
+    def _fill(self, look: Callable[[ComponentView | None], Seen]) -> None:
+        picture, side = self._picture, self._side
+        if picture is None:
+            return
+        # a frozen view shows no screen: that one would be of now
+        seen = look(self._view if picture.upto is None else None)
+        if picture.looking.history is not None:
+            seen = unkept(self._view, picture.looking.history)
+        wide = (side.cells, side.size.width)
+        shown = about.screen(picture, self._about, seen, wide, side.size.height - 1)
+        side.show(self._title(picture), *shown)
+
+    def _title(self, picture: Picture) -> str:
+        alert = picture.scene.snapshot.alerts.get(self._about.alert)
+        name = self._about.component
+        return name if alert is None else f"alert {alert.id} {glyphs.DOT} {name}"
+
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""
-        usable = {a.id: a for a in host(self).actions()}
-        move = f"{host(self).key('move.down')} {host(self).key('move.up')}"
-        if self._view is None or self._view.healer != "sessions":
-            mine = [usable[name] for name in _ANY if name in usable]
-            return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), (move, "scroll")]
-        asks = session.asks(Facts(self._view.facts))
-        wanted = ("session.answer",) if asks else ("session.clear",)
-        mine = [usable[name] for name in (*wanted, *_KEYS) if name in usable]
-        return [*((keymap.key_name(a.keys[0]), a.label) for a in mine), (move, "scroll")]
+        app = host(self)
+        usable = {a.id: a for a in app.actions()}
+        healer = self._view.healer if self._view is not None else ""
+        mine = tuple(name for name, of in ACTS.items() if of == healer)
+        wanted: tuple[str, ...] = (*mine, *_ANY)
+        if self._view is not None and healer == "sessions":
+            asks = session.asks(Facts(self._view.facts))
+            wanted = (*(("session.answer",) if asks else mine), *_KEYS)
+        found = [usable[name] for name in wanted if name in usable]
+        pairs = [(keymap.key_name(a.keys[0]), a.label) for a in found]
+        move = f"{app.key('move.down')} {app.key('move.up')}"
+        return [*pairs, (move, "scroll"), (app.key("move.last"), "newest")]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only."""
@@ -106,9 +135,22 @@ class Detail(Travelling):
         return super().check_action(action, parameters)
 
     def action_act(self, verb: str) -> None:
-        """Ask for the plan that clears this session."""
-        if self._view is not None and self._view.healer == "sessions":
-            host(self).requests.offer(verb, self._view.name)
+        """Ask for the plan that heals this by hand."""
+        view = self._view
+        if view is not None and view.healer == HEALER_OF[verb]:
+            host(self).requests.offer(verb, view.name)
+
+    def action_explain(self) -> None:
+        """Show why this is as it is."""
+        if self._about.alert:
+            host(self).why.of_alert(self._about.alert, self._view)
+        elif self._view is not None:
+            host(self).why.of_component(self._view)
+
+    def action_journal(self) -> None:
+        """Show everything that healmon did to the world."""
+        host(self).open_sheet(Journal(self._about.component))
+        self.call_after_refresh(host(self).redraw)
 
     def action_session(self, what: str) -> None:
         """Do something with this session."""
@@ -127,6 +169,10 @@ class Detail(Travelling):
         """Show all keys."""
         host(self).open_sheet(HelpSheet("sessions", host(self).actions()))
 
+    def action_edge(self, direction: int) -> None:
+        """Go to the first line, or to the last one and stay there."""
+        self._side.edge(direction)
+
     def action_close(self) -> None:
         """Back to the overview."""
         self.dismiss()
@@ -139,7 +185,6 @@ def for_session(app: Host, what: str, view: ComponentView) -> None:
         "jump": sessions.jump,
         "answer": sessions.answer,
         "touch": sessions.touch,
-        "explain": sessions.explain,
         "replay": sessions.replay,
     }
     known[what](view)

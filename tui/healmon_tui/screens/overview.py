@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Container
 
-from healmon_tui import context, keymap, layout, maintenance, session
+from healmon_tui import about, context, keymap, layout, maintenance, session
 from healmon_tui.facts import Facts
 from healmon_tui.layout import Mode, Size, Want
 from healmon_tui.picture import Picture
@@ -98,6 +98,10 @@ class Overview(Commanding):
         self._show_context()
         self._show_keys()
 
+    def look_again(self) -> None:
+        """Show what came of a look at the row under the cursor."""
+        self._show_context()
+
     def _show_pause(self) -> None:
         if self._picture is not None:
             width, height = self.host.size
@@ -109,22 +113,18 @@ class Overview(Commanding):
             if self._front:
                 self.host.watching.want(None)
             return
-        about, cells = context.subject(self.row()), self._side.cells
-        view = self._view()
-        live = self.mode is Mode.COLUMN and picture.upto is None
+        subject, side = context.subject(self.row()), self._side
+        # a frozen view shows no screen: that one would be of now
+        view = self._view() if picture.upto is None else None
         watching = self.host.watching
         look = watching.want if self._front else watching.newest
-        seen = look(view if live else None)
+        seen = look(view)
         if picture.looking.history is not None:
-            seen = unkept(picture.looking.history)
-        self._side.show(
-            about.component or TITLE[self.panel],
-            [
-                *maintenance.lines_of_row(picture.scene, about.component, cells),
-                *context.now(picture.scene, about, cells, seen),
-            ],
-            context.past(picture.chronicle, about, cells, picture.upto),
-        )
+            seen = unkept(self._view(), picture.looking.history)
+        lay = about.column if self.mode is Mode.COLUMN else about.strip
+        room = max(side.size.height - 1, 0)
+        shown = lay(picture, subject, seen, side.cells, room)
+        side.show(subject.component or TITLE[self.panel], *shown)
 
     def _show_keys(self) -> None:
         if self.host.travel.then is not None:

@@ -16,7 +16,7 @@ from healmon_tui.host import Host, host
 from healmon_tui.screens.history import HistorySheet
 from healmon_tui.timetravel import OFF
 
-NOW_ONLY: Final = frozenset({"session.explain", "view.explain", "view.freeze", "demo.fault"})
+NOW_ONLY: Final = frozenset({"view.explain", "view.freeze", "demo.fault"})
 """Ids of what acts on nothing and is about the present all the same."""
 _WAYS: Final[dict[str, Where]] = {
     "back": "back", "forward": "forward", "incident_back": "incident-back",

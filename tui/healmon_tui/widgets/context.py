@@ -5,11 +5,16 @@ from __future__ import annotations
 from textual import events
 
 from healmon_tui import glyphs
-from healmon_tui.paint import Line, Span, fill, heading
+from healmon_tui.arrange import beside
+from healmon_tui.paint import Line, Span, heading
 from healmon_tui.widgets.lines import Lines
 
 BESIDE = 96
 """Cells from which the past stands beside the present instead of below it."""
+KEPT = 3
+"""Lines by which the place of whoever reads is found again."""
+END = 1_000_000
+"""Beyond the last line of anything."""
 
 
 class Context(Lines):
@@ -25,7 +30,10 @@ class Context(Lines):
         self._title = ""
         self._now: list[Line] = []
         self._past: list[Line] = []
+        self._below: list[Line] = []
         self._top = 0
+        self._at_end = False
+        self._body: list[Line] = []
 
     @property
     def beside(self) -> bool:
@@ -39,11 +47,18 @@ class Context(Lines):
             return (self.size.width - 3) // 2
         return max(self.size.width - (2 if self.walled else 0), 10)
 
-    def show(self, title: str, now: list[Line], past: list[Line]) -> None:
-        """Show another component, or another state of it."""
+    def show(
+        self, title: str, now: list[Line], past: list[Line], below: list[Line] | None = None
+    ) -> None:
+        """Show another component, or another state of it; whoever reads the end stays there."""
         if title != self._title:
             self._top = 0
-        self._title, self._now, self._past = title, now, past
+        elif self._at_end and self._top:
+            self._top = END
+        kept = self._body[self._top : self._top + KEPT] if self._top and not self._at_end else []
+        self._title, self._now, self._past, self._below = title, now, past, below or []
+        if kept and title == self._title:
+            self._top = _place_of(kept, self._lines(), self._top)
         self.renew()
 
     def scroll(self, by: int) -> None:
@@ -51,12 +66,18 @@ class Context(Lines):
         self._top += by
         self.renew()
 
+    def edge(self, direction: int) -> None:
+        """Go to the first line, or to the last one and stay there."""
+        self._top = END if direction > 0 else 0
+        self.renew()
+
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the lines in sight."""
-        body = self._beside() if self.beside else [*self._now, *self._past]
+        body = self._body = self._lines()
         cells = width - (2 if self.walled else 0)
         room = max(height - 1, 0)
         self._top = max(0, min(self._top, len(body) - room))
+        self._at_end = self._top == len(body) - room
         below = len(body) - self._top - room
         more = f"+{below} more" if below > 0 else ""
         lines = [heading(self._title, cells, "strong", more)]
@@ -67,16 +88,16 @@ class Context(Lines):
         wall = Span(f"{glyphs.WALL} ", "faint")
         return [Line((wall, *line.spans), line.ground) for line in lines]
 
+    def _lines(self) -> list[Line]:
+        body = self._beside() if self.beside else [*self._now, *self._past]
+        return body + self._below
+
     def _beside(self) -> list[Line]:
-        cells = self.cells
         wall = Span(f" {glyphs.WALL} ", "faint")
-        blank = Line()
-        count = max(len(self._now), len(self._past), self.size.height - 1)
-        left = [*self._now, *[blank] * (count - len(self._now))]
-        right = [*self._past, *[blank] * (count - len(self._past))]
-        return [
-            Line((*fill(a.spans, cells), wall, *b.spans)) for a, b in zip(left, right, strict=True)
-        ]
+        left, right = self._now, self._past
+        if not self._below:
+            left = [*left, *[Line()] * (self.size.height - 1 - len(left))]
+        return beside(left, right, self.cells, (wall,))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         """Scroll with the wheel."""
@@ -87,3 +108,9 @@ class Context(Lines):
         """Scroll with the wheel."""
         event.stop()
         self.scroll(-3)
+
+
+def _place_of(kept: list[Line], body: list[Line], before: int) -> int:
+    """Return where lines that were at a place are now, the nearest to it; unknown: that place."""
+    found = [n for n in range(len(body)) if body[n : n + len(kept)] == kept]
+    return min(found, key=lambda place: abs(place - before), default=before)

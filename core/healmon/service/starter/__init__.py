@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from healmon.config.load import understood
 from healmon.errors import ConfigError, DataError, StateDirError
 from healmon.service.starter import decide, wording
-from healmon.service.starter.look import Look, Roots, working_directory
+from healmon.service.starter.document import Block, Document
+from healmon.service.starter.look import Look
 from healmon.service.starter.model import Found
+from healmon.service.starter.roots import Roots, working_directory
 from healmon.text import clean
 from healmon.world.newfile import write_new
 
@@ -64,7 +66,7 @@ def write(path: Path, where: Roots | None = None) -> str:
     return text
 
 
-def _fitting(document: decide.Document, path: Path) -> str:
+def _fitting(document: Document, path: Path) -> str:
     """Return a text that reads as a configuration; what does not fit is commented out."""
     for _ in range(TRIES):
         text = wording.text(document)
@@ -77,8 +79,8 @@ def _fitting(document: decide.Document, path: Path) -> str:
     raise DataError("what was found makes no configuration", remedy="write one by hand")
 
 
-def _without(document: decide.Document, error: ConfigError) -> decide.Document:
-    def at_fault(block: decide.Block) -> str:
+def _without(document: Document, error: ConfigError) -> Document:
+    def at_fault(block: Block) -> str:
         name = block.header.strip("[]")
         told = (
             p for p in error.problems if p.key == name or p.key.startswith((f"{name}.", f"{name}["))

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Iterator
 from posixpath import basename, dirname
 from typing import Final
 
-import msgspec
-
 from healmon.config.mask import looks_secret
 from healmon.service.starter import programs
+from healmon.service.starter.document import Block, Document, Line
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.units import duration_text, format_size
 
@@ -24,38 +23,6 @@ GIB: Final = 1 << 30
 MOST_ENV: Final = 16
 SYSTEM: Final = ("/usr/", "/bin/", "/sbin/", "/lib/")
 SHOWN: Final = 8
-
-
-class Line(msgspec.Struct, frozen=True):
-    """One key, its value as TOML's, and a word on it; `off`: commented out."""
-
-    key: str
-    value: object
-    note: str = ""
-    off: bool = False
-
-
-class Block(msgspec.Struct, frozen=True):
-    """One table.
-
-    Attributes:
-        header: `workers.NAME`; of an array of tables with its brackets: `[disk.rules]`.
-        seen: what makes one think so.
-        missing: what must be known before it may be active; empty: it is.
-    """
-
-    header: str
-    lines: tuple[Line, ...]
-    seen: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-class Document(msgspec.Struct, frozen=True):
-    """The whole file: words before the tables, the tables, words after them."""
-
-    head: tuple[str, ...]
-    blocks: tuple[Block, ...]
-    tail: tuple[str, ...] = ()
 
 
 def document(found: Found) -> Document:

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import pwd
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Iterable
 from typing import Final, Literal
 
 from healmon.clock import Clock, SystemClock, process_seconds
@@ -18,43 +15,18 @@ from healmon.errors import HealmonError, ProbeError
 from healmon.service.starter import programs
 from healmon.service.starter.kin import looked_after
 from healmon.service.starter.model import Database, Found, Session, Worker
+from healmon.service.starter.roots import Roots, changed, outermost, user_name
 from healmon.text import clean
 from healmon.world import survey, surveyfiles
-from healmon.world.notes import changed_at
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.taskdb import SystemTaskDatabases, TaskDatabases
 from healmon.world.tmux import SystemTmux, Tmux, TmuxAbsentError
 
-WATCH: Final = 6.0
-"""Seconds for which state files are watched at most, to see that somebody writes them."""
 LAYOUTS: Final[tuple[Literal["assigner", "task_queue"], ...]] = ("assigner", "task_queue")
 MOST_DATABASES: Final = 50
 PATIENCE: Final = 20.0
 """Seconds after which databases are no longer asked for their tables."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Roots:
-    """Where to look. Tests say otherwise than a person's host.
-
-    Attributes:
-        folders: where pid files lie.
-        tree: the directory that is searched.
-        sockets: tmux's folder; empty: this user's own.
-        follow: search the directories that workers run from, too.
-        mine: whether a process may be looked at.
-        watch: seconds for which state files are watched at most.
-        disks: what gives the file systems.
-    """
-
-    folders: tuple[str, ...] = ("/tmp", "/run", "/var/run")  # noqa: S108 - where others put them
-    tree: str = field(default_factory=os.getcwd)
-    sockets: str = ""
-    follow: bool = True
-    mine: Callable[[ProcessFacts], bool] = lambda _facts: True
-    watch: float = WATCH
-    disks: Callable[[], tuple[survey.FileSystem, ...]] = survey.file_systems
 
 
 class Look:
@@ -106,7 +78,7 @@ class Look:
             sessions=sessions,
             databases=self._databases(everyone, workers, near),
             disks=self._roots.disks(),
-            logs=_outermost(log for tree in trees for log in tree.logs if log.size),
+            logs=outermost(log for tree in trees for log in tree.logs if log.size),
             stale=stale,
             unseen=tuple(dict.fromkeys(self._unseen)),
             whole=all(tree.whole for tree in trees),
@@ -211,7 +183,7 @@ class Look:
             pid_file=file.path if file is not None else "",
             quiet=next(iter(beside), ""),
             env=programs.own_environment(survey.environment(who), os.environ),
-            user=_user(facts.uid) if facts.uid != os.geteuid() else "",
+            user=user_name(facts.uid) if facts.uid != os.geteuid() else "",
             unit=survey.unit(who) if survey.unit(who) != survey.unit(self._self()) else "",
             healer=self._healed.get(who.pid, ""),
             copies=programs.copies(facts, everyone),
@@ -224,12 +196,12 @@ class Look:
 
     def _beating(self, workers: tuple[Worker, ...]) -> tuple[Worker, ...]:
         """Return the workers with the state files that were written while they were watched."""
-        before = {w.quiet: _changed(w.quiet) for w in workers if w.quiet}
+        before = {w.quiet: changed(w.quiet) for w in workers if w.quiet}
         moved: set[str] = set()
         until = process_seconds() + self._roots.watch
         while len(moved) < len(before) and process_seconds() < until:
             threading.Event().wait(0.1)
-            moved |= {path for path, at in before.items() if _changed(path) != at}
+            moved |= {path for path, at in before.items() if changed(path) != at}
         return tuple(programs.with_beat(worker, moved) for worker in workers)
 
     # -- places
@@ -303,36 +275,3 @@ class Look:
             else:
                 return layout, ""
         return "", unclear
-
-
-def _outermost(logs: Iterable[surveyfiles.Log]) -> tuple[surveyfiles.Log, ...]:
-    """Return the directories of logs, each with those that lie in it."""
-    found: list[surveyfiles.Log] = []
-    for log in sorted(logs, key=lambda log: log.path):
-        if found and log.path.startswith(f"{found[-1].path}/"):
-            found[-1] = found[-1].plus(log)
-        elif not found or log.path != found[-1].path:
-            found.append(log)
-    return tuple(found)
-
-
-def _changed(path: str) -> float | None:
-    try:
-        return changed_at(path)
-    except ProbeError:
-        return None
-
-
-def _user(uid: int) -> str:
-    try:
-        return clean(pwd.getpwuid(uid).pw_name, limit=60)
-    except KeyError:
-        return f"uid {uid}"
-
-
-def working_directory() -> str:
-    """Return where this process is; `/` where that directory is gone."""
-    try:
-        return str(Path.cwd())
-    except OSError:
-        return "/"

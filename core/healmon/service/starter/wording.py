@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from textwrap import wrap
 
 from healmon.config.toml import key_text, literal
-from healmon.service.starter.decide import Block, Document, Line
+from healmon.service.starter.document import Block, Document, Line
 from healmon.text import clean
 
 WIDTH = 100

@@ -11,8 +11,10 @@ from msgspec.structs import replace
 from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.text import clean
+from healmon.world import sgr
 from healmon.world.pane import Pane
 from healmon.world.processes import Ended, Identity
+from healmon.world.sgr import Painted
 from healmon.world.simulated.processes import SimulatedProcesses
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import TmuxAbsentError
@@ -232,6 +234,12 @@ class SimulatedTmux:
             for pane in self._servers[socket]
             if pane.facts.key in keys
         }
+
+    def painted(self, pane: Pane) -> Painted | None:
+        """Return what a pane shows in its colours."""
+        self._answer(pane.socket)
+        found = self._find(pane)
+        return None if found is None else sgr.parse("\n".join(found.lines))
 
     def terminal(self, pane: Pane) -> Terminal | None:
         """Return what the pane's terminal tells."""
