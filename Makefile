@@ -15,7 +15,8 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 SEED ?= 1
 DAYS ?= 100
 
-.PHONY: help run test test-fast test-agents simulate check format man screenshots clean tmux sftp
+.PHONY: help run test test-fast test-agents simulate check format keys man screenshots clean
+.PHONY: tmux sftp
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
 .PHONY: bench-history bench-tui
 
@@ -71,6 +72,11 @@ bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, s
 
 bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.tui $(BENCH)
+
+keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the core's names of them
+	$(BIN)/python -m healmon_tui.names > core/healmon/config/screennames.new
+	mv core/healmon/config/screennames.new core/healmon/config/screennames.py
+	$(BIN)/python -m healmon_tui.keymap > docs/keys.md
 
 man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages

@@ -168,7 +168,7 @@ def test_acts_are_off_with_a_word_and_looking_is_not():
         for name in ("r", "a", "s", "m", "x", "ctrl+r", "e", "p", "o", "A", "S"):
             screen.app.overview.hush()
             await screen.press(name)
-            assert screen.answer == OFF, name
+            assert screen.answer == f"{OFF}; L returns to now", name
         assert screen.link.asked == []
         assert screen.app.travel.then is not None
         await screen.press("j", "enter")
@@ -193,7 +193,7 @@ def test_a_sessions_screen_of_then_is_not_made_up_but_its_act_is_replayed():
         assert "screens are not kept" in screen.text()
         assert "Do you want to proceed" not in screen.text()
         await screen.press("e")
-        assert screen.answer == OFF
+        assert screen.answer == f"{OFF}; L returns to now"
 
     run(scenario)
 

@@ -44,11 +44,16 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         return path
     candidates = (
         cwd.absolute() / NAME,
-        _xdg(environ, "XDG_CONFIG_HOME", ".config") / "healmon" / NAME,
+        config_home(environ) / NAME,
         Path("/etc/healmon") / NAME,
     )
     # a broken link counts as there: reading it says what is wrong, passing over it would not
     return next((path for path in candidates if os.path.lexists(path)), None)
+
+
+def config_home(environ: Mapping[str, str]) -> Path:
+    """Return the directory of a person's own configuration, `$XDG_CONFIG_HOME/healmon`."""
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "healmon"
 
 
 def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | None) -> Path:

@@ -36,14 +36,18 @@ HINT = (
 )
 
 
-def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
+def configured(args: argparse.Namespace, *, screen: bool = False) -> tuple[Settings, Path]:
     """Return the settings and the state directory that these arguments mean.
+
+    Args:
+        args: of the command line.
+        screen: whether the screen's theme must be there, too.
 
     Raises:
         ConfigError: the configuration is wrong; every fault is listed.
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    settings = load(source, os.environ)
+    settings = load(source, os.environ, screen=screen)
     _try_packs(settings)  # one that is wrong is told before anything starts
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
     return settings, state_dir
@@ -239,10 +243,12 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     gc.disable()  # for as long as nothing but modules is loaded; the screen enables it again
     lean.without_openssl()
     from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
+    from healmon.service.screenlook import look_of  # noqa: PLC0415 - likewise
     from healmon.service.takeover import Relay  # noqa: PLC0415 - likewise
 
-    settings, state_dir = configured(args)
+    settings, state_dir = configured(args, screen=True)
     options: dict[str, Any] = {
+        "look": look_of(settings, os.environ),
         "read_only": getattr(args, "read_only", False),
         "mouse": not getattr(args, "no_mouse", False),
     }
@@ -262,7 +268,21 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     if instance.holder(state_dir) is None:
         with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
             host = take()
+    if host is not None and settings.source is None:
+        return _first_run(EngineLink(host), open_screen, options)
     if host is not None:
         return open_screen(EngineLink(host), **options)
     taker = None if options["read_only"] else take
     return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
+
+
+def _first_run(link: object, open_screen: Callable[..., int], options: dict[str, Any]) -> int:
+    """Open the screen where there is no configuration; begin anew once there is one, if wanted."""
+    from healmon.service.firstrun import SystemFirstRun  # noqa: PLC0415 - for screens only
+
+    first = SystemFirstRun(os.environ, Path.cwd())
+    code = open_screen(link, first=first, **options)
+    if first.again:
+        words = [sys.executable, "-m", "healmon_tui", *sys.argv[1:]]
+        os.execv(sys.executable, words)  # noqa: S606 - same program, now with a configuration
+    return code

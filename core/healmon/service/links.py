@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
 from healmon.service.link import Gone
 from healmon.service.looks import Leave, Peek, Tail
+from healmon.service.own import Meter, Usage
 from healmon.service.push import Ear
 from healmon.service.statedir import DATABASE
 from healmon.state import Snapshot
@@ -41,6 +43,15 @@ class _Near:
     def __init__(self, state_dir: Path, packs: str) -> None:
         self._state_dir = state_dir
         self._packs = packs
+        self._meter = Meter(self._healer_pid)
+
+    def _healer_pid(self) -> int | None:
+        holder = instance.holder(self._state_dir)
+        return None if holder is None else holder.pid
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs."""
+        return self._meter.read()
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
@@ -127,6 +138,9 @@ class EngineLink(_Near):
     async def take_over(self) -> Answer:
         """Say that there is nothing to take over."""
         return Answer(ok=False, text="this screen heals already")
+
+    def _healer_pid(self) -> int | None:
+        return os.getpid()
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Start the healer and deliver its events to `sink`."""

@@ -23,6 +23,7 @@ from healmon.service.archive import Archive
 from healmon.service.link import Gone
 from healmon.service.links import EngineLink, StoreLink
 from healmon.service.looks import Leave, Peek
+from healmon.service.own import Usage
 from healmon.state import Snapshot
 from healmon.text import clean
 
@@ -156,6 +157,10 @@ class Relay:
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane."""
         return await self._inner.visit(facts, leave)
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs."""
+        return self._inner.usage()
 
     async def close(self) -> None:
         """Let go: our own healer ends, another's goes on."""
