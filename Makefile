@@ -16,7 +16,8 @@ SEED ?= 1
 DAYS ?= 100
 
 .PHONY: help run test test-fast test-agents simulate check format man screenshots clean tmux sftp
-.PHONY: bench-history bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
+.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
+.PHONY: bench-history bench-tui
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -67,6 +68,9 @@ bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status an
 
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
+
+bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.tui $(BENCH)
 
 man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages

@@ -1,7 +1,9 @@
 """Makes the pictures beside it: the real screen over a scripted healer with a fixed clock.
 
-`python screenshots/make.py` writes an SVG and a PNG of every scene; the same input gives the same
-bytes. The PNGs need cairosvg and the font DejaVu Sans Mono (Debian: fonts-dejavu-core).
+`python screenshots/make.py` writes an SVG and a PNG of every scene, and `demo.gif`, the recording
+of `demo.py`; the same input gives the same bytes. Names of scenes, or `demo`, make those alone. The
+PNGs need cairosvg, the recording Pillow, and both the font DejaVu Sans Mono (Debian:
+fonts-dejavu-core).
 """
 
 from __future__ import annotations
@@ -41,6 +43,8 @@ from tests.helpers.scripted import (  # noqa: E402
 )
 
 FONT = "DejaVu Sans Mono"
+FILM = "demo"
+"""The recording, beside the pictures."""
 Steps = Callable[[Pilot[Any], ScriptedLink], Awaitable[None]]
 
 
@@ -272,12 +276,24 @@ def font_is_here() -> bool:
     return FONT in fonts.stdout
 
 
+def recorded(*, drawable: bool) -> None:
+    """Make the recording, where the font is there to draw it with."""
+    if drawable:
+        from screenshots import demo, film  # noqa: PLC0415 - they need Pillow, which SVGs do not
+
+        film.write(demo.frames(), HERE / f"{FILM}.gif")
+        print(FILM)
+
+
 def main(wanted: list[str]) -> int:
     """Make all pictures, or those named."""
     drawable = font_is_here()
     if not drawable:
         print(f"no font {FONT!r}: only SVGs are made (Debian: apt-get install fonts-dejavu-core)")
-    for name in wanted or SCENES:
+    for name in wanted or (*SCENES, FILM):
+        if name == FILM:
+            recorded(drawable=drawable)
+            continue
         svg = asyncio.run(picture(name))
         (HERE / f"{name}.svg").write_text(svg, "utf-8")
         if drawable:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, TypeVar
@@ -22,7 +23,7 @@ from healmon.clock import Clock, SystemClock, process_seconds
 from healmon.service.link import Link
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, status, strips, terminal, themes
+from healmon_tui import glyphs, mending, status, strips, terminal, themes
 from healmon_tui.bridge import Bridge
 from healmon_tui.explaining import Explanations
 from healmon_tui.inbox import InboxRequests
@@ -45,6 +46,8 @@ Result = TypeVar("Result")
 
 PAUSE: Final = 0.1
 """Seconds over which events are gathered before they are drawn."""
+STREAM: Final = 0.25
+"""Seconds between drawings while events stream: no eye follows more, and keys wait for none."""
 TICK: Final = 1.0
 """Seconds between drawings when nothing happens: ages and countdowns."""
 USAGE: Final = 64
@@ -86,6 +89,7 @@ class HealmonApp(App[None]):
     ) -> None:
         self._plain = themes.no_colour() if plain is None else plain
         self._ascii = glyphs.ascii_only() if ascii_only is None else ascii_only
+        mending.mend()
         super().__init__(ansi_color=True if self._plain else None)
         self.read_only = read_only
         self.link = link
@@ -103,6 +107,7 @@ class HealmonApp(App[None]):
         self._clock = clock or SystemClock()
         self._views = ViewModel()
         self._gathering = False
+        self._drawn = 0.0
         self._touched = process_seconds() - IDLE
         self._frozen: tuple[Picture, int] | None = None
         self._ending = False
@@ -122,6 +127,7 @@ class HealmonApp(App[None]):
         """Begin: take the healer's state, then draw once a second and whenever events come."""
         if not self.is_headless:
             terminal.heed_signals(self._told_to_end, self._hung_up)
+            self.call_after_refresh(_collect_from_now_on)
         self.bridge.open()
         self.redraw()
         self.set_interval(TICK, self._tick)
@@ -140,14 +146,17 @@ class HealmonApp(App[None]):
         """Gather for a moment, then fold and draw once."""
         if not self._gathering:
             self._gathering = True
-            self.set_timer(PAUSE, self._gathered)
+            since = process_seconds() - self._drawn
+            self.set_timer(max(PAUSE, STREAM - since), self._gathered)
 
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
-        self.redraw()
+        # what was drawn just now, or will be in a moment, need not be drawn twice
+        if not self._gathering and process_seconds() - self._drawn > TICK / 2:
+            self.redraw()
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -171,6 +180,7 @@ class HealmonApp(App[None]):
         """Fold what waits and draw; a frozen view only counts what it misses."""
         if not self.is_running:
             return
+        self._drawn = process_seconds()
         self.bridge.fold()
         frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
@@ -359,6 +369,12 @@ def run(
     if app.last_words:
         sys.stderr.write(f"{app.last_words}\n")
     return app.return_code or 0
+
+
+def _collect_from_now_on() -> None:
+    # what is loaded by now stays: no collection need look at it again and again
+    gc.freeze()
+    gc.enable()
 
 
 async def _close(link: Link) -> None:

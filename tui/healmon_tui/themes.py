@@ -18,7 +18,7 @@ from textual.theme import BUILTIN_THEMES, Theme
 
 from healmon_tui import inks
 from healmon_tui.glyphs import to_ascii
-from healmon_tui.paint import Ground, Line, Tone, fill, printable
+from healmon_tui.paint import Ground, Line, Span, Spans, Tone, fill, printable
 
 BOLD: Final[frozenset[Tone]] = frozenset({"strong", "bad", "warn", "accent", "chip-bad"})
 
@@ -89,6 +89,12 @@ TERMINAL_TONES: Final[dict[Tone, str]] = {
 _Styles = dict[tuple[Tone, Ground], Style]
 
 
+INKS: Final[frozenset[Tone]] = frozenset(
+    ("text", "strong", "dim", "faint", "ok", "warn", "bad", "heal", "calm", "accent")
+)
+"""Tones that colour letters and leave what is behind them as it is."""
+
+
 @dataclass(slots=True)
 class Palette:
     """One look: paints lines as strips of segments.
@@ -108,6 +114,11 @@ class Palette:
     _styles: dict[tuple[Tone, Ground], Style] = field(
         default_factory=dict[tuple[Tone, Ground], Style]
     )
+
+    @property
+    def solid(self) -> bool:
+        """Whether every cell has colours of its own, and none that the terminal chooses."""
+        return bool(self.grounds)
 
     def style(self, tone: Tone, ground: Ground) -> Style:
         """Return how a tone looks on a ground."""
@@ -149,16 +160,33 @@ class Palette:
         The last door before the terminal: nothing passes that is not printable.
         """
         segments: list[Segment] = []
-        for text, tone, ink in fill(line.spans, cells):
-            shown = printable(text)
+        spans, ground = fill(line.spans, cells), line.ground
+        for text, tone, ink in _joined(spans) if self.solid else spans:
+            shown = text if text.isprintable() else printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
             if shown:
-                style = self.style(tone, line.ground)
+                style = self.style(tone, ground)
                 if ink is not None:
                     style = inks.style(ink, style, self.tones, plain=self.plain)
                 segments.append(Segment(shown, style))
-        return Strip(segments).adjust_cell_length(cells, self.style("text", line.ground))
+        if self.ascii:
+            return Strip(segments).adjust_cell_length(cells, self.style("text", ground))
+        return Strip(segments, cells)
+
+
+def _joined(spans: Spans) -> list[Span]:
+    """Return fewer spans that look the same: the ink of a blank is not seen."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if last is not None and last.ink is None and span.ink is None:
+            unseen = span.tone in INKS and last.tone in INKS and span.text.isspace()
+            if unseen or span.tone == last.tone:
+                joined[-1] = Span(last.text + span.text, last.tone)
+                continue
+        joined.append(span)
+    return joined
 
 
 DARK: Final = "healmon-dark"

@@ -28,6 +28,7 @@ from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
 from healmon.service.push import Push
 from healmon.service.reload import Read, Reloader, digest
+from healmon.service.statedir import DATABASE
 from healmon.service.systemd import Notifier, Pulse
 from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
@@ -37,7 +38,6 @@ from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
 
-DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
 STORED = 2.0

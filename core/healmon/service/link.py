@@ -11,9 +11,7 @@ from typing import NamedTuple, Protocol
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
 from healmon.service.archive import Archive
-from healmon.service.peek import Peek
-from healmon.service.tail import Tail
-from healmon.service.visits import Leave
+from healmon.service.looks import Leave, Peek, Tail
 from healmon.state import Snapshot
 from healmon.world.sgr import Run
 

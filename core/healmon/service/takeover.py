@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from healmon import events as ev
 from healmon.errors import HealmonError, HolderError
@@ -19,13 +20,14 @@ from healmon.events import Recorded
 from healmon.plans import Answer, Packed
 from healmon.service import instance
 from healmon.service.archive import Archive
-from healmon.service.host import Host
 from healmon.service.link import Gone
 from healmon.service.links import EngineLink, StoreLink
-from healmon.service.peek import Peek
-from healmon.service.visits import Leave
+from healmon.service.looks import Leave, Peek
 from healmon.state import Snapshot
 from healmon.text import clean
+
+if TYPE_CHECKING:
+    from healmon.service.host import Host
 
 FIRST_LOOK = 3.0
 """Seconds that a healer which has just started gets to make its store."""
