@@ -25,7 +25,7 @@ def entry() -> NoReturn:
     """Be the command `healmon-tui`."""
     from healmon.cli import leave  # noqa: PLC0415 - as above
 
-    leave(main())
+    leave(main)
 
 
 def _open_screen(link: Link, **options: Any) -> int:  # noqa: ANN401 - `app.run` names them
