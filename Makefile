@@ -16,8 +16,8 @@ SEED ?= 1
 DAYS ?= 100
 
 .PHONY: help run test test-fast test-agents simulate check format keys man screenshots clean
-.PHONY: tmux sftp
-.PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
+.PHONY: tmux sftp bench-history bench-workers bench-sessions bench-alerts bench-databases
+.PHONY: bench-disks bench-service
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -56,6 +56,9 @@ bench-sessions: $(STAMP) tmux ## what a look at 200 sessions costs, what the jud
 
 bench-databases: $(STAMP) ## time to name who holds a database's lock, against lsof and others
 	@$(BIN)/python -m benchmarks.databases $(BENCH)
+
+bench-history: $(STAMP) ## what a jump through a million stored events costs (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.history $(BENCH)
 
 bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events, against an empty store
 	@$(BIN)/python -m benchmarks.alerts $(BENCH)

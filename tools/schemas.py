@@ -209,13 +209,14 @@ class EventRow(msgspec.Struct, kw_only=True):
 class Explained(msgspec.Struct, kw_only=True):
     """A component: what is known of it, and the events behind each of its alerts, by key.
 
-    `now` is a fresh look, where one is made.
+    `now` is a fresh look, where one is made; `actions` are the newest that were done to it.
     """
 
     facts: Data
     status: str
     now: Data | None = None
     alerts: dict[str, list[EventRow]] = {}
+    actions: list[Data] = []
 
 
 class Screen(msgspec.Struct, kw_only=True):

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from healmon import events as ev
-from healmon.service.archive import Visit
 from healmon.store import past as past_rows
 from healmon_tui import keymap
 from healmon_tui.bridge import Bridge
@@ -47,7 +46,7 @@ def drawn(scene, chronicle):
         ViewModel().panels(scene, chronicle, settled=True),
         list(chronicle.incidents()),
         {name: chronicle.timeline(name) for name in (*scene.snapshot.components, "healmon")},
-        chronicle.journal(),
+        chronicle.ledger.touches(),
     )
 
 
@@ -64,8 +63,7 @@ def lived(events):
 
 
 def visited(link, number):
-    visit = link.archive()._visit(number)
-    assert isinstance(visit, Visit)
+    visit = link.archive().at(number)
     chronicle = told(visit)
     return drawn(Scene.of(visit.snapshot, visit.wall, chronicle=chronicle), chronicle)
 
@@ -108,7 +106,7 @@ def test_of_a_whole_evening_too_by_whoever_was_there_and_whoever_came_just_then(
         ]  # fmt: skip
         bridge = Bridge(then, lambda: None)
         bridge.open()
-        now = Scene.of(bridge.snapshot, record.wall)
+        now = Scene.of(bridge.snapshot, record.wall, chronicle=bridge.chronicle)
         assert visited(link, record.id)[1:3] == drawn(now, bridge.chronicle)[1:3]
     link.store.close()
 

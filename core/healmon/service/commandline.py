@@ -10,17 +10,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from healmon.clock import process_seconds
-from healmon.config import locate
-from healmon.config.load import load
-from healmon.config.show import show
 from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Packed
 from healmon.service import instance
-from healmon.service.links import ask_healer
+from healmon.service.asking import ask_healer
 from healmon.service.planned import planned
 from healmon.units import parse_duration
-from healmon.world.processes import Identity
-from healmon.world.system_processes import SystemProcesses
 
 STOP_PATIENCE = 45.0
 """Seconds a healer gets to finish its current action and end; longer than `engine.DRAIN`."""
@@ -56,6 +51,9 @@ def stop(state_dir: Path) -> int:
     if holder is None:
         say("no healer runs; nothing to stop")
         return 0
+    from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
+    from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
+
     identity = Identity(holder.boot_id, holder.pid, holder.ticks)
     try:
         SystemProcesses().signal(identity, SIGTERM)
@@ -87,6 +85,9 @@ def check(args: argparse.Namespace) -> int:
 
     Detection packs of one's own are tried on the screens of their test files.
     """
+    from healmon.config import locate  # noqa: PLC0415 - this one command reads it
+    from healmon.config.load import load  # noqa: PLC0415 - likewise
+    from healmon.config.show import show  # noqa: PLC0415 - likewise
     from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
 
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import sqlite3
 import threading
@@ -15,18 +14,18 @@ import msgspec
 
 from healmon.errors import HealmonError
 from healmon.events import Recorded
-from healmon.plans import Answer, Packed, Plan
-from healmon.service import commands, instance
+from healmon.plans import Answer, Packed
+from healmon.service import asking, commands, instance
 from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
-from healmon.service.host import DATABASE, Host
+from healmon.service.host import Host
 from healmon.service.link import Gone
 from healmon.service.own import Meter, Usage
 from healmon.service.peek import Peek, evidence, packs_in, peek
 from healmon.service.push import Ear
+from healmon.service.statedir import DATABASE
 from healmon.service.tail import Tail, tail
 from healmon.service.visits import Leave, visit
-from healmon.service.wake import knock
 from healmon.state import Snapshot
 from healmon.store import read, stream
 from healmon.text import clean
@@ -34,7 +33,6 @@ from healmon.text import clean
 if TYPE_CHECKING:
     from healmon.service import explaining
 
-ASK_PATIENCE = 60.0
 CALM = 0.03
 """Seconds between two looks of a screen at least: under a storm of events it sees them in bites."""
 RESTART_AFTER = (1.0, 5.0, 30.0)
@@ -188,9 +186,9 @@ class EngineLink(_Near):
         question = self._host.engine.ask(verb, target, arguments, origin=commands.origin())
         try:
             future = asyncio.run_coroutine_threadsafe(question, loop)
-            return await asyncio.wait_for(asyncio.wrap_future(future), ASK_PATIENCE)
+            return await asyncio.wait_for(asyncio.wrap_future(future), asking.ASK_PATIENCE)
         except TimeoutError:
-            return Answer(ok=False, text=f"no answer within {ASK_PATIENCE:g} s")
+            return Answer(ok=False, text=f"no answer within {asking.ASK_PATIENCE:g} s")
         except RuntimeError:
             question.close()
             return Answer(ok=False, text="the engine has ended")
@@ -298,7 +296,7 @@ class StoreLink(_Near):
 
     async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
         """Queue the request durably, wake the healer, wait for its answer."""
-        return await asyncio.to_thread(ask_healer, self._state_dir, verb, target, arguments)
+        return await asyncio.to_thread(asking.ask_healer, self._state_dir, verb, target, arguments)
 
     async def close(self) -> None:
         """Stop looking; the healer goes on."""
@@ -314,35 +312,6 @@ class StoreLink(_Near):
             self._thread.join()
         self._ear.close()
         self._reader.close()
-
-
-def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
-    """Ask the healer that holds `state_dir` for something; returns its answer.
-
-    Never raises: an unreachable healer is an answer too.
-    """
-    if instance.holder(state_dir) is None:
-        return Answer(ok=False, text=f"no healer runs on {state_dir}")
-    database = state_dir / DATABASE
-    try:
-        with contextlib.closing(Ear(state_dir)) as ear:
-            asker = commands.origin()
-            number = commands.send(database, verb, target, arguments, asker, ASK_PATIENCE)
-            knock(state_dir)
-            state, outcome = commands.wait(database, number, ASK_PATIENCE, ear)
-    except (OSError, sqlite3.Error, HealmonError) as error:
-        return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
-    if not outcome:
-        return Answer(ok=False, text=f"the request is {state}")
-    data = msgspec.json.decode(outcome)
-    plan = msgspec.convert(data["plan"], Plan) if data.get("plan") else None
-    return Answer(
-        ok=bool(data["ok"]),
-        text=str(data["text"]),
-        plan=plan,
-        code=int(data.get("code", 0)),
-        data=data.get("data", {}),
-    )
 
 
 def _history(database: Path, count: int) -> list[Recorded]:

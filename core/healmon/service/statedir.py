@@ -9,6 +9,8 @@ from pathlib import Path
 from healmon.errors import StateDirError
 from healmon.text import clean
 
+DATABASE = "healmon.db"
+"""The health store, in it."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
