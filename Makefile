@@ -17,8 +17,10 @@ DAYS ?= 100
 # of `make kill-sweep`: how often the daemon is killed
 KILLS ?= 200
 
-.PHONY: help run test test-fast test-agents simulate kill-sweep check format man screenshots clean tmux sftp
+.PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
+.PHONY: tmux sftp
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
+.PHONY: bench-history bench-tui
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -61,6 +63,9 @@ bench-sessions: $(STAMP) tmux ## what a look at 200 sessions costs, what the jud
 bench-databases: $(STAMP) ## time to name who holds a database's lock, against lsof and others
 	@$(BIN)/python -m benchmarks.databases $(BENCH)
 
+bench-history: $(STAMP) ## what a jump through a million stored events costs (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.history $(BENCH)
+
 bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events, against an empty store
 	@$(BIN)/python -m benchmarks.alerts $(BENCH)
 
@@ -69,6 +74,14 @@ bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status an
 
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.disks $(BENCH)
+
+bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.tui $(BENCH)
+
+keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the core's names of them
+	$(BIN)/python -m healmon_tui.names > core/healmon/config/screennames.new
+	mv core/healmon/config/screennames.new core/healmon/config/screennames.py
+	$(BIN)/python -m healmon_tui.keymap > docs/keys.md
 
 man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages

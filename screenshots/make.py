@@ -1,7 +1,9 @@
 """Makes the pictures beside it: the real screen over a scripted healer with a fixed clock.
 
-`python screenshots/make.py` writes an SVG and a PNG of every scene; the same input gives the same
-bytes. The PNGs need cairosvg and the font DejaVu Sans Mono (Debian: fonts-dejavu-core).
+`python screenshots/make.py` writes an SVG and a PNG of every scene, and `demo.gif`, the recording
+of `demo.py`; the same input gives the same bytes. Names of scenes, or `demo`, make those alone. The
+PNGs need cairosvg, the recording Pillow, and both the font DejaVu Sans Mono (Debian:
+fonts-dejavu-core).
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ from textual.pilot import Pilot  # noqa: E402
 from healmon import events as ev  # noqa: E402 - the path is set above
 from healmon.plans import Answer, Overlays  # noqa: E402
 from healmon.service.link import Gone  # noqa: E402
+from healmon.service.screenlook import ScreenLook  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
+from tests.helpers.firstruns import ScriptedFirstRun  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
     calm_world,
@@ -41,6 +45,8 @@ from tests.helpers.scripted import (  # noqa: E402
 )
 
 FONT = "DejaVu Sans Mono"
+FILM = "demo"
+"""The recording, beside the pictures."""
 Steps = Callable[[Pilot[Any], ScriptedLink], Awaitable[None]]
 
 
@@ -77,6 +83,16 @@ async def broken(_pilot: Pilot[Any], link: ScriptedLink) -> None:
     link.sick = "OSError: [Errno 28] No space left on device; next try in 5 s"
 
 
+async def in_256(pilot: Pilot[Any], _link: ScriptedLink) -> None:
+    """Let the terminal know 256 colours only, and show the colours that it shows then."""
+    app = pilot.app
+    assert isinstance(app, HealmonApp)
+    app.dress(app.wardrobe.worn, "256")
+    app.redraw()
+    for widget in app.screen.query("*"):
+        widget.refresh()
+
+
 async def hushed(pilot: Pilot[Any], link: ScriptedLink) -> None:
     """Let one alert be silenced, one component be paused and one alert be known."""
     stuck, full = key("session:claude_architect", "stuck"), key("disk:/", "full")
@@ -92,6 +108,18 @@ async def inbox(pilot: Pilot[Any], link: ScriptedLink) -> None:
     """Look at the inbox with all that people say of alerts."""
     await hushed(pilot, link)
     await pressing("5", "5", "space", "j")(pilot, link)
+
+
+def first_run() -> list[ev.Recorded]:
+    """Return the past of a healer that was started a minute ago, without a configuration."""
+    kept = ("disk:/", "session:claude_docs", "session:scratch", "session:architect")
+    mine = [
+        record
+        for record in lived_world()
+        if isinstance(record.event, ev.EngineStarted | ev.CycleFinished)
+        or (isinstance(record.event, ev.Observed) and record.event.component in kept)
+    ]
+    return [ev.Recorded(number, record.wall, record.event) for number, record in enumerate(mine, 1)]
 
 
 async def back(pilot: Pilot[Any], link: ScriptedLink) -> None:
@@ -224,6 +252,16 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "resumed-120x36": ((120, 36), resumed, {}),
     "half-120x36": ((120, 36), pressing("2", "plus"), {}),
     "light-120x36": ((120, 36), pressing("t"), {}),
+    "safe-120x36": ((120, 36), pressing(), {"look": ScreenLook(theme="safe")}),
+    "safe-light-80x24": ((80, 24), pressing(), {"look": ScreenLook(theme="safe-light")}),
+    "nord-120x36": ((120, 36), pressing(), {"look": ScreenLook(theme="nord")}),
+    "256-colours-120x36": ((120, 36), in_256, {}),
+    "256-light-80x24": ((80, 24), in_256, {"look": ScreenLook(theme="light")}),
+    "first-run-60x15": ((60, 15), nothing, {"first": True}),
+    "first-run-80x24": ((80, 24), nothing, {"first": True}),
+    "first-run-120x36": ((120, 36), nothing, {"first": True}),
+    "first-run-200x50": ((200, 50), nothing, {"first": True}),
+    "first-run-plan-100x30": ((100, 30), pressing("I"), {"first": True}),
     "tiny-39x9": ((39, 9), nothing, {}),
     "no-colour-80x24": ((80, 24), nothing, {"plain": True}),
     "ascii-80x24": ((80, 24), nothing, {"ascii_only": True}),
@@ -234,8 +272,13 @@ async def picture(name: str) -> str:
     """Return a scene as SVG."""
     size, steps, options = SCENES[name]
     options = {"plain": False, "ascii_only": False, **options}
-    past = calm_world() if options.pop("calm", False) else lived_world()
-    link = ScriptedLink(past, attached=options.pop("attached", ""))
+    attached = options.pop("attached", "")
+    if options.pop("first", False):
+        options["first"] = ScriptedFirstRun()
+        past = first_run()
+    else:
+        past = calm_world() if options.pop("calm", False) else lived_world()
+    link = ScriptedLink(past, attached=attached)
     link.answers["offer"] = lambda target, _: Answer(
         ok=True,
         text="",
@@ -272,12 +315,24 @@ def font_is_here() -> bool:
     return FONT in fonts.stdout
 
 
+def recorded(*, drawable: bool) -> None:
+    """Make the recording, where the font is there to draw it with."""
+    if drawable:
+        from screenshots import demo, film  # noqa: PLC0415 - they need Pillow, which SVGs do not
+
+        film.write(demo.frames(), HERE / f"{FILM}.gif")
+        print(FILM)
+
+
 def main(wanted: list[str]) -> int:
     """Make all pictures, or those named."""
     drawable = font_is_here()
     if not drawable:
         print(f"no font {FONT!r}: only SVGs are made (Debian: apt-get install fonts-dejavu-core)")
-    for name in wanted or SCENES:
+    for name in wanted or (*SCENES, FILM):
+        if name == FILM:
+            recorded(drawable=drawable)
+            continue
         svg = asyncio.run(picture(name))
         (HERE / f"{name}.svg").write_text(svg, "utf-8")
         if drawable:

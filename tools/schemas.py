@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from healmon.events import Event
+from healmon.events import Effect, Event
 from healmon.plans import Overlays
 from healmon.report import Morning
 from healmon.state.views import AlertView, ComponentView, PlanView, SilenceView
@@ -178,6 +178,28 @@ class Matching(Answer, kw_only=True):
     matches: list[Data]
 
 
+class Change(msgspec.Struct, kw_only=True):
+    """One difference of the configuration; `old` and `new` are TOML, secrets masked."""
+
+    key: str
+    old: str
+    new: str
+    effect: Effect
+    says: str
+
+
+class Reread(msgspec.Struct, kw_only=True):
+    """What became of a reload; `waiting`: acts that end before all of it is in force."""
+
+    ok: bool
+    verb: Literal["reload"]
+    text: str
+    changes: list[Change]
+    waiting: list[str]
+    problems: list[str]
+    dry_run: bool
+
+
 class One(msgspec.Struct, kw_only=True):
     """What became of it for one id."""
 
@@ -209,13 +231,14 @@ class EventRow(msgspec.Struct, kw_only=True):
 class Explained(msgspec.Struct, kw_only=True):
     """A component: what is known of it, and the events behind each of its alerts, by key.
 
-    `now` is a fresh look, where one is made.
+    `now` is a fresh look, where one is made; `actions` are the newest that were done to it.
     """
 
     facts: Data
     status: str
     now: Data | None = None
     alerts: dict[str, list[EventRow]] = {}
+    actions: list[Data] = []
 
 
 class Screen(msgspec.Struct, kw_only=True):
@@ -346,6 +369,7 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "answer": (Answer, "every override of one target with --json, such as healmon restart"),
     "matching": (Matching, "healmon silence --json, healmon pause --json"),
     "answers": (Answers, "healmon ack, unack, unsilence with --json"),
+    "reload": (Reread, "healmon reload --json"),
     "question": (Question, "healmon answer SESSION --json"),
     "beat": (Beat, "healmon beat --json"),
     "backup": (Backup, "healmon backup --json"),

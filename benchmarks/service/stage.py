@@ -68,19 +68,28 @@ class Stage:
         """Start the daemon; returns the seconds until it was proven up."""
         began = time.monotonic()
         said = subprocess.run(
-            self.argv("daemon"), capture_output=True, text=True, check=True, timeout=60
+            self.argv("daemon"),
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=60,
+            env={**os.environ, "HEALMON_BENCH": str(self._folder)},
         )
         self.daemon = int(said.stdout.split("pid ")[1].split(",")[0])
         return time.monotonic() - began
 
     def parts(self) -> dict[int, str]:
-        """Return the daemon and everything that it started but workers, by pid: what each is."""
-        found: dict[int, str] = {}
+        """Return the daemon and its helpers by pid, with what each is; workers are none."""
+        found: dict[int, str] = {self.daemon: "daemon"}
         for pid, parent, words in _table():
-            mine = parent in found or pid == self.daemon or str(self._folder) in words
-            if mine and "worker.py" not in words and str(self._socket) + " new" not in words:
-                found[pid] = words
+            helper = next((word for word in words.split() if word.endswith(".py")), "")
+            if helper and "worker.py" not in helper and (parent in found or self._owns(pid)):
+                found.setdefault(pid, Path(helper).stem)
         return found
+
+    def _owns(self, pid: int) -> bool:
+        environ = Path(f"/proc/{pid}/environ").read_bytes()
+        return os.fsencode(str(self._folder)) in environ
 
     def close(self) -> None:
         with contextlib.suppress(Exception):

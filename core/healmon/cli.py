@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
-from healmon.errors import HealmonError
+from healmon.errors import HealmonError, StateDirError
 
 if TYPE_CHECKING:
     import argparse
@@ -33,14 +34,18 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def entry() -> NoReturn:
     """Be the command `healmon`."""
-    leave(main())
+    leave(main)
 
 
-def leave(code: int) -> NoReturn:
-    """End this process with an exit code; at once where nothing was begun that wants an end.
+def leave(run: Callable[[], int]) -> NoReturn:
+    """End this process as `run` says; at once where nothing was begun that wants an end.
 
     To take an interpreter down costs as much as to look into the health store.
     """
+    try:
+        code = run()
+    except SystemExit as end:  # how argparse ends after --help
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
     if {"asyncio", "threading", "logging"} & {*sys.modules}:
         sys.exit(code)
     try:
@@ -48,7 +53,14 @@ def leave(code: int) -> NoReturn:
         sys.stderr.flush()
     except BrokenPipeError:
         code = 0
+    except OSError as error:
+        code = _unwritten(error)
     os._exit(code)
+
+
+def _unwritten(error: OSError) -> int:
+    print(f"healmon: the answer cannot be written: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
+    return StateDirError.exit_code
 
 
 def main_tui(argv: Sequence[str] | None, open_screen: OpenScreen) -> int:
@@ -69,6 +81,10 @@ def _guarded(run: Callable[[], int]) -> int:
         # whoever read our output has enough; do not complain when Python flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        return _unwritten(error)
 
 
 def state_dir_of(args: argparse.Namespace) -> Path:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import shlex
+import subprocess
+import sys
 from importlib import import_module
 
 import pytest
@@ -118,3 +120,23 @@ def test_the_quick_way_to_the_status_understands_the_same() -> None:
         assert bool(quick.json) == bool(getattr(whole, "json", False))
     for words in (("status", "--help"), ("status", "x"), ("status", "--state-dir"), ("stop",)):
         assert cli._only_status(words, "status") is None
+
+
+@pytest.mark.parametrize("words", [["help"], ["status", "--state-dir", "/nonexistent"]])
+def test_an_answer_that_nobody_can_take_is_told_in_a_line(words) -> None:
+    code = "from healmon.cli import entry; entry()"
+    with open("/dev/full", "w") as full:  # noqa: PTH123 - a device
+        done = subprocess.run(
+            [sys.executable, "-c", code, *words], stdout=full, stderr=subprocess.PIPE, text=True,
+            timeout=60,
+        )  # fmt: skip
+    assert done.returncode == 73
+    assert done.stderr == "healmon: the answer cannot be written: No space left on device\n"
+    with subprocess.Popen(
+        [sys.executable, "-c", code, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as gone:
+        assert gone.stdout is not None
+        assert gone.stderr is not None
+        gone.stdout.close()
+        assert gone.stderr.read() == b""
+    assert gone.returncode in {0, 3}

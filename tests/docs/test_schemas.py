@@ -147,6 +147,21 @@ def test_what_is_asked_for(host) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_read_again(host) -> None:
+    good = host.config.read_text()
+    host.config.write_text(f"{good}[store]\nretention = '3d'\n")
+    answer = asked(host, "reload", "--dry-run")
+    fits("reload", answer)
+    assert answer["changes"]
+    host.config.write_text(f"{good}[nonsense]\n")
+    answer = asked(host, "reload", code=78)
+    fits("reload", answer)
+    assert answer["problems"]
+    host.config.write_text(good)
+    fits("reload", asked(host, "reload"))
+
+
+@pytest.mark.slow
 def test_what_is_set_up(host) -> None:
     fits("doctor", asked(host, "doctor", code=None))
     fits("init", asked(host, "init", str(host.base / "new.toml")))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import statistics
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from healmon.service.links import StoreLink, ask_healer
+from healmon.service.asking import ask_healer
+from healmon.service.links import StoreLink
 from healmon.service.push import NAME
 from healmon.state import apply
 from tests.helpers.wait import until
@@ -85,6 +88,11 @@ def test_answers_come_at_once_and_a_healer_without_a_socket_is_asked_all_the_sam
         assert ask_healer(box.state, "resume", "nothing", {}).text
         took.append(time.monotonic() - began)
     assert statistics.median(took) < 0.1, took
+    pid = json.loads((box.state / "healmon.lock").read_text())["pid"]
+    loaded = Path(f"/proc/{pid}/maps").read_text()
+    assert "libsqlite3" in loaded or "_sqlite3" in loaded
+    assert "libssl" not in loaded, "no https address is asked: OpenSSL stays out"
+    assert "libcrypto" not in loaded
     (box.state / NAME).unlink()
     assert ask_healer(box.state, "pause", "a", {"for": 600.0, "note": ""}).ok
     screen = Screen(box.state)

@@ -213,14 +213,14 @@ class World:
 
     def _tasks_broken(self) -> list[str]:
         wrong: list[str] = []
-        rows = self.stage.sql("SELECT id, status, retry_count FROM prompts ORDER BY id")
+        # in one statement: what is given back meanwhile is seen as a whole, or not at all
+        rows = self.stage.sql(
+            "SELECT id, status, retry_count, (SELECT count(*) FROM assignment_history"
+            " WHERE prompt_id = prompts.id AND action = 'requeued') FROM prompts ORDER BY id"
+        )
         if [number for number, *_ in rows] != self.tasks:
             wrong.append(f"tasks {self.tasks} became {rows}")
-        for number, status, retries in rows:
-            given = self.stage.sql(
-                "SELECT count(*) FROM assignment_history WHERE prompt_id = ? AND action = ?",
-                number, "requeued",
-            )[0][0]  # fmt: skip
+        for number, status, retries, given in rows:
             allowed = {(0, 0), (1, 1)} if status == "pending" else {(0, 0)}
             if status not in ALLOWED or (retries, given) not in allowed:
                 wrong.append(f"task {number} is {status}, retried {retries}, given back {given}")

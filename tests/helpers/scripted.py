@@ -16,7 +16,7 @@ from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
 from healmon.service.archive import Archive
-from healmon.service.link import Gone, Leave, Peek, Run, Tail
+from healmon.service.link import Gone, Leave, Peek, Run, Tail, Usage
 from healmon.state import Snapshot, replay
 from tests.helpers.archived import MemoryStore
 
@@ -35,6 +35,7 @@ class ScriptedLink:
         self.answers: dict[str, Answer | Callable[[str, Packed], Answer]] = {}
         self.closed = 0
         self.sick = ""
+        self.costs: Usage | None = None
         self.screens: dict[str, Peek] = {}
         """What sessions show, by pane."""
         self.logs: dict[str, Tail] = {}
@@ -123,6 +124,10 @@ class ScriptedLink:
         """Remember where the person wanted to go."""
         self.visited.append(facts)
         return "back"
+
+    def usage(self) -> Usage | None:
+        """Return what a test says that the healer costs."""
+        return self.costs
 
     async def close(self) -> None:
         """Let go."""

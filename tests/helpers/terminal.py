@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import re
 import select
 import signal
 import struct
@@ -26,6 +27,20 @@ os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 """
 """What a program runs first, to have the pseudo terminal as its own."""
+
+OURS = re.compile(
+    r"\x1b\[[0-9;:]*[mHJK]|\x1b\[[?>=<][0-9;]*\$?[a-zA-Z]|\x1b\[[0-9;]*[tnc]|\x1b[=>78]"
+    r"|\x1b\]22;default\x07|\r|\n"
+)
+"""All that Textual itself tells a terminal."""
+ALT_SCREEN_OFF, MOUSE_OFF = b"\x1b[?1049l", b"\x1b[?1003l"
+CURSOR_ON, PASTE_OFF = b"\x1b[?25h", b"\x1b[?2004l"
+
+
+def driving(written: bytes) -> list[str]:
+    """Return what of the bytes written drives a terminal and is not Textual's own."""
+    rest = OURS.sub("", written.decode("utf-8"))
+    return [c for c in rest if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u2066"]
 
 
 @dataclass
@@ -82,6 +97,16 @@ class Terminal:
         self.reading.set()
         return code
 
+    def resize(self, columns: int, lines: int) -> None:
+        """Make the terminal larger or smaller; its program is told."""
+        fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
+    def restored(self) -> None:
+        """Make sure that the terminal is as it was before the program."""
+        for sequence in (ALT_SCREEN_OFF, MOUSE_OFF, CURSOR_ON, PASTE_OFF):
+            assert self.written.rfind(sequence) > self.written.rfind(b"\x1b[?1049h"), sequence
+        assert self.attributes() == self.before
+
     def attributes(self) -> list[object]:
         """Return the terminal's settings now."""
         return termios.tcgetattr(self.slave)
@@ -89,20 +114,24 @@ class Terminal:
 
 @contextmanager
 def terminal(
-    program: str, *arguments: str, size: tuple[int, int] = (80, 24), **environ: str
+    program: str, *arguments: str, size: tuple[int, int] = (80, 24), **environ: str | None
 ) -> Iterator[Terminal]:
-    """Run a Python program on a pseudo terminal; it is ended on the way out."""
+    """Run a Python program on a pseudo terminal; it is ended on the way out.
+
+    Of the environment, what is None is taken away.
+    """
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
     wanted = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **environ}
     env = {k: v for k, v in os.environ.items() if k not in {"NO_COLOR", "COLUMNS", "LINES"}}
+    env = {k: v for k, v in {**env, **wanted}.items() if v is not None}
     process = subprocess.Popen(
         [sys.executable, "-c", TAKE_TERMINAL + program, *arguments],
         stdin=slave,
         stdout=slave,
         stderr=slave,
         cwd=ROOT,
-        env={**env, **wanted},
+        env=env,
     )
     there = Terminal(process, master, slave, termios.tcgetattr(slave))
     there.open = [slave, master]

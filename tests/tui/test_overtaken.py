@@ -291,12 +291,11 @@ def test_in_a_dry_run_many_plans_are_shown_and_none_can_be_done():
     run(scenario, restart_plan)
 
 
-class EngineFace:
+class EngineFace(ScriptedLink):
     """The real engine behind the screen, in the same loop."""
 
-    attached = ""
-
     def __init__(self, engine):
+        super().__init__()
         self.engine = engine
         self.clock = engine._clock
 
@@ -305,12 +304,6 @@ class EngineFace:
 
     def history(self, count):
         return []
-
-    def trouble(self):
-        return ""
-
-    def gone(self):
-        return None
 
     async def ask(self, verb, target, arguments):
         return await self.engine.ask(verb, target, arguments, origin="tester")

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from healmon import events as ev
-from healmon.service.archive import Visit
 from healmon.store import past as past_rows
 from healmon_tui import keymap
 from healmon_tui.bridge import Bridge
@@ -47,7 +46,7 @@ def drawn(scene, chronicle):
         ViewModel().panels(scene, chronicle, settled=True),
         list(chronicle.incidents()),
         {name: chronicle.timeline(name) for name in (*scene.snapshot.components, "healmon")},
-        chronicle.journal(),
+        chronicle.ledger.touches(),
     )
 
 
@@ -64,8 +63,7 @@ def lived(events):
 
 
 def visited(link, number):
-    visit = link.archive()._visit(number)
-    assert isinstance(visit, Visit)
+    visit = link.archive().at(number)
     chronicle = told(visit)
     return drawn(Scene.of(visit.snapshot, visit.wall, chronicle=chronicle), chronicle)
 
@@ -108,7 +106,7 @@ def test_of_a_whole_evening_too_by_whoever_was_there_and_whoever_came_just_then(
         ]  # fmt: skip
         bridge = Bridge(then, lambda: None)
         bridge.open()
-        now = Scene.of(bridge.snapshot, record.wall)
+        now = Scene.of(bridge.snapshot, record.wall, chronicle=bridge.chronicle)
         assert visited(link, record.id)[1:3] == drawn(now, bridge.chronicle)[1:3]
     link.store.close()
 
@@ -170,7 +168,7 @@ def test_acts_are_off_with_a_word_and_looking_is_not():
         for name in ("r", "a", "s", "m", "x", "ctrl+r", "e", "p", "o", "A", "S"):
             screen.app.overview.hush()
             await screen.press(name)
-            assert screen.answer == OFF, name
+            assert screen.answer == f"{OFF}; L returns to now", name
         assert screen.link.asked == []
         assert screen.app.travel.then is not None
         await screen.press("j", "enter")
@@ -195,7 +193,7 @@ def test_a_sessions_screen_of_then_is_not_made_up_but_its_act_is_replayed():
         assert "screens are not kept" in screen.text()
         assert "Do you want to proceed" not in screen.text()
         await screen.press("e")
-        assert screen.answer == OFF
+        assert screen.answer == f"{OFF}; L returns to now"
 
     run(scenario)
 

@@ -8,35 +8,39 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import sys
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final, TypeVar
 
-from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
+from healmon.service.firstrun import FirstRun
 from healmon.service.link import Link
+from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
 from healmon.text import clean
-from healmon_tui import glyphs, status, strips, terminal, themes
+from healmon_tui import keymap, mending, status, strips, terminal
 from healmon_tui.bridge import Bridge
+from healmon_tui.dressed import Dressed
 from healmon_tui.explaining import Explanations
 from healmon_tui.inbox import InboxRequests
+from healmon_tui.own import Own
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
 from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.journal import Journal
 from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.session_requests import SessionRequests
 from healmon_tui.takeover import TakeOver, words
-from healmon_tui.themes import Palette
 from healmon_tui.timetravel import TimeTravel
 from healmon_tui.viewmodel import IDLE, ViewModel
 from healmon_tui.watching import Watching
@@ -45,6 +49,8 @@ Result = TypeVar("Result")
 
 PAUSE: Final = 0.1
 """Seconds over which events are gathered before they are drawn."""
+STREAM: Final = 0.25
+"""Seconds between drawings while events stream: no eye follows more, and keys wait for none."""
 TICK: Final = 1.0
 """Seconds between drawings when nothing happens: ages and countdowns."""
 USAGE: Final = 64
@@ -52,9 +58,10 @@ CUT_SHORT: Final = 130
 BROKEN: Final = 70
 LAST_WAIT: Final = 30.0
 """Seconds the healer gets to end when the screen broke down."""
+PLAIN_LOOK: Final = ScreenLook()
 
 
-class HealmonApp(App[None]):
+class HealmonApp(Dressed):
     """The screen over one link.
 
     Args:
@@ -62,6 +69,8 @@ class HealmonApp(App[None]):
         demo_faults: the demo's faults, or what returns them.
         read_only: no acts.
         clock: where the time of the screen comes from.
+        look: theme, keys and mouse as the person wants them.
+        first: there is no configuration: how to begin.
         plain: no colours; default: as the environment asks.
         ascii_only: ASCII signs; default: as the locale asks.
     """
@@ -81,13 +90,15 @@ class HealmonApp(App[None]):
         demo_faults: Faults = None,
         read_only: bool = False,
         clock: Clock | None = None,
+        look: ScreenLook = PLAIN_LOOK,
+        first: FirstRun | None = None,
         plain: bool | None = None,
         ascii_only: bool | None = None,
     ) -> None:
-        self._plain = themes.no_colour() if plain is None else plain
-        self._ascii = glyphs.ascii_only() if ascii_only is None else ascii_only
-        super().__init__(ansi_color=True if self._plain else None)
+        mending.mend()
+        super().__init__(look, plain=plain, ascii_only=ascii_only)
         self.read_only = read_only
+        self.first = first
         self.link = link
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
         self.requests = Requests(self, link, demo_faults)
@@ -103,16 +114,10 @@ class HealmonApp(App[None]):
         self._clock = clock or SystemClock()
         self._views = ViewModel()
         self._gathering = False
+        self._drawn = 0.0
         self._touched = process_seconds() - IDLE
         self._frozen: tuple[Picture, int] | None = None
         self._ending = False
-        for theme in themes.textual_themes():
-            self.register_theme(theme)
-        self._look(themes.TERMINAL if self._plain else themes.DARK)
-
-    def _look(self, name: str) -> None:
-        self.palette: Palette = themes.palette(name, plain=self._plain, ascii_only=self._ascii)
-        self.theme = name
 
     def get_default_screen(self) -> Screen[None]:
         """Return the overview: it is the screen below all others."""
@@ -122,8 +127,12 @@ class HealmonApp(App[None]):
         """Begin: take the healer's state, then draw once a second and whenever events come."""
         if not self.is_headless:
             terminal.heed_signals(self._told_to_end, self._hung_up)
+            self.call_after_refresh(_collect_from_now_on)
+            self.dress(self.wardrobe.worn, terminal.depth(self.console))
         self.bridge.open()
         self.redraw()
+        if self.first is not None:
+            self.push_screen(FirstRunScreen(self.first))
         self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
         self.call_after_refresh(self.redraw)
@@ -140,14 +149,17 @@ class HealmonApp(App[None]):
         """Gather for a moment, then fold and draw once."""
         if not self._gathering:
             self._gathering = True
-            self.set_timer(PAUSE, self._gathered)
+            since = process_seconds() - self._drawn
+            self.set_timer(max(PAUSE, STREAM - since), self._gathered)
 
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
-        self.redraw()
+        # what was drawn just now, or will be in a moment, need not be drawn twice
+        if not self._gathering and process_seconds() - self._drawn > TICK / 2:
+            self.redraw()
 
     def _gathered(self) -> None:
         self._gathering = False
@@ -171,6 +183,7 @@ class HealmonApp(App[None]):
         """Fold what waits and draw; a frozen view only counts what it misses."""
         if not self.is_running:
             return
+        self._drawn = process_seconds()
         self.bridge.fold()
         frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
@@ -185,7 +198,8 @@ class HealmonApp(App[None]):
         shown = [
             screen
             for screen in self.screen_stack
-            if isinstance(screen, Overview | Detail | Journal) and screen.is_mounted
+            if isinstance(screen, Overview | Detail | Journal | FirstRunScreen)
+            and screen.is_mounted
         ]
         for screen in shown:
             # two that each wanted another session looked at would have it looked at for ever
@@ -220,6 +234,8 @@ class HealmonApp(App[None]):
             unseen=unseen,
             skipped=self.bridge.chronicle.skipped,
             trouble=self.bridge.trouble(),
+            own=Own(self.link.usage(), self.bridge.own.lost, self.bridge.own.restarts),
+            unset=self.first is not None,
             history=history,
             now=now,
             missed=self.travel.missed(),
@@ -238,6 +254,8 @@ class HealmonApp(App[None]):
 
     async def _taken_over(self) -> None:
         answer = await self.link.take_over()
+        if answer.ok:
+            self.bridge.own.forgive()  # what begins now was asked for
         self.bridge.resume()
         self.flash(answer.text, "ok" if answer.ok else "warn")
         self.redraw()
@@ -247,25 +265,14 @@ class HealmonApp(App[None]):
         self._frozen = (self._picture(), self.bridge.received) if self._frozen is None else None
         self.redraw()
 
-    def next_theme(self) -> str:
-        """Change to the next theme and return its name."""
-        if self._plain:
-            return "no colours (NO_COLOR)"
-        return self.use_theme(
-            themes.NAMES[(themes.NAMES.index(self.theme) + 1) % len(themes.NAMES)]
-        )
+    # keys
 
-    def use_theme(self, name: str) -> str:
-        """Change to a theme, with or without the `healmon-` before its name; return its name."""
-        if self._plain:
-            return "no colours (NO_COLOR)"
-        name = name if name in themes.NAMES else f"healmon-{name}"
-        self._look(name)
-        for screen in self.screen_stack:
-            screen.refresh(layout=True)
-            for widget in screen.query("*"):
-                widget.refresh()
-        return name.removeprefix("healmon-")
+    def actions(self) -> list[keymap.Action]:
+        """Return the actions that can be used here, with the keys that they have here."""
+        known = keymap.actions(
+            read_only=self.read_only, demo=bool(self.requests.faults), given=self.given_keys
+        )
+        return [a for a in known if a.id != "app.first" or self.first is not None]
 
     # requests
 
@@ -334,6 +341,8 @@ def run(
     read_only: bool = False,
     title: str = "healmon",
     mouse: bool = True,
+    look: ScreenLook = PLAIN_LOOK,
+    first: FirstRun | None = None,
 ) -> int:
     """Show a healer until the person leaves; return the exit code.
 
@@ -342,23 +351,31 @@ def run(
         demo_faults: (name, callable) pairs for the demo's fault menu, or what returns them.
         read_only: nothing can be asked of the healer.
         title: the screen's title.
-        mouse: let the terminal report the mouse.
+        mouse: let the terminal report the mouse, unless `look` forbids it.
+        look: theme, keys and mouse as the person wants them.
+        first: there is no configuration: how to begin.
     """
     reason = terminal.unfit()
     if reason:
         asyncio.run(_close(link))
         sys.stderr.write(f"{reason}\n")
         return USAGE
-    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only)
+    app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only, look=look, first=first)
     app.title = title
     try:
-        app.run(mouse=mouse)
+        app.run(mouse=mouse and look.mouse)
     finally:
         if not app.ended and app.return_code != CUT_SHORT:
             asyncio.run(_close(link))
     if app.last_words:
         sys.stderr.write(f"{app.last_words}\n")
     return app.return_code or 0
+
+
+def _collect_from_now_on() -> None:
+    # what is loaded by now stays: no collection need look at it again and again
+    gc.freeze()
+    gc.enable()
 
 
 async def _close(link: Link) -> None:

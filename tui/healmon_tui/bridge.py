@@ -17,6 +17,7 @@ from healmon.service.link import Link
 from healmon.state import Snapshot, apply
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.ledger import Ledger
+from healmon_tui.own import OwnCount
 from healmon_tui.strips import Strips
 
 HISTORY: Final = 500
@@ -30,6 +31,7 @@ class Bridge:
 
     Attributes:
         received: events folded so far.
+        own: what is counted of the healer itself.
     """
 
     def __init__(self, link: Link, wake: Callable[[], object], *, limit: int = 10_000) -> None:
@@ -43,6 +45,7 @@ class Bridge:
         self._snapshot = Snapshot()
         self._chronicle = Chronicle()
         self._opened = False
+        self.own = OwnCount(begun=bool(link.attached))
         self._oldest = 0
 
     def open(self) -> None:
@@ -138,5 +141,6 @@ class Bridge:
             record = self._queue.popleft()
             self._snapshot = apply(self._snapshot, record)
             self._chronicle.add(record)
+            self.own.add(record.event)
         self.received += count
         return count > 0

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from healmon import alerts
@@ -18,6 +19,7 @@ from healmon.units import parse_duration
 from healmon_tui import keymap, session
 from healmon_tui.commands import Ask, Command, Go, Look, Mode, Offer, Press, Run
 from healmon_tui.facts import Facts
+from healmon_tui.keywords import Given
 from healmon_tui.rows.scene import short
 from healmon_tui.session_requests import answer_of
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId, PanelView
@@ -57,6 +59,7 @@ class Here(NamedTuple):
         hands_off: why nothing can be asked of the healer; empty: it can.
         themes: names of the looks.
         demo: the demo's faults are there.
+        given: keys of the person's own.
     """
 
     known: Snapshot
@@ -66,6 +69,7 @@ class Here(NamedTuple):
     hands_off: str
     themes: tuple[str, ...]
     demo: bool = False
+    given: Given = MappingProxyType({})
 
 
 def catalog(here: Here) -> list[Command]:
@@ -191,8 +195,8 @@ def _going(here: Here, views: Iterable[ComponentView]) -> Iterator[Command]:
 
 def _keys(here: Here) -> Iterator[Command]:
     """Return what the keys do, in the words of the help."""
-    for action in keymap.actions(demo=here.demo):
-        if action.id == "find.command":
+    for action in keymap.with_keys(here.given):
+        if action.id in ("find.command", "app.first") or (action.group == "demo" and not here.demo):
             continue
         off = here.hands_off if action.tier is not None else ""
         hint = " ".join(keymap.key_name(key) for key in action.keys)

@@ -343,11 +343,11 @@ class Chronicle:
         kind: Literal["found", "plan", "did", "good", "bad", "note"],
         text: str,
     ) -> None:
-        timeline = self._timelines.get(component)
-        if timeline is None:
-            if len(self._timelines) >= COMPONENTS:
-                del self._timelines[next(iter(self._timelines))]
-            timeline = self._timelines[component] = deque(maxlen=TIMELINE)
+        timeline: deque[Moment] = self._timelines.pop(component, deque(maxlen=TIMELINE))
+        if len(self._timelines) >= COMPONENTS:
+            # the one to which nothing happened for longest
+            del self._timelines[next(iter(self._timelines))]
+        self._timelines[component] = timeline
         timeline.append(Moment(at, kind, text))
 
 

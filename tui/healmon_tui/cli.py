@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -24,11 +25,12 @@ def entry() -> NoReturn:
     """Be the command `healmon-tui`."""
     from healmon.cli import leave  # noqa: PLC0415 - as above
 
-    leave(main())
+    leave(main)
 
 
 def _open_screen(link: Link, **options: Any) -> int:  # noqa: ANN401 - `app.run` names them
     """Open the screen; the only place that loads textual."""
+    gc.disable()  # the screen enables it when it is painted: until then there is nothing to collect
     from healmon_tui.app import run  # noqa: PLC0415 - textual costs 200 ms that --once need not pay
 
     return run(link, **options)

@@ -32,11 +32,9 @@ class Facts:
     def number(self, *keys: str) -> float | None:
         """Return the first of these that is a finite number; else None."""
         for key in keys:
-            value = self._packed.get(key)
-            if isinstance(value, bool) or not isinstance(value, int | float):
-                continue
-            if abs(value) < 1e18 and math.isfinite(value):
-                return float(value)
+            number = _number(self._packed.get(key))
+            if number is not None:
+                return number
         return None
 
     def texts(self, key: str) -> tuple[str, ...]:
@@ -55,8 +53,8 @@ class Facts:
 
     def numbers(self, key: str) -> tuple[float, ...]:
         """Return a list of finite numbers; what is none among them is left out."""
-        found = (Facts({"": item}).number("") for item in self.items(key))
-        return tuple(number for number in found if number is not None)
+        found = [_number(item) for item in self.items(key)]
+        return tuple([number for number in found if number is not None])
 
     def inners(self, key: str) -> tuple[Facts, ...]:
         """Return a list of objects; what is none among them is left out."""
@@ -77,6 +75,12 @@ class Facts:
         """Return the object behind a key; an empty one if there is none."""
         value = self._packed.get(key)
         return Facts(cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {})
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if abs(value) < 1e18 and math.isfinite(value) else None
 
 
 def _short(value: float) -> str:

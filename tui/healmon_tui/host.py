@@ -9,9 +9,13 @@ from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
+from healmon.service.firstrun import FirstRun
 from healmon.state import Snapshot
+from healmon_tui.keymap import Action
+from healmon_tui.keywords import Given
 from healmon_tui.paint import Tone
 from healmon_tui.themes import Palette
+from healmon_tui.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
     from healmon_tui.explaining import Explanations
@@ -30,6 +34,9 @@ class Host(Protocol):
 
     palette: Palette
     read_only: bool
+    given_keys: Given
+    first: FirstRun | None
+    wardrobe: Wardrobe
 
     @property
     def snapshot(self) -> Snapshot:
@@ -81,6 +88,14 @@ class Host(Protocol):
         """The newest look at the session on the screen."""
         ...
 
+    def actions(self) -> list[Action]:
+        """Return the actions that can be used here, with the keys that they have here."""
+        ...
+
+    def key(self, action: str) -> str:
+        """Return the key of an action as people write it; empty: it has none."""
+        ...
+
     def flash(self, text: str, tone: Tone = "text") -> None:
         """Show one line for a while."""
         ...
@@ -109,14 +124,14 @@ class Host(Protocol):
         """Change the theme and return its name."""
         ...
 
-    def spawn(self, work: Awaitable[None]) -> None:
-        """Run something beside the screen."""
-        ...
-
     def open_sheet(
         self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
     ) -> None:
         """Put a screen over the others; `answered` gets its result."""
+        ...
+
+    def spawn(self, work: Awaitable[None]) -> None:
+        """Run something beside the screen."""
         ...
 
     async def action_quit(self) -> None:

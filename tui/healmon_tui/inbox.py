@@ -286,7 +286,8 @@ class InboxRequests:
             return
         text = answers[0].text or f"{asked[0][0]}: done"
         text = f"{len(good)} {what}; {text}" if len(good) > 1 else text
-        self._app.flash(f"z undo {glyphs.DOT} {text}" if undo else text, "calm")
+        back = self._app.key("alert.undo") if undo else ""
+        self._app.flash(f"{back} undo {glyphs.DOT} {text}" if back else text, "calm")
 
     def undo(self) -> None:
         """Take the newest of all this back."""

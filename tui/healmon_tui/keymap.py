@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
 from textual.binding import Binding, BindingType
 
+from healmon_tui.keywords import Given, textual
+from healmon_tui.keywords import key_name as key_name  # noqa: PLC0414 - known by this name
 from healmon_tui.viewmodel import PanelId
 
 Group: TypeAlias = Literal[
@@ -204,7 +206,10 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "history.list", "history('list')", ("6",), "history",
         "list of incidents, and of starts and ends of healmon; enter goes there", label="list",
     ),
-    Action("view.theme", "theme", ("t",), "view", "next theme: dark, light, terminal's own"),
+    Action(
+        "view.theme", "theme", ("t",), "view",
+        "next theme: dark, light, the terminal's own, safe for every eye, yours",
+    ),
     Action(
         "engine.check", "check", ("ctrl+r",), "app", "check everything now (only looks)",
         label="check", tier=0,
@@ -214,17 +219,15 @@ ACTIONS: Final[tuple[Action, ...]] = (
         "dry run on and off, for the whole healer: it only plans", label="dry run", tier=1,
     ),
     Action("demo.fault", "faults", ("F",), "demo", "make a fault happen", label="fault"),
+    Action(
+        "app.first", "first", ("I",), "app",
+        "without a configuration: what is seen here, and a starter configuration", label="begin",
+    ),
     Action("app.quit", "leave", ("q",), "app", "back; at the overview: quit", label="quit"),
     Action("app.end", "app.quit", ("ctrl+q",), "app", "quit from anywhere"),
 )  # fmt: skip
 
-_NAMES: Final[dict[str, str]] = {
-    "question_mark": "?", "slash": "/", "colon": ":", "plus": "+", "underscore": "_",
-    "minus": "-", "escape": "esc",
-    "down": "↓", "up": "↑", "pagedown": "PgDn", "pageup": "PgUp", "home": "Home", "end": "End",
-    "shift+tab": "shift-tab", "left_square_bracket": "[", "right_square_bracket": "]",
-    "left_curly_bracket": "{", "right_curly_bracket": "}",
-}  # fmt: skip
+_NONE: Final[Given] = {}
 
 
 def bindings() -> list[BindingType]:
@@ -235,16 +238,26 @@ def bindings() -> list[BindingType]:
     ]
 
 
-def key_name(key: str) -> str:
-    """Return a key as people write it."""
-    return _NAMES.get(key, key.replace("ctrl+", "ctrl-"))
+def with_keys(given: Given) -> tuple[Action, ...]:
+    """Return all actions with the keys that were given to them."""
+    return tuple(
+        replace(a, keys=tuple(map(textual, given[a.id]))) if a.id in given else a for a in ACTIONS
+    )
 
 
-def actions(*, read_only: bool = False, demo: bool = False) -> list[Action]:
-    """Return the actions that can be used here."""
+def actions(*, read_only: bool = False, demo: bool = False, given: Given = _NONE) -> list[Action]:
+    """Return the actions that can be used here, with their keys; those without one are left out."""
     return [
-        a for a in ACTIONS if (demo or a.group != "demo") and not (read_only and a.tier is not None)
+        a
+        for a in with_keys(given)
+        if a.keys and (demo or a.group != "demo") and not (read_only and a.tier is not None)
     ]
+
+
+def shown(name: str, given: Given = _NONE) -> str:
+    """Return the first key of an action as people write it; empty: it has none."""
+    keys = next((a.keys for a in with_keys(given) if a.id == name), ())
+    return key_name(keys[0]) if keys else ""
 
 
 def is_act(action: str, parameters: Sequence[object] = ()) -> bool:
@@ -272,8 +285,8 @@ def footer(
     act = "session.answer" if asks else act
     acts = ("alert.ack", act, there) if focus == "alerts" else (act, there, "alert.ack")
     rest = (
-        "find.filter", "find.command", "demo.fault", "app.quit", "view.detail", "alert.silence",
-        "alert.pause", "engine.check", "view.bigger", "view.freeze",
+        "find.filter", "find.command", "demo.fault", "app.first", "app.quit", "view.detail",
+        "alert.silence", "alert.pause", "engine.check", "view.bigger", "view.freeze",
     )  # fmt: skip
     wanted = ("app.help", *acts, *rest)
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]
@@ -315,6 +328,21 @@ def markdown() -> str:
         "not. A plan that destroys (tier 2) asks to type the name of what it acts on. With several",
         "rows marked, one sheet shows the plans of all: `y` does all, `o` asks one by one; of more",
         "than five the count is typed. More of it: [acting.md](acting.md).",
+        "",
+        "Every key can be another one, by the action's id, in `healmon.toml`; the footer, the help",
+        "screen (`?`) and the sheets follow:",
+        "",
+        "```toml",
+        "[ui.keys]",
+        '"worker.restart" = "R"            # one key',
+        '"move.down" = ["down", "ctrl-n"]  # several; an empty list: none',
+        "```",
+        "",
+        "A key is the character that comes (`R`, `?`), or `space` `tab` `backspace` `delete`",
+        "`insert` `up` `down` `left` `right` `home` `end` `pgup` `pgdn` `F1`, with `ctrl-`, `alt-`",
+        "or `shift-` where a terminal sends that. `esc`, `enter` and `ctrl-q` always do what they",
+        "do here. Nothing needs ctrl-i, ctrl-h, ctrl-m, ctrl-j, alt-enter or a function key, which",
+        "terminals lose. Keys that clash, are lost or unknown are errors (`healmon check`).",
         "",
     ]
     for group, title in GROUPS.items():

@@ -48,6 +48,10 @@ class Asking(Protocol):
         """Fold and draw what there is."""
         ...
 
+    def key(self, action: str) -> str:
+        """Return the key of an action as people write it; empty: it has none."""
+        ...
+
     def spawn(self, work: Awaitable[None]) -> None:
         """Run something beside the screen."""
         ...

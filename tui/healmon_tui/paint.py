@@ -7,6 +7,7 @@ is no markup in it, and `printable` has made everything a terminal would act on 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
@@ -64,13 +65,25 @@ def printable(text: str) -> str:
 
 def width(spans: Iterable[Span]) -> int:
     """Return how many cells the spans fill."""
-    return sum(cell_len(span.text) for span in spans)
+    return sum([_cells(span.text) for span in spans])
+
+
+def _cells(text: str) -> int:
+    return len(text) if text.isascii() and text.isprintable() else cell_len(text)
+
+
+def plain(text: str, cells: int) -> bool:
+    """Tell whether a text is drawn as it is: most of what is drawn, many times a second."""
+    return text.isascii() and len(text) <= cells and text.isprintable()
 
 
 def cut(text: str, cells: int) -> str:
     """Return as much of the text as fits, an ellipsis marking the rest."""
-    if cells <= 0:
-        return ""
+    return _cut(text[:LONGEST], cells) if cells > 0 else ""
+
+
+@lru_cache(maxsize=512)
+def _cut(text: str, cells: int) -> str:
     text = printable(text)
     if cell_len(text) <= cells:
         # a flood of combining characters fills no cells and still costs a terminal dearly
@@ -94,6 +107,8 @@ def cut_head(text: str, cells: int) -> str:
 
 def fit(text: str, cells: int, *, right: bool = False) -> str:
     """Return the text cut or padded to exactly so many cells."""
+    if plain(text, cells):
+        return text.rjust(cells) if right else text.ljust(cells)
     short = cut(text, cells)
     room = " " * max(cells - cell_len(short), 0)
     return room + short if right else short + room
@@ -101,24 +116,35 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
 
 def clip(spans: Iterable[Span], cells: int) -> Spans:
     """Return the spans cut to at most so many cells."""
+    return tuple(_clipped(spans, cells)[0])
+
+
+def _clipped(spans: Iterable[Span], cells: int) -> tuple[list[Span], int]:
+    """Return the spans cut to at most so many cells, and how many cells are left."""
     kept: list[Span] = []
     left = cells
     for span in spans:
         if left <= 0:
             break
-        text = cut(span.text, left)
+        text = span.text
+        if plain(text, left):
+            kept.append(span)
+            left -= len(text)
+            continue
+        text = cut(text, left)
         kept.append(Span(text, span.tone, span.ink))
         left -= cell_len(text)
         if text.endswith(MORE) and not span.text.endswith(MORE):
             break
-    return tuple(kept)
+    return kept, left
 
 
 def fill(spans: Iterable[Span], cells: int) -> Spans:
     """Return the spans cut or padded to exactly so many cells."""
-    kept = clip(spans, cells)
-    room = cells - width(kept)
-    return (*kept, Span(" " * room)) if room > 0 else kept
+    kept, room = _clipped(spans, cells)
+    if room > 0:
+        kept.append(Span(" " * room))
+    return tuple(kept)
 
 
 def between(left: Spans, right: Spans, cells: int) -> Spans:

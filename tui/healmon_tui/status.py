@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from healmon.clock import local_time
@@ -12,6 +12,7 @@ from healmon.state import EVERYTHING, Snapshot, of_healer
 from healmon.units import duration_text, format_duration
 from healmon_tui import glyphs, strips
 from healmon_tui.facts import Facts
+from healmon_tui.own import Own
 from healmon_tui.paint import Span, Spans, Tone, between, width
 from healmon_tui.rows import sessions, workers
 from healmon_tui.rows.scene import Scene, is_loud
@@ -21,6 +22,8 @@ OVERDUE: Final = 15.0
 SILENT: Final = 3
 """Intervals without a finished check after which nobody can be said to look."""
 ALWAYS: Final = 0
+ROOMY: Final = 100
+"""Cells from which on the severities are said in words."""
 DAY: Final = 86_400.0
 HUNG: Final = "it keeps its lock and is not taken over; healmon status says more"
 
@@ -36,6 +39,8 @@ class Looking:
         unseen: events that came since.
         trouble: what is wrong with the healer.
         skipped: stories that fell out of the log unfinished.
+        own: how healmon itself is.
+        unset: there is no configuration.
         history: wall seconds of the past that is shown; None: this is now.
         now: wall seconds of now.
         missed: events, and new CRITICAL alerts, that came since the past is shown.
@@ -49,6 +54,8 @@ class Looking:
     unseen: int = 0
     skipped: int = 0
     trouble: str = ""
+    own: Own = field(default_factory=Own)
+    unset: bool = False
     history: float | None = None
     now: float = 0.0
     missed: tuple[int, int] = (0, 0)
@@ -65,7 +72,9 @@ class Part(NamedTuple):
 
 def line(scene: Scene, looking: Looking, cells: int) -> Spans:
     """Return the status line, filled to exactly so many cells."""
-    left, right = _left(scene, looking), _right(scene, looking)
+    left, right = _left(scene, looking, cells), _right(scene, looking)
+    costs = looking.own.parts(cells)
+    right = [*(Part(drop, (Span(text, tone),)) for drop, text, tone in costs), *right]
     while _cells(left) + _cells(right) + 1 > cells:
         loose = [part for part in (*left, *right) if part.drop]
         if not loose:
@@ -92,7 +101,7 @@ def banner(snapshot: Snapshot, looking: Looking) -> str:
     return ""
 
 
-def counts(scene: Scene) -> Spans:
+def counts(scene: Scene, *, words: bool = False) -> Spans:
     """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them."""
     found: dict[str, list[bool]] = {"CRITICAL": [], "WARNING": []}
     for alert in scene.snapshot.alerts.values():
@@ -110,7 +119,8 @@ def counts(scene: Scene) -> Spans:
         under_way = found[severity]
         if under_way:
             spans += [Span(" ")] if spans else []
-            spans.append(Span(f"{glyph}{len(under_way)}", "heal" if all(under_way) else tone))
+            word = f" {severity.lower()}" if words else ""
+            spans.append(Span(f"{glyph}{len(under_way)}{word}", "heal" if all(under_way) else tone))
     return tuple(spans)
 
 
@@ -130,9 +140,10 @@ def _quiet(snapshot: Snapshot) -> Spans:
     return (Span(f"{glyphs.DONE} all well", "ok"),)
 
 
-def _left(scene: Scene, looking: Looking) -> list[Part]:
+def _left(scene: Scene, looking: Looking, cells: int) -> list[Part]:
     snapshot = scene.snapshot
-    parts = [Part(9, (Span("healmon", "strong"),)), Part(ALWAYS, counts(scene))]
+    said = counts(scene, words=cells >= ROOMY)
+    parts = [Part(9, (Span("healmon", "strong"),)), Part(ALWAYS, said)]
     parts += [Part(ALWAYS, (Span(f" {text} ", tone),)) for text, tone in _flags(scene, looking)]
     parts += _figures(scene)
     if snapshot.engine.host:
@@ -158,6 +169,8 @@ def _flags(scene: Scene, looking: Looking) -> list[tuple[str, Tone]]:
         flags.append((f"PAUSED {format_duration(int(until - scene.now))}", "chip-calm"))
     if looking.attached and not looking.gone:
         flags.append((f"ATTACHED {looking.attached}", "chip-info"))
+    if looking.unset:
+        flags.append(("NO CONFIGURATION", "chip-calm"))
     if looking.read_only:
         flags.append(("READ ONLY", "chip-calm"))
     return flags

@@ -67,7 +67,11 @@ class Level(NamedTuple):
 
 
 class Strips:
-    """The last turns and levels of every component."""
+    """The last turns and levels of every component.
+
+    Attributes:
+        reaches: grows when older events were put in front.
+    """
 
     def __init__(self) -> None:
         self._turns: dict[str, list[Turn]] = {}
@@ -76,6 +80,7 @@ class Strips:
         self._first: dict[str, float] = {}
         self._last = 0.0
         self._known: dict[str, tuple[tuple[int, int, int], tuple[Kind, ...]]] = {}
+        self.reaches = 0
 
     def add(self, record: ev.Recorded) -> None:
         """Fold one more event."""
@@ -112,6 +117,7 @@ class Strips:
                 self._levels[name] = [*levels, *own][-2 * LEVELS :]
         self._gaps = [*older._gaps, *self._gaps][-GAPS:]
         self._known.clear()
+        self.reaches += 1
 
     def uptime(self, component: str, now: float) -> tuple[Kind, ...]:
         """Return how a component was in each cell of the last half hour, the newest last."""
@@ -173,13 +179,20 @@ class Strips:
         turns = self._turns.get(name)
         if turns is None:
             if len(self._turns) >= COMPONENTS:
-                del self._turns[next(iter(self._turns))]
+                self._forget()
             turns = self._turns[name] = []
         if turns and turns[-1].kind == kind:
             return
         turns.append(Turn(max(at, turns[-1].at) if turns else at, kind))
         if len(turns) > 2 * KEPT:
             del turns[:KEPT]
+
+    def _forget(self) -> None:
+        gone = (name for name, turns in self._turns.items() if turns[-1].kind == "")
+        name = next(gone, next(iter(self._turns)))
+        del self._turns[name]
+        self._first.pop(name, None)
+        self._known.pop(name, None)
 
     def _level(self, name: str, at: float, value: float) -> None:
         levels = self._levels.get(name)

@@ -14,6 +14,10 @@ import termios
 from collections.abc import Callable
 from types import FrameType
 
+from rich.console import Console
+
+from healmon_tui.themes import Depth
+
 
 def unfit() -> str:
     """Return why no screen can be drawn here; empty: it can."""
@@ -23,6 +27,13 @@ def unfit() -> str:
     if os.environ.get("TERM", "dumb") in ("", "dumb"):
         return "healmon-tui cannot draw on a dumb terminal (TERM); use --no-ui"
     return ""
+
+
+def depth(console: Console) -> Depth:
+    """Return how many colours the terminal knows, as Textual found out."""
+    if console.color_system == "truecolor":
+        return "truecolor"
+    return "256" if console.color_system == "256" else "16"
 
 
 def is_gone() -> bool:

@@ -1,14 +1,14 @@
-"""How tones look. Two palettes of our own, and the terminal's own colours for the third.
+"""How tones look on this terminal: the themes there are, and the palette that one of them gives.
 
-Contrast of every tone on every ground it is drawn on is at least 4.5 (a test keeps it); `faint` is
-for rules and empty parts of meters only. Under NO_COLOR only bold, dim and reverse are left.
+Under NO_COLOR only bold, dim and reverse are left; where a terminal knows 16 colours they are its
+own, whatever the theme.
 """
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 from rich.color import Color
 from rich.segment import Segment
@@ -17,76 +17,20 @@ from textual.strip import Strip
 from textual.theme import BUILTIN_THEMES, Theme
 
 from healmon_tui import inks
+from healmon_tui.fitting import ANSI, builtin, in_256
 from healmon_tui.glyphs import to_ascii
-from healmon_tui.paint import Ground, Line, Tone, fill, printable
+from healmon_tui.looks import OWN, TERMINAL_TONES, Look
+from healmon_tui.paint import Ground, Line, Span, Spans, Tone, fill, printable
 
 BOLD: Final[frozenset[Tone]] = frozenset({"strong", "bad", "warn", "accent", "chip-bad"})
 
-DARK_TONES: Final[dict[Tone, str]] = {
-    "text": "#d3dae3",
-    "strong": "#f2f5f8",
-    "dim": "#92a0b1",
-    "faint": "#3d4957",
-    "ok": "#7fc78b",
-    "warn": "#eab84f",
-    "bad": "#ff7b72",
-    "heal": "#6cb8ff",
-    "calm": "#a9a3e6",
-    "accent": "#5fd3c6",
-}
-DARK_CHIPS: Final[dict[Tone, tuple[str, str]]] = {
-    "chip-warn": ("#1c1400", "#eab84f"),
-    "chip-bad": ("#ffffff", "#b4232a"),
-    "chip-info": ("#04182a", "#6cb8ff"),
-    "chip-calm": ("#120f2e", "#a9a3e6"),
-}
-DARK_GROUNDS: Final[dict[Ground, str]] = {
-    "base": "#10151b",
-    "bar": "#1b232d",
-    "cursor": "#24364a",
-    "cursor-away": "#1a222c",
-    "alarm": "#8f1d23",
-    "sheet": "#18202a",
-    "past": "#eab84f",
-}
-LIGHT_TONES: Final[dict[Tone, str]] = {
-    "text": "#243040",
-    "strong": "#0c1520",
-    "dim": "#4f5b69",
-    "faint": "#c2c8cf",
-    "ok": "#176b35",
-    "warn": "#7d4e00",
-    "bad": "#b01820",
-    "heal": "#0a55a3",
-    "calm": "#54469f",
-    "accent": "#00625f",
-}
-LIGHT_CHIPS: Final[dict[Tone, tuple[str, str]]] = {
-    "chip-warn": ("#2b1c00", "#f0bd55"),
-    "chip-bad": ("#ffffff", "#b01820"),
-    "chip-info": ("#ffffff", "#0a55a3"),
-    "chip-calm": ("#ffffff", "#54469f"),
-}
-LIGHT_GROUNDS: Final[dict[Ground, str]] = {
-    "base": "#fafaf8",
-    "bar": "#e9ecef",
-    "cursor": "#d3e3f5",
-    "cursor-away": "#eceef0",
-    "alarm": "#b01820",
-    "sheet": "#f3f4f3",
-    "past": "#f0bd55",
-}
-TERMINAL_TONES: Final[dict[Tone, str]] = {
-    "ok": "green",
-    "warn": "yellow",
-    "bad": "red",
-    "heal": "blue",
-    "calm": "magenta",
-    "accent": "cyan",
-}
-
-
 _Styles = dict[tuple[Tone, Ground], Style]
+
+
+INKS: Final[frozenset[Tone]] = frozenset(
+    ("text", "strong", "dim", "faint", "ok", "warn", "bad", "heal", "calm", "accent")
+)
+"""Tones that colour letters and leave what is behind them as it is."""
 
 
 @dataclass(slots=True)
@@ -109,6 +53,11 @@ class Palette:
         default_factory=dict[tuple[Tone, Ground], Style]
     )
 
+    @property
+    def solid(self) -> bool:
+        """Whether every cell has colours of its own, and none that the terminal chooses."""
+        return bool(self.grounds)
+
     def style(self, tone: Tone, ground: Ground) -> Style:
         """Return how a tone looks on a ground."""
         known = self._styles.get((tone, ground))
@@ -125,7 +74,7 @@ class Palette:
         elif ground == "alarm":
             ink = "#ffffff"
         elif ground == "past":
-            ink = "#1c1400"
+            ink = self.chips["chip-warn"][0]
         else:
             ink = self.tones[tone]
         return Style(color=ink, bgcolor=paper, bold=tone in BOLD or None)
@@ -149,31 +98,58 @@ class Palette:
         The last door before the terminal: nothing passes that is not printable.
         """
         segments: list[Segment] = []
-        for text, tone, ink in fill(line.spans, cells):
-            shown = printable(text)
+        spans, ground = fill(line.spans, cells), line.ground
+        for text, tone, ink in _joined(spans) if self.solid else spans:
+            shown = text if text.isprintable() else printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
             if shown:
-                style = self.style(tone, line.ground)
+                style = self.style(tone, ground)
                 if ink is not None:
                     style = inks.style(ink, style, self.tones, plain=self.plain)
                 segments.append(Segment(shown, style))
-        return Strip(segments).adjust_cell_length(cells, self.style("text", line.ground))
+        if self.ascii:
+            return Strip(segments).adjust_cell_length(cells, self.style("text", ground))
+        return Strip(segments, cells)
 
 
-DARK: Final = "healmon-dark"
-LIGHT: Final = "healmon-light"
-TERMINAL: Final = "healmon-terminal"
-NAMES: Final = (DARK, LIGHT, TERMINAL)
+def _joined(spans: Spans) -> list[Span]:
+    """Return fewer spans that look the same: the ink of a blank is not seen."""
+    joined: list[Span] = []
+    for span in spans:
+        last = joined[-1] if joined else None
+        if last is not None and last.ink is None and span.ink is None:
+            unseen = span.tone in INKS and last.tone in INKS and span.text.isspace()
+            if unseen or span.tone == last.tone:
+                joined[-1] = Span(last.text + span.text, last.tone)
+                continue
+        joined.append(span)
+    return joined
 
 
-def palette(name: str, *, plain: bool = False, ascii_only: bool = False) -> Palette:
+DARK: Final = "dark"
+LIGHT: Final = "light"
+TERMINAL: Final = "terminal"
+KNOWN: Final = (
+    *(look.name for look in OWN),
+    TERMINAL,
+    *sorted(name for name in BUILTIN_THEMES if name not in ANSI),
+)
+"""All themes that come with healmon, as the configuration calls them; Textual's own last."""
+Depth: TypeAlias = Literal["truecolor", "256", "16"]
+"""How many colours a terminal knows."""
+
+
+def palette(
+    theme: str | Look, *, depth: Depth = "truecolor", plain: bool = False, ascii_only: bool = False
+) -> Palette:
     """Return the palette of a theme; `plain` leaves no colour in it."""
-    if plain or name == TERMINAL:
+    look = builtin(theme) if isinstance(theme, str) else theme
+    name = TERMINAL if look is None else look.name
+    if plain or look is None or depth == "16":
         return Palette(name, TERMINAL_TONES, {}, {}, plain=plain, ascii=ascii_only)
-    if name == LIGHT:
-        return Palette(name, LIGHT_TONES, LIGHT_CHIPS, LIGHT_GROUNDS, ascii=ascii_only)
-    return Palette(name, DARK_TONES, DARK_CHIPS, DARK_GROUNDS, ascii=ascii_only)
+    shown = in_256(look) if depth == "256" else look
+    return Palette(name, shown.tones, shown.chips, shown.grounds, ascii=ascii_only)
 
 
 def no_colour() -> bool:
@@ -181,13 +157,19 @@ def no_colour() -> bool:
     return bool(os.environ.get("NO_COLOR")) or os.environ.get("CLICOLOR") == "0"
 
 
-def textual_themes() -> list[Theme]:
-    """Return the themes as Textual registers them, for what it draws itself (inputs, scrolling)."""
-    return [
-        _theme(DARK, DARK_TONES, DARK_GROUNDS, dark=True),
-        _theme(LIGHT, LIGHT_TONES, LIGHT_GROUNDS, dark=False),
-        replace(BUILTIN_THEMES["ansi-dark"], name=TERMINAL),
-    ]
+def textual_theme(theme: str | Look, depth: Depth = "truecolor") -> Theme:
+    """Return a theme for what Textual draws itself: inputs, scrolling, what is behind a sheet."""
+    look = builtin(theme) if isinstance(theme, str) else theme
+    if look is None or depth == "16":
+        name = TERMINAL if look is None else look.name
+        return replace(BUILTIN_THEMES["ansi-dark"], name=registered(name, depth))
+    shown = in_256(look) if depth == "256" else look
+    return _theme(registered(look.name, depth), shown.tones, shown.grounds, dark=look.dark)
+
+
+def registered(name: str, depth: Depth = "truecolor") -> str:
+    """Return what Textual knows a theme of ours as; it takes up another one by its name only."""
+    return f"healmon-{name}" if depth == "truecolor" else f"healmon-{name}-{depth}"
 
 
 def _theme(name: str, tones: dict[Tone, str], grounds: dict[Ground, str], *, dark: bool) -> Theme:

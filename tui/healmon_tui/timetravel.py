@@ -23,7 +23,7 @@ from healmon_tui.paint import Tone
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView, ViewModel
 
-OFF: Final = "this is the past: nothing can be done in it; L returns to now"
+OFF: Final = "this is the past: nothing can be done in it"
 Way: TypeAlias = Callable[[Archive, int], Visit | str]
 WAITING: Final = 8
 """Keys that wait for a moment that is being folded; more are dropped."""

@@ -116,17 +116,21 @@ class ViewModel:
 
     def __init__(self) -> None:
         self._orders: dict[PanelId, Order] = {panel: Order() for panel in PANELS}
+        self._views: dict[PanelId, PanelView] = {}
+        self._workers, self._sessions = workers.remembered(), sessions.remembered()
+        self._disks, self._databases = disks.remembered(), databases.remembered()
+        self._alerts = alerts.remembered()
 
     def panels(
         self, scene: Scene, chronicle: Chronicle, *, settled: bool
     ) -> dict[PanelId, PanelView]:
         """Return every panel's view, rows in the order to show."""
         rows: dict[PanelId, list[Row]] = {
-            "workers": workers.rows(scene),
-            "sessions": sessions.rows(scene),
-            "disks": disks.rows(scene),
-            "databases": databases.rows(scene),
-            "alerts": alerts.rows(scene, chronicle.incidents()),
+            "workers": workers.rows(scene, self._workers),
+            "sessions": sessions.rows(scene, self._sessions),
+            "disks": disks.rows(scene, self._disks),
+            "databases": databases.rows(scene, self._databases),
+            "alerts": alerts.rows(scene, chronicle.incidents(), self._alerts),
         }
         longest = {panel: _longest(found) for panel, found in rows.items()}
         # paths are long and are cut at their beginning: they do not push the others aside
@@ -145,7 +149,11 @@ class ViewModel:
         loud = [row for row in rows if row.mark.rank <= ACKNOWLEDGED]
         worst = min(loud, key=lambda row: row.order, default=None)
         badge = _badge(scene, panel, rows)
-        return PanelView(panel, badge, ordered, len(loud), worst, _newest(rows), longest)
+        view = PanelView(panel, badge, ordered, len(loud), worst, _newest(rows), longest)
+        # the same one again: whoever draws it sees at a glance that there is nothing to draw
+        view = view if view != self._views.get(panel) else self._views[panel]
+        self._views[panel] = view
+        return view
 
 
 def _longest(rows: Sequence[Row]) -> int:

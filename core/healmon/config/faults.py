@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from healmon.config.lines import KeyPath
 from healmon.config.mask import masked_at
@@ -63,6 +63,11 @@ class Faults:
         written = (path for path in paths if path in self._origins or path in self._lines)
         self.add(next(written, paths[0]), what)
 
+    def written(self, path: KeyPath, parts: KeyPath) -> KeyPath:
+        """Return where a dotted name was written: as one key, `path`, or as tables, `parts`."""
+        apart = (*path[:-1], *parts)
+        return apart if apart in self._lines else path
+
     def bad(self, path: KeyPath) -> bool:
         """Return whether the key at `path`, or one below it, is at fault."""
         return any(known[: len(path)] == path for known in self._bad)
@@ -75,6 +80,10 @@ class Faults:
         """Record an environment variable that overrides nothing."""
         file, key = clean(f"${variable}"), clean(path_text(path))
         self._problems.append(Problem(file, None, key, what, nearest=nearest))
+
+    def take(self, problems: Iterable[Problem]) -> None:
+        """Record what is wrong in another file that this one needs."""
+        self._problems += problems
 
     def problems(self) -> tuple[Problem, ...]:
         """Return all of them, in the order of the file."""

@@ -12,6 +12,7 @@ from healmon.config import kinds as k
 from healmon.config import settings as st
 from healmon.config.logkeys import LOG_KEYS
 from healmon.config.schema import Key, Shape, Table
+from healmon.config.screenkeys import UI
 
 
 def _value(name: str, kind: k.Kind, doc: str, *, required: bool = False, rival: str = "") -> Key:
@@ -380,12 +381,13 @@ ROOT: Final = Table(
         _table("table", ALERTS),
         _table("table", NOTIFY),
         _table("table", STORE),
+        _table("table", UI),
     ),
 )
 
 TABLES: Final = (
     *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
     *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS),
-    *(NOTIFY, CHANNELS, STEPS, STORE),
+    *(NOTIFY, CHANNELS, STEPS, STORE, UI),
 )
 """All tables in the order of the key reference."""

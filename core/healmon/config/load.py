@@ -18,7 +18,7 @@ from healmon.config.trust import must_not_be_open
 from healmon.errors import ConfigError
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False) -> Settings:
     """Return the configuration, complete and resolved.
 
     Without a file these are the settings of a healmon that watches file systems and tmux
@@ -27,6 +27,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     Args:
         path: the file, as `locate.find_config` returns it.
         environ: the environment, whose `HEALMON_SECTION__KEY` variables override keys.
+        screen: whether its theme must be there, too: no healer is to fail for its looks.
 
     Raises:
         ConfigError: `problems` has every fault found, the message one line for each; anybody may
@@ -34,10 +35,13 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Settings:
     """
     if path is not None:
         must_not_be_open(path)
-    return understood("" if path is None else read_text(path), path, environ)
+    text = "" if path is None else read_text(path)
+    return understood(text, path, environ, screen=screen)
 
 
-def understood(text: str, path: Path | None, environ: Mapping[str, str]) -> Settings:
+def understood(
+    text: str, path: Path | None, environ: Mapping[str, str], *, screen: bool = False
+) -> Settings:
     """Return what a text means as the configuration at `path`, be it there or not.
 
     Raises:
@@ -49,6 +53,10 @@ def understood(text: str, path: Path | None, environ: Mapping[str, str]) -> Sett
         faults = Faults(file, key_lines(text))
         override(document, environ, faults)
         settings = read(document, place_of(path, environ), faults)
+        if screen and settings is not None and not faults.bad(("ui", "theme")):
+            from healmon.config import themefiles  # noqa: PLC0415 - for screens only
+
+            themefiles.check(settings.ui.theme, path, environ, faults)
     except RecursionError as error:
         raise ConfigError(problems=(too_deep(file),)) from error
     problems = faults.problems()

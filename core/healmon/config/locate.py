@@ -46,7 +46,7 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         return path
     candidates = (
         cwd.absolute() / NAME,
-        _xdg(environ, "XDG_CONFIG_HOME", ".config") / "healmon" / NAME,
+        config_home(environ) / NAME,
         Path("/etc/healmon") / NAME,
     )
     # a broken link counts as there: reading it says what is wrong, passing over it would not
@@ -54,6 +54,11 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
     if found is not None and found == candidates[0]:
         trust.must_be_known(found, environ)
     return found
+
+
+def config_home(environ: Mapping[str, str]) -> Path:
+    """Return the directory of a person's own configuration, `$XDG_CONFIG_HOME/healmon`."""
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "healmon"
 
 
 def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import msgspec
@@ -125,6 +126,9 @@ class _Reader:
         if table is None:
             return self._wrong(path, raw, key.allowed)
         values: dict[str, object] = {}
+        if key.dotted:
+            values = {name: self._value(kind_of(key), *at) for name, at in _leaves(table, path)}
+            return {name: value for name, value in values.items() if value is not _BAD}
         for name, item in table.items():
             if not name or "=" in name or "\0" in name:
                 self._faults.add((*path, name), "is no name for an environment variable")
@@ -177,3 +181,14 @@ class _Reader:
     def _wrong(self, path: KeyPath, raw: object, allowed: str) -> _Bad:
         self._faults.add(path, found=raw, allowed=allowed)
         return _BAD
+
+
+def _leaves(table: dict[str, Any], path: KeyPath) -> Iterator[tuple[str, tuple[object, KeyPath]]]:
+    """Yield each value of tables in each other: its dotted name, it, and where it stands."""
+    for name, item in table.items():
+        inner = as_table(item)
+        if inner is None:
+            yield name, (item, (*path, name))
+            continue
+        for below, at in _leaves(inner, (*path, name)):
+            yield f"{name}.{below}", at

@@ -42,6 +42,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
         least: the fewest elements a list may have.
         distinct: no element of the list may be there twice.
         rival: the key that says the same in another way, so that only one may be given.
+        dotted: names of the mapping have dots, and may be written as tables in each other.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Key(msgspec.Struct, frozen=True, kw_only=True):
     least: int = 0
     distinct: bool = False
     rival: str = ""
+    dotted: bool = False
 
     @property
     def allowed(self) -> str:

@@ -43,7 +43,11 @@ def demo(way: str, args: argparse.Namespace, open_screen: Callable[..., int]) ->
         world.start()
         settings = load(world.config_path, {})
         host = Host.open(
-            settings, world.state_dir, mode="demo", dry_run=getattr(args, "dry_run", False)
+            settings,
+            world.state_dir,
+            mode="demo",
+            dry_run=getattr(args, "dry_run", False),
+            read=lambda: load(world.config_path, {}),
         )
         log_to_file(world.state_dir / "healmon.log", args)
         world.autofaults()

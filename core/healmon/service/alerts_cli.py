@@ -17,9 +17,9 @@ from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Answer, Overlays, Packed
 from healmon.report import STALE_AFTER
 from healmon.service import instance
+from healmon.service.asking import ask_healer
 from healmon.service.commandline import period, say
-from healmon.service.host import DATABASE
-from healmon.service.links import ask_healer
+from healmon.service.statedir import DATABASE
 from healmon.state import AlertView, Snapshot
 from healmon.store import read, stream
 from healmon.text import clean

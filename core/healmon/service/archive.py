@@ -92,6 +92,15 @@ class Archive:
                 return self._edge(where, bounds)
             return self._visit(found)
 
+    def at(self, number: int) -> Visit:
+        """Return the moment after an event.
+
+        Raises:
+            HealmonError: the store cannot be read now.
+        """
+        with self._lock:
+            return self._visit(number)
+
     def begin(self, entry: Entry) -> Visit | str:
         """Return the moment at which what is listed began, or why it cannot be shown.
 

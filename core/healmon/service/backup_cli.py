@@ -12,7 +12,7 @@ from pathlib import Path
 from healmon.clock import SystemClock, format_utc
 from healmon.errors import DataError, HolderError, StoreFaultError
 from healmon.service.commandline import say
-from healmon.service.host import DATABASE
+from healmon.service.statedir import DATABASE
 from healmon.store import read
 from healmon.store.backup import backup as copy_to
 from healmon.store.faults import words

@@ -6,24 +6,16 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
 from healmon.clock import process_seconds
-from healmon.config import locate, trust
-from healmon.config.load import load
-from healmon.config.show import show
-from healmon.config.trust import Worry
 from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Packed
 from healmon.service import instance
-from healmon.service.links import ask_healer
+from healmon.service.asking import ask_healer
 from healmon.service.planned import planned
-from healmon.text import clean
 from healmon.units import parse_duration
-from healmon.world.processes import Identity
-from healmon.world.system_processes import SystemProcesses
 
 STOP_PATIENCE = 45.0
 """Seconds a healer gets to finish its current action and end; longer than `engine.DRAIN`."""
@@ -59,6 +51,9 @@ def stop(state_dir: Path) -> int:
     if holder is None:
         say("no healer runs; nothing to stop")
         return 0
+    from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
+    from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
+
     identity = Identity(holder.boot_id, holder.pid, holder.ticks)
     try:
         SystemProcesses().signal(identity, SIGTERM)
@@ -90,20 +85,18 @@ def check(args: argparse.Namespace) -> int:
 
     Detection packs of one's own are tried on the screens of their test files.
     """
+    from healmon.config import locate, trust  # noqa: PLC0415 - this one command reads it
+    from healmon.config.load import load  # noqa: PLC0415 - likewise
+    from healmon.config.show import show  # noqa: PLC0415 - likewise
+    from healmon.service.cautions import warn  # noqa: PLC0415 - likewise
     from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
 
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    settings = load(source, os.environ)
+    settings = load(source, os.environ, screen=True)
     user.tried(settings.sessions.packs)
     warn(trust.worries(settings))
     say(show(settings, mask=True))
     return 0
-
-
-def warn(worries: Iterable[Worry]) -> None:
-    """Say on stderr what others may do with the files of a configuration."""
-    for path, what, remedy in worries:
-        print(f"healmon: {clean(str(path))}: {what}; {remedy}", file=sys.stderr)  # noqa: T201 - a warning
 
 
 def ask(state_dir: Path, args: argparse.Namespace) -> int:

@@ -17,9 +17,9 @@ from healmon.errors import HolderError
 from healmon.events import decode
 from healmon.service.commandline import period, say
 from healmon.service.following import Following
-from healmon.service.host import DATABASE
 from healmon.service.log import line
 from healmon.service.push import Ear
+from healmon.service.statedir import DATABASE
 from healmon.store import read
 
 PAGE = 500

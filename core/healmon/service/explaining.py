@@ -28,7 +28,8 @@ from healmon.plans import Packed, pack, unpack
 from healmon.service import disks_cli
 from healmon.service.alerts_cli import row_lines
 from healmon.service.chain import chain, life, one_line, told
-from healmon.service.peek import Peek, peek
+from healmon.service.looks import Peek
+from healmon.service.peek import peek
 from healmon.sessions.facts import HEALER as SESSIONS
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs

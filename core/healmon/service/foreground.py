@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from healmon import lean
 from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
 from healmon.service import background, instance, statedir
-from healmon.service.commandline import warn
-from healmon.service.host import Host
+from healmon.service.cautions import warn
 from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
 from healmon.service.systemd import Notifier
-from healmon.sessions.packs import user
+
+if TYPE_CHECKING:
+    from healmon.service.host import Host
 
 log = logging.getLogger("healmon")
 
@@ -35,17 +37,28 @@ HINT = (
 )
 
 
-def configured(args: argparse.Namespace) -> tuple[Settings, Path]:
+def configured(args: argparse.Namespace, *, screen: bool = False) -> tuple[Settings, Path]:
     """Return the settings and the state directory that these arguments mean.
+
+    Args:
+        args: of the command line.
+        screen: whether the screen's theme must be there, too.
 
     Raises:
         ConfigError: the configuration is wrong; every fault is listed.
     """
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    settings = load(source, os.environ)
-    user.packs_of(settings.sessions.packs)  # a pack that is wrong is told before anything starts
+    settings = load(source, os.environ, screen=screen)
+    _try_packs(settings)  # one that is wrong is told before anything starts
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
     return settings, state_dir
+
+
+def _try_packs(settings: Settings) -> None:
+    if settings.sessions.packs:
+        from healmon.sessions.packs import user  # noqa: PLC0415 - few have packs of their own
+
+        user.packs_of(settings.sessions.packs)
 
 
 def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings]:
@@ -59,7 +72,7 @@ def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings
     def read() -> Settings:
         source = settings.source and Path(settings.source)
         found = load(source or locate.find_config(named, environ, cwd), environ)
-        user.packs_of(found.sessions.packs)
+        _try_packs(found)
         return found
 
     return read
@@ -73,10 +86,18 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
     read = None if mode == "once" else again(args, settings)
-    return Host.open(
+    return _hosts().open(
         settings, state_dir, mode=mode, dry_run=getattr(args, "dry_run", False),
         read=read, notifier=Notifier.take(os.environ),
     )  # fmt: skip
+
+
+def _hosts() -> type[Host]:
+    """Return the class of hosts, loaded with all healers and what they need: no OpenSSL."""
+    lean.without_openssl()
+    from healmon.service.host import Host  # noqa: PLC0415 - a viewer needs no healer
+
+    return Host
 
 
 def once(args: argparse.Namespace) -> int:
@@ -90,7 +111,9 @@ def once(args: argparse.Namespace) -> int:
 
 def run_once(host: Host, *, json_wanted: bool) -> int:
     """Run one cycle of an opened host and print it; returns the contract's exit code."""
-    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415 - a daemon prints none
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
+    from healmon.report import cycle_data, cycle_text, exit_code, to_json  # noqa: PLC0415
 
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
@@ -115,6 +138,8 @@ def no_ui(args: argparse.Namespace) -> int:
 
 def run_reporting(host: Host, *, json_wanted: bool) -> int:
     """Run an opened host until a signal, printing a report after each cycle; returns 0."""
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
     from healmon.report import cycle_data, cycle_text, to_json  # noqa: PLC0415 - as above
 
     happened: list[Recorded] = []
@@ -148,6 +173,8 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
         host: opened, not yet running.
         began: called once, when the signals are answered and the engine is about to start.
     """
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
     # no screen waits for its turn: fewer turns cost fewer wake-ups
     sys.setswitchinterval(TURN)
     loop = asyncio.get_running_loop()
@@ -180,11 +207,14 @@ def daemon(args: argparse.Namespace) -> int:
     dry_run = getattr(args, "dry_run", False)
     log_file = state_dir / "healmon.log"
     read, notifier = again(args, settings), Notifier.take(os.environ)
+    hosts = _hosts()
 
     def serve(up: Callable[[], None]) -> None:
+        import asyncio  # noqa: PLC0415 - loaded with the hosts
+
         log_to_file(log_file, args, settings)
         notifier.main_pid = os.getpid()
-        host = Host.open(
+        host = hosts.open(
             settings, state_dir, mode="daemon", dry_run=dry_run, read=read, notifier=notifier
         )
         try:
@@ -213,11 +243,15 @@ def daemon(args: argparse.Namespace) -> int:
 
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
+    gc.disable()  # for as long as nothing but modules is loaded; the screen enables it again
+    lean.without_openssl()
     from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
+    from healmon.service.screenlook import look_of  # noqa: PLC0415 - likewise
     from healmon.service.takeover import Relay  # noqa: PLC0415 - likewise
 
-    settings, state_dir = configured(args)
+    settings, state_dir = configured(args, screen=True)
     options: dict[str, Any] = {
+        "look": look_of(settings, os.environ),
         "read_only": getattr(args, "read_only", False),
         "mouse": not getattr(args, "no_mouse", False),
     }
@@ -229,7 +263,7 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         log_to_file(state_dir / "healmon.log", args, settings)
         dry_run = getattr(args, "dry_run", False)
         read = again(args, settings)
-        host = Host.open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
+        host = _hosts().open(settings, state_dir, mode="tui", dry_run=dry_run, read=read)
         host.engine.subscribe(log_events)
         return host
 
@@ -237,7 +271,21 @@ def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     if instance.holder(state_dir) is None:
         with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
             host = take()
+    if host is not None and settings.source is None:
+        return _first_run(EngineLink(host), open_screen, options)
     if host is not None:
         return open_screen(EngineLink(host), **options)
     taker = None if options["read_only"] else take
     return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
+
+
+def _first_run(link: object, open_screen: Callable[..., int], options: dict[str, Any]) -> int:
+    """Open the screen where there is no configuration; begin anew once there is one, if wanted."""
+    from healmon.service.firstrun import SystemFirstRun  # noqa: PLC0415 - for screens only
+
+    first = SystemFirstRun(os.environ, Path.cwd())
+    code = open_screen(link, first=first, **options)
+    if first.again:
+        words = [sys.executable, "-m", "healmon_tui", *sys.argv[1:]]
+        os.execv(sys.executable, words)  # noqa: S606 - same program, now with a configuration
+    return code

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
 from healmon.engine.courier import Outlet
+from healmon.engine.stream import Sink
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import commands, statedir
@@ -27,6 +28,7 @@ from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
 from healmon.service.push import Push
 from healmon.service.reload import Read, Reloader, digest
+from healmon.service.statedir import DATABASE
 from healmon.service.systemd import Notifier, Pulse
 from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
@@ -36,7 +38,6 @@ from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
 
-DATABASE = "healmon.db"
 PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
 STORED = 2.0
@@ -135,36 +136,42 @@ class Host:
 
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
-        heart = Heartbeat(
+        heart = self._heart = Heartbeat(
             self.state_dir,
             self.settings.monitor.heartbeat_url,
             self.settings.monitor.check_interval,
             self.clock,
             self.engine.checker_fault,
         )
-        self._heart = heart
         pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
-        doings = [self._overrides(), self._keep_house(), heart.run(), pulse.run()]
-        sinks = [heart.heard, pulse.heard]
-        reloader = None
-        if self.read is not None:
-            reloader = Reloader(self, self.read)
-            self.engine.reread = reloader.ask
-            watch = FileWatch(self, self.reload)
-            sinks.append(watch.heard)
-        for sink in sinks:
-            self.engine.subscribe(sink)
-        tasks = [asyncio.create_task(doing) for doing in doings]
-        try:
-            await self.engine.run()
-        finally:
+        doings = (self._overrides(), self._keep_house(), heart.run(), pulse.run())
+        with self._rereading() as watching:
+            sinks = [heart.heard, pulse.heard, *watching]
             for sink in sinks:
-                self.engine.stream.unsubscribe(sink)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            if reloader is not None:
-                reloader.close()
+                self.engine.subscribe(sink)
+            tasks = [asyncio.create_task(doing) for doing in doings]
+            try:
+                await self.engine.run()
+            finally:
+                for sink in sinks:
+                    self.engine.stream.unsubscribe(sink)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
+
+    @contextlib.contextmanager
+    def _rereading(self) -> Generator[list[Sink]]:
+        """Answer requests to read the configuration again; gives what must hear of cycles."""
+        if self.read is None:
+            yield []
+            return
+        reloader, watch = Reloader(self, self.read), FileWatch(self, self.reload)
+        self.engine.reread = reloader.ask
+        try:
+            yield [watch.heard]
+        finally:
+            watch.close()
+            reloader.close()
 
     async def reload(self, origin: str) -> None:
         """Read the configuration again."""

@@ -19,8 +19,8 @@ from healmon.config.load import load
 from healmon.errors import DataError, ProbeError, StateDirError, StoreFaultError, UsageError
 from healmon.service import history, statedir
 from healmon.service.commandline import say
-from healmon.service.host import DATABASE
 from healmon.service.instance import Lock
+from healmon.service.statedir import DATABASE
 from healmon.store import imported, opening
 from healmon.store.faults import words
 from healmon.store.schema import APPLICATION_ID

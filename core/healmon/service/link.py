@@ -11,13 +11,12 @@ from typing import NamedTuple, Protocol
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
 from healmon.service.archive import Archive
-from healmon.service.peek import Peek
-from healmon.service.tail import Tail
-from healmon.service.visits import Leave
+from healmon.service.looks import Leave, Peek, Tail
+from healmon.service.own import Usage
 from healmon.state import Snapshot
 from healmon.world.sgr import Run
 
-__all__ = ["Answer", "Archive", "Gone", "Leave", "Link", "Peek", "Run", "Tail"]
+__all__ = ["Answer", "Archive", "Gone", "Leave", "Link", "Peek", "Run", "Tail", "Usage"]
 
 
 class Gone(NamedTuple):
@@ -116,6 +115,10 @@ class Link(Protocol):
 
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane (see `service.visits.visit`)."""
+        ...
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs; None: not known. Looks every 10 s at most."""
         ...
 
     async def close(self) -> None:

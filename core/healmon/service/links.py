@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import os
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -14,25 +14,23 @@ import msgspec
 
 from healmon.errors import HealmonError
 from healmon.events import Recorded
-from healmon.plans import Answer, Packed, Plan
-from healmon.service import commands, instance
+from healmon.plans import Answer, Packed
+from healmon.service import asking, commands, instance
 from healmon.service.archive import Archive, Reader
 from healmon.service.following import Following
-from healmon.service.host import DATABASE, Host
 from healmon.service.link import Gone
-from healmon.service.peek import Peek, evidence, packs_in, peek
+from healmon.service.looks import Leave, Peek, Tail
+from healmon.service.own import Meter, Usage
 from healmon.service.push import Ear
-from healmon.service.tail import Tail, tail
-from healmon.service.visits import Leave, visit
-from healmon.service.wake import knock
+from healmon.service.statedir import DATABASE
 from healmon.state import Snapshot
 from healmon.store import read, stream
 from healmon.text import clean
 
 if TYPE_CHECKING:
     from healmon.service import explaining
+    from healmon.service.host import Host
 
-ASK_PATIENCE = 60.0
 CALM = 0.03
 """Seconds between two looks of a screen at least: under a storm of events it sees them in bites."""
 RESTART_AFTER = (1.0, 5.0, 30.0)
@@ -45,14 +43,23 @@ class _Near:
     def __init__(self, state_dir: Path, packs: str) -> None:
         self._state_dir = state_dir
         self._packs = packs
+        self._meter = Meter(self._healer_pid)
+
+    def _healer_pid(self) -> int | None:
+        holder = instance.holder(self._state_dir)
+        return None if holder is None else holder.pid
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs."""
+        return self._meter.read()
 
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
-        return await asyncio.to_thread(lambda: peek(facts, packs_in(self._packs)))
+        return await asyncio.to_thread(_peek, facts, self._packs)
 
     async def tail(self, worker: str, lines: int) -> Tail:
         """Return the newest lines of a worker's log."""
-        return await asyncio.to_thread(tail, self._state_dir, worker, lines)
+        return await asyncio.to_thread(_tail, self._state_dir, worker, lines)
 
     async def explain(self, target: str) -> tuple[str, ...]:
         """Return what `healmon explain` says."""
@@ -60,6 +67,7 @@ class _Near:
 
     def _explain(self, target: str) -> tuple[str, ...]:
         from healmon.service import explaining  # noqa: PLC0415 - all healers, for one question
+        from healmon.service.peek import packs_in  # noqa: PLC0415
 
         try:
             told = explaining.tell(self._find(target), packs_in(self._packs), explaining.as_found)
@@ -73,11 +81,32 @@ class _Near:
 
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""
-        return await asyncio.to_thread(evidence, self._state_dir, name)
+        return await asyncio.to_thread(_evidence, self._state_dir, name)
 
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane."""
+        from healmon.service.visits import visit  # noqa: PLC0415 - as below
+
         return await visit(facts, leave)
+
+
+# nobody waits for the first picture until those who look at sessions are loaded
+def _peek(facts: Packed, packs: str) -> Peek:
+    from healmon.service.peek import packs_in, peek  # noqa: PLC0415
+
+    return peek(facts, packs_in(packs))
+
+
+def _tail(state_dir: Path, worker: str, lines: int) -> Tail:
+    from healmon.service.tail import tail  # noqa: PLC0415
+
+    return tail(state_dir, worker, lines)
+
+
+def _evidence(state_dir: Path, name: str) -> Packed:
+    from healmon.service.peek import evidence  # noqa: PLC0415
+
+    return evidence(state_dir, name)
 
 
 class EngineLink(_Near):
@@ -109,6 +138,9 @@ class EngineLink(_Near):
     async def take_over(self) -> Answer:
         """Say that there is nothing to take over."""
         return Answer(ok=False, text="this screen heals already")
+
+    def _healer_pid(self) -> int | None:
+        return os.getpid()
 
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Start the healer and deliver its events to `sink`."""
@@ -174,9 +206,9 @@ class EngineLink(_Near):
         question = self._host.engine.ask(verb, target, arguments, origin=commands.origin())
         try:
             future = asyncio.run_coroutine_threadsafe(question, loop)
-            return await asyncio.wait_for(asyncio.wrap_future(future), ASK_PATIENCE)
+            return await asyncio.wait_for(asyncio.wrap_future(future), asking.ASK_PATIENCE)
         except TimeoutError:
-            return Answer(ok=False, text=f"no answer within {ASK_PATIENCE:g} s")
+            return Answer(ok=False, text=f"no answer within {asking.ASK_PATIENCE:g} s")
         except RuntimeError:
             question.close()
             return Answer(ok=False, text="the engine has ended")
@@ -284,7 +316,7 @@ class StoreLink(_Near):
 
     async def ask(self, verb: str, target: str, arguments: Packed) -> Answer:
         """Queue the request durably, wake the healer, wait for its answer."""
-        return await asyncio.to_thread(ask_healer, self._state_dir, verb, target, arguments)
+        return await asyncio.to_thread(asking.ask_healer, self._state_dir, verb, target, arguments)
 
     async def close(self) -> None:
         """Stop looking; the healer goes on."""
@@ -300,35 +332,6 @@ class StoreLink(_Near):
             self._thread.join()
         self._ear.close()
         self._reader.close()
-
-
-def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
-    """Ask the healer that holds `state_dir` for something; returns its answer.
-
-    Never raises: an unreachable healer is an answer too.
-    """
-    if instance.holder(state_dir) is None:
-        return Answer(ok=False, text=f"no healer runs on {state_dir}")
-    database = state_dir / DATABASE
-    try:
-        with contextlib.closing(Ear(state_dir)) as ear:
-            asker = commands.origin()
-            number = commands.send(database, verb, target, arguments, asker, ASK_PATIENCE)
-            knock(state_dir)
-            state, outcome = commands.wait(database, number, ASK_PATIENCE, ear)
-    except (OSError, sqlite3.Error, HealmonError) as error:
-        return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
-    if not outcome:
-        return Answer(ok=False, text=f"the request is {state}")
-    data = msgspec.json.decode(outcome)
-    plan = msgspec.convert(data["plan"], Plan) if data.get("plan") else None
-    return Answer(
-        ok=bool(data["ok"]),
-        text=str(data["text"]),
-        plan=plan,
-        code=int(data.get("code", 0)),
-        data=data.get("data", {}),
-    )
 
 
 def _history(database: Path, count: int) -> list[Recorded]:

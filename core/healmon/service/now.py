@@ -16,7 +16,7 @@ from pathlib import Path
 
 from healmon.clock import process_seconds
 from healmon.errors import HolderError
-from healmon.service import instance, links
+from healmon.service import asking, instance
 from healmon.service.foreground import open_host
 from healmon.service.host import Host
 from healmon.service.log import log_to_stderr
@@ -42,7 +42,7 @@ def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], 
     host = _opened(args, state_dir)
     if host is None:
         return command()
-    usual, links.ASK_PATIENCE = links.ASK_PATIENCE, PATIENCE
+    usual, asking.ASK_PATIENCE = asking.ASK_PATIENCE, PATIENCE
     try:
         serving = _Serving(host, look=str(args.way) not in INBOX)
         try:
@@ -51,7 +51,7 @@ def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], 
         finally:
             serving.stop()
     finally:
-        links.ASK_PATIENCE = usual
+        asking.ASK_PATIENCE = usual
         host.close()
 
 

@@ -17,12 +17,12 @@ import msgspec
 from healmon.clock import SystemClock
 from healmon.errors import ConfigError, HealmonError, ProbeError
 from healmon.plans import Packed, unpack
+from healmon.service.looks import Peek
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs, bundled, explain, user
 from healmon.text import clean
 from healmon.world import sgr, visit
 from healmon.world.evidencefiles import SystemEvidenceFiles
-from healmon.world.sgr import Painted
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.terminal import Terminal
 from healmon.world.tmux import SystemTmux, Tmux
@@ -32,30 +32,6 @@ EVIDENCE: Final = "evidence"
 _PROMPT: Final = re.compile(r"^(?:\[[^\]]{1,60}\]|\S{0,60}?)[$#%>❯›](?=\s)")
 """The prompt at the beginning of a line: one word, or one in brackets; what follows was typed."""
 PRIVATE: Final = frozenset({"human", "secret"})
-
-
-class Peek(msgspec.Struct, frozen=True, kw_only=True):
-    """A session's screen at a moment.
-
-    Attributes:
-        lines: what it shows, harmless to print; blank lines at its end are left out.
-        runs: the same lines in their colours; empty: they are not all shown.
-        at: wall seconds when it was looked at.
-        title: what its program wrote into the title.
-        painted: seconds since its window was last written to.
-        command: what runs in it.
-        reason: why nothing, or not all of it, is shown; empty: this is all of it.
-        why: how the detection pack reads it, line by line.
-    """
-
-    lines: tuple[str, ...] = ()
-    runs: Painted = ()
-    at: float = 0.0
-    title: str = ""
-    painted: float | None = None
-    command: str = ""
-    reason: str = ""
-    why: tuple[str, ...] = ()
 
 
 def peek(packed: Packed, packs: Packs | None = None, tmux: Tmux | None = None) -> Peek:

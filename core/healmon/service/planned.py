@@ -9,7 +9,7 @@ from typing import Final
 
 from healmon.errors import DataError
 from healmon.plans import Packed, Plan, pack
-from healmon.service.links import ask_healer
+from healmon.service.asking import ask_healer
 from healmon.text import clean
 
 VERBS: Final = frozenset(

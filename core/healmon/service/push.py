@@ -11,7 +11,6 @@ descriptor of its directory then.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import errno
 import logging
@@ -23,9 +22,12 @@ import struct
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from healmon.text import clean
+
+if TYPE_CHECKING:
+    import asyncio
 
 _log = logging.getLogger(__name__)
 
@@ -59,6 +61,8 @@ class Push:
         self._server = server
         self._viewers: set[socket.socket] = set()
         self._lock = threading.Lock()
+        import asyncio  # noqa: PLC0415 - viewers need none
+
         self._loop = asyncio.get_running_loop()
         self._again: asyncio.TimerHandle | None = None
         self._listen()

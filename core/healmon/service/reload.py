@@ -28,6 +28,7 @@ from healmon.errors import ConfigError, HealmonError
 from healmon.plans import Answer, Packed
 from healmon.service.systemd import Notifier
 from healmon.service.watching import print_of
+from healmon.sessions.redact import redact_line
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.world.hands import Hands
@@ -86,7 +87,7 @@ class Reloader:
 
         try:
             settings = await self._settings()
-            told = changes(self._host.settings, settings)
+            told = _discreet(changes(self._host.settings, settings))
             if dry:
                 return _answer(told, "would change", "nothing would change", dry=True)
             waiting = await self._apply(settings, told, origin)
@@ -144,6 +145,11 @@ class Reloader:
     def close(self) -> None:
         """Read no more."""
         self._hands.close()
+
+
+def _discreet(told: tuple[ev.KeyChange, ...]) -> tuple[ev.KeyChange, ...]:
+    """Return changes without what looks like a secret: they are kept, arguments of workers, too."""
+    return tuple(replace(one, old=redact_line(one.old), new=redact_line(one.new)) for one in told)
 
 
 def _answer(

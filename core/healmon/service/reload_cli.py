@@ -10,8 +10,8 @@ from typing import Any
 from healmon.errors import ConfigError, HealmonError, HolderError
 from healmon.plans import Answer
 from healmon.service import instance
+from healmon.service.asking import ask_healer
 from healmon.service.commandline import say
-from healmon.service.links import ask_healer
 
 KEPT = "the configuration before stays in force"
 

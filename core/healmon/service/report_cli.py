@@ -13,7 +13,7 @@ from healmon.errors import HolderError
 from healmon.report import Morning, Night, morning, morning_text
 from healmon.service import instance
 from healmon.service.commandline import period, say
-from healmon.service.host import DATABASE
+from healmon.service.statedir import DATABASE
 from healmon.store import read
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from healmon.errors import DataError, HolderError
 from healmon.plans import Packed, unpack
 from healmon.service.commandline import faces, override, period, say
-from healmon.service.host import DATABASE
+from healmon.service.statedir import DATABASE
 from healmon.sessions.facts import HEALER, SessionFacts
 from healmon.state import ComponentView, of_healer
 from healmon.store import read, stream

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from typing import Final
 
 from healmon.errors import StateDirError
 from healmon.text import clean
 
+DATABASE: Final = "healmon.db"
+"""The health store's file."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 

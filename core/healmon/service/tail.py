@@ -5,10 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-import msgspec
-
 from healmon.clock import SystemClock
 from healmon.errors import HealmonError
+from healmon.service.looks import Tail
 from healmon.text import clean
 from healmon.workers.records import Records
 from healmon.world import logtail, sgr
@@ -19,28 +18,6 @@ MOST: Final = 1000
 """Lines that are ever handed out."""
 LONGEST: Final = 2000
 """Bytes of one line."""
-
-
-class Tail(msgspec.Struct, frozen=True, kw_only=True):
-    """The end of a log at a moment.
-
-    Attributes:
-        lines: harmless to print, the newest last.
-        runs: the same lines in their colours.
-        at: wall seconds when it was looked at; 0.0: it was not.
-        written: wall seconds when it was last written to; None: there is no log.
-        size: bytes of the whole log.
-        more: there are older lines than these.
-        reason: why there is nothing to see; empty: this is it.
-    """
-
-    lines: tuple[str, ...] = ()
-    runs: Painted = ()
-    at: float = 0.0
-    written: float | None = None
-    size: int = 0
-    more: bool = False
-    reason: str = ""
 
 
 def tail(state_dir: Path, worker: str, lines: int) -> Tail:

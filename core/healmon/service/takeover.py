@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from healmon import events as ev
 from healmon.errors import HealmonError, HolderError
@@ -19,13 +20,15 @@ from healmon.events import Recorded
 from healmon.plans import Answer, Packed
 from healmon.service import instance
 from healmon.service.archive import Archive
-from healmon.service.host import Host
 from healmon.service.link import Gone
 from healmon.service.links import EngineLink, StoreLink
-from healmon.service.peek import Peek
-from healmon.service.visits import Leave
+from healmon.service.looks import Leave, Peek
+from healmon.service.own import Usage
 from healmon.state import Snapshot
 from healmon.text import clean
+
+if TYPE_CHECKING:
+    from healmon.service.host import Host
 
 FIRST_LOOK = 3.0
 """Seconds that a healer which has just started gets to make its store."""
@@ -154,6 +157,10 @@ class Relay:
     async def visit(self, facts: Packed, leave: Leave) -> str:
         """Take the person to a session's pane."""
         return await self._inner.visit(facts, leave)
+
+    def usage(self) -> Usage | None:
+        """Return what the healer's process costs."""
+        return self._inner.usage()
 
     async def close(self) -> None:
         """Let go: our own healer ends, another's goes on."""

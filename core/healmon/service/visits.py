@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import msgspec
 
 from healmon.errors import HealmonError
 from healmon.plans import Packed, unpack
+from healmon.service.looks import Leave
 from healmon.sessions.facts import SessionFacts
 from healmon.text import clean
 from healmon.world import visit as door
-
-Leave = Callable[[], AbstractContextManager[object]]
-"""Gives the terminal away for as long as its context lasts."""
 
 
 async def visit(packed: Packed, leave: Leave) -> str:

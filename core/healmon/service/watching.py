@@ -9,9 +9,13 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from healmon.errors import ProbeError
 from healmon.events import CycleFinished, Recorded
+from healmon.world.hands import Hands
 
 if TYPE_CHECKING:
     from healmon.service.host import Host
@@ -44,6 +48,7 @@ class FileWatch:
     def __init__(self, host: Host, reload: Callable[[str], Awaitable[None]]) -> None:
         self._host = host
         self._reload = reload
+        self._hands = Hands("configuration watch")
         self._task: asyncio.Task[None] | None = None
 
     def heard(self, record: Recorded) -> None:
@@ -52,8 +57,18 @@ class FileWatch:
         wanted = settings.monitor.reload_on_change and settings.source is not None
         if not wanted or not isinstance(record.event, CycleFinished):
             return
-        found = print_of(settings.source or "")
-        if found == self._host.file or found is None:
-            return  # one that is gone for a moment is being replaced
-        if abs(record.wall - found[3] / 1e9) >= STILL and (self._task is None or self._task.done()):
-            self._task = asyncio.ensure_future(self._reload(ORIGIN))
+        if self._task is None or self._task.done():
+            look = self._look(settings.source or "", record.wall)
+            self._task = asyncio.ensure_future(look)
+
+    async def _look(self, source: str, now: float) -> None:
+        with suppress(ProbeError):  # it is on a mount that hangs: as if it had not changed
+            found = await self._hands.call(partial(print_of, source))
+            if found is None or found == self._host.file:
+                return  # one that is gone for a moment is being replaced
+            if abs(now - found[3] / 1e9) >= STILL:
+                await self._reload(ORIGIN)
+
+    def close(self) -> None:
+        """Look no more."""
+        self._hands.close()

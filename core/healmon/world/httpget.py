@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from healmon.errors import ProbeError
+from healmon.lean import with_tls
 from healmon.text import clean
 from healmon.world import light
 
@@ -105,6 +106,7 @@ def _context(*, verified: bool) -> ssl.SSLContext:
     light.with_tls()
     import ssl  # noqa: PLC0415 - megabytes that few need
 
+    with_tls()
     context = ssl.create_default_context()
     if not verified:
         context.check_hostname = False

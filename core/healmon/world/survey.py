@@ -155,7 +155,9 @@ def file_systems() -> tuple[FileSystem, ...]:
             if not os.path.isdir(path):  # noqa: PTH112 - text; a file that is mounted over another
                 continue
             room = os.statvfs(path)
-            size, free = room.f_blocks * room.f_frsize, room.f_bavail * room.f_frsize
+            # as the disks' healer counts: what is reserved or beyond a quota is nobody's
+            usable = room.f_blocks - room.f_bfree + room.f_bavail
+            size, free = usable * room.f_frsize, room.f_bavail * room.f_frsize
             found[fields[2]] = FileSystem(path, kind, size, free)
     return tuple(sorted(found.values(), key=lambda one: one.path))
 

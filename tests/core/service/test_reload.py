@@ -98,6 +98,22 @@ def test_the_healer_behind_a_screen_rereads_on_the_verb(tmp_path):
     assert event.digest == digest(desk.host.settings)
 
 
+def test_what_looks_like_a_secret_is_in_no_event(tmp_path):
+    async def scenario(desk):
+        channel = '[notify.channels.ops]\ncommand = ["tell"{}]'
+        desk.write(more=channel.format(""))
+        assert (await desk.ask()).ok
+        desk.write(more=channel.format(', "--token", "tok-4711-x", "sk-abcdefghijklmnopqrst"'))
+        answer = await desk.ask()
+        assert answer.ok
+        assert "notify.channels.ops.command" in answer.text
+        assert "[redacted]" in answer.text
+        assert "sk-abc" not in f"{answer.text}{answer.data}"
+
+    desk = live(tmp_path, scenario)
+    assert "sk-abc" not in str(desk.all(ev.ConfigurationChanged))
+
+
 def test_packs_of_ones_own_are_read_again_though_no_key_has_changed(tmp_path):
     pack = """
 [pack]
@@ -243,8 +259,7 @@ def test_a_watched_file_is_read_once_it_is_still(tmp_path):
 
         async def cycle(wall):
             watch.heard(ev.Recorded(1, wall, over))
-            await asyncio.sleep(0)
-            await asyncio.sleep(0)
+            await watch._task
 
         await cycle(wrote + 60)
         assert asked == [], "it is the one that was read"

@@ -13,6 +13,7 @@ from healmon_tui import glyphs
 from healmon_tui.chronicle import Incident
 from healmon_tui.columns import Column
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.memory import RowMemory
 from healmon_tui.rows.scene import (
     ACKNOWLEDGED,
     Mark,
@@ -44,9 +45,16 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
     )
 
 
-def rows(scene: Scene, incidents: Iterable[Incident]) -> list[Row]:
+def rows(
+    scene: Scene, incidents: Iterable[Incident], memory: RowMemory[Incident] | None = None
+) -> list[Row]:
     """Return one row per story, in no order."""
-    return [_row(scene, incident) for incident in incidents]
+    return (memory or remembered()).rows(scene, incidents)
+
+
+def remembered() -> RowMemory[Incident]:
+    """Return an empty memory of such rows."""
+    return RowMemory(_row, lambda incident: (incident.id, incident.component))
 
 
 def needs_person(row: Row) -> bool:

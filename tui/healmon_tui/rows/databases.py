@@ -9,6 +9,7 @@ from healmon.units import format_duration, format_size
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.memory import RowMemory
 from healmon_tui.rows.scene import WELL, Row, Scene, short
 
 HEALER: Final = "databases"
@@ -29,9 +30,15 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
     )
 
 
-def rows(scene: Scene) -> list[Row]:
+def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per database, in no order."""
-    return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
+    views = of_healer(scene.snapshot, HEALER).values()
+    return (memory or remembered()).rows(scene, views)
+
+
+def remembered() -> RowMemory[ComponentView]:
+    """Return an empty memory of such rows."""
+    return RowMemory(_row, lambda view: (view.name, view.name))
 
 
 def verdict(view: ComponentView) -> str:

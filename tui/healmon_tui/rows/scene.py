@@ -111,6 +111,29 @@ class Scene:
         actions = {action.component: action for action in snapshot.recent}
         return cls(snapshot, now, alerts, actions, known or {}, chronicle)
 
+    def on_hand(self, component: str) -> tuple[object, ...]:
+        """Return all that there is about a component beside its view; what is equal is the same."""
+        snapshot = self.snapshot
+        return (
+            snapshot.plans.get(component),
+            snapshot.refusals.get(component),
+            self.actions.get(component),
+            snapshot.pauses,
+            snapshot.maintenance,
+            self.chronicle,
+            self.strips.reaches,
+            *self.alerts.get(component, ()),
+        )
+
+    def calm(self, component: str) -> bool:
+        """Tell whether nothing is wrong with a component, and nobody was at it of late."""
+        return not (
+            component in self.alerts
+            or component in self.snapshot.plans
+            or component in self.snapshot.refusals
+            or component in self.actions
+        )
+
     @property
     def strips(self) -> Strips:
         """How things went before this moment, as far as is known."""

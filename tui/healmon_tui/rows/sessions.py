@@ -12,6 +12,7 @@ from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.memory import RowMemory
 from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
 
 HEALER: Final = "sessions"
@@ -56,9 +57,15 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
     )
 
 
-def rows(scene: Scene) -> list[Row]:
+def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per session, in no order."""
-    return [_row(scene, view) for view in of_healer(scene.snapshot, HEALER).values()]
+    views = of_healer(scene.snapshot, HEALER).values()
+    return (memory or remembered()).rows(scene, views)
+
+
+def remembered() -> RowMemory[ComponentView]:
+    """Return an empty memory of such rows."""
+    return RowMemory(_row, lambda view: (view.name, view.name))
 
 
 def tally(scene: Scene) -> tuple[int, int, int]:

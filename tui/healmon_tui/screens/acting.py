@@ -63,6 +63,8 @@ class Acting(Travelling):
             return None
         if action == "faults" and not self.host.requests.faults:
             return False
+        if action == "first" and self.host.first is None:
+            return False
         return super().check_action(action, parameters)
 
     def action_act(self, verb: str) -> None:

@@ -64,7 +64,7 @@ class AskSheet(Sheet["Words | None"]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", show=False),
-        Binding("n,q,enter", "close", show=False),
+        Binding("n,enter", "close", show=False),
     ]
 
     def __init__(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healmon_tui import catalog, modes, themes
+from healmon_tui import catalog, modes
 from healmon_tui.commands import Ask, Command, Go, Look, Mode, Offer, Press, Run, remember
 from healmon_tui.screens.command import CommandSheet
 from healmon_tui.screens.finding import Finding
@@ -31,8 +31,9 @@ class Commanding(Finding):
             panels=self._picture.panels,
             selected=row.component if row is not None else "",
             hands_off=self.hands_off,
-            themes=tuple(name.removeprefix("healmon-") for name in themes.NAMES),
+            themes=app.wardrobe.names,
             demo=bool(app.requests.faults),
+            given=app.given_keys,
         )
         app.open_sheet(CommandSheet(catalog.catalog(here), self._recent), self._picked)
 

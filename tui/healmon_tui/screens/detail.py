@@ -17,7 +17,9 @@ from healmon_tui.live import Seen
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
 from healmon_tui.screens import travelling
+from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.journal import Journal
+from healmon_tui.screens.reading import reading
 from healmon_tui.screens.travelling import Travelling
 from healmon_tui.timetravel import unkept
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
@@ -44,17 +46,14 @@ class Detail(Travelling):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter", "close", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("g,home", "edge(-1)", show=False),
-        Binding("G,end", "edge(1)", show=False),
-        Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
-        Binding("ctrl+u,pageup", "scroll(-10)", show=False),
-        Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *reading(10),
+        Binding("enter", "close", show=False),
+        Binding("g,home", "edge(-1)", show=False, id="move.first"),
+        Binding("G,end", "edge(1)", show=False, id="move.last"),
+        Binding("question_mark", "help", show=False, id="app.help"),
         *travelling.bindings(),
         *(
-            Binding(action.keys[0], action.action, show=False)
+            Binding(action.keys[0], action.action, show=False, id=action.id)
             for action in keymap.ACTIONS
             if action.id.startswith(("session.", "alert.", "view.explain", "view.journal"))
             or action.id in ACTS
@@ -85,13 +84,13 @@ class Detail(Travelling):
         self._view = picture.scene.snapshot.components.get(self._about.component)
         self._status.show(picture.status(self.size.width), picture.ground)
         self._banner.show(picture.banner)
-        watching = host(self).watching
+        watching, app = host(self).watching, host(self)
         self._fill(watching.want if front else watching.newest)
         if opened and front:
             # what the overview saw of it may be a second old
             watching.look()
-        past = host(self).travel.then is not None
-        self._keys.show((("esc", "back"), *(travelling.footer()[1:-2] if past else self._acts())))
+        acts = travelling.footer(app)[1:-2] if app.travel.then is not None else self._acts()
+        self._keys.show(((app.key("app.help"), "help"), ("esc", "back"), *acts))
 
     def look_again(self) -> None:
         """Show what came of a look at what this is about."""
@@ -116,7 +115,8 @@ class Detail(Travelling):
 
     def _acts(self) -> list[tuple[str, str]]:
         """Return the keys that do something here, those of a session where it is one."""
-        usable = {a.id: a for a in keymap.actions(read_only=host(self).read_only)}
+        app = host(self)
+        usable = {a.id: a for a in app.actions()}
         healer = self._view.healer if self._view is not None else ""
         mine = tuple(name for name, of in ACTS.items() if of == healer)
         wanted: tuple[str, ...] = (*mine, *_ANY)
@@ -125,7 +125,8 @@ class Detail(Travelling):
             wanted = (*(("session.answer",) if asks else mine), *_KEYS)
         found = [usable[name] for name in wanted if name in usable]
         pairs = [(keymap.key_name(a.keys[0]), a.label) for a in found]
-        return [*pairs, ("j k", "scroll"), ("G", "newest")]
+        move = f"{app.key('move.down')} {app.key('move.up')}"
+        return [*pairs, (move, "scroll"), (app.key("move.last"), "newest")]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Switch acts off where the screen is for reading only."""
@@ -163,6 +164,10 @@ class Detail(Travelling):
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""
         self._side.scroll(by)
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        host(self).open_sheet(HelpSheet("sessions", host(self).actions()))
 
     def action_edge(self, direction: int) -> None:
         """Go to the first line, or to the last one and stay there."""

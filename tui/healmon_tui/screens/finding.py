@@ -42,7 +42,7 @@ class Finding(Acting):
         panel = self._panels[self.panel]
         wanted = panel.filter or self._sought.get(self.panel, Filter())
         if not wanted:
-            self.flash("nothing is sought here yet: / begins", "dim")
+            self.flash(f"nothing is sought here yet: {self.host.key('find.filter')} begins", "dim")
         elif not panel.seek(wanted, by):
             self.flash(f"no row is like /{wanted.text}", "warn")
 

@@ -20,7 +20,8 @@ class HelpSheet(Sheet[None]):
     """All keys, made from the keymap, and what the signs mean."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("q,question_mark,enter", "close", show=False),
+        Binding("enter", "close", show=False),
+        Binding("question_mark", "close", show=False, id="app.help"),
     ]
 
     def __init__(self, focus: PanelId, usable: Sequence[keymap.Action]) -> None:

@@ -11,6 +11,7 @@ from textual.binding import Binding, BindingType
 from healmon.clock import local_time
 from healmon.service.archive import Entry
 from healmon_tui import glyphs
+from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, Tone, clip, fit
 from healmon_tui.screens.modal import Sheet, keys
 
@@ -60,7 +61,9 @@ class HistorySheet(Sheet[Entry | None]):
     def foot(self) -> Spans:
         """Return the keys."""
         pick = (("enter", "go there"),) if self._entries else ()
-        return keys(*pick, ("j k", "move"), ("esc", "stay"))
+        app = host(self)
+        move = f"{app.key('move.down')} {app.key('move.up')}"
+        return keys(*pick, (move, "move"), ("esc", "stay"))
 
     def on_mount(self) -> None:
         """Fill the box, the cursor in sight."""

@@ -16,6 +16,8 @@ from healmon_tui.ledger import Entry
 from healmon_tui.paint import Span, Spans, cut, fit, width
 from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import short
+from healmon_tui.screens.help import HelpSheet
+from healmon_tui.screens.reading import reading
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.roll import Roll
 
@@ -32,16 +34,14 @@ class Journal(Screen[None]):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,J,enter", "close", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("ctrl+d,pagedown,space", "page(1)", show=False),
-        Binding("ctrl+u,pageup", "page(-1)", show=False),
-        Binding("g,home", "edge(-1)", show=False),
-        Binding("G,end", "edge(1)", show=False),
+        *reading("page"),
+        Binding("enter", "close", show=False),
+        Binding("J", "close", show=False, id="view.journal"),
+        Binding("g,home", "edge(-1)", show=False, id="move.first"),
+        Binding("G,end", "edge(1)", show=False, id="move.last"),
         Binding("f", "only", show=False),
-        Binding("y", "copy", show=False),
-        Binding("ctrl+q", "app.quit", show=False, priority=True),
+        Binding("y", "copy", show=False, id="view.copy"),
+        Binding("question_mark", "help", show=False, id="app.help"),
     ]
 
     def __init__(self, component: str = "") -> None:
@@ -91,10 +91,17 @@ class Journal(Screen[None]):
     def _show_keys(self) -> None:
         follow = "" if self._roll.follows else "follow again"
         only = "all" if self._only else f"only {short(self._component)}"
-        pairs = [("esc", "back"), ("j k", "scroll"), ("y", "copy line")]
+        app = host(self)
+        move = f"{app.key('move.down')} {app.key('move.up')}"
+        pairs = [(app.key("app.help"), "help"), ("esc", "back"), (move, "scroll")]
+        pairs += [(app.key("view.copy"), "copy line")]
         pairs += [("f", only)] if self._component else []
-        pairs += [("G", follow)] if follow else []
-        self._keys.show(pairs)
+        pairs += [(app.key("move.last"), follow)] if follow else []
+        self._keys.show([pair for pair in pairs if pair[0]])
+
+    def action_help(self) -> None:
+        """Show all keys."""
+        host(self).open_sheet(HelpSheet("alerts", host(self).actions()))
 
     def action_scroll(self, by: int) -> None:
         """Move the cursor by so many lines."""

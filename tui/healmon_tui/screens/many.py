@@ -48,7 +48,7 @@ class ManySheet(Sheet[Chosen | None]):
         Binding("o", "each", show=False),
         Binding("tab", "each", show=False, priority=True),
         Binding("Y", "copy", show=False),
-        Binding("n,q,enter", "close", show=False),
+        Binding("n,enter", "close", show=False),
     ]
 
     def __init__(

@@ -18,7 +18,6 @@ class MenuSheet(Sheet[int | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "pick", show=False),
-        Binding("q", "close", show=False),
     ]
 
     def __init__(self, title: str, names: Sequence[str]) -> None:

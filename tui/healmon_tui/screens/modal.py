@@ -11,6 +11,7 @@ from textual.screen import ModalScreen
 
 from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, Tone
+from healmon_tui.screens.reading import reading
 from healmon_tui.widgets.box import Box
 
 Result = TypeVar("Result")
@@ -21,12 +22,7 @@ class Sheet(ModalScreen[Result], Generic[Result]):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "close", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("ctrl+d,pagedown,space", "scroll(8)", show=False),
-        Binding("ctrl+u,pageup", "scroll(-8)", show=False),
-        Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *reading(8),
         Binding("ctrl+c", "close", show=False),
     ]
 

@@ -17,6 +17,7 @@ from healmon_tui.rows.scene import Row
 from healmon_tui.screens import travelling
 from healmon_tui.screens.commanding import Commanding
 from healmon_tui.screens.detail import Detail
+from healmon_tui.screens.firstrun import FirstRunScreen
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
@@ -127,9 +128,9 @@ class Overview(Commanding):
 
     def _show_keys(self) -> None:
         if self.host.travel.then is not None:
-            self._keys.show(travelling.footer())
+            self._keys.show(travelling.footer(self.host))
             return
-        usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
+        usable = self.host.actions()
         view = self._view()
         kind = cast("PanelId", view.healer) if view is not None else self.panel
         asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
@@ -268,8 +269,7 @@ class Overview(Commanding):
 
     def action_help(self) -> None:
         """Show all keys."""
-        usable = keymap.actions(read_only=self.host.read_only, demo=bool(self.host.requests.faults))
-        self.host.open_sheet(HelpSheet(self.panel, usable))
+        self.host.open_sheet(HelpSheet(self.panel, self.host.actions()))
 
     def action_detail(self) -> None:
         """Show all about the row under the cursor; where nobody heals, offer to."""
@@ -342,6 +342,11 @@ class Overview(Commanding):
             self.host.travel.live()  # whoever wants out of the past does not want healing to end
         else:
             await self.host.action_quit()
+
+    def action_first(self) -> None:
+        """Show how to begin, where there is no configuration."""
+        if self.host.first is not None:
+            self.host.open_sheet(FirstRunScreen(self.host.first))
 
 
 def _by_order(row: Row) -> tuple[object, ...]:

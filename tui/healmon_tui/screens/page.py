@@ -14,7 +14,7 @@ from healmon_tui.screens.modal import Sheet
 class PageSheet(Sheet[None]):
     """Shows lines made for the width of the box; answers nothing."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("q,enter", "close", show=False)]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "close", show=False)]
 
     def __init__(self, title: str, body: Callable[[int], list[Line]]) -> None:
         super().__init__(title)

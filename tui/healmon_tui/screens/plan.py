@@ -37,7 +37,7 @@ class PlanSheet(Sheet[bool]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("y", "yes", show=False),
         Binding("Y", "copy", show=False),
-        Binding("n,q,enter", "close", show=False),
+        Binding("n,enter", "close", show=False),
     ]
 
     def __init__(self, plan: Plan, refusal: str, note: str = "") -> None:

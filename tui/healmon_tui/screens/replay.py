@@ -11,6 +11,8 @@ from textual.screen import Screen
 
 from healmon.plans import Packed
 from healmon_tui import session
+from healmon_tui.host import host
+from healmon_tui.screens.reading import reading
 from healmon_tui.widgets.bars import KeyBar
 from healmon_tui.widgets.context import Context
 
@@ -20,12 +22,9 @@ class Replay(Screen[None]):
 
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,q,enter,b", "close", show=False),
-        Binding("j,down", "scroll(1)", show=False),
-        Binding("k,up", "scroll(-1)", show=False),
-        Binding("ctrl+d,pagedown,space", "scroll(10)", show=False),
-        Binding("ctrl+u,pageup", "scroll(-10)", show=False),
-        Binding("ctrl+q", "app.quit", show=False, priority=True),
+        *reading(10),
+        Binding("enter", "close", show=False),
+        Binding("b", "close", show=False, id="session.replay"),
     ]
 
     def __init__(self, component: str, kept: Packed) -> None:
@@ -52,7 +51,10 @@ class Replay(Screen[None]):
     def _draw(self) -> None:
         before, after = session.replayed(self._kept, self._side.cells)
         self._side.show(self._component, before, after)
-        self._keys.show((("esc", "back"), ("j k", "scroll")))
+        app = host(self)
+        self._keys.show(
+            (("esc", "back"), (f"{app.key('move.down')} {app.key('move.up')}", "scroll"))
+        )
 
     def action_scroll(self, by: int) -> None:
         """Scroll by so many lines."""

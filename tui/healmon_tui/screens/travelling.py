@@ -44,7 +44,8 @@ class Travelling(Screen[None]):
             return
         found = self.active_bindings.get(event.key)
         if found is not None and not found.enabled:
-            host(self).flash(OFF, "warn")
+            app = host(self)
+            app.flash(f"{OFF}; {app.key('history.live')} returns to now", "warn")
 
 
 def _of_now(action: str, parameters: tuple[object, ...]) -> bool:
@@ -55,20 +56,24 @@ def _of_now(action: str, parameters: tuple[object, ...]) -> bool:
 def bindings() -> list[BindingType]:
     """Return the keys through time, for screens that have keys of their own."""
     return [
-        Binding(",".join(action.keys), action.action, show=False)
+        Binding(",".join(action.keys), action.action, show=False, id=action.id)
         for action in keymap.ACTIONS
         if action.group == "history"
     ]
 
 
-def footer() -> list[tuple[str, str]]:
+def footer(app: Host) -> list[tuple[str, str]]:
     """Return (key, word) pairs for the footer of the past."""
-    known = {action.id: action for action in keymap.ACTIONS}
+    known = {action.id: action for action in app.actions()}
     wanted = (
         "app.help", "history.back", "history.forward", "history.incident_back",
         "history.incident_forward", "history.live", "history.list", "view.detail",
     )  # fmt: skip
-    return [(keymap.key_name(known[name].keys[0]), known[name].label) for name in wanted]
+    return [
+        (keymap.key_name(known[name].keys[0]), known[name].label)
+        for name in wanted
+        if name in known
+    ]
 
 
 def travel(app: Host, what: str) -> None:

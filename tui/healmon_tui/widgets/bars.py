@@ -15,6 +15,8 @@ from healmon_tui.viewmodel import PANELS, SHORT, TITLE, PanelId, PanelView
 from healmon_tui.widgets.clicking import key_at
 from healmon_tui.widgets.lines import Lines
 
+ROOM_FOR_HELP: Final = 40
+"""Cells from which on the first key, that of the help, stays beside an answer."""
 FLASH: Final = 10.0
 """Seconds an answer stays in the footer."""
 
@@ -204,7 +206,10 @@ class KeyBar(Lines):
             return [Line(between(self._prompt, (*tail, Span(" ")), width), "bar")]
         if self._answer is not None:
             text, tone = self._answer
-            return [Line((Span(f" {cut(text, width - 2)}", tone),), "bar")]
+            key, word = self._keys[0] if self._keys and width >= ROOM_FOR_HELP else ("", "")
+            help_ = (Span(f"  {key}", "accent"), Span(f" {word} ", "dim")) if key else ()
+            said = cut(text, width - 2 - sum(len(span.text) for span in help_))
+            return [Line(between((Span(f" {said}", tone),), help_, width), "bar")]
         spans: list[Span] = []
         used = 1
         for key, word in self._keys:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import events
 
 from healmon_tui import glyphs
+from healmon_tui.host import host
 from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, fill, width
 from healmon_tui.widgets.clicking import key_at
 from healmon_tui.widgets.lines import Lines
@@ -66,7 +67,9 @@ class Box(Lines):
         below = len(self._body) - self._top - room
         foot = self._foot
         if below > 0:
-            foot = (*foot, Span("   "), Span("j k", "accent"), Span(f" {below} more lines", "dim"))
+            app = host(self)
+            move = f"{app.key('move.down')} {app.key('move.up')}"
+            foot = (*foot, Span("   "), Span(move, "accent"), Span(f" {below} more lines", "dim"))
         lines = [_edge("╭", "╮", width, self._title, self._tone)]
         shown = self._body[self._top : self._top + room]
         lines += [_inside(line.spans, width) for line in shown]

@@ -2,15 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
+from healmon_tui.keywords import read, textual
 from healmon_tui.paint import Spans, width
-
-_KEYS: Final = {
-    "?": "question_mark", "/": "slash", ":": "colon", "+": "plus", "_": "underscore",
-    "-": "minus", "esc": "escape", "[": "left_square_bracket", "]": "right_square_bracket",
-    "{": "left_curly_bracket", "}": "right_curly_bracket",
-}  # fmt: skip
 
 
 def key_at(spans: Spans, x: int) -> str:
@@ -30,4 +23,4 @@ def key_at(spans: Spans, x: int) -> str:
 def named(shown: str) -> str:
     """Return a key as the terminal names it, of several the first: `j k` → `j`."""
     first = shown.split(" ", maxsplit=1)[0]
-    return _KEYS.get(first, first.replace("ctrl-", "ctrl+"))
+    return textual(read(first))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
+
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -25,6 +27,8 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes, markup=False)
         self._shown: list[Line] = []
         self._built_for: tuple[int, int] = (-1, -1)
+        self._painted: dict[int, tuple[Line, Strip]] = {}
+        self._painted_with: tuple[Palette | None, int] = (None, 0)
 
     def build(self, width: int, height: int) -> list[Line]:
         """Return the lines for a size; those beyond `height` are not seen."""
@@ -42,11 +46,13 @@ class Lines(Widget):
         if not same_size:
             self.refresh()
             return
-        for y in range(max(len(before), len(self._shown))):
-            old = before[y] if y < len(before) else None
-            new = self._shown[y] if y < len(self._shown) else None
-            if old != new:
-                self.refresh(Region(0, y, width, 1))
+        changed = [
+            Region(0, y, width, 1)
+            for y, (old, new) in enumerate(zip_longest(before, self._shown))
+            if old is not new and old != new
+        ]
+        if changed:
+            self.refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
         """Return one painted line."""
@@ -56,6 +62,33 @@ class Lines(Widget):
             self._built_for = (width, height)
         line = self._shown[y] if y < len(self._shown) else Line((), self.GROUND)
         return self.look.strip(line, width)
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return painted lines, each painted once until it is another.
+
+        Lines have neither border nor padding and paint every cell, so that nothing of what Textual
+        does around a widget's content is missed here.
+        """
+        look, width = self.look, self.size.width
+        if self._painted_with != (look, width):
+            self._painted, self._painted_with = {}, (look, width)
+        strips = [self._strip(y) for y in crop.line_range]
+        if not look.solid:
+            for found in self.get_line_filters():
+                background = self.background_colors[1]
+                strips = [strip.apply_filter(found, background) for strip in strips]
+        span = crop.column_span
+        return strips if span == (0, width) else [strip.crop(*span) for strip in strips]
+
+    def _strip(self, y: int) -> Strip:
+        line = self._shown[y] if y < len(self._shown) else None
+        known = self._painted.get(y)
+        if line is None or known is None or known[0] is not line:
+            strip = self.render_line(y)
+            if y >= len(self._shown):
+                return strip
+            known = self._painted[y] = (self._shown[y], strip)
+        return known[1]
 
     @property
     def look(self) -> Palette:

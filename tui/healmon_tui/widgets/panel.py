@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
 from textual import events
 from textual.message import Message
@@ -10,11 +11,27 @@ from textual.message import Message
 from healmon_tui import glyphs
 from healmon_tui.columns import GUTTER, Slot, place
 from healmon_tui.filtering import Filter, following, sieve
-from healmon_tui.paint import Line, Span, Spans, Tone, clip, cut, cut_head, fill, fit, width
+from healmon_tui.paint import (
+    Line,
+    Span,
+    Spans,
+    Tone,
+    clip,
+    cut,
+    cut_head,
+    fill,
+    fit,
+    plain,
+    width,
+)
 from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import WELL, Row
+from healmon_tui.themes import INKS
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
 from healmon_tui.widgets.lines import Lines
+
+Drawn: TypeAlias = dict[str, tuple[tuple[object, ...], Row, Line]]
+"""Lines in sight by the key of their row, with how and of what they were drawn."""
 
 
 class Panel(Lines, can_focus=True):
@@ -45,6 +62,8 @@ class Panel(Lines, can_focus=True):
         self._marks: frozenset[str] = frozenset()
         self._cursor = 0
         self._top = 0
+        self._drawn: Drawn = {}
+        self._seen: object = None
 
     @property
     def selected(self) -> Row | None:
@@ -87,6 +106,10 @@ class Panel(Lines, can_focus=True):
 
     def show(self, view: PanelView) -> None:
         """Show another state; once a key was pressed the cursor stays on its row, and its line."""
+        how = (self.size, self.bare, self.has_focus, self.filter)
+        if view is self._all and how == self._seen:
+            return
+        self._seen = how
         line = self._cursor - self._top
         self._all = view
         self.view = sieve(view, self.filter, self._visible) if self.filter else view
@@ -153,15 +176,15 @@ class Panel(Lines, can_focus=True):
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the rows in sight."""
         self._keep_in_sight()
-        slots = place(self.view.columns(width), width - 1)
+        slots = tuple(place(self.view.columns(width), width - 1))
         if self.filter and self._all.rows and not self.view.rows:
             said = f"   no row is like this: esc shows all {self.total}"
             return [self._heading(slots, width, height), Line((Span(said, "dim"),))]
         seen = range(self._top, min(len(self.view.rows), self._top + height - 1))
-        return [
-            self._heading(slots, width, height),
-            *(self._row(index, slots, width) for index in seen),
-        ]
+        fresh: Drawn = {}
+        lines = [self._drawn_row(index, slots, width, fresh) for index in seen]
+        self._drawn = fresh
+        return [self._heading(slots, width, height), *lines]
 
     def _room(self) -> int:
         return max(self.size.height - 1, 0)
@@ -218,10 +241,18 @@ class Panel(Lines, can_focus=True):
             text = f" +{hidden} more, {loud} not well "
         return (Span(text, "warn" if loud and self.panel != "alerts" else "dim"),)
 
-    def _row(self, index: int, slots: Sequence[Slot], cells: int) -> Line:
+    def _drawn_row(self, index: int, slots: tuple[Slot, ...], cells: int, fresh: Drawn) -> Line:
+        """Return a row's line, the one drawn before if nothing in it is another."""
         row = self.view.rows[index]
-        here = index == self._cursor and bool(self.view.rows)
-        focused = here and self.has_focus
+        focused = index == self._cursor and self.has_focus
+        how = (focused, row.key in self._marks, slots, cells)
+        before = self._drawn.get(row.key)
+        if before is None or before[0] != how or before[1] != row:
+            before = (how, row, self._row(row, slots, cells, focused=focused))
+        fresh[row.key] = before
+        return before[2]
+
+    def _row(self, row: Row, slots: Sequence[Slot], cells: int, *, focused: bool) -> Line:
         sign = glyphs.CURSOR if focused else " "
         marked = glyphs.MARKED if row.key in self._marks else " "
         spans: list[Span] = [
@@ -249,6 +280,10 @@ class Panel(Lines, can_focus=True):
         if slot.column.right:
             span = cell[0] if cell else Span("")
             return (Span(fit(span.text, slot.cells, right=True), span.tone),)
+        one = cell[0] if len(cell) == 1 else None
+        if one is not None and one.ink is None and one.tone in INKS and plain(one.text, slot.cells):
+            # one span with its blanks: their ink is not seen
+            return (Span(one.text.ljust(slot.cells), one.tone),)
         return fill(cell, slot.cells)
 
     def on_focus(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from healmon.errors import HealmonError, ProbeError
 from healmon.service import instance
 from healmon.service.doctor.model import Finding, Ground
-from healmon.service.host import DATABASE
+from healmon.service.statedir import DATABASE
 from healmon.store import opening, read, schema
 from healmon.text import clean
 from healmon.units import format_size

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from healmon.errors import HealmonError
-from healmon.service.host import DATABASE
+from healmon.service.statedir import DATABASE
 from healmon.state import of_healer
 from healmon.store import read, stream
 from healmon.text import clean
