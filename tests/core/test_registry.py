@@ -47,7 +47,7 @@ def monitor(**keys):
         ({"databases": ()}, {"databases"}),
         ({"disk": st.Disk(paths=(), warning=80.0)}, {"disks"}),
     ],
-    ids=str,
+    ids=lambda value: "-".join(sorted(value)) or "nothing",
 )
 def test_only_who_reads_it_is_made_anew(tmp_path, changed, names):
     assert rebuilt(tmp_path, **changed) == names
