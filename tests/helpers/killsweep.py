@@ -47,7 +47,7 @@ def sweep(kills: int, seed: int, *, tell: bool = False) -> Counter[str]:
             _life(world, dice, counted)
             if tell and number % 10 == 9:
                 print(f"{number + 1} kills, {dict(counted)}", flush=True)
-        _end(world)
+        _end(world, counted)
         rows = world.box.rows("SELECT state, count(*) FROM commands GROUP BY state")
         counted.update({f"overrides {state}": count for state, count in rows})
         counted.update({"tasks": len(world.tasks), "acts": len(world.box.events("actionverified"))})
@@ -90,13 +90,16 @@ def _hold(world: World) -> None:
         raise BrokenError("; ".join(wrong))
 
 
-def _end(world: World) -> None:
+def _end(world: World, counted: Counter[str]) -> None:
     """Let a daemon live: all is brought in order, and stays so."""
     world.start()
     until(world.up, 60, "a daemon that is up")
     end = time.monotonic() + SETTLED
     while left := world.settled():
         _hold(world)
+        for name in world.left_to_people():
+            world.box.healmon("clear", name)
+            counted["cleared by hand"] += 1
         if time.monotonic() > end:
             raise BrokenError("does not come to rest: " + "; ".join(left))
         time.sleep(LOOK)
