@@ -21,6 +21,8 @@ DEAF = f"import signal\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\n{HANG}"
 def python(code: str) -> str:
     """The command line of a Python program, for a shell."""
     return shlex.join([sys.executable, "-c", code])
+
+
 LEFT_OUT = {"TMUX", "TMUX_PANE", "COLUMNS", "LINES"}
 """Of the environment: whose tmux we are in, and the size of nobody's terminal."""
 

@@ -10,8 +10,8 @@ import pytest
 
 from healmon import cli
 from healmon.errors import HealmonError
-from healmon.service.takeover import Relay
 from healmon.service.sessions_cli import session
+from healmon.service.takeover import Relay
 from healmon_tui.app import HealmonApp
 from healmon_tui.screens.answer import AnswerSheet
 from healmon_tui.screens.plan import PlanSheet
