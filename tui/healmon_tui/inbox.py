@@ -33,11 +33,11 @@ Undo = tuple[str, str]
 class InboxRequests:
     """Asks, and says what became of it."""
 
-    def __init__(self, app: Asking, requests: Requests) -> None:
+    def __init__(self, app: Asking, requests: Requests, known: dict[str, float]) -> None:
         self._app = app
         self._requests = requests
         self._undo: tuple[Undo, ...] = ()
-        self.known: dict[str, float] = {}
+        self.known = known
         """When the failures ended that were acknowledged here, by component."""
 
     # what rows are about

@@ -2,7 +2,7 @@
 
 A row is made anew when what it is about, or anything on hand about its component, is another
 object. Time alone changes it too (ages, countdowns): a row that the last second changed is made
-anew each time; one that it did not is asked again only after a while, `AT_MOST` seconds, and
+anew each second; one that it did not is asked again only after a while, `AT_MOST` seconds, and
 `CALM` seconds where nothing is going on: there only long ages are left.
 """
 
@@ -17,6 +17,8 @@ from healmon_tui.rows.scene import Row, Scene
 AT_MOST: Final = 4.0
 """Seconds after which a row is made anew, whatever is known of it."""
 CALM: Final = 10.0
+AT_ONCE: Final = 0.2
+"""Seconds for which a row just made is as good as new: a screen that opens draws many times."""
 
 Thing = TypeVar("Thing")
 
@@ -68,7 +70,7 @@ class RowMemory(Generic[Thing]):
         self, scene: Scene, thing: Thing, component: str, kept: _Kept | None, *, due: bool
     ) -> _Kept:
         inputs = (thing, scene.known.get(component), *scene.on_hand(component))
-        now, wait = scene.now, 0.0
+        now, wait = scene.now, AT_ONCE
         if kept is not None and _same(kept.inputs, inputs):
             if not due:
                 return kept

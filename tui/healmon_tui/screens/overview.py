@@ -16,9 +16,6 @@ from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens import travelling
 from healmon_tui.screens.commanding import Commanding
-from healmon_tui.screens.detail import Detail
-from healmon_tui.screens.firstrun import FirstRunScreen
-from healmon_tui.screens.help import HelpSheet
 from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
@@ -269,6 +266,8 @@ class Overview(Commanding):
 
     def action_help(self) -> None:
         """Show all keys."""
+        from healmon_tui.screens.help import HelpSheet  # noqa: PLC0415 - loaded when it is opened
+
         self.host.open_sheet(HelpSheet(self.panel, self.host.actions()))
 
     def action_detail(self) -> None:
@@ -279,6 +278,8 @@ class Overview(Commanding):
         if row is None:
             self.flash("nothing selected", "dim")
             return
+        from healmon_tui.screens.detail import Detail  # noqa: PLC0415 - loaded when it is opened
+
         self.host.open_sheet(Detail(context.subject(row)))
         self.call_after_refresh(self.host.redraw)
 
@@ -346,6 +347,8 @@ class Overview(Commanding):
     def action_first(self) -> None:
         """Show how to begin, where there is no configuration."""
         if self.host.first is not None:
+            from healmon_tui.screens.firstrun import FirstRunScreen  # noqa: PLC0415 - loaded when it is opened
+
             self.host.open_sheet(FirstRunScreen(self.host.first))
 
 
