@@ -8,6 +8,7 @@ anew each second; one that it did not is asked again only after a while, `AT_MOS
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -45,11 +46,20 @@ class RowMemory(Generic[Thing]):
         self._about = about
         self._kept: dict[object, _Kept] = {}
         self._before: tuple[object, ...] = ()
+        self._snapshot: object = None
+        self._known: dict[str, float] = {}
+        self._rows: list[Row] = []
+        self._still = (math.inf, -math.inf)
 
     def rows(self, scene: Scene, things: Iterable[Thing]) -> list[Row]:
-        """Return a row for each thing, in their order; the others are forgotten."""
+        """Return a row for each thing, in their order; the others are forgotten.
+
+        The same list as before: they are the same rows.
+        """
+        if self._stands(scene):
+            return self._rows
         fresh: dict[object, _Kept] = {}
-        now, here = scene.now, (scene.snapshot, scene.chronicle, scene.strips.reaches)
+        now, here = scene.now, scene.all_on_hand
         calm = _same(here, self._before)
         for thing in things:
             key, component = self._about(thing)
@@ -64,7 +74,26 @@ class RowMemory(Generic[Thing]):
                 kept = self._one(scene, thing, component, kept, due=due)
             fresh[key] = kept
         self._kept, self._before = fresh, here
-        return [kept.row for kept in fresh.values()]
+        self._snapshot, self._known = scene.snapshot, dict(scene.known)
+        kept_rows = fresh.values()
+        self._still = (
+            max((kept.since for kept in kept_rows), default=math.inf),
+            min((kept.until for kept in kept_rows), default=-math.inf),
+        )
+        rows = [kept.row for kept in kept_rows]
+        if len(rows) != len(self._rows) or not all(map(is_, rows, self._rows)):
+            self._rows = rows
+        return self._rows
+
+    def _stands(self, scene: Scene) -> bool:
+        """Tell whether nothing was folded since, and no row is due."""
+        since, until = self._still
+        return (
+            scene.snapshot is self._snapshot
+            and since <= scene.now < until
+            and _same(scene.all_on_hand, self._before)
+            and scene.known == self._known
+        )
 
     def _one(
         self, scene: Scene, thing: Thing, component: str, kept: _Kept | None, *, due: bool
