@@ -29,7 +29,8 @@ LATER = {
     *(f"healmon_tui.{name}" for name in ("widgets.roll",)),
     "healmon.service.archive", "healmon.service.starter", "healmon.service.host",
     "healmon.service.takeover", "healmon.config.screenchecks", "healmon.config.themefiles",
-    "healmon.config.faults", "healmon.store.moments", "sqlite3", "tomllib",
+    "healmon.alerts", "healmon.config.faults", "healmon.config.settings",
+    "healmon.store.moments", "sqlite3", "tomllib",
 }  # fmt: skip
 """What is loaded when it is asked for, or by nobody but the healer."""
 

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from healmon import alerts
-from healmon.alerts import wording
+from healmon import alerts, wording
 from healmon.plans import Answer, Packed
 from healmon.state import FOREVER, ActionView, AlertView, open_alerts, paused_by
 from healmon.units import format_duration, parse_duration
