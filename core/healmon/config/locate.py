@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, cast
 
+from healmon.config import trust
 from healmon.config.paths import Place, absolute, home_of, place_of
 from healmon.errors import ConfigError, Problem
 
@@ -30,7 +31,8 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         cwd: where `.` is.
 
     Raises:
-        ConfigError: the one named by `--config` or `$HEALMON_CONFIG` does not exist.
+        ConfigError: the one named by `--config` or `$HEALMON_CONFIG` does not exist; the one in
+            the current directory is somebody else's.
     """
     named = explicit if explicit is not None else environ.get("HEALMON_CONFIG") or None
     if named is not None:
@@ -48,7 +50,10 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         Path("/etc/healmon") / NAME,
     )
     # a broken link counts as there: reading it says what is wrong, passing over it would not
-    return next((path for path in candidates if os.path.lexists(path)), None)
+    found = next((path for path in candidates if os.path.lexists(path)), None)
+    if found is not None and found == candidates[0]:
+        trust.must_be_known(found, environ)
+    return found
 
 
 def config_home(environ: Mapping[str, str]) -> Path:

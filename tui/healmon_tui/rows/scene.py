@@ -137,6 +137,7 @@ class Scene:
             snapshot.maintenance,
             self.chronicle,
             self.strips.reaches,
+            self.undone(component),
             *self.alerts.get(component, ()),
         )
 
