@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
 from healmon import events as ev
@@ -14,6 +13,7 @@ from healmon.events import Recorded, component_of, kind_of, severity_of
 from healmon.plans import Overlays
 from healmon.service.logformat import EVENT, Journal, JsonLines, Lines, Redactor, to_journal
 from healmon.text import clean
+from healmon.world.logfile import SetAside
 
 log = logging.getLogger("healmon")
 
@@ -50,9 +50,7 @@ def log_to_file(path: Path, args: argparse.Namespace, settings: Settings | None 
     """Send the log to a file, rotated by size."""
     size = settings.monitor.log_size if settings is not None else SIZE
     keep = settings.monitor.log_keep if settings is not None else KEEP
-    handler = RotatingFileHandler(
-        path, maxBytes=size, backupCount=keep, encoding="utf-8", delay=True
-    )
+    handler = SetAside(str(path), size, keep)
     handler.setFormatter(_formatter(settings, journal=False))
     _use(handler, _level(args, "info"))
 
