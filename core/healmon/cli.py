@@ -11,13 +11,14 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 from healmon.errors import HealmonError, StateDirError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
     from pathlib import Path
+    from typing import NoReturn, TypeAlias
 
 OpenScreen: TypeAlias = Callable[..., int]
 """Opens the terminal UI on a link and returns its exit code; `healmon-tui` hands it in."""

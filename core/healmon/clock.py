@@ -16,7 +16,14 @@ from __future__ import annotations
 import time
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, NamedTuple, Protocol
+
+from healmon.named import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Protocol
+else:
+    Protocol = object  # `typing` would take `status` longer than all the rest here
 
 STEP_TOLERANCE: Final = 2.0
 """Seconds by which clocks may drift apart between two readings before it counts as a change."""
@@ -62,11 +69,11 @@ class Clock(Protocol):
 
     def read(self) -> Reading:
         """Return all clocks at this moment."""
-        ...
+        ...  # noqa: PIE790 - a protocol, to the checkers
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many steady seconds; 0 yields to other tasks once."""
-        ...
+        ...  # noqa: PIE790 - a protocol, to the checkers
 
 
 class SystemClock:

@@ -6,7 +6,11 @@ and the Nagios plugin codes). An error that reaches a person says what, where an
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, NamedTuple
+from healmon.named import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, ClassVar
 
 
 class HealmonError(Exception):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from fractions import Fraction
+    from typing import Final
 
 DURATION_ALLOWED: Final = 'a duration such as "5s", "30m", "1h30m", "7d", or whole seconds'
 SIZE_ALLOWED: Final = 'a size such as "500MB", "2GiB", or whole bytes'

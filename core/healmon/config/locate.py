@@ -8,11 +8,14 @@ from __future__ import annotations
 import os.path
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
 
 from healmon.config import trust
 from healmon.config.paths import Place, absolute, home_of, place_of
 from healmon.errors import ConfigError, Problem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 NAME: Final = "healmon.toml"
 STATE_DIR_OVERRIDE: Final = "HEALMON_MONITOR__STATE_DIR"
@@ -85,6 +88,8 @@ def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | N
 
 
 def _configured(config: Path) -> str:
+    from typing import cast  # noqa: PLC0415 - `status` does without it
+
     from healmon.config.source import parse, read_text, shown  # noqa: PLC0415 - slow, where there is no file
 
     file = shown(config)

@@ -10,7 +10,12 @@ import os.path
 import pwd
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NamedTuple
+
+from healmon.named import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _SYSTEM: Final = (
     *("/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32"),

@@ -88,18 +88,31 @@ async def look(databases: Iterable[Database], doors: Doors) -> Seen:
     for turn in range(SAMPLES):
         if turn:
             await doors.clock.sleep(GAP)
-        looks = [partial(_next, found[name], paths[name], doors) for name in standing]
-        for seen in await doors.hands.call(partial(_all, looks)):
-            found[seen.name] = seen
-        standing = tuple(name for name in standing if stands_still(found[name].samples))
+        last = turn == SAMPLES - 1
+        call = partial(_turn, found, standing, paths, doors, last=last)
+        found, standing = await doors.hands.call(call)
         if not standing:
             break
-    looks = [partial(_with_holder, seen, paths[seen.name], doors) for seen in found.values()]
-    return Seen(tuple(await doors.hands.call(partial(_all, looks))))
+    return Seen(tuple(found.values()))
 
 
-def _all(looks: list[partial[DatabaseSeen]]) -> list[DatabaseSeen]:
-    return [look_at_one() for look_at_one in looks]
+def _turn(
+    found: dict[str, DatabaseSeen],
+    standing: Iterable[str],
+    paths: dict[str, str],
+    doors: Doors,
+    *,
+    last: bool,
+) -> tuple[dict[str, DatabaseSeen], tuple[str, ...]]:
+    """Return all that was seen, with one more look at some, and which of those to look at again.
+
+    Where that is none, the holders are looked at as well: most looks wake the thread only once.
+    """
+    found = found | {name: _next(found[name], paths[name], doors) for name in standing}
+    again = tuple(name for name in standing if stands_still(found[name].samples))
+    if again and not last:
+        return found, again
+    return {name: _with_holder(seen, paths[name], doors) for name, seen in found.items()}, ()
 
 
 def _next(seen: DatabaseSeen, path: str, doors: Doors) -> DatabaseSeen:

@@ -21,12 +21,14 @@ import json
 import os
 import struct
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from healmon.errors import HolderError, StateDirError
+from healmon.named import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import threading
+    from typing import Any, Final
 
 NAME: Final = "healmon.lock"
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from healmon import events as ev
 from healmon.config.settings import Settings
@@ -15,9 +13,7 @@ from healmon.events import Recorded, component_of, kind_of, severity_of
 from healmon.plans import Overlays
 from healmon.service.logformat import EVENT, Journal, JsonLines, Lines, Redactor, to_journal
 from healmon.text import clean
-
-if TYPE_CHECKING:
-    from io import TextIOWrapper
+from healmon.world.logfile import SetAside
 
 log = logging.getLogger("healmon")
 
@@ -50,20 +46,11 @@ def _formatter(settings: Settings | None, *, journal: bool) -> logging.Formatter
     return Journal(made) if journal else made
 
 
-class _Private(RotatingFileHandler):
-    """A log that its owner alone can read, whatever the umask."""
-
-    def _open(self) -> TextIOWrapper:
-        stream = super()._open()
-        os.fchmod(stream.fileno(), 0o600)
-        return stream
-
-
 def log_to_file(path: Path, args: argparse.Namespace, settings: Settings | None = None) -> None:
     """Send the log to a file, rotated by size."""
     size = settings.monitor.log_size if settings is not None else SIZE
     keep = settings.monitor.log_keep if settings is not None else KEEP
-    handler = _Private(path, maxBytes=size, backupCount=keep, encoding="utf-8", delay=True)
+    handler = SetAside(str(path), size, keep)
     handler.setFormatter(_formatter(settings, journal=False))
     _use(handler, _level(args, "info"))
 

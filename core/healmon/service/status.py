@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from healmon.clock import SystemClock, parse_utc
 from healmon.errors import StoreFaultError
+from healmon.named import NamedTuple
 from healmon.service import instance
 from healmon.store import read
 from healmon.units import format_duration
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from typing import Any
 
 NO_HEALER = 3
 HUNG_AFTER = 3

@@ -20,8 +20,7 @@ only, so that a status command answers at once. Importing this package loads nei
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from healmon.store.store import Store
 

@@ -12,13 +12,16 @@ import json
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
-from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
 from healmon.errors import StoreFaultError, StoreVersionError
 from healmon.store.schema import APPLICATION_ID, VERSION
 
-Row: TypeAlias = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, TypeAlias
+
+Row: TypeAlias = "dict[str, Any]"
 
 PATIENCE: Final = 1.0
 """Seconds a query waits for a lock; readers of a WAL database hardly ever meet one."""

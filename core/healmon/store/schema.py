@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable
-from typing import Final
 
 from healmon.store.tx import immediate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 APPLICATION_ID: Final = 0x68656C6D
 """Marks a file as a health store ("helm"); another program's database has another number."""

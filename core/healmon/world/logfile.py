@@ -1,0 +1,67 @@
+"""A log that is set aside by size: what `logging.handlers` does, without loading all of them."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
+
+
+class SetAside(logging.FileHandler):
+    """Writes lines to a file; a full one becomes `NAME.1`, that one `NAME.2`, and so on.
+
+    Its owner alone can read it, whatever the umask.
+
+    Args:
+        path: the file; it is made with the first line.
+        size: bytes that it has at most; 0: it is never set aside.
+        keep: how many of those set aside are kept; 0: it is never set aside.
+    """
+
+    def __init__(self, path: str, size: int, keep: int) -> None:
+        super().__init__(path, encoding="utf-8", delay=True)
+        self._size = size
+        self._keep = keep
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        os.fchmod(stream.fileno(), 0o600)
+        return stream
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line, to a new file if the old one has no room for it."""
+        try:
+            if self._full(record):
+                self._set_aside()
+        except Exception:  # noqa: BLE001 - as all handlers do: a log must stop nobody
+            self.handleError(record)
+            return
+        super().emit(record)
+
+    def _full(self, record: logging.LogRecord) -> bool:
+        if not self._size or not self._keep:
+            return False
+        if self.stream is None:
+            self.stream = self._open()
+        found = os.fstat(self.stream.fileno())
+        line = f"{self.format(record)}{self.terminator}".encode("utf-8", "backslashreplace")
+        # a pipe or a terminal by that name is not to be renamed
+        return stat.S_ISREG(found.st_mode) and found.st_size + len(line) >= self._size
+
+    def _set_aside(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+            self.stream = None  # pyright: ignore[reportAttributeAccessIssue] - the next line opens it
+        for number in range(self._keep - 1, 0, -1):
+            with suppress(FileNotFoundError):
+                self._rename(f".{number}", f".{number + 1}")
+        with suppress(FileNotFoundError):
+            self._rename("", ".1")
+
+    def _rename(self, old: str, new: str) -> None:
+        os.replace(self.baseFilename + old, self.baseFilename + new)  # noqa: PTH105 - names, not paths
