@@ -244,6 +244,13 @@ def daemon(args: argparse.Namespace) -> int:
 def screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     """Open the terminal UI on our own healer, or attached to the one that runs already."""
     gc.disable()  # for as long as nothing but modules is loaded; the screen enables it again
+    try:
+        return _screen(args, open_screen)
+    finally:
+        gc.enable()
+
+
+def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     lean.without_openssl()
     from healmon.service.links import EngineLink  # noqa: PLC0415 - for screens only
     from healmon.service.screenlook import look_of  # noqa: PLC0415 - likewise

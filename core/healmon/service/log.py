@@ -30,6 +30,8 @@ def _level(args: argparse.Namespace, default: str) -> int:
 
 
 def _use(handler: logging.Handler, level: int) -> None:
+    for before in log.handlers:
+        before.close()
     log.handlers = [handler]
     log.setLevel(level)
     log.propagate = False
