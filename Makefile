@@ -14,8 +14,10 @@ PYTEST := $(BIN)/python -m pytest --dist worksteal
 # of `make simulate`: a number, or number:life for one life alone; and how long
 SEED ?= 1
 DAYS ?= 100
+# of `make kill-sweep`: how often the daemon is killed
+KILLS ?= 200
 
-.PHONY: help run test test-fast test-agents simulate check format keys man screenshots clean
+.PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
 .PHONY: tmux sftp
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
 .PHONY: bench-history bench-tui
@@ -37,6 +39,9 @@ test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, fro
 
 simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
 	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)
+
+kill-sweep: $(STAMP) tmux ## kill -9 a busy daemon at random moments, each promise checked: SEED=… KILLS=…
+	$(BIN)/python -m tests.helpers.killsweep --seed $(SEED) --kills $(KILLS)
 
 check: $(STAMP) ## lint, format, types, import rules
 	$(BIN)/ruff check .

@@ -23,6 +23,10 @@ def python(code: str) -> str:
     return shlex.join([sys.executable, "-c", code])
 
 
+LEFT_OUT = {"TMUX", "TMUX_PANE", "COLUMNS", "LINES"}
+"""Of the environment: whose tmux we are in, and the size of nobody's terminal."""
+
+
 class PrivateTmux:
     """One tmux server on a socket of its own, nobody's configuration."""
 
@@ -34,7 +38,7 @@ class PrivateTmux:
         self.program = ["tmux"]
 
     def run(self, *words: str) -> str:
-        env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
+        env = {k: v for k, v in os.environ.items() if k not in LEFT_OUT}
         # without SHELL tmux runs what nobody logs in with, which ends at once
         env |= {"TERM": "xterm", "PS1": "$ ", "SHELL": "/bin/bash"}
         done = subprocess.run(

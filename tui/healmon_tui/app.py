@@ -367,6 +367,8 @@ def run(
     finally:
         if not app.ended and app.return_code != CUT_SHORT:
             asyncio.run(_close(link))
+    if terminal.is_gone():
+        terminal.let_go()
     if app.last_words:
         sys.stderr.write(f"{app.last_words}\n")
     return app.return_code or 0

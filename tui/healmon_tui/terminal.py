@@ -45,6 +45,17 @@ def is_gone() -> bool:
     return False
 
 
+def let_go() -> None:
+    """Let all that is still written go nowhere: the terminal has vanished.
+
+    Python would end with code 120 where the last of it cannot be written.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for fd in (1, 2):
+        os.dup2(nowhere, fd)
+    os.close(nowhere)
+
+
 def heed_signals(end: Callable[[], None], hung_up: Callable[[], None]) -> None:
     """Call `end` on SIGTERM and `hung_up` on SIGHUP, from the running loop.
 

@@ -14,6 +14,7 @@ from healmon.config.paths import place_of
 from healmon.config.read import read
 from healmon.config.settings import Settings
 from healmon.config.source import parse, read_text, shown, too_deep
+from healmon.config.trust import must_not_be_open
 from healmon.errors import ConfigError
 
 
@@ -29,8 +30,11 @@ def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False)
         screen: whether its theme must be there, too: no healer is to fail for its looks.
 
     Raises:
-        ConfigError: `problems` has every fault found, the message one line for each.
+        ConfigError: `problems` has every fault found, the message one line for each; anybody may
+            write the file.
     """
+    if path is not None:
+        must_not_be_open(path)
     text = "" if path is None else read_text(path)
     return understood(text, path, environ, screen=screen)
 

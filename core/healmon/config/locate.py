@@ -33,7 +33,8 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         cwd: where `.` is.
 
     Raises:
-        ConfigError: the one named by `--config` or `$HEALMON_CONFIG` does not exist.
+        ConfigError: the one named by `--config` or `$HEALMON_CONFIG` does not exist; the one in
+            the current directory is somebody else's.
     """
     named = explicit if explicit is not None else environ.get("HEALMON_CONFIG") or None
     if named is not None:
@@ -51,7 +52,12 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
         Path("/etc/healmon") / NAME,
     )
     # a broken link counts as there: reading it says what is wrong, passing over it would not
-    return next((path for path in candidates if os.path.lexists(path)), None)
+    found = next((path for path in candidates if os.path.lexists(path)), None)
+    if found is not None and found == candidates[0]:
+        from healmon.config import trust  # noqa: PLC0415 - only that file needs it
+
+        trust.must_be_known(found, environ)
+    return found
 
 
 def config_home(environ: Mapping[str, str]) -> Path:

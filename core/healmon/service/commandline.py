@@ -85,14 +85,16 @@ def check(args: argparse.Namespace) -> int:
 
     Detection packs of one's own are tried on the screens of their test files.
     """
-    from healmon.config import locate  # noqa: PLC0415 - this one command reads it
+    from healmon.config import locate, trust  # noqa: PLC0415 - this one command reads it
     from healmon.config.load import load  # noqa: PLC0415 - likewise
     from healmon.config.show import show  # noqa: PLC0415 - likewise
+    from healmon.service.cautions import warn  # noqa: PLC0415 - likewise
     from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
 
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
     settings = load(source, os.environ, screen=True)
     user.tried(settings.sessions.packs)
+    warn(trust.worries(settings))
     say(show(settings, mask=True))
     return 0
 

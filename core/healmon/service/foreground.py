@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from healmon import lean
-from healmon.config import locate
+from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
 from healmon.service import background, instance, statedir
+from healmon.service.cautions import warn
 from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
 from healmon.service.systemd import Notifier
 
@@ -81,6 +82,7 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
     """Return a host for these arguments, holding its state directory."""
     settings, state_dir = configured(args)
     log_to_stderr(args, settings)
+    warn(trust.strangers(settings))
     if settings.source is None:
         print(f"healmon: {HINT}", file=sys.stderr)  # noqa: T201 - this is the command line
     read = None if mode == "once" else again(args, settings)
@@ -200,6 +202,7 @@ def _leave(host: Host, reason: str) -> None:
 def daemon(args: argparse.Namespace) -> int:
     """Detach; return when the daemon is proven up, or say why it is not."""
     settings, state_dir = configured(args)  # every error is told before the terminal is let go
+    warn(trust.strangers(settings))
     state_dir = statedir.prepare(state_dir)
     dry_run = getattr(args, "dry_run", False)
     log_file = state_dir / "healmon.log"

@@ -6,6 +6,7 @@ import argparse
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from healmon import events as ev
 from healmon.config.settings import Settings
@@ -14,6 +15,9 @@ from healmon.plans import Overlays
 from healmon.service.logformat import EVENT, Journal, JsonLines, Lines, Redactor, to_journal
 from healmon.text import clean
 from healmon.world.logfile import SetAside
+
+if TYPE_CHECKING:
+    from io import TextIOWrapper
 
 log = logging.getLogger("healmon")
 
@@ -46,11 +50,20 @@ def _formatter(settings: Settings | None, *, journal: bool) -> logging.Formatter
     return Journal(made) if journal else made
 
 
+class _Private(SetAside):
+    """A log that its owner alone can read, whatever the umask."""
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        os.fchmod(stream.fileno(), 0o600)
+        return stream
+
+
 def log_to_file(path: Path, args: argparse.Namespace, settings: Settings | None = None) -> None:
     """Send the log to a file, rotated by size."""
     size = settings.monitor.log_size if settings is not None else SIZE
     keep = settings.monitor.log_keep if settings is not None else KEEP
-    handler = SetAside(str(path), size, keep)
+    handler = _Private(str(path), size, keep)
     handler.setFormatter(_formatter(settings, journal=False))
     _use(handler, _level(args, "info"))
 

@@ -23,7 +23,8 @@ def prepare(path: Path) -> Path:
             by somebody else; what is there is left as it is.
     """
     path = path.expanduser().absolute()
-    _must_be_our_link(path)
+    for part in (path, *path.parents):
+        _must_be_our_link(part)
     try:
         _make(path)
         resolved = path.resolve(strict=True)
@@ -73,15 +74,26 @@ def _must_be_our_link(path: Path) -> None:
 
 
 def _must_stay_ours(resolved: Path) -> None:
-    """A parent that anybody may write (and that is not sticky) lets anybody swap the directory."""
+    """Whoever owns or may write a parent (that is not sticky) can put another directory there."""
     for parent in resolved.parents:
-        mode = parent.stat().st_mode
-        if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
+        found, shown = parent.stat(), clean(str(parent))
+        if found.st_uid not in {0, os.geteuid()}:
             raise _refused(
-                resolved,
-                f"lies in {clean(str(parent))}, which anybody may write",
-                f"chmod o-w {clean(str(parent))}, or give another --state-dir",
-            )
+                resolved, f"lies in {shown}, which belongs to uid {found.st_uid}",
+                "give another --state-dir, or run healmon as that user",
+            )  # fmt: skip
+        if found.st_mode & stat.S_ISVTX:
+            continue
+        if found.st_mode & stat.S_IWOTH:
+            raise _refused(
+                resolved, f"lies in {shown}, which anybody may write",
+                f"chmod o-w {shown}, or give another --state-dir",
+            )  # fmt: skip
+        if found.st_mode & stat.S_IWGRP and found.st_gid not in {0, os.getegid()}:
+            raise _refused(
+                resolved, f"lies in {shown}, which group {found.st_gid} may write",
+                f"chmod g-w {shown}, or give another --state-dir",
+            )  # fmt: skip
 
 
 def _refused(path: Path, why: str, remedy: str) -> StateDirError:

@@ -184,6 +184,8 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
     conn = connect(path, "mode=rwc")
     try:
         conn.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of effect only before the first table
+        schema.version_of(conn)  # a new file is there from now on, still empty
+        _ours_alone(path)
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = NORMAL")
         conn.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
@@ -202,6 +204,16 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         conn.close()
         raise
     return conn
+
+
+def _ours_alone(path: Path) -> None:
+    """Give the file, and so what SQLite makes beside it, to its owner alone, whatever the umask.
+
+    By its name: a descriptor that is closed here would drop all locks on it.
+    """
+    for end in _FAMILY:
+        with contextlib.suppress(OSError):
+            Path(f"{path}{end}").chmod(0o600)
 
 
 def _check_is_due(conn: sqlite3.Connection, at: str) -> bool:

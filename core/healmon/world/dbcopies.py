@@ -33,7 +33,7 @@ class Copies:
             OSError: the parent cannot be made.
         """
         home = self._folder / notes.folder_name(name)
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        notes.make_folder(home)
         target, number = home / stamp, 1
         while target.exists():
             number += 1

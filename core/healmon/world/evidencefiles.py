@@ -15,6 +15,7 @@ from typing import Final, Protocol
 
 from healmon.errors import HealmonError
 from healmon.text import clean
+from healmon.world import notes
 
 FILE_LIMIT: Final = 512 * 1024
 """Bytes that one evidence may have."""
@@ -134,7 +135,7 @@ class SystemEvidenceFiles:
             OSError: there is none, or it is not ours.
         """
         if make:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            notes.make_folder(self._folder)
         fd = os.open(self._folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         facts = os.fstat(fd)
         if facts.st_uid != os.geteuid() or stat.S_IMODE(facts.st_mode) & 0o077:

@@ -101,13 +101,30 @@ def write_record(path: str | Path, data: bytes) -> None:
     try:
         fd = os.open(fresh, _WRITE, 0o600)
     except FileNotFoundError:
-        os.makedirs(folder, mode=0o700, exist_ok=True)  # noqa: PTH103 - hot
+        make_folder(folder)
         fd = os.open(fresh, _WRITE, 0o600)
     with open(fd, "wb", buffering=0) as file:  # noqa: PTH123 - a descriptor
         left = memoryview(data)
         while left:
             left = left[file.write(left) :]
     os.replace(fresh, path)  # noqa: PTH105 - hot
+
+
+def make_folder(path: str | Path) -> None:
+    """Make a folder of our own, and each one above it that is missing, for its owner alone.
+
+    Of folders made on the way `os.makedirs` gives only the last one the mode that it is told.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing: list[Path] = []
+    folder = Path(path)
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for one in reversed(missing):
+        one.mkdir(mode=0o700, exist_ok=True)
 
 
 def rotate(path: Path, limit: int) -> None:

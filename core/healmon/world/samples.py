@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+from healmon.world import notes
+
 RECORD: Final = struct.Struct("<dffI")
 """Time, percent of space, percent of inodes, 1 where something was cleaned right before."""
 _FLAGS: Final = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -56,7 +58,7 @@ class Ring:
     def add(self, records: Sequence[Record]) -> None:
         """Write more records over the oldest. Blocks; what cannot be written is lost."""
         with suppress(OSError):
-            os.makedirs(os.path.dirname(self._path), mode=0o700, exist_ok=True)  # noqa: PTH103, PTH120 - text paths
+            notes.make_folder(os.path.dirname(self._path))  # noqa: PTH120 - text paths
             fd = os.open(self._path, _FLAGS, 0o600)
             try:
                 if os.fstat(fd).st_size < self._slots * RECORD.size:

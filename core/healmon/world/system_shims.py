@@ -16,7 +16,7 @@ import msgspec
 from healmon.clock import boot_id, process_seconds
 from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.text import clean
-from healmon.world import instancelock, logtrim, procfs, shimrecords
+from healmon.world import instancelock, logtrim, notes, procfs, shimrecords
 from healmon.world.apart import apart
 from healmon.world.launching import Ready, explained, prepare
 from healmon.world.nurseryline import DEADLINE, NurseryLine, frame
@@ -62,7 +62,7 @@ class SystemShims:
         ready = prepare(order.launch)
         try:
             if not os.path.isdir(order.folder):  # noqa: PTH112 - hot
-                Path(order.folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+                notes.make_folder(order.folder)
         except OSError as error:
             message = f"cannot make its folder {clean(order.folder)}: {error.strerror}"
             raise SpawnError(message, host_fault=True) from error

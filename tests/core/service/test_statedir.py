@@ -67,6 +67,38 @@ def test_others_may_not_swap_it(tmp_path: Path) -> None:
     assert statedir.prepare(open_house / "state").is_dir()
 
 
+@ROOT_ONLY
+def test_who_owns_or_may_write_a_parent_could_swap_it(tmp_path: Path) -> None:
+    house = tmp_path / "house"
+    state = house / "a" / "state"
+    state.mkdir(mode=0o700, parents=True)
+    os.chown(house, NOBODY, NOBODY)
+    with pytest.raises(StateDirError, match=f"lies in {house}, which belongs to uid {NOBODY}"):
+        statedir.prepare(state)
+    with pytest.raises(StateDirError, match="belongs to uid"):
+        statedir.prepare(house / "new" / "state")
+    os.chown(house, 0, NOBODY)
+    house.chmod(0o775)
+    with pytest.raises(StateDirError, match=f"which group {NOBODY} may write"):
+        statedir.prepare(state)
+    house.chmod(0o1775)  # sticky: what is ours stays where it is
+    assert statedir.prepare(state) == state
+    os.chown(house, 0, 0)
+    house.chmod(0o775)
+    assert statedir.prepare(state) == state
+
+
+@ROOT_ONLY
+def test_somebody_elses_link_on_the_way_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir(mode=0o700)
+    link = tmp_path / "link"
+    link.symlink_to("real")
+    os.chown(link, NOBODY, NOBODY, follow_symlinks=False)
+    with pytest.raises(StateDirError, match="is a link made by uid"):
+        statedir.prepare(link / "below" / "state")
+    assert not (tmp_path / "real" / "below").exists()
+
+
 def test_a_file_is_no_directory(tmp_path: Path) -> None:
     (tmp_path / "state").write_text("a file")
     with pytest.raises(StateDirError, match="is not a directory"):

@@ -10,8 +10,8 @@ import pytest
 
 from healmon import cli
 from healmon.errors import HealmonError
-from healmon.service.links import StoreLink
 from healmon.service.sessions_cli import session
+from healmon.service.takeover import Relay
 from healmon_tui.app import HealmonApp
 from healmon_tui.screens.answer import AnswerSheet
 from healmon_tui.screens.plan import PlanSheet
@@ -85,7 +85,7 @@ def test_an_approval_is_answered_on_the_screen(stage):
     stage.agent("a", "claude", "approval")
 
     async def scenario():
-        link = StoreLink(stage.state)
+        link = Relay(stage.state, "", None)
         app = HealmonApp(link)
         async with app.run_test(size=(160, 40)) as pilot:
             await _until(pilot, lambda: "session:a" in app.snapshot.components)

@@ -122,6 +122,7 @@ class Scene:
             snapshot.maintenance,
             self.chronicle,
             self.strips.reaches,
+            self.undone(component),
             *self.alerts.get(component, ()),
         )
 

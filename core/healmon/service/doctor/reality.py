@@ -9,9 +9,8 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from healmon.config import extras
+from healmon.config import extras, trust
 from healmon.config.depot import is_remote
-from healmon.config.mask import looks_secret
 from healmon.config.settings import Channel, Rule
 from healmon.errors import ConfigError, ProbeError
 from healmon.service.doctor.model import Finding, Ground
@@ -202,19 +201,6 @@ def _url(channel: Channel, ground: Ground) -> tuple[str, str, str]:
 
 
 def secrets(ground: Ground) -> Iterator[Finding]:
-    """Look whether others can read what opens doors."""
-    if ground.settings is None or ground.source is None:
-        return
-    held = [c.name for c in ground.settings.notify.channels if c.url]
-    held += [w.name for w in ground.settings.workers if any(map(looks_secret, w.env))]
-    files = [(ground.source, held)] if held else []
-    files += [(Path(c.url_file), [c.name]) for c in ground.settings.notify.channels if c.url_file]
-    for path, names in files:
-        try:
-            mode = path.stat().st_mode
-        except OSError:
-            continue
-        if mode & 0o044:
-            said = f"others can read it, and it holds secrets ({clean(', '.join(names[:5]))})"
-            shown = clean(str(path))
-            yield Finding("secrets", "warning", said, shown, f"chmod 0600 {shown}")
+    """Look whether others can read what opens doors, or change what healmon goes by."""
+    for path, what, remedy in trust.worries(ground.settings) if ground.settings is not None else ():
+        yield Finding("secrets", "warning", what, clean(str(path)), remedy)

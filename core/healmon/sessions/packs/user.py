@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from pathlib import Path
 
+from healmon.config.trust import must_not_be_open
 from healmon.errors import ConfigError, Problem
 from healmon.sessions.packs import bundled
 from healmon.sessions.packs.catalog import Packs
@@ -52,6 +53,7 @@ def _parsed(folder: packfiles.PackFolder) -> list[Pack]:
     found: dict[str, Pack] = {}
     problems: list[Problem] = []
     for one in folder.packs:
+        must_not_be_open(one.path)
         try:
             pack = parse(one.text, one.name)
         except PackError as error:

@@ -1,0 +1,139 @@
+"""Whose word a configuration is: whoever can change it has healmon run what he likes.
+
+A file that anybody may change is refused. So is one that somebody else left in the directory where
+a person happens to be; by its name it may be given, and is told of then. Standard library only:
+`healmon-tui --status` comes through here.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from healmon.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from healmon.config.settings import Settings
+
+_OTHERS_READ: Final = 0o044
+_OTHERS_WRITE: Final = 0o022
+
+
+class Worry(NamedTuple):
+    """What about a file is not as safe as it should be, and how to mend it."""
+
+    path: Path
+    what: str
+    remedy: str
+
+
+def must_not_be_open(path: Path) -> None:
+    """Return if not everybody may write a configuration or a pack; what is not there is fine.
+
+    Raises:
+        ConfigError: everybody may.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (OSError, ValueError):
+        return
+    if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+        what = f"can be written by anybody (mode {stat.S_IMODE(mode):04o}), and says what healmon"
+        raise _refused(path, f"{what} runs: chmod go-w {_shown(path)}")
+
+
+def must_be_known(path: Path, environ: Mapping[str, str]) -> None:
+    """Return if a configuration that nobody named is ours, root's, or of who called `sudo`.
+
+    Raises:
+        ConfigError: it is somebody else's.
+    """
+    try:
+        owner = path.stat().st_uid
+    except (OSError, ValueError):
+        return
+    asked_by = environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    if owner not in {0, os.geteuid()} and str(owner) != asked_by:
+        what = f"belongs to uid {owner}, who could have healmon run anything"
+        raise _refused(path, f"{what}: read it, then name it with --config {_shown(path)}")
+
+
+def worries(settings: Settings) -> list[Worry]:
+    """Return what others may do with the files of a configuration that they had better not."""
+    return [*strangers(settings), *_secrets(settings)]
+
+
+def strangers(settings: Settings) -> list[Worry]:
+    """Return which of the files that healmon goes by others can change."""
+    from pathlib import Path  # noqa: PLC0415 - the others are given one
+
+    found: list[Worry] = []
+    if settings.source is not None:
+        found += _changeable(Path(settings.source), "what healmon runs")
+    if settings.sessions.packs:
+        folder = Path(settings.sessions.packs)
+        for path in (folder, *sorted(folder.glob("*.toml"))):
+            found += _changeable(path, "how healmon reads screens")
+    return found
+
+
+def _changeable(path: Path, says: str) -> list[Worry]:
+    """Return whether somebody else owns or may write a file that is relied upon."""
+    found = _stat(path)
+    if found is None:
+        return []
+    shown = _shown(path)
+    if found.st_uid not in {0, os.geteuid()}:
+        what = f"belongs to uid {found.st_uid}, who can change {says}"
+        return [Worry(path, what, f"chown {os.geteuid()} {shown}")]
+    if found.st_mode & stat.S_IWOTH or (
+        found.st_mode & _OTHERS_WRITE and found.st_gid not in {0, os.getegid()}
+    ):
+        mode = stat.S_IMODE(found.st_mode)
+        return [Worry(path, f"others can change {says} (mode {mode:04o})", f"chmod go-w {shown}")]
+    return []
+
+
+def _secrets(settings: Settings) -> list[Worry]:
+    """Return which files that hold secrets others can read."""
+    from pathlib import Path  # noqa: PLC0415 - as above
+
+    from healmon.config.mask import looks_secret  # noqa: PLC0415 - the status needs no mask
+    from healmon.text import clean  # noqa: PLC0415 - likewise
+
+    channels = settings.notify.channels
+    held = ["heartbeat_url"] if settings.monitor.heartbeat_url else []
+    held += [c.name for c in channels if c.url]
+    held += [w.name for w in settings.workers if any(map(looks_secret, w.env))]
+    files = [(Path(settings.source), held)] if held and settings.source is not None else []
+    files += [(Path(c.url_file), [c.name]) for c in channels if c.url_file]
+    return [
+        Worry(
+            path,
+            f"others can read it, and it holds secrets ({clean(', '.join(names[:5]))})",
+            f"chmod 0600 {_shown(path)}",
+        )
+        for path, names in files
+        if (found := _stat(path)) is not None and found.st_mode & _OTHERS_READ
+    ]
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    try:
+        return path.stat()
+    except (OSError, ValueError):
+        return None
+
+
+def _refused(path: Path, what: str) -> ConfigError:
+    return ConfigError(problems=(Problem(_shown(path), None, "", what),))
+
+
+def _shown(path: Path) -> str:
+    from healmon.text import clean  # noqa: PLC0415 - only what is wrong needs it
+
+    return clean(str(path))
