@@ -58,6 +58,7 @@ def run(args: argparse.Namespace, folder: Path) -> int:
         others, skipped = contestants.peers(args.cache or folder, install=args.install)
     for name, why in skipped.items():
         print(f"{name}: left out: {why}", file=sys.stderr)
+    contestants.compile_ours()
     everybody = [contestants.floor(), *contestants.made_up(), *others]
     found: dict[str, list[Told]] = {}
     starts: list[Told] = []

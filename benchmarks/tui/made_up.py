@@ -7,6 +7,7 @@ nothing happens.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import sys
 import threading
@@ -102,6 +103,7 @@ class MadeUp(ScriptedLink):
 
 
 if __name__ == "__main__":
+    gc.disable()  # as `healmon-tui` does until the first picture
     from healmon_tui.app import run
 
     word = sys.argv[1]

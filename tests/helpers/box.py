@@ -36,7 +36,11 @@ class Box:
         self.pids = base / "pids"
         self.sections: list[str] = []
         self.env = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("HEALMON", "TMUX"))},
+            **{
+                k: v
+                for k, v in os.environ.items()
+                if not k.startswith(("HEALMON", "TMUX", "COLUMNS", "LINES"))
+            },
             "HOME": str(base),
             "XDG_STATE_HOME": str(base / "xdg-state"),
             "XDG_CONFIG_HOME": str(base / "xdg-config"),

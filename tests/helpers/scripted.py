@@ -8,17 +8,19 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock, parse_utc
 from healmon.plans import Answer, Packed, Plan, Step
-from healmon.service.archive import Archive
 from healmon.service.link import Gone, Leave, Peek, Run, Tail, Usage
 from healmon.state import Snapshot, replay
-from tests.helpers.archived import MemoryStore
+
+if TYPE_CHECKING:
+    from healmon.service.archive import Archive
+    from tests.helpers.archived import MemoryStore
 
 NOW = parse_utc("2026-11-23 20:47:01.000")
 HOST = "atlas"
@@ -74,6 +76,8 @@ class ScriptedLink:
 
     def archive(self) -> Archive:
         """Return the past, and what was emitted since, as a store has it."""
+        from tests.helpers.archived import MemoryStore
+
         if self.store is None:
             self.store = MemoryStore()
             self._archive = self.store.archive()

@@ -104,8 +104,12 @@ class Terminal:
     def restored(self) -> None:
         """Make sure that the terminal is as it was before the program."""
         for sequence in (ALT_SCREEN_OFF, MOUSE_OFF, CURSOR_ON, PASTE_OFF):
-            assert self.written.rfind(sequence) > self.written.rfind(b"\x1b[?1049h"), sequence
+            # what a program wrote last is read a moment after its end
+            until(lambda s=sequence: self._after_all(s), 10, f"{sequence!r} on the terminal")
         assert self.attributes() == self.before
+
+    def _after_all(self, sequence: bytes) -> bool:
+        return self.written.rfind(sequence) > self.written.rfind(b"\x1b[?1049h")
 
     def attributes(self) -> list[object]:
         """Return the terminal's settings now."""

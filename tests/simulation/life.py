@@ -282,6 +282,7 @@ class Life:
             await call()
         except KilledError:
             self.told.append(f"{self.now - 1.7e9:10.1f} -- healmon was killed")
+            self.clock.advance(0.3)  # nothing begins in the moment in which another one is killed
             await self.begin_again()
             await self.tolerant(self.bench.round)
         except ProbeError:

@@ -231,9 +231,9 @@ def test_progress_and_repaint_have_an_age_each():
 
 
 def test_new_lines_per_minute_are_bars_on_one_scale_for_all():
-    assert sessions.spark([0, 1, 2, 4, 8, 16, 32, 64, 10**9], 12) == "▁▂▃▄▅▆▇██"
-    assert sessions.spark([5, 0, 1], 2) == "▁▂"
-    assert sessions.spark([], 12) == ""
+    assert sessions.spark((0, 1, 2, 4, 8, 16, 32, 64, 10**9), 12) == "▁▂▃▄▅▆▇██"
+    assert sessions.spark((5, 0, 1), 2) == "▁▂"
+    assert sessions.spark((), 12) == ""
 
 
 def test_a_question_is_shown_and_so_is_the_line_behind_a_retry():

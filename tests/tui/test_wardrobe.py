@@ -6,7 +6,8 @@ import asyncio
 
 import pytest
 
-from healmon.service.screenlook import ScreenLook, ThemeFile
+from healmon.config.themefiles import ThemeFile
+from healmon.service.screenlook import ScreenLook
 from healmon_tui import themes
 from healmon_tui.app import HealmonApp
 from healmon_tui.wardrobe import CYCLE, Wardrobe

@@ -11,7 +11,7 @@ import contextlib
 import gc
 import sys
 from collections.abc import Awaitable, Callable
-from typing import ClassVar, Final, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -19,31 +19,26 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
-from healmon.service.firstrun import FirstRun
 from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon_tui import keymap, mending, status, strips, terminal
+from healmon_tui.asked import Asked
 from healmon_tui.bridge import Bridge
-from healmon_tui.dressed import Dressed
-from healmon_tui.explaining import Explanations
-from healmon_tui.inbox import InboxRequests
 from healmon_tui.own import Own
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
 from healmon_tui.rows.scene import Scene
-from healmon_tui.screens.detail import Detail
-from healmon_tui.screens.firstrun import FirstRunScreen
-from healmon_tui.screens.journal import Journal
-from healmon_tui.screens.modal import Sheet
 from healmon_tui.screens.overview import Overview
-from healmon_tui.session_requests import SessionRequests
-from healmon_tui.takeover import TakeOver, words
+from healmon_tui.screens.showing import Showing, Tended
 from healmon_tui.timetravel import TimeTravel
 from healmon_tui.viewmodel import IDLE, ViewModel
 from healmon_tui.watching import Watching
+
+if TYPE_CHECKING:
+    from healmon.service.firstrun import FirstRun
 
 Result = TypeVar("Result")
 
@@ -61,7 +56,7 @@ LAST_WAIT: Final = 30.0
 PLAIN_LOOK: Final = ScreenLook()
 
 
-class HealmonApp(Dressed):
+class HealmonApp(Asked):
     """The screen over one link.
 
     Args:
@@ -101,13 +96,10 @@ class HealmonApp(Dressed):
         self.first = first
         self.link = link
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
+        self.failures = {}
         self.requests = Requests(self, link, demo_faults)
-        self.sessions = SessionRequests(self, link, self.requests)
-        self.inbox = InboxRequests(self, self.requests)
-        self.why = Explanations(self, link, self.sessions)
         self.watching = Watching(link, self.spawn, self._looked)
         self.travel = TimeTravel(self, link)
-        self.take_over = TakeOver(self, link)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
@@ -132,6 +124,8 @@ class HealmonApp(Dressed):
         self.bridge.open()
         self.redraw()
         if self.first is not None:
+            from healmon_tui.screens.firstrun import FirstRunScreen  # noqa: PLC0415 - loaded when it is opened
+
             self.push_screen(FirstRunScreen(self.first))
         self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
@@ -193,13 +187,12 @@ class HealmonApp(Dressed):
             picture = Picture(then.scene, then.panels, then.chronicle, looking)
         self.requests.tend(self.bridge.chronicle)
         for sheet in self.screen_stack:
-            if isinstance(sheet, Sheet):
+            if isinstance(sheet, Tended):
                 sheet.tend()
         shown = [
             screen
             for screen in self.screen_stack
-            if isinstance(screen, Overview | Detail | Journal | FirstRunScreen)
-            and screen.is_mounted
+            if isinstance(screen, Showing) and screen.is_mounted
         ]
         for screen in shown:
             # two that each wanted another session looked at would have it looked at for ever
@@ -208,13 +201,13 @@ class HealmonApp(Dressed):
     def _looked(self) -> None:
         """Draw what came of a look at the subject of the front screen, and nothing else."""
         front = self.screen_stack[-1] if self.is_running else None
-        if isinstance(front, Overview | Detail):
+        if isinstance(front, Showing):
             front.look_again()
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         chronicle = self.bridge.chronicle
-        scene = Scene.of(self.bridge.snapshot, self.now, self.inbox.known, chronicle)
+        scene = Scene.of(self.bridge.snapshot, self.now, self.failures, chronicle)
         panels = self._views.panels(scene, chronicle, settled=settled)
         return Picture(scene, panels, chronicle, self._looking())
 
@@ -239,7 +232,7 @@ class HealmonApp(Dressed):
             history=history,
             now=now,
             missed=self.travel.missed(),
-            gone=words(gone, now, self.take_over.key(gone)) if gone is not None else "",
+            gone=self.take_over.words(gone, now) if gone is not None else "",
             silent=status.silence(self.bridge.snapshot, now) if lives else 0.0,
         )
 

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
-from healmon import alerts
-from healmon.alerts import wording
+from healmon import alerts, wording
 from healmon.errors import HealmonError
 from healmon.plans import Packed
 from healmon.state import FOREVER, ComponentView, Snapshot, open_alerts

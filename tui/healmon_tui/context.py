@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from healmon.alerts import wording
+from healmon import wording
 from healmon.clock import local_time
 from healmon.plans import Plan, describe
 from healmon.state import AlertView, ComponentView

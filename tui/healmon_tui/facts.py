@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, cast
+
+BIG: Final = 10**18
+"""No number that is shown is as large."""
 
 
 class Facts:
@@ -78,13 +81,15 @@ class Facts:
 
 
 def _number(value: object) -> float | None:
+    if type(value) is int and -BIG < value < BIG:
+        return float(value)  # most of them
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if abs(value) < 1e18 and math.isfinite(value) else None
+    return float(value) if abs(value) < BIG and math.isfinite(value) else None
 
 
 def _short(value: float) -> str:
     if isinstance(value, float):
         return f"{value:g}"
     # turning a huge whole number into digits is slow and refused by Python beyond a limit
-    return str(value) if abs(value) < 1e18 else "?"
+    return str(value) if abs(value) < BIG else "?"

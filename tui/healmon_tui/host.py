@@ -9,7 +9,6 @@ from textual.geometry import Size
 from textual.message_pump import MessagePump
 from textual.screen import Screen
 
-from healmon.service.firstrun import FirstRun
 from healmon.state import Snapshot
 from healmon_tui.keymap import Action
 from healmon_tui.keywords import Given
@@ -18,6 +17,7 @@ from healmon_tui.themes import Palette
 from healmon_tui.wardrobe import Wardrobe
 
 if TYPE_CHECKING:
+    from healmon.service.firstrun import FirstRun
     from healmon_tui.explaining import Explanations
     from healmon_tui.inbox import InboxRequests
     from healmon_tui.requests import Requests

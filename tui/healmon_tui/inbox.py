@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
-from healmon import alerts
-from healmon.alerts import wording
+from healmon import alerts, wording
 from healmon.plans import Answer, Packed
 from healmon.state import FOREVER, ActionView, AlertView, open_alerts, paused_by
 from healmon.units import format_duration, parse_duration
@@ -33,11 +32,11 @@ Undo = tuple[str, str]
 class InboxRequests:
     """Asks, and says what became of it."""
 
-    def __init__(self, app: Asking, requests: Requests) -> None:
+    def __init__(self, app: Asking, requests: Requests, known: dict[str, float]) -> None:
         self._app = app
         self._requests = requests
         self._undo: tuple[Undo, ...] = ()
-        self.known: dict[str, float] = {}
+        self.known = known
         """When the failures ended that were acknowledged here, by component."""
 
     # what rows are about

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from healmon import alerts
-from healmon.alerts import wording
+from healmon import alerts, wording
 from healmon.errors import HealmonError
 from healmon.plans import RANK
 from healmon.state import AlertView, PauseView, Snapshot

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from healmon.alerts import wording
+from healmon import wording
 from healmon.events import MaintenanceEnded
 from healmon.state import EVERYTHING, FOREVER, PauseView, paused_by
 from healmon.units import format_duration

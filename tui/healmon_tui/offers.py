@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol, TypeVar
+from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from textual.screen import Screen
 
@@ -15,8 +15,9 @@ from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle, Incident
 from healmon_tui.paint import Tone
 from healmon_tui.rows.scene import seconds, short
-from healmon_tui.screens.many import Chosen, ManySheet
-from healmon_tui.screens.plan import PlanSheet
+
+if TYPE_CHECKING:
+    from healmon_tui.screens.many import Chosen
 
 Result = TypeVar("Result")
 
@@ -120,6 +121,8 @@ class Offers:
         return answer.text or ("dry run" if dry else "")
 
     def _show(self, plan: Plan, refusal: str, what: str, note: str = "") -> None:
+        from healmon_tui.screens.plan import PlanSheet  # noqa: PLC0415 - loaded when it is opened
+
         def answered(yes: bool | None) -> None:  # noqa: FBT001 - the sheet's result
             if yes:
                 self._app.spawn(self._apply(plan, what))
@@ -138,6 +141,8 @@ class Offers:
             self._show(plan, "", what, note)
 
     async def _offer_each(self, verb: str, components: Sequence[str], note: str) -> None:
+        from healmon_tui.screens.many import ManySheet  # noqa: PLC0415 - loaded when it is opened
+
         plans, refused, held = list[Plan](), list[str](), dict[str, str]()
         try:
             for number, component in enumerate(components, 1):

@@ -127,9 +127,10 @@ def _clipped(spans: Iterable[Span], cells: int) -> tuple[list[Span], int]:
         if left <= 0:
             break
         text = span.text
-        if plain(text, left):
+        # as `plain` says, without the call: most of what a screen does is this
+        if text.isascii() and text.isprintable() and (size := len(text)) <= left:
             kept.append(span)
-            left -= len(text)
+            left -= size
             continue
         text = cut(text, left)
         kept.append(Span(text, span.tone, span.ink))

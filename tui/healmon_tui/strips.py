@@ -158,7 +158,7 @@ class Strips:
 
     def stuck(self, names: Iterable[str], now: float) -> tuple[int, ...]:
         """Return how many of these sessions were stuck in each cell, the newest last."""
-        strips = [self.uptime(name, now) for name in names]
+        strips = [strip for name in names if "down" in (strip := self.uptime(name, now))]
         return tuple(sum(strip[cell] == "down" for strip in strips) for cell in range(CELLS))
 
     def _observed(self, event: ev.Observed, at: float) -> None:

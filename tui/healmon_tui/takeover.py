@@ -77,6 +77,10 @@ class TakeOver:
             return ""
         return "ctrl-r" if self._declined == _case(gone) else "enter"
 
+    def words(self, gone: Gone, now: float) -> str:
+        """Return the banner over a screen whose healer is gone."""
+        return words(gone, now, self.key(gone))
+
 
 def _case(gone: Gone) -> str:
     return f"{gone.who} {gone.since}"

@@ -20,7 +20,7 @@ from healmon_tui import inks
 from healmon_tui.fitting import ANSI, builtin, in_256
 from healmon_tui.glyphs import to_ascii
 from healmon_tui.looks import OWN, TERMINAL_TONES, Look
-from healmon_tui.paint import Ground, Line, Span, Spans, Tone, fill, printable
+from healmon_tui.paint import Ground, Ink, Line, Spans, Tone, fill, printable
 
 BOLD: Final[frozenset[Tone]] = frozenset({"strong", "bad", "warn", "accent", "chip-bad"})
 
@@ -99,7 +99,7 @@ class Palette:
         """
         segments: list[Segment] = []
         spans, ground = fill(line.spans, cells), line.ground
-        for text, tone, ink in _joined(spans) if self.solid else spans:
+        for text, tone, ink in _joined(spans) if self.grounds else spans:
             shown = text if text.isprintable() else printable(text)
             if self.ascii:
                 shown = to_ascii(shown)
@@ -113,17 +113,23 @@ class Palette:
         return Strip(segments, cells)
 
 
-def _joined(spans: Spans) -> list[Span]:
-    """Return fewer spans that look the same: the ink of a blank is not seen."""
-    joined: list[Span] = []
-    for span in spans:
-        last = joined[-1] if joined else None
-        if last is not None and last.ink is None and span.ink is None:
-            unseen = span.tone in INKS and last.tone in INKS and span.text.isspace()
-            if unseen or span.tone == last.tone:
-                joined[-1] = Span(last.text + span.text, last.tone)
-                continue
-        joined.append(span)
+def _joined(spans: Spans) -> list[tuple[str, Tone, Ink | None]]:
+    """Return fewer pieces that look the same: the ink of a blank is not seen."""
+    if not spans:
+        return []
+    joined: list[tuple[str, Tone, Ink | None]] = []
+    said, shown, how = spans[0]
+    for text, tone, ink in spans[1:]:
+        if (
+            how is None
+            and ink is None
+            and (tone == shown or (tone in INKS and shown in INKS and text.isspace()))
+        ):
+            said += text
+            continue
+        joined.append((said, shown, how))
+        said, shown, how = text, tone, ink
+    joined.append((said, shown, how))
     return joined
 
 

@@ -10,10 +10,9 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Final, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from healmon.errors import HealmonError
-from healmon.service.archive import Archive, Entry, Visit, Where
 from healmon.service.link import Link, Peek
 from healmon.state import ComponentView, Snapshot
 from healmon.text import clean
@@ -23,8 +22,11 @@ from healmon_tui.paint import Tone
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView, ViewModel
 
+if TYPE_CHECKING:
+    from healmon.service.archive import Archive, Entry, Visit, Where
+
 OFF: Final = "this is the past: nothing can be done in it"
-Way: TypeAlias = Callable[[Archive, int], Visit | str]
+Way: TypeAlias = "Callable[[Archive, int], Visit | str]"
 WAITING: Final = 8
 """Keys that wait for a moment that is being folded; more are dropped."""
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import is_
 from typing import Final, Literal, TypeAlias
 
 from healmon_tui import glyphs
@@ -117,6 +118,7 @@ class ViewModel:
     def __init__(self) -> None:
         self._orders: dict[PanelId, Order] = {panel: Order() for panel in PANELS}
         self._views: dict[PanelId, PanelView] = {}
+        self._made: tuple[object, ...] = ()
         self._workers, self._sessions = workers.remembered(), sessions.remembered()
         self._disks, self._databases = disks.remembered(), databases.remembered()
         self._alerts = alerts.remembered()
@@ -132,6 +134,10 @@ class ViewModel:
             "databases": databases.rows(scene, self._databases),
             "alerts": alerts.rows(scene, chronicle.incidents(), self._alerts),
         }
+        made = (scene.snapshot, settled, *rows.values())
+        if len(made) == len(self._made) and all(map(is_, made, self._made)):
+            return dict(self._views)
+        self._made = made
         longest = {panel: _longest(found) for panel, found in rows.items()}
         # paths are long and are cut at their beginning: they do not push the others aside
         longest["disks"] = min(longest["disks"], PATH)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual.theme import Theme
 
-from healmon.service.screenlook import ThemeFile
 from healmon_tui import fitting, themes
 from healmon_tui.looks import Look
 from healmon_tui.themes import Depth, Palette
+
+if TYPE_CHECKING:
+    from healmon.service.screenlook import ThemeFile
 
 CYCLE: Final = ("dark", "light", themes.TERMINAL, "safe", "safe-light")
 """The themes that the key goes through, before a person's own; Textual's are chosen by name."""

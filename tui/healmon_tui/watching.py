@@ -32,6 +32,11 @@ class Watching:
         self._seen: tuple[str, Seen] = ("", Seen())
         self._looking = False
 
+    @property
+    def under_way(self) -> bool:
+        """Whether a look will be drawn as soon as it is over."""
+        return self._looking
+
     def want(self, view: ComponentView | None) -> Seen:
         """Say which component is on the screen; return the newest look at it, if there is one."""
         wanted = view if view is not None and view.healer in (SESSIONS, WORKERS) else None

@@ -11,7 +11,8 @@ from typing import Any
 
 import msgspec
 
-from healmon.alerts import SILENCED_AT_MOST, matched, parse, unknown_ids, wording
+from healmon import wording
+from healmon.alerts import SILENCED_AT_MOST, matched, parse, unknown_ids
 from healmon.clock import SystemClock, local_time, parse_utc
 from healmon.errors import DataError, HolderError, UsageError
 from healmon.plans import Answer, Overlays, Packed

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 import msgspec
 
-from healmon.alerts import wording
+from healmon import wording
 from healmon.clock import SystemClock, local_time
 from healmon.databases.explain import explain as chain_of_database
 from healmon.databases.model import HEALER as DATABASES

@@ -6,17 +6,19 @@ The TUI knows this protocol, the events, the snapshot and the plans, and nothing
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from healmon.events import Recorded
 from healmon.plans import Answer, Packed
-from healmon.service.archive import Archive
 from healmon.service.looks import Leave, Peek, Tail
 from healmon.service.own import Usage
 from healmon.state import Snapshot
 from healmon.world.sgr import Run
 
-__all__ = ["Answer", "Archive", "Gone", "Leave", "Link", "Peek", "Run", "Tail", "Usage"]
+if TYPE_CHECKING:
+    from healmon.service.archive import Archive
+
+__all__ = ["Answer", "Gone", "Leave", "Link", "Peek", "Run", "Tail", "Usage"]
 
 
 class Gone(NamedTuple):

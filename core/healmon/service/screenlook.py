@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
-from healmon.config import screenchecks, themefiles
-from healmon.config.settings import Settings
-from healmon.config.themefiles import ThemeFile
-
-__all__ = ["ScreenLook", "ThemeFile", "look_of"]
+if TYPE_CHECKING:
+    from healmon.config.settings import Settings
+    from healmon.config.themefiles import ThemeFile as ThemeFile  # noqa: PLC0414 - the screen's name for it
 
 
 class ScreenLook(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +33,11 @@ class ScreenLook(msgspec.Struct, frozen=True, kw_only=True):
 
 def look_of(settings: Settings, environ: Mapping[str, str]) -> ScreenLook:
     """Return what the configuration says of the screen."""
+    from healmon.config import (  # noqa: PLC0415 - a screen that is given its look needs neither
+        screenchecks,
+        themefiles,
+    )
+
     source = None if settings.source is None else Path(settings.source)
     themes, problems = themefiles.usable(source, environ)
     return ScreenLook(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from healmon.alerts import wording
+from healmon import wording
 from healmon.clock import local_time
 from healmon.plans import RANK
 from healmon.state import AlertView

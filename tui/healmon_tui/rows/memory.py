@@ -2,12 +2,13 @@
 
 A row is made anew when what it is about, or anything on hand about its component, is another
 object. Time alone changes it too (ages, countdowns): a row that the last second changed is made
-anew each time; one that it did not is asked again only after a while, `AT_MOST` seconds, and
+anew each second; one that it did not is asked again only after a while, `AT_MOST` seconds, and
 `CALM` seconds where nothing is going on: there only long ages are left.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from operator import is_
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -17,6 +18,8 @@ from healmon_tui.rows.scene import Row, Scene
 AT_MOST: Final = 4.0
 """Seconds after which a row is made anew, whatever is known of it."""
 CALM: Final = 10.0
+AT_ONCE: Final = 0.2
+"""Seconds for which a row just made is as good as new: a screen that opens draws many times."""
 
 Thing = TypeVar("Thing")
 
@@ -43,11 +46,20 @@ class RowMemory(Generic[Thing]):
         self._about = about
         self._kept: dict[object, _Kept] = {}
         self._before: tuple[object, ...] = ()
+        self._snapshot: object = None
+        self._known: dict[str, float] = {}
+        self._rows: list[Row] = []
+        self._still = (math.inf, -math.inf)
 
     def rows(self, scene: Scene, things: Iterable[Thing]) -> list[Row]:
-        """Return a row for each thing, in their order; the others are forgotten."""
+        """Return a row for each thing, in their order; the others are forgotten.
+
+        The same list as before: they are the same rows.
+        """
+        if self._stands(scene):
+            return self._rows
         fresh: dict[object, _Kept] = {}
-        now, here = scene.now, (scene.snapshot, scene.chronicle, scene.strips.reaches)
+        now, here = scene.now, scene.all_on_hand
         calm = _same(here, self._before)
         for thing in things:
             key, component = self._about(thing)
@@ -62,13 +74,32 @@ class RowMemory(Generic[Thing]):
                 kept = self._one(scene, thing, component, kept, due=due)
             fresh[key] = kept
         self._kept, self._before = fresh, here
-        return [kept.row for kept in fresh.values()]
+        self._snapshot, self._known = scene.snapshot, dict(scene.known)
+        kept_rows = fresh.values()
+        self._still = (
+            max((kept.since for kept in kept_rows), default=math.inf),
+            min((kept.until for kept in kept_rows), default=-math.inf),
+        )
+        rows = [kept.row for kept in kept_rows]
+        if len(rows) != len(self._rows) or not all(map(is_, rows, self._rows)):
+            self._rows = rows
+        return self._rows
+
+    def _stands(self, scene: Scene) -> bool:
+        """Tell whether nothing was folded since, and no row is due."""
+        since, until = self._still
+        return (
+            scene.snapshot is self._snapshot
+            and since <= scene.now < until
+            and _same(scene.all_on_hand, self._before)
+            and scene.known == self._known
+        )
 
     def _one(
         self, scene: Scene, thing: Thing, component: str, kept: _Kept | None, *, due: bool
     ) -> _Kept:
         inputs = (thing, scene.known.get(component), *scene.on_hand(component))
-        now, wait = scene.now, 0.0
+        now, wait = scene.now, AT_ONCE
         if kept is not None and _same(kept.inputs, inputs):
             if not due:
                 return kept

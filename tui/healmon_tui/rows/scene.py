@@ -111,6 +111,21 @@ class Scene:
         actions = {action.component: action for action in snapshot.recent}
         return cls(snapshot, now, alerts, actions, known or {}, chronicle)
 
+    @property
+    def all_on_hand(self) -> tuple[object, ...]:
+        """All that `on_hand` looks into: while it is the same, so is that of every component."""
+        snapshot = self.snapshot
+        return (
+            snapshot.plans,
+            snapshot.refusals,
+            snapshot.recent,
+            snapshot.alerts,
+            snapshot.pauses,
+            snapshot.maintenance,
+            self.chronicle,
+            self.strips.reaches,
+        )
+
     def on_hand(self, component: str) -> tuple[object, ...]:
         """Return all that there is about a component beside its view; what is equal is the same."""
         snapshot = self.snapshot

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from functools import lru_cache
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
@@ -132,7 +132,8 @@ def painted_for(facts: Facts, view: ComponentView, now: float) -> float | None:
     return max(painted + (now - view.seen_at if painted > PAINTING else 0.0), 0.0)
 
 
-def spark(counts: Sequence[float], cells: int) -> str:
+@lru_cache(maxsize=256)
+def spark(counts: tuple[float, ...], cells: int) -> str:
     """Return new lines per minute as a line of bars, the newest minute last.
 
     The scale is the same for all (each bar is twice the one before), so that two can be compared.

@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import cast
 
 from healmon.state import ComponentView
-from healmon_tui import context, keymap, modes
+from healmon_tui import context, keymap
 from healmon_tui.host import Host, host
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
 from healmon_tui.rows.scene import Row
-from healmon_tui.screens.detail import for_inbox, for_session
-from healmon_tui.screens.journal import Journal
-from healmon_tui.screens.menu import MenuSheet
 from healmon_tui.screens.travelling import Travelling
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import KeyBar
@@ -86,6 +83,8 @@ class Acting(Travelling):
 
     def action_session(self, what: str) -> None:
         """Do something with the session under the cursor."""
+        from healmon_tui.screens.detail import for_session  # noqa: PLC0415 - loaded when it is opened
+
         view = self._chosen(what, "sessions")
         if view is not None:
             for_session(self.host, what, view)
@@ -115,6 +114,8 @@ class Acting(Travelling):
 
     def action_inbox(self, what: str) -> None:
         """Say something of the marked rows, or of the one under the cursor."""
+        from healmon_tui.screens.detail import for_inbox  # noqa: PLC0415 - loaded when it is opened
+
         panel = self._panels[self.panel]
         rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
         if panel.marked and panel.hidden_marks:
@@ -131,6 +132,8 @@ class Acting(Travelling):
 
     def action_journal(self) -> None:
         """Show everything that healmon did to the world."""
+        from healmon_tui.screens.journal import Journal  # noqa: PLC0415 - loaded when it is opened
+
         row = self.row()
         self.host.open_sheet(Journal(row.component if row is not None else ""))
         self.call_after_refresh(self.host.redraw)
@@ -141,6 +144,8 @@ class Acting(Travelling):
 
     def action_dry_run(self) -> None:
         """Switch the healer's dry run on, or off after a yes."""
+        from healmon_tui import modes  # noqa: PLC0415 - loaded when it is asked for
+
         modes.switch_dry_run(self.host, self.host.inbox)
 
     def action_check(self) -> None:
@@ -150,6 +155,8 @@ class Acting(Travelling):
 
     def action_faults(self) -> None:
         """Offer the demo's faults."""
+        from healmon_tui.screens.menu import MenuSheet  # noqa: PLC0415 - loaded when it is opened
+
         requests = self.host.requests
 
         def picked(place: int | None) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from healmon_tui import catalog, modes
-from healmon_tui.commands import Ask, Command, Go, Look, Mode, Offer, Press, Run, remember
-from healmon_tui.screens.command import CommandSheet
+from typing import TYPE_CHECKING
+
 from healmon_tui.screens.finding import Finding
 from healmon_tui.viewmodel import PanelId
+
+if TYPE_CHECKING:
+    from healmon_tui.commands import Command, Run
 
 
 class Commanding(Finding):
@@ -24,6 +26,9 @@ class Commanding(Finding):
         """Open the palette."""
         if self._picture is None:
             return
+        from healmon_tui import catalog  # noqa: PLC0415 - loaded when it is opened
+        from healmon_tui.screens.command import CommandSheet  # noqa: PLC0415 - as above
+
         row, app = self.row(), self.host
         here = catalog.Here(
             known=app.snapshot,
@@ -40,10 +45,22 @@ class Commanding(Finding):
     def _picked(self, command: Command | None) -> None:
         if command is None or command.run is None:
             return
+        from healmon_tui.commands import remember  # noqa: PLC0415 - loaded by the palette
+
         self._recent = remember(self._recent, command.words)
         self._run(command.run)
 
     def _run(self, run: Run) -> None:
+        from healmon_tui import modes  # noqa: PLC0415 - loaded when it is asked for
+        from healmon_tui.commands import (  # noqa: PLC0415 - loaded by the palette
+            Ask,
+            Go,
+            Look,
+            Mode,
+            Offer,
+            Press,
+        )
+
         app = self.host
         match run:
             case Offer():

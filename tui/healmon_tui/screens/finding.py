@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual import events
 
 from healmon_tui.filtering import Filter
 from healmon_tui.paint import Span, printable
 from healmon_tui.rows.scene import Row, short
 from healmon_tui.screens.acting import Acting
-from healmon_tui.screens.modal import keys
-from healmon_tui.typed import Typed
+
+if TYPE_CHECKING:
+    from healmon_tui.typed import Typed
 
 
 class Finding(Acting):
@@ -30,6 +33,8 @@ class Finding(Acting):
         """Begin to type a filter for the panel; what is there is gone on with."""
         if not self._keys.display:
             return  # so small that there is no line to type on
+        from healmon_tui.typed import Typed  # noqa: PLC0415 - loaded when somebody types
+
         panel = self._panels[self.panel]
         row = panel.selected
         self._home = row.key if row is not None else ""
@@ -89,6 +94,8 @@ class Finding(Acting):
         typed = self._typed
         if typed is None:
             return
+        from healmon_tui.screens.modal import keys  # noqa: PLC0415 - loaded when somebody types
+
         panel = self._panels[self.panel]
         panel.sift(Filter(typed.text), self._home)
         count = Span(f"  {len(panel.view.rows)} of {panel.total}", "dim")
@@ -96,12 +103,12 @@ class Finding(Acting):
         self._keys.ask((Span(" /", "accent"), *typed.spans(), count), ends)
 
     def _end(self, *, keep: bool) -> None:
-        panel, typed = self._panels[self.panel], self._typed or Typed()
+        panel, wanted = self._panels[self.panel], Filter(self._typed.text if self._typed else "")
         self._typed = None
         self._keys.ask(())
-        if Filter(typed.text):
-            self._sought[self.panel] = Filter(typed.text)
-        if not keep or not Filter(typed.text):
+        if wanted:
+            self._sought[self.panel] = wanted
+        if not keep or not wanted:
             panel.sift(Filter(), self._home)
         panel.pin()
         self._share_anew()

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from healmon.errors import HealmonError
 from healmon.service.firstrun import FirstRun
@@ -19,6 +18,7 @@ from healmon_tui.paint import Line, Span, Tone, wrap
 from healmon_tui.picture import Picture
 from healmon_tui.screens.ask import AskSheet, Told
 from healmon_tui.screens.help import HelpSheet
+from healmon_tui.screens.showing import Showing
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.lines import Lines
 
@@ -42,7 +42,7 @@ class Around(Lines):
         return firstlines.lines(self.found, self.begin, (width, height))
 
 
-class FirstRunScreen(Screen[None]):
+class FirstRunScreen(Showing):
     """Calm: it only tells, and writes one file when it was shown and wanted."""
 
     ALLOW_SELECT = False

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from healmon.clock import local_time
 from healmon.text import clean
@@ -18,6 +17,7 @@ from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.reading import reading
+from healmon_tui.screens.showing import Showing
 from healmon_tui.widgets.bars import Banner, KeyBar, StatusBar
 from healmon_tui.widgets.roll import Roll
 
@@ -25,7 +25,7 @@ NAMES = 24
 """Cells that a name gets at most."""
 
 
-class Journal(Screen[None]):
+class Journal(Showing):
     """The journal, the newest last; it follows until somebody scrolls.
 
     Args:

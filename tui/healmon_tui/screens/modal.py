@@ -12,12 +12,13 @@ from textual.screen import ModalScreen
 from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, Tone
 from healmon_tui.screens.reading import reading
+from healmon_tui.screens.showing import Tended
 from healmon_tui.widgets.box import Box
 
 Result = TypeVar("Result")
 
 
-class Sheet(ModalScreen[Result], Generic[Result]):
+class Sheet(Tended, ModalScreen[Result], Generic[Result]):
     """A box that closes with `esc`; what it shows is made for the screen's width."""
 
     ALLOW_SELECT = False

@@ -16,15 +16,15 @@ from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens import travelling
 from healmon_tui.screens.commanding import Commanding
-from healmon_tui.screens.detail import Detail
-from healmon_tui.screens.firstrun import FirstRunScreen
-from healmon_tui.screens.help import HelpSheet
 from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
 from healmon_tui.widgets.panel import Panel
 from healmon_tui.widgets.pausing import PauseBar
+
+SOON = 1.5
+"""Seconds for which the context may wait for a look that is under way."""
 
 
 class Overview(Commanding):
@@ -40,6 +40,8 @@ class Overview(Commanding):
         self._digit: PanelId | None = None
         self._with_context = True
         self._front = True
+        self._context_of: tuple[object, ...] = ()
+        self._context_at = 0.0
         self._status = StatusBar()
         self._banner = Banner()
         self._pause = PauseBar()
@@ -95,7 +97,8 @@ class Overview(Commanding):
         alerts = picture.panels["alerts"]
         one = alerts.newest if self.mode is not Mode.TINY else None
         self._newest.show([one] if one is not None else sorted(alerts.rows, key=_by_order))
-        self._show_context()
+        if not self._context_comes(picture):
+            self._show_context()
         self._show_keys()
 
     def look_again(self) -> None:
@@ -107,8 +110,17 @@ class Overview(Commanding):
             width, height = self.host.size
             self._pause.show(maintenance.bar(self._picture.scene, width, height))
 
+    def _context_comes(self, picture: Picture) -> bool:
+        """Tell whether a look that is under way is about to draw the same context anew."""
+        row = context.subject(self.row())
+        what = (picture.scene.snapshot, row, self.mode, self._side.size, picture.upto, self._front)
+        before, self._context_of = self._context_of, what
+        late = picture.scene.now - self._context_at
+        return self.host.watching.under_way and 0 <= late < SOON and _same(what, before)
+
     def _show_context(self) -> None:
         picture = self._picture
+        self._context_at = picture.scene.now if picture is not None else 0.0
         if picture is None or not self._side.display:
             if self._front:
                 self.host.watching.want(None)
@@ -269,6 +281,8 @@ class Overview(Commanding):
 
     def action_help(self) -> None:
         """Show all keys."""
+        from healmon_tui.screens.help import HelpSheet  # noqa: PLC0415 - loaded when it is opened
+
         self.host.open_sheet(HelpSheet(self.panel, self.host.actions()))
 
     def action_detail(self) -> None:
@@ -279,6 +293,8 @@ class Overview(Commanding):
         if row is None:
             self.flash("nothing selected", "dim")
             return
+        from healmon_tui.screens.detail import Detail  # noqa: PLC0415 - loaded when it is opened
+
         self.host.open_sheet(Detail(context.subject(row)))
         self.call_after_refresh(self.host.redraw)
 
@@ -346,7 +362,13 @@ class Overview(Commanding):
     def action_first(self) -> None:
         """Show how to begin, where there is no configuration."""
         if self.host.first is not None:
+            from healmon_tui.screens.firstrun import FirstRunScreen  # noqa: PLC0415 - loaded when it is opened
+
             self.host.open_sheet(FirstRunScreen(self.host.first))
+
+
+def _same(what: tuple[object, ...], before: tuple[object, ...]) -> bool:
+    return bool(before) and what[0] is before[0] and what[1:] == before[1:]
 
 
 def _by_order(row: Row) -> tuple[object, ...]:

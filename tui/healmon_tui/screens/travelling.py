@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
 
 from healmon.errors import HealmonError
-from healmon.service.archive import Entry, Where
 from healmon.text import clean
 from healmon_tui import keymap
 from healmon_tui.host import Host, host
-from healmon_tui.screens.history import HistorySheet
+from healmon_tui.screens.showing import Showing
 from healmon_tui.timetravel import OFF
+
+if TYPE_CHECKING:
+    from healmon.service.archive import Entry, Where
 
 NOW_ONLY: Final = frozenset({"view.explain", "view.freeze", "demo.fault"})
 """Ids of what acts on nothing and is about the present all the same."""
@@ -24,7 +25,7 @@ _WAYS: Final[dict[str, Where]] = {
 }  # fmt: skip
 
 
-class Travelling(Screen[None]):
+class Travelling(Showing):
     """Switches off in the past what would act on the present."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -87,6 +88,8 @@ def travel(app: Host, what: str) -> None:
 
 
 async def _listed(app: Host) -> None:
+    from healmon_tui.screens.history import HistorySheet  # noqa: PLC0415 - loaded when it is opened
+
     try:
         entries, edge = await app.travel.entries()
     except HealmonError as error:

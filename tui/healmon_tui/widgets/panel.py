@@ -248,11 +248,11 @@ class Panel(Lines, can_focus=True):
         how = (focused, row.key in self._marks, slots, cells)
         before = self._drawn.get(row.key)
         if before is None or before[0] != how or before[1] != row:
-            before = (how, row, self._row(row, slots, cells, focused=focused))
+            before = (how, row, self._row(row, slots, focused=focused))
         fresh[row.key] = before
         return before[2]
 
-    def _row(self, row: Row, slots: Sequence[Slot], cells: int, *, focused: bool) -> Line:
+    def _row(self, row: Row, slots: Sequence[Slot], *, focused: bool) -> Line:
         sign = glyphs.CURSOR if focused else " "
         marked = glyphs.MARKED if row.key in self._marks else " "
         spans: list[Span] = [
@@ -265,7 +265,8 @@ class Panel(Lines, can_focus=True):
             spans.append(Span(" " * (slot.x - used)))
             spans += self._cell(row, slot)
             used = slot.x + slot.cells
-        return Line(fill(spans, cells), "cursor" if focused else "base")
+        # its door to the screen fills it
+        return Line(tuple(spans), "cursor" if focused else "base")
 
     def _cell(self, row: Row, slot: Slot) -> Spans:
         if slot.column.key == "meter":

@@ -1,0 +1,25 @@
+"""What the app hands new moments to, so that it need not load the screens that are not open."""
+
+from __future__ import annotations
+
+from textual.screen import Screen
+
+from healmon_tui.picture import Picture
+
+
+class Showing(Screen[None]):
+    """A screen that shows moments."""
+
+    def show(self, picture: Picture, *, front: bool) -> None:
+        """Show another moment."""
+        raise NotImplementedError
+
+    def look_again(self) -> None:
+        """Show what came of a look at the subject of this screen; without one: nothing."""
+
+
+class Tended:
+    """What is looked after whenever a moment is drawn."""
+
+    def tend(self) -> None:
+        """See what became of what it shows."""
