@@ -9,7 +9,6 @@ import os.path
 from collections.abc import Mapping
 from pathlib import Path
 
-from healmon.config import trust
 from healmon.config.paths import Place, absolute, home_of, place_of
 from healmon.errors import ConfigError, Problem
 
@@ -55,6 +54,8 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
     # a broken link counts as there: reading it says what is wrong, passing over it would not
     found = next((path for path in candidates if os.path.lexists(path)), None)
     if found is not None and found == candidates[0]:
+        from healmon.config import trust  # noqa: PLC0415 - only that file needs it
+
         trust.must_be_known(found, environ)
     return found
 
