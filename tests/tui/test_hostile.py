@@ -43,7 +43,8 @@ HOSTILE = [
 ]
 TOGETHER = {
     "[/]", "[@click='app.bell']boo[/@click]", "[bold red]red[/bold red]", "$error {}%s\\",
-    "\x1b]0;title\x07", "\x1bP+q544e\x1b\\", "\ufeff\u200b\u2028\u2029", " ",
+    "\x1b]0;title\x07", "\x1bP+q544e\x1b\\", "\ufeff\u200b\u2028\u2029", " ", "[",
+    "\x1b]52;c;aGVsbG8=\x1b\\", "two\nlines\r\nand\ttabs", "e" + "\u0301" * 500,
 }  # fmt: skip
 """What is like another one."""
 

@@ -568,6 +568,7 @@ try:
     eyes.offer()
 except DataError as error:
     print("refused")
+sys.stdout.flush()
 os._exit(0)
 """
 
