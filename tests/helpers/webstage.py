@@ -102,7 +102,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def token(self, role: str = "operator") -> str:
-        return getattr(self.context.tokens, role)
+        return getattr(self.context.keys.tokens, role)
 
     def login_url(self, role: str = "operator") -> str:
         return f"{self.url}/login#{self.token(role)}"

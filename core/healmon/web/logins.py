@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 
 from healmon.errors import ProbeError
+from healmon.service.statedir import WEB
 from healmon.web.guard import Role
-from healmon.web.tokens import BYTES, FOLDER
+from healmon.web.tokens import BYTES
 from healmon.world import notes
 
 _log = logging.getLogger(__name__)
@@ -52,7 +53,7 @@ class Logins:
     """
 
     def __init__(self, state_dir: Path, mark: str, seconds: float) -> None:
-        self._path = state_dir / FOLDER / FILE
+        self._path = state_dir / WEB / FILE
         self._mark = mark
         self._seconds = seconds
         self._logins = self._load()

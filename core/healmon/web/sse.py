@@ -12,9 +12,10 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from healmon.web import gatekeeper, live
-from healmon.web.context import Context
+from healmon.web.context import Context, visitor_of
 from healmon.web.guard import Refusal
 
+KIND: Final = "text/event-stream"
 BEAT: Final = 5.0
 """Seconds after which the viewer is told that we are there, where nothing changes."""
 SLOW: Final = 20.0
@@ -49,13 +50,15 @@ class Streams:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Tell one viewer until it leaves."""
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(content_type=KIND)
         most = self._context.settings.max_viewers
         if self.count >= most:
             text = f"{most} pages look on already"
             return gatekeeper.refusal(
                 Refusal(503, text, "raise web.max_viewers"), **{hdrs.RETRY_AFTER: "10"}
             )
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream"})
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: KIND})
         response.headers["X-Accel-Buffering"] = "no"
         self.count += 1
         task = asyncio.current_task()
@@ -88,6 +91,8 @@ class Streams:
                 frame = self.frame()
             except TimeoutError:
                 frame = b"event: beat\ndata: " + live.beat(known) + b"\n\n"
+            if not visitor_of(request).still():
+                return
             await self._write(response, frame)
 
     async def _write(self, response: web.StreamResponse, frame: bytes) -> None:
