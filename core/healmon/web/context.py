@@ -60,6 +60,7 @@ class Context:
         place: where we are to be found.
         keys, logins, tries: who may come in; for the guard and the login.
         cookie: the name of the session's cookie.
+        viewers: pages that are kept up to date now.
         login_page: makes the page that asks for a token, of nonce and complaint; None: a plain one.
     """
 
@@ -75,6 +76,7 @@ class Context:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(ASKING, "healmon-asks")
     )
+    viewers: int = 0
     _asking: int = 0
 
     def renewed(self) -> None:

@@ -28,15 +28,11 @@ class Streams:
 
     Args:
         context: the server's.
-
-    Attributes:
-        count: how many there are.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._frames: tuple[int, bytes] = (-1, b"")
-        self.count = 0
         self._tasks: set[asyncio.Task[None] | None] = set()
 
     def frame(self) -> bytes:
@@ -53,14 +49,14 @@ class Streams:
         if request.method == hdrs.METH_HEAD:
             return web.Response(content_type=KIND)
         most = self._context.settings.max_viewers
-        if self.count >= most:
+        if self._context.viewers >= most:
             text = f"{most} pages look on already"
             return gatekeeper.refusal(
                 Refusal(503, text, "raise web.max_viewers"), **{hdrs.RETRY_AFTER: "10"}
             )
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: KIND})
         response.headers["X-Accel-Buffering"] = "no"
-        self.count += 1
+        self._context.viewers += 1
         task = asyncio.current_task()
         self._tasks.add(task)
         try:
@@ -70,7 +66,7 @@ class Streams:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self.count -= 1
+            self._context.viewers -= 1
             self._tasks.discard(task)
         return response
 
