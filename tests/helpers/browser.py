@@ -1,4 +1,4 @@
-"""A real Chromium, led through its DevTools pipe: no driver, no port, nothing but the standard library.
+"""A real Chromium, led through its DevTools pipe: no driver, no port, the standard library only.
 
     with launched() as browser:
         tab = browser.tab(width=360, height=740)
@@ -32,6 +32,10 @@ import pytest
 FOREIGN = "evil.example"
 """A name that is somebody else's for the browser, and leads to 127.0.0.1."""
 PROGRAMS = ("/usr/lib/chromium/chromium", "chromium", "chromium-browser", "google-chrome")
+_RESOLVE = (
+    f"MAP {FOREIGN} 127.0.0.1, MAP *.{FOREIGN} 127.0.0.1, MAP * ~NOTFOUND, "
+    "EXCLUDE 127.0.0.1, EXCLUDE localhost"
+)
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
@@ -39,8 +43,7 @@ FLAGS = (
     "--disable-dev-shm-usage", "--disable-breakpad", "--metrics-recording-only", "--mute-audio",
     "--hide-scrollbars", "--force-color-profile=srgb", "--font-render-hinting=none",
     "--renderer-process-limit=1", "--disable-features=Translate,MediaRouter,OptimizationHints",
-    f"--host-resolver-rules=MAP {FOREIGN} 127.0.0.1, MAP *.{FOREIGN} 127.0.0.1, "
-    "MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost",
+    f"--host-resolver-rules={_RESOLVE}",
     "--remote-debugging-pipe",
 )  # fmt: skip
 KEYS = {
@@ -76,7 +79,7 @@ def launched() -> Iterator[Browser]:
         shutil.rmtree(home, ignore_errors=True)
 
 
-class Refused(AssertionError):
+class RefusedError(AssertionError):
     """The browser answered a command with an error."""
 
 
@@ -138,7 +141,7 @@ class Browser:
         """Give a command and return its result.
 
         Raises:
-            Refused: the browser says no, says nothing within `limit` seconds, or is gone.
+            RefusedError: the browser says no, says nothing within `limit` seconds, or is gone.
         """
         number = next(self._ids)
         message: dict[str, Any] = {"id": number, "method": method, "params": params}
@@ -152,14 +155,14 @@ class Browser:
             self._news.wait_for(lambda: number in self._answers or self._ended, limit)
             answer = self._answers.pop(number, None)
         if answer is None:
-            raise Refused(f"{method}: the browser {'is gone' if self._ended else 'is silent'}")
+            raise RefusedError(f"{method}: the browser {'is gone' if self._ended else 'is silent'}")
         if "error" in answer:
-            raise Refused(f"{method}: {answer['error']['message']}")
+            raise RefusedError(f"{method}: {answer['error']['message']}")
         return answer["result"]
 
     def close(self) -> None:
         """End the browser and everything that it started."""
-        with suppress(Refused):
+        with suppress(RefusedError):
             self.call("Browser.close", limit=5)
         end = time.monotonic() + 5
         while time.monotonic() < end and not os.waitpid(self.pid, os.WNOHANG)[0]:
@@ -225,25 +228,25 @@ class Tab:
         """Go to an address and wait until it is loaded.
 
         Raises:
-            Refused: it could not be had.
+            RefusedError: it could not be had.
         """
         answer = self.call("Page.navigate", url=url)
         if "errorText" in answer:
-            raise Refused(f"{url}: {answer['errorText']}")
+            raise RefusedError(f"{url}: {answer['errorText']}")
         self.until("document.readyState === 'complete' && location.href !== 'about:blank'")
 
     def run(self, script: str) -> Any:
         """Return the value of an expression, or of the promise that it is.
 
         Raises:
-            Refused: it threw.
+            RefusedError: it threw.
         """
         answer = self.call(
             "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
         )
         if "exceptionDetails" in answer:
             details = answer["exceptionDetails"]
-            raise Refused(details.get("exception", {}).get("description", details["text"]))
+            raise RefusedError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
     def until(self, script: str, limit: float = 10.0) -> Any:
@@ -254,7 +257,7 @@ class Tab:
                 if value := self.run(script):
                     return value
                 last = f"is {value!r}"
-            except Refused as error:  # between two documents
+            except RefusedError as error:  # between two documents
                 last = str(error)
             if time.monotonic() > end:
                 seen = self.text("body")[:2000] if "gone" not in last else ""
