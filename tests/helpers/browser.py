@@ -254,7 +254,8 @@ class Tab:
         end, last = time.monotonic() + limit, ""
         while True:
             try:
-                if value := self.run(script):
+                # an element is as good as true, and cannot be handed over
+                if value := self.run(f"(one => one instanceof Node || one)({script})"):
                     return value
                 last = f"is {value!r}"
             except RefusedError as error:  # between two documents
