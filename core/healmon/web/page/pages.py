@@ -5,12 +5,11 @@ from __future__ import annotations
 from functools import cache
 from html import escape
 from importlib.resources import files
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from aiohttp import web
 
-if TYPE_CHECKING:
-    from healmon.web.context import Context
+from healmon.web.context import Context, nonce_of, visitor_of
 
 ASSETS: Final = {
     "page.css": "text/css",
@@ -69,16 +68,16 @@ async def _icon(_request: web.Request) -> web.StreamResponse:
     return web.Response(text=ICON.format(colour=ICONS["ok"]), content_type="image/svg+xml")
 
 
-def mount(app: web.Application, _context: Context) -> None:
+async def _page(request: web.Request) -> web.StreamResponse:
+    visitor = visitor_of(request)
+    body = document(nonce_of(request), visitor.role, visitor.csrf)
+    return web.Response(text=body, content_type="text/html")
+
+
+def mount(app: web.Application, context: Context) -> None:
     """Add the page, what it is made of, and the icon that browsers ask for by themselves."""
-    from healmon.web.context import nonce_of, visitor_of  # noqa: PLC0415 - it knows the parts
-
-    async def page(request: web.Request) -> web.StreamResponse:
-        visitor = visitor_of(request)
-        body = document(nonce_of(request), visitor.role, visitor.csrf)
-        return web.Response(text=body, content_type="text/html")
-
-    app.router.add_get("/", page)
+    context.login_page = login
+    app.router.add_get("/", _page)
     app.router.add_get("/assets/{name}", _asset)
     app.router.add_get("/favicon.svg", _icon)
     app.router.add_get("/favicon.ico", _icon)

@@ -21,6 +21,9 @@ const TITLES = {
   heal_seconds: "Time to heal",
   open_alerts: "Open alerts",
 };
+/** Series whose label says how bad they are have its colour. */
+const TONES = { verified: 4, failed: 5, CRITICAL: 5, WARNING: 1, INFO: 3 };
+const ink = (line, at) => `line-${TONES[line.label] ?? at % 6}`;
 const BARS = new Set(["restarts", "heal_seconds"]);
 
 /** Draw an answer of /api/v1/history into a node, one figure for each name. */
@@ -69,7 +72,7 @@ function inWords(line, name) {
 
 function legend(lines) {
   if (lines.length < 2) return null;
-  return el("ul", { class: "legend" }, ...lines.map((line, at) => el("li", { class: `line-${at % 6}` }, line.label || "all")));
+  return el("ul", { class: "legend" }, ...lines.map((line, at) => el("li", { class: ink(line, at) }, line.label || "all")));
 }
 
 function fill(table, lines) {
@@ -91,7 +94,8 @@ function scales({ node, lines, history, bars }) {
   const unit = unitOf(lines[0]);
   const points = lines.flatMap((line) => line.points);
   const low = bars || lines[0].unit === "count" ? 0 : Math.max(0, Math.min(...points.map((p) => p[1])) - 0.02);
-  const high = Math.max(low + unit.least, ...points.map((p) => p[2]));
+  const most = Math.max(low + unit.least, ...points.map((p) => p[2]));
+  const high = lines[0].unit === "count" ? 2 * Math.ceil(most / 2) : most; // so that half of it is whole
   const x = (t) => LEFT + ((t - history.from) / (history.to - history.from || 1)) * (width - LEFT - RIGHT);
   const y = (value) => HEIGHT - BOTTOM - ((value - low) / (high - low)) * (HEIGHT - TOP - BOTTOM);
   return { width, unit, low, high, x, y };
@@ -139,13 +143,17 @@ function curve(line, at, { x, y }, step) {
     if (last && point[0] - last[0] < step * 2.5) parts.at(-1).push(point);
     else parts.push([point]);
   }
-  const path = (points, of) => points.map((p) => `${x(p[0]).toFixed(1)} ${y(p[of]).toFixed(1)}`).join("L");
+  const stepped = line.unit === "count"; // a number of things holds until it is another
+  const path = (points, of) => points.map((p, n) => {
+    const [left, top] = [x(p[0]).toFixed(1), y(p[of]).toFixed(1)];
+    return n && stepped ? `${left} ${y(points[n - 1][of]).toFixed(1)}V${top}` : `${left} ${top}`;
+  }).join("L");
   return parts.flatMap((points) => [
-    svg("path", { class: `band line-${at % 6}`, d: `M${path(points, 2)}L${path(points.toReversed(), 1)}Z` }),
+    stepped ? null : svg("path", { class: `band ${ink(line, at)}`, d: `M${path(points, 2)}L${path(points.toReversed(), 1)}Z` }),
     points.length > 1
-      ? svg("path", { class: `curve line-${at % 6}`, d: `M${path(points, 3)}` })
-      : svg("circle", { class: `dot line-${at % 6}`, cx: x(points[0][0]), cy: y(points[0][3]), r: 2 }),
-  ]);
+      ? svg("path", { class: `curve ${ink(line, at)}`, d: `M${path(points, 3)}` })
+      : svg("circle", { class: `dot ${ink(line, at)}`, cx: x(points[0][0]), cy: y(points[0][3]), r: 2 }),
+  ].filter(Boolean));
 }
 
 /** Bars beside each other; a thin one up to the most where that is more than the last. */
@@ -153,8 +161,8 @@ function columns(line, at, count, { x, y }, step) {
   const wide = Math.max(1.5, Math.min(14, (step * 0.8) / count));
   return line.points.filter((p) => p[2] > 0).flatMap((p) => {
     const left = x(p[0]) + at * wide;
-    const bar = (top, width, kind) => svg("rect", { class: `${kind} line-${at % 6}`, x: left + (wide - width) / 2, y: y(top), width, height: Math.max(1, y(0) - y(top)) });
-    return [p[2] > p[3] && bar(p[2], Math.max(1, wide / 3), "most"), bar(p[3], wide, "bar")].filter(Boolean);
+    const bar = (top, width, kind) => svg("rect", { class: `${kind} ${ink(line, at)}`, x: left + (wide - width) / 2, y: y(top), width, height: Math.max(1, y(0) - y(top)) });
+    return [p[2] > p[3] && bar(p[2], Math.max(1, wide / 3), "most"), bar(p[3], wide, "column-bar")].filter(Boolean);
   });
 }
 

@@ -161,10 +161,12 @@ export const isKnown = (alert) => Boolean(alert.acknowledged_at || alert.over.le
 const alertLevel = (alert) => {
   if (alert.resolved) return "done";
   if (alert.acknowledged_at) return "known";
+  if (alert.state === "pending") return "info";
   return alert.over.length ? "silenced" : SEVERITY[alert.severity] ?? "unknown";
 };
 
 const knownBy = (alert, { now }) => {
+  if (alert.state === "pending") return "found once, not confirmed yet";
   if (!alert.acknowledged_at) return "";
   const end = alert.acknowledged_until ? ` ${w.till(alert.acknowledged_until, now)}` : "";
   return `known by ${alert.acknowledged_by}${end}${alert.note ? `: ${alert.note}` : ""}`;
@@ -176,8 +178,9 @@ const alerts = {
   component: (item) => item.component,
   level: alertLevel,
   count: (items) => {
-    const known = items.filter(isKnown).length;
-    return [items.length && `${items.length} open`, known && `${known} known`].filter(Boolean).join(" · ");
+    const [known, pending] = [items.filter(isKnown).length, items.filter((item) => item.state === "pending").length];
+    const open = items.length - pending;
+    return [open && `${open} open`, known && `${known} known`, pending && `${pending} not confirmed`].filter(Boolean).join(" · ");
   },
   cells: [
     { head: "since", of: (item, { now }) => w.clock(item.first_seen, now), class: "time" },
@@ -207,8 +210,8 @@ const actions = {
     { head: "at", of: (item, { now }) => w.clock(item.at, now), class: "time" },
     { head: "component", of: (item) => item.component, class: "name" },
     { head: "did", of: (item) => w.named(item.action), class: "did" },
-    { head: "proof", of: (item) => item.proved_by, class: "why" },
     fact("took", (item) => w.took(item.seconds)),
+    { head: "", of: (item) => item.proved_by, class: "why" },
   ],
   more: (item, { now }) => [
     ["did", `${w.named(item.action)} at ${w.clock(item.at, now)}`],
@@ -237,8 +240,8 @@ const pauses = {
 export const KINDS = {
   workers, sessions, databases, disks, alerts, actions, silences, pauses,
   calling: { ...alerts, title: "Open", none: "nothing calls for a person" },
-  known: { ...alerts, title: "Known, muted, not confirmed yet", none: "nothing" },
-  ended: { ...alerts, title: "Over", none: "no alert has ended yet" },
+  known: { ...alerts, title: "Known", none: "nothing is acknowledged or muted" },
+  ended: { ...alerts, title: "Over", none: "no alert has ended yet", count: (items) => `${items.length || ""}` },
 };
 
 /** Worst first, then by name: the order of a panel at rest. */

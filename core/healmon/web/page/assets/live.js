@@ -31,8 +31,9 @@ export class Live extends EventTarget {
     this.close();
     this.triedAt = performance.now();
     const source = (this.source = new EventSource("/api/v1/stream"));
-    source.addEventListener("state", (event) => this.heard(JSON.parse(event.data)));
-    source.addEventListener("gone", () => this.heard(null));
+    for (const told of ["state", "gone"]) {
+      source.addEventListener(told, (event) => this.heard(JSON.parse(event.data)));
+    }
     source.addEventListener("beat", (event) => {
       this.offset = Date.parse(JSON.parse(event.data).now) - Date.now();
       this.heard(null);
