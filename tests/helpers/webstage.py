@@ -23,8 +23,11 @@ from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
+from healmon.plans import Answer, pack
+from healmon.service import commands
 from healmon.service.instance import Lock
 from healmon.service.push import Push
+from healmon.service.wake import WakePipe
 from healmon.state import apply
 from healmon.store.store import Store
 from healmon.web import running
@@ -191,6 +194,10 @@ class WebStage(Served):
         self._snapshot = self._store.snapshot
         self._lock: Lock | None = None
         self._push: Push | None = None
+        self.asked: list[tuple[str, str, dict[str, Any], str]] = []
+        """What was asked of the healer: verb, target, arguments, by whom."""
+        self.answers: dict[str, Answer] = {}
+        """What it answers, by verb; by default that it is done."""
         told = list(past)
         shift = self._clock.read().wall - told[-1].wall - 1.0 if told and fresh else 0.0
         for record in told:
@@ -217,11 +224,30 @@ class WebStage(Served):
     async def _listen(self) -> None:
         self._push = Push.open(self.state_dir)
         self._store.on_stored = self._push.ring
+        self._queue = commands.Queue(self._store.beside)
+        self._wake = WakePipe.open(self.state_dir)
+        self._loop.add_reader(self._wake.fd, self._answer)
+
+    def _answer(self) -> None:
+        """Answer what is asked as the script says."""
+        self._wake.drain()
+        for one in self._queue.take(self._clock.read().wall):
+            self.asked.append((one.verb, one.target, one.arguments, one.origin))
+            found = self.answers.get(one.verb, Answer(ok=True, text=f"{one.verb} done"))
+            told = {"ok": found.ok, "text": found.text, "data": found.data}
+            if found.plan is not None:
+                told["plan"] = pack(found.plan)
+            self._queue.answer(one.id, json.dumps(told), ok=found.ok)
+        assert self._push is not None
+        self._push.ring()
 
     async def _deafen(self) -> None:
         push, self._push = self._push, None
         self._store.on_stored = None
         if push is not None:
+            self._loop.remove_reader(self._wake.fd)
+            self._wake.close()
+            self._queue.close()
             push.close()
 
     def _keep(self, record: ev.Recorded) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import hdrs, web
 
-from healmon.errors import HealmonError
+from healmon.errors import HealmonError, UsageError
 from healmon.text import clean
 from healmon.web import guard, shapes
 from healmon.web.context import NONCE, VISITOR, Context, Handler, Visitor
@@ -97,19 +97,7 @@ class Gatekeeper:
         if refused is not None:
             return refusal(refused)
         answer = self._enter(request, asked)
-        if answer is not None:
-            return answer
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            if error.status < 400:
-                raise
-            return refusal(Refusal(error.status, clean(error.reason)))
-        except HealmonError as error:
-            text = clean(str(error.args[0] if error.args else error))
-            return refusal(Refusal(503, text, clean(error.remedy)))
-        except TimeoutError:
-            return refusal(Refusal(408, "the request did not come whole in time"))
+        return await _handled(request, handler) if answer is None else answer
 
     def _enter(self, request: web.Request, asked: Asked) -> web.Response | None:
         """Find out who asks; returns the refusal of whom we do not know."""
@@ -152,6 +140,23 @@ class Gatekeeper:
             context.tries.wrong(address, now)
             return refusal(Refusal(401, "that is no token of this server"))
         return Visitor(role if context.settings.operator else "viewer", "", address)
+
+
+async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Serve a request that was let in; whatever goes wrong on purpose is told."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        told = Refusal(error.status, clean(error.reason))
+    except HealmonError as error:
+        status = 400 if isinstance(error, UsageError) else 503
+        text = clean(str(error.args[0] if error.args else error))
+        told = Refusal(status, text, clean(error.remedy))
+    except TimeoutError:
+        told = Refusal(408, "the request did not come whole in time")
+    return refusal(told)
 
 
 async def dress(request: web.Request, response: web.StreamResponse) -> None:
