@@ -56,12 +56,15 @@ function pressed(key, target, filter, letters) {
 }
 
 function panel(digit) {
-  if (one('[data-view="health"]').hidden) location.hash = "health";
+  if (!one('[data-view="health"]').hidden) return enter(digit);
+  location.hash = "health";
   // the view is shown when the address has changed: a task later
-  setTimeout(() => {
-    const found = one(`[data-digit="${digit}"]`);
-    const line = all(".line", found).find((one) => one.offsetParent !== null);
-    if (line) focus(line);
-    found.scrollIntoView({ block: "nearest" });
-  });
+  return setTimeout(() => enter(digit), 50);
+}
+
+function enter(digit) {
+  const found = one(`[data-digit="${digit}"]`);
+  const line = all(".line", found).find((row) => row.offsetParent !== null);
+  if (line) focus(line);
+  found.scrollIntoView({ block: "nearest" });
 }

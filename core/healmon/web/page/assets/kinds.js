@@ -166,6 +166,7 @@ const alertLevel = (alert) => {
 };
 
 const knownBy = (alert, { now }) => {
+  if (alert.resolved) return `over since ${w.clock(alert.resolved_at, now)}: ${alert.resolution}`;
   if (alert.state === "pending") return "found once, not confirmed yet";
   if (!alert.acknowledged_at) return "";
   const end = alert.acknowledged_until ? ` ${w.till(alert.acknowledged_until, now)}` : "";

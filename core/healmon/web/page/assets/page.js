@@ -187,8 +187,8 @@ async function history() {
 
 async function past() {
   try {
-    const answer = await got("/api/v1/alerts?all=1");
-    ended = answer.alerts.filter((alert) => alert.state === "resolved").slice(0, 50).map((alert) => ({ ...alert, resolved: true }));
+    const answer = await got("/api/v1/alerts?all=true");
+    ended = answer.alerts.filter((alert) => alert.resolved).slice(0, 50).map((alert) => ({ ...alert, over: [] }));
     redraw();
   } catch {
     // the open ones are there; those that are over can wait for the next visit
