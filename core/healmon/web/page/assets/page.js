@@ -1,6 +1,6 @@
 // The health page: the live state in, rows out.
 
-import { leave, mayAct, offered, override } from "./acts.js";
+import { leave, mayAct, offered } from "./acts.js";
 import { draw } from "./charts.js";
 import { all, el, mark, one, pairs, say } from "./dom.js";
 import { listen } from "./keys.js";
@@ -205,8 +205,9 @@ async function trend() {
   }
 }
 
-async function send(verb, target, words) {
-  const answer = await override(verb, target, words);
+/** Say what became of an override. */
+async function tell(answering) {
+  const answer = await answering;
   const node = one("#answer");
   mark(node, "data-level", answer.ok ? "done" : "critical");
   say(node, `${answer.ok ? "✓" : "✗"} ${answer.text}`);
@@ -217,7 +218,7 @@ async function send(verb, target, words) {
 // -- beginning
 
 for (const panel of all("[data-list]")) {
-  lists.set(panel.dataset.list, new List(panel, KINDS[panel.dataset.list], (item, kind) => offered(item, kind, send)));
+  lists.set(panel.dataset.list, new List(panel, KINDS[panel.dataset.list], (item, kind) => offered(item, kind, tell)));
 }
 one("#ranges").append(...RANGES.map((name) => el("button", {
   type: "button", "aria-pressed": String(name === range),
