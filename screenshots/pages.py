@@ -12,14 +12,16 @@ import json
 import math
 import random
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from types import SimpleNamespace
 from typing import Any, NamedTuple, cast
 
 import msgspec
 from aiohttp import web
 from PIL import Image
 
+from healmon.config.facesettings import Web
 from healmon.state import replay
 from healmon.web import guard
 from healmon.web.context import NONCE, VISITOR, Context, Handler, Visitor
@@ -80,7 +82,7 @@ def history(span: int, step: int) -> dict[str, Any]:
         points = [[t, v - 0.004, v + 0.004, v] for t, v in zip(times, levels, strict=True)]
         return {"name": "disk_used_ratio", "label": label, "unit": "ratio", "points": points}
 
-    def counts(name: str, label: str, of: Any) -> dict[str, Any]:
+    def counts(name: str, label: str, of: Callable[[float], float]) -> dict[str, Any]:
         numbers = [max(0, round(of(n / count))) for n in range(count)]
         points = [[t, v, v, v] for t, v in zip(times, numbers, strict=True)]
         return {"name": name, "label": label, "unit": "count", "points": points}
@@ -140,10 +142,7 @@ async def _serving() -> AsyncIterator[str]:
     app = web.Application(middlewares=[_known])
     app.on_response_prepare.append(_dressed)
 
-    class Posed:
-        login_page: Any = None
-
-    mount(app, cast("Context", Posed()))
+    mount(app, cast("Context", SimpleNamespace(settings=Web(tui=True))))
     app.router.add_get("/login", _login)
     app.router.add_get("/api/v1/stream", _stream)
     app.router.add_get("/api/v1/history", _history)
@@ -197,7 +196,7 @@ def posed(tab: Tab, address: str, name: str) -> bytes:
 
 
 def packed(png: bytes) -> bytes:
-    """Return a picture in the 256 colours that it has most of: all that are meant are among them."""
+    """Return a picture in the 256 colours that it has most of: all that are meant are there."""
     picture = Image.open(io.BytesIO(png)).convert("RGB")
     there = sorted(picture.getcolors(1 << 24) or [], reverse=True)[:256]
     palette = Image.new("P", (1, 1))

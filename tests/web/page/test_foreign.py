@@ -1,4 +1,4 @@
-"""Pages of others in the browser of somebody who is signed in: they can read, send and frame nothing."""
+"""Pages of others in the browser of who is signed in: they can read, send and frame nothing."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from healmon.web.context import Context, nonce_of, visitor_of
+from healmon.web.context import Context, Visitor, nonce_of, visitor_of
 
 ASSETS: Final = {
     "page.css": "text/css",
@@ -34,7 +34,7 @@ ICON: Final = (
 @cache
 def text(name: str) -> str:
     """Return one of this folder's files."""
-    return files(__package__).joinpath(name).read_text("utf-8")
+    return files("healmon.web.page").joinpath(name).read_text("utf-8")
 
 
 def filled(template: str, **values: str) -> str:
@@ -44,9 +44,10 @@ def filled(template: str, **values: str) -> str:
     return template
 
 
-def document(nonce: str, role: str, csrf: str) -> str:
-    """Return the page for one visitor."""
-    return filled(text("page.html"), nonce=nonce, role=role, csrf=csrf)
+def document(nonce: str, visitor: Visitor, *, tui: bool) -> str:
+    """Return the page for one visitor; `tui`: the terminal's screen is to be had, too."""
+    told = {"role": visitor.role, "csrf": visitor.csrf, "tui": "" if tui else "hidden"}
+    return filled(text("page.html"), nonce=nonce, **told)
 
 
 def login(nonce: str, said: str = "") -> str:
@@ -68,16 +69,15 @@ async def _icon(_request: web.Request) -> web.StreamResponse:
     return web.Response(text=ICON.format(colour=ICONS["ok"]), content_type="image/svg+xml")
 
 
-async def _page(request: web.Request) -> web.StreamResponse:
-    visitor = visitor_of(request)
-    body = document(nonce_of(request), visitor.role, visitor.csrf)
-    return web.Response(text=body, content_type="text/html")
-
-
 def mount(app: web.Application, context: Context) -> None:
     """Add the page, what it is made of, and the icon that browsers ask for by themselves."""
+
+    async def page(request: web.Request) -> web.StreamResponse:
+        body = document(nonce_of(request), visitor_of(request), tui=context.settings.tui)
+        return web.Response(text=body, content_type="text/html")
+
     context.login_page = login
-    app.router.add_get("/", _page)
+    app.router.add_get("/", page)
     app.router.add_get("/assets/{name}", _asset)
     app.router.add_get("/favicon.svg", _icon)
     app.router.add_get("/favicon.ico", _icon)

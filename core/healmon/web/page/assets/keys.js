@@ -4,6 +4,7 @@ import { all, el, one } from "./dom.js";
 import { focus, move } from "./lists.js";
 
 const OFF = "healmon single keys off";
+const TYPED = "input:not([type=checkbox]), select, textarea";
 const LETTERS = { a: ["acknowledge", "unacknowledge"], s: ["silence", "unsilence"], m: ["pause", "resume"] };
 
 const HELP = [
@@ -27,7 +28,8 @@ export function listen({ filter, mayAct }) {
   document.addEventListener("keydown", (event) => {
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || one("dialog[open]")) return;
     if (event.target === filter.input) return filtering(event, filter);
-    if (event.target.closest("input, select, textarea")) return;
+    // a dialog that has just been closed keeps the focus until the next frame
+    if (event.target.closest(TYPED)?.checkVisibility()) return;
     if (pressed(event.key, event.target, filter, on.checked)) event.preventDefault();
   });
 }

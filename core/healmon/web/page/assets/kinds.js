@@ -202,7 +202,7 @@ const alerts = {
 const actions = {
   kind: "actions", title: "Done lately", none: "nothing had to be healed",
   key: (item) => `${item.at} ${item.component} ${item.action}`,
-  level: (item) => (item.outcome === "verified" ? "done" : "warning"),
+  level: (item) => (item.outcome === "verified" ? "done" : "failed"),
   count: (items) => {
     const failed = items.filter((item) => item.outcome === "failed").length;
     return items.length ? `${items.length - failed} proved${failed ? ` · ${failed} failed` : ""}` : "";
@@ -241,7 +241,7 @@ const pauses = {
 export const KINDS = {
   workers, sessions, databases, disks, alerts, actions, silences, pauses,
   calling: { ...alerts, title: "Open", none: "nothing calls for a person" },
-  known: { ...alerts, title: "Known", none: "nothing is acknowledged or muted" },
+  known: { ...alerts, title: "Known", none: "nothing is acknowledged or muted", count: (items) => `${items.length || ""}` },
   ended: { ...alerts, title: "Over", none: "no alert has ended yet", count: (items) => `${items.length || ""}` },
 };
 

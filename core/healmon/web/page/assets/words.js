@@ -5,6 +5,7 @@ export const LEVELS = {
   critical: { sign: "✗", word: "critical", rank: 0 },
   warning: { sign: "▲", word: "warning", rank: 1 },
   unknown: { sign: "?", word: "unknown", rank: 2 },
+  failed: { sign: "✗", word: "failed", rank: 1 },
   acting: { sign: "▸", word: "healing", rank: 3 },
   known: { sign: "◐", word: "known", rank: 4 },
   silenced: { sign: "◌", word: "silenced", rank: 5 },
