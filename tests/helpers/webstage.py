@@ -14,7 +14,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from msgspec.structs import replace
 
@@ -106,7 +106,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def token(self, role: str = "operator") -> str:
-        return getattr(self.context.tokens, role)
+        return getattr(self.context.keys.tokens, role)
 
     def login_url(self, role: str = "operator") -> str:
         return f"{self.url}/login#{self.token(role)}"
@@ -142,6 +142,14 @@ class Served:
         """Look at a path with a token."""
         return self.ask("GET", path, token=self.token(role), **more)
 
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self.serving.connections
+
+    def viewers(self) -> int:
+        """How many pages are kept up to date."""
+        return self.context.viewers
+
     def login(self, role: str = "operator") -> Browser:
         """Log in as a browser does."""
         return Browser(self, role)
@@ -158,6 +166,40 @@ class Served:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(30)
         assert not self._thread.is_alive()
+
+
+class Stream:
+    """A page that looks on: server-sent events, one after the other."""
+
+    def __init__(self, served: Served, path: str = "/api/v1/stream") -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+        told = {"Authorization": f"Bearer {served.token('viewer')}"}
+        self._connection.request("GET", path, headers=told)
+        self.reply = self._connection.getresponse()
+        self.status = self.reply.status
+
+    def next(self) -> tuple[str, Any]:
+        """Return the name and the data of the next event."""
+        name, data = "", ""
+        while line := self.reply.readline().decode().rstrip("\n"):
+            field, _, value = line.partition(": ")
+            name = value if field == "event" else name
+            data += value if field == "data" else ""
+        return (name, json.loads(data)) if data else self.next()
+
+    def until(self, name: str, condition: Any = lambda _data: True) -> Any:
+        """Return the data of the next event of this name for which it holds."""
+        while True:
+            found, data = self.next()
+            if found == name and condition(data):
+                return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reply.close()
+        self._connection.close()
 
 
 class Browser:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import cached_property
-from typing import Any, Final, TypeVar, cast
+from typing import Final, TypeVar
 
 import msgspec
 from aiohttp import web
@@ -17,7 +17,7 @@ from healmon.text import clean
 from healmon.units import parse_duration
 from healmon.web import gatekeeper, openapi, parts, statejson
 from healmon.web import shapes as s
-from healmon.web.context import Context, visitor_of
+from healmon.web.context import Context, Handler, visitor_of
 from healmon.web.guard import Refusal
 from healmon.web.routes import ROUTES, AlertsQuery, EventsQuery, HistoryQuery, Query
 from healmon.web.sse import Streams
@@ -219,7 +219,7 @@ def mount(app: web.Application, context: Context) -> None:
     app.router.add_get("/healthz", api.alive)
     app.router.add_get("/readyz", api.ready)
     for route in ROUTES:
-        handler = cast("Any", getattr(api, route.handler))
+        handler: Handler = getattr(api, route.handler)
         # a component's name may have slashes in it
         app.router.add_route(route.method, route.path.replace("{name}", "{name:.+}"), handler)
         if route.method == "GET":

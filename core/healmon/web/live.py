@@ -131,7 +131,8 @@ class _Follower:
         try:
             self._read()
         except (HealmonError, OSError, msgspec.MsgspecError) as error:
-            if self._file is not None or self._database.exists():
+            # where there has never been one, none is missed
+            if self._epoch or self._database.exists():
                 trouble = clean(f"the store cannot be read: {error.args[0] if error.args else ''}")
         return Seen(self._snapshot, _holding(self._state_dir), self._epoch, trouble)
 

@@ -80,7 +80,7 @@ class Door:
         if wait:
             return gatekeeper.too_often(wait)
         json = request.content_type == "application/json"
-        role = context.tokens.role_of(await _token(request, json=json))
+        role = context.keys.tokens.role_of(await _token(request, json=json))
         if role is None:
             context.tries.wrong(address, now)
             if json:
