@@ -18,7 +18,7 @@ DAYS ?= 100
 KILLS ?= 200
 
 .PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
-.PHONY: tmux sftp
+.PHONY: tmux sftp chromium
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
 .PHONY: bench-history bench-tui
 
@@ -28,10 +28,10 @@ help: ## say what can be made
 run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
-test: $(STAMP) tmux sftp ## set up and run every test
+test: $(STAMP) tmux sftp chromium ## set up and run every test
 	$(PYTEST) -n $(JOBS)
 
-test-fast: $(STAMP) tmux sftp ## the tests that need no minute
+test-fast: $(STAMP) tmux sftp chromium ## the tests that need no minute
 	HEALMON_TESTS=fast $(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
@@ -87,7 +87,7 @@ man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages
 	@$(BIN)/python -m tools.schemas
 
-screenshots: $(STAMP) ## draw screenshots/ anew
+screenshots: $(STAMP) chromium ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py
 
 clean: ## remove what was built here
@@ -110,3 +110,7 @@ tmux:
 sftp:
 	@! command -v apt-get >/dev/null || \
 		sh tools/need openssh-sftp-server test -x /usr/lib/openssh/sftp-server || true
+
+# for the health page; where it cannot be had, its tests say so and are left out (not in CI)
+chromium:
+	@sh tools/need chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome' || true
