@@ -67,7 +67,6 @@ def _process(facts: Facts) -> Iterator[Family]:
          process.resident),
         ("process_start_time_seconds", "gauge", "When the healer's process began.",
          process.started),
-        ("process_threads", "gauge", "Threads of the healer.", process.threads),
         ("process_open_fds", "gauge", "Open descriptors of the healer.", process.open_files),
     ]  # fmt: skip
     for name, kind, text, value in told:

@@ -46,7 +46,6 @@ class Process(msgspec.Struct, frozen=True):
     cpu_seconds: float
     resident: int
     started: float
-    threads: int
     open_files: int | None = None
 
 
