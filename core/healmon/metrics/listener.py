@@ -100,10 +100,12 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    server_version = "healmon"
-    sys_version = ""
     timeout = PATIENCE
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride] - it is ours
+
+    def version_string(self) -> str:
+        """Return what answers, without its version."""
+        return "healmon"
 
     def do_GET(self) -> None:
         """Answer a scrape."""

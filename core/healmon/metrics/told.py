@@ -84,10 +84,10 @@ def now(s: Snapshot) -> Iterator[Family]:
     for alert in s.alerts.values():
         key = (alert.severity, alert.state)
         alerts[key] = alerts.get(key, 0.0) + 1
-        muted[alert.severity] += alert.overlays.muted and not alert.pending
+        muted[alert.severity] += alert.overlays.muted and alert.state == "open"
     yield gauge("alerts", "Alerts that are not over, by severity and state.", alerts,
                 "severity", "state")  # fmt: skip
-    yield gauge("alerts_muted", "Those of them whose notices are held back.", muted, "severity")
+    yield gauge("alerts_muted", "Open ones whose notices are held back.", muted, "severity")
     acting = sum(view.acting for view in s.plans.values())
     yield gauge("actions_in_flight", "Acts that are being carried out.", acting)
     yield gauge("plans_waiting", "Plans that wait for their moment.", len(s.plans) - acting)
