@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 import subprocess
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,17 @@ class Prometheus:
             for one in self.ask("alerts")["alerts"]
             if one["state"] == "firing"
         }
+
+    def until(self, condition: Callable[[], object], limit: float, what: str) -> None:
+        """Wait for a condition that asks this server; it knows nothing new within a blink."""
+        end = time.monotonic() + limit
+        while not condition():
+            assert time.monotonic() < end, f"{what} did not come true within {limit:g} s"
+            time.sleep(0.25)
+
+    def evaluated(self) -> str:
+        """Return when the rules were evaluated last."""
+        return str(self.ask("rules")["groups"][0]["lastEvaluation"])
 
     def close(self) -> None:
         self._process.terminate()
