@@ -234,17 +234,6 @@ class World:
         )
         return [f"override {number} ({verb}) is still {state}" for number, verb, state in late]
 
-    def left_to_people(self) -> list[str]:
-        """Return the sessions with a task on which healmon will not act, as an alert says.
-
-        An act that was cut off counts as one that cleared nothing; after two it waits for hours.
-        """
-        told = self.box.rows(
-            "SELECT substr(component, 9) FROM health_alerts WHERE resolved = 0"
-            " AND component LIKE 'session:%' AND message LIKE '%attempts in a row cleared nothing%'"
-        )
-        return [name for (name,) in told]
-
     def settled(self) -> list[str]:
         """Return what is not yet as it should be when no more trouble comes."""
         living = {name: len(self._living(name)) for name in WORKERS}
