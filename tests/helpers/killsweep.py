@@ -97,6 +97,9 @@ def _end(world: World, counted: Counter[str]) -> None:
     end = time.monotonic() + SETTLED
     while left := world.settled():
         _hold(world)
+        for name in world.left_to_people():
+            world.box.healmon("clear", name)
+            counted["cleared by hand"] += 1
         if time.monotonic() > end:
             raise BrokenError("does not come to rest: " + "; ".join(left))
         time.sleep(LOOK)

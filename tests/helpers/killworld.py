@@ -234,6 +234,18 @@ class World:
         )
         return [f"override {number} ({verb}) is still {state}" for number, verb, state in late]
 
+    def left_to_people(self) -> list[str]:
+        """Return the sessions that were given up because of keys that may never have been pressed.
+
+        A healmon killed between writing a key down and pressing it cannot be told from one killed
+        after: no key is pressed twice, so two such kills in a row leave a program to a person.
+        """
+        told = self.box.rows(
+            "SELECT DISTINCT substr(component, 9) FROM health_alerts WHERE resolved = 0"
+            " AND component LIKE 'session:%' AND message LIKE '%was killed had pressed before%'"
+        )
+        return [name for (name,) in told]
+
     def settled(self) -> list[str]:
         """Return what is not yet as it should be when no more trouble comes."""
         living = {name: len(self._living(name)) for name in WORKERS}
