@@ -141,6 +141,11 @@ LOOK = (
                 help="write them for node_exporter: FILE.prom"),
         )),
     )),
+    Command("web-token", "look", "print the address that logs a browser in",
+            "web.token_cli:web_token", "healmon web-token --operator   to act, not only to look", (
+        arg("--operator", action="store_true", help="to act, not only to look"),
+        arg("--renew", action="store_true", help="make other tokens; all logins end"),
+    )),
     Command("explain", "look", "tell why something is as it is", "explain_cli:explain",
             "healmon explain session:build-7", (
         arg("target", metavar="COMPONENT|ID|FILE", completes="component"),

@@ -45,7 +45,7 @@ def test_a_scrape_is_answered_and_nothing_else_is():
         assert b"\nhealmon_up 1.0\n" in body
         assert asked(one, path="/metrics?a=b")[0] == 200
         assert asked(one, "HEAD")[::2] == (200, b"")
-        for path in ("/", "/metrics/", "/healmon.db", "http://evil/metrics"):
+        for path in ("/", "/metrics/", "/healmon.db"):
             assert asked(one, path=path)[0] == 404
         for method in ("POST", "PUT", "DELETE", "OPTIONS"):
             assert asked(one, method)[0] == 501
