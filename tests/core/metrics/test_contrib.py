@@ -10,7 +10,7 @@ import pytest
 import yaml
 from tools import grafana
 
-from healmon.metrics import Facts, exposition, families
+from healmon.metrics import Facts, Process, exposition, families
 from tests.helpers.everything import NOW, told
 from tests.helpers.prometheus import ROOT, needs_prometheus, promtool
 
@@ -111,3 +111,13 @@ def test_it_asks_for_source_job_and_host():
 def test_provisioning_is_yaml_of_grafanas_first_version(name):
     kept = ROOT / "contrib" / "grafana" / "provisioning" / name / "healmon.yml"
     assert yaml.safe_load(kept.read_text())["apiVersion"] == 1
+
+
+def test_the_page_tells_of_every_number_in_its_own_words():
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    cost = Process(1.0, 1, 1.0, 1)
+    for family in families(told(), Facts(running=True, now=NOW, process=cost)):
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        assert f"| `{family.name}` | {family.kind} | {labels} | {family.help} |" in page
+    rules = (SHIPPED / "rules.yml").read_text()
+    assert set(re.findall(r"alert: (\w+)", rules)) == set(re.findall(r"`(Healmon[A-Z]\w+)`", page))
