@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 from healmon import events as ev
+from healmon.config.facesettings import Web
+from tests.helpers.scripted import world
+from tests.helpers.webstage import staged
 
 WORKERS = "[data-list=workers] .row"
 ORDER = f"[...document.querySelectorAll('{WORKERS}')].map((row) => row.dataset.key)"
@@ -101,6 +104,20 @@ def test_without_a_healer_it_says_so_and_it_outlives_its_server(evening, enter):
     tab.until("document.querySelector('#stamp').innerText.includes('live')", 20)
     evening.emit(observed("born_later", "healthy", "healthy"))
     tab.until("document.querySelector('[data-key=born_later]')")
+
+
+def test_one_page_too_many_asks_instead(tmp_path, browser):
+    with staged(tmp_path / "full", past=world(), settings=Web(max_viewers=1)) as full:
+        first = browser.tab()
+        first.go(full.login_url())
+        first.until("document.querySelector('#stamp-text').textContent.startsWith('live')")
+        second = browser.another(first.context)
+        second.go(full.url)
+        second.until("document.querySelector('.workers .row')")
+        second.until("document.querySelector('#stamp-text').textContent.startsWith('as of')")
+        first.close()
+        second.until("document.querySelector('#stamp-text').textContent.startsWith('live')", 30)
+        second.close()
 
 
 def test_keys_lead_through_all_of_it(evening, enter):

@@ -117,15 +117,16 @@ function status(state, healer) {
 function stamp() {
   const { link, state, age } = live;
   const running = state?.healer.running;
-  const fresh = link === "live" && running && !state.healer.hung;
-  const level = fresh ? "ok" : link === "live" ? "critical" : "unknown";
+  const there = link === "live" || link === "asked";
+  const fresh = there && running && !state.healer.hung;
+  const level = fresh ? "ok" : there ? "critical" : "unknown";
   mark(one("#stamp"), "data-level", state || link !== "connecting" ? level : "info");
   say(one("#stamp .mark"), fresh ? "●" : "○");
   const seen = state ? `as of ${w.clock(state.at, live.now)}` : "";
   const old = Number.isFinite(age) ? `as of ${w.lasting(age)} ago` : "";
   say(one("#stamp-text"), {
     live: fresh ? `live ${w.clock(live.now / 1000, live.now)}` : seen,
-    lost: `not connected ${old}`, resting: old, connecting: "connecting", "signed out": `signed out ${old}`,
+    asked: old, lost: `not connected ${old}`, resting: old, connecting: "connecting", "signed out": `signed out ${old}`,
   }[link]);
   trouble(link, state);
   mark(document.body, "data-stale", !fresh && state !== null);
@@ -135,6 +136,7 @@ function trouble(link, state) {
   const last = state && !state.healer.running ? state.healer : null;
   let text = "";
   if (link === "signed out") text = "You are signed out. Reload the page to sign in again.";
+  else if (link === "asked" && live.tries > 2) text = "Too many pages look on: this one is not live, it asks twice a minute.";
   else if (link === "lost") text = "The web server does not answer. What you see is old; this page tries again by itself.";
   else if (last) text = `No healer runs${last.ended ? `: the last one ${last.ended}, ${w.since(last.ended_at, live.now)} ago` : ""}. Nothing is healed. Start one with: healmon daemon`;
   else if (state?.healer.hung) text = "The healer hangs: no look has finished for too long.";
