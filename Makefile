@@ -18,7 +18,7 @@ DAYS ?= 100
 KILLS ?= 200
 
 .PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
-.PHONY: tmux sftp chromium
+.PHONY: tmux sftp chromium prometheus grafana
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
 .PHONY: bench-history bench-tui
 
@@ -28,10 +28,10 @@ help: ## say what can be made
 run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
-test: $(STAMP) tmux sftp chromium ## set up and run every test
+test: $(STAMP) tmux sftp chromium prometheus ## set up and run every test
 	$(PYTEST) -n $(JOBS)
 
-test-fast: $(STAMP) tmux sftp chromium ## the tests that need no minute
+test-fast: $(STAMP) tmux sftp chromium prometheus ## the tests that need no minute
 	HEALMON_TESTS=fast $(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
@@ -87,6 +87,9 @@ man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages
 	@$(BIN)/python -m tools.schemas
 
+grafana: $(STAMP) ## write contrib/grafana/healmon.json, the dashboard, anew
+	$(BIN)/python -m tools.grafana
+
 screenshots: $(STAMP) chromium ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py
 
@@ -114,3 +117,8 @@ sftp:
 # for the health page; where it cannot be had, its tests say so and are left out (not in CI)
 chromium:
 	@sh tools/need chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome' || true
+
+# server and promtool out of Debian's package, not installed: no service, no user, nothing beside them
+prometheus: $(STAMP)
+	@{ command -v prometheus && command -v promtool; } >/dev/null || \
+		sh tools/unpack prometheus $(VENV)/prometheus usr/bin/prometheus usr/bin/promtool || true

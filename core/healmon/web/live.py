@@ -16,13 +16,9 @@ import msgspec
 
 from healmon.clock import SystemClock
 from healmon.errors import HealmonError
-from healmon.events import Recorded
 from healmon.service import instance
-from healmon.service.following import Following
+from healmon.service.folding import Folding
 from healmon.service.push import Ear
-from healmon.service.statedir import DATABASE
-from healmon.state import Snapshot, apply
-from healmon.store import read, stream
 from healmon.text import clean
 from healmon.web import shapes
 from healmon.web.statejson import Holding, Seen, state_of
@@ -30,8 +26,6 @@ from healmon.web.when import moment
 
 CALM: Final = 0.25
 """Seconds between two states that are told."""
-PAGE: Final = 500
-"""Events read at once."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -115,54 +109,27 @@ class Live:
 
 
 class _Follower:
-    """Reads and folds, in one thread; a store that is another file is read anew."""
+    """Looks at the store and at who holds it, in one thread."""
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
-        self._database = state_dir / DATABASE
-        self._file: tuple[int, int] | None = None
-        self._following: Following[Recorded] | None = None
-        self._snapshot = Snapshot()
-        self._epoch = ""
+        self._folding = Folding(state_dir)
 
     def look(self) -> Seen:
         """Return what is known now. Never raises."""
         trouble = ""
         try:
-            self._read()
+            self._folding.look()
         except (HealmonError, OSError, msgspec.MsgspecError) as error:
             # where there has never been one, none is missed
-            if self._epoch or self._database.exists():
+            if self._folding.there:
                 trouble = clean(f"the store cannot be read: {error.args[0] if error.args else ''}")
-        return Seen(self._snapshot, _holding(self._state_dir), self._epoch, trouble)
-
-    def _read(self) -> None:
-        file = read.file_id(self._database)
-        if file is None or file != self._file:
-            self.close()
-            self._begin()
-            self._file = file
-        assert self._following is not None
-        for record in self._following.look():
-            self._snapshot = apply(self._snapshot, record)
-
-    def _begin(self) -> None:
-        connection = read.open_reader(self._database)
-        try:
-            self._epoch = read.meta(connection).get("epoch", "")
-            self._snapshot = stream.read_snapshot(connection)
-        finally:
-            connection.close()
-        self._following = Following(
-            self._database, self._snapshot.last_id,
-            lambda c, after: stream.read_events(c, after, PAGE), lambda record: record.id,
-        )  # fmt: skip
+        known = self._folding
+        return Seen(known.snapshot, _holding(self._state_dir), known.epoch, trouble)
 
     def close(self) -> None:
         """Let go of the file."""
-        following, self._following, self._file = self._following, None, None
-        if following is not None:
-            following.close()
+        self._folding.close()
 
 
 def _holding(state_dir: Path) -> Holding | None:
