@@ -12,6 +12,8 @@ import pytest
 
 from tests.helpers.browser import FOREIGN
 
+pytestmark = pytest.mark.slow  # a browser
+
 PAGE = b"<!doctype html><title>harmless</title><h1>kittens</h1>"
 TRIES = """(async (victim) => {
   const tried = {};

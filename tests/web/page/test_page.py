@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from healmon import events as ev
 from healmon.config.facesettings import Web
 from tests.helpers.scripted import world
 from tests.helpers.webstage import staged
+
+pytestmark = pytest.mark.slow  # a browser
 
 WORKERS = "[data-list=workers] .row"
 ORDER = f"[...document.querySelectorAll('{WORKERS}')].map((row) => row.dataset.key)"

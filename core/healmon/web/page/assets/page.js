@@ -12,12 +12,15 @@ import * as w from "./words.js";
 const VIEWS = { health: "Health", alerts: "Alerts", history: "History", status: "Status" };
 const RANGES = ["1h", "8h", "24h", "7d", "30d"];
 const FEW = 12; // actions that are listed
+const MANY = 200; // rows
 
 const live = new Live();
 const trends = new Map();
 const lists = new Map();
 let ended = [];
 let range = "24h";
+let due = 0;
+let ticks = 0;
 
 const filter = {
   input: one("#filter"),
@@ -54,6 +57,24 @@ function redraw() {
     count();
   });
 }
+
+/** Draw soon: at once where there is little, once a second where there are hundreds of rows. */
+function soon() {
+  due ||= setTimeout(() => {
+    due = 0;
+    redraw();
+  }, Math.min(1000, 2 * many()));
+}
+
+/** A second has gone by: ages are told anew; of hundreds every five seconds. */
+function tick() {
+  if (document.hidden) return;
+  ticks += 1;
+  if (many() < MANY || ticks % 5 === 0) redraw();
+  else stamp();
+}
+
+const many = () => document.getElementsByClassName("row").length;
 
 /** What each list shows. */
 function shown(state) {
@@ -238,9 +259,9 @@ one("#skip").addEventListener("click", (event) => {
 one("#leave").addEventListener("click", leave);
 filter.input.addEventListener("input", redraw);
 listen({ filter, mayAct });
-live.addEventListener("change", redraw);
+live.addEventListener("change", soon);
 addEventListener("hashchange", () => show());
-setInterval(() => document.hidden || redraw(), 1000);
+setInterval(tick, 1000);
 setInterval(() => document.hidden || trend(), 300_000);
 show({ moved: false });
 live.open();
