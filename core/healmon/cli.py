@@ -149,7 +149,8 @@ def _run(args: argparse.Namespace) -> int:
         light.without_openssl()
         light.one_heap()
     module, _, name = command.run.partition(":")
-    run: Callable[..., int] = getattr(import_module(f"healmon.service.{module}"), name)
+    place = module if "." in module else f"service.{module}"
+    run: Callable[..., int] = getattr(import_module(f"healmon.{place}"), name)
     return run(args) if command.bare else run(state_dir_of(args), args)
 
 

@@ -1,0 +1,81 @@
+"""`healmon serve`: the page in the browser, until it is told to end."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from healmon.config import webkeys
+from healmon.config.facesettings import Web
+from healmon.config.webkeys import Address
+from healmon.errors import MissingPartError, UsageError
+from healmon.service import statedir
+from healmon.service.foreground import configured
+from healmon.service.log import log_to_stderr
+
+DEFAULT: Final = Address("127.0.0.1", 8080)
+MISSING: Final = "the web page needs the extra: pip install 'healmon[web]'"
+
+
+def serve(args: argparse.Namespace) -> int:
+    """Serve the page until SIGINT or SIGTERM; returns 0.
+
+    Raises:
+        MissingPartError: the extra is not installed, or the address cannot be listened on.
+        UsageError: the address is none, or is open to the network without a guard.
+    """
+    if find_spec(webkeys.EXTRA) is None:
+        raise MissingPartError(MISSING)
+    settings, state_dir = configured(args)
+    where, chosen = asked(args, settings.web)
+    state_dir = statedir.prepare(state_dir)
+    log_to_stderr(args, settings)
+    asyncio.run(_until_told(state_dir, chosen, where))
+    return 0
+
+
+def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
+    """Return where to listen, and `[web]` as the command line amends it.
+
+    Raises:
+        UsageError: that is no address, or one that must not be listened on so.
+    """
+    words = str(getattr(args, "address", None) or "") or settings.listen or str(DEFAULT)
+    public = str(getattr(args, "behind_proxy", None) or "") or settings.public_url
+    try:
+        where = webkeys.parse(words)
+        public = webkeys.origin_of(public) if public else ""
+    except ValueError as error:
+        raise UsageError(f"serve: {public or words}: {error}") from None
+    chosen = replace(settings, listen=str(where), public_url=public)
+    fault = webkeys.unguarded(chosen) or webkeys.clear_text(public)
+    if fault:
+        raise UsageError(f"serve {where}: {fault}", remedy="see: docs/web.md")
+    return where, chosen
+
+
+async def _until_told(state_dir: Path, settings: Web, where: Address) -> None:
+    from healmon.web import running  # noqa: PLC0415 - aiohttp, which a wrong word need not load
+
+    end = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    async with running.opened(state_dir, settings, where) as serving:
+        tokens = serving.context.tokens
+        tell(f"healmon is at {serving.url}/#health")
+        tell(f"log in to look: {serving.url}/login#{tokens.viewer}")
+        tell("log in to act:  healmon web-token --operator   prints its address")
+        await end.wait()
+
+
+def tell(text: str) -> None:
+    """Print a line for the person who started us."""
+    print(text, file=sys.stdout, flush=True)  # noqa: T201 - this is the command line
