@@ -50,6 +50,7 @@ class Context:
     Attributes:
         state_dir: whose healer is looked at.
         settings: `[web]`.
+        config: the configuration's file; empty: the usual one.
         live: what is known now.
         place: where we are to be found.
         tokens, logins, tries: who may come in; for the guard and the login.
@@ -65,6 +66,7 @@ class Context:
     logins: Logins
     tries: Tries = field(default_factory=Tries)
     cookie: str = "healmon"
+    config: str = ""
     login_page: Callable[[str, str], str] | None = None
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(ASKING, "healmon-asks")
