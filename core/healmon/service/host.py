@@ -28,6 +28,7 @@ from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
 from healmon.service.push import Push
 from healmon.service.reload import Read, Reloader, digest
+from healmon.service.sides import Sides, orders
 from healmon.service.statedir import DATABASE
 from healmon.service.systemd import Notifier, Pulse
 from healmon.service.wake import WakePipe
@@ -70,6 +71,7 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
+    _sides: Sides | None = None
 
     @classmethod
     def open(
@@ -133,6 +135,8 @@ class Host:
         self.healers[:] = [healers.get(healer.name, healer) for healer in self.healers]
         if self._heart is not None:
             self._heart.amend(settings.monitor.heartbeat_url, settings.monitor.check_interval)
+        if self._sides is not None:
+            self._sides.amend(orders(settings, self.state_dir))
 
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
@@ -144,7 +148,13 @@ class Host:
             self.engine.checker_fault,
         )
         pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
-        doings = (self._overrides(), self._keep_house(), heart.run(), pulse.run())
+        self._sides = Sides(
+            orders(self.settings, self.state_dir), self.clock, self.engine.side_fault
+        )
+        doings = (
+            *(self._overrides(), self._keep_house(), heart.run(), pulse.run()),
+            self._sides.run(),
+        )
         with self._rereading() as watching:
             sinks = [heart.heard, pulse.heard, *watching]
             for sink in sinks:

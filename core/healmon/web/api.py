@@ -36,6 +36,7 @@ class Api:
 def mount(app: web.Application, context: Context) -> None:
     """Add these paths."""
     api, streams = Api(context), Streams(context)
+    app.on_shutdown.append(streams.leave)
     app.router.add_get("/healthz", api.alive)
     app.router.add_get("/readyz", api.ready)
     app.router.add_get("/api/v1/state", api.state)

@@ -6,9 +6,10 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
@@ -17,8 +18,13 @@ from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
 from healmon.errors import MissingPartError, UsageError
 from healmon.service import statedir
+from healmon.service.commandline import say
 from healmon.service.foreground import configured
 from healmon.service.log import log_to_stderr
+from healmon.web import mine
+
+if TYPE_CHECKING:
+    from healmon.web import running
 
 DEFAULT: Final = Address("127.0.0.1", 8080)
 MISSING: Final = "the web page needs the extra: pip install 'healmon[web]'"
@@ -31,14 +37,27 @@ def serve(args: argparse.Namespace) -> int:
         MissingPartError: the extra is not installed, or the address cannot be listened on.
         UsageError: the address is none, or is open to the network without a guard.
     """
-    if find_spec(webkeys.EXTRA) is None:
-        raise MissingPartError(MISSING)
+    must_be_installed()
     settings, state_dir = configured(args)
     where, chosen = asked(args, settings.web)
     state_dir = statedir.prepare(state_dir)
     log_to_stderr(args, settings)
-    asyncio.run(_until_told(state_dir, chosen, where))
+    lock = mine.take(state_dir, mine.BY_HAND)
+    try:
+        asyncio.run(until_told(state_dir, chosen, where, _greet))
+    finally:
+        lock.release()
     return 0
+
+
+def must_be_installed() -> None:
+    """Make sure that the extra is installed.
+
+    Raises:
+        MissingPartError: it is not; says how.
+    """
+    if find_spec(webkeys.EXTRA) is None:
+        raise MissingPartError(MISSING)
 
 
 def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
@@ -61,7 +80,20 @@ def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
     return where, chosen
 
 
-async def _until_told(state_dir: Path, settings: Web, where: Address) -> None:
+async def until_told(
+    state_dir: Path, settings: Web, where: Address, up: Callable[[running.Serving], None]
+) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Args:
+        state_dir: ours alone, and this process's to serve.
+        settings: `[web]`.
+        where: to listen.
+        up: called once it can be asked.
+
+    Raises:
+        HealmonError: as `running.opened`.
+    """
     from healmon.web import running  # noqa: PLC0415 - aiohttp, which a wrong word need not load
 
     end = asyncio.Event()
@@ -69,13 +101,14 @@ async def _until_told(state_dir: Path, settings: Web, where: Address) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     async with running.opened(state_dir, settings, where) as serving:
-        tokens = serving.context.tokens
-        tell(f"healmon is at {serving.url}/#health")
-        tell(f"log in to look: {serving.url}/login#{tokens.viewer}")
-        tell("log in to act:  healmon web-token --operator   prints its address")
+        up(serving)
         await end.wait()
 
 
-def tell(text: str) -> None:
-    """Print a line for the person who started us."""
-    print(text, file=sys.stdout, flush=True)  # noqa: T201 - this is the command line
+def _greet(serving: running.Serving) -> None:
+    tokens, settings = serving.context.tokens, serving.context.settings
+    say(f"healmon is at {serving.url}/#health")
+    say(f"log in to look: {serving.url}/login#{tokens.viewer}")
+    if settings.operator:
+        say("log in to act:  healmon web-token --operator   prints its address")
+    sys.stdout.flush()

@@ -36,6 +36,7 @@ class Streams:
         self._context = context
         self._frames: tuple[int, bytes] = (-1, b"")
         self.count = 0
+        self._tasks: set[asyncio.Task[None] | None] = set()
 
     def frame(self) -> bytes:
         """Return the newest state as an event, made once for all."""
@@ -57,6 +58,8 @@ class Streams:
         response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream"})
         response.headers["X-Accel-Buffering"] = "no"
         self.count += 1
+        task = asyncio.current_task()
+        self._tasks.add(task)
         try:
             await response.prepare(request)
             await self._tell(request, response)
@@ -65,7 +68,14 @@ class Streams:
                 request.transport.abort()
         finally:
             self.count -= 1
+            self._tasks.discard(task)
         return response
+
+    async def leave(self, _app: web.Application) -> None:
+        """Let all viewers go: we end."""
+        for task in self._tasks:
+            if task is not None:
+                task.cancel()
 
     async def _tell(self, request: web.Request, response: web.StreamResponse) -> None:
         known = self._context.live
