@@ -30,6 +30,8 @@
   window.WebSocket = class extends Plain {
     constructor(address) {
       super(address);
+      // keys work at once, without a click
+      this.addEventListener("open", () => document.querySelector(".xterm-helper-textarea")?.focus());
       this.addEventListener("close", async (event) => {
         say(event.reason || (event.code === 1006 ? await refused() : "The screen has ended."));
       });
