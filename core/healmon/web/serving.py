@@ -44,7 +44,7 @@ def serve(args: argparse.Namespace) -> int:
     log_to_stderr(args, settings)
     lock = mine.take(state_dir, mine.BY_HAND)
     try:
-        asyncio.run(until_told(state_dir, chosen, where, _greet))
+        asyncio.run(until_told(state_dir, chosen, where, _greet, settings.source or ""))
     finally:
         lock.release()
     return 0
@@ -81,7 +81,11 @@ def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
 
 
 async def until_told(
-    state_dir: Path, settings: Web, where: Address, up: Callable[[running.Serving], None]
+    state_dir: Path,
+    settings: Web,
+    where: Address,
+    up: Callable[[running.Serving], None],
+    config: str = "",
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -90,6 +94,7 @@ async def until_told(
         settings: `[web]`.
         where: to listen.
         up: called once it can be asked.
+        config: the configuration's file, for those who must read it, too; empty: the usual one.
 
     Raises:
         HealmonError: as `running.opened`.
@@ -101,6 +106,7 @@ async def until_told(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     async with running.opened(state_dir, settings, where) as serving:
+        serving.context.config = config
         up(serving)
         await end.wait()
 

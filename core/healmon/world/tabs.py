@@ -40,6 +40,16 @@ async def end(process: Process) -> int:
 
     It has been told in its own language; here its input is closed, SIGTERM and SIGKILL follow.
     """
+    try:
+        return await _ended(process)
+    finally:
+        # what it had still to say is read by nobody, and would keep the pipes open
+        transport = getattr(process, "_transport", None)
+        if isinstance(transport, asyncio.SubprocessTransport):
+            transport.close()
+
+
+async def _ended(process: Process) -> int:
     if process.stdin is not None:
         process.stdin.close()
     for stronger in (process.terminate, process.kill):

@@ -16,6 +16,13 @@ KEPT: Final = frozenset(
     }
 )  # fmt: skip
 """Variables of ours that a tab's program gets: nothing that could be a secret."""
+TOLD: Final = frozenset(
+    {
+        "TEXTUAL_DRIVER", "TEXTUAL_COLOR_SYSTEM", "TERM_PROGRAM", "TERM_PROGRAM_VERSION",
+        "COLUMNS", "ROWS",
+    }
+)  # fmt: skip
+"""Variables that textual-serve tells its programs."""
 OWN_WORDS: Final = "HEALMON_UI__"
 """Keys of `[ui]` given by the environment."""
 FRAMES: Final = "15"
@@ -75,11 +82,7 @@ def environment(ours: Mapping[str, str], told: Mapping[str, str]) -> dict[str, s
         told: what textual-serve wants its programs to have.
     """
     kept = {k: v for k, v in ours.items() if k in KEPT or k.startswith(OWN_WORDS)}
-    theirs = {
-        name: value
-        for name, value in told.items()
-        if name.startswith(("TEXTUAL_", "TERM_PROGRAM")) or name in ("COLUMNS", "ROWS")
-    }
+    theirs = {name: value for name, value in told.items() if name in TOLD}
     # whatever the server's own locale: the browser's is UTF-8
     own = {"TEXTUAL_FPS": FRAMES, "TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
     return {**kept, **theirs, **own}

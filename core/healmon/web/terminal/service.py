@@ -52,6 +52,7 @@ class Tab(AppService):
         self._argv = tuple(argv)
         self._websocket = websocket
         self._complaints: asyncio.Task[bytes] | None = None
+        self._ending: asyncio.Task[None] | None = None
 
     async def _over(self) -> None:
         """Close the tab: its program has said that it is done."""
@@ -85,7 +86,16 @@ class Tab(AppService):
             await self._websocket.close(message=b"the screen has ended")
 
     async def stop(self) -> None:
-        """Return when the program is gone; a few seconds at most."""
+        """Return when the program is gone."""
+        await asyncio.shield(self.end())
+
+    def end(self) -> asyncio.Task[None]:
+        """Return the task that ends the program, always the same; a few seconds at most."""
+        if self._ending is None:
+            self._ending = asyncio.create_task(self._stopped())
+        return self._ending
+
+    async def _stopped(self) -> None:
         process, task = self._process, self._task
         self._task = None
         if process is None:

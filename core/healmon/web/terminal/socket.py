@@ -44,19 +44,36 @@ class Sockets:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._open: set[web.WebSocketResponse] = set()
-        self._taken = 0
+        self._open: dict[Tab, web.WebSocketResponse] = {}
+        self._coming = 0
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
-        """Serve one tab until it is closed; its program is gone when this returns."""
+        """Serve one tab until it is closed."""
         refused = self._refused(request)
         if refused is not None:
             return refusal(refused)
-        self._taken += 1
+        websocket = web.WebSocketResponse(heartbeat=BEAT, max_msg_size=MESSAGE)
+        self._coming += 1
         try:
-            return await self._served(request, visitor_of(request))
+            await websocket.prepare(request)
+            tab = Tab(self._words(visitor_of(request)), websocket)
+            self._open[tab] = websocket
         finally:
-            self._taken -= 1
+            self._coming -= 1
+        watching = asyncio.create_task(self._watch(request, websocket))
+        try:
+            await self._served(request, websocket, tab)
+        finally:
+            watching.cancel()
+            await self._end(tab)
+        return websocket
+
+    async def _end(self, tab: Tab) -> None:
+        """Return when a tab's program is gone, and its place free."""
+        ending = tab.end()
+        ending.add_done_callback(lambda _: self._open.pop(tab, None))
+        # whoever waits may be cancelled; the end goes on, and `close` waits for it, too
+        await asyncio.shield(ending)
 
     def _refused(self, request: web.Request) -> Refusal | None:
         settings = self._context.settings
@@ -64,8 +81,9 @@ class Sockets:
             return OFF
         if not self._holds(request):
             return Refusal(403, "the terminal screen is for browsers that are logged in")
-        if self._taken >= settings.tui_tabs:
-            text = f"{self._taken} terminal screens are open, and no more may be"
+        taken = len(self._open) + self._coming
+        if taken >= settings.tui_tabs:
+            text = f"{taken} terminal screens are open, and no more may be"
             return Refusal(503, text, "close one of them, or raise web.tui_tabs")
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return Refusal(426, "this is a websocket")
@@ -77,25 +95,16 @@ class Sockets:
         cookie = request.cookies.get(context.cookie, "")
         return context.logins.find(cookie, context.live.now()) is not None
 
-    async def _served(self, request: web.Request, visitor: Visitor) -> web.WebSocketResponse:
-        websocket = web.WebSocketResponse(heartbeat=BEAT, max_msg_size=MESSAGE)
-        await websocket.prepare(request)
+    async def _served(
+        self, request: web.Request, websocket: web.WebSocketResponse, tab: Tab
+    ) -> None:
         size = program.size_of(request.query.get("width"), request.query.get("height"))
-        tab = Tab(self._words(visitor), websocket)
-        self._open.add(websocket)
-        watching = asyncio.create_task(self._watch(request, websocket))
         try:
             await tab.begin(size)
             await _listen(websocket, tab)
         except HealmonError as error:
             text = clean(str(error.args[0] if error.args else error), limit=100)
             await websocket.close(code=FAULT, message=text.encode())
-        finally:
-            watching.cancel()
-            self._open.discard(websocket)
-            # also when this very task is cancelled: the program must not be left behind
-            await asyncio.shield(_ended(tab, websocket))
-        return websocket
 
     def _words(self, visitor: Visitor) -> tuple[str, ...]:
         context = self._context
@@ -109,17 +118,13 @@ class Sockets:
         await websocket.close(code=LOGGED_OUT, message=b"you are logged out")
 
     async def close(self, app: web.Application) -> None:
-        """Close all tabs: the server ends."""
+        """Close all tabs, and return when their programs are gone: the server ends."""
         del app
-        for websocket in set(self._open):
+        tabs = dict(self._open)
+        for websocket in tabs.values():
             with suppress(ConnectionError):
                 await websocket.close(code=WSCloseCode.GOING_AWAY, message=b"the server has ended")
-
-
-async def _ended(tab: Tab, websocket: web.WebSocketResponse) -> None:
-    await tab.stop()
-    with suppress(ConnectionError):
-        await websocket.close()
+        await asyncio.gather(*map(self._end, tabs))
 
 
 async def _listen(websocket: web.WebSocketResponse, tab: Tab) -> None:
