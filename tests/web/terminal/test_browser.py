@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +118,8 @@ def test_a_server_that_is_killed_takes_its_tabs_along_and_none_of_them_heals(tmp
         server.kill()
         server.wait()
         server.stdout.close()
+        for pid in programs(state):
+            os.kill(pid, signal.SIGKILL)
 
 
 async def _until_killed(state: Path, base: str, server: subprocess.Popen) -> bytes:
