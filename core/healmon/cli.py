@@ -161,6 +161,8 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
     from healmon.service.parsers import tui_parser  # noqa: PLC0415 - as above
 
     args = tui_parser().parsed(words)
+    if args.serve is not None:
+        args.way, args.address = "serve", args.serve
     way = FLAGS.get(args.way, str(args.way))
     if args.demo and way not in {"status", "stop"}:
         from healmon.demo.run import demo  # noqa: PLC0415

@@ -23,8 +23,11 @@ from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
+from healmon.plans import Answer, pack
+from healmon.service import commands
 from healmon.service.instance import Lock
 from healmon.service.push import Push
+from healmon.service.wake import WakePipe
 from healmon.state import apply
 from healmon.store.store import Store
 from healmon.web import running
@@ -99,7 +102,7 @@ class Served:
         return f"http://127.0.0.1:{self.port}"
 
     def token(self, role: str = "operator") -> str:
-        return getattr(self.context.tokens, role)
+        return getattr(self.context.keys.tokens, role)
 
     def login_url(self, role: str = "operator") -> str:
         return f"{self.url}/login#{self.token(role)}"
@@ -135,6 +138,14 @@ class Served:
         """Look at a path with a token."""
         return self.ask("GET", path, token=self.token(role), **more)
 
+    def connections(self) -> int:
+        """How many connections are open."""
+        return self.serving.connections
+
+    def viewers(self) -> int:
+        """How many pages are kept up to date."""
+        return self.context.viewers
+
     def login(self, role: str = "operator") -> Browser:
         """Log in as a browser does."""
         return Browser(self, role)
@@ -144,6 +155,40 @@ class Served:
             self._loop.call_soon_threadsafe(self._end.set)
             self._thread.join(30)
         assert not self._thread.is_alive()
+
+
+class Stream:
+    """A page that looks on: server-sent events, one after the other."""
+
+    def __init__(self, served: Served, path: str = "/api/v1/stream") -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+        told = {"Authorization": f"Bearer {served.token('viewer')}"}
+        self._connection.request("GET", path, headers=told)
+        self.reply = self._connection.getresponse()
+        self.status = self.reply.status
+
+    def next(self) -> tuple[str, Any]:
+        """Return the name and the data of the next event."""
+        name, data = "", ""
+        while line := self.reply.readline().decode().rstrip("\n"):
+            field, _, value = line.partition(": ")
+            name = value if field == "event" else name
+            data += value if field == "data" else ""
+        return (name, json.loads(data)) if data else self.next()
+
+    def until(self, name: str, condition: Any = lambda _data: True) -> Any:
+        """Return the data of the next event of this name for which it holds."""
+        while True:
+            found, data = self.next()
+            if found == name and condition(data):
+                return data
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.reply.close()
+        self._connection.close()
 
 
 class Browser:
@@ -191,6 +236,10 @@ class WebStage(Served):
         self._snapshot = self._store.snapshot
         self._lock: Lock | None = None
         self._push: Push | None = None
+        self.asked: list[tuple[str, str, dict[str, Any], str]] = []
+        """What was asked of the healer: verb, target, arguments, by whom."""
+        self.answers: dict[str, Answer] = {}
+        """What it answers, by verb; by default that it is done."""
         told = list(past)
         shift = self._clock.read().wall - told[-1].wall - 1.0 if told and fresh else 0.0
         for record in told:
@@ -217,11 +266,30 @@ class WebStage(Served):
     async def _listen(self) -> None:
         self._push = Push.open(self.state_dir)
         self._store.on_stored = self._push.ring
+        self._queue = commands.Queue(self._store.beside)
+        self._wake = WakePipe.open(self.state_dir)
+        self._loop.add_reader(self._wake.fd, self._answer)
+
+    def _answer(self) -> None:
+        """Answer what is asked as the script says."""
+        self._wake.drain()
+        for one in self._queue.take(self._clock.read().wall):
+            self.asked.append((one.verb, one.target, one.arguments, one.origin))
+            found = self.answers.get(one.verb, Answer(ok=True, text=f"{one.verb} done"))
+            told = {"ok": found.ok, "text": found.text, "data": found.data}
+            if found.plan is not None:
+                told["plan"] = pack(found.plan)
+            self._queue.answer(one.id, json.dumps(told), ok=found.ok)
+        assert self._push is not None
+        self._push.ring()
 
     async def _deafen(self) -> None:
         push, self._push = self._push, None
         self._store.on_stored = None
         if push is not None:
+            self._loop.remove_reader(self._wake.fd)
+            self._wake.close()
+            self._queue.close()
             push.close()
 
     def _keep(self, record: ev.Recorded) -> None:

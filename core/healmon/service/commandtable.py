@@ -133,6 +133,11 @@ LOOK = (
             help="where (default: web.listen, else 127.0.0.1:8080)"),
         arg("--behind-proxy", metavar="URL", help="its address at a proxy that speaks TLS"),
     ), bare=True),
+    Command("web-token", "look", "print the address that logs a browser in",
+            "web.token_cli:web_token", "healmon web-token --operator   to act, not only to look", (
+        arg("--operator", action="store_true", help="to act, not only to look"),
+        arg("--renew", action="store_true", help="make other tokens; all logins end"),
+    )),
     Command("explain", "look", "tell why something is as it is", "explain_cli:explain",
             "healmon explain session:build-7", (
         arg("target", metavar="COMPONENT|ID|FILE", completes="component"),

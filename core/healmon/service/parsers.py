@@ -118,6 +118,14 @@ def tui_parser() -> Parser:
         ways.add_argument(
             f"--{flag}", dest="way", action="store_const", const=flag, default="tui", help=text
         )
+    ways.add_argument(
+        "--serve",
+        dest="serve",
+        nargs="?",
+        const="",
+        metavar="ADDR:PORT",
+        help="serve the page in the browser; see healmon serve",
+    )
     parser.add_argument("--demo", action="store_true", help="a throw-away world with real parts")
     parser.add_argument("--read-only", action="store_true", help="show everything, act on nothing")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")

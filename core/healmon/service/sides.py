@@ -19,6 +19,8 @@ from typing import Final, NamedTuple
 
 from healmon.clock import Clock
 from healmon.config.settings import Settings
+from healmon.service import instance
+from healmon.service.statedir import WEB
 from healmon.text import clean
 from healmon.world.sidechild import TOLD, SideChild
 
@@ -34,6 +36,30 @@ COME: Final = 30.0
 
 Complain = Callable[[str, str], None]
 """Told the name of a program and what is wrong with it; empty: nothing."""
+
+
+CHILD: Final = "web"
+"""What a web server that a healer started says that it is, in its lock's file."""
+AWAY: Final = 5.0
+"""Seconds in which one that makes way must be gone."""
+SIGTERM: Final = 15
+
+
+def make_way(state_dir: Path) -> int | None:
+    """End the web server that a healer started, if there is one; returns its pid.
+
+    For when no healer runs that would end it, or it is another one's than ours.
+    """
+    from healmon.world.processes import Identity  # noqa: PLC0415 - hardly ever needed
+    from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
+
+    folder = state_dir / WEB
+    found = instance.holder(folder) if folder.is_dir() else None
+    if found is None or found.mode != CHILD or not found.ticks:
+        return None
+    SystemProcesses().signal(Identity(found.boot_id, found.pid, found.ticks), SIGTERM)
+    instance.wait_released(folder, AWAY)
+    return found.pid
 
 
 class Order(NamedTuple):

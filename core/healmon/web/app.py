@@ -14,7 +14,7 @@ from aiohttp import web
 
 from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
-from healmon.web import api, gatekeeper, guard, login, tokens
+from healmon.web import api, gatekeeper, guard, login, oldpaths, tokens
 from healmon.web.context import Context, Handler
 from healmon.web.gatekeeper import Gatekeeper
 from healmon.web.live import Live
@@ -41,7 +41,7 @@ def context_of(
     Raises:
         StateDirError: the tokens cannot be kept.
     """
-    known = tokens.known(state_dir)
+    keys = tokens.Keyring(state_dir)
     here = guard.place(
         address.host,
         tls=bool(settings.cert),
@@ -57,8 +57,8 @@ def context_of(
         settings=settings,
         live=live,
         place=here,
-        tokens=known,
-        logins=Logins(state_dir, known.mark, settings.session),
+        keys=keys,
+        logins=Logins(state_dir, keys.tokens.mark, settings.session),
         cookie=f"{prefix}healmon-{mark}",
     )
 
@@ -67,6 +67,7 @@ def make(context: Context) -> web.Application:
     """Return the application."""
     keeper = Gatekeeper(context)
     keeper.let_in(*OPEN)
+    keeper.let_in(*oldpaths.NEAR, near=True)
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -76,6 +77,7 @@ def make(context: Context) -> web.Application:
     app.on_response_prepare.append(gatekeeper.dress)
     login.mount(app, context)
     api.mount(app, context)
+    oldpaths.mount(app, context)
     for module in PARTS:
         mount = _part(module)
         if mount is not None:

@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import Final
 
 from healmon.errors import HealmonError
-from healmon.service import statedir
+from healmon.service import sides, statedir
 from healmon.service.foreground import configured
 from healmon.service.log import log, log_to_file
 from healmon.text import clean
 from healmon.web import mine, serving
-from healmon.web.tokens import FOLDER
 
 LOG: Final = "web.log"
 """In the folder `web` of the state directory."""
@@ -54,10 +53,10 @@ def _serve(args: argparse.Namespace, tell: Callable[[str], None]) -> None:
     settings, state_dir = configured(args)
     where, chosen = serving.asked(args, settings.web)
     state_dir = statedir.prepare(state_dir)
-    folder = statedir.prepare(state_dir / FOLDER)
+    folder = statedir.prepare(state_dir / statedir.WEB)
     log_to_file(Path(folder) / LOG, args, settings)
     logging.getLogger("aiohttp").handlers = log.handlers
-    lock = mine.take(state_dir, mine.CHILD)
+    lock = mine.take(state_dir, sides.CHILD)
     try:
         up = serving.until_told(
             state_dir, chosen, where, lambda up: tell(f"up {up.url}"), settings.source or ""

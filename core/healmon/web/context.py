@@ -17,11 +17,15 @@ from healmon.service.asking import ask_healer
 from healmon.web.guard import Place, Role
 from healmon.web.live import Live
 from healmon.web.logins import Logins, Tries
-from healmon.web.tokens import Tokens
+from healmon.web.tokens import Keyring
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 ASKING: Final = 8
 """Overrides that wait for their answer at a time."""
+
+
+def _always() -> bool:
+    return True
 
 
 class Visitor(NamedTuple):
@@ -31,11 +35,13 @@ class Visitor(NamedTuple):
         role: what they may do.
         csrf: the value that goes with what they want to change; empty with a token of their own.
         address: where they are, for people.
+        still: tells whether they would still be let in; for what goes on for long.
     """
 
     role: Role
     csrf: str
     address: str
+    still: Callable[[], bool] = _always
 
     @property
     def may_act(self) -> bool:
@@ -53,8 +59,9 @@ class Context:
         config: the configuration's file; empty: the usual one.
         live: what is known now.
         place: where we are to be found.
-        tokens, logins, tries: who may come in; for the guard and the login.
+        keys, logins, tries: who may come in; for the guard and the login.
         cookie: the name of the session's cookie.
+        viewers: pages that are kept up to date now.
         login_page: makes the page that asks for a token, of nonce and complaint; None: a plain one.
     """
 
@@ -62,7 +69,7 @@ class Context:
     settings: Web
     live: Live
     place: Place
-    tokens: Tokens
+    keys: Keyring
     logins: Logins
     tries: Tries = field(default_factory=Tries)
     cookie: str = "healmon"
@@ -71,7 +78,13 @@ class Context:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(ASKING, "healmon-asks")
     )
+    viewers: int = 0
     _asking: int = 0
+
+    def renewed(self) -> None:
+        """Take in other tokens, if there are: all logins end with those before."""
+        if self.keys.fresh():
+            self.logins.renew(self.keys.tokens.mark)
 
     async def send(self, verb: str, target: str, arguments: Packed, visitor: Visitor) -> Answer:
         """Ask the healer for something and return its answer. Never raises: a refusal is one.

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import secrets
+from functools import partial
 from typing import Final
 
 import msgspec
 from aiohttp import hdrs, web
 
-from healmon.errors import HealmonError
+from healmon.errors import HealmonError, UsageError
 from healmon.text import clean
 from healmon.web import guard, shapes
 from healmon.web.context import NONCE, VISITOR, Context, Handler, Visitor
 from healmon.web.guard import Asked, Refusal
-
-_log = logging.getLogger(__name__)
 
 BEARER: Final = "Bearer "
 LOGIN: Final = "/login"
@@ -73,16 +71,16 @@ class Gatekeeper:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._open = set(guard.OPEN)
-        self._lenient: set[str] = set()
+        self._near_only: set[str] = set()
 
-    def let_in(self, *paths: str, ask: bool = False) -> None:
+    def let_in(self, *paths: str, near: bool = False) -> None:
         """Let paths be asked for without a login.
 
         Args:
             paths: which.
-            ask: only by who sits at this very host.
+            near: only by who sits at this very host.
         """
-        (self._lenient if ask else self._open).update(paths)
+        (self._near_only if near else self._open).update(paths)
 
     async def __call__(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Serve a request, or refuse it."""
@@ -97,31 +95,21 @@ class Gatekeeper:
         if refused is not None:
             return refusal(refused)
         answer = self._enter(request, asked)
-        if answer is not None:
-            return answer
-        try:
-            return await handler(request)
-        except web.HTTPException as error:
-            if error.status < 400:
-                raise
-            return refusal(Refusal(error.status, clean(error.reason)))
-        except HealmonError as error:
-            text = clean(str(error.args[0] if error.args else error))
-            return refusal(Refusal(503, text, clean(error.remedy)))
-        except TimeoutError:
-            return refusal(Refusal(408, "the request did not come whole in time"))
+        return await _handled(request, handler) if answer is None else answer
 
     def _enter(self, request: web.Request, asked: Asked) -> web.Response | None:
         """Find out who asks; returns the refusal of whom we do not know."""
+        self._context.renewed()
         known = self._bearer(request) if asked.bearer else self._session(request)
         if isinstance(known, web.Response):
             return known
         if known is not None:
-            request[VISITOR] = known
+            still = partial(self._still, request, bearer=asked.bearer)
+            request[VISITOR] = known._replace(still=still)
             refused = guard.csrf_fault(asked, request.headers.get(guard.CSRF, ""), known.csrf)
             free = asked.path == LOGIN
             return None if refused is None or free else refusal(refused)
-        if asked.path in self._open or (asked.path in self._lenient and self._near(request)):
+        if asked.path in self._open or (asked.path in self._near_only and self._near(request)):
             return None
         if _wants_page(request):
             raise web.HTTPSeeOther(LOGIN)
@@ -129,6 +117,12 @@ class Gatekeeper:
         return refusal(
             Refusal(401, "nobody is logged in", remedy), **{"WWW-Authenticate": "Bearer"}
         )
+
+    def _still(self, request: web.Request, *, bearer: bool) -> bool:
+        self._context.renewed()
+        if not bearer:
+            return self._session(request) is not None
+        return self._context.keys.tokens.role_of(_token_of(request)) is not None
 
     def _near(self, request: web.Request) -> bool:
         return not self._context.place.public and (request.remote or "") in guard.LOOPBACK
@@ -147,11 +141,32 @@ class Gatekeeper:
         wait = context.tries.wait(address, now)
         if wait:
             return too_often(wait)
-        role = context.tokens.role_of(request.headers[hdrs.AUTHORIZATION][len(BEARER) :])
+        role = context.keys.tokens.role_of(_token_of(request))
         if role is None:
             context.tries.wrong(address, now)
             return refusal(Refusal(401, "that is no token of this server"))
         return Visitor(role if context.settings.operator else "viewer", "", address)
+
+
+def _token_of(request: web.Request) -> str:
+    return request.headers[hdrs.AUTHORIZATION][len(BEARER) :]
+
+
+async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Serve a request that was let in; whatever goes wrong on purpose is told."""
+    try:
+        return await handler(request)
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        told = Refusal(error.status, clean(error.reason))
+    except HealmonError as error:
+        status = 400 if isinstance(error, UsageError) else 503
+        text = clean(str(error.args[0] if error.args else error))
+        told = Refusal(status, text, clean(error.remedy))
+    except TimeoutError:
+        told = Refusal(408, "the request did not come whole in time")
+    return refusal(told)
 
 
 async def dress(request: web.Request, response: web.StreamResponse) -> None:

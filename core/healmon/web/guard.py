@@ -40,11 +40,14 @@ class Place(NamedTuple):
         scheme: that we speak: `http` or `https`.
         hosts: names, lower case and without port, that mean us.
         public: the origin outside where a proxy stands before us; empty: none does.
+        any_address: we listen on all addresses: whichever was asked for is ours. (A page that has
+            its own name resolve to us sends that name.)
     """
 
     scheme: str
     hosts: frozenset[str]
     public: str = ""
+    any_address: bool = False
 
     @property
     def secure(self) -> bool:
@@ -92,7 +95,16 @@ def place(
         names.add((urlsplit(public_url).hostname or "").lower())
     elif own and not _loopback(address):
         names.add(own.lower())
-    return Place("https" if tls else "http", frozenset(names - {""}), public_url)
+    every = address != "localhost" and ipaddress.ip_address(address).is_unspecified
+    return Place("https" if tls else "http", frozenset(names - {""}), public_url, every)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _loopback(address: str) -> bool:
@@ -114,7 +126,8 @@ def host_of(header: str) -> str:
 
 def refused(asked: Asked, here: Place) -> Refusal | None:
     """Return why a request is refused before anybody asks who sent it; None: it is not."""
-    if host_of(asked.host) not in here.hosts:
+    name = host_of(asked.host)
+    if name not in here.hosts and not (here.any_address and _is_address(name)):
         return Refusal(421, "this server is not known by that name", "add it to web.hosts")
     if asked.websocket or asked.method not in SAFE:
         fault = _origin_fault(asked, here)

@@ -14,7 +14,7 @@ import msgspec
 from aiohttp import hdrs, web
 
 from healmon.web import gatekeeper
-from healmon.web.context import Context, nonce_of, visitor_of
+from healmon.web.context import Context, nonce_of
 from healmon.web.guard import Refusal
 
 READ: Final = 10.0
@@ -42,15 +42,6 @@ if (token) {{
 }}
 </script></body></html>
 """
-
-
-class Me(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is logged in; `csrf` goes into the header X-Healmon-CSRF of what changes something."""
-
-    role: str
-    csrf: str
-    may_act: bool
-    tui: bool
 
 
 def page(nonce: str, said: str) -> str:
@@ -89,7 +80,7 @@ class Door:
         if wait:
             return gatekeeper.too_often(wait)
         json = request.content_type == "application/json"
-        role = context.tokens.role_of(await _token(request, json=json))
+        role = context.keys.tokens.role_of(await _token(request, json=json))
         if role is None:
             context.tries.wrong(address, now)
             if json:
@@ -109,15 +100,6 @@ class Door:
         answer = web.json_response({"role": None})
         answer.del_cookie(self._context.cookie, path="/")
         return answer
-
-    async def me(self, request: web.Request) -> web.StreamResponse:
-        """Tell who is logged in."""
-        visitor = visitor_of(request)
-        told = Me(
-            role=visitor.role, csrf=visitor.csrf, may_act=visitor.may_act,
-            tui=self._context.settings.tui,
-        )  # fmt: skip
-        return web.Response(body=msgspec.json.encode(told), content_type="application/json")
 
 
 def _away(path: str) -> web.Response:
@@ -152,4 +134,3 @@ def mount(app: web.Application, context: Context) -> None:
     app.router.add_get(gatekeeper.LOGIN, door.page)
     app.router.add_post(gatekeeper.LOGIN, door.enter)
     app.router.add_post("/logout", door.leave)
-    app.router.add_get("/api/v1/me", door.me)

@@ -12,8 +12,9 @@ from typing import Final
 import msgspec
 
 from healmon.errors import ProbeError
+from healmon.service.statedir import WEB
 from healmon.web.guard import Role
-from healmon.web.tokens import BYTES, FOLDER
+from healmon.web.tokens import BYTES
 from healmon.world import notes
 
 _log = logging.getLogger(__name__)
@@ -52,10 +53,10 @@ class Logins:
     """
 
     def __init__(self, state_dir: Path, mark: str, seconds: float) -> None:
-        self._path = state_dir / FOLDER / FILE
-        self._mark = mark
+        self._path = state_dir / WEB / FILE
+        self._mark: str = mark
         self._seconds = seconds
-        self._logins = self._load()
+        self._logins: dict[str, Login] = self._load()
 
     def begin(self, role: Role, now: float) -> tuple[str, Login]:
         """Return a new login and the secret for its cookie, which is kept nowhere."""
@@ -81,7 +82,8 @@ class Logins:
     def renew(self, mark: str) -> None:
         """Take in that there are other tokens: all logins end."""
         if mark != self._mark:
-            self._mark, self._logins = mark, {}
+            self._mark = mark
+            self._logins = {}
             self._save()
 
     def _load(self) -> dict[str, Login]:
@@ -127,6 +129,10 @@ class Tries:
         self._wrong[address] = [*recent, now][-self._most :]  # the newest address is the last
         while len(self._wrong) > ADDRESSES:
             del self._wrong[next(iter(self._wrong))]
+
+    def forget(self) -> None:
+        """Let everybody try again."""
+        self._wrong.clear()
 
     @property
     def counted(self) -> Mapping[str, list[float]]:

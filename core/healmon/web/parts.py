@@ -159,3 +159,9 @@ def _ratio(percent: float | None) -> float | None:
 def other(around: Around, view: ComponentView) -> s.Part:
     """Return a component of a healer that this room knows nothing of."""
     return s.Part(**_common(around, view, Facts(view.facts).text("state")))
+
+
+def any_of(around: Around, view: ComponentView) -> s.Part:
+    """Return a component, whichever healer's it is."""
+    kinds = {"workers": worker, "sessions": session, "databases": database, "disks": disk}
+    return kinds.get(view.healer, other)(around, view)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import socket
 import ssl
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Final
 
-from aiohttp import web
+from aiohttp import http_exceptions, web
 
 from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
@@ -28,6 +29,15 @@ LEAVE: Final = 2.0
 """Seconds that requests under way get at the end."""
 
 
+_log = logging.getLogger("healmon.web")
+
+
+def _speakable(record: logging.LogRecord) -> bool:
+    """Let nothing into the log that a broken request holds: it may be somebody's token."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, http_exceptions.HttpProcessingError)
+
+
 class _Full(asyncio.Protocol):
     """Turns a connection away: there are too many."""
 
@@ -43,9 +53,16 @@ class Serving:
         address: where it listens; the port is the one it got.
     """
 
-    def __init__(self, context: Context, address: Address) -> None:
+    def __init__(self, context: Context, address: Address, runner: web.AppRunner) -> None:
         self.context = context
         self.address = address
+        self._runner = runner
+
+    @property
+    def connections(self) -> int:
+        """How many are open."""
+        server = self._runner.server
+        return 0 if server is None else len(server.connections)
 
     @property
     def url(self) -> str:
@@ -68,6 +85,7 @@ async def opened(state_dir: Path, settings: Web, address: Address) -> AsyncGener
         ConfigError: certificate and key are not to be used.
         StateDirError: the tokens cannot be kept.
     """
+    _log.addFilter(_speakable)
     tls = _tls(settings)
     listening = _listen(address)
     async with contextlib.AsyncExitStack() as stack:
@@ -79,7 +97,7 @@ async def opened(state_dir: Path, settings: Web, address: Address) -> AsyncGener
         stack.callback(context.close)
         runner = web.AppRunner(
             app.make(context), access_log=None, keepalive_timeout=HEAD, lingering_time=LEAVE,
-            shutdown_timeout=LEAVE, handler_cancellation=True,
+            shutdown_timeout=LEAVE, handler_cancellation=True, logger=_log,
         )  # fmt: skip
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -87,7 +105,7 @@ async def opened(state_dir: Path, settings: Web, address: Address) -> AsyncGener
         stack.callback(server.close)
         host, port = listening.getsockname()[:2]
         del host
-        yield Serving(context, Address(address.host, port))
+        yield Serving(context, Address(address.host, port), runner)
 
 
 async def _serve(

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -21,7 +22,7 @@ from healmon.service import statedir
 from healmon.service.commandline import say
 from healmon.service.foreground import configured
 from healmon.service.log import log_to_stderr
-from healmon.web import mine
+from healmon.web import mine, whereabouts
 
 if TYPE_CHECKING:
     from healmon.web import running
@@ -80,6 +81,12 @@ def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
     return where, chosen
 
 
+def url_of(args: argparse.Namespace, settings: Web) -> str:
+    """Return where a server would be to be found."""
+    where, chosen = asked(args, settings)
+    return chosen.public_url or f"{'https' if chosen.cert else 'http'}://{where}"
+
+
 async def until_told(
     state_dir: Path,
     settings: Web,
@@ -107,12 +114,14 @@ async def until_told(
         loop.add_signal_handler(number, end.set)
     async with running.opened(state_dir, settings, where) as serving:
         serving.context.config = config
+        with suppress(OSError):  # a full disk: `web-token` knows the configured address only
+            whereabouts.note(state_dir, serving.url)
         up(serving)
         await end.wait()
 
 
 def _greet(serving: running.Serving) -> None:
-    tokens, settings = serving.context.tokens, serving.context.settings
+    tokens, settings = serving.context.keys.tokens, serving.context.settings
     say(f"healmon is at {serving.url}/#health")
     say(f"log in to look: {serving.url}/login#{tokens.viewer}")
     if settings.operator:

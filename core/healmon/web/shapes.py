@@ -6,15 +6,23 @@ the one that the screen and the command line show. Fields may be added later; no
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 import msgspec
 
-from healmon.plans import Overlays, Severity
+from healmon.plans import Overlays, Packed, Plan, Severity
 from healmon.state import AlertState
 
 Level: TypeAlias = Literal["ok", "warning", "critical", "unknown", "paused", "known"]
 """`known`: something is wrong, and somebody has said so: acknowledged, silenced or explained."""
+
+
+Verb: TypeAlias = Literal[
+    "restart", "stop", "start", "release", "unlock", "clean", "restore", "clear", "answer",
+    "snooze", "never-touch", "touch", "acknowledge", "unacknowledge", "silence", "unsilence",
+    "pause", "resume", "check", "dry-run", "reload", "offer", "apply",
+]  # fmt: skip
+"""What a healer can be asked; see `service.link.Link`. `offer` tells a plan, `apply` does it."""
 
 
 class CycleNow(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,4 +263,110 @@ class Refused(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
 
 
-Components: TypeAlias = dict[str, Any]
+class Me(msgspec.Struct, frozen=True, kw_only=True):
+    """Who is logged in; `csrf` goes into the header X-Healmon-CSRF of what changes something."""
+
+    role: Literal["viewer", "operator"]
+    csrf: str
+    may_act: bool
+    tui: bool
+
+
+class InboxAlert(msgspec.Struct, frozen=True, kw_only=True):
+    """An alert as stored, over or not."""
+
+    id: int
+    key: str
+    severity: str
+    component: str
+    message: str
+    state: str
+    count: int
+    first_seen: str
+    last_seen: str
+    resolved: bool
+    resolved_at: str | None
+    resolution: str
+    acknowledged_by: str
+    acknowledged_at: str | None
+    acknowledged_until: str | None
+    note: str
+    evidence: Packed
+    overlays: Packed
+
+
+class Inbox(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of alerts; `before` leads to the next one, null: there is none."""
+
+    alerts: tuple[InboxAlert, ...]
+    before: int | None
+
+
+class EventNow(msgspec.Struct, frozen=True, kw_only=True):
+    """An event; `payload` is all it says, see docs/schemas/events.json."""
+
+    id: int
+    at: str
+    kind: str
+    component: str
+    severity: str
+    cause: int | None
+    payload: Packed
+
+
+class Events(msgspec.Struct, frozen=True, kw_only=True):
+    """A page of events, oldest first with `after`, else newest first.
+
+    `next` is what `after` or `before` must be for the next page, null: there is none now.
+    """
+
+    events: tuple[EventNow, ...]
+    next: int | None
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """All components."""
+
+    workers: tuple[WorkerNow, ...]
+    sessions: tuple[SessionNow, ...]
+    databases: tuple[DatabaseNow, ...]
+    disks: tuple[DiskNow, ...]
+    others: tuple[Part, ...]
+
+
+class Component(msgspec.Struct, frozen=True, kw_only=True):
+    """One component: how it is, all that its healer says of it, its alerts and newest actions."""
+
+    now: Packed
+    healer: str
+    facts: Packed
+    alerts: tuple[AlertNow, ...]
+    actions: tuple[ActionNow, ...]
+
+
+class Override(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is asked of the healer.
+
+    Attributes:
+        verb: what to do.
+        target: with what: a component, an alert's or silence's id, a match, a plan's id.
+        arguments: as the verb wants them: `for` (seconds), `note`, `then`, `id`, `number` …
+        dry_run: tell the plan and leave it there.
+    """
+
+    verb: Verb
+    target: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    arguments: Packed = {}
+    dry_run: bool = False
+
+
+class Overridden(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of it; of a dry run or an offer, `plan` is what would be done."""
+
+    ok: bool
+    verb: str
+    target: str
+    text: str
+    arguments: Packed
+    plan: Plan | None = None
+    data: Packed = {}

@@ -12,9 +12,10 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from healmon.web import gatekeeper, live
-from healmon.web.context import Context
+from healmon.web.context import Context, visitor_of
 from healmon.web.guard import Refusal
 
+KIND: Final = "text/event-stream"
 BEAT: Final = 5.0
 """Seconds after which the viewer is told that we are there, where nothing changes."""
 SLOW: Final = 20.0
@@ -27,15 +28,11 @@ class Streams:
 
     Args:
         context: the server's.
-
-    Attributes:
-        count: how many there are.
     """
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._frames: tuple[int, bytes] = (-1, b"")
-        self.count = 0
         self._tasks: set[asyncio.Task[None] | None] = set()
 
     def frame(self) -> bytes:
@@ -49,15 +46,17 @@ class Streams:
 
     async def serve(self, request: web.Request) -> web.StreamResponse:
         """Tell one viewer until it leaves."""
+        if request.method == hdrs.METH_HEAD:
+            return web.Response(content_type=KIND)
         most = self._context.settings.max_viewers
-        if self.count >= most:
+        if self._context.viewers >= most:
             text = f"{most} pages look on already"
             return gatekeeper.refusal(
                 Refusal(503, text, "raise web.max_viewers"), **{hdrs.RETRY_AFTER: "10"}
             )
-        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: "text/event-stream"})
+        response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: KIND})
         response.headers["X-Accel-Buffering"] = "no"
-        self.count += 1
+        self._context.viewers += 1
         task = asyncio.current_task()
         self._tasks.add(task)
         try:
@@ -67,7 +66,7 @@ class Streams:
             if request.transport is not None:
                 request.transport.abort()
         finally:
-            self.count -= 1
+            self._context.viewers -= 1
             self._tasks.discard(task)
         return response
 
@@ -88,6 +87,8 @@ class Streams:
                 frame = self.frame()
             except TimeoutError:
                 frame = b"event: beat\ndata: " + live.beat(known) + b"\n\n"
+            if not visitor_of(request).still():
+                return
             await self._write(response, frame)
 
     async def _write(self, response: web.StreamResponse, frame: bytes) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import logging
 import secrets
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,12 @@ from typing import Final
 import msgspec
 
 from healmon.errors import ProbeError, StateDirError
+from healmon.service.statedir import WEB
 from healmon.web.guard import Role
 from healmon.world import notes
 
-FOLDER: Final = "web"
-"""In the state directory: what the web server keeps."""
+_log = logging.getLogger(__name__)
+
 FILE: Final = "tokens.json"
 BYTES: Final = 32
 """Of randomness in a token: 256 bits."""
@@ -43,9 +45,48 @@ class Tokens(msgspec.Struct, frozen=True):
         return hashlib.sha256(f"{self.viewer} {self.operator}".encode()).hexdigest()[:16]
 
 
+class Keyring:
+    """The tokens as they are now: whoever renews them need not end the server.
+
+    Args:
+        state_dir: whose.
+
+    Raises:
+        StateDirError: they cannot be kept.
+    """
+
+    def __init__(self, state_dir: Path) -> None:
+        self._path = path_of(state_dir)
+        self._state_dir = state_dir
+        self.tokens = known(state_dir)
+        self._print = _print_of(self._path)
+
+    def fresh(self) -> bool:
+        """Read them again if their file is another one; returns whether they are others now."""
+        there = _print_of(self._path)
+        if there == self._print:
+            return False
+        self._print = there
+        try:
+            before, self.tokens = self.tokens, known(self._state_dir)
+        except StateDirError as error:
+            _log.warning("the tokens before stay in force: %s", error.args[0])
+            return False
+        return before != self.tokens
+
+
+def _print_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells one file of tokens from another; None: there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
+
+
 def path_of(state_dir: Path) -> Path:
     """Return where the tokens are kept."""
-    return state_dir / FOLDER / FILE
+    return state_dir / WEB / FILE
 
 
 def known(state_dir: Path, *, renew: bool = False) -> Tokens:
