@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -13,10 +15,11 @@ import pytest
 
 from healmon.config.facesettings import Web
 from healmon.web.terminal import page, socket
+from healmon.world import tabs
 from tests.helpers import scripted
 from tests.helpers.tabs import GONE, environment, programs, words
 from tests.helpers.wait import until
-from tests.helpers.webstage import WebStage, staged
+from tests.helpers.webstage import Browser, WebStage, staged
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +55,12 @@ async def closed(tab: Any) -> tuple[int, str]:
         pass
     assert message.type is aiohttp.WSMsgType.CLOSE, message
     return message.data, message.extra
+
+
+def must_be_over(stage: WebStage, browser: Browser) -> None:
+    """Wait until no program of a tab is left, and its place is free."""
+    until(lambda: not programs(stage.state_dir), GONE, "the end of the tab's program")
+    until(lambda: browser.get("/tui/ws").status == 426, GONE, "the place to be free")
 
 
 def refused(stage: WebStage, cookie: str, **headers: str) -> int:
@@ -96,13 +105,29 @@ def test_the_page_loads_nothing_from_elsewhere_and_lists_nothing(stage):
     assert stage.ask("GET", "/tui/static/textual.js").status == 401
 
 
-def test_it_is_off_unless_it_is_switched_on(stage, monkeypatch):
-    browser = stage.login()
-    monkeypatch.setattr(stage.context, "settings", Web())
-    for path in ("/tui/", "/tui/ws", "/tui/static/textual.js"):
-        reply = browser.get(path)
-        assert reply.status == 404
-        assert "tui = true" in reply.json["remedy"]
+def test_it_is_off_unless_it_is_switched_on(tmp_path):
+    with staged(tmp_path / "state", settings=Web()) as stage:
+        browser = stage.login()
+        for path in ("/tui", "/tui/", "/tui/ws", "/tui/static/textual.js"):
+            reply = browser.get(path)
+            assert reply.status == 404
+            assert "tui = true" in reply.json["remedy"]
+        assert refused(stage, browser.cookie) == 404
+
+
+def test_a_program_that_hears_nothing_is_ended_all_the_same(monkeypatch):
+    monkeypatch.setattr(tabs, "LEAVE", 0.2)
+    deaf = (
+        "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+        "print('x' * 100_000, flush=True)\nwhile True: time.sleep(60)"
+    )
+
+    async def run() -> int:
+        process = await tabs.start((sys.executable, "-c", deaf), {})
+        await process.stdout.readexactly(1)
+        return await tabs.end(process)
+
+    assert asyncio.run(run()) == -signal.SIGKILL
 
 
 @pytest.mark.slow
@@ -135,7 +160,7 @@ def test_who_only_looks_gets_a_screen_that_only_looks(stage, monkeypatch):
             assert reason == "that is no message"
 
     asyncio.run(look())
-    until(lambda: not programs(stage.state_dir), GONE, "the end of the tab's program")
+    must_be_over(stage, browser)
 
 
 @pytest.mark.slow
@@ -153,6 +178,4 @@ def test_a_logout_closes_the_tab_and_frees_its_place(stage, monkeypatch):
         stage.context.logins.end(cookie.partition("=")[2])
 
     assert asyncio.run(out()) == (socket.LOGGED_OUT, "you are logged out")
-    until(lambda: not programs(stage.state_dir), GONE, "the end of the tab's program")
-    again = stage.login()
-    until(lambda: again.get("/tui/ws").status == 426, GONE, "the place to be free")
+    must_be_over(stage, stage.login())

@@ -7,15 +7,13 @@ from importlib.metadata import version
 from importlib.resources import files
 from typing import Final, NamedTuple
 
-import textual_serve
 from aiohttp import web
 
 from healmon import __version__
 from healmon.web import guard
-from healmon.web.context import Context, nonce_of, visitor_of
+from healmon.web.context import nonce_of, visitor_of
 from healmon.web.gatekeeper import refusal
 from healmon.web.guard import Refusal
-from healmon.web.terminal.socket import OFF
 
 STYLES: Final = "'self' 'unsafe-inline'"
 """xterm.js writes style elements without a nonce; scripts need theirs all the same."""
@@ -32,7 +30,7 @@ class Asset(NamedTuple):
     kind: str
 
 
-_SERVE: Final = textual_serve.__name__
+_SERVE: Final = "textual_serve"
 ASSETS: Final = {
     "textual.js": Asset(_SERVE, "static/js/textual.js", "text/javascript"),
     "xterm.css": Asset(_SERVE, "static/css/xterm.css", "text/css"),
@@ -45,14 +43,9 @@ ASSETS: Final = {
 
 
 class Page:
-    """The page and its files.
+    """The page and its files."""
 
-    Args:
-        context: the server's.
-    """
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self) -> None:
         self._mark = f"{__version__}-{version('textual-serve')}"
         self._page = _text("screen.html")
         self._known: dict[str, bytes] = {}
@@ -64,8 +57,6 @@ class Page:
 
     async def show(self, request: web.Request) -> web.StreamResponse:
         """Return the page."""
-        if not self._context.settings.tui:
-            return refusal(OFF)
         nonce = nonce_of(request)
         role = "you may act" if visitor_of(request).may_act else "for looking only"
         text = self._page.format(nonce=escape(nonce), mark=escape(self._mark), role=escape(role))
@@ -77,8 +68,8 @@ class Page:
         """Return one of the page's files."""
         name = request.match_info["name"]
         asset = ASSETS.get(name)
-        if asset is None or not self._context.settings.tui:
-            return refusal(NOTHING if asset is None else OFF)
+        if asset is None:
+            return refusal(NOTHING)
         body = self._known.get(name)
         if body is None:
             body = self._known[name] = files(asset.package).joinpath(asset.path).read_bytes()

@@ -28,9 +28,6 @@ AGAIN: Final = 3.0
 LOGGED_OUT: Final = 4001
 """Close codes of our own."""
 FAULT: Final = 4002
-OFF: Final = Refusal(
-    404, "the terminal screen is not served here", "set tui = true under [web] in healmon.toml"
-)
 Message: TypeAlias = tuple[str, Any]
 _decoder = msgspec.json.Decoder(list[Any])
 
@@ -77,8 +74,6 @@ class Sockets:
 
     def _refused(self, request: web.Request) -> Refusal | None:
         settings = self._context.settings
-        if not settings.tui:
-            return OFF
         if not self._holds(request):
             return Refusal(403, "the terminal screen is for browsers that are logged in")
         taken = len(self._open) + self._coming
