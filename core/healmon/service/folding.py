@@ -56,8 +56,8 @@ class Folding:
 
     @property
     def there(self) -> bool:
-        """Whether there is a store, readable or not."""
-        return self._file is not None or self._database.exists()
+        """Whether there is a store, or was one; readable or not."""
+        return bool(self.epoch) or self._database.exists()
 
     def _begin(self) -> None:
         connection = read.open_reader(self._database)
