@@ -119,7 +119,7 @@ async def until_told(
         with suppress(OSError):  # a full disk: `web-token` knows the configured address only
             whereabouts.note(state_dir, serving.url)
         up(serving)
-        while not end.is_set() and state_dir.is_dir():
+        while not end.is_set() and await asyncio.to_thread(state_dir.is_dir):
             with suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), LOOK)
 
