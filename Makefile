@@ -20,7 +20,7 @@ KILLS ?= 200
 .PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
 .PHONY: tmux sftp chromium prometheus grafana
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
-.PHONY: bench-history bench-tui
+.PHONY: bench-history bench-tui bench-web
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -77,6 +77,9 @@ bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, s
 
 bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.tui $(BENCH)
+
+bench-web: $(STAMP) tmux ## what 100 pages and 10 scrapes a second cost, and whether they delay a heal (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.web $(BENCH)
 
 keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the core's names of them
 	$(BIN)/python -m healmon_tui.names > core/healmon/config/screennames.new

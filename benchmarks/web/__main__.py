@@ -51,18 +51,13 @@ def main(args: argparse.Namespace, folder: Path) -> int:
         stage.close()
     print(f"load at the end {os.getloadavg()[0]:.1f}\n")
     ratio = statistics.median(watched) / statistics.median(alone)
-    met = [
-        _told(
-            daemon[-1] < GOAL_CPU, f"daemon below {GOAL_CPU:g} % of a core", f"{daemon[-1]:.2f} %"
-        ),
-        _told(ratio < GOAL_RATIO, f"heals watched / alone below {GOAL_RATIO:g}", f"{ratio:.3f}"),
-    ]
-    return 0 if all(met) else 1
-
-
-def _told(good: bool, goal: str, found: str) -> bool:
-    print(f"{'reached' if good else 'MISSED ':8} {goal}: {found}")
-    return good
+    goals = (
+        (f"daemon below {GOAL_CPU:g} % of a core", GOAL_CPU, daemon[-1]),
+        (f"heals watched / alone below {GOAL_RATIO:g}", GOAL_RATIO, ratio),
+    )
+    for name, goal, found in goals:
+        print(f"{'reached' if found < goal else 'MISSED':8} {name}: {found:.2f}")
+    return 0 if all(found < goal for _, goal, found in goals) else 1
 
 
 @contextmanager
@@ -119,9 +114,10 @@ def _heals(stage: WebStage, token: str, rounds: int, kills: int) -> tuple[list[f
     alone: list[float] = []
     watched: list[float] = []
     for _ in range(rounds):
-        for took, crowd in ((alone, (0, 0)), (watched, (VIEWERS, SCRAPES))):
-            with _crowd(stage, token, *crowd):
-                took += _killed(stage, kills)
+        with _crowd(stage, token, 0, 0):
+            alone += _killed(stage, kills)
+        with _crowd(stage, token, VIEWERS, SCRAPES):
+            watched += _killed(stage, kills)
     print("\nkill to the successor's first line, ms (50 of them are its pause)")
     for name, took in (("nobody looks", alone), (f"{VIEWERS} pages, {SCRAPES} scrapes/s", watched)):
         nine = statistics.quantiles(took, n=10)[-1]

@@ -112,6 +112,19 @@ def test_a_damaged_store_is_told_and_read_again_once_it_is_mended(tmp_path):
         assert state["epoch"] == before
 
 
+def test_a_fault_of_the_server_is_told_instead_of_an_old_state(monkeypatch, tmp_path, caplog):
+    with staged(tmp_path / "state", past=scripted.calm_world()) as stage:
+        with monkeypatch.context() as broken:
+            broken.setattr("healmon.web.live.state_of", lambda *_: 1 / 0)
+            stage.emit(observed("other_worker"))
+            state = stage.shown(lambda s: "ZeroDivisionError" in s["healer"]["trouble"])
+        assert state["verdict"]["level"] == "unknown"
+        assert stage.ask("GET", "/readyz").status in (200, 503)
+        stage.emit(observed("third_worker"))
+        stage.shown(lambda s: not s["healer"]["trouble"])
+        assert caplog.text.count("the state cannot be told") == 1
+
+
 def test_alerts_page_by_page(stage):
     for n in range(5):
         stage.emit(ev.AlertNoted(f"atlas/workers/w{n}/noted", f"w{n}", f"note {n}"))

@@ -17,6 +17,7 @@ from healmon.service.asking import ask_healer
 from healmon.web.guard import Place, Role
 from healmon.web.live import Live
 from healmon.web.logins import Logins, Tries
+from healmon.web.stored import Stored
 from healmon.web.tokens import Keyring
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -57,6 +58,7 @@ class Context:
         state_dir: whose healer is looked at.
         settings: `[web]`.
         live: what is known now.
+        stored: what is read from the store for one request.
         place: where we are to be found.
         keys, logins, tries: who may come in; for the guard and the login.
         cookie: the name of the session's cookie.
@@ -67,6 +69,7 @@ class Context:
     state_dir: Path
     settings: Web
     live: Live
+    stored: Stored
     place: Place
     keys: Keyring
     logins: Logins
@@ -104,6 +107,7 @@ class Context:
 
     def close(self) -> None:
         """Let go; whoever waits for an answer is not waited for."""
+        self.stored.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

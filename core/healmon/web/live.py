@@ -7,6 +7,7 @@ together are told together: a storm of events costs a viewer four states a secon
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,8 +22,10 @@ from healmon.service.folding import Folding
 from healmon.service.push import Ear
 from healmon.text import clean
 from healmon.web import shapes
-from healmon.web.statejson import Holding, Seen, state_of
+from healmon.web.statejson import Holding, Seen, out_of_order, state_of
 from healmon.web.when import moment
+
+_log = logging.getLogger(__name__)
 
 CALM: Final = 0.25
 """Seconds between two states that are told."""
@@ -47,6 +50,7 @@ class Live:
         self.state: shapes.State = state_of(self.seen, 0.0)
         self.body = _encoder.encode(self.state)
         self._clock = SystemClock()
+        self._fault = ""
         self._ended = threading.Event()
         self._turn = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -88,8 +92,7 @@ class Live:
         follower = _Follower(self.state_dir)
         told = b""
         while not self._ended.is_set():
-            seen = follower.look()
-            state = state_of(seen, self.now())
+            seen, state = self._looked(follower)
             body = _encoder.encode(state)
             if body != told:
                 told = body
@@ -99,6 +102,21 @@ class Live:
             self._ended.wait(CALM)
             self._ear.wait()
         follower.close()
+
+    def _looked(self, follower: _Follower) -> tuple[Seen, shapes.State]:
+        """Return what is known, and how it is told; a fault of ours is told, too."""
+        try:
+            seen = follower.look()
+            state = state_of(seen, self.now())
+        except Exception as error:  # noqa: BLE001 - else all would go on looking at an old state
+            reason = clean(f"a fault of the web server: {type(error).__name__}: {error}", limit=300)
+            if self._fault != reason:
+                _log.exception("the state cannot be told")
+            self._fault = reason
+            seen = self.seen._replace(trouble=reason)
+            return seen, out_of_order(self.state, reason)
+        self._fault = ""
+        return seen, state
 
     def _publish(self, seen: Seen, state: shapes.State, body: bytes) -> None:
         self.seen = seen._replace(version=self.seen.version + 1)

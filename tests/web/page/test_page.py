@@ -69,6 +69,8 @@ def test_what_is_known_is_there_and_nobody_else_is_asked(evening, enter):
     assert "3 critical" in tab.run("document.querySelector('#spoken').textContent")
     assert tab.run("document.title").startswith("✗ 3 critical")
 
+    tab.run("location.hash = 'constructor'")
+    assert tab.run("document.querySelector('[data-view=health]').hidden") is False
     for view, seen in (("alerts", ".row"), ("status", "dd"), ("history", "figure svg path")):
         tab.run(f"location.hash = '{view}'")
         tab.until(f"document.activeElement === document.querySelector('[data-view={view}] h1')")
