@@ -6,7 +6,7 @@ Loaded only when somebody scrapes: it is the extra `metrics`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -18,9 +18,14 @@ from prometheus_client.core import (
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import Collector
 
+from healmon.clock import process_seconds
 from healmon.metrics.model import Family
 
 Source: TypeAlias = Callable[[], Iterable[Family]]
+AGAIN: Final = 1.0
+"""Seconds for which an answer is given again."""
+FORMATS: Final = 8
+"""Formats of which an answer is kept."""
 
 
 class HealmonCollector(Collector):
@@ -42,17 +47,42 @@ class HealmonCollector(Collector):
         return []
 
 
-class Exposition:
-    """Answers scrapes: one registry with one collector."""
+class _Kept(NamedTuple):
+    marks: tuple[object, ...]
+    until: float
+    body: bytes
 
-    def __init__(self, source: Source) -> None:
+
+class Exposition:
+    """Answers scrapes: one registry with one collector. Safe from any thread.
+
+    Args:
+        source: returns the families of now.
+        marks: what these are made of; while all of it is the very same, an answer is given again
+            for a second, whoever asks: a crowd costs no more than one.
+    """
+
+    def __init__(self, source: Source, marks: Callable[[], tuple[object, ...]] = tuple) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(HealmonCollector(source))
+        self._marks = marks
+        self._kept: dict[str, _Kept] = {}
 
     def answer(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body; OpenMetrics where `accept` asks for it."""
         encode, content_type = choose_encoder(accept)
-        return content_type, encode(self._registry)
+        marks, now = self._marks(), process_seconds()
+        kept = self._kept.get(content_type)
+        if kept is not None and now < kept.until and _same(kept.marks, marks):
+            return content_type, kept.body
+        body = encode(self._registry)
+        if marks and (kept is not None or len(self._kept) < FORMATS):
+            self._kept[content_type] = _Kept(marks, now + AGAIN, body)
+        return content_type, body
+
+
+def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:
+    return len(one) == len(other) and all(a is b for a, b in zip(one, other, strict=True))
 
 
 def _metric(family: Family) -> Metric:

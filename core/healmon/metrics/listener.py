@@ -31,6 +31,7 @@ class Listener:
     Args:
         where: to listen.
         source: returns the families of now, from any thread.
+        marks: what these are made of; see `Exposition`.
         network: any name it is asked by will do.
 
     Attributes:
@@ -41,10 +42,15 @@ class Listener:
     """
 
     def __init__(
-        self, where: Address, source: Callable[[], Iterable[Family]], *, network: bool = False
+        self,
+        where: Address,
+        source: Callable[[], Iterable[Family]],
+        marks: Callable[[], tuple[object, ...]] = tuple,
+        *,
+        network: bool = False,
     ) -> None:
         names = None if network else LOCAL | {where.host}
-        self._server = _Server(where, Exposition(source), names)
+        self._server = _Server(where, Exposition(source, marks), names)
         self.address = Address(where.host, self._server.server_address[1])
         self._thread = threading.Thread(
             target=self._server.serve_forever, name="healmon-metrics", daemon=True

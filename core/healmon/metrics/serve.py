@@ -80,6 +80,11 @@ class _Source:
         process = self._process if running else None
         return families(seen.snapshot, Facts(running, self._clock.read().wall, process))
 
+    def marks(self) -> tuple[object, ...]:
+        """Return what the families are made of."""
+        seen = self._live.seen
+        return seen.snapshot, seen.holding, self._process
+
     async def watch(self) -> None:
         """Look at the healer's process until cancelled."""
         vitals = Vitals(self._clock)
@@ -97,7 +102,7 @@ def mount(app: web.Application, context: Context) -> None:
     from healmon.metrics.collector import Exposition  # noqa: PLC0415 - the extra
 
     source = _Source(context.live)
-    exposition = Exposition(source.families)
+    exposition = Exposition(source.families, source.marks)
 
     async def scraped(request: web.Request) -> web.Response:
         content_type, body = exposition.answer(request.headers.get("Accept", ""))

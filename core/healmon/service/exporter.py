@@ -16,6 +16,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -78,6 +79,10 @@ class Watch:
         snapshot, holder, process = self._seen
         facts = Facts(holder is not None, self._clock.read().wall, process)
         return families(snapshot, facts)
+
+    def marks(self) -> tuple[object, ...]:
+        """Return what the families are made of."""
+        return self._seen
 
     def close(self) -> None:
         """Look no more."""
@@ -143,7 +148,8 @@ def run(
         signal.signal(number, ended)
     watch = Watch(state_dir, end.set if child else bool)
     try:
-        listener = _listening(lambda: Listener(where, watch.families, network=network), where, end)
+        listen = partial(Listener, where, watch.families, watch.marks, network=network)
+        listener = _listening(listen, where, end)
         if listener is None:
             return
         up(listener.address)

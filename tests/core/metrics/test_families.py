@@ -11,7 +11,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as plain
 
 from healmon import events as ev
-from healmon.metrics import Facts, Process, exposition, families
+from healmon.metrics import Facts, Process, collector, exposition, families
 from healmon.metrics.collector import Exposition
 from healmon.metrics.watched import ALIVE
 from healmon.sessions.words import STUCK
@@ -160,3 +160,21 @@ def test_a_registered_collector_is_not_asked_before_it_is_scraped():
     asked = []
     Exposition(lambda: asked.append(1) or ())
     assert not asked
+
+
+def test_an_answer_is_given_again_while_nothing_is_new(monkeypatch):
+    clock, asked = [100.0], []
+    monkeypatch.setattr(collector, "process_seconds", lambda: clock[0])
+    state = [object()]
+    one = Exposition(lambda: asked.append(1) or (), lambda: (state[0],))
+    for _ in range(5):
+        one.answer("")
+    assert len(asked) == 1
+    one.answer("application/openmetrics-text")
+    assert len(asked) == 2, "another format is another answer"
+    state[0] = object()
+    one.answer("")
+    assert len(asked) == 3
+    clock[0] += collector.AGAIN
+    one.answer("")
+    assert len(asked) == 4, "ages grow, though nothing is new"
