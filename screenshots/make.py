@@ -1,9 +1,9 @@
 """Makes the pictures beside it: the real screen over a scripted healer with a fixed clock.
 
 `python screenshots/make.py` writes an SVG and a PNG of every scene, and `demo.gif`, the recording
-of `demo.py`; the same input gives the same bytes. Names of scenes, or `demo`, make those alone. The
-PNGs need cairosvg, the recording Pillow, and both the font DejaVu Sans Mono (Debian:
-fonts-dejavu-core).
+of `demo.py`; the same input gives the same bytes. Names of scenes, `demo`, or `web` for the health
+page, make those alone. The PNGs need cairosvg, the recording Pillow, both the font DejaVu Sans Mono
+(Debian: fonts-dejavu-core), and the page Chromium.
 """
 
 from __future__ import annotations
@@ -48,6 +48,8 @@ from tests.helpers.scripted import (  # noqa: E402
 FONT = "DejaVu Sans Mono"
 FILM = "demo"
 """The recording, beside the pictures."""
+PAGES = "web"
+"""All pictures of the health page; `web-…` is one of them."""
 Steps = Callable[[Pilot[Any], ScriptedLink], Awaitable[None]]
 
 
@@ -343,12 +345,28 @@ def recorded(*, drawable: bool) -> None:
         print(FILM)
 
 
+def web(wanted: list[str]) -> None:
+    """Make pictures of the health page, where there is a browser to do it with."""
+    from screenshots import pages  # noqa: PLC0415 - needs Pillow and aiohttp
+    from tests.helpers import browser  # noqa: PLC0415 - only for these
+
+    if not browser.found():
+        print("no Chromium: no pictures of the page are made (Debian: apt-get install chromium)")
+        return
+    for name, png in pages.pictures(wanted):
+        (HERE / f"{name}.png").write_bytes(png)
+        print(name)
+
+
 def main(wanted: list[str]) -> int:
     """Make all pictures, or those named."""
     drawable = font_is_here()
     if not drawable:
         print(f"no font {FONT!r}: only SVGs are made (Debian: apt-get install fonts-dejavu-core)")
-    for name in wanted or (*SCENES, FILM):
+    for name in wanted or (*SCENES, FILM, PAGES):
+        if name.startswith(PAGES):
+            web([] if name == PAGES else [name])
+            continue
         if name == FILM:
             recorded(drawable=drawable)
             continue

@@ -55,15 +55,20 @@ KEYS = {
 }  # fmt: skip
 
 
+def found() -> str:
+    """Return the browser's path; empty: there is none here."""
+    return next((path for name in PROGRAMS if (path := shutil.which(name))), "")
+
+
 def program() -> str:
     """Return the browser's path; without one the test is skipped, in CI it fails."""
-    found = next((path for name in PROGRAMS if (path := shutil.which(name))), "")
-    if not found:
+    path = found()
+    if not path:
         message = "no Chromium here (Debian: apt-get install chromium)"
         if os.environ.get("CI"):
             pytest.fail(message)
         pytest.skip(message)
-    return found
+    return path
 
 
 @contextmanager

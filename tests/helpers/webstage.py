@@ -12,9 +12,9 @@ import contextlib
 import http.client
 import json
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from msgspec.structs import replace
 
@@ -60,6 +60,10 @@ class Served:
         self.settings = settings or Web(tui=True)
         self.context: Context
         self.serving: running.Serving
+        self._port = 0
+        self._begin()
+
+    def _begin(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._end = asyncio.Event()
         self._ready = threading.Event()
@@ -83,7 +87,7 @@ class Served:
             self._ready.set()
 
     async def _serve(self) -> None:
-        where = Address("127.0.0.1", 0)
+        where = Address("127.0.0.1", self._port)
         async with running.opened(self.state_dir, self.settings, where) as serving:
             self.serving, self.context = serving, serving.context
             self._ready.set()
@@ -150,6 +154,13 @@ class Served:
         """Log in as a browser does."""
         return Browser(self, role)
 
+    def restart(self, meanwhile: Callable[[], object]) -> None:
+        """End the server, do something, and begin it again where it was."""
+        self._port = self.port
+        Served.close(self)
+        meanwhile()
+        self._begin()
+
     def close(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
@@ -183,7 +194,7 @@ class Stream:
             if found == name and condition(data):
                 return data
 
-    def __enter__(self) -> Stream:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

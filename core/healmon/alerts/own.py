@@ -54,7 +54,11 @@ def checker_silent(reason: str) -> Finding:
 
 def side_fails(name: str, reason: str) -> Finding:
     """A program that is to run beside the healer does not; healing goes on without it."""
-    what = {"web": "the web page cannot be served"}.get(name, f"{name} does not run")
+    what = {
+        "web": "the web page cannot be served",
+        "metrics": "metrics cannot be served",
+        "textfile": "the textfile of metrics cannot be written",
+    }.get(name, f"{name} does not run")
     return Finding(name, "WARNING", f"{what}: {reason}", {"reason": reason})
 
 

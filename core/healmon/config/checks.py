@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from healmon.config import extras, facesettings, screenchecks, webkeys
+from healmon.config import extras, facesettings, metricskeys, screenchecks, webkeys
 from healmon.config import settings as st
 from healmon.config.derive import Context
 from healmon.config.lines import KeyPath
@@ -231,4 +231,5 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Alerts: _alerts,
     facesettings.Ui: screenchecks.check,
     facesettings.Web: webkeys.check,
+    facesettings.Metrics: metricskeys.check,
 }

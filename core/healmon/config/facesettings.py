@@ -1,4 +1,4 @@
-"""Settings of the faces: the terminal screen, the web page."""
+"""Settings of the faces: the terminal screen, the web page, numbers for Prometheus."""
 
 from __future__ import annotations
 
@@ -44,3 +44,17 @@ class Web(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
     max_viewers: int = 100
     session: float = 7 * 86_400.0
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """`[metrics]`: numbers for Prometheus.
+
+    Attributes:
+        listen: `ADDRESS:PORT` on which a healer has them served; empty: it does not.
+        network: other hosts may ask there, without a login.
+        textfile: absolute path of a file that has them after each cycle; empty: none.
+    """
+
+    listen: str = ""
+    network: bool = False
+    textfile: str = ""

@@ -10,7 +10,7 @@ from typing import Literal
 
 import msgspec
 
-from healmon.config.facesettings import Ui, Web
+from healmon.config.facesettings import Metrics, Ui, Web
 
 MINUTE = 60.0
 HOUR = 3600.0
@@ -385,3 +385,4 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     store: Store = Store()
     ui: Ui = Ui()
     web: Web = Web()
+    metrics: Metrics = Metrics()

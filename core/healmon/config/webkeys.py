@@ -51,8 +51,10 @@ def parse(text: str) -> Address:
     if found is None or int(found[2]) > 65_535:
         raise ValueError(ALLOWED)
     host = found[1].strip("[]")
-    if host != "localhost":
-        host = str(ipaddress.ip_address(host))
+    try:
+        host = host if host == "localhost" else str(ipaddress.ip_address(host))
+    except ValueError:
+        raise ValueError(ALLOWED) from None
     return Address(host, int(found[2]))
 
 

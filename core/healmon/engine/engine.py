@@ -338,7 +338,8 @@ class Engine:
         self._alarms.tend()
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
-        self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
+        looks = {room.healer.name: room.seconds for room in self._rooms}
+        self.stream.emit(ev.CycleFinished(number, seconds, next_in, late, looks))
 
     async def _rounds(self) -> list[bool]:
         """Have every room look; returns which of them answered.

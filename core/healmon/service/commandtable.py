@@ -133,6 +133,14 @@ LOOK = (
             help="where (default: web.listen, else 127.0.0.1:8080)"),
         arg("--behind-proxy", metavar="URL", help="its address at a proxy that speaks TLS"),
     ), bare=True),
+    Command("metrics", "look", "print the numbers for Prometheus, or serve them",
+            "metrics_cli:metrics", "healmon metrics --listen 127.0.0.1:9646", (
+        Either((
+            arg("--listen", metavar="ADDRESS:PORT", help="serve /metrics there until ended"),
+            arg("--textfile", metavar="FILE", completes="file",
+                help="write them for node_exporter: FILE.prom"),
+        )),
+    )),
     Command("web-token", "look", "print the address that logs a browser in",
             "web.token_cli:web_token", "healmon web-token --operator   to act, not only to look", (
         arg("--operator", action="store_true", help="to act, not only to look"),

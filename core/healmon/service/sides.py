@@ -1,4 +1,4 @@
-"""Programs that run beside a healer because its configuration says so: the web server.
+"""Programs that run beside a healer because its configuration says so: web server, exporter.
 
 Each is a process of its own, so that nothing it does can delay a heal. One that ends is started
 again after a pause that doubles; what is wrong with it is an alert until it is up. It is ended with
@@ -86,6 +86,12 @@ def orders(settings: Settings, state_dir: Path) -> tuple[Order, ...]:
             *("--state-dir", str(state_dir), *place),
         )
         wanted.append(Order("web", argv, settings.web))
+    if settings.metrics.listen:
+        argv = (
+            *(sys.executable, "-P", "-m", "healmon.service.exporter", settings.metrics.listen),
+            *(TOLD, str(state_dir), *(("--network",) if settings.metrics.network else ())),
+        )
+        wanted.append(Order("metrics", argv))
     return tuple(wanted)
 
 

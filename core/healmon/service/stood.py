@@ -25,7 +25,7 @@ _KINDS: Final = ", ".join(f"'{kind}'" for kind in sorted(_BEGUN | _OVER | _OPEN_
 
 
 class Turn(NamedTuple):
-    """An event in the life of an alert; `component`, `level`: empty where it does not tell."""
+    """An event in the life of an alert; `component` and `level` are empty where it tells none."""
 
     at: float
     kind: str

@@ -21,7 +21,6 @@ from healmon.web.context import Context, Handler, visitor_of
 from healmon.web.guard import Refusal
 from healmon.web.routes import ROUTES, AlertsQuery, EventsQuery, HistoryQuery, Query
 from healmon.web.sse import Streams
-from healmon.web.stored import Stored
 
 Q = TypeVar("Q", bound=Query)
 READ: Final = 10.0
@@ -70,7 +69,7 @@ class Api:
 
     def __init__(self, context: Context) -> None:
         self._context = context
-        self._stored = Stored(context.state_dir)
+        self._stored = context.stored
         self._streams = Streams(context)
 
     async def state(self, _request: web.Request) -> web.StreamResponse:
@@ -195,9 +194,8 @@ class Api:
         return web.Response(text="ready\n" if good else "not ready\n", status=200 if good else 503)
 
     async def leave(self, app: web.Application) -> None:
-        """Let everything go."""
+        """Let all viewers go: we end."""
         await self._streams.leave(app)
-        self._stored.close()
 
 
 def _told(asked: s.Override, answer: Answer) -> s.Overridden:

@@ -19,6 +19,7 @@ from healmon.web.context import Context, Handler
 from healmon.web.gatekeeper import Gatekeeper
 from healmon.web.live import Live
 from healmon.web.logins import Logins
+from healmon.web.stored import Stored
 
 Mount: TypeAlias = Callable[[web.Application, Context], None]
 PARTS: Final = (
@@ -56,6 +57,7 @@ def context_of(
         state_dir=state_dir,
         settings=settings,
         live=live,
+        stored=Stored(state_dir),
         place=here,
         keys=keys,
         logins=Logins(state_dir, keys.tokens.mark, settings.session),

@@ -17,6 +17,7 @@ from healmon.service.asking import ask_healer
 from healmon.web.guard import Place, Role
 from healmon.web.live import Live
 from healmon.web.logins import Logins, Tries
+from healmon.web.stored import Stored
 from healmon.web.tokens import Keyring
 
 Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -58,6 +59,7 @@ class Context:
         settings: `[web]`.
         config: the configuration's file; empty: the usual one.
         live: what is known now.
+        stored: what is read from the store for one request.
         place: where we are to be found.
         keys, logins, tries: who may come in; for the guard and the login.
         cookie: the name of the session's cookie.
@@ -68,6 +70,7 @@ class Context:
     state_dir: Path
     settings: Web
     live: Live
+    stored: Stored
     place: Place
     keys: Keyring
     logins: Logins
@@ -106,6 +109,7 @@ class Context:
 
     def close(self) -> None:
         """Let go; whoever waits for an answer is not waited for."""
+        self.stored.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -7,6 +7,7 @@ together are told together: a storm of events costs a viewer four states a secon
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -16,22 +17,18 @@ import msgspec
 
 from healmon.clock import SystemClock
 from healmon.errors import HealmonError
-from healmon.events import Recorded
 from healmon.service import instance
-from healmon.service.following import Following
+from healmon.service.folding import Folding
 from healmon.service.push import Ear
-from healmon.service.statedir import DATABASE
-from healmon.state import Snapshot, apply
-from healmon.store import read, stream
 from healmon.text import clean
 from healmon.web import shapes
-from healmon.web.statejson import Holding, Seen, state_of
+from healmon.web.statejson import Holding, Seen, out_of_order, state_of
 from healmon.web.when import moment
+
+_log = logging.getLogger(__name__)
 
 CALM: Final = 0.25
 """Seconds between two states that are told."""
-PAGE: Final = 500
-"""Events read at once."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -53,6 +50,7 @@ class Live:
         self.state: shapes.State = state_of(self.seen, 0.0)
         self.body = _encoder.encode(self.state)
         self._clock = SystemClock()
+        self._fault = ""
         self._ended = threading.Event()
         self._turn = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -94,8 +92,7 @@ class Live:
         follower = _Follower(self.state_dir)
         told = b""
         while not self._ended.is_set():
-            seen = follower.look()
-            state = state_of(seen, self.now())
+            seen, state = self._looked(follower)
             body = _encoder.encode(state)
             if body != told:
                 told = body
@@ -106,6 +103,21 @@ class Live:
             self._ear.wait()
         follower.close()
 
+    def _looked(self, follower: _Follower) -> tuple[Seen, shapes.State]:
+        """Return what is known, and how it is told; a fault of ours is told, too."""
+        try:
+            seen = follower.look()
+            state = state_of(seen, self.now())
+        except Exception as error:  # noqa: BLE001 - else all would go on looking at an old state
+            reason = clean(f"a fault of the web server: {type(error).__name__}: {error}", limit=300)
+            if self._fault != reason:
+                _log.exception("the state cannot be told")
+            self._fault = reason
+            seen = self.seen._replace(trouble=reason)
+            return seen, out_of_order(self.state, reason)
+        self._fault = ""
+        return seen, state
+
     def _publish(self, seen: Seen, state: shapes.State, body: bytes) -> None:
         self.seen = seen._replace(version=self.seen.version + 1)
         self.state, self.body = state, body
@@ -115,53 +127,27 @@ class Live:
 
 
 class _Follower:
-    """Reads and folds, in one thread; a store that is another file is read anew."""
+    """Looks at the store and at who holds it, in one thread."""
 
     def __init__(self, state_dir: Path) -> None:
         self._state_dir = state_dir
-        self._database = state_dir / DATABASE
-        self._file: tuple[int, int] | None = None
-        self._following: Following[Recorded] | None = None
-        self._snapshot = Snapshot()
-        self._epoch = ""
+        self._folding = Folding(state_dir)
 
     def look(self) -> Seen:
         """Return what is known now. Never raises."""
         trouble = ""
         try:
-            self._read()
+            self._folding.look()
         except (HealmonError, OSError, msgspec.MsgspecError) as error:
-            if self._file is not None or self._database.exists():
+            # where there has never been one, none is missed
+            if self._folding.there:
                 trouble = clean(f"the store cannot be read: {error.args[0] if error.args else ''}")
-        return Seen(self._snapshot, _holding(self._state_dir), self._epoch, trouble)
-
-    def _read(self) -> None:
-        file = read.file_id(self._database)
-        if file is None or file != self._file:
-            self.close()
-            self._begin()
-            self._file = file
-        assert self._following is not None
-        for record in self._following.look():
-            self._snapshot = apply(self._snapshot, record)
-
-    def _begin(self) -> None:
-        connection = read.open_reader(self._database)
-        try:
-            self._epoch = read.meta(connection).get("epoch", "")
-            self._snapshot = stream.read_snapshot(connection)
-        finally:
-            connection.close()
-        self._following = Following(
-            self._database, self._snapshot.last_id,
-            lambda c, after: stream.read_events(c, after, PAGE), lambda record: record.id,
-        )  # fmt: skip
+        known = self._folding
+        return Seen(known.snapshot, _holding(self._state_dir), known.epoch, trouble)
 
     def close(self) -> None:
         """Let go of the file."""
-        following, self._following, self._file = self._following, None, None
-        if following is not None:
-            following.close()
+        self._folding.close()
 
 
 def _holding(state_dir: Path) -> Holding | None:

@@ -14,7 +14,6 @@ from healmon.web import shapes as s
 from healmon.web.api import json_of
 from healmon.web.context import Context, Handler
 from healmon.web.guard import Refusal
-from healmon.web.stored import Stored
 
 NEAR: Final = ("/health", "/api/workers/health")
 """Asked without a login before; now by who sits at this very host only."""
@@ -31,7 +30,7 @@ class Old:
 
     def __init__(self, context: Context) -> None:
         self._live = context.live
-        self._stored = Stored(context.state_dir)
+        self._stored = context.stored
 
     async def health(self, _request: web.Request) -> web.StreamResponse:
         """Tell how it all is, in the status too."""
@@ -74,15 +73,10 @@ class Old:
                 return json_of(oldshapes.session(one))
         return gatekeeper.refusal(Refusal(404, "there is no such session"))
 
-    async def leave(self, _app: web.Application) -> None:
-        """Let the store go."""
-        self._stored.close()
-
 
 def mount(app: web.Application, context: Context) -> None:
     """Add these paths."""
     old = Old(context)
-    app.on_shutdown.append(old.leave)
     for path, handler in (
         ("/health", old.health),
         ("/api/workers/health", old.of(oldshapes.workers)),

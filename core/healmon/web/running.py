@@ -86,7 +86,7 @@ async def opened(state_dir: Path, settings: Web, address: Address) -> AsyncGener
         StateDirError: the tokens cannot be kept.
     """
     _log.addFilter(_speakable)
-    tls = _tls(settings)
+    tls = tls_of(settings)
     listening = _listen(address)
     async with contextlib.AsyncExitStack() as stack:
         stack.callback(listening.close)
@@ -139,7 +139,12 @@ def _listen(address: Address) -> socket.socket:
     return listening
 
 
-def _tls(settings: Web) -> ssl.SSLContext | None:
+def tls_of(settings: Web) -> ssl.SSLContext | None:
+    """Return how TLS is spoken; None: it is not.
+
+    Raises:
+        ConfigError: certificate and key are not to be used.
+    """
     if not settings.cert:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

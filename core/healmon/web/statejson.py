@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from healmon import wording
 from healmon.report import exit_code
 from healmon.state import (
@@ -87,6 +89,15 @@ def state_of(seen: Seen, now: float) -> s.State:
         silences=_silences(known, now),
         channels=_channels(known),
         tallies=dict(known.tallies),
+    )
+
+
+def out_of_order(state: s.State, reason: str) -> s.State:
+    """Return the last state that could be told, and that it is not to be trusted any more."""
+    return replace(
+        state,
+        healer=replace(state.healer, trouble=reason),
+        verdict=s.VerdictNow(level="unknown", text=reason),
     )
 
 
