@@ -149,6 +149,22 @@ def test_the_screen_of_plots():
             assert "STUCK SESSIONS" in screen.text()
             await screen.press("escape")
             assert "1 WORKERS" in screen.text()
+            # the palette knows it, too
+            await screen.press("colon", *"plots", "enter")
+            assert "STUCK SESSIONS" in screen.text()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [(200, 50), (60, 15), (39, 9)])
+def test_they_fit_any_terminal(size):
+    async def run() -> None:
+        async with open_screen(ScriptedLink(plotted_world(3.0)), size=size) as screen:
+            await screen.press("P", "j", "j", "left", "G", "enter")
+            lines = screen.lines()
+            assert len(lines) == size[1]
+            assert all(len(line) <= size[0] for line in lines)
+            assert sum(glyphs.WALL in line for line in lines) >= min(size[1] - 5, 40)
 
     asyncio.run(run())
 
