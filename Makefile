@@ -31,7 +31,7 @@ run: $(STAMP) tmux ## open the demo world in the terminal UI
 test: $(STAMP) tmux sftp chromium prometheus ## set up and run every test
 	$(PYTEST) -n $(JOBS)
 
-test-fast: $(STAMP) tmux sftp chromium prometheus ## the tests that need no minute
+test-fast: $(STAMP) tmux sftp prometheus ## the tests that need no minute
 	HEALMON_TESTS=fast $(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)

@@ -33,6 +33,7 @@ from healmon.service.link import Gone  # noqa: E402
 from healmon.service.screenlook import ScreenLook  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.firstruns import ScriptedFirstRun  # noqa: E402
+from tests.helpers.plotted import plotted_world  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
     calm_world,
@@ -141,6 +142,17 @@ async def listed(pilot: Pilot[Any], link: ScriptedLink) -> None:
     await pressing("j")(pilot, link)
 
 
+def plotting(*keys: str) -> Steps:
+    """Return steps that open the plots and press keys there."""
+
+    async def press(pilot: Pilot[Any], link: ScriptedLink) -> None:
+        for name in ("P", *keys):
+            await pressing(name)(pilot, link)
+            await pilot.app.workers.wait_for_complete()
+
+    return press
+
+
 async def left_alone(_pilot: Pilot[Any], link: ScriptedLink) -> None:
     """Let the healer that is looked at be killed."""
     link.ended = Gone("pid 4711", link.now - 123, "was killed or crashed", offered=True)
@@ -234,6 +246,11 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "history-200x50": ((200, 50), back, {}),
     "history-list-80x24": ((80, 24), listed, {}),
     "history-list-120x36": ((120, 36), listed, {}),
+    "plots-80x24": ((80, 24), plotting(), {"plots": True}),
+    "plots-120x36": ((120, 36), plotting("j", "j", "j", *["left"] * 33), {"plots": True}),
+    "plots-200x50": ((200, 50), plotting("3"), {"plots": True}),
+    "plots-one-120x36": ((120, 36), plotting("enter"), {"plots": True}),
+    "plots-ascii-80x24": ((80, 24), plotting("2"), {"plots": True, "ascii_only": True}),
     "no-healer-120x36": ((120, 36), left_alone, {"attached": "pid 4711"}),
     "take-over-80x24": ((80, 24), taking_over, {"attached": "pid 4711"}),
     "filter-80x24": ((80, 24), pressing("slash", *"worker"), {}),
@@ -278,6 +295,8 @@ async def picture(name: str) -> str:
     if options.pop("first", False):
         options["first"] = ScriptedFirstRun()
         past = first_run()
+    elif options.pop("plots", False):
+        past = plotted_world()
     else:
         past = calm_world() if options.pop("calm", False) else lived_world()
     link = ScriptedLink(past, attached=attached)

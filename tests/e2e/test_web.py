@@ -82,6 +82,10 @@ def test_a_daemons_server_lives_beside_it_and_ends_with_it(box):
 
     until(lambda: [w["state"] for w in state()["workers"]] == ["healthy"], 10, "the state")
     assert state()["healer"]["pid"] == daemon
+    for found in (box.state / "web").rglob("*"):
+        assert not found.stat().st_mode & 0o077, f"{found} is for its owner alone"
+    shown = [Path(f"/proc/{first}/{name}").read_bytes() for name in ("cmdline", "environ")]
+    assert not any(told["token"].encode() in one for one in shown)
     for library in (b"aiohttp", b"textual"):
         assert library not in Path(f"/proc/{daemon}/maps").read_bytes(), "the healer stays light"
 
@@ -108,6 +112,7 @@ def test_a_killed_healers_server_says_so_and_makes_way_for_the_next(box):
     daemon = up(box)
     until(lambda: get(port, "/readyz")[0] == 200, 20, "the server")
     first = server(box)
+    worker = until(box.started_pids, 20, "the worker")[-1]
     os.kill(daemon, signal.SIGKILL)
     until(lambda: get(port, "/readyz")[0] == 503, 10, "no healer runs")
     token = json.loads(box.inside("web-token", "--json").stdout)["token"]
@@ -115,7 +120,6 @@ def test_a_killed_healers_server_says_so_and_makes_way_for_the_next(box):
     assert told["verdict"]["text"].startswith("no healer runs: it was killed")
     assert box.inside("serve").returncode == 75, "there is one already"
     # it never heals: the worker that ends now stays down
-    worker = box.started_pids()[-1]
     os.kill(worker, signal.SIGKILL)
     until(lambda: not alive(worker))
 

@@ -179,13 +179,19 @@ class Stream:
         self.status = self.reply.status
 
     def next(self) -> tuple[str, Any]:
-        """Return the name and the data of the next event."""
+        """Return the name and the data of the next event.
+
+        Raises:
+            EOFError: there is none any more.
+        """
         name, data = "", ""
-        while line := self.reply.readline().decode().rstrip("\n"):
-            field, _, value = line.partition(": ")
+        while line := self.reply.readline():
+            field, _, value = line.decode().rstrip("\n").partition(": ")
             name = value if field == "event" else name
             data += value if field == "data" else ""
-        return (name, json.loads(data)) if data else self.next()
+            if not field and data:
+                return name, json.loads(data)
+        raise EOFError
 
     def until(self, name: str, condition: Any = lambda _data: True) -> Any:
         """Return the data of the next event of this name for which it holds."""

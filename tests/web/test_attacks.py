@@ -249,8 +249,8 @@ def test_odd_methods_and_nonsense_are_refused(stage):
 
 def test_slow_ones_are_let_go(monkeypatch, tmp_path):
     """A request that trickles in holds its place for a while only, whole bodies as well."""
-    monkeypatch.setattr(running, "HEAD", 0.4)
-    monkeypatch.setattr("healmon.web.login.READ", 0.4)
+    monkeypatch.setattr(running, "HEAD", 1.5)
+    monkeypatch.setattr("healmon.web.login.READ", 1.0)
     with staged(tmp_path / "state") as stage:
         lines = [socket.create_connection(("127.0.0.1", stage.port)) for _ in range(3)]
         lines[0].sendall(b"GET /healthz HTTP/1.1\r\nHost: ")
@@ -282,7 +282,7 @@ def test_many_connections_are_bounded(monkeypatch, tmp_path):
 
 
 def test_viewers_are_counted_and_slow_ones_dropped(monkeypatch, tmp_path):
-    monkeypatch.setattr(sse, "SLOW", 0.3)
+    monkeypatch.setattr(sse, "SLOW", 2.0)
     monkeypatch.setattr(sse, "BEAT", 0.05)
     with (
         staged(tmp_path / "state", settings=Web(max_viewers=2)) as stage,

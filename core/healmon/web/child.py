@@ -58,7 +58,10 @@ def _serve(args: argparse.Namespace, tell: Callable[[str], None]) -> None:
     logging.getLogger("aiohttp").handlers = log.handlers
     lock = mine.take(state_dir, sides.CHILD)
     try:
-        asyncio.run(serving.until_told(state_dir, chosen, where, lambda up: tell(f"up {up.url}")))
+        up = serving.until_told(
+            state_dir, chosen, where, lambda up: tell(f"up {up.url}"), settings.source or ""
+        )
+        asyncio.run(up)
     finally:
         lock.release()
 

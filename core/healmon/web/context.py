@@ -57,6 +57,7 @@ class Context:
     Attributes:
         state_dir: whose healer is looked at.
         settings: `[web]`.
+        config: the configuration's file; empty: the usual one.
         live: what is known now.
         stored: what is read from the store for one request.
         place: where we are to be found.
@@ -75,6 +76,7 @@ class Context:
     logins: Logins
     tries: Tries = field(default_factory=Tries)
     cookie: str = "healmon"
+    config: str = ""
     login_page: Callable[[str, str], str] | None = None
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(ASKING, "healmon-asks")

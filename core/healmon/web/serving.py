@@ -45,7 +45,7 @@ def serve(args: argparse.Namespace) -> int:
     log_to_stderr(args, settings)
     lock = mine.take(state_dir, mine.BY_HAND)
     try:
-        asyncio.run(until_told(state_dir, chosen, where, _greet))
+        asyncio.run(until_told(state_dir, chosen, where, _greet, settings.source or ""))
     finally:
         lock.release()
     return 0
@@ -88,7 +88,11 @@ def url_of(args: argparse.Namespace, settings: Web) -> str:
 
 
 async def until_told(
-    state_dir: Path, settings: Web, where: Address, up: Callable[[running.Serving], None]
+    state_dir: Path,
+    settings: Web,
+    where: Address,
+    up: Callable[[running.Serving], None],
+    config: str = "",
 ) -> None:
     """Serve until SIGINT or SIGTERM.
 
@@ -97,6 +101,7 @@ async def until_told(
         settings: `[web]`.
         where: to listen.
         up: called once it can be asked.
+        config: the configuration's file, for those who must read it, too; empty: the usual one.
 
     Raises:
         HealmonError: as `running.opened`.
@@ -108,6 +113,7 @@ async def until_told(
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, end.set)
     async with running.opened(state_dir, settings, where) as serving:
+        serving.context.config = config
         with suppress(OSError):  # a full disk: `web-token` knows the configured address only
             whereabouts.note(state_dir, serving.url)
         up(serving)

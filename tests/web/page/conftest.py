@@ -18,21 +18,21 @@ def browser():
 
 
 @pytest.fixture
-def stage(tmp_path):
+def evening(tmp_path):
     """A busy evening, seen by the real server."""
     with staged(tmp_path / "state", past=scripted.world()) as made:
         yield made
 
 
 @pytest.fixture
-def enter(browser, stage):
+def enter(browser, evening):
     """Sign in as somebody does who follows the address that healmon prints; gives the tab."""
     with contextlib.ExitStack() as stack:
 
         def entered(role: str = "operator", *, view: str = "health", **window):
             tab = browser.tab(**window)
             stack.callback(tab.close)
-            tab.go(stage.login_url(role))
+            tab.go(evening.login_url(role))
             tab.until("location.pathname === '/' && document.querySelector('.workers .row')")
             if view != "health":
                 tab.run(f"location.hash = '{view}'")

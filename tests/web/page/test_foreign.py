@@ -12,6 +12,8 @@ import pytest
 
 from tests.helpers.browser import FOREIGN
 
+pytestmark = pytest.mark.slow  # a browser
+
 PAGE = b"<!doctype html><title>harmless</title><h1>kittens</h1>"
 TRIES = """(async (victim) => {
   const tried = {};
@@ -74,17 +76,17 @@ def elsewhere():
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost", FOREIGN])
-def test_another_origin_gets_nothing_and_sends_nothing(name, elsewhere, browser, stage, enter):
+def test_another_origin_gets_nothing_and_sends_nothing(name, elsewhere, browser, evening, enter):
     tab = enter()
     there = browser.another(tab.context)
     there.go(f"http://{name}:{elsewhere}/")
-    tried = there.run(f"{TRIES}({json.dumps(stage.url)})")
+    tried = there.run(f"{TRIES}({json.dumps(evening.url)})")
     assert tried == {
         "read": "TypeError", "page": "TypeError", "post": "TypeError", "blind post": "TypeError",
         "sign out": "TypeError", "stream": "refused", "script": "refused", "form": "sent",
         "frame": "opaque",
     }  # fmt: skip
-    with contextlib.closing(sqlite3.connect(stage.state_dir / "healmon.db")) as store:
+    with contextlib.closing(sqlite3.connect(evening.state_dir / "healmon.db")) as store:
         assert store.execute("SELECT count(*) FROM commands").fetchone() == (0,)
     framed = [line for line in there.complaints if "frame" in line.lower()]
     assert framed, "the page was put into a frame"
@@ -94,29 +96,29 @@ def test_another_origin_gets_nothing_and_sends_nothing(name, elsewhere, browser,
     there.close()
 
 
-def test_a_name_that_is_not_ours_is_refused(browser, stage):
+def test_a_name_that_is_not_ours_is_refused(browser, evening):
     tab = browser.tab()
-    tab.go(f"http://{FOREIGN}:{stage.port}/")
+    tab.go(f"http://{FOREIGN}:{evening.port}/")
     assert "not known by that name" in tab.text("body")
     assert "healmon" not in tab.run("document.title")
     tab.close()
 
 
-def test_a_wrong_token_is_told_and_the_right_one_typed_gets_in(browser, stage):
+def test_a_wrong_token_is_told_and_the_right_one_typed_gets_in(browser, evening):
     tab = browser.tab()
-    tab.go(stage.url)
+    tab.go(evening.url)
     tab.until("document.activeElement?.name === 'token'")
     tab.write("not-it")
     tab.press("Enter")
     tab.until("document.querySelector('#said')?.innerText.includes('no token')")
     tab.until("document.activeElement?.name === 'token'")
-    tab.write(stage.token("viewer"))
+    tab.write(evening.token("viewer"))
     tab.press("Enter")
     tab.until("location.pathname === '/' && document.querySelector('.row')")
     tab.run("location.hash = 'status'")
     tab.until("document.querySelector('#about').innerText.includes('look')")
     tab.run("document.querySelector('#leave').click()")
     tab.until("location.pathname === '/login' && document.querySelector('[name=token]')")
-    tab.go(stage.url)
+    tab.go(evening.url)
     assert tab.run("location.pathname") == "/login"
     tab.close()

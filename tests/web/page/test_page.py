@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from healmon import events as ev
+from healmon.config.facesettings import Web
+from tests.helpers.scripted import world
+from tests.helpers.webstage import staged
+
+pytestmark = pytest.mark.slow  # a browser
 
 WORKERS = "[data-list=workers] .row"
 ORDER = f"[...document.querySelectorAll('{WORKERS}')].map((row) => row.dataset.key)"
@@ -44,7 +51,7 @@ def observed(name: str, status: str = "unhealthy", summary: str = "down", **fact
     return ev.Observed("workers", name, status, summary, "t", "v", {"state": summary, **facts})
 
 
-def test_what_is_known_is_there_and_nobody_else_is_asked(stage, enter):
+def test_what_is_known_is_there_and_nobody_else_is_asked(evening, enter):
     tab = enter()
     assert tab.text("#verdict").startswith("✗ 2 critical")
     assert tab.run(ORDER)[0] == "mail_worker", "the worst comes first"
@@ -55,8 +62,8 @@ def test_what_is_known_is_there_and_nobody_else_is_asked(stage, enter):
 
     # told live, and only what is another is touched
     tab.run("document.querySelector('[data-key=api_worker]').dataset.mine = 'kept'")
-    stage.emit(observed("api_worker", summary="backoff", pid=4))
-    stage.emit(ev.AlertOpened("box/api_worker/down", "CRITICAL", "api_worker", "exit 9"))
+    evening.emit(observed("api_worker", summary="backoff", pid=4))
+    evening.emit(ev.AlertOpened("box/api_worker/down", "CRITICAL", "api_worker", "exit 9"))
     tab.until("document.querySelector('[data-key=api_worker][data-level=critical]')?.dataset.mine")
     tab.until("document.querySelector('#verdict').textContent.includes('3 critical')")
     assert "3 critical" in tab.run("document.querySelector('#spoken').textContent")
@@ -77,33 +84,47 @@ def test_what_is_known_is_there_and_nobody_else_is_asked(stage, enter):
     tab.until("document.querySelector('figure td')")
 
     # the way in leaves no trace of the token, and the page asks its own server alone
-    token = stage.token("operator")
+    token = evening.token("operator")
     assert token not in tab.run("document.documentElement.outerHTML + location.href")
     for address in tab.requests:
-        assert address.startswith((f"{stage.url}/", "data:")), address
+        assert address.startswith((f"{evening.url}/", "data:")), address
         assert token not in address.partition("#")[0]
     assert tab.complaints == []
 
 
-def test_without_a_healer_it_says_so_and_it_outlives_its_server(stage, enter):
+def test_without_a_healer_it_says_so_and_it_outlives_its_server(evening, enter):
     tab = enter()
-    stage.end_healer()
+    evening.end_healer()
     tab.until("!document.querySelector('#trouble').hidden")
     assert "No healer runs" in tab.text("#trouble")
     assert "as of" in tab.text("#stamp-text")
     assert "no healer runs" in tab.text("#verdict")
-    stage.begin_healer(stage.state_dir)
+    evening.begin_healer(evening.state_dir)
     tab.until("document.querySelector('#trouble').hidden")
 
-    stage.restart(
+    evening.restart(
         lambda: tab.until("document.querySelector('#stamp').innerText.includes('not connected')")
     )
     tab.until("document.querySelector('#stamp').innerText.includes('live')", 20)
-    stage.emit(observed("born_later", "healthy", "healthy"))
+    evening.emit(observed("born_later", "healthy", "healthy"))
     tab.until("document.querySelector('[data-key=born_later]')")
 
 
-def test_keys_lead_through_all_of_it(stage, enter):
+def test_one_page_too_many_asks_instead(tmp_path, browser):
+    with staged(tmp_path / "full", past=world(), settings=Web(max_viewers=1)) as full:
+        first = browser.tab()
+        first.go(full.login_url())
+        first.until("document.querySelector('#stamp-text').textContent.startsWith('live')")
+        second = browser.another(first.context)
+        second.go(full.url)
+        second.until("document.querySelector('.workers .row')")
+        second.until("document.querySelector('#stamp-text').textContent.startsWith('as of')")
+        first.close()
+        second.until("document.querySelector('#stamp-text').textContent.startsWith('live')", 30)
+        second.close()
+
+
+def test_keys_lead_through_all_of_it(evening, enter):
     tab = enter()
     tab.press("Tab")
     assert tab.text(":focus") == "To what is wrong"
@@ -146,15 +167,15 @@ def test_keys_lead_through_all_of_it(stage, enter):
     assert tab.run("location.hash") == "#history"
 
 
-def test_no_row_moves_under_a_hand(stage, enter):
+def test_no_row_moves_under_a_hand(evening, enter):
     tab = enter(height=700)
     tab.point("[data-key=task_worker] .line")
     before = tab.run(ORDER)
     where = "document.querySelector('[data-key=task_worker]').getBoundingClientRect().top"
     top = tab.run(where)
     for name in ("index_worker", "a_new_one"):
-        stage.emit(observed(name))
-        stage.emit(ev.AlertOpened(f"box/{name}/down", "CRITICAL", name, f"{name} is down"))
+        evening.emit(observed(name))
+        evening.emit(ev.AlertOpened(f"box/{name}/down", "CRITICAL", name, f"{name} is down"))
     tab.until("document.querySelector('[data-key=index_worker][data-level=critical]')")
     tab.until("document.querySelector('[data-key=a_new_one]')")
     assert tab.run(ORDER) == [*before, "a_new_one"], "they change where they are; new ones are last"
@@ -165,20 +186,20 @@ def test_no_row_moves_under_a_hand(stage, enter):
     # a row that has the focus keeps it, whatever goes on around it
     tab.press("1", "j", "j")
     held = tab.run(FOCUSED)
-    stage.emit(observed("aaa"))
-    stage.emit(ev.AlertOpened("box/aaa/down", "CRITICAL", "aaa", "aaa is down"))
+    evening.emit(observed("aaa"))
+    evening.emit(ev.AlertOpened("box/aaa/down", "CRITICAL", "aaa", "aaa is down"))
     tab.until("document.querySelector('[data-key=aaa]')")
     assert tab.run(FOCUSED) == held
     assert tab.run(ORDER)[-1] == "aaa"
 
 
-def test_hostile_text_stays_text(stage, enter):
+def test_hostile_text_stays_text(evening, enter):
     tab = enter()
     for number, text in enumerate(HOSTILE):
         name = f"w{number}{text}"
-        stage.emit(observed(name, summary=text, cause=text))
-        stage.emit(ev.AlertOpened(f"box/{name}/down", "CRITICAL", name, text))
-        stage.emit(
+        evening.emit(observed(name, summary=text, cause=text))
+        evening.emit(ev.AlertOpened(f"box/{name}/down", "CRITICAL", name, text))
+        evening.emit(
             ev.Observed("sessions", f"session:{text}", "warning", text, "t", "v",
                         {"state": "waiting", "question": text, "last_line": text, "pack": text})
         )  # fmt: skip
@@ -195,7 +216,7 @@ def test_hostile_text_stays_text(stage, enter):
     assert not [address for address in tab.requests if "evil" in address]
 
 
-def test_a_phone_and_a_wall_both_schemes(stage, enter):
+def test_a_phone_and_a_wall_both_schemes(evening, enter):
     tab = enter(width=360, height=740, prefers_color_scheme="dark")
     for view in ("health", "alerts", "history", "status"):
         for width, scheme in ((360, "dark"), (1920, "light")):
@@ -212,7 +233,7 @@ def test_a_phone_and_a_wall_both_schemes(stage, enter):
     assert tab.run("getComputedStyle(document.querySelector('nav')).display") == "none"
 
 
-def test_who_only_looks_has_nothing_to_press(stage, enter):
+def test_who_only_looks_has_nothing_to_press(evening, enter):
     tab = enter("viewer")
     tab.press("1", "Enter")
     tab.until("document.querySelector('.more:not([hidden]) dl').innerText.includes('state')")

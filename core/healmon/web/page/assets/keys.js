@@ -46,7 +46,7 @@ function pressed(key, target, filter, letters) {
   const inRows = target.closest?.(".row") !== null;
   if (key === "ArrowDown" || key === "ArrowUp") return inRows && (move(key === "ArrowDown" ? 1 : -1), true);
   if (key === "Home" || key === "End") return inRows && (move(key === "Home" ? -1e9 : 1e9), true);
-  if (key === "Escape") return filter.input.value !== "" && (filter.end(), true);
+  if (key === "Escape") return one("#answer").replaceChildren(), filter.input.value !== "" && (filter.end(), true);
   if (!letters) return false;
   if (key === "j" || key === "k") return move(key === "j" ? 1 : -1), true;
   if (key === "/") return filter.begin(), true;

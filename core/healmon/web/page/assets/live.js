@@ -58,9 +58,16 @@ export class Live extends EventTarget {
     try {
       const answer = await fetch("/api/v1/state", { headers: { Accept: "application/json" } });
       if (answer.status === 401) this.signedOut();
+      else if (answer.ok && this.link === "lost") this.asked(await answer.json());
     } catch {
       // nobody there: that is what the page says already
     }
+  }
+
+  /** There is a server, with no stream for us: too many look on, or it has just begun. */
+  asked(state) {
+    Object.assign(this, { state, link: "asked", heardAt: performance.now() });
+    this.tell();
   }
 
   signedOut() {

@@ -12,12 +12,15 @@ import * as w from "./words.js";
 const VIEWS = { health: "Health", alerts: "Alerts", history: "History", status: "Status" };
 const RANGES = ["1h", "8h", "24h", "7d", "30d"];
 const FEW = 12; // actions that are listed
+const MANY = 200; // rows
 
 const live = new Live();
 const trends = new Map();
 const lists = new Map();
 let ended = [];
 let range = "24h";
+let due = 0;
+let ticks = 0;
 
 const filter = {
   input: one("#filter"),
@@ -54,6 +57,24 @@ function redraw() {
     count();
   });
 }
+
+/** Draw soon: at once where there is little, once a second where there are hundreds of rows. */
+function soon() {
+  due ||= setTimeout(() => {
+    due = 0;
+    redraw();
+  }, Math.min(1000, 2 * many()));
+}
+
+/** A second has gone by: ages are told anew; of hundreds every five seconds. */
+function tick() {
+  if (document.hidden) return;
+  ticks += 1;
+  if (many() < MANY || ticks % 5 === 0) redraw();
+  else stamp();
+}
+
+const many = () => document.getElementsByClassName("row").length;
 
 /** What each list shows. */
 function shown(state) {
@@ -117,15 +138,16 @@ function status(state, healer) {
 function stamp() {
   const { link, state, age } = live;
   const running = state?.healer.running;
-  const fresh = link === "live" && running && !state.healer.hung;
-  const level = fresh ? "ok" : link === "live" ? "critical" : "unknown";
+  const there = link === "live" || link === "asked";
+  const fresh = there && running && !state.healer.hung;
+  const level = fresh ? "ok" : there ? "critical" : "unknown";
   mark(one("#stamp"), "data-level", state || link !== "connecting" ? level : "info");
   say(one("#stamp .mark"), fresh ? "●" : "○");
   const seen = state ? `as of ${w.clock(state.at, live.now)}` : "";
   const old = Number.isFinite(age) ? `as of ${w.lasting(age)} ago` : "";
   say(one("#stamp-text"), {
     live: fresh ? `live ${w.clock(live.now / 1000, live.now)}` : seen,
-    lost: `not connected ${old}`, resting: old, connecting: "connecting", "signed out": `signed out ${old}`,
+    asked: old, lost: `not connected ${old}`, resting: old, connecting: "connecting", "signed out": `signed out ${old}`,
   }[link]);
   trouble(link, state);
   mark(document.body, "data-stale", !fresh && state !== null);
@@ -135,6 +157,7 @@ function trouble(link, state) {
   const last = state && !state.healer.running ? state.healer : null;
   let text = "";
   if (link === "signed out") text = "You are signed out. Reload the page to sign in again.";
+  else if (link === "asked" && live.tries > 2) text = "Too many pages look on: this one is not live, it asks twice a minute.";
   else if (link === "lost") text = "The web server does not answer. What you see is old; this page tries again by itself.";
   else if (last) text = `No healer runs${last.ended ? `: the last one ${last.ended}, ${w.since(last.ended_at, live.now)} ago` : ""}. Nothing is healed. Start one with: healmon daemon`;
   else if (state?.healer.hung) text = "The healer hangs: no look has finished for too long.";
@@ -236,9 +259,9 @@ one("#skip").addEventListener("click", (event) => {
 one("#leave").addEventListener("click", leave);
 filter.input.addEventListener("input", redraw);
 listen({ filter, mayAct });
-live.addEventListener("change", redraw);
+live.addEventListener("change", soon);
 addEventListener("hashchange", () => show());
-setInterval(() => document.hidden || redraw(), 1000);
+setInterval(tick, 1000);
 setInterval(() => document.hidden || trend(), 300_000);
 show({ moved: false });
 live.open();
