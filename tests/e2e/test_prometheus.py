@@ -129,11 +129,21 @@ def every_panel_has_something_to_draw(prometheus: Prometheus) -> None:
     assert silent() == []
 
 
-def test_the_next_healers_exporter_follows_the_one_that_a_killed_healer_left(box):
-    box.write(box.worker("w"), '[metrics]\nlisten = "127.0.0.1:0"\n')
+def test_the_next_healer_has_an_exporter_of_its_own_and_counts_on(box):
+    numbers = box.base / "later" / "healmon.prom"
+    box.write(
+        box.worker("w"), f'[metrics]\nlisten = "127.0.0.1:0"\ntextfile = "{numbers}"\n'
+    )  # fmt: skip
     assert box.run("--daemon").returncode == 0
     first = until(lambda: exporter_of(box), 30, "the exporter listens")
     port = port_of(first)
+    asked = "SELECT message FROM health_alerts WHERE key LIKE '%/textfile' AND state = ?"
+    (told,) = until(lambda: box.rows(asked, "open"), 20, "what cannot be written is told")
+    assert told[0].endswith(f"{numbers}: No such file or directory")
+    numbers.parent.mkdir()
+    until(lambda: box.rows(asked, "resolved"), 20, "it is over")
+    assert "\nhealmon_up 1.0\n" in numbers.read_text()
+
     # from now on this very port: the next one has to wait for it
     box.config.write_text(box.config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
     healer = json.loads((box.state / "healmon.lock").read_text())["pid"]
@@ -146,5 +156,7 @@ def test_the_next_healers_exporter_follows_the_one_that_a_killed_healer_left(box
     assert second != first
     assert port_of(second) == port
     until(lambda: "\nhealmon_up 1.0" in fetched(url)[2], 10, "a healer is told")
+    assert "\nhealmon_starts_total 2.0\n" in fetched(url)[2]
     box.run("--stop")
     until(lambda: not alive(second), 20, "it ends with its healer")
+    assert "\nhealmon_up 0.0\n" in numbers.read_text(), "the healer's last word"

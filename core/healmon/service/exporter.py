@@ -149,7 +149,7 @@ def run(
     watch = Watch(state_dir, end.set if child else bool)
     try:
         listen = partial(Listener, where, watch.families, watch.marks, network=network)
-        listener = _listening(listen, where, end)
+        listener = _listening(listen, where, end, WAY if child else 0.0)
         if listener is None:
             return
         up(listener.address)
@@ -160,10 +160,10 @@ def run(
 
 
 def _listening(
-    listen: Callable[[], Listener], where: Address, end: threading.Event
+    listen: Callable[[], Listener], where: Address, end: threading.Event, patience: float
 ) -> Listener | None:
     """Return what listens, once whoever has the address makes way; None: we are to end."""
-    left = WAY
+    left = patience
     while not end.is_set():
         try:
             return listen()

@@ -75,14 +75,19 @@ def test_on_the_network_any_name_will_do():
         assert asked(one, Host="build-box.lan")[0] == 200
 
 
-def test_who_says_nothing_takes_no_place_of_others_for_long(monkeypatch):
-    monkeypatch.setattr(listening._Handler, "timeout", 0.3)
+def test_who_is_slow_takes_no_place_of_others_for_long(monkeypatch):
+    monkeypatch.setattr(listening, "PATIENCE", 0.5)
     with listener() as one, contextlib.ExitStack() as stack:
         address = ("127.0.0.1", one.address.port)
-        for _ in range(listening.AT_A_TIME):
+        slow = [
             stack.enter_context(socket.create_connection(address))
+            for _ in range(listening.AT_A_TIME)
+        ]
 
         def answered() -> bool:
+            for each in slow:  # a byte now and then is not a request
+                with contextlib.suppress(OSError):
+                    each.send(b"G")
             with contextlib.suppress(OSError, http.client.HTTPException):
                 return asked(one)[0] == 200
             return False
