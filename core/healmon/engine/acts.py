@@ -112,6 +112,11 @@ class Acts:
         act.task = asyncio.create_task(self._run(act, made), name=f"plan {plan.id}")
         return act.task
 
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is begun any more."""
+        return self._closing
+
     def busy(self, component: str) -> Plan | None:
         """Return the plan that is being carried out on a component right now."""
         act = self._acts.get(component)
@@ -125,12 +130,15 @@ class Acts:
             act.task.cancel(reason)
 
     async def call_off(self, component: str, reason: str) -> None:
-        """End a plan that still waits for its moment; one that acts is left to finish."""
-        act = self._acts.get(component)
-        if act is None or act.acting or act.task is None:
-            return
-        act.task.cancel(reason)
-        await asyncio.wait({act.task})
+        """End a plan that still waits for its moment; one that acts is left to finish.
+
+        There is none then, or one that acts: while we waited, somebody may have begun another.
+        """
+        while (act := self._acts.get(component)) is not None and not act.acting:
+            if act.task is None:
+                return
+            act.task.cancel(reason)
+            await asyncio.wait({act.task})
 
     async def journal(self, act: _Act, text: str) -> None:
         """Record a step durably before it is taken."""
@@ -156,7 +164,9 @@ class Acts:
             outcome, event = await self._attempt(act)
         except asyncio.CancelledError as error:
             reason = str(error) or "healmon stopped"
-            outcome, event = reason, ev.PlanAbandoned(plan.id, plan.component, reason)
+            # whoever asked for it must not take it for done
+            outcome = f"{'failed: cut off' if act.acting else 'not done'}: {reason}"
+            event = ev.PlanAbandoned(plan.id, plan.component, reason)
         self._acts.pop(plan.component, None)
         if not act.withdrawn:
             self._done.add(plan.component)

@@ -159,7 +159,12 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
             if json_wanted
             else cycle_text(snapshot, host.healers, records)
         )
-        print(text, flush=True)  # noqa: T201 - the report
+        try:
+            print(text, flush=True)  # noqa: T201 - the report
+        except OSError as error:
+            log.warning("the report cannot be written, healing goes on: %s", error.strerror)
+            if isinstance(error, BrokenPipeError):  # nobody reads them any more
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     host.engine.subscribe(tell)
     asyncio.run(run_until_signalled(host))

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -37,6 +37,7 @@ from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
 from healmon.store.store import Store
+from healmon.text import clean
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
@@ -46,6 +47,11 @@ CHECKPOINT_EVERY = 300.0
 STORED = 2.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
+LAST_ANSWERS = STORED
+"""Seconds that answers get to be written when the healer ends."""
+ANEW = 30.0
+"""Seconds until what crashed beside the engine begins anew; one that lasts twice that is well."""
+Doing = Callable[[], Coroutine[Any, Any, None]]
 CLOSE_PATIENCE = 10.0
 
 
@@ -95,12 +101,32 @@ class Host:
             StoreVersionError: the health store is not ours to write.
         """
         state_dir = statedir.prepare(state_dir)
-        lock = Lock.acquire(state_dir, version=__version__, mode=mode)
-        try:
+        # a screen that could not take over lives on: it must not keep others from healing
+        with contextlib.ExitStack() as undo:
+            lock = Lock.acquire(state_dir, version=__version__, mode=mode)
+            undo.callback(lock.release)
             store, clock = _open_store(settings, state_dir)
-        except BaseException:
-            lock.release()
-            raise
+            undo.callback(store.close, CLOSE_PATIENCE)
+            host = cls._made(settings, state_dir, lock, store, clock, mode=mode, dry_run=dry_run)
+            undo.pop_all()
+        host.read = read
+        host.notifier = notifier or host.notifier
+        host.file = print_of(settings.source or "")
+        return host
+
+    @classmethod
+    def _made(
+        cls,
+        settings: Settings,
+        state_dir: Path,
+        lock: Lock,
+        store: Store,
+        clock: SystemClock,
+        *,
+        mode: str,
+        dry_run: bool,
+    ) -> Host:
+        """Return the healer on a state directory that is held."""
         processes = SystemProcesses()
         healers = registry.build(registry.Parts(settings, state_dir, clock, processes))
         run = Run(
@@ -118,10 +144,7 @@ class Host:
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault
         store.on_recover = engine.store_recovered
-        host = cls(settings, state_dir, lock, store, clock, engine, processes, healers, read)
-        host.notifier = notifier or host.notifier
-        host.file = print_of(settings.source or "")
-        return host
+        return cls(settings, state_dir, lock, store, clock, engine, processes, healers)
 
     def parts(self, settings: Settings) -> registry.Parts:
         """Return what healers are made of for these settings."""
@@ -160,15 +183,19 @@ class Host:
             self.settings.metrics.textfile, os.getpid(), self.clock,
             lambda: self.engine.snapshot, partial(self.engine.side_fault, "textfile"),
         )  # fmt: skip
-        doings = (
-            *(self._overrides(), self._keep_house(), heart.run(), pulse.run()),
-            *(self._sides.run(), numbers.run()),
-        )
+        doings: dict[str, Doing] = {
+            "overrides": self._overrides,
+            "housekeeping": self._keep_house,
+            "heart": heart.run,
+            "watchdog": pulse.run,
+            "sides": self._sides.run,
+            "numbers": numbers.run,
+        }
         with self._rereading() as watching:
             sinks = [heart.heard, pulse.heard, numbers.heard, *watching]
             for sink in sinks:
                 self.engine.subscribe(sink)
-            tasks = [asyncio.create_task(doing) for doing in doings]
+            tasks = [asyncio.create_task(self._kept(*doing)) for doing in doings.items()]
             try:
                 await self.engine.run()
             finally:
@@ -178,6 +205,20 @@ class Host:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
                 await numbers.close()
+
+    async def _kept(self, name: str, doing: Doing) -> None:
+        """Do something as long as the healer runs: a crash of it is an alert, and it begins anew."""
+        loop = asyncio.get_running_loop()
+        while True:
+            well = loop.call_later(2 * ANEW, self.engine.side_fault, name, "")
+            try:
+                return await doing()
+            except Exception as error:  # noqa: BLE001 - nothing may end unheard; healing goes on
+                reason = clean(f"crashed: {type(error).__name__}: {error}", limit=300)
+                self.engine.side_fault(name, reason)
+            finally:
+                well.cancel()
+            await self.clock.sleep(ANEW)
 
     @contextlib.contextmanager
     def _rereading(self) -> Generator[list[Sink]]:
@@ -257,14 +298,19 @@ class Host:
             push = Push.open(self.state_dir)
             stack.callback(push.close)
             self.store.on_stored = push.ring
-            while True:
-                with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                    await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
-                knocked.clear()
-                for command in queue.take(self.clock.read().wall):
-                    task = asyncio.create_task(self._answer(queue, push, command))
-                    running.add(task)
-                    task.add_done_callback(running.discard)
+            try:
+                while True:
+                    with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
+                        await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
+                    knocked.clear()
+                    for command in queue.take(self.clock.read().wall):
+                        task = asyncio.create_task(self._answer(queue, push, command))
+                        running.add(task)
+                        task.add_done_callback(running.discard)
+            finally:
+                # what was done to the end is answered: else it would be called lost
+                if running:
+                    await asyncio.wait(running, timeout=LAST_ANSWERS)
 
     async def _answer(self, queue: commands.Queue, push: Push, command: commands.Command) -> None:
         answer = await self.engine.ask(

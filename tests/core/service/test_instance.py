@@ -316,3 +316,17 @@ def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
     assert count() == before + 2
     lock.release()
     assert count() == before
+
+
+def test_where_the_lock_file_cannot_be_made_anew_the_lock_holds_all_the_same(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    lock = Lock.acquire(folder, version="1", mode="daemon")
+    (folder / "healmon.lock").unlink()
+    folder.rename(tmp_path / "elsewhere")
+    assert not lock.mend(), "no error: housekeeping goes on"
+    (tmp_path / "elsewhere").rename(folder)
+    assert lock.mend()
+    lock.release()

@@ -1,0 +1,133 @@
+"""A healer's process: what it is made of, what goes on beside the engine, how it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from healmon import events as ev
+from healmon.config.load import load
+from healmon.config.settings import Settings
+from healmon.errors import ConfigError
+from healmon.service import background, host, instance
+from healmon.service.asking import ask_healer
+from healmon.service.host import Host
+from tests.helpers.wait import until
+
+CONFIG = '[monitor]\nname = "box"\n[sessions]\nsockets = []\n[disk]\npaths = []\n'
+
+
+def settings_of(base: Path) -> Settings:
+    file = base / "healmon.toml"
+    file.write_text(CONFIG)
+    return load(file, {"HOME": "/nonexistent"})
+
+
+def test_a_healer_that_cannot_be_put_together_gives_the_state_directory_back(
+    tmp_path: Path,
+) -> None:
+    settings, state = settings_of(tmp_path), tmp_path / "state"
+    packs = tmp_path / "packs"
+    packs.mkdir()
+    (packs / "wrong.toml").write_text("no = [")
+    wrong = replace(settings, sessions=replace(settings.sessions, packs=str(packs)))
+    with pytest.raises(ConfigError):
+        Host.open(wrong, state, mode="tui", dry_run=False)
+    assert instance.holder(state) is None, "a screen that could not take over keeps nobody out"
+    Host.open(settings, state, mode="tui", dry_run=False).close()
+
+
+def test_what_crashes_beside_the_engine_is_an_alert_and_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(host, "ANEW", 0.02)
+    made = Host.open(settings_of(tmp_path), tmp_path / "state", mode="tui", dry_run=False)
+    tries: list[str] = []
+
+    async def fails_once() -> None:
+        tries.append("try")
+        if len(tries) == 1:
+            raise OSError(28, "No space left on device")
+        await asyncio.sleep(60)
+
+    async def scenario() -> None:
+        await made.engine._open()
+        doing = asyncio.create_task(made._kept("overrides", fails_once))
+        async with asyncio.timeout(10):
+            while not (len(tries) == 2 and not made.engine._sides["overrides"]):
+                await asyncio.sleep(0.01)
+        doing.cancel()
+        await asyncio.gather(doing, return_exceptions=True)
+        await made.engine._close()
+
+    told: list[ev.Event] = []
+    made.engine.subscribe(lambda record: told.append(record.event))
+    asyncio.run(scenario())
+    made.close()
+    opened = [e.message for e in told if isinstance(e, ev.AlertOpened | ev.AlertPending)]
+    assert any("what people ask for is not done: crashed: OSError" in m for m in opened)
+
+
+def test_what_was_done_while_the_healer_ends_is_answered_and_not_lost(tmp_path: Path) -> None:
+    made = Host.open(settings_of(tmp_path), tmp_path / "state", mode="tui", dry_run=False)
+    begun, answers = threading.Event(), []
+
+    async def slow(*_args: object, **_more: object) -> object:
+        begun.set()
+        await asyncio.sleep(0.3)  # it ends after the engine has
+        return await original("check", "", {}, origin="me")
+
+    original = made.engine.ask
+    made.engine.ask = slow  # type: ignore[method-assign]
+
+    def person() -> None:
+        answers.append(ask_healer(tmp_path / "state", "check", "", {}))
+
+    async def scenario() -> None:
+        loop = asyncio.get_running_loop()
+        running = asyncio.create_task(made.run())
+        asking = loop.run_in_executor(None, person)
+        await loop.run_in_executor(None, begun.wait, 20)
+        made.engine.stop()
+        await asyncio.wait_for(running, 20)
+        await asyncio.wait_for(asking, 20)
+
+    asyncio.run(scenario())
+    made.close()
+    assert answers[0].text == "the healer is not running", "answered, by the one that was asked"
+
+
+def test_a_pid_file_that_cannot_be_written_ends_no_daemon(tmp_path: Path) -> None:
+    (tmp_path / "healmon.pid").mkdir()
+    background.write_pid_file(tmp_path / "healmon.pid")
+    background.remove_pid_file(tmp_path / "healmon.pid")
+
+
+STARTER = """
+import os, signal, sys
+from pathlib import Path
+from healmon.service.background import detach
+
+starter, place = os.getpid(), Path(sys.argv[1])
+
+def serve(up):
+    os.kill(starter, signal.SIGKILL)
+    while os.path.exists(f"/proc/{starter}/exe"):
+        pass
+    up()
+    place.write_text("goes on")
+
+detach(serve)
+"""
+
+
+def test_a_starter_that_was_interrupted_ends_no_daemon(tmp_path: Path) -> None:
+    place = tmp_path / "said"
+    subprocess.run([sys.executable, "-c", STARTER, str(place)], check=False)
+    until(place.exists, 10, "the daemon goes on after its starter was killed")
