@@ -112,6 +112,12 @@ class Acts:
         act.task = asyncio.create_task(self._run(act, made), name=f"plan {plan.id}")
         return act.task
 
+    def begin(self) -> None:
+        """Begin anew: what a run before left, which failed, is over."""
+        self._closing = False
+        self._acts.clear()
+        self._held.clear()
+
     @property
     def closing(self) -> bool:
         """Whether nothing is begun any more."""

@@ -89,6 +89,10 @@ class Engine:
         self._stop_reason = self._stop_reason or reason
         self._in_loop(self._stopping.set)
 
+    def renew(self, healers: Sequence[Healer[Any]]) -> None:
+        """Have other healers in the next run: those of one that failed have ended with it."""
+        self._healers = healers
+
     def check_now(self) -> None:
         """Ask for a cycle at once."""
         self._in_loop(self._check.set)
@@ -263,6 +267,7 @@ class Engine:
         self._stopping = asyncio.Event()
         if self._stop_reason:
             self._stopping.set()
+        self._acts.begin()
         before = self.snapshot
         self.stream.emit(
             ev.EngineStarted(

@@ -167,7 +167,10 @@ class Host:
             self._numbers.amend(settings.metrics.textfile)
 
     async def run(self) -> None:
-        """Heal until `engine.stop()`, answering overrides meanwhile."""
+        """Heal until `engine.stop()`, answering overrides meanwhile; again after it has failed."""
+        if self._heart is not None:
+            self.healers[:] = registry.build(self.parts(self.settings))
+            self.engine.renew(self.healers)
         heart = self._heart = Heartbeat(
             self.state_dir,
             self.settings.monitor.heartbeat_url,

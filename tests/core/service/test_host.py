@@ -15,7 +15,7 @@ from healmon import events as ev
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import ConfigError
-from healmon.service import background, host, instance
+from healmon.service import background, host, instance, links
 from healmon.service.asking import ask_healer
 from healmon.service.host import Host
 from tests.helpers.wait import until
@@ -107,6 +107,31 @@ def test_a_pid_file_that_cannot_be_written_ends_no_daemon(tmp_path: Path) -> Non
     (tmp_path / "healmon.pid").mkdir()
     background.write_pid_file(tmp_path / "healmon.pid")
     background.remove_pid_file(tmp_path / "healmon.pid")
+
+
+def test_an_engine_that_failed_heals_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(links, "RESTART_AFTER", (0.0,))
+    made = Host.open(settings_of(tmp_path), tmp_path / "state", mode="tui", dry_run=False)
+    cycles: list[ev.CycleFinished] = []
+
+    def heard(record: ev.Recorded) -> None:
+        if isinstance(record.event, ev.CycleFinished):
+            cycles.append(record.event)
+            if len(cycles) == 1:
+                raise ZeroDivisionError("by design")
+
+    link = links.EngineLink(made)
+    link.open(heard)
+    try:
+        until(lambda: len(cycles) > 1, 20, "a cycle after the one that failed")
+        assert not cycles[-1].late, "all healers answer"
+        assert not made.engine.snapshot.failing
+        assert not made.engine._acts.closing
+        assert not link.trouble()
+    finally:
+        asyncio.run(link.close())
 
 
 STARTER = """

@@ -386,3 +386,26 @@ def test_in_a_storm_whoever_was_not_tried_comes_before_whoever_failed_again() ->
     judging.look(bad=refused(1), good=gone(20, KILLED), after=1.0)
     judging.look(bad=refused(1), good=gone(20, KILLED), after=60.0)
     assert set(judging.planned()) == {"good"}, "both are due: now it is the other's turn"
+
+
+def test_those_that_hang_in_each_start_leave_a_place_to_others() -> None:
+    limits = Monitor(name="here", storm_failures=0)
+    names = ("bad1", "bad2", "good")
+    judging = Judging(*(a_worker(name=name, critical=name != "good") for name in names),
+                      limits=limits)  # fmt: skip
+    judging.look(*(up(10 * n, age=2000.0) for n in (1, 2, 3)))
+    seen = {"bad1": gone(10, KILLED), "bad2": gone(20, KILLED), "good": up(30)}
+    judging.look(**seen)
+    seen |= {"bad1": refused(1), "bad2": refused(1)}
+    judging.look(**seen, after=30.0)
+    judging.look(**seen, after=60.0)
+    assert judging.order("bad1").again
+    for name in ("bad1", "bad2"):
+        if name in judging.planned():
+            judging.make(name)
+    judging.look(**seen, after=10.0)
+    seen["good"] = gone(30, KILLED)
+    judging.look(**seen)
+    assert judging.planned()["good"] == 5.0
+    judging.look(**seen, after=5.0)
+    assert judging.planned()["good"] == 0.0, "both of them hang in their starts, and it has a place"
