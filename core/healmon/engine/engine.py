@@ -127,7 +127,7 @@ class Engine:
         self._in_loop(lambda: self._checker_faulted(reason))
 
     def side_fault(self, name: str, reason: str) -> None:
-        """Tell what is wrong with a program beside the healer; empty: nothing. In the loop only."""
+        """Tell what is wrong with what runs beside the rooms; empty: nothing. In the loop only."""
         if reason != self._sides.get(name, ""):
             self._sides[name] = reason
             self._judge_self()

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Coroutine, Generator, Mapping
+from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -196,18 +196,31 @@ class Host:
         }
         with self._rereading() as watching:
             sinks = [heart.heard, pulse.heard, numbers.heard, *watching]
-            for sink in sinks:
-                self.engine.subscribe(sink)
-            tasks = [asyncio.create_task(self._kept(*doing)) for doing in doings.items()]
             try:
-                await self.engine.run()
+                await self._run_with(sinks, doings)
             finally:
-                for sink in sinks:
-                    self.engine.stream.unsubscribe(sink)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
                 await numbers.close()
+
+    async def _run_with(self, sinks: Sequence[Sink], doings: Mapping[str, Doing]) -> None:
+        """Run the engine, with what listens to it and what goes on beside it."""
+        engine = self.engine
+        for sink in sinks:
+            engine.subscribe(sink)
+        tasks = [asyncio.create_task(self._kept(*doing)) for doing in doings.items()]
+        well = asyncio.get_running_loop().call_later(2 * ANEW, engine.side_fault, "engine", "")
+        try:
+            await engine.run()
+        except Exception as error:
+            with contextlib.suppress(Exception):
+                engine.side_fault("engine", clean(f"{type(error).__name__}: {error}", limit=300))
+            raise
+        finally:
+            well.cancel()
+            for sink in sinks:
+                engine.stream.unsubscribe(sink)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _kept(self, name: str, doing: Doing) -> None:
         """Do something as long as the healer runs: a crash of it is an alert, and it begins anew."""

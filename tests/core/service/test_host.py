@@ -130,6 +130,7 @@ def test_an_engine_that_failed_heals_again(
         assert not made.engine.snapshot.failing
         assert not made.engine._acts.closing
         assert not link.trouble()
+        assert any("ZeroDivisionError" in a.message for a in made.engine.snapshot.alerts.values())
     finally:
         asyncio.run(link.close())
 
