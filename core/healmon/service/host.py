@@ -223,7 +223,7 @@ class Host:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _kept(self, name: str, doing: Doing) -> None:
-        """Do something as long as the healer runs: a crash of it is an alert, and it begins anew."""
+        """Do something as long as the healer runs; a crash is an alert, and it begins anew."""
         loop = asyncio.get_running_loop()
         while True:
             well = loop.call_later(2 * ANEW, self.engine.side_fault, name, "")

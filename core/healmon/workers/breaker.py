@@ -36,7 +36,7 @@ CANNOT_RUN: Final = (126, 127)
 """Exit codes by which a shell says that a command cannot be run, or is not there."""
 
 AFRESH: Final = 60.0
-"""Seconds of a life after which a failure is news: one that fails at once again and again is not."""
+"""Seconds of a life after which a failure is news; that one fails at once again is none."""
 
 Spread = Callable[[str, int], float]
 """From a worker's name and its failures in a row to the factor of the delay."""

@@ -20,7 +20,7 @@ def devices_of(worker: Worker, log: Path) -> tuple[int, ...]:
 
 
 def far(path: str) -> bool:
-    """Return whether another host must answer for a path: it is not to be asked just to know more."""
+    """Return whether another host must answer for a path; it is not asked just to know more."""
     return mounts().far(path) is not None
 
 

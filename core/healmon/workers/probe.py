@@ -328,7 +328,9 @@ class Probe:
             left=tuple(identity for identity in tree if family.find(identity) is not None),
             output=notes.tail(self._records.log_path(worker.name), TAIL_LINES),
             blockers=blockers,
-            changed=changes.since(worker, started, now, self._mounts) if started is not None else "",
+            changed=changes.since(worker, started, now, self._mounts)
+            if started is not None
+            else "",
         )
 
     def _host_seen(self) -> HostSeen:

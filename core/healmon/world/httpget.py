@@ -62,7 +62,7 @@ async def status_of(url: str, timeout: float, *, verified: bool = False) -> int:
 
 
 def unasked(error: OSError) -> bool:
-    """Return whether a connection failed before anybody was asked: also when a name has no address."""
+    """Return whether a connection failed before anybody was asked, as where a name is unknown."""
     return error.errno is not None and (error.errno in _OURS or error.errno < 0)
 
 

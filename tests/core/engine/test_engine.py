@@ -430,7 +430,7 @@ def test_what_is_asked_for_while_healmon_ends_is_refused_and_never_done_afterwar
 
 def test_a_person_and_a_diagnosis_never_have_two_acts_at_once_on_the_same():
     healer = ScriptedHealer(broken=True, delay=HOUR)
-    engine, journal, _ = build(healer)
+    engine, _, _ = build(healer)
     at_once = [0, 0]
 
     async def count():
@@ -444,6 +444,7 @@ def test_a_person_and_a_diagnosis_never_have_two_acts_at_once_on_the_same():
     async def scenario():
         await engine._open()
         await engine.cycle()
+
         def plan_again(record):
             if isinstance(record.event, ev.PlanAbandoned):  # at the moment it is called off
                 room = engine._rooms[0]
