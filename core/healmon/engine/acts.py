@@ -32,6 +32,8 @@ class _Act:
     waiting: bool = False
     queued: bool = False
     withdrawn: bool = False
+    begun: bool = False
+    called_off: str = ""
     acting: bool = False
 
 
@@ -143,7 +145,10 @@ class Acts:
         while (act := self._acts.get(component)) is not None and not act.acting:
             if act.task is None:
                 return
-            act.task.cancel(reason)
+            if act.begun:
+                act.task.cancel(reason)
+            else:
+                act.called_off = reason  # cancelled before its first step, it would tell of no end
             await asyncio.wait({act.task})
 
     async def journal(self, act: _Act, text: str) -> None:
@@ -158,8 +163,10 @@ class Acts:
         await self.stream.journal.flush(JOURNAL_PATIENCE)
 
     async def _run(self, act: _Act, cause: int) -> str:
-        plan = act.plan
+        plan, act.begun = act.plan, True
         try:
+            if act.called_off:
+                raise asyncio.CancelledError(act.called_off)
             if plan.delay > 0:
                 act.waiting = True
                 await self.clock.sleep(plan.delay)
