@@ -30,11 +30,16 @@ def plan_refused(s: Snapshot, event: ev.PlanRefused, at: float) -> Snapshot:
 
 def plan_vetoed(s: Snapshot, event: ev.PlanVetoed, _at: float) -> Snapshot:
     """Return the snapshot without a plan that fresh life forbade; it counts as no attempt."""
-    return plan_dropped(_taken_back(s, event.component), event, _at)
+    s = _taken_back(s, event.component)
+    return replace(s, plans=without(s.plans, event.component))
 
 
-def plan_dropped(s: Snapshot, event: ev.PlanAbandoned | ev.PlanVetoed, _at: float) -> Snapshot:
-    """Return the snapshot without a plan."""
+def plan_abandoned(s: Snapshot, event: ev.PlanAbandoned, _at: float) -> Snapshot:
+    """Return the snapshot without a plan; an attempt at it was cut off."""
+    view = s.plans.get(event.component)
+    if view is not None and view.acting:
+        kept = attempts.cut_off(s.attempts, view.plan.action, event.component)
+        s = replace(s, attempts=kept)
     return replace(s, plans=without(s.plans, event.component))
 
 

@@ -62,7 +62,7 @@ _AT: Final[dict[type[ev.Event], _At]] = {
     ev.PlanMade: acting.plan_made,
     ev.PlanRefused: acting.plan_refused,
     ev.PlanVetoed: acting.plan_vetoed,
-    ev.PlanAbandoned: acting.plan_dropped,
+    ev.PlanAbandoned: acting.plan_abandoned,
     ev.ActionStarted: acting.action_started,
     ev.StepTaken: acting.step_taken,
     ev.ActionVerified: acting.action_verified,

@@ -17,7 +17,6 @@ from tests.helpers.sessionjudge import (
     a_session,
 )
 
-
 ROWS = 40
 """Of a terminal: no screen shows more."""
 
