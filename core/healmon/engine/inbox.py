@@ -43,7 +43,7 @@ class Unheard:
     def __init__(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
 
-    def emit(self, _event: ev.Event, _cause: int | None = None) -> int:
+    def emit(self, event: ev.Event, cause: int | None = None) -> int:  # noqa: ARG002 - not kept
         """Return the id that an event would have had, if it were the next."""
         return self.snapshot.last_id + 1
 

@@ -116,5 +116,4 @@ def _details(entry: Mapping[str, Any]) -> Row:
         details: Any = json.loads(str(entry.get("details")))
     except ValueError:
         return {}
-    row: Row = details if isinstance(details, dict) else {}
-    return row
+    return details if isinstance(details, dict) else {}  # pyright: ignore[reportUnknownVariableType]
