@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.state import acting, running
 from healmon.state.alerting import fold_alert
+from healmon.state.counts import counted
 from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
 from healmon.state.pausing import fold_pause
@@ -33,11 +34,11 @@ def apply(snapshot: Snapshot, record: ev.Recorded) -> Snapshot:
     """Return the snapshot after one more event."""
     event, at = record.event, record.wall
     kind = type(event)
-    fold = _AT.get(kind)
+    folded, fold = counted(snapshot, event), _AT.get(kind)
     if fold is not None:
-        folded = fold(snapshot, event, at)
+        folded = fold(folded, event, at)
     else:
-        folded = _NUMBERED[kind](snapshot, event, record.id, at)
+        folded = _NUMBERED[kind](folded, event, record.id, at)
     return replace(fold_held(folded, event, at), last_id=record.id, at=at)
 
 

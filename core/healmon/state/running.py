@@ -69,6 +69,7 @@ def cycle_finished(s: Snapshot, event: ev.CycleFinished, at: float) -> Snapshot:
         seconds=event.seconds,
         next_at=at + event.next_in,
         late=event.late,
+        looks=event.looks,
     )
     return tallied(replace(s, cycle=cycle), "checks")
 
