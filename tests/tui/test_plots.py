@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from healmon.errors import StoreFaultError
 from healmon.service.archive import Archive
 from healmon.service.series import Point, Series, Sums
-from healmon_tui import glyphs, plots
+from healmon_tui import glyphs, plotlines, plots
 from healmon_tui.paint import dump, width
 from tests.helpers.plotted import plotted_world
 from tests.helpers.screen import check_golden, open_screen
@@ -49,7 +49,7 @@ def test_no_restart_is_lost_on_the_way_to_the_screen(failed, verified, cells, ro
     assert sum(column[-1].top for column in chart.columns if column) == total
     parted = (sum(value or 0 for value in values) for values in (failed, verified))
     assert chart.said == "{:g} failed, {:g} verified".format(*parted)
-    drawn = plots.drawn(chart, cells, rows, None, front=True)
+    drawn = plotlines.drawn(chart, cells, rows, None, front=True)
     assert len(drawn) == rows + 1
     assert all(width(line.spans) <= cells for line in drawn[1:])
     # a failure is seen wherever there was one, and a column of which nothing is known is empty
@@ -69,7 +69,7 @@ def test_no_restart_is_lost_on_the_way_to_the_screen(failed, verified, cells, ro
 def test_a_zero_that_is_known_is_not_an_unknown():
     made = sums(series("restarts", "verified", "count", 0, None, 3), pieces=3)
     chart = plots.charts(made, 11)[0]
-    text = dump(plots.drawn(chart, 11, 1, None, front=False)[1:], 11)
+    text = dump(plotlines.drawn(chart, 11, 1, None, front=False)[1:], 11)
     assert text == f"    5 {glyphs.WALL}{glyphs.BARS[0]} {glyphs.BARS[4]}"
 
 
@@ -79,7 +79,7 @@ def test_what_is_bad_is_seen_however_little_of_it_there_is():
         series("restarts", "failed", "count", 1), pieces=1,
     )  # fmt: skip
     chart = plots.charts(made, 20)[0]
-    cell = plots.drawn(chart, 20, 2, None, front=False)[-1].spans[2]
+    cell = plotlines.drawn(chart, 20, 2, None, front=False)[-1].spans[2]
     assert cell.tone == "bad"
 
 
@@ -100,7 +100,7 @@ def test_the_fullest_disk_comes_first_on_a_scale_of_its_own():
      (20, 2, [1]), (3, 99, [12, 12, 12])],
 )  # fmt: skip
 def test_the_room_is_shared(count, lines, rows):
-    assert plots.shared(count, lines) == rows
+    assert plotlines.shared(count, lines) == rows
     assert len(rows) + sum(rows) <= max(lines, 2)
 
 
@@ -115,12 +115,12 @@ def test_times_are_written_at_full_hours_of_the_persons_clock(monkeypatch):
     monkeypatch.setenv("TZ", "Asia/Kolkata")
     time.tzset()
     where = plots.Grid(BEGAN, STEP, 144)
-    text = dump([plots.axis(where, BEGAN + 86_400.0, 100, None)], 100)
+    text = dump([plotlines.axis(where, BEGAN + 86_400.0, 100, None)], 100)
     words = text.split()
     assert len(words) >= 8
     assert all(word.endswith(":00") for word in words)
     month = dump(
-        [plots.axis(plots.Grid(BEGAN, 21_600, 120), BEGAN + 30 * 86_400.0, 100, None)], 100
+        [plotlines.axis(plots.Grid(BEGAN, 21_600, 120), BEGAN + 30 * 86_400.0, 100, None)], 100
     )
     assert "Feb" in month
 
@@ -149,6 +149,22 @@ def test_the_screen_of_plots():
             assert "STUCK SESSIONS" in screen.text()
             await screen.press("escape")
             assert "1 WORKERS" in screen.text()
+            # the palette knows it, too
+            await screen.press("colon", *"plots", "enter")
+            assert "STUCK SESSIONS" in screen.text()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("size", [(200, 50), (60, 15), (39, 9)])
+def test_they_fit_any_terminal(size):
+    async def run() -> None:
+        async with open_screen(ScriptedLink(plotted_world(3.0)), size=size) as screen:
+            await screen.press("P", "j", "j", "left", "G", "enter")
+            lines = screen.lines()
+            assert len(lines) == size[1]
+            assert all(len(line) <= size[0] for line in lines)
+            assert sum(glyphs.WALL in line for line in lines) >= min(size[1] - 5, 40)
 
     asyncio.run(run())
 

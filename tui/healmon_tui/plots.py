@@ -1,4 +1,4 @@
-"""Series as charts of block characters: what is drawn, and in how many lines. Pure.
+"""Series as charts: what each column says, in heights and in words. Pure.
 
 A column of a chart is a stack of parts, each with a tone, so that what is counted by outcome and a
 level with its extremes are drawn alike. Where nothing is known there is no column, and a zero that
@@ -12,26 +12,13 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Final, NamedTuple, TypeAlias
 
-from healmon.clock import local_time
 from healmon.service.series import Point, Series, Sums
 from healmon.units import format_duration, format_percent
-from healmon_tui import glyphs
-from healmon_tui.paint import Line, Span, Spans, Tone, clip, cut, fit, heading
+from healmon_tui.paint import Tone
 
 LABEL: Final = 7
 """Cells of the scale at the left, and of the wall beside it."""
-LEAST: Final = 2
-"""Lines of a chart below its heading, at least."""
-MOST: Final = 12
-"""And at most."""
-ROOMY: Final = 7
-"""Lines from which on the middle of the scale is told, too."""
-DAY: Final = 86_400
 NICE: Final = (1, 2, 5, 10)
-TIMES: Final = (60, 300, 600, 900, 1_800, 3_600, 7_200, 10_800, 21_600, 43_200)
-DAYS: Final = (DAY, 2 * DAY, 5 * DAY, 7 * DAY, 14 * DAY, 30 * DAY)
-"""Seconds between two times of the axis: moments that people count from."""
-EIGHTHS: Final = len(glyphs.BARS)
 
 
 class Part(NamedTuple):
@@ -66,6 +53,13 @@ class Chart(NamedTuple):
     top: float
 
 
+class Kind(NamedTuple):
+    """One of several series in a chart: its label, and the tone it is drawn in."""
+
+    label: str
+    tone: Tone
+
+
 class Grid(NamedTuple):
     """How the pieces of a frame become columns.
 
@@ -85,6 +79,11 @@ def grid(sums: Sums, cells: int) -> Grid:
     pieces = max(1, math.ceil((sums.end - sums.begin) / sums.step))
     each = math.ceil(pieces / room_of(cells))
     return Grid(sums.begin, sums.step * each, math.ceil(pieces / each))
+
+
+def room_of(cells: int) -> int:
+    """Return the cells that columns are drawn in, beside the scale."""
+    return max(cells - LABEL - 1, 1)
 
 
 def charts(sums: Sums, cells: int) -> list[Chart]:
@@ -169,44 +168,46 @@ def _stuck(series: Series, where: Grid) -> Chart:
 
 
 def _restarts(series: Sequence[Series], where: Grid) -> Chart:
-    words: tuple[tuple[str, Tone], ...] = (("failed", "bad"), ("verified", "ok"))
-    return _stacked("RESTARTS", series, words, where, adds=True)
+    kinds = (Kind("failed", "bad"), Kind("verified", "ok"))
+    return _stacked("RESTARTS", series, kinds, where, adds=True)
 
 
 def _alerts(series: Sequence[Series], where: Grid) -> Chart:
-    words: tuple[tuple[str, Tone], ...] = (("CRITICAL", "bad"), ("WARNING", "warn"))
-    return _stacked("OPEN ALERTS", series, words, where, adds=False)
+    kinds = (Kind("CRITICAL", "bad"), Kind("WARNING", "warn"))
+    return _stacked("OPEN ALERTS", series, kinds, where, adds=False)
 
 
 def _stacked(
     title: str,
     series: Sequence[Series],
-    words: Sequence[tuple[str, Tone]],
+    kinds: Sequence[Kind],
     where: Grid,
     *,
     adds: bool,
 ) -> Chart:
     """Return a chart of several series one upon the other, what is worse at the bottom."""
-    mine = [(word, tone, one) for word, tone in words for one in series if one.label == word]
-    seen = [(word, tone, gathered(one, where)) for word, tone, one in mine]
+    mine = [(kind, one) for kind in kinds for one in series if one.label == kind.label]
+    seen = [(kind, gathered(one, where)) for kind, one in mine]
     columns: list[Column] = []
     told: list[str] = []
     for place in range(where.columns):
-        here = [(word, tone, points[place]) for word, tone, points in seen]
-        known = [(word, tone, p) for word, tone, p in here if p is not None]
+        here = [(kind, point) for kind, points in seen if (point := points[place]) is not None]
         total, parts = 0.0, list[Part]()
-        for _, tone, point in known:
+        for kind, point in here:
             total += point.value if adds else point.high
-            parts.append(Part(total, tone))
+            parts.append(Part(total, kind.tone))
         columns.append(tuple(parts))
-        told.append(", ".join(f"{point.value:g} {word.lower()}" for word, _, point in known))
+        told.append(_counted([(kind, point.value) for kind, point in here]))
     if adds:
-        counted = [(word, sum(point.value for point in one.points)) for word, _, one in mine]
+        said = _counted([(kind, sum(point.value for point in one.points)) for kind, one in mine])
     else:
-        counted = [(word, _last(one)) for word, _, one in mine if one.points]
-    said = ", ".join(f"{value:g} {word.lower()}" for word, value in counted)
+        said = _counted([(kind, _last(one)) for kind, one in mine if one.points])
     top = nice(max((column[-1].top for column in columns if column), default=0.0))
     return Chart(title, "count", tuple(columns), said, tuple(told), 0.0, top)
+
+
+def _counted(values: Sequence[tuple[Kind, float]]) -> str:
+    return ", ".join(f"{value:g} {kind.label.lower()}" for kind, value in values)
 
 
 def _peaked(point: Point | None, tone: Tone) -> Column:
@@ -244,132 +245,3 @@ def value_text(value: float, unit: str) -> str:
 def seconds(value: float) -> str:
     """Return how long it took: what heals within seconds is told in tenths."""
     return f"{value:.1f}s" if value < 60 else format_duration(value)
-
-
-def drawn(chart: Chart, cells: int, rows: int, marker: int | None, *, front: bool) -> list[Line]:
-    """Return a chart as lines.
-
-    Args:
-        chart: the chart.
-        cells: of a line.
-        rows: lines below the heading.
-        marker: the column whose values are told; None: those of the whole are.
-        front: it is the one that keys are for.
-    """
-    told = chart.said
-    if marker is not None and marker < len(chart.words):
-        told = chart.words[marker] or "nothing is known"
-    title = f"{glyphs.CURSOR if front else ' '}{chart.title}"
-    lines = [heading(title, cells, "accent" if front else "dim", told)]
-    room = room_of(cells)
-    for row in reversed(range(rows)):
-        text = scale_text(*_scale(chart, row, rows))
-        spans = [Span(f"{fit(text, LABEL - 2, right=True)} ", "dim"), Span(glyphs.WALL, "faint")]
-        lines.append(Line(clip((*spans, *_row(chart, row, rows, room, marker)), cells)))
-    return lines
-
-
-def _scale(chart: Chart, row: int, rows: int) -> tuple[float | None, str]:
-    """Return what is written at a line of the scale, and its unit; None: nothing."""
-    if row == rows - 1:
-        return chart.top, chart.unit
-    middle = rows >= ROOMY and row == rows // 2
-    half = (chart.top + chart.bottom) / 2
-    return (chart.bottom if row == 0 else half if middle else None), chart.unit
-
-
-def scale_text(value: float | None, unit: str) -> str:
-    """Return a value of the scale: no longer than its column."""
-    if value is None:
-        return ""
-    if unit == "ratio":
-        return f"{100 * value:.0f}%"
-    return f"{value:g}s" if unit == "seconds" and value < 1000 else cut(f"{value:g}", LABEL - 2)
-
-
-def _row(chart: Chart, row: int, rows: int, room: int, marker: int | None) -> Spans:
-    count = len(chart.columns)
-    cells = [_cell(chart, place, row, rows, marker == place) for place in range(count)]
-    wide = [cells[cell * count // room] for cell in range(room)] if count else []
-    return tuple(
-        Span("".join(sign for sign, _ in group), tone)
-        for tone, group in groupby(wide, lambda cell: cell[1])
-    )
-
-
-def _cell(chart: Chart, place: int, row: int, rows: int, marked: bool) -> tuple[str, Tone]:  # noqa: FBT001 - of one caller
-    column = chart.columns[place]
-    floor = row * EIGHTHS
-    heights = [(_eighths(part.top, chart, rows), part.tone) for part in column]
-    reach = [(min(height - floor, EIGHTHS), tone) for height, tone in heights if height > floor]
-    if not reach:
-        if column and row == 0:  # known, and nothing: not the same as not known
-            return glyphs.BARS[0], "strong" if marked else "faint"
-        return (glyphs.WALL, "faint") if marked else (" ", "faint")
-    top = max(height for height, _ in reach)
-    # what is bad is seen, however little of it there is; else whatever fills most of the cell
-    below, tone = reach[0]
-    if tone != "bad" and below * 2 < top:
-        tone = reach[-1][1]
-    return glyphs.BARS[top - 1], "strong" if marked else tone
-
-
-def _eighths(value: float, chart: Chart, rows: int) -> int:
-    """Return how high a value stands: where there is something, higher than a zero is drawn."""
-    share = (value - chart.bottom) / (chart.top - chart.bottom)
-    height = round(max(0.0, min(share, 1.0)) * rows * EIGHTHS)
-    return max(height, 2) if value > 0 else 0
-
-
-def axis(where: Grid, end: float, cells: int, marker: int | None) -> Line:
-    """Return the line of times below all charts; where a marker is, only its time is told."""
-    room = room_of(cells)
-    text = " " * room
-    if marker is not None:
-        word = local_time(where.begin + marker * where.step, "%d %b %H:%M")
-        cell = min(-(-marker * room // where.columns), max(room - len(word), 0))
-        return Line(clip((Span(" " * (LABEL + cell)), Span(word, "strong")), cells))
-    tick, form = _ticks(end - where.begin, room)
-    ahead = _offset(where.begin)
-    at = math.ceil((where.begin + ahead) / tick) * tick - ahead
-    while at < end:
-        word = local_time(at, form)
-        cell = int((at - where.begin) // where.step) * room // where.columns
-        if cell + len(word) <= room:
-            text = f"{text[:cell]}{word}{text[cell + len(word) :]}"
-        at += tick
-    return Line((Span(" " * LABEL), Span(text, "dim")))
-
-
-def _ticks(span: float, room: int) -> tuple[int, str]:
-    """Return the seconds between two times that are written, and how they are."""
-    form = "%H:%M" if span <= 2 * DAY else "%d %b"
-    wide = 9 if form == "%H:%M" else 12
-    known = TIMES if form == "%H:%M" else DAYS
-    return next((tick for tick in known if tick * room >= wide * span), known[-1] * 10), form
-
-
-def _offset(wall: float) -> int:
-    """Return by how many seconds the person's clock is ahead of UTC."""
-    text = local_time(wall, "%z")
-    if len(text) < 5:
-        return 0
-    ahead = int(text[1:3]) * 3600 + int(text[3:5]) * 60
-    return -ahead if text[0] == "-" else ahead
-
-
-def room_of(cells: int) -> int:
-    """Return the cells that columns are drawn in, beside the scale."""
-    return max(cells - LABEL - 1, 1)
-
-
-def shared(count: int, lines: int) -> list[int]:
-    """Return the lines below their headings of the charts that are shown at once.
-
-    Args:
-        count: charts there are.
-        lines: for all of them.
-    """
-    shown = max(1, min(count, lines // (LEAST + 1)))
-    rows, more = divmod(max(lines - shown, shown), shown)
-    return [min(rows + (place < more), MOST if shown > 1 else lines) for place in range(shown)]

@@ -122,7 +122,9 @@ def _turns(past: Past, where: Frame) -> dict[str, list[Turn]]:
     """Return what happened to each alert since the beginning of a stretch, until now."""
     found: dict[str, list[Turn]] = defaultdict(list)
     rows = past.rows(
-        "SELECT min(id) FROM events WHERE timestamp >= ? AND +id > 0", format_utc(where.begin)
+        # "+": by the index of the times, not by a walk through all ids to the first that fits
+        "SELECT min(+id) FROM events WHERE timestamp >= ? AND +id > 0",
+        format_utc(where.begin),
     )
     after = None if rows[0][0] is None else int(rows[0][0]) - 1
     while after is not None:

@@ -8,7 +8,8 @@ import pytest
 
 from healmon import events as ev
 from healmon.config.facesettings import Web
-from tests.helpers.scripted import world
+from healmon.plans import Answer
+from tests.helpers.scripted import clean_plan, world
 from tests.helpers.webstage import staged
 
 pytestmark = pytest.mark.slow  # a browser
@@ -69,6 +70,8 @@ def test_what_is_known_is_there_and_nobody_else_is_asked(evening, enter):
     assert "3 critical" in tab.run("document.querySelector('#spoken').textContent")
     assert tab.run("document.title").startswith("✗ 3 critical")
 
+    tab.run("location.hash = 'constructor'")
+    assert tab.run("document.querySelector('[data-view=health]').hidden") is False
     for view, seen in (("alerts", ".row"), ("status", "dd"), ("history", "figure svg path")):
         tab.run(f"location.hash = '{view}'")
         tab.until(f"document.activeElement === document.querySelector('[data-view={view}] h1')")
@@ -108,6 +111,12 @@ def test_without_a_healer_it_says_so_and_it_outlives_its_server(evening, enter):
     tab.until("document.querySelector('#stamp').innerText.includes('live')", 20)
     evening.emit(observed("born_later", "healthy", "healthy"))
     tab.until("document.querySelector('[data-key=born_later]')")
+
+    # whose login has ended is told so, and not asked again and again
+    tab.call("Network.clearBrowserCookies")
+    tab.run("dispatchEvent(new Event('online'))")
+    tab.until("document.querySelector('#stamp').innerText.includes('signed out')")
+    assert "sign in again" in tab.text("#trouble")
 
 
 def test_one_page_too_many_asks_instead(tmp_path, browser):
@@ -231,6 +240,24 @@ def test_a_phone_and_a_wall_both_schemes(evening, enter):
     assert tab.run("document.querySelector('#help').textContent") == "? keys"
     tab.media("print")
     assert tab.run("getComputedStyle(document.querySelector('nav')).display") == "none"
+
+
+def test_what_destroys_wants_its_name_typed(evening, enter):
+    evening.answers["offer"] = Answer(ok=True, text="", plan=clean_plan())
+    tab = enter()
+    tab.press("3", "Enter")
+    tab.point("[data-list=disks] [data-verb=clean]", click=True)
+    tab.until("document.querySelector('#plan').open")
+    assert "delete 214 files" in tab.text("#plan-steps")
+    tab.write("disk:")
+    tab.press("Enter")
+    assert tab.run("document.querySelector('#plan').open"), "that is not its name"
+    tab.write("/")
+    tab.press("Enter")
+    tab.until("document.querySelector('#answer').innerText.includes('apply done')")
+    assert [(verb, target) for verb, target, *_ in evening.asked] == [
+        ("offer", "disk:/"), ("apply", clean_plan().id),
+    ]  # fmt: skip
 
 
 def test_who_only_looks_has_nothing_to_press(evening, enter):

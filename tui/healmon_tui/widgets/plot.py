@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from healmon.service.series import Sums
-from healmon_tui import plots
+from healmon_tui import plotlines, plots
 from healmon_tui.paint import Line, Span
 from healmon_tui.widgets.lines import Lines
 
@@ -68,7 +68,7 @@ class Plot(Lines):
         self._charts = plots.charts(sums, width)
         count = len(self._charts)
         self.front = max(0, min(self.front, count - 1))
-        rows = plots.shared(1 if self.alone else count, max(height - 1, 2))
+        rows = plotlines.shared(1 if self.alone else count, max(height - 1, 2))
         shown = len(rows)
         if self.front >= self._top + shown:
             self._top = self.front - shown + 1
@@ -79,5 +79,5 @@ class Plot(Lines):
         lines: list[Line] = []
         for place, lot in zip(range(self._top, count), rows, strict=False):
             front = place == self.front
-            lines += plots.drawn(self._charts[place], width, lot, self.marker, front=front)
-        return [*lines, plots.axis(where, sums.end, width, self.marker)]
+            lines += plotlines.drawn(self._charts[place], width, lot, self.marker, front=front)
+        return [*lines, plotlines.axis(where, sums.end, width, self.marker)]

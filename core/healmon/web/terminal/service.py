@@ -8,7 +8,6 @@ What is used of textual-serve beyond its public face is checked by a contract te
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 from asyncio.subprocess import Process
@@ -16,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
+import msgspec
 from aiohttp import web
 from textual_serve.app_service import AppService
 from textual_serve.download_manager import DownloadManager
@@ -31,6 +31,12 @@ SAID: Final = 4_000
 """Bytes of a program's complaints that are kept: its last ones."""
 QUIT: Final = 0.5
 """Seconds that it may take to hear that the tab is closed."""
+
+
+class _Meta(msgspec.Struct):
+    """What a program says beside what it draws."""
+
+    type: str
 
 
 class Tab(AppService):
@@ -120,9 +126,8 @@ class Tab(AppService):
 
     async def on_meta(self, data: bytes) -> None:
         """Heed that the program has ended; it has no other say in the browser."""
-        with suppress(ValueError):
-            told = json.loads(data)
-            if isinstance(told, dict) and told.get("type") == "exit":
+        with suppress(msgspec.MsgspecError):
+            if msgspec.json.decode(data, type=_Meta).type == "exit":
                 await self._over()
 
     async def on_packed(self, payload: bytes) -> None:

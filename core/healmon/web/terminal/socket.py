@@ -149,7 +149,8 @@ def read(text: str) -> Message | None:
             return "ping", mark
         case ("focus" | "blur" as word,):
             return word, None
-    return None
+        case _:
+            return None
 
 
 async def _heed(tab: Tab, websocket: web.WebSocketResponse, kind: str, said: Any) -> None:  # noqa: ANN401 - by kind

@@ -122,7 +122,7 @@ const disks = {
   ],
   more: (item, about) => [
     ...common(item, about),
-    ["used", `${w.size(item.used_bytes ?? NaN)} of ${w.size(item.size_bytes ?? NaN)}`],
+    ["used", [item.used_bytes, item.size_bytes].map((bytes) => w.size(bytes ?? NaN)).filter(Boolean).join(" of ")],
     ["inodes", w.percent(item.inode_ratio ?? NaN)],
     ["full in", item.full_in_s === null ? "it does not fill up" : `about ${w.lasting(item.full_in_s)}`],
     ["path", item.path],

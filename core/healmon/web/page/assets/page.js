@@ -9,7 +9,7 @@ import { List, steadily } from "./lists.js";
 import { Live } from "./live.js";
 import * as w from "./words.js";
 
-const VIEWS = { health: "Health", alerts: "Alerts", history: "History", status: "Status" };
+const VIEWS = ["health", "alerts", "history", "status"];
 const RANGES = ["1h", "8h", "24h", "7d", "30d"];
 const FEW = 12; // actions that are listed
 const MANY = 200; // rows
@@ -174,7 +174,11 @@ function count() {
 
 // -- views
 
-const view = () => ({ about: "status" }[location.hash.slice(1)] ?? (location.hash.slice(1) in VIEWS ? location.hash.slice(1) : "health"));
+/** The view that the address names; any other name is the first one's. */
+function view() {
+  const name = location.hash.slice(1);
+  return name === "about" ? "status" : VIEWS.includes(name) ? name : "health";
+}
 
 function show({ moved = true } = {}) {
   const now = view();
