@@ -131,8 +131,13 @@ class Quarantine:
 
     def look(self, entry: str) -> Inode | None:
         """Return what an entry is now; None when it is gone."""
+        st = self.stat(entry)
+        return None if st is None else filecalls.inode_of(st)
+
+    def stat(self, entry: str) -> os.stat_result | None:
+        """Return the same as the kernel says it."""
         try:
-            return filecalls.inode_of(os.stat(entry, dir_fd=self.fd, follow_symlinks=False))
+            return os.stat(entry, dir_fd=self.fd, follow_symlinks=False)
         except FileNotFoundError:
             return None
 

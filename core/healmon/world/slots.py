@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, NamedTuple, cast
 
+import msgspec
+
 from healmon.clock import boot_id
 from healmon.world.filedata import Inode
 from healmon.world.manifest import Origin
@@ -46,9 +48,9 @@ class Row(NamedTuple):
         return facts == (self.number, self.modified, self.size) and here.links == 1
 
 
-def row_of(name: str, inode: Inode) -> Row:
+def row_of(name: str, st: os.stat_result) -> Row:
     """Return the row of a file."""
-    return Row(name, inode.number, inode.modified, inode.size)
+    return Row(name, st.st_ino, st.st_mtime_ns, st.st_size)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,10 @@ class Batch:
 def line_of(batch: Batch) -> bytes:
     """Return what is written down of a batch."""
     head = (batch.boot, batch.token, batch.serial, batch.directory)
-    said = json.dumps([*head, batch.rows], separators=(",", ":")).encode()
+    try:
+        said = msgspec.json.encode([*head, batch.rows])
+    except UnicodeEncodeError:  # a name that is no text: only this writes surrogates
+        said = json.dumps([*head, batch.rows], separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(said), said)
 
 

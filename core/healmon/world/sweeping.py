@@ -27,10 +27,10 @@ from healmon.world.filedata import (
     Swept,
     Tally,
 )
-from healmon.world.filekeep import Newest
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
 from healmon.world.filewalk import CALLED_OFF, Found, Walk
+from healmon.world.judging import Judge
 from healmon.world.pacing import Pacing
 from healmon.world.removal import ELSEWHERE, Claim, Remover
 from healmon.world.roots import Root, avoided, opened
@@ -61,13 +61,13 @@ def survey(
 
         def walk(add: Add) -> None:
             kept: Counter[str] = Counter()
-            judge = _Judge(selection, matcher, kept, avoid, passed)
+            judge = Judge(selection, matcher, kept, avoid, passed)
             for root in at.roots:
                 way = _way(root, matcher, limits, avoid)
                 with closing(way.chunks()) as chunks:
                     for chunk in chunks:
-                        for found in judge.due(chunk):
-                            add(found.inode.newest, found.inode.held)
+                        for found in judge.due(way, chunk):
+                            add(found.newest, found.held)
                 kept.update(way.skipped)
                 stopped.append(way.stopped)
             counts.append(kept)
@@ -99,7 +99,7 @@ def _way(
     return Walk(
         root.fd,
         limits,
-        wants=matcher.wants,
+        wants=matcher.wanted,
         enters=matcher.enters,
         avoid=avoid,
         locking=locking,
@@ -210,12 +210,12 @@ class Sweep:
             avoid = avoided(self._selection)
             locking = not self._selection.ours
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=locking)
-            judge = _Judge(self._selection, self._matcher, Counter(), avoid, self._already)
+            judge = Judge(self._selection, self._matcher, Counter(), avoid, self._already)
             cutter = self._cutter(root, remover)
             if remover is not None:
                 chunks = held.enter_context(closing(walk.chunks()))
                 for chunk in chunks:
-                    due = judge.due(chunk)
+                    due = judge.due(walk, chunk)
                     if cutter is not None:
                         self._cut(cutter, due)
                     else:
@@ -241,9 +241,8 @@ class Sweep:
                 if stop():
                     self._partial = CALLED_OFF
                     break
-                inode = found.inode
-                newest = inode.newest
-                if not allowance.takes(newest, inode.held):
+                newest = found.newest
+                if not allowance.takes(newest, found.held):
                     continue
                 claim = taker.claim(found)
                 if isinstance(claim, str):
@@ -294,7 +293,7 @@ class Sweep:
             if self._stop():
                 self._partial = CALLED_OFF
                 break
-            newest, held = found.inode.newest, found.inode.held
+            newest, held = found.newest, found.held
             if not self._allowance.takes(newest, held):
                 continue
             reason = cutter.take(found)
@@ -316,9 +315,9 @@ class Sweep:
         """Count a file that stays; `claim`: though it was counted as gone."""
         self._kept[reason] += 1
         if len(self._passed) < _PASSED:
-            self._passed.add(found.inode.key)
+            self._passed.add(found.key)
         if claim is not None:
-            self._allowance.stayed(found.inode.newest, claim.freed)
+            self._allowance.stayed(found.newest, claim.freed)
             self._files -= 1
             self._freed -= claim.freed
 
