@@ -79,7 +79,7 @@ def test_a_file_with_another_name_left_is_not_the_one_that_was_judged(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"12")
     here = filecalls.inode_of(path.stat())
-    row = slots.row_of("a", path.stat())
+    row = Row(*slots.facts_of("a", path.stat()))
     assert row.means(here)
     os.link(path, tmp_path / "b")
     assert not row.means(filecalls.inode_of(path.stat()))

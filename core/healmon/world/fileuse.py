@@ -59,9 +59,7 @@ class Users:
         self._listed_at = -_FRESH
         self._parked: dict[int, Key] = {}
 
-    def hold(
-        self, directory: int, name: str, judged: os.stat_result, kind: str
-    ) -> tuple[int, str]:
+    def hold(self, directory: int, name: str, judged: os.stat_result, kind: str) -> tuple[int, str]:
         """Open a file and have it to ourselves, if it is still the one that was judged.
 
         Args:
@@ -99,6 +97,25 @@ class Users:
             word = "unknown"
         self.put_down(fd)
         return -1, word
+
+    def lease(self, directory: int, name: str) -> tuple[int, os.stat_result] | None:
+        """Open a file that was not looked at, and lease it, where leases are known to tell.
+
+        Returns:
+            A descriptor, to be closed, and what it is now; None: `hold` has to be asked.
+        """
+        if self._parked:
+            return None
+        try:
+            fd = os.open(name, _OPEN, dir_fd=directory)
+        except OSError:
+            return None
+        if _leased(fd) == "leased":
+            st = os.fstat(fd)
+            if st.st_dev in self._truthful:
+                return fd, st
+        self.put_down(fd)
+        return None
 
     def claim(self, fd: int, inode: Inode, kind: str) -> Use:
         """Return whether others use a file, to which a descriptor is open; a lease stays on it.

@@ -25,8 +25,8 @@ from healmon.world.filedata import BLOCK, Inode, Key, Limits
 
 DEPTH: Final = 200
 """Levels below the root; also the most descriptors that a walk holds."""
-CHUNK: Final = 64
-"""Files that are told at once; also how many names are seen between two looks at the time."""
+CHUNK: Final = 32
+"""Names that are told at once, and that are seen between two looks at the time."""
 CALLED_OFF: Final = "called off"
 _REASONS: Final = {
     errno.ELOOP: "swapped",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from healmon.world.filedata import BLOCK, Key, Selection
@@ -14,6 +15,9 @@ from healmon.world.filewalk import Chunk, Found, Walk
 
 _KIND: Final = 0o170000 | stat.S_ISVTX
 """The bits of a mode that say what a file is, and the sticky bit (inode(7))."""
+
+
+Look = Callable[["os.DirEntry[str]"], os.stat_result]
 
 
 class Judge:
@@ -43,8 +47,13 @@ class Judge:
         self._newest = Newest(selection.keep_newest, matcher.wants)
         self._plain = matcher.plain.usable and not selection.keep_newest
 
-    def due(self, walk: Walk, chunk: Chunk) -> list[Found]:
+    def due(self, walk: Walk, chunk: Chunk, look: Look | None = None) -> list[Found]:
         """Return those of a few wanted files of a walk that are due.
+
+        Args:
+            walk: counts what cannot be looked at.
+            chunk: the files.
+            look: how to look at those whose names allow it; None: as at all others.
 
         Every file of a tree comes by here, and most are plainly due or plainly young: that is
         asked here, in one go. All others are judged one reason after the other.
@@ -56,8 +65,13 @@ class Judge:
         due: list[Found] = []
         for entry in entries:
             name = entry.name
+            fair = (
+                plain
+                and ((name[0] in firsts and name[-1] in lasts) or not bars(name, above + name))
+                and not is_database(name)
+            )
             try:
-                st = entry.stat(follow_symlinks=False)
+                st = look(entry) if fair and look else entry.stat(follow_symlinks=False)
             except OSError as error:
                 walk.lost(error)
                 continue
@@ -68,14 +82,12 @@ class Judge:
                 newest = accessed
             found = Found(directory, name, above, st, newest, st.st_blocks * BLOCK)
             if (
-                plain
+                fair
                 and newest <= young
                 and st.st_mode & _KIND == regular
                 and st.st_nlink == 1
                 and (device is None or st.st_dev == device)
                 and st.st_ino not in numbers
-                and ((name[0] in firsts and name[-1] in lasts) or not bars(name, above + name))
-                and not is_database(name)
             ) or self._stays_not(found):
                 due.append(found)
         return due

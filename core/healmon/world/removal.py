@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Final
 
 import msgspec
@@ -22,7 +23,7 @@ from healmon.world.fileuse import REASONS, Users, alone
 from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin, Record, record_of
 from healmon.world.quarantine import Quarantine
-from healmon.world.slots import SIZE, Slots, row_of
+from healmon.world.slots import SIZE, Slots, facts_of
 
 ELSEWHERE: Final = "elsewhere"
 """The quarantine is on another file system (btrfs subvolumes, quota trees): nothing was touched."""
@@ -110,11 +111,18 @@ class Remover:
             os.close(claim.fd)
         return reason
 
-    def claim(self, found: Found) -> Claim | str:
-        """Hold a file, with a copy and a twin made where they are wanted; or say why it stays."""
-        fd, use = self._users.hold(found.directory, found.name, found.st, self._kind)
+    def claim(self, found: Found, fd: int = -1) -> Claim | str:
+        """Hold a file, with a copy and a twin made where they are wanted; or say why it stays.
+
+        Args:
+            found: the file.
+            fd: a descriptor by which it is leased and was judged; closed with the claim.
+        """
+        use = "leased"
         if fd < 0:
-            return use
+            fd, use = self._users.hold(found.directory, found.name, found.st, self._kind)
+            if fd < 0:
+                return use
         if not self._made_safe:
             return Claim(found, fd, use == "leased", found.held)
         reason, left = "refused", 0
@@ -156,8 +164,8 @@ class Remover:
             else:
                 reasons = [self._alone_through(claim) for claim in claims]
         finally:
-            for number, claim in enumerate(claims):
-                if number >= len(reasons) or reasons[number] != ELSEWHERE:
+            for claim, reason in zip_longest(claims, reasons):
+                if reason != ELSEWHERE:
                     os.close(claim.fd)
         return reasons
 
@@ -169,9 +177,9 @@ class Remover:
         return self._slots
 
     def _intended(self, slots: Slots, claims: Sequence[Claim]) -> bool:
-        rows = tuple([row_of(claim.found.name, claim.found.st) for claim in claims])
+        facts = [facts_of(claim.found.name, claim.found.st) for claim in claims]
         try:
-            return slots.intend(f"{self._root}/{claims[0].found.above}", rows)
+            return slots.intend(f"{self._root}/{claims[0].found.above}", facts)
         except OSError as error:
             self._stuck(error)
             return False

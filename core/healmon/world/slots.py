@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final, NamedTuple, cast
 
 import msgspec
@@ -34,6 +35,10 @@ _HALF: Final = 32_768
 _MARK: Final = "d"
 
 
+Facts = tuple[str, int, int, int]
+"""The fields of a `Row`."""
+
+
 class Row(NamedTuple):
     """The file that a slot gets: its name, and which file it is."""
 
@@ -48,9 +53,9 @@ class Row(NamedTuple):
         return facts == (self.number, self.modified, self.size) and here.links == 1
 
 
-def row_of(name: str, st: os.stat_result) -> Row:
-    """Return the row of a file."""
-    return Row(name, st.st_ino, st.st_mtime_ns, st.st_size)
+def facts_of(name: str, st: os.stat_result) -> Facts:
+    """Return the row of a file, as it is written down."""
+    return name, st.st_ino, st.st_mtime_ns, st.st_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +79,15 @@ class Batch:
 
 def line_of(batch: Batch) -> bytes:
     """Return what is written down of a batch."""
-    head = (batch.boot, batch.token, batch.serial, batch.directory)
+    return _line(batch.boot, batch.token, batch.serial, batch.directory, batch.rows)
+
+
+def _line(boot: str, token: str, serial: int, directory: str, rows: Sequence[Facts]) -> bytes:
+    fields = (boot, token, serial, directory, rows)
     try:
-        said = msgspec.json.encode([*head, batch.rows])
-    except UnicodeEncodeError:  # a name that is no text: only this writes surrogates
-        said = json.dumps([*head, batch.rows], separators=(",", ":")).encode()
+        said = msgspec.json.encode(fields)
+    except UnicodeEncodeError:  # a name that is no text: only the other one writes surrogates
+        said = json.dumps(fields, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(said), said)
 
 
@@ -182,7 +191,7 @@ class Slots:
             os.close(self._file)
             raise
 
-    def intend(self, directory: str, rows: tuple[Row, ...]) -> bool:
+    def intend(self, directory: str, rows: Sequence[Facts]) -> bool:
         """Write down what goes into the first slots next; returns whether it could be.
 
         Raises:
@@ -191,7 +200,7 @@ class Slots:
         # a slot that this batch does not use would be forgotten by the next
         self._empty([number for number in self._used if number >= len(rows)])
         self._serial += 1
-        line = line_of(Batch(self._boot, self._token, self._serial, directory, rows))
+        line = _line(self._boot, self._token, self._serial, directory, rows)
         if len(line) > _HALF:
             return False
         try:
@@ -205,8 +214,9 @@ class Slots:
         Raises:
             OSError: what lies in a slot cannot be removed.
         """
-        self._empty([n for n in self._used if n < len(filled) and not filled[n]])
-        self._used.update(n for n, is_new in enumerate(filled) if is_new)
+        if not all(filled):
+            self._empty([n for n in self._used if n < len(filled) and not filled[n]])
+        self._used.update(compress(range(len(filled)), filled))
 
     def vacate(self, number: int) -> None:
         """Say that what lay in a slot is no longer there."""

@@ -10,6 +10,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing
+from itertools import islice
 from typing import Final
 
 from healmon.text import clean
@@ -29,7 +30,8 @@ from healmon.world.filedata import (
 )
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
-from healmon.world.filewalk import CALLED_OFF, Found, Walk
+from healmon.world.filewalk import CALLED_OFF, Chunk, Found, Walk
+from healmon.world.holding import Grip
 from healmon.world.judging import Judge
 from healmon.world.pacing import Pacing
 from healmon.world.removal import ELSEWHERE, Claim, Remover
@@ -184,6 +186,7 @@ class Sweep:
         self._passed: set[Key] = set()
         self._troubles: list[str] = []
         self._partial = ""
+        self._alike = False
 
     def run(self) -> Swept:
         """Take the files; returns what was taken and what stayed."""
@@ -215,11 +218,10 @@ class Sweep:
             if remover is not None:
                 chunks = held.enter_context(closing(walk.chunks()))
                 for chunk in chunks:
-                    due = judge.due(walk, chunk)
                     if cutter is not None:
-                        self._cut(cutter, due)
+                        self._cut(cutter, judge.due(walk, chunk))
                     else:
-                        remover = self._take(root, remover, due, held)
+                        remover = self._take(root, remover, walk, judge, chunk, held)
                     if remover is None:
                         break
             self._partial = walk.stopped or self._partial
@@ -228,9 +230,28 @@ class Sweep:
                     self._kept[reason] += walk.skipped[reason]
 
     def _take(
-        self, root: Root, remover: Remover, due: Iterable[Found], held: ExitStack
+        self,
+        root: Root,
+        remover: Remover,
+        walk: Walk,
+        judge: Judge,
+        chunk: Chunk,
+        held: ExitStack,
     ) -> Remover | None:
-        """Take the chosen ones of a few due files of one directory; returns who takes the next."""
+        """Take the chosen ones of a few files of one directory; returns who takes the next."""
+        before = self._files
+        with closing(Grip(self._users, chunk.directory)) as grip:
+            due = judge.due(walk, chunk, grip.look if self._alike else None)
+            taker = self._take_due(root, remover, due, grip, held)
+        # nobody is to wait while files are read, or while others have their turn
+        quick = self._deed == "delete" and not self._selection.backup
+        alike = self._files - before == len(chunk.entries)
+        self._alike = alike and quick and not self._limits.per_second
+        return taker
+
+    def _take_due(
+        self, root: Root, remover: Remover, due: Iterable[Found], grip: Grip, held: ExitStack
+    ) -> Remover | None:
         claims: list[Claim] = []
         taker: Remover | None = remover
         allowance, stop = self._allowance, self._stop
@@ -244,7 +265,7 @@ class Sweep:
                 newest = found.newest
                 if not allowance.takes(newest, found.held):
                     continue
-                claim = taker.claim(found)
+                claim = taker.claim(found, grip.take(found.name))
                 if isinstance(claim, str):
                     self._stays(found, claim)
                     continue
@@ -269,13 +290,16 @@ class Sweep:
     ) -> Remover | None:
         reasons = remover.settle(claims)
         left: list[Claim] = []
+        if not any(reasons):
+            self._name(claim.found for claim in claims)
+            return remover
         for claim, reason in zip(claims, reasons, strict=True):
             if reason == ELSEWHERE:
                 left.append(claim)
             elif reason:
                 self._stays(claim.found, reason, claim)
             else:
-                self._name(claim.found)
+                self._name([claim.found])
         if not left:
             return remover
         local = self._remover(root, "", held)
@@ -304,11 +328,11 @@ class Sweep:
             self._allowance.went(newest, freed)
             self._files += 1
             self._freed += freed
-            self._name(found)
+            self._name([found])
             self._pacing.rest()
 
-    def _name(self, found: Found) -> None:
-        if len(self._names) < NAMES:
+    def _name(self, gone: Iterable[Found]) -> None:
+        for found in islice(gone, NAMES - len(self._names)):
             self._names.append(clean(found.path, limit=200))
 
     def _stays(self, found: Found, reason: str, claim: Claim | None = None) -> None:
