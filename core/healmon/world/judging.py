@@ -75,11 +75,7 @@ class Judge:
             except OSError as error:
                 walk.lost(error)
                 continue
-            newest, changed, accessed = st.st_mtime_ns, st.st_ctime_ns, st.st_atime_ns
-            if changed > newest:
-                newest = changed
-            if accessed > newest:
-                newest = accessed
+            newest = max(st.st_mtime_ns, st.st_ctime_ns, st.st_atime_ns)
             found = Found(directory, name, above, st, newest, st.st_blocks * BLOCK)
             if (
                 fair

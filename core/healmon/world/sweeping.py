@@ -110,41 +110,6 @@ def _way(
     )
 
 
-class _Judge:
-    """Says which files are due; counts why the others stay in `kept`."""
-
-    def __init__(
-        self,
-        selection: Selection,
-        matcher: Matcher,
-        kept: Counter[str],
-        avoid: frozenset[Key],
-        passed: frozenset[Key],
-    ) -> None:
-        self._keeps = matcher.keeps
-        self._kept = kept
-        self._avoid = avoid
-        self._passed = passed
-        self._newest = Newest(selection.keep_newest, matcher.wants)
-        self._spares = selection.keep_newest > 0
-
-    def due(self, chunk: Iterable[Found]) -> Generator[Found]:
-        """Pass over those that are due."""
-        for found in chunk:
-            inode = found.inode
-            if self._passed and inode.key in self._passed:
-                continue
-            reason = self._keeps(found.name, found.path, inode)
-            if not reason and self._avoid and inode.key in self._avoid:
-                reason = "protected"
-            if not reason and self._spares and self._newest.has(found):
-                reason = "newest"
-            if reason:
-                self._kept[reason] += 1
-            else:
-                yield found
-
-
 class Sweep:
     """One sweep of a rule: takes the chosen files of all its directories.
 
