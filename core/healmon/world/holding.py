@@ -44,8 +44,12 @@ class Grip:
         """Return the descriptor of a file, and leave it to the caller; -1: it is not held."""
         return self._held.pop(name, -1)
 
+    def keep(self, names: set[str]) -> None:
+        """Let go of all files but these."""
+        for name in self._held.keys() - names:
+            # nobody else has it open, this process neither: its locks are not in danger
+            os.close(self._held.pop(name))
+
     def close(self) -> None:
         """Let go of the files that are still held."""
-        while self._held:
-            # nobody else has it open, this process neither: its locks are not in danger
-            os.close(self._held.popitem()[1])
+        self.keep(set())

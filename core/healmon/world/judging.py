@@ -16,8 +16,12 @@ from healmon.world.filewalk import Chunk, Found, Walk
 _KIND: Final = 0o170000 | stat.S_ISVTX
 """The bits of a mode that say what a file is, and the sticky bit (inode(7))."""
 
+Look = Callable[[os.DirEntry[str]], os.stat_result]
+"""How a file is looked at.
 
-Look = Callable[["os.DirEntry[str]"], os.stat_result]
+Raises:
+    OSError: it cannot be.
+"""
 
 
 class Judge:

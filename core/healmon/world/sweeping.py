@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from itertools import islice
 from typing import Final
@@ -207,6 +207,8 @@ class Sweep:
         before = self._files
         with closing(Grip(self._users, chunk.directory)) as grip:
             due = judge.due(walk, chunk, grip.look if self._alike else None)
+            if len(due) < len(chunk.entries):
+                grip.keep({found.name for found in due})
             taker = self._take_due(root, remover, due, grip, held)
         # nobody is to wait while files are read, or while others have their turn
         quick = self._deed == "delete" and not self._selection.backup
