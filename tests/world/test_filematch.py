@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fnmatch import fnmatchcase
+from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,4 +29,7 @@ def test_a_hidden_name_is_wanted_only_by_a_glob_that_names_it_as_one(globs, name
     wants = Matcher(selection, 0.0).wants
     both = any(fnmatchcase(name, glob) for glob in asked)
     assert wants(name, f"in/{name}") == both
+    entries = [SimpleNamespace(name=name), SimpleNamespace(name=f"{name}.log")]
+    wanted = Matcher(selection, 0.0).wanted(entries, "in/")
+    assert wanted == [one for one in entries if wants(one.name, f"in/{one.name}")]
     assert not wants(f"{OURS}{name}", f"in/{OURS}{name}")

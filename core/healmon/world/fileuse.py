@@ -110,10 +110,11 @@ class Users:
             fd = os.open(name, _OPEN, dir_fd=directory)
         except OSError:
             return None
-        if _leased(fd) == "leased":
-            st = os.fstat(fd)
-            if st.st_dev in self._truthful:
-                return fd, st
+        with suppress(OSError):
+            if _leased(fd) == "leased":
+                st = os.fstat(fd)
+                if st.st_dev in self._truthful:
+                    return fd, st
         self.put_down(fd)
         return None
 
