@@ -44,7 +44,7 @@ class Plain(NamedTuple):
         young: nanoseconds since the epoch after which nothing may have happened to it.
         device: where it must be; None: anywhere.
         firsts: no name that begins with one of these characters,
-        lasts: and ends in one of these, is kept by its name, unless it is a database's.
+        lasts: and ends in one of these, is kept by its name.
         usable: the rule asks for nothing else.
     """
 
@@ -177,7 +177,7 @@ def is_database(name: str) -> bool:
 
 
 def _harmless(*marks: _Globs) -> tuple[frozenset[str], frozenset[str]]:
-    firsts, lasts = set(_ASCII), set(_ASCII)
+    firsts, lasts = set(_ASCII), set(_ASCII - _DATABASE_LASTS)
     for globs in marks:
         edges = globs.edges()
         if edges is None:

@@ -110,11 +110,14 @@ class Users:
             fd = os.open(name, _OPEN, dir_fd=directory)
         except OSError:
             return None
-        with suppress(OSError):
-            if _leased(fd) == "leased":
+        if _leased(fd) == "leased":
+            try:
                 st = os.fstat(fd)
-                if st.st_dev in self._truthful:
-                    return fd, st
+            except OSError:
+                os.close(fd)
+                return None
+            if st.st_dev in self._truthful:
+                return fd, st
         self.put_down(fd)
         return None
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 
 from healmon.world.fileuse import Users
+from healmon.world.filewalk import Found
 
 
 class Grip:
@@ -40,9 +41,17 @@ class Grip:
                 return st
         return entry.stat(follow_symlinks=False)
 
+    def __len__(self) -> int:
+        """Return how many files are held."""
+        return len(self._held)
+
     def take(self, name: str) -> int:
         """Return the descriptor of a file, and leave it to the caller; -1: it is not held."""
         return self._held.pop(name, -1)
+
+    def take_all(self, files: list[Found]) -> list[int]:
+        """Return the descriptors of several files, all of which are held; the same otherwise."""
+        return list(map(self._held.pop, [found.name for found in files]))
 
     def keep(self, names: set[str]) -> None:
         """Let go of all files but these."""

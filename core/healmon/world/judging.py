@@ -69,10 +69,9 @@ class Judge:
         due: list[Found] = []
         for entry in entries:
             name = entry.name
-            fair = (
-                plain
-                and ((name[0] in firsts and name[-1] in lasts) or not bars(name, above + name))
-                and not is_database(name)
+            fair = plain and (
+                (name[0] in firsts and name[-1] in lasts)
+                or not (bars(name, above + name) or is_database(name))
             )
             try:
                 st = look(entry) if fair and look else entry.stat(follow_symlinks=False)

@@ -94,6 +94,10 @@ class Remover:
         if slots is not None:
             self._tidied(slots.close)
 
+    def room(self) -> int:
+        """Return how many files that are deleted are settled at once, at most."""
+        return SIZE
+
     def full(self, claims: Sequence[Claim]) -> bool:
         """Return whether so many files are to be settled before a further one is claimed."""
         if self._made_safe or len(claims) == SIZE:
@@ -177,7 +181,7 @@ class Remover:
         return self._slots
 
     def _intended(self, slots: Slots, claims: Sequence[Claim]) -> bool:
-        facts = [facts_of(claim.found.name, claim.found.st) for claim in claims]
+        facts = facts_of([claim.found for claim in claims])
         try:
             return slots.intend(f"{self._root}/{claims[0].found.above}", facts)
         except OSError as error:
@@ -188,12 +192,17 @@ class Remover:
         """Move files into the slots, over those that are there, and look at them there."""
         names = slots.names[: len(claims)]
         reasons = list(map(self._move, claims, names))
+        listed = self._quarantine.numbers(self._kind)
         for number, claim in enumerate(claims):
-            if not reasons[number]:
-                reasons[number] = self._looked_at(claim, names[number])
-                if reasons[number]:
-                    slots.vacate(number)
-                    self._put_back(names[number], claim.found)
+            if reasons[number]:
+                continue
+            name = names[number]
+            if listed.get(name) == claim.found.st.st_ino and claim.leased and alone(claim.fd):
+                continue
+            reasons[number] = self._looked_at(claim, name)
+            if reasons[number]:
+                slots.vacate(number)
+                self._put_back(name, claim.found)
         self._tidied(partial(slots.took, [not reason for reason in reasons]))
         return reasons
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import compress
@@ -25,6 +25,7 @@ import msgspec
 
 from healmon.clock import boot_id
 from healmon.world.filedata import Inode
+from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin
 
 SIZE: Final = 32
@@ -53,9 +54,9 @@ class Row(NamedTuple):
         return facts == (self.number, self.modified, self.size) and here.links == 1
 
 
-def facts_of(name: str, st: os.stat_result) -> Facts:
-    """Return the row of a file, as it is written down."""
-    return name, st.st_ino, st.st_mtime_ns, st.st_size
+def facts_of(files: Iterable[Found]) -> list[Facts]:
+    """Return the rows of files, as they are written down."""
+    return [(one.name, (st := one.st).st_ino, st.st_mtime_ns, st.st_size) for one in files]
 
 
 @dataclass(frozen=True, slots=True)

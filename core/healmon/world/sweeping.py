@@ -209,12 +209,29 @@ class Sweep:
             due = judge.due(walk, chunk, grip.look if self._alike else None)
             if len(due) < len(chunk.entries):
                 grip.keep({found.name for found in due})
-            taker = self._take_due(root, remover, due, grip, held)
+            claims = self._at_once(remover, due, grip)
+            if claims:
+                taker = self._settle(root, remover, claims, held)
+            else:
+                taker = self._take_due(root, remover, due, grip, held)
         # nobody is to wait while files are read, or while others have their turn
         quick = self._deed == "delete" and not self._selection.backup
         alike = self._files - before == len(chunk.entries)
         self._alike = alike and quick and not self._limits.per_second
         return taker
+
+    def _at_once(self, remover: Remover, due: list[Found], grip: Grip) -> list[Claim]:
+        """Return claims of all due files, if every one is held already and goes; else none."""
+        many = len(due)
+        if not many or many != len(grip) or many > remover.room() or self._stop():
+            return []
+        freed = sum([found.held for found in due])
+        if not self._allowance.takes_all(max([found.newest for found in due]), many, freed):
+            return []
+        self._files += many
+        self._freed += freed
+        fds, leased = grip.take_all(due), True
+        return [Claim(found, fd, leased, found.held) for found, fd in zip(due, fds, strict=True)]
 
     def _take_due(
         self, root: Root, remover: Remover, due: Iterable[Found], grip: Grip, held: ExitStack
