@@ -56,9 +56,11 @@ if what in ("scan", "clean"):
 if what in ("delete", "clean"):
     count = files.sweep(selection, Choice(), "delete", when, many, lambda: False).taken.files
 if what == "walk":
-    for found in Walk(os.open(root, os.O_RDONLY), many):
-        os.unlink(found.name, dir_fd=found.directory)
-        count += 1
+    for directory, _, entries in Walk(os.open(root, os.O_RDONLY), many).chunks():
+        for entry in entries:
+            entry.stat(follow_symlinks=False)
+            os.unlink(entry.name, dir_fd=directory)
+            count += 1
 cpu, wall = time.process_time() - began, time.monotonic() - at
 print(count, peak() - before, cpu, wall)
 """
