@@ -81,7 +81,7 @@ class DatabasesHealer:
             locks,
             processes,
             clock,
-            Hands("databases"),
+            Hands("databases", patient=True),
             own_pid,
             mender=more.mender,
             supervised=more.supervised,

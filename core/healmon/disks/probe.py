@@ -93,7 +93,7 @@ class Probe:
     clock: Clock
     measuring: float = MEASURING
     backups: Watch | None = None
-    _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
+    _keeping: Hands = field(default_factory=lambda: Hands("keep samples", patient=True))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
@@ -158,7 +158,7 @@ class Probe:
         known = self._stations.get(target.component)
         if known is None:
             name = target.component
-            known = _Station(Hands(f"measure {name}"), Hands(f"walk {name}"))
+            known = _Station(Hands(f"measure {name}", patient=True), Hands(f"walk {name}"))
             self._stations[target.component] = known
         return known
 

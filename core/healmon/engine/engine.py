@@ -25,7 +25,7 @@ from healmon.state import Snapshot
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
-ALONE = 0.05
+ALONE = 0.2
 """Seconds that a room may look alone, before the next one begins as well."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
@@ -342,7 +342,9 @@ class Engine:
         rounds: list[asyncio.Task[bool]] = []
         for room in self._rooms:
             rounds.append(asyncio.create_task(room.round()))
-            await asyncio.wait(rounds[-1:], timeout=ALONE)
+            done, _ = await asyncio.wait(rounds[-1:], timeout=ALONE)
+            if not done:  # who watches from elsewhere is to know that a look goes on
+                await self.stream.journal.flush(ALONE)
         return await asyncio.gather(*rounds)
 
     def _note_time(self) -> None:

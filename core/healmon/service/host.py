@@ -20,6 +20,7 @@ from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
 from healmon.engine.courier import Outlet
 from healmon.engine.stream import Sink
+from healmon.events import CycleFinished, Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import commands, statedir
@@ -43,6 +44,8 @@ CHECKPOINT_EVERY = 300.0
 STORED = 2.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
+ROUND_PATIENCE = 120.0
+"""Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
 
 
@@ -70,6 +73,8 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _knocked: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
     def open(
@@ -146,7 +151,7 @@ class Host:
         pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
         doings = (self._overrides(), self._keep_house(), heart.run(), pulse.run())
         with self._rereading() as watching:
-            sinks = [heart.heard, pulse.heard, *watching]
+            sinks = [heart.heard, pulse.heard, self._heard, *watching]
             for sink in sinks:
                 self.engine.subscribe(sink)
             tasks = [asyncio.create_task(doing) for doing in doings]
@@ -222,13 +227,30 @@ class Host:
                 self.store.prune(now.wall - self.settings.store.retention)
                 pruned = now.steady
             self.lock.mend()
-            await self.clock.sleep(HOUSEKEEPING)
+            self._knocked.set()  # a knock may have been lost
+            await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
+
+    def _heard(self, record: Recorded) -> None:
+        if isinstance(record.event, CycleFinished):
+            self._over.set()
+
+    async def _house_time(self, due: float) -> None:
+        """Return at the end of a round after so many steady seconds, or of the patience with it.
+
+        A timer of its own would wake us once more, and in the middle of a look.
+        """
+        while self.clock.read().steady < due:
+            self._over.clear()
+            try:
+                await asyncio.wait_for(self._over.wait(), ROUND_PATIENCE)
+            except TimeoutError:
+                return
 
     async def _overrides(self) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start."""
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
-        knocked = asyncio.Event()
+        knocked = self._knocked
         knocked.set()
         running: set[asyncio.Task[None]] = set()
         with contextlib.ExitStack() as stack:
@@ -239,7 +261,7 @@ class Host:
             self.store.on_stored = push.ring
             while True:
                 with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                    await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
+                    await asyncio.wait_for(knocked.wait(), ROUND_PATIENCE)
                 knocked.clear()
                 for command in queue.take(self.clock.read().wall):
                     task = asyncio.create_task(self._answer(queue, push, command))
