@@ -81,7 +81,7 @@ class DatabasesHealer:
             locks,
             processes,
             clock,
-            Hands("databases", patient=True),
+            Hands("databases"),
             own_pid,
             mender=more.mender,
             supervised=more.supervised,

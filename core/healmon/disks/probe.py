@@ -29,7 +29,7 @@ from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
-from healmon.world.hands import Hands
+from healmon.world.hands import Hands, in_turn
 from healmon.world.samples import Ring
 from healmon.world.spaceuse import breakdown, opened
 
@@ -93,7 +93,7 @@ class Probe:
     clock: Clock
     measuring: float = MEASURING
     backups: Watch | None = None
-    _keeping: Hands = field(default_factory=lambda: Hands("keep samples", patient=True))
+    _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
@@ -105,7 +105,7 @@ class Probe:
         stepped = self._note_clock()
         if self.backups is not None:
             self.backups.ask()
-        looks = await asyncio.gather(*(self._look_at(target) for target in targets))
+        looks = await in_turn(self._look_at(target) for target in targets)
         return Seen(self._each_once(looks), stepped)
 
     def cover(self, target: Target, gauge: Gauge) -> Cover:
@@ -158,7 +158,7 @@ class Probe:
         known = self._stations.get(target.component)
         if known is None:
             name = target.component
-            known = _Station(Hands(f"measure {name}", patient=True), Hands(f"walk {name}"))
+            known = _Station(Hands(f"measure {name}"), Hands(f"walk {name}"))
             self._stations[target.component] = known
         return known
 

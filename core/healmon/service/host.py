@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -44,6 +44,10 @@ CHECKPOINT_EVERY = 300.0
 STORED = 2.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
+AFTERWARDS = 0.05
+"""Seconds after a round in which the store has the processor for itself."""
+APART = 0.01
+"""Seconds between what follows then: threads at the same time wake each other a dozen times."""
 ROUND_PATIENCE = 120.0
 """Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
@@ -151,7 +155,7 @@ class Host:
         pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
         doings = (self._overrides(), self._keep_house(), heart.run(), pulse.run())
         with self._rereading() as watching:
-            sinks = [heart.heard, pulse.heard, self._heard, *watching]
+            sinks = [pulse.heard, _afterwards([self._heard, heart.heard, *watching])]
             for sink in sinks:
                 self.engine.subscribe(sink)
             tasks = [asyncio.create_task(doing) for doing in doings]
@@ -231,6 +235,7 @@ class Host:
             await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
 
     def _heard(self, record: Recorded) -> None:
+        """Take note of a finished round."""
         if isinstance(record.event, CycleFinished):
             self._over.set()
 
@@ -286,6 +291,18 @@ class Host:
         await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
+
+
+def _afterwards(followers: Sequence[Sink]) -> Sink:
+    """Return what tells others of a finished round a moment later, one after the other."""
+
+    def heard(record: Recorded) -> None:
+        if isinstance(record.event, CycleFinished):
+            loop = asyncio.get_running_loop()
+            for place, follower in enumerate(followers):
+                loop.call_later(AFTERWARDS + place * APART, follower, record)
+
+    return heard
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:

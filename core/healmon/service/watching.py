@@ -48,7 +48,7 @@ class FileWatch:
     def __init__(self, host: Host, reload: Callable[[str], Awaitable[None]]) -> None:
         self._host = host
         self._reload = reload
-        self._hands = Hands("configuration watch", patient=True)
+        self._hands = Hands("configuration watch")
         self._task: asyncio.Task[None] | None = None
 
     def heard(self, record: Recorded) -> None:

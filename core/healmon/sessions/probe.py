@@ -141,7 +141,7 @@ class Probe:
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
         if what not in self._hands:
-            self._hands[what] = Hands(f"sessions {clean(what, limit=60)}", patient=True)
+            self._hands[what] = Hands(f"sessions {clean(what, limit=60)}")
         return await self._hands[what].call(call)
 
     async def panes(self, socket: str) -> tuple[Pane, ...]:

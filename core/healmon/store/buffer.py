@@ -21,7 +21,7 @@ BATCH: Final = 1_000
 LINGER: Final = 0.02
 """Seconds that a first record waits for company, unless somebody waits for it."""
 CALM: Final = 0.25
-"""Seconds that samples wait for company, or the end of their round, as long as nothing else comes."""
+"""Seconds that samples wait for company, or for the end of their round."""
 
 _SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
 
@@ -146,7 +146,7 @@ class Buffer:
             if wait:
                 self._wake.wait_for(self._pending)
                 told = self._told() or self._wake.wait_for(self._told, CALM)
-                if told and not self._urgent():
+                if told and not self._over and not self._urgent():
                     self._wake.wait_for(self._urgent, LINGER)
             if self.closing and not self._items:
                 return None

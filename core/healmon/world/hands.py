@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
@@ -21,7 +21,7 @@ from healmon.errors import ProbeError
 T = TypeVar("T")
 
 PATIENCE: Final = 0.05
-"""Seconds that a patient call waits for a thread that is at work, before it gets one of its own."""
+"""Seconds that something quick may take before the next one begins beside it."""
 KEPT: Final = 2
 """Threads that are kept although there is nothing to do."""
 
@@ -34,47 +34,23 @@ class Crew:
     def __init__(self) -> None:
         self._due = threading.Condition(threading.Lock())
         self._works: deque[Work] = deque()
-        self._threads = 0
-        self._idle = 0  # of them wait, and nobody has called them
+        self._idle = 0  # threads that wait, and that nobody has called
 
-    def give(self, work: Work, *, patient: bool = False) -> bool:
-        """Have something done.
-
-        Args:
-            work: raises nothing.
-            patient: it may wait for a thread that is at work.
-
-        Returns:
-            Whether there is a thread for it; if not, `hasten` finds one later.
-        """
+    def give(self, work: Work) -> None:
+        """Have something done at once, by a new thread if need be; it must raise nothing."""
         with self._due:
-            # what cannot wait is taken first
-            (self._works.append if patient else self._works.appendleft)(work)
-            if patient and self._threads > self._idle:
-                return False
-            self._call()
-            return True
-
-    def hasten(self) -> None:
-        """Have one more thread, if something still waits for one."""
-        with self._due:
-            if self._works:
-                self._call()
-
-    def _call(self) -> None:
-        if self._idle:
-            self._idle -= 1
-            self._due.notify()
-        else:
-            threading.Thread(target=self._serve, name="hands", daemon=True).start()
-            self._threads += 1
+            self._works.append(work)
+            if self._idle:
+                self._idle -= 1
+                self._due.notify()
+            else:
+                threading.Thread(target=self._serve, name="hands", daemon=True).start()
 
     def _serve(self) -> None:
         while True:
             with self._due:
                 while not self._works:
                     if self._idle >= KEPT:
-                        self._threads -= 1
                         return
                     self._idle += 1
                     self._due.wait()
@@ -117,13 +93,10 @@ class Hands:
 
     Args:
         name: whose they are, for people.
-        patient: calls may begin a moment later (`PATIENCE`) while other hands are at work. Threads
-            that want the interpreter at the same time wake each other a hundred times.
     """
 
-    def __init__(self, name: str, *, patient: bool = False, crew: Crew = _CREW) -> None:
+    def __init__(self, name: str, crew: Crew = _CREW) -> None:
         self._name = name
-        self._patient = patient
         self._crew = crew
         self._lock = threading.Lock()
         self._jobs: deque[_Job[object]] = deque()
@@ -146,18 +119,13 @@ class Hands:
         if stuck is not None and stuck.future.cancelled():
             seconds = process_seconds() - stuck.since
             raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
-        loop = asyncio.get_running_loop()
-        job = _Job(call, loop)
+        job = _Job(call, asyncio.get_running_loop())
         with self._lock:
             self._jobs.append(job)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a job of any type fits
             idle, self._busy = not self._busy, True
-        if not idle or self._crew.give(self._work, patient=self._patient):
-            return await job.future
-        timer = loop.call_later(PATIENCE, self._crew.hasten)
-        try:
-            return await job.future
-        finally:
-            timer.cancel()
+        if idle:
+            self._crew.give(self._work)
+        return await job.future
 
     def _work(self) -> None:
         while True:
@@ -174,3 +142,25 @@ class Hands:
     def close(self) -> None:
         """Let nothing be called any more; calls that were asked for before are made."""
         self._closed = True
+
+
+async def in_turn(doings: Iterable[Coroutine[Any, Any, T]], patience: float = PATIENCE) -> list[T]:
+    """Return what each of these gives, begun one after the other while they are quick.
+
+    Threads that want the interpreter at the same time wake each other a hundred times. One that
+    takes its time keeps the next one waiting for so many seconds only.
+
+    Args:
+        doings: made as they are begun; the first that raises ends all.
+        patience: seconds.
+    """
+    tasks: list[asyncio.Task[T]] = []
+    try:
+        for doing in doings:
+            tasks.append(asyncio.create_task(doing))
+            await asyncio.wait(tasks[-1:], timeout=patience)
+        return list(await asyncio.gather(*tasks))
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        raise
