@@ -90,7 +90,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             s = _taken_back(s, event.component)
             return replace(s, plans=without(s.plans, event.component))
         case ev.PlanAbandoned():
-            return replace(s, plans=without(s.plans, event.component))
+            return _abandoned(s, event.component)
         case ev.ActionVerified():
             action = ActionView(
                 event.component,
@@ -216,6 +216,14 @@ def _taken_back(s: Snapshot, component: str) -> Snapshot:
         return s
     kept = attempts.taken_back(s.attempts, view.plan.action, component)
     return replace(s, attempts=kept)
+
+
+def _abandoned(s: Snapshot, component: str) -> Snapshot:
+    view = s.plans.get(component)
+    if view is not None and view.acting:
+        kept = attempts.cut_off(s.attempts, view.plan.action, component)
+        s = replace(s, attempts=kept)
+    return replace(s, plans=without(s.plans, component))
 
 
 def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapshot:
