@@ -144,10 +144,11 @@ def _run(args: argparse.Namespace) -> int:
 
     command = COMMANDS[str(args.way)]
     if command.group == "run":
-        from healmon.world import light  # noqa: PLC0415 - before anything imports asyncio
+        from healmon import lean  # noqa: PLC0415 - before anything imports asyncio
 
-        light.without_openssl()
-        light.one_heap()
+        lean.begin()
+        lean.without_openssl()
+        lean.one_heap()
     module, _, name = command.run.partition(":")
     run: Callable[..., int] = getattr(import_module(f"healmon.service.{module}"), name)
     return run(args) if command.bare else run(state_dir_of(args), args)
@@ -165,6 +166,9 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
         from healmon.demo.run import demo  # noqa: PLC0415
 
         return demo(str(args.way), args, open_screen)
+    from healmon import lean  # noqa: PLC0415 - before anything imports msgspec
+
+    lean.begin()
     if way != "tui":
         args.way = way
         return _run(args)

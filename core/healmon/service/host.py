@@ -18,7 +18,7 @@ from healmon import __version__, registry
 from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
-from healmon.engine.courier import Outlet
+from healmon.engine.run import Outlet
 from healmon.engine.stream import Sink
 from healmon.events import CycleFinished, Recorded
 from healmon.healer import Healer

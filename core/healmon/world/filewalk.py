@@ -50,6 +50,8 @@ class Found(NamedTuple):
 
 @dataclass(slots=True)
 class _Level:
+    """One directory on the way down."""
+
     fd: int
     path: str
     listed: bool = False
