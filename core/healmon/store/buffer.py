@@ -69,6 +69,12 @@ class Buffer:
         self.dropped = 0
         self.closing = False
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is something for the writer to do now."""
+        asked = bool(self._waiters and self._items)
+        return self._news or asked or self._prune_before is not None or self.closing
+
     def put(self, record: ev.Recorded) -> None:
         """Add a record; never blocks, never raises."""
         with self._wake:
@@ -144,7 +150,7 @@ class Buffer:
         """
         with self._wake:
             if wait:
-                self._wake.wait_for(self._pending)
+                self._wake.wait_for(lambda: self.pending)
                 told = self._told() or self._wake.wait_for(self._told, CALM)
                 if told and not self._over and not self._urgent():
                     self._wake.wait_for(self._urgent, LINGER)
@@ -163,10 +169,6 @@ class Buffer:
             if not self._items:
                 self._news = self._over = False
             return work
-
-    def _pending(self) -> bool:
-        asked = bool(self._waiters and self._items)
-        return self._news or asked or self._prune_before is not None or self.closing
 
     def _told(self) -> bool:
         """Return whether there is more than samples of a round that goes on."""

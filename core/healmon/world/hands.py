@@ -36,6 +36,11 @@ class Crew:
         self._works: deque[Work] = deque()
         self._idle = 0  # threads that wait, and that nobody has called
 
+    @property
+    def idle(self) -> int:
+        """How many threads have nothing to do."""
+        return self._idle
+
     def give(self, work: Work) -> None:
         """Have something done at once, by a new thread if need be; it must raise nothing."""
         with self._due:
