@@ -23,6 +23,8 @@ async def each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dic
             return error
 
     names = tuple(names)
+    if len(names) == 1:  # as most have it: without a task of its own
+        return {names[0]: await outcome(names[0])}
     return dict(zip(names, await in_turn(map(outcome, names)), strict=True))
 
 
