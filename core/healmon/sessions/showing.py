@@ -8,12 +8,13 @@ from msgspec.structs import replace
 
 from healmon.plans import Verdict
 from healmon.sessions import aftermath
-from healmon.sessions.facts import Memory, Row, SessionFacts, State
+from healmon.sessions.facts import Memory, Row, SessionFacts
 from healmon.sessions.following import pane_key
 from healmon.sessions.signs import Choice
 from healmon.sessions.standing import Standing
 from healmon.sessions.states import Case
 from healmon.sessions.troubles import Trouble
+from healmon.sessions.words import State
 from healmon.state import ComponentView, Snapshot
 from healmon.text import clean
 

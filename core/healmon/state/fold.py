@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from healmon import attempts
 from healmon import events as ev
 from healmon.state.alerting import fold_alert
+from healmon.state.counts import counted
 from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
 from healmon.state.parts import tallied, without
@@ -37,7 +38,8 @@ def replay(recorded: Iterable[ev.Recorded], start: Snapshot | None = None) -> Sn
 
 def apply(snapshot: Snapshot, record: ev.Recorded) -> Snapshot:
     """Return the snapshot after one more event."""
-    folded = fold_held(_fold(snapshot, record), record.event, record.wall)
+    counts = counted(snapshot, record.event)
+    folded = fold_held(_fold(counts, record), record.event, record.wall)
     return replace(folded, last_id=record.id, at=record.wall)
 
 
@@ -176,6 +178,7 @@ def _cycle_finished(s: Snapshot, event: ev.CycleFinished, at: float) -> Snapshot
         seconds=event.seconds,
         next_at=at + event.next_in,
         late=event.late,
+        looks=event.looks,
     )
     return tallied(replace(s, cycle=cycle), "checks")
 
