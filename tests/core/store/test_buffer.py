@@ -146,9 +146,7 @@ def test_the_samples_of_a_round_wake_the_writer_when_it_is_over() -> None:
     assert not woken(buffer, began, SAMPLE), "the next round"
 
 
-def test_who_waits_has_a_round_written_as_it_goes_on() -> (
-    None
-):
+def test_who_waits_has_a_round_written_as_it_goes_on() -> None:
     buffer = Buffer(9)
     assert not woken(buffer, ev.CycleStarted(1))
     waiter = buffer.waiter()
