@@ -148,7 +148,6 @@ def _run(args: argparse.Namespace) -> int:
 
         lean.begin()
         lean.without_openssl()
-        lean.one_heap()
     module, _, name = command.run.partition(":")
     place = module if "." in module else f"service.{module}"
     run: Callable[..., int] = getattr(import_module(f"healmon.{place}"), name)

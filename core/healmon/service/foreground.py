@@ -96,6 +96,7 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
 def _hosts() -> type[Host]:
     """Return the class of hosts, loaded with all healers and what they need: no OpenSSL."""
     lean.without_openssl()
+    lean.one_heap()
     from healmon.service.host import Host  # noqa: PLC0415 - a viewer needs no healer
 
     return Host
