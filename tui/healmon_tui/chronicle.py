@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import local_time
@@ -38,8 +40,7 @@ Outcome: TypeAlias = Literal["", "verified", "failed", "refused", "vetoed", "aba
 State: TypeAlias = Literal["open", "acknowledged", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """One story: what was found, what was done about it, what showed that it worked.
 
     Attributes:

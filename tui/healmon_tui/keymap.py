@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 
 from healmon_tui.keywords import Given, textual
@@ -35,8 +36,7 @@ GROUPS: Final[dict[Group, str]] = {
 PANELS_LINE: Final = "go to a panel; the same digit again lets it fill the screen"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing a key does.
 
     Attributes:

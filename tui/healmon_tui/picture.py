@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from healmon_tui import status
 from healmon_tui.chronicle import Chronicle
@@ -11,8 +11,7 @@ from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PanelId, PanelView
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A scene, its panels, and how it is looked at."""
 
     scene: Scene

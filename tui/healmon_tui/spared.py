@@ -1,4 +1,4 @@
-"""Textual without what it needs in other programs: 4 MiB and a tenth of the way to the first picture.
+"""Textual without what it needs in other programs: 3 MiB, and a tenth of the first picture.
 
 Textual 8.2.8 loads its command palette (with lists, trees and inputs), its help for mistakes in
 style sheets and more for every program. What stands in for them here loads the real one when it

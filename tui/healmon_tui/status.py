@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from healmon.clock import local_time
 from healmon.plans import RANK
@@ -28,8 +29,7 @@ DAY: Final = 86_400.0
 HUNG: Final = "it keeps its lock and is not taken over; healmon status says more"
 
 
-@dataclass(frozen=True, slots=True)
-class Looking:
+class Looking(Struct, frozen=True):
     """How this screen looks at the healer.
 
     Attributes:

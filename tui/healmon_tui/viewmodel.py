@@ -7,9 +7,10 @@ stays as it is, and settles when they have been idle for `IDLE` seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import is_
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle
@@ -47,8 +48,7 @@ _COLUMNS: Final[dict[PanelId, _Columns]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PanelView:
+class PanelView(Struct, frozen=True):
     """One panel, ready to be drawn.
 
     Attributes:

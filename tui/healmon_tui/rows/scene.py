@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from healmon.plans import RANK
 from healmon.state import (
@@ -55,8 +56,7 @@ ACKNOWLEDGED: Final = 5
 WELL: Final = Mark(glyphs.OK, "ok", 7)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of a panel.
 
     Attributes:
@@ -79,8 +79,7 @@ class Row:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A snapshot at a moment, with what rows ask of it.
 
     Attributes:
