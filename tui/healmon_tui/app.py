@@ -370,6 +370,7 @@ def run(
 def _collect_from_now_on() -> None:
     # what is loaded by now stays: no collection need look at it again and again
     gc.freeze()
+    gc.set_threshold(10000, 10, 10)
     gc.enable()
 
 

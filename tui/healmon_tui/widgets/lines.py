@@ -41,16 +41,19 @@ class Lines(Widget):
             self._built_for = (-1, -1)
             return
         before, same_size = self._shown, self._built_for == (width, height)
-        self._shown = self.build(width, height)[:height]
+        self._shown = shown = self.build(width, height)[:height]
         self._built_for = (width, height)
         if not same_size:
             self.refresh()
             return
-        changed = [
-            Region(0, y, width, 1)
-            for y, (old, new) in enumerate(zip_longest(before, self._shown))
-            if old is not new and old != new
-        ]
+        changed: list[Region] = []
+        for y, (old, new) in enumerate(zip_longest(before, shown)):
+            if old is new:
+                continue
+            if old is not None and old == new:
+                shown[y] = old  # it is painted already
+            else:
+                changed.append(Region(0, y, width, 1))
         if changed:
             self.refresh(*changed)
 
