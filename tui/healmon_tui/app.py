@@ -25,6 +25,7 @@ from healmon.state import Snapshot
 from healmon.text import clean
 from healmon_tui import keymap, mending, status, strips, terminal
 from healmon_tui.asked import Asked
+from healmon_tui.beside import Beside
 from healmon_tui.bridge import Bridge
 from healmon_tui.own import Own
 from healmon_tui.paint import Tone
@@ -98,7 +99,7 @@ class HealmonApp(Asked):
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
         self.failures = {}
         self.requests = Requests(self, link, demo_faults)
-        self.watching = Watching(link, self.spawn, self._looked)
+        self.watching = Watching(link, Beside(self._fell_over).run, self._looked)
         self.travel = TimeTravel(self, link)
         self.overview = Overview()
         self.ended = False
@@ -286,8 +287,10 @@ class HealmonApp(Asked):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say so when something beside the screen fell over."""
         if event.state is WorkerState.ERROR:
-            error = event.worker.error  # pyright: ignore[reportUnknownMemberType] - Worker is generic
-            self.flash(clean(f"that failed: {error}"), "bad")
+            self._fell_over(event.worker.error)  # pyright: ignore[reportUnknownMemberType] - generic
+
+    def _fell_over(self, error: BaseException | None) -> None:
+        self.flash(clean(f"that failed: {error}"), "bad")
 
     # the end
 

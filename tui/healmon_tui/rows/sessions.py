@@ -202,5 +202,6 @@ def _age(seconds: float | None, tone: Tone) -> Spans:
     return (Span(format_duration(int(seconds)), tone),)
 
 
+@lru_cache(maxsize=512)
 def _dim(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from healmon.clock import local_time
@@ -124,6 +125,7 @@ def _uptime(facts: Facts, view: ComponentView, now: float) -> str:
     return "" if up is None else format_duration(int(up))
 
 
+@lru_cache(maxsize=512)
 def _plain(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)
 

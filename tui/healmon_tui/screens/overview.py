@@ -7,7 +7,8 @@ from typing import ClassVar, cast
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
+from textual.geometry import Region
+from textual.strip import Strip
 
 from healmon_tui import about, context, keymap, layout, maintenance, session
 from healmon_tui.facts import Facts
@@ -20,6 +21,7 @@ from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
 from healmon_tui.widgets.context import Context
+from healmon_tui.widgets.lines import Frame, blank
 from healmon_tui.widgets.panel import Panel
 from healmon_tui.widgets.pausing import PauseBar
 
@@ -40,6 +42,7 @@ class Overview(Commanding):
         self._digit: PanelId | None = None
         self._with_context = True
         self._front = True
+        self._laid_out: tuple[object, ...] = ()
         self._context_of: tuple[object, ...] = ()
         self._context_at = 0.0
         self._status = StatusBar()
@@ -55,12 +58,16 @@ class Overview(Commanding):
         yield self._banner
         yield self._pause
         yield self._tabs
-        with Container(id="body"):
-            with Container(id="panels"):
+        with Frame(id="body"):
+            with Frame(id="panels"):
                 yield from self._panels.values()
             yield self._side
         yield self._newest
         yield self._keys
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return blank lines: the widgets cover them."""
+        return blank(self, crop)
 
     @property
     def mode(self) -> Mode:
@@ -149,6 +156,13 @@ class Overview(Commanding):
         self._keys.show(keymap.footer(self.panel, kind, usable, asks=asks))
 
     def _lay_out(self) -> None:
+        above = bool(self._picture and self._picture.banner) + bool(self._pause.spans)
+        asked = (self.host.size, self.mode, self.panel, self._zoom, above, self._wants())
+        if asked != self._laid_out:
+            self._laid_out = asked
+            self._lay_out_anew(above)
+
+    def _lay_out_anew(self, above: int) -> None:
         width, height = self.host.size
         mode = self.mode
         single = mode is Mode.SINGLE
@@ -169,7 +183,6 @@ class Overview(Commanding):
         self._side.styles.width = layout.side_cells(width) if mode is Mode.COLUMN else "1fr"
         self._side.styles.height = strip or "1fr"
         if mode in (Mode.STACK, Mode.STRIP, Mode.COLUMN):
-            above = bool(self._picture and self._picture.banner) + bool(self._pause.spans)
             self._share(height - 2 - strip - above)
 
     def _share(self, lines: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from textual.containers import Container
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -11,6 +12,24 @@ from textual.widget import Widget
 from healmon_tui.host import host
 from healmon_tui.paint import Ground, Line
 from healmon_tui.themes import Palette
+
+
+def blank(part: Widget, crop: Region) -> list[Strip]:
+    """Return the lines of what has none of its own: all one, where Textual makes each anew."""
+    look = host(part).palette
+    strip = look.strip(Line(), crop.width)
+    if not look.solid:
+        for found in part.get_line_filters():
+            strip = strip.apply_filter(found, part.background_colors[1])
+    return [strip] * crop.height
+
+
+class Frame(Container):
+    """Holds others that cover it."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return blank lines."""
+        return blank(self, crop)
 
 
 class Lines(Widget):
@@ -27,7 +46,7 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes, markup=False)
         self._shown: list[Line] = []
         self._built_for: tuple[int, int] = (-1, -1)
-        self._painted: dict[int, tuple[Line, Strip]] = {}
+        self._painted: dict[int, tuple[Line | None, Strip]] = {}
         self._painted_with: tuple[Palette | None, int] = (None, 0)
 
     def build(self, width: int, height: int) -> list[Line]:
@@ -86,11 +105,10 @@ class Lines(Widget):
     def _strip(self, y: int) -> Strip:
         line = self._shown[y] if y < len(self._shown) else None
         known = self._painted.get(y)
-        if line is None or known is None or known[0] is not line:
+        if known is None or known[0] is not line:
             strip = self.render_line(y)
-            if y >= len(self._shown):
-                return strip
-            known = self._painted[y] = (self._shown[y], strip)
+            line = self._shown[y] if y < len(self._shown) else None
+            known = self._painted[y] = (line, strip)
         return known[1]
 
     @property
