@@ -7,6 +7,7 @@ stays as it is, and settles when they have been idle for `IDLE` seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import is_
 from typing import Final, Literal, TypeAlias
 
@@ -163,7 +164,12 @@ class ViewModel:
 
 
 def _longest(rows: Sequence[Row]) -> int:
-    return max((width(row.cells["name"]) for row in rows), default=0)
+    return max([_width(row.cells["name"]) for row in rows], default=0)
+
+
+@lru_cache(maxsize=1024)
+def _width(name: Spans) -> int:
+    return width(name)
 
 
 def _newest(rows: Sequence[Row]) -> Row | None:

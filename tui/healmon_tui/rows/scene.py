@@ -19,9 +19,10 @@ from healmon.state import (
 )
 from healmon.units import format_duration
 from healmon_tui import glyphs
-from healmon_tui.chronicle import Chronicle, Incident, paused
+from healmon_tui.chronicle import Chronicle, Incident
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.strips import NOTHING, Strips
+from healmon_tui.turnwords import paused
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed, or that nothing was done."""
@@ -160,7 +161,8 @@ class Scene(Struct, frozen=True):
 
     def paused_until(self, component: str) -> float | None:
         """Return until when healmon keeps its hands off a component; None: it does not."""
-        return paused_until(self.snapshot, component, self.now)
+        snapshot = self.snapshot
+        return paused_until(snapshot, component, self.now) if snapshot.maintenance else None
 
     def healed(self, component: str) -> ActionView | None:
         """Return the newest action on a component if it was proved only a while ago."""

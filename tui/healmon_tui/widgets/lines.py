@@ -79,11 +79,8 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """Return one painted line."""
         width, height = self.size
-        if self._built_for != (width, height):
-            self._shown = self.build(width, height)[:height]
-            self._built_for = (width, height)
-        line = self._shown[y] if y < len(self._shown) else Line((), self.GROUND)
-        return self.look.strip(line, width)
+        self._build_for(width, height)
+        return self.look.strip(self._line(y) or Line((), self.GROUND), width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return painted lines, each painted once until it is another.
@@ -91,10 +88,11 @@ class Lines(Widget):
         Lines have neither border nor padding and paint every cell, so that nothing of what Textual
         does around a widget's content is missed here.
         """
-        look, width = self.look, self.size.width
+        look, (width, height) = self.look, self.size
+        self._build_for(width, height)
         if self._painted_with != (look, width):
             self._painted, self._painted_with = {}, (look, width)
-        strips = [self._strip(y) for y in crop.line_range]
+        strips = [self._strip(y, width) for y in crop.line_range]
         if not look.solid:
             for found in self.get_line_filters():
                 background = self.background_colors[1]
@@ -102,14 +100,20 @@ class Lines(Widget):
         span = crop.column_span
         return strips if span == (0, width) else [strip.crop(*span) for strip in strips]
 
-    def _strip(self, y: int) -> Strip:
-        line = self._shown[y] if y < len(self._shown) else None
-        known = self._painted.get(y)
+    def _strip(self, y: int, width: int) -> Strip:
+        line, known = self._line(y), self._painted.get(y)
         if known is None or known[0] is not line:
-            strip = self.render_line(y)
-            line = self._shown[y] if y < len(self._shown) else None
+            strip = self.look.strip(line or Line((), self.GROUND), width)
             known = self._painted[y] = (line, strip)
         return known[1]
+
+    def _line(self, y: int) -> Line | None:
+        return self._shown[y] if y < len(self._shown) else None
+
+    def _build_for(self, width: int, height: int) -> None:
+        if self._built_for != (width, height):
+            self._shown = self.build(width, height)[:height]
+            self._built_for = (width, height)
 
     @property
     def look(self) -> Palette:
