@@ -34,6 +34,6 @@ class Picture(Struct, frozen=True):
         """Wall seconds of a frozen view, or of the past that is shown."""
         return self.looking.frozen if self.looking.history is None else self.looking.history
 
-    def status(self, cells: int) -> Spans:
-        """Return the status line for a width."""
-        return status.line(self.scene, self.looking, cells)
+    def status(self, cells: int, selected: str = "") -> Spans:
+        """Return the status line for a width, with the component under the cursor."""
+        return status.line(self.scene, self.looking, cells, selected)

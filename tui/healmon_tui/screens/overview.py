@@ -97,8 +97,7 @@ class Overview(Commanding):
             self._panels[self.panel].focus()
         for name, panel in self._panels.items():
             panel.show(picture.panels[name])
-        width, _ = self.host.size
-        self._status.show(picture.status(width), picture.ground)
+        self._show_status()
         self._banner.show(picture.banner)
         self._tabs.show(picture.panels, self.panel)
         alerts = picture.panels["alerts"]
@@ -111,6 +110,12 @@ class Overview(Commanding):
     def look_again(self) -> None:
         """Show what came of a look at the row under the cursor."""
         self._show_context()
+
+    def _show_status(self) -> None:
+        row, picture = self.row(), self._picture
+        if picture is not None:
+            selected = row.component if row is not None else ""
+            self._status.show(picture.status(self.host.size.width, selected), picture.ground)
 
     def _show_pause(self) -> None:
         if self._picture is not None:
@@ -231,6 +236,7 @@ class Overview(Commanding):
         """Follow the cursor with the context."""
         message.stop()
         self.host.touched()
+        self._show_status()
         self._show_context()
         self._show_keys()
 
