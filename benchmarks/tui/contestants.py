@@ -145,7 +145,8 @@ def _toml(socket: Path, rows: int, sleep: str) -> str:
         '[disk]\npaths = ["/"]',
     ]
     lines += [
-        f'[workers.w{number:02}]\ncommand = ["{sleep}", "100000"]\nforks = false'
+        # each its own: of several with the same command nobody can say which process is whose
+        f'[workers.w{number:02}]\ncommand = ["{sleep}", "{200000 + number}"]\nforks = false'
         for number in range(rows)
     ]
     return "\n".join(lines)
