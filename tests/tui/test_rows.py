@@ -210,7 +210,7 @@ def test_a_session_is_as_quiet_as_the_clock_says_unless_it_works():
             scene(observed(healer="sessions", name="session:a", ago=20, **facts)), "sessions"
         )
 
-    assert text(row("stalled"), "quiet") == "2m00s"
+    assert text(row("stalled"), "quiet") == "2m"
     assert text(row("working"), "quiet") == "1m40s"
     assert text(row("stalled"), "task") == "77+1"
     assert text(row("stalled"), "pane") == "0 %5"

@@ -288,6 +288,16 @@ def seconds(value: float) -> str:
     return f"{value:.0f} s" if value < 100 else format_duration(value)
 
 
+def age(seconds: float) -> str:
+    """Return how long something lasts for a row: `41s`, `12m`, `3h12m`.
+
+    Beyond two minutes no seconds: they tell nothing there, and thirty rows that change each second
+    are restless to look at, and all there is to draw.
+    """
+    whole = int(seconds)
+    return f"{whole // 60}m" if 120 <= whole < 3600 else format_duration(whole)
+
+
 def short(component: str) -> str:
     """Return a component's name without its kind: `session:a` → `a`."""
     kind, colon, name = component.partition(":")

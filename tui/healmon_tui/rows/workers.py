@@ -14,7 +14,7 @@ from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.memory import RowMemory
-from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
+from healmon_tui.rows.scene import WELL, Mark, Row, Scene, age, short
 
 HEALER: Final = "workers"
 MINUTES: Final = int(strips.SPAN // 60)
@@ -122,7 +122,7 @@ def uptime(facts: Facts, view: ComponentView, now: float) -> float | None:
 
 def _uptime(facts: Facts, view: ComponentView, now: float) -> str:
     up = uptime(facts, view, now)
-    return "" if up is None else format_duration(int(up))
+    return "" if up is None else age(up)
 
 
 @lru_cache(maxsize=512)

@@ -80,7 +80,7 @@ class Lines(Widget):
         """Return one painted line."""
         width, height = self.size
         self._build_for(width, height)
-        return self.look.strip(self._line(y) or Line((), self.GROUND), width)
+        return self.look.strip(self._shown_at(y) or Line((), self.GROUND), width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return painted lines, each painted once until it is another.
@@ -101,13 +101,13 @@ class Lines(Widget):
         return strips if span == (0, width) else [strip.crop(*span) for strip in strips]
 
     def _strip(self, y: int, width: int) -> Strip:
-        line, known = self._line(y), self._painted.get(y)
+        line, known = self._shown_at(y), self._painted.get(y)
         if known is None or known[0] is not line:
             strip = self.look.strip(line or Line((), self.GROUND), width)
             known = self._painted[y] = (line, strip)
         return known[1]
 
-    def _line(self, y: int) -> Line | None:
+    def _shown_at(self, y: int) -> Line | None:
         return self._shown[y] if y < len(self._shown) else None
 
     def _build_for(self, width: int, height: int) -> None:
