@@ -18,9 +18,9 @@ DAYS ?= 100
 KILLS ?= 200
 
 .PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
-.PHONY: tmux sftp
+.PHONY: tmux sftp chromium prometheus grafana
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
-.PHONY: bench-history bench-tui
+.PHONY: bench-history bench-tui bench-web
 
 help: ## say what can be made
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sort | sed 's/:.*## /\t/' | expand -t 14
@@ -28,10 +28,10 @@ help: ## say what can be made
 run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
-test: $(STAMP) tmux sftp ## set up and run every test
+test: $(STAMP) tmux sftp chromium prometheus ## set up and run every test
 	$(PYTEST) -n $(JOBS)
 
-test-fast: $(STAMP) tmux sftp ## the tests that need no minute
+test-fast: $(STAMP) tmux sftp prometheus ## the tests that need no minute
 	HEALMON_TESTS=fast $(PYTEST) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
@@ -78,6 +78,9 @@ bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, s
 bench-tui: $(STAMP) tmux ## what the screen costs against glances, btop, htop, and its memory over hours (BENCH="--quick")
 	@$(BIN)/python -m benchmarks.tui $(BENCH)
 
+bench-web: $(STAMP) tmux ## what 100 pages and 10 scrapes a second cost, and whether they delay a heal (BENCH="--quick")
+	@$(BIN)/python -m benchmarks.web $(BENCH)
+
 keys: $(STAMP) ## write what is made from the list of keys: docs/keys.md and the core's names of them
 	$(BIN)/python -m healmon_tui.names > core/healmon/config/screennames.new
 	mv core/healmon/config/screennames.new core/healmon/config/screennames.py
@@ -87,7 +90,10 @@ man: $(STAMP) ## write docs/man and docs/schemas anew
 	@$(BIN)/python -m tools.manpages
 	@$(BIN)/python -m tools.schemas
 
-screenshots: $(STAMP) ## draw screenshots/ anew
+grafana: $(STAMP) ## write contrib/grafana/healmon.json, the dashboard, anew
+	$(BIN)/python -m tools.grafana
+
+screenshots: $(STAMP) chromium ## draw screenshots/ anew
 	$(BIN)/python screenshots/make.py
 
 clean: ## remove what was built here
@@ -110,3 +116,12 @@ tmux:
 sftp:
 	@! command -v apt-get >/dev/null || \
 		sh tools/need openssh-sftp-server test -x /usr/lib/openssh/sftp-server || true
+
+# for the health page; where it cannot be had, its tests say so and are left out (not in CI)
+chromium:
+	@sh tools/need chromium sh -c 'command -v chromium || command -v chromium-browser || command -v google-chrome' || true
+
+# server and promtool out of Debian's package, not installed: no service, no user, nothing beside them
+prometheus: $(STAMP)
+	@{ command -v prometheus && command -v promtool; } >/dev/null || \
+		sh tools/unpack prometheus $(VENV)/prometheus usr/bin/prometheus usr/bin/promtool || true

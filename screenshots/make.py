@@ -1,9 +1,9 @@
 """Makes the pictures beside it: the real screen over a scripted healer with a fixed clock.
 
 `python screenshots/make.py` writes an SVG and a PNG of every scene, and `demo.gif`, the recording
-of `demo.py`; the same input gives the same bytes. Names of scenes, or `demo`, make those alone. The
-PNGs need cairosvg, the recording Pillow, and both the font DejaVu Sans Mono (Debian:
-fonts-dejavu-core).
+of `demo.py`; the same input gives the same bytes. Names of scenes, `demo`, or `web` for the health
+page, make those alone. The PNGs need cairosvg, the recording Pillow, both the font DejaVu Sans Mono
+(Debian: fonts-dejavu-core), and the page Chromium.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from healmon.service.link import Gone  # noqa: E402
 from healmon.service.screenlook import ScreenLook  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
 from tests.helpers.firstruns import ScriptedFirstRun  # noqa: E402
+from tests.helpers.plotted import plotted_world  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
     ScriptedLink,
     calm_world,
@@ -47,6 +48,8 @@ from tests.helpers.scripted import (  # noqa: E402
 FONT = "DejaVu Sans Mono"
 FILM = "demo"
 """The recording, beside the pictures."""
+PAGES = "web"
+"""All pictures of the health page; `web-…` is one of them."""
 Steps = Callable[[Pilot[Any], ScriptedLink], Awaitable[None]]
 
 
@@ -137,6 +140,17 @@ async def listed(pilot: Pilot[Any], link: ScriptedLink) -> None:
     await pressing("6")(pilot, link)
     await pilot.app.workers.wait_for_complete()
     await pressing("j")(pilot, link)
+
+
+def plotting(*keys: str) -> Steps:
+    """Return steps that open the plots and press keys there."""
+
+    async def press(pilot: Pilot[Any], link: ScriptedLink) -> None:
+        for name in ("P", *keys):
+            await pressing(name)(pilot, link)
+            await pilot.app.workers.wait_for_complete()
+
+    return press
 
 
 async def left_alone(_pilot: Pilot[Any], link: ScriptedLink) -> None:
@@ -232,6 +246,11 @@ SCENES: dict[str, tuple[tuple[int, int], Steps, dict[str, Any]]] = {
     "history-200x50": ((200, 50), back, {}),
     "history-list-80x24": ((80, 24), listed, {}),
     "history-list-120x36": ((120, 36), listed, {}),
+    "plots-80x24": ((80, 24), plotting(), {"plots": True}),
+    "plots-120x36": ((120, 36), plotting("j", "j", "j", *["left"] * 33), {"plots": True}),
+    "plots-200x50": ((200, 50), plotting("3"), {"plots": True}),
+    "plots-one-120x36": ((120, 36), plotting("enter"), {"plots": True}),
+    "plots-ascii-80x24": ((80, 24), plotting("2"), {"plots": True, "ascii_only": True}),
     "no-healer-120x36": ((120, 36), left_alone, {"attached": "pid 4711"}),
     "take-over-80x24": ((80, 24), taking_over, {"attached": "pid 4711"}),
     "filter-80x24": ((80, 24), pressing("slash", *"worker"), {}),
@@ -276,6 +295,8 @@ async def picture(name: str) -> str:
     if options.pop("first", False):
         options["first"] = ScriptedFirstRun()
         past = first_run()
+    elif options.pop("plots", False):
+        past = plotted_world()
     else:
         past = calm_world() if options.pop("calm", False) else lived_world()
     link = ScriptedLink(past, attached=attached)
@@ -324,12 +345,28 @@ def recorded(*, drawable: bool) -> None:
         print(FILM)
 
 
+def web(wanted: list[str]) -> None:
+    """Make pictures of the health page, where there is a browser to do it with."""
+    from screenshots import pages  # noqa: PLC0415 - needs Pillow and aiohttp
+    from tests.helpers import browser  # noqa: PLC0415 - only for these
+
+    if not browser.found():
+        print("no Chromium: no pictures of the page are made (Debian: apt-get install chromium)")
+        return
+    for name, png in pages.pictures(wanted):
+        (HERE / f"{name}.png").write_bytes(png)
+        print(name)
+
+
 def main(wanted: list[str]) -> int:
     """Make all pictures, or those named."""
     drawable = font_is_here()
     if not drawable:
         print(f"no font {FONT!r}: only SVGs are made (Debian: apt-get install fonts-dejavu-core)")
-    for name in wanted or (*SCENES, FILM):
+    for name in wanted or (*SCENES, FILM, PAGES):
+        if name.startswith(PAGES):
+            web([] if name == PAGES else [name])
+            continue
         if name == FILM:
             recorded(drawable=drawable)
             continue

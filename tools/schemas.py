@@ -19,6 +19,8 @@ from healmon.events import Effect, Event
 from healmon.plans import Overlays
 from healmon.report import Morning
 from healmon.state.views import AlertView, ComponentView, PlanView, SilenceView
+from healmon.web import openapi
+from healmon.web.shapes import State
 from healmon.world.filedata import Trashed
 
 SCHEMAS = Path(__file__).parents[1] / "docs" / "schemas"
@@ -358,6 +360,16 @@ class Removed(msgspec.Struct, kw_only=True):
     removed: int
 
 
+class WebToken(msgspec.Struct, kw_only=True):
+    """What logs a browser in; `running`: a server runs at that address."""
+
+    role: Literal["viewer", "operator"]
+    url: str
+    token: str
+    running: bool
+    renewed: bool
+
+
 SHAPES: dict[str, tuple[Any, str]] = {
     "status": (Status, "healmon status --json"),
     "cycle": (Cycle, "healmon once --json; each line of healmon run --json"),
@@ -381,6 +393,8 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "init": (Init, "healmon init --json"),
     "import": (Imported, "healmon import FILE --json"),
     "removed": (Removed, "healmon import --remove --json"),
+    "web-token": (WebToken, "healmon web-token --json"),
+    "state": (State, "GET /api/v1/state of healmon serve, and its stream"),
 }
 """By name of the schema: the type, and which output it is of."""
 
@@ -412,6 +426,7 @@ def main() -> None:
     directory.mkdir(parents=True, exist_ok=True)
     for name in SHAPES:
         (directory / f"{name}.json").write_text(text(name), "utf-8")
+    (directory / "openapi.json").write_text(openapi.text(), "utf-8")
 
 
 if __name__ == "__main__":

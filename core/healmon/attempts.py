@@ -27,6 +27,7 @@ class Attempt(msgspec.Struct, frozen=True):
         at: wall seconds when it began.
         due: steady seconds when its moment had come: no clock that is set makes it older.
         ok: how it ended; None: nobody knows.
+        cut: healmon ended in the midst of it, so that it says nothing of what the action is worth.
     """
 
     component: str
@@ -35,6 +36,7 @@ class Attempt(msgspec.Struct, frozen=True):
     at: float
     due: float
     ok: bool | None = None
+    cut: bool = False
 
 
 Attempts: TypeAlias = dict[str, tuple[Attempt, ...]]
@@ -53,10 +55,7 @@ def begun(attempts: Attempts, plan: Plan, at: float, due: float) -> Attempts:
 def ended(attempts: Attempts, action: str, component: str, *, ok: bool) -> Attempts:
     """Return the attempts with how the one under way on a component ended."""
     at = _under_way(attempts, action, component)
-    if at is None:
-        return attempts
-    kept = attempts[action]
-    return {**attempts, action: (*kept[:at], replace(kept[at], ok=ok), *kept[at + 1 :])}
+    return attempts if at is None else _with(attempts, action, at, ok=ok)
 
 
 def taken_back(attempts: Attempts, action: str, component: str) -> Attempts:
@@ -68,10 +67,21 @@ def taken_back(attempts: Attempts, action: str, component: str) -> Attempts:
     return {**attempts, action: (*kept[:at], *kept[at + 1 :])}
 
 
+def cut_off(attempts: Attempts, action: str, component: str) -> Attempts:
+    """Return the attempts with the one under way cut off: healmon ended in the midst of it."""
+    at = _under_way(attempts, action, component)
+    return attempts if at is None else _with(attempts, action, at, cut=True)
+
+
+def _with(attempts: Attempts, action: str, at: int, **changes: bool) -> Attempts:
+    kept = attempts[action]
+    return {**attempts, action: (*kept[:at], replace(kept[at], **changes), *kept[at + 1 :])}
+
+
 def _under_way(attempts: Attempts, action: str, component: str) -> int | None:
     """Return where the newest attempt on a component stands, if it has not ended."""
     kept = attempts.get(action, ())
     for at in range(len(kept) - 1, -1, -1):
         if kept[at].component == component:
-            return at if kept[at].ok is None else None
+            return at if kept[at].ok is None and not kept[at].cut else None
     return None

@@ -149,7 +149,8 @@ def _run(args: argparse.Namespace) -> int:
         light.without_openssl()
         light.one_heap()
     module, _, name = command.run.partition(":")
-    run: Callable[..., int] = getattr(import_module(f"healmon.service.{module}"), name)
+    place = module if "." in module else f"service.{module}"
+    run: Callable[..., int] = getattr(import_module(f"healmon.{place}"), name)
     return run(args) if command.bare else run(state_dir_of(args), args)
 
 
@@ -160,6 +161,8 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
     from healmon.service.parsers import tui_parser  # noqa: PLC0415 - as above
 
     args = tui_parser().parsed(words)
+    if args.serve is not None:
+        args.way, args.address = "serve", args.serve
     way = FLAGS.get(args.way, str(args.way))
     if args.demo and way not in {"status", "stop"}:
         from healmon.demo.run import demo  # noqa: PLC0415

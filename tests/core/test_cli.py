@@ -66,7 +66,8 @@ def test_examples_are_lines_that_work(command) -> None:
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
 def test_each_command_names_a_function_that_takes_what_it_is_given(command) -> None:
     module, _, name = command.run.partition(":")
-    run = getattr(import_module(f"healmon.service.{module}"), name)
+    place = module if "." in module else f"service.{module}"
+    run = getattr(import_module(f"healmon.{place}"), name)
     assert len(inspect.signature(run).parameters) == (1 if command.bare else 2)
     assert command.group in GROUPS
     kinds = {"worker", "session", "database", "mount", "component", "alert", "silence", "channel",

@@ -35,6 +35,8 @@ def field_values(hint):
     known = {str: words, float: floats, int: integers, bool: st.booleans(), Packed: packed}
     if hint in known:
         return known[hint]
+    if hint == dict[str, float]:
+        return st.dictionaries(words, floats, max_size=3)
     if hint in {Overlays, Plan, Step, ev.KeyChange}:
         return any_of(hint)
     if type(None) in get_args(hint):

@@ -18,9 +18,9 @@ print(json.dumps(seen))
 REFUSED = """
 import asyncio, sys
 from tests.helpers.scripted import ScriptedLink, world
-from healmon_tui.cli import _open_screen
+from healmon_tui.cli import open_screen
 link = ScriptedLink(world())
-code = _open_screen(link, mouse=False)
+code = open_screen(link, mouse=False)
 print("closed", link.closed)
 sys.exit(code)
 """

@@ -19,7 +19,7 @@ class Ear(Listener):
 
     def __init__(self, fileno):
         self.fileno = fileno
-        self.exit_event = Bell()
+        self._bell = self.exit_event = Bell()
         self._debug = False
         self.heard = []
         self.fell = None

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.service.link import Peek
-from healmon.sessions.facts import State as SessionState
+from healmon.sessions.words import State as SessionState
 from healmon.state import Snapshot, replay
 from healmon.workers.words import State
 from healmon_tui import context, live, status

@@ -18,7 +18,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     from healmon.cli import main_tui  # noqa: PLC0415 - nothing is loaded before it is needed
 
-    return main_tui(argv, _open_screen)
+    return main_tui(argv, open_screen)
 
 
 def entry() -> NoReturn:
@@ -28,7 +28,7 @@ def entry() -> NoReturn:
     leave(main)
 
 
-def _open_screen(link: Link, **options: Any) -> int:  # noqa: ANN401 - `app.run` names them
+def open_screen(link: Link, **options: Any) -> int:  # noqa: ANN401 - `app.run` names them
     """Open the screen; the only place that loads textual."""
     gc.disable()  # the screen enables it when it is painted: until then there is nothing to collect
     from healmon_tui.spared import load_textual  # noqa: PLC0415 - as below

@@ -169,6 +169,11 @@ ACTIONS: Final[tuple[Action, ...]] = (
         label="journal",
     ),
     Action(
+        "view.plots", "plots", ("P",), "view",
+        "plots of the last hour to 30 days: how full disks were, restarts, heal times, stuck"
+        " sessions, open alerts", label="plots",
+    ),
+    Action(
         "view.back", "back", ("escape",), "view",
         "one step back: no marks, no filter, a smaller panel",
     ),

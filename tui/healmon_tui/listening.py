@@ -55,14 +55,14 @@ class Listener(LinuxDriver):
 
     def __init__(self, app: App[Any], **how: Any) -> None:  # noqa: ANN401 - as Textual says it
         super().__init__(app, **how)
-        self.exit_event = Bell()
+        self._bell = self.exit_event = Bell()
 
     def run_input_thread(self) -> None:
         """Hand on what is typed until the bell rings, and what is there then."""
         parser, decode = XTermParser(self._debug), getincrementaldecoder("utf-8")().decode
         poll = select.poll()
         poll.register(self.fileno, select.POLLIN)
-        poll.register(self.exit_event, select.POLLIN)
+        poll.register(self._bell, select.POLLIN)
         try:
             while not self.exit_event.is_set():
                 ready = dict(poll.poll(_wait(parser)))

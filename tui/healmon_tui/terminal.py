@@ -16,11 +16,19 @@ from types import FrameType
 
 from rich.console import Console
 
+from healmon.service import pipes
 from healmon_tui.themes import Depth
+
+
+def in_browser() -> bool:
+    """Tell whether the terminal is a browser's tab, at the other end of two pipes."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
 
 
 def unfit() -> str:
     """Return why no screen can be drawn here; empty: it can."""
+    if in_browser():
+        return ""
     streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
     if not all(stream is not None and stream.isatty() for stream in streams):
         return "healmon-tui needs a terminal for its screen; without one use --no-ui"
@@ -38,6 +46,8 @@ def depth(console: Console) -> Depth:
 
 def is_gone() -> bool:
     """Tell whether the terminal has vanished under us."""
+    if in_browser():
+        return pipes.let_go(0)
     try:
         termios.tcgetattr(0)
     except termios.error:

@@ -25,6 +25,7 @@ from healmon_tui.viewmodel import PANELS, PanelId, PanelView, ViewModel
 
 if TYPE_CHECKING:
     from healmon.service.archive import Archive, Entry, Visit, Where
+    from healmon.service.series import Sums
 
 OFF: Final = "this is the past: nothing can be done in it"
 Way: TypeAlias = "Callable[[Archive, int], Visit | str]"
@@ -155,6 +156,14 @@ class TimeTravel:
             HealmonError: the store cannot be read now.
         """
         return await asyncio.to_thread(self._link.archive().entries)
+
+    async def sums(self, begin: float, end: float) -> Sums:
+        """Return how things went from one moment to another (wall seconds).
+
+        Raises:
+            HealmonError: the store cannot be read now.
+        """
+        return await asyncio.to_thread(self._link.archive().sums, begin, end)
 
     def missed(self) -> tuple[int, int]:
         """Return how many events and new CRITICAL alerts came since the past was entered."""

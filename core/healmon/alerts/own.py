@@ -6,6 +6,7 @@ The engine collects them with `engine_findings` and hands the verdict to `judge`
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Final
 
 from healmon.alerts.judge import key_of
@@ -51,9 +52,20 @@ def checker_silent(reason: str) -> Finding:
     return Finding("heartbeat", "WARNING", message, {"reason": reason})
 
 
+def side_fails(name: str, reason: str) -> Finding:
+    """A program that is to run beside the healer does not; healing goes on without it."""
+    what = {
+        "web": "the web page cannot be served",
+        "metrics": "metrics cannot be served",
+        "textfile": "the textfile of metrics cannot be written",
+    }.get(name, f"{name} does not run")
+    return Finding(name, "WARNING", f"{what}: {reason}", {"reason": reason})
+
+
 def engine_findings(
     failing: Mapping[str, str],
     *,
+    sides: Mapping[str, str] = MappingProxyType({}),
     store: str = "",
     repaired: str = "",
     config: str = "",
@@ -67,6 +79,7 @@ def engine_findings(
         repaired: what the store set aside in this run.
         config: why a reload was refused.
         checker: why the checker outside cannot be pinged.
+        sides: what is wrong with programs that are to run beside the healer, by name.
     """
     findings = [healer_failed(name, failing[name]) for name in sorted(failing)]
     if store:
@@ -77,6 +90,7 @@ def engine_findings(
         findings.append(config_rejected(config))
     if checker:
         findings.append(checker_silent(checker))
+    findings += [side_fails(name, sides[name]) for name in sorted(sides) if sides[name]]
     return tuple(findings)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import msgspec
 
-from healmon.config import extras, screenchecks
+from healmon.config import extras, facesettings, metricskeys, screenchecks, webkeys
 from healmon.config import settings as st
 from healmon.config.derive import Context
 from healmon.config.lines import KeyPath
@@ -229,5 +229,7 @@ CHECK: Final[Mapping[type[msgspec.Struct], Callable[[Any, KeyPath, Context], Non
     st.Channel: _channel,
     st.Notify: _notify,
     st.Alerts: _alerts,
-    st.Ui: screenchecks.check,
+    facesettings.Ui: screenchecks.check,
+    facesettings.Web: webkeys.check,
+    facesettings.Metrics: metricskeys.check,
 }

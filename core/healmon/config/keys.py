@@ -11,8 +11,10 @@ from typing import Final
 from healmon.config import kinds as k
 from healmon.config import settings as st
 from healmon.config.logkeys import LOG_KEYS
+from healmon.config.metricskeys import METRICS
 from healmon.config.schema import Key, Shape, Table
 from healmon.config.screenkeys import UI
+from healmon.config.webkeys import WEB
 
 
 def _value(name: str, kind: k.Kind, doc: str, *, required: bool = False, rival: str = "") -> Key:
@@ -382,12 +384,14 @@ ROOT: Final = Table(
         _table("table", NOTIFY),
         _table("table", STORE),
         _table("table", UI),
+        _table("table", WEB),
+        _table("table", METRICS),
     ),
 )
 
 TABLES: Final = (
     *(MONITOR, WORKERS, READY, LIVENESS, SESSIONS, TASKS),
     *(DATABASES, DISK, BUDGETS, THRESHOLDS, RULES, ALERTS),
-    *(NOTIFY, CHANNELS, STEPS, STORE, UI),
+    *(NOTIFY, CHANNELS, STEPS, STORE, UI, WEB, METRICS),
 )
 """All tables in the order of the key reference."""

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from healmon.config.derive import Context
+from healmon.config.facesettings import Ui
 from healmon.config.lines import KeyPath
 from healmon.config.nearest import nearest
 from healmon.config.screennames import ACTIONS, SHEETS
-from healmon.config.settings import Ui
 
 RESERVED: Final = {"esc": "view.back", "enter": "view.detail", "ctrl-q": "app.end"}
 """Keys that always do what they do, beside those that were given to the same action."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from healmon.config import keynames
 from healmon.config import kinds as k
-from healmon.config import settings as st
+from healmon.config.facesettings import Ui
 from healmon.config.schema import Key, Table
 from healmon.config.toml import as_list, literal
 
@@ -31,7 +31,7 @@ KEYS: Final = k.Kind(allowed=keynames.ALLOWED, read=_read, write=_write)
 
 UI: Final = Table(
     title="ui",
-    struct=st.Ui,
+    struct=Ui,
     doc="the terminal screen",
     keys=(
         Key(name="theme", kind=k.NAME, doc="dark, light, terminal, safe, …, or a file of your own"),

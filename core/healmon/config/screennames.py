@@ -42,6 +42,7 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
     "view.detail": ("enter",),
     "view.explain": ("e",),
     "view.journal": ("J",),
+    "view.plots": ("P",),
     "view.back": ("esc",),
     "view.bigger": ("+",),
     "view.smaller": ("_", "-"),

@@ -10,6 +10,8 @@ from typing import Literal
 
 import msgspec
 
+from healmon.config.facesettings import Metrics, Ui, Web
+
 MINUTE = 60.0
 HOUR = 3600.0
 DAY = 86400.0
@@ -368,20 +370,6 @@ class Store(msgspec.Struct, frozen=True, kw_only=True):
     retention: float = 30 * DAY
 
 
-class Ui(msgspec.Struct, frozen=True, kw_only=True):
-    """`[ui]`: the terminal screen.
-
-    Attributes:
-        theme: one of the screen's own, of Textual's, or a file of the person's.
-        mouse: let the terminal report the mouse.
-        keys: keys of actions, by the action's id, as `keynames` writes them; none: no key.
-    """
-
-    theme: str = "dark"
-    mouse: bool = True
-    keys: dict[str, tuple[str, ...]] = {}
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """The whole configuration; `source` is the file it was read from, or None."""
 
@@ -396,3 +384,5 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     notify: Notify = Notify()
     store: Store = Store()
     ui: Ui = Ui()
+    web: Web = Web()
+    metrics: Metrics = Metrics()

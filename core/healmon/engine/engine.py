@@ -72,6 +72,7 @@ class Engine:
         self._stopping = asyncio.Event()
         self._stop_reason = ""
         self._checker = ""
+        self._sides: dict[str, str] = {}
         self._last_reading: Reading | None = None
 
     @property
@@ -120,6 +121,12 @@ class Engine:
     def checker_fault(self, reason: str) -> None:
         """Tell that the checker outside cannot be pinged; empty: it can. Safe from any thread."""
         self._in_loop(lambda: self._checker_faulted(reason))
+
+    def side_fault(self, name: str, reason: str) -> None:
+        """Tell what is wrong with a program beside the healer; empty: nothing. In the loop only."""
+        if reason != self._sides.get(name, ""):
+            self._sides[name] = reason
+            self._judge_self()
 
     def misread(self, problems: Sequence[str], origin: str) -> None:
         """Tell that the configuration is wrong; the one before stays in force."""
@@ -331,7 +338,8 @@ class Engine:
         self._alarms.tend()
         seconds = round(process_seconds() - began, 3)
         next_in = max(0.0, round(self._run.interval - seconds, 3))
-        self.stream.emit(ev.CycleFinished(number, seconds, next_in, late))
+        looks = {room.healer.name: room.seconds for room in self._rooms}
+        self.stream.emit(ev.CycleFinished(number, seconds, next_in, late, looks))
 
     async def _rounds(self) -> list[bool]:
         """Have every room look; returns which of them answered.
@@ -360,6 +368,7 @@ class Engine:
             repaired=self._run.repaired,
             config=self._misread,
             checker=self._checker,
+            sides=self._sides,
         )
         if self._run.outlet is not None:
             now = self._clock.read().wall

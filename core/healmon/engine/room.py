@@ -9,7 +9,7 @@ from typing import Any
 
 from healmon import events as ev
 from healmon.alerts import ENGINE
-from healmon.clock import Clock
+from healmon.clock import Clock, process_seconds
 from healmon.engine.alarms import Alarms
 from healmon.engine.stream import Stream
 from healmon.errors import ProbeError
@@ -35,7 +35,12 @@ class Room:
         alarms: who keeps the alerts.
         propose: called with each plan a diagnosis makes and the id of the observation behind it.
         withdraw: called with the component of each waiting plan that no longer holds, and why.
+
+    Attributes:
+        seconds: how long the newest look took, its deadline at most.
     """
+
+    seconds = 0.0
 
     def __init__(
         self,
@@ -89,8 +94,12 @@ class Room:
         """Look, judge and tell once; returns False when the healer failed or was late."""
         async with self._round:
             self._forget_timer()
+            began = process_seconds()
             try:
-                seen = await self._look()
+                try:
+                    seen = await self._look()
+                finally:
+                    self.seconds = round(process_seconds() - began, 3)
                 snapshot = self._stream.snapshot
                 diagnosis = self.healer.diagnose(seen, snapshot, self._clock.read())
             except ProbeError as error:

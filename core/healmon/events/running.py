@@ -42,12 +42,13 @@ class CycleStarted(Base, frozen=True):
 
 
 class CycleFinished(Base, frozen=True):
-    """Every healer answered, or its deadline passed (`late`)."""
+    """Every healer answered, or its deadline passed (`late`); `looks`: seconds of each."""
 
     number: int
     seconds: float
     next_in: float
     late: tuple[str, ...] = ()
+    looks: dict[str, float] = {}
 
 
 class HealerFailed(Base, frozen=True):

@@ -12,7 +12,7 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from typing import Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from healmon.clock import local_time
 from healmon.errors import HealmonError
@@ -23,6 +23,9 @@ from healmon.store import moments, read
 from healmon.store.past import Bounds, Past, Use, wall_of
 from healmon.text import clean
 from healmon.units import format_duration
+
+if TYPE_CHECKING:
+    from healmon.service.series import Sums
 
 LISTED: Final = 200
 """Incidents listed at most."""
@@ -129,6 +132,24 @@ class Archive:
             found = [entry for entry in found if entry.number >= bounds.oldest]
             ordered = sorted(found, key=lambda entry: entry.number, reverse=True)
             return ordered, self._edge("back", bounds)
+
+    def sums(self, begin: float, end: float, step: float = 0.0) -> Sums:
+        """Return how things went from one moment to another, as series to be drawn.
+
+        Args:
+            begin: wall seconds.
+            end: wall seconds.
+            step: seconds that a point stands for; 0.0: as few as make a picture.
+
+        Raises:
+            ValueError: there is no such stretch of time.
+            HealmonError: the store cannot be read now.
+        """
+        from healmon.service.series import frame, sums  # noqa: PLC0415 - loaded when plots are wanted
+
+        where = frame(begin, end, step)
+        with self._lock:
+            return sums(self._past, where)
 
     def _visit(self, number: int) -> Visit:
         snapshot = self._past.at(number)

@@ -20,17 +20,20 @@ ASK_PATIENCE = 60.0
 """Seconds an answer is waited for."""
 
 
-def ask_healer(state_dir: Path, verb: str, target: str, arguments: Packed) -> Answer:
+def ask_healer(
+    state_dir: Path, verb: str, target: str, arguments: Packed, asker: str = ""
+) -> Answer:
     """Ask the healer that holds `state_dir` for something; returns its answer.
 
-    Never raises: an unreachable healer is an answer too.
+    `asker` is who asks, in words; empty: this process's user. Never raises: an unreachable healer
+    is an answer too.
     """
     if instance.holder(state_dir) is None:
         return Answer(ok=False, text=f"no healer runs on {state_dir}")
     database = state_dir / DATABASE
     try:
         with contextlib.closing(Ear(state_dir)) as ear:
-            asker = commands.origin()
+            asker = asker or commands.origin()
             number = commands.send(database, verb, target, arguments, asker, ASK_PATIENCE)
             knock(state_dir)
             state, outcome = commands.wait(database, number, ASK_PATIENCE, ear)

@@ -49,7 +49,11 @@ def stop(state_dir: Path) -> int:
     """
     holder = instance.holder(state_dir)
     if holder is None:
-        say("no healer runs; nothing to stop")
+        from healmon.service import sides  # noqa: PLC0415 - as below
+
+        left = sides.make_way(state_dir)
+        tail = f"; its web server (pid {left}) has ended" if left else "; nothing to stop"
+        say(f"no healer runs{tail}")
         return 0
     from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
     from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise

@@ -2,8 +2,9 @@
 
 To add a command, add one `Command` to a table below and write the function that it names; nothing
 else knows of it. The function is `(state_dir, args) -> exit code` in a module of
-`healmon.service`, which is imported only when the command is given; with `bare=True` it gets the
-arguments only. All of this is plain data: `healmon status` reads it too and must feel instant.
+`healmon.service`, or of another room that is named (`web.serving`), which is imported only when the
+command is given; with `bare=True` it gets the arguments only.
+All of this is plain data: `healmon status` reads it too and must feel instant.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Command(NamedTuple):
         name: as it is typed.
         group: of `GROUPS`.
         text: what it does, in one line.
-        run: `module:function` below `healmon.service`.
+        run: `module:function` below `healmon.service`, `room.module:function` below `healmon`.
         example: a line that can be typed, what it does behind three spaces.
         args: its own words and options.
         bare: the function wants the arguments only, no state directory.
@@ -125,6 +126,25 @@ LOOK = (
     Command("report", "look", "what broke, what was healed and how, what needs a person",
             "report_cli:report", "healmon report --since 12h", (
         arg("--since", metavar="8h", default="8h", help="how far back (default: 8h)"),
+    )),
+    Command("serve", "look", "serve the page in the browser; looks on, heals nothing",
+            "web.serving:serve", "healmon serve 127.0.0.1:8080", (
+        arg("address", nargs="?", metavar="ADDRESS:PORT",
+            help="where (default: web.listen, else 127.0.0.1:8080)"),
+        arg("--behind-proxy", metavar="URL", help="its address at a proxy that speaks TLS"),
+    ), bare=True),
+    Command("metrics", "look", "print the numbers for Prometheus, or serve them",
+            "metrics_cli:metrics", "healmon metrics --listen 127.0.0.1:9646", (
+        Either((
+            arg("--listen", metavar="ADDRESS:PORT", help="serve /metrics there until ended"),
+            arg("--textfile", metavar="FILE", completes="file",
+                help="write them for node_exporter: FILE.prom"),
+        )),
+    )),
+    Command("web-token", "look", "print the address that logs a browser in",
+            "web.token_cli:web_token", "healmon web-token --operator   to act, not only to look", (
+        arg("--operator", action="store_true", help="to act, not only to look"),
+        arg("--renew", action="store_true", help="make other tokens; all logins end"),
     )),
     Command("explain", "look", "tell why something is as it is", "explain_cli:explain",
             "healmon explain session:build-7", (

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,8 +29,10 @@ from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
 from healmon.service.push import Push
 from healmon.service.reload import Read, Reloader, digest
+from healmon.service.sides import Sides, orders
 from healmon.service.statedir import DATABASE
 from healmon.service.systemd import Notifier, Pulse
+from healmon.service.textfile import Textfile
 from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
@@ -70,6 +73,8 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
+    _sides: Sides | None = None
+    _numbers: Textfile | None = None
 
     @classmethod
     def open(
@@ -133,6 +138,10 @@ class Host:
         self.healers[:] = [healers.get(healer.name, healer) for healer in self.healers]
         if self._heart is not None:
             self._heart.amend(settings.monitor.heartbeat_url, settings.monitor.check_interval)
+        if self._sides is not None:
+            self._sides.amend(orders(settings, self.state_dir))
+        if self._numbers is not None:
+            self._numbers.amend(settings.metrics.textfile)
 
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile."""
@@ -144,9 +153,19 @@ class Host:
             self.engine.checker_fault,
         )
         pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
-        doings = (self._overrides(), self._keep_house(), heart.run(), pulse.run())
+        self._sides = Sides(
+            orders(self.settings, self.state_dir), self.clock, self.engine.side_fault
+        )
+        numbers = self._numbers = Textfile(
+            self.settings.metrics.textfile, os.getpid(), self.clock,
+            lambda: self.engine.snapshot, partial(self.engine.side_fault, "textfile"),
+        )  # fmt: skip
+        doings = (
+            *(self._overrides(), self._keep_house(), heart.run(), pulse.run()),
+            *(self._sides.run(), numbers.run()),
+        )
         with self._rereading() as watching:
-            sinks = [heart.heard, pulse.heard, *watching]
+            sinks = [heart.heard, pulse.heard, numbers.heard, *watching]
             for sink in sinks:
                 self.engine.subscribe(sink)
             tasks = [asyncio.create_task(doing) for doing in doings]
@@ -158,6 +177,7 @@ class Host:
                 for task in tasks:
                     task.cancel()
                 await asyncio.gather(*tasks, return_exceptions=True)
+                await numbers.close()
 
     @contextlib.contextmanager
     def _rereading(self) -> Generator[list[Sink]]:

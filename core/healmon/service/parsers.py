@@ -72,6 +72,12 @@ class _Whole(Parser):
         return overview() + "\n"
 
 
+class _Compact(Parser):
+    def format_help(self) -> str:
+        # a blank line less, so that all of it stands on one screen
+        return super().format_help().replace("\n\n", "\n", 1)
+
+
 def meant(word: str, known: Iterable[str]) -> str:
     """Return `; did you mean "status"?`, or nothing where nothing known is near."""
     from healmon.config.nearest import nearest  # noqa: PLC0415 - only what is wrong needs it
@@ -99,7 +105,7 @@ def _common() -> Parser:
 
 def tui_parser() -> Parser:
     """Return the parser of `healmon-tui`."""
-    parser = Parser(
+    parser = _Compact(
         prog="healmon-tui",
         usage="healmon-tui [OPTION]…",
         parents=[_common()],
@@ -118,6 +124,14 @@ def tui_parser() -> Parser:
         ways.add_argument(
             f"--{flag}", dest="way", action="store_const", const=flag, default="tui", help=text
         )
+    ways.add_argument(
+        "--serve",
+        dest="serve",
+        nargs="?",
+        const="",
+        metavar="ADDR:PORT",
+        help="serve the page in the browser; see healmon serve",
+    )
     parser.add_argument("--demo", action="store_true", help="a throw-away world with real parts")
     parser.add_argument("--read-only", action="store_true", help="show everything, act on nothing")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")

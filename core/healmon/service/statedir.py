@@ -12,6 +12,8 @@ from healmon.text import clean
 
 DATABASE: Final = "healmon.db"
 """The health store's file."""
+WEB: Final = "web"
+"""The folder of what runs beside a healer: tokens, logins, log of the web server."""
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 

@@ -22,7 +22,7 @@ from healmon.service import instance
 from healmon.service.archive import Archive
 from healmon.service.link import Gone
 from healmon.service.links import EngineLink, StoreLink
-from healmon.service.looks import Leave, Peek
+from healmon.service.looks import Leave, Peek, Tail
 from healmon.service.own import Usage
 from healmon.state import Snapshot
 from healmon.text import clean
@@ -138,6 +138,10 @@ class Relay:
         """Return the newest stored events, oldest first."""
         return self._inner.history(count)
 
+    def older(self, before: int, count: int) -> list[Recorded]:
+        """Return stored events before one, oldest first."""
+        return self._inner.older(before, count)
+
     def trouble(self) -> str:
         """Return what is wrong with the healer; empty: it runs."""
         return self._inner.trouble()
@@ -149,6 +153,14 @@ class Relay:
     async def peek(self, facts: Packed) -> Peek:
         """Return what a session shows right now."""
         return await self._inner.peek(facts)
+
+    async def tail(self, worker: str, lines: int) -> Tail:
+        """Return the newest lines of a worker's log."""
+        return await self._inner.tail(worker, lines)
+
+    async def explain(self, target: str) -> tuple[str, ...]:
+        """Return what `healmon explain` says."""
+        return await self._inner.explain(target)
 
     async def evidence(self, name: str) -> Packed:
         """Return what was kept of an act on a session."""

@@ -1,13 +1,18 @@
 """How often healmon may act: caps, cool-down, breaker, one at a time. Pure.
 
 All of it counts the attempts that the snapshot keeps (`Snapshot.attempts`), so that it holds across
-restarts. What was begun and never ended counts as not cleared. Caps and breaker do not hold the
-tasks of a session that has ended, or that is quarantined: nothing is pressed there.
+restarts. What was begun and never ended counts as not cleared; but one that healmon's own end cut
+off is gone on with, and both are one act: what was pressed stands in its evidence, and is not
+pressed again. Only where that happens time and again the act itself is suspected.
+
+Caps and breaker do not hold the tasks of a session that has ended, or that is quarantined: nothing
+is pressed there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from itertools import takewhile
 from typing import Final
 
 from healmon.attempts import Attempt
@@ -21,6 +26,8 @@ HOUR: Final = 3600.0
 SESSION_WINDOW: Final = 6 * HOUR
 BREAKER: Final = 2
 """Attempts in a row that cleared nothing, after which the breaker is open."""
+CUT_OFF: Final = 5
+"""Attempts in a row that healmon did not live to end, after which the breaker is open, too."""
 BREAKER_OPEN: Final = 6 * HOUR
 """Seconds until it lets one more attempt pass."""
 FREE: Final = ("gone ", "dead ", "quarantined ")
@@ -59,24 +66,28 @@ def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -
 
 def breaker(mine: Sequence[Attempt], now: Reading) -> str:
     """Return why the breaker of a session is open, or empty."""
-    row = 0
-    for attempt in reversed(mine):
-        if attempt.ok:
-            break
-        row += 1
+    row = list(takewhile(lambda attempt: not attempt.ok, reversed(mine)))
     left = BREAKER_OPEN - _age(mine[-1], now) if mine else 0.0
-    if row < BREAKER or left <= 0:
+    if left <= 0:
         return ""
-    return f"{row} attempts in a row cleared nothing: the next one in {format_duration(left)}"
+    again = f"the next one in {format_duration(left)}"
+    failed = sum(not attempt.cut for attempt in row)
+    if failed >= BREAKER:
+        return f"{failed} attempts in a row cleared nothing: {again}"
+    cut = sum(1 for _ in takewhile(lambda attempt: attempt.cut, row))
+    if cut >= CUT_OFF:
+        return f"healmon ended in the midst of {cut} attempts in a row: {again}"
+    return ""
 
 
 def _cooling(mine: Sequence[Attempt], cooldown: float, now: Reading) -> str:
-    left = cooldown - _age(mine[-1], now) if mine else 0.0
+    # what was cut off is not over: its other half has nothing to wait for
+    left = cooldown - _age(mine[-1], now) if mine and not mine[-1].cut else 0.0
     return f"cool-down for another {format_duration(left)}" if left > 0 else ""
 
 
 def _capped(done: Collection[Attempt], window: float, most: int, now: Reading, where: str) -> str:
-    ours = [a for a in done if a.origin == "healmon" and _age(a, now) < window]
+    ours = [a for a in done if a.origin == "healmon" and not a.cut and _age(a, now) < window]
     if len(ours) < most:
         return ""
     return f"{len(ours)} acts {where} within {format_duration(window)}: no more for now"

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions import novelty
-from healmon.sessions.facts import Memory, Order, Row, State
+from healmon.sessions.facts import Memory, Order, Row
 from healmon.sessions.packs import Packs
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Seen, SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.standing import standing
 from healmon.sessions.states import KEYLESS
+from healmon.sessions.words import State
 from healmon.text import clean
 from healmon.world.pane import Pane
 from healmon.world.taskdb import Task

@@ -17,7 +17,8 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.sessions.facts import Memory, State
+from healmon.sessions.facts import Memory
+from healmon.sessions.words import State
 from healmon.units import format_duration
 
 STIRS: Final = 2

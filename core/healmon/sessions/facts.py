@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
 from healmon.plans import Packed
 from healmon.sessions.novelty import Known
 from healmon.sessions.signs import Choice
+from healmon.sessions.words import State
 from healmon.world.taskdb import TaskId
 
 HEALER: Final = "sessions"
 ACTION: Final = "clear_stuck_session"
 ANSWER: Final = "answer_session"
 REQUEUE: Final = "requeue_task"
-State = Literal[
-    "unknown", "gone", "dead", "protected", "human", "suspended", "secret", "approval", "question",
-    "flow_stopped", "idle", "starting", "gave_up", "unsent", "idle_with_task", "rate_limited",
-    "retrying", "tool", "working", "frozen", "quiet", "stalled",
-]  # fmt: skip
-"""How a session stands, in the order in which the first that fits is taken (see `states`)."""
 Chords = tuple[tuple[str, ...], ...]
 """Steps of keys; the keys of one step follow each other before anything is verified."""
 

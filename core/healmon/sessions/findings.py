@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import Final
 
 from healmon.plans import Finding, Packed, Severity, Status
-from healmon.sessions.facts import Memory, SessionFacts, State
+from healmon.sessions.facts import Memory, SessionFacts
 from healmon.sessions.planning import minutes, task_words
 from healmon.sessions.troubles import Condition, Trouble
+from healmon.sessions.words import State
 from healmon.state import Snapshot
 from healmon.units import format_duration
 

@@ -18,9 +18,9 @@ from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.plans import Finding
 from healmon.sessions.confirm import HUNG
-from healmon.sessions.facts import State
 from healmon.sessions.states import Case
 from healmon.sessions.troubles import Trouble
+from healmon.sessions.words import State
 from healmon.units import format_duration
 
 SHARE: Final = 0.3

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Final
 
 from healmon.sessions import aftermath
-from healmon.sessions.facts import Memory, Row, SessionFacts, State
+from healmon.sessions.facts import Memory, Row, SessionFacts
 from healmon.sessions.following import pane_key
 from healmon.sessions.signs import Choice
 from healmon.sessions.standing import Standing
 from healmon.sessions.states import Case
 from healmon.sessions.troubles import Trouble
+from healmon.sessions.words import State
 from healmon.state import Snapshot
 from healmon.text import clean
 

@@ -10,11 +10,12 @@ import msgspec
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.sessions.facts import Chords, Memory, State
+from healmon.sessions.facts import Chords, Memory
 from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED, KEYLESS, Case, state_of
+from healmon.sessions.words import State
 
 
 class Standing(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,11 +12,12 @@ from typing import Final
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.sessions.facts import Memory, State
+from healmon.sessions.facts import Memory
 from healmon.sessions.packs import Packs, bundled
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.progress import FUTURE, limit_for
 from healmon.sessions.signs import Sign
+from healmon.sessions.words import State
 from healmon.units import format_duration
 
 WORKING: Final = 120.0

@@ -19,9 +19,9 @@ from typing import Final, Literal
 
 import msgspec
 
-from healmon.sessions.facts import State
 from healmon.sessions.progress import old_enough
 from healmon.sessions.states import RESET_GRACE, Case
+from healmon.sessions.words import State
 
 Condition = Literal["stuck", "waiting", "idle", "unsent", "retrying", "suspended"]
 NEVER: Final = 0.0

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from healmon import attempts
 from healmon import events as ev
 from healmon.state.alerting import fold_alert
+from healmon.state.counts import counted
 from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
 from healmon.state.parts import tallied, without
@@ -37,7 +38,8 @@ def replay(recorded: Iterable[ev.Recorded], start: Snapshot | None = None) -> Sn
 
 def apply(snapshot: Snapshot, record: ev.Recorded) -> Snapshot:
     """Return the snapshot after one more event."""
-    folded = fold_held(_fold(snapshot, record), record.event, record.wall)
+    counts = counted(snapshot, record.event)
+    folded = fold_held(_fold(counts, record), record.event, record.wall)
     return replace(folded, last_id=record.id, at=record.wall)
 
 
@@ -90,7 +92,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             s = _taken_back(s, event.component)
             return replace(s, plans=without(s.plans, event.component))
         case ev.PlanAbandoned():
-            return replace(s, plans=without(s.plans, event.component))
+            return _abandoned(s, event.component)
         case ev.ActionVerified():
             action = ActionView(
                 event.component,
@@ -176,6 +178,7 @@ def _cycle_finished(s: Snapshot, event: ev.CycleFinished, at: float) -> Snapshot
         seconds=event.seconds,
         next_at=at + event.next_in,
         late=event.late,
+        looks=event.looks,
     )
     return tallied(replace(s, cycle=cycle), "checks")
 
@@ -216,6 +219,14 @@ def _taken_back(s: Snapshot, component: str) -> Snapshot:
         return s
     kept = attempts.taken_back(s.attempts, view.plan.action, component)
     return replace(s, attempts=kept)
+
+
+def _abandoned(s: Snapshot, component: str) -> Snapshot:
+    view = s.plans.get(component)
+    if view is not None and view.acting:
+        kept = attempts.cut_off(s.attempts, view.plan.action, component)
+        s = replace(s, attempts=kept)
+    return replace(s, plans=without(s.plans, component))
 
 
 def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapshot:

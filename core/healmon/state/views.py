@@ -39,7 +39,10 @@ class EngineView(msgspec.Struct, frozen=True):
 
 
 class CycleView(msgspec.Struct, frozen=True):
-    """The newest check cycle; `finished_at` 0.0 means none has finished in this run."""
+    """The newest check cycle; `finished_at` 0.0 means none has finished in this run.
+
+    `looks` are the seconds that each healer took.
+    """
 
     number: int = 0
     running: bool = False
@@ -48,6 +51,7 @@ class CycleView(msgspec.Struct, frozen=True):
     seconds: float = 0.0
     next_at: float = 0.0
     late: tuple[str, ...] = ()
+    looks: dict[str, float] = {}
 
 
 class ComponentView(msgspec.Struct, frozen=True):
@@ -220,6 +224,26 @@ class HeldView(msgspec.Struct, frozen=True):
     would: tuple[str, ...] = ()
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """What happened since the store began, over all runs; see `state.counts`.
+
+    `actions` are keyed by component, then by `ACTION OUTCOME`; `seconds` are those of the acts that
+    were verified or failed, by action; `alerts` counts those that opened, by severity, `notices`
+    what became of each by channel, then by outcome; `failures` is keyed by healer; `lost` are
+    events that could not be stored.
+    """
+
+    actions: dict[str, dict[str, int]] = {}
+    seconds: dict[str, float] = {}
+    alerts: dict[str, int] = {}
+    notices: dict[str, dict[str, int]] = {}
+    overrides: dict[str, int] = {}
+    failures: dict[str, int] = {}
+    cycles: int = 0
+    starts: int = 0
+    lost: int = 0
+
+
 class Snapshot(msgspec.Struct, frozen=True):
     """Everything known at one moment.
 
@@ -228,7 +252,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     `silences` and `notices` (not yet sent) by id.
     `maintenance` (until when) and `pauses` (who and why) are keyed by what is paused: a component,
     or a pattern of components. `held` is keyed by what held it back: `silence:ID`,
-    `maintenance:PATTERN`, `flapping:KEY`.
+    `maintenance:PATTERN`, `flapping:KEY`. `tallies` count this run, `counts` all runs.
     """
 
     last_id: int = 0
@@ -251,6 +275,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     recent: tuple[ActionView, ...] = ()
     tallies: dict[str, int] = {}
     attempts: Attempts = {}
+    counts: Counts = Counts()
 
 
 def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:

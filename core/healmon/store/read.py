@@ -252,6 +252,27 @@ def events(
     )
 
 
+def events_before(
+    conn: sqlite3.Connection, before: int, limit: int, component: str = ""
+) -> list[Row]:
+    """Return the newest events with ids below `before`, newest first; of one component, if named.
+
+    Args:
+        conn: from `open_reader`.
+        before: an event's id; 0: the newest of all.
+        limit: rows at most.
+        component: only events about this component.
+    """
+    where = ["id < ?" if before else "? = 0", "component = ?" if component else "? = ''"]
+    return _rows(
+        conn,
+        f"SELECT {_EVENT} FROM events WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
+        before,
+        component,
+        limit,
+    )
+
+
 def event(conn: sqlite3.Connection, event_id: int) -> Row | None:
     """Return one event, or None."""
     rows = _rows(conn, f"SELECT {_EVENT} FROM events WHERE id = ?", event_id)  # noqa: S608 - a constant

@@ -221,6 +221,17 @@ def open_files(directory: int) -> Iterator[tuple[str, str]]:
             os.close(fd)
 
 
+def open_count(directory: int) -> int | None:
+    """Return how many files a process has open; None when that may not be seen."""
+    with suppress(OSError):
+        fd = os.open("fd", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=directory)
+        try:
+            return len(os.listdir(fd))  # noqa: PTH208 - a descriptor is no path
+        finally:
+            os.close(fd)
+    return None
+
+
 def children_of(pid: int) -> set[int]:
     """Return the pids of the children that the first thread of a process has; none when unknown."""
     try:

@@ -124,7 +124,7 @@ def test_an_attempt_is_remembered_with_its_end_across_runs():
         "mend": (
             Attempt("c", "s1", "healmon", 1002.0, 5.0, ok=True),
             Attempt("c", "s2", "healmon", 1005.0, 5.0, ok=False),
-            Attempt("c", "s3", "healmon", 1008.0, 5.0, ok=None),
+            Attempt("c", "s3", "healmon", 1008.0, 5.0, ok=None, cut=True),
         )
     }
 

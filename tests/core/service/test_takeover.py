@@ -13,6 +13,7 @@ from healmon.errors import ConfigError, HolderError
 from healmon.service import foreground, instance
 from healmon.service.archive import Reader
 from healmon.service.instance import Lock
+from healmon.service.link import Link
 from healmon.service.takeover import Relay
 from tests.helpers.storekit import Engine, observed, opened_store, started
 from tests.helpers.wait import until
@@ -183,3 +184,15 @@ def test_a_reader_opens_the_file_that_bears_the_name_now(state):
     reader.close()
     assert count() == 1
     reader.close()
+
+
+def test_all_that_a_screen_asks_of_a_link_is_passed_on(state):
+    lived(state, started(), observed())
+    link = relay(state)
+    asked = [name for name in vars(Link) if not name.startswith("_")]
+    assert len(asked) > 12
+    assert not [name for name in asked if not hasattr(link, name)]
+    asyncio.run(link.tail("nobody", 10))
+    assert [record.id for record in link.older(2, 10)] == [1]
+    assert asyncio.run(link.explain("task_worker"))
+    closed(link)

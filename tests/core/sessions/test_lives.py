@@ -170,14 +170,14 @@ class Life:
             if not self.bench.begin(plan):
                 continue
             name = plan.component.partition(":")[2]
-            if not caps.free(plan.subject):
-                self.acts.append((self.bench.now, name))
             result = self.chance.choice(["cleared", "cleared", "ignored", "frozen", "error"])
             keys = unpack(plan.order, Order).keys
             result = result if keys else "settled"
             if self.chance.random() < 0.1:
-                self.bench.start()  # killed in the midst of it
+                self.bench.start()  # killed in the midst of it: what goes on with it is the act
                 continue
+            if not caps.free(plan.subject):
+                self.acts.append((self.bench.now, name))
             self.bench.clock.advance(1.0)
             self.bench.end(plan, result)
             one = next(s for s in self.sessions if s.name == name)

@@ -80,18 +80,6 @@ def test_a_restart_forgets_no_act():
     assert "on this session" in bench.facts().held
 
 
-def test_an_act_that_a_kill_cut_short_counts_as_one_that_cleared_nothing():
-    bench = BenchOfSessions(**QUICK, cooldown=0.0, acts_per_session=100)
-    for _ in range(2):
-        bench.look(a_session())
-        bench.run(400, hung("a"))
-        assert bench.begin(bench.planned()[0])
-        bench.start()
-    bench.run(400, hung("a"))
-    assert bench.plan() is None
-    assert "cleared nothing" in bench.facts().held
-
-
 def test_an_act_that_was_vetoed_counts_for_nothing():
     bench = BenchOfSessions(**QUICK, acts_per_session=1)
     bench.look(a_session())
@@ -110,6 +98,52 @@ def test_the_breaker_opens_after_two_in_vain_and_lets_one_try_after_six_hours():
     done = acts(bench, 3 * HOUR, hung("a"), "error")
     assert len(done) == 1, "half open: one more"
     assert not acts(bench, 2 * HOUR, hung("a"))
+
+
+def cut_off(bench):
+    """Let healmon be killed in the midst of the plan that is there, and another one look."""
+    assert bench.begin(bench.planned()[0])
+    bench.start()
+    bench.run(400, hung("a"))
+
+
+def test_an_act_that_healmons_end_cut_off_is_gone_on_with_as_the_same_act():
+    bench = BenchOfSessions(**QUICK, acts_per_session=1, acts_per_hour=1)
+    bench.run(400, hung("a"))
+    began = bench.now
+    for _ in range(2):
+        cut_off(bench)
+    assert bench.now < began + 2 * 600, "there is no cool-down between its halves"
+    plan = bench.planned()[0]
+    assert bench.begin(plan)
+    bench.end(plan)
+    bench.run(700, hung("a"))
+    assert "1 acts on this session" in bench.facts().held
+
+
+def test_an_act_in_whose_midst_healmon_ends_time_and_again_is_suspected():
+    bench = BenchOfSessions(**QUICK)
+    bench.run(400, hung("a"))
+    for _ in range(5):
+        cut_off(bench)
+    assert "healmon ended in the midst of 5 attempts" in bench.facts().held
+    assert bench.plan() is None
+    bench.run(6 * HOUR, hung("a"))
+    assert bench.plan() is not None, "half open: one more"
+
+
+def test_what_was_cut_off_neither_counts_as_a_failure_nor_hides_one():
+    bench = BenchOfSessions(**QUICK, cooldown=0.0, acts_per_session=9, acts_per_hour=9)
+    bench.run(400, hung("a"))
+    for result in ("error", "", "error"):
+        if not result:
+            cut_off(bench)
+            continue
+        plan = bench.planned()[0]
+        assert bench.begin(plan)
+        bench.end(plan, result)
+        bench.run(400, hung("a"))
+    assert "2 attempts in a row cleared nothing" in bench.facts().held
 
 
 def test_what_a_person_did_counts_for_no_cap_and_closes_the_breaker():

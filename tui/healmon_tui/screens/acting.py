@@ -138,6 +138,13 @@ class Acting(Travelling):
         self.host.open_sheet(Journal(row.component if row is not None else ""))
         self.call_after_refresh(self.host.redraw)
 
+    def action_plots(self) -> None:
+        """Show how things went over hours and weeks."""
+        from healmon_tui.screens.plots import Plots  # noqa: PLC0415 - loaded when it is opened
+
+        self.host.open_sheet(Plots())
+        self.call_after_refresh(self.host.redraw)
+
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer."""
         self._panels[self.panel].mark()

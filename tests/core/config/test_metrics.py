@@ -1,0 +1,48 @@
+"""`[metrics]`: where numbers are told, and what does not go together."""
+
+from __future__ import annotations
+
+import pytest
+
+from healmon.config import extras
+from healmon.config.facesettings import Metrics
+from healmon.service.sides import orders
+
+
+def test_nothing_is_told_by_default(configs, tmp_path):
+    settings = configs.settings("")
+    assert settings.metrics == Metrics()
+    assert not orders(settings, tmp_path)
+
+
+def test_an_exporter_runs_beside_the_healer(configs, tmp_path):
+    settings = configs.settings("[metrics]\nlisten = '127.0.0.1:9646'\ntextfile = 'a.prom'")
+    assert settings.metrics.textfile == str(configs.directory / "a.prom")
+    (order,) = orders(settings, tmp_path)
+    assert order.name == "metrics"
+    assert "127.0.0.1:9646" in order.argv
+    assert "--network" not in order.argv
+    open_one = configs.settings("[metrics]\nlisten = '0.0.0.0:9646'\nnetwork = true")
+    assert "--network" in orders(open_one, tmp_path)[0].argv
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ("listen = '0.0.0.0:9646'", "metrics.listen", "network = true"),
+        ("listen = '[::]:9646'", "metrics.listen", "network = true"),
+        ("listen = '9646'", "metrics.listen", "127.0.0.1:8080"),
+        ("textfile = '/var/lib/numbers.txt'", "metrics.textfile", ".prom"),
+        ("port = 9646", "metrics.port", "unknown key"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_key_and_how_to_mend_it(configs, text, key, said):
+    (line,) = configs.lines(f"[metrics]\n{text}")
+    assert key in line
+    assert said in line
+
+
+def test_without_the_extra_to_listen_is_a_fault_and_a_textfile_is_none(configs, monkeypatch):
+    monkeypatch.setattr(extras, "installed", lambda module: module != "prometheus_client")
+    (line,) = configs.lines("[metrics]\nlisten = '127.0.0.1:1'\ntextfile = 'a.prom'")
+    assert "pip install 'healmon[metrics]'" in line

@@ -1,0 +1,26 @@
+"""Who does not scrape loads nothing for it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.architecture.test_rules import CORE, imports
+
+
+def test_one_module_knows_the_client():
+    users = {path.name for path in CORE.rglob("*.py") if "prometheus_client" in imports(path)}
+    assert users == {"collector.py"}
+
+
+@pytest.mark.parametrize(
+    "module", ["healmon.service.host", "healmon.service.metrics_cli", "healmon.service.exporter"]
+)
+def test_healer_and_command_load_no_client(module):
+    code = (
+        f"import sys, {module}; print('prometheus_client' in sys.modules, 'aiohttp' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["False", "False"], done.stderr
