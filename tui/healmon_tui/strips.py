@@ -229,7 +229,7 @@ def kind_of(healer: str, status: str, packed: Packed) -> Kind:
     return "part" if word in _PART else "down"
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=128)
 def spans(cells: tuple[Kind, ...]) -> Spans:
     """Return a strip as it is drawn: height and tone both say it."""
     done: list[Span] = []

@@ -167,7 +167,7 @@ def _longest(rows: Sequence[Row]) -> int:
     return max([_width(row.cells["name"]) for row in rows], default=0)
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=256)
 def _width(name: Spans) -> int:
     return width(name)
 

@@ -201,6 +201,6 @@ def _age(seconds: float | None, tone: Tone) -> Spans:
     return (Span(age(seconds), tone),)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _dim(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)

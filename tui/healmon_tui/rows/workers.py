@@ -125,7 +125,7 @@ def _uptime(facts: Facts, view: ComponentView, now: float) -> str:
     return "" if up is None else age(up)
 
 
-@lru_cache(maxsize=512)
+@lru_cache(maxsize=128)
 def _plain(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)
 

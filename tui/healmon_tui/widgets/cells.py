@@ -12,8 +12,8 @@ from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import Row
 from healmon_tui.themes import INKS
 
-KEPT: Final = 2048
-"""Cells that are remembered: two large panels of them."""
+KEPT: Final = 512
+"""Cells that are remembered: as many as a large screen has."""
 
 
 @lru_cache(maxsize=64)
