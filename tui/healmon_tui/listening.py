@@ -54,7 +54,7 @@ class Listener(LinuxDriver):
     """Textual's driver, but for its thread that reads what is typed."""
 
     def __init__(self, app: App[Any], **how: Any) -> None:  # noqa: ANN401 - as Textual says it
-        super().__init__(app, **how)
+        super().__init__(app, **how)  # pyright: ignore[reportUnknownMemberType] - App is generic
         self._bell = self.exit_event = Bell()
 
     def run_input_thread(self) -> None:

@@ -27,7 +27,7 @@ class HelpSheet(Sheet[None]):
 
     def __init__(self, focus: PanelId, usable: Sequence[keymap.Action]) -> None:
         super().__init__("help")
-        self._focus = focus
+        self._focus: PanelId = focus
         self._usable = tuple(usable)
 
     def body(self, cells: int) -> list[Line]:
