@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Awaitable, Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
@@ -14,6 +15,7 @@ from aiohttp import web
 from healmon.config.facesettings import Web
 from healmon.plans import Answer, Packed
 from healmon.service.asking import ask_healer
+from healmon.text import clean
 from healmon.web.guard import Place, Role
 from healmon.web.live import Live
 from healmon.web.logins import Logins, Tries
@@ -78,9 +80,6 @@ class Context:
     cookie: str = "healmon"
     config: str = ""
     login_page: Callable[[str, str], str] | None = None
-    _pool: ThreadPoolExecutor = field(
-        default_factory=lambda: ThreadPoolExecutor(ASKING, "healmon-asks")
-    )
     viewers: int = 0
     _asking: int = 0
 
@@ -98,19 +97,40 @@ class Context:
             return Answer(ok=False, text="you may look, not act: log in with the operator's token")
         if self._asking >= ASKING:
             return Answer(ok=False, text="too many requests wait for their answer; try again")
-        loop, origin = asyncio.get_running_loop(), f"web operator from {visitor.address}"
+        origin = f"web operator from {visitor.address}"
         self._asking += 1
         try:
-            return await loop.run_in_executor(
-                self._pool, ask_healer, self.state_dir, verb, target, arguments, origin
-            )
+            return await beside(lambda: ask_healer(self.state_dir, verb, target, arguments, origin))
         finally:
             self._asking -= 1
 
     def close(self) -> None:
         """Let go; whoever waits for an answer is not waited for."""
         self.stored.close()
-        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+async def beside(doing: Callable[[], Answer]) -> Answer:
+    """Return what comes of something that takes its time, in a thread that no end waits for.
+
+    What runs in an executor is waited for when the program ends, however long that takes.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Answer] = loop.create_future()
+
+    def done(answer: Answer) -> None:
+        if not future.done():  # whoever asked may have gone
+            future.set_result(answer)
+
+    def work() -> None:
+        try:
+            answer = doing()
+        except Exception as error:  # noqa: BLE001 - told to whoever waits
+            answer = Answer(ok=False, text=clean(f"it cannot be asked: {error}"))
+        with suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(done, answer)
+
+    threading.Thread(target=work, name="healmon-asks", daemon=True).start()
+    return await future
 
 
 VISITOR: Final = web.RequestKey("visitor", Visitor)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from healmon.web import running
 
 DEFAULT: Final = Address("127.0.0.1", 8080)
+LOOK: Final = 10.0
+"""Seconds between two looks whether the state directory is still there."""
 MISSING: Final = "the web page needs the extra: pip install 'healmon[web]'"
 
 
@@ -94,7 +96,7 @@ async def until_told(
     up: Callable[[running.Serving], None],
     config: str = "",
 ) -> None:
-    """Serve until SIGINT or SIGTERM.
+    """Serve until SIGINT or SIGTERM, or until there is nothing left to look at.
 
     Args:
         state_dir: ours alone, and this process's to serve.
@@ -117,7 +119,9 @@ async def until_told(
         with suppress(OSError):  # a full disk: `web-token` knows the configured address only
             whereabouts.note(state_dir, serving.url)
         up(serving)
-        await end.wait()
+        while not end.is_set() and await asyncio.to_thread(state_dir.is_dir):
+            with suppress(TimeoutError):
+                await asyncio.wait_for(end.wait(), LOOK)
 
 
 def _greet(serving: running.Serving) -> None:

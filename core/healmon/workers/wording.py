@@ -40,9 +40,11 @@ def down(mine: Judged, held: str, now: Reading) -> str:
     why = clean(memory.cause or memory.why) or "it is not running"
     of = counted(worker, memory, now)
     if mine.state in machine.ALIVE:
-        pid = memory.identity.pid if memory.identity is not None else 0
+        # one that its shim started by itself is seen before it is remembered
+        identity = memory.identity or mine.look.identity
+        who = f" as pid {identity.pid}" if identity is not None else ""
         kind = "on trial after its quarantine" if memory.trial else "not yet proved to stay"
-        return f"{name} is up again as pid {pid}, {kind}; before: {why}"
+        return f"{name} is up again{who}, {kind}; before: {why}"
     if mine.state == "quarantined":
         return f"{name} is quarantined: {why} ({of}); {_way_out(mine)}"
     if held:
