@@ -92,6 +92,8 @@ class Chunk(NamedTuple):
 
 @dataclass(slots=True)
 class _Level:
+    """One directory on the way down."""
+
     fd: int
     path: str
     listed: bool = False
