@@ -169,7 +169,8 @@ def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
         if line:
             lines.append(line)
         line = word
-        while cell_len(line) > cells > 0:
+        # no further than is shown: each step measures all that is left of a word without an end
+        while len(lines) <= most and cell_len(line) > cells > 0:
             head = set_cell_size(line, cells).rstrip()
             lines.append(head)
             line = line[len(head) or 1 :]
