@@ -118,9 +118,21 @@ def test_a_healer_needs_none_of_them():
     told = python(
         LEAN + "import sys; from healmon.service import foreground, signals\n"
         "foreground._hosts()\n"
-        "print({'ast', 'dis', 'typing_extensions', 'ssl'} & set(sys.modules))"
+        "left = {'ast', 'dis', 'typing_extensions', 'ssl', 'decimal', 'uuid', 'platform'}\n"
+        "print(left & set(sys.modules))"
     )
     assert told == "set()"
+
+
+def test_types_that_nobody_sends_are_real_for_whoever_asks_and_messages_are_as_ever():
+    told = python(
+        LEAN + "import msgspec, decimal, uuid\n"
+        "class Told(msgspec.Struct):\n    number: float\n    text: str | None = None\n"
+        "print(decimal.Decimal('1.10'), uuid.UUID(int=1).version, end=' ')\n"
+        "print(msgspec.json.encode(Told(1.5)).decode(), end=' ')\n"
+        "print(msgspec.convert({'number': 2}, Told).number, msgspec.json.schema(Told)['$ref'])"
+    )
+    assert told == '1.10 None {"number":1.5,"text":null} 2.0 #/$defs/Told'
 
 
 @pytest.mark.slow
