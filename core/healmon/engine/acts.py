@@ -26,6 +26,8 @@ JOURNAL_PATIENCE = 2.0
 
 @dataclass(slots=True)
 class _Act:
+    """One plan under way."""
+
     room: Room
     plan: Plan
     task: asyncio.Task[str] | None = None
@@ -165,8 +167,7 @@ class Acts:
     async def _run(self, act: _Act, cause: int) -> str:
         plan, act.begun = act.plan, True
         try:
-            if act.called_off:
-                raise asyncio.CancelledError(act.called_off)
+            self._go_on(act)
             if plan.delay > 0:
                 act.waiting = True
                 await self.clock.sleep(plan.delay)
@@ -193,6 +194,12 @@ class Acts:
         if self.on_settled is not None:
             self.on_settled()
         return outcome
+
+    @staticmethod
+    def _go_on(act: _Act) -> None:
+        """Raise CancelledError in the place of one that came before the first step."""
+        if act.called_off:
+            raise asyncio.CancelledError(act.called_off)
 
     def _note(self, event: ev.ActionVerified) -> ev.AlertNoted:
         host = self.stream.snapshot.engine.host

@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -100,6 +101,7 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
 def _hosts() -> type[Host]:
     """Return the class of hosts, loaded with all healers and what they need: no OpenSSL."""
     lean.without_openssl()
+    lean.one_heap()
     from healmon.service.host import Host  # noqa: PLC0415 - a viewer needs no healer
 
     return Host
@@ -185,18 +187,17 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
     """
     import asyncio  # noqa: PLC0415 - loaded with the host
 
+    from healmon.service.signals import heeded  # noqa: PLC0415 - it loads asyncio
+
     # no screen waits for its turn: fewer turns cost fewer wake-ups
     sys.setswitchinterval(TURN)
-    loop, leaving = asyncio.get_running_loop(), asyncio.Event()
+    leaving = asyncio.Event()
 
     def leave(reason: str) -> None:
         host.notifier.stopping()
         host.engine.stop(reason)
         leaving.set()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, leave, signal.Signals(number).name)
-    loop.add_signal_handler(signal.SIGUSR1, host.engine.check_now)
     rereading: set[asyncio.Task[None]] = set()
 
     def reread() -> None:
@@ -204,10 +205,18 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
         rereading.add(task)
         task.add_done_callback(rereading.discard)
 
-    loop.add_signal_handler(signal.SIGHUP, reread)
-    if began is not None:
-        began()
-    await _run_on(host, leaving)
+    heeding = heeded(
+        {
+            signal.SIGTERM: partial(leave, "SIGTERM"),
+            signal.SIGINT: partial(leave, "SIGINT"),
+            signal.SIGUSR1: host.engine.check_now,
+            signal.SIGHUP: reread,
+        }
+    )
+    with heeding:
+        if began is not None:
+            began()
+        await _run_on(host, leaving)
 
 
 async def _run_on(host: Host, leaving: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Coroutine, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,11 +19,12 @@ from healmon import __version__, registry
 from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
-from healmon.engine.courier import Outlet
+from healmon.engine.run import Outlet
 from healmon.engine.stream import Sink
+from healmon.events import CycleFinished, Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed
-from healmon.service import commands, statedir
+from healmon.service import alongside, commands, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
@@ -37,7 +38,6 @@ from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
 from healmon.store.store import Store
-from healmon.text import clean
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
@@ -49,9 +49,12 @@ STORED = 2.0
 HOUSEKEEPING = 60.0
 LAST_ANSWERS = STORED
 """Seconds that answers get to be written when the healer ends."""
-ANEW = 30.0
-"""Seconds until what crashed beside the engine begins anew; one that lasts twice that is well."""
-Doing = Callable[[], Coroutine[Any, Any, None]]
+AFTERWARDS = 0.05
+"""Seconds after a round in which the store has the processor for itself."""
+APART = 0.01
+"""Seconds between what follows then: threads at the same time wake each other a dozen times."""
+ROUND_PATIENCE = 120.0
+"""Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
 
 
@@ -79,6 +82,8 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _knocked: asyncio.Event = field(default_factory=asyncio.Event)
     _sides: Sides | None = None
     _numbers: Textfile | None = None
 
@@ -169,6 +174,8 @@ class Host:
     async def run(self) -> None:
         """Heal until `engine.stop()`, answering overrides meanwhile; again after it has failed."""
         if self._heart is not None:
+            # events belong to one loop, and healers that were closed have ended
+            self._over, self._knocked = asyncio.Event(), asyncio.Event()
             self.healers[:] = registry.build(self.parts(self.settings))
             self.engine.renew(self.healers)
         heart = self._heart = Heartbeat(
@@ -186,7 +193,7 @@ class Host:
             self.settings.metrics.textfile, os.getpid(), self.clock,
             lambda: self.engine.snapshot, partial(self.engine.side_fault, "textfile"),
         )  # fmt: skip
-        doings: dict[str, Doing] = {
+        doings: dict[str, alongside.Doing] = {
             "overrides": self._overrides,
             "housekeeping": self._keep_house,
             "heart": heart.run,
@@ -195,46 +202,11 @@ class Host:
             "numbers": numbers.run,
         }
         with self._rereading() as watching:
-            sinks = [heart.heard, pulse.heard, numbers.heard, *watching]
+            sinks = [pulse.heard, _afterwards([self._heard, heart.heard, numbers.heard, *watching])]
             try:
-                await self._run_with(sinks, doings)
+                await alongside.run(self.engine, self.clock, sinks, doings)
             finally:
                 await numbers.close()
-
-    async def _run_with(self, sinks: Sequence[Sink], doings: Mapping[str, Doing]) -> None:
-        """Run the engine, with what listens to it and what goes on beside it."""
-        engine = self.engine
-        for sink in sinks:
-            engine.subscribe(sink)
-        tasks = [asyncio.create_task(self._kept(*doing)) for doing in doings.items()]
-        well = asyncio.get_running_loop().call_later(2 * ANEW, engine.side_fault, "engine", "")
-        try:
-            await engine.run()
-        except Exception as error:
-            with contextlib.suppress(Exception):
-                engine.side_fault("engine", clean(f"{type(error).__name__}: {error}", limit=300))
-            raise
-        finally:
-            well.cancel()
-            for sink in sinks:
-                engine.stream.unsubscribe(sink)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _kept(self, name: str, doing: Doing) -> None:
-        """Do something as long as the healer runs; a crash is an alert, and it begins anew."""
-        loop = asyncio.get_running_loop()
-        while True:
-            well = loop.call_later(2 * ANEW, self.engine.side_fault, name, "")
-            try:
-                return await doing()
-            except Exception as error:  # noqa: BLE001 - nothing may end unheard; healing goes on
-                reason = clean(f"crashed: {type(error).__name__}: {error}", limit=300)
-                self.engine.side_fault(name, reason)
-            finally:
-                well.cancel()
-            await self.clock.sleep(ANEW)
 
     @contextlib.contextmanager
     def _rereading(self) -> Generator[list[Sink]]:
@@ -299,13 +271,31 @@ class Host:
                 self.store.prune(now.wall - self.settings.store.retention)
                 pruned = now.steady
             self.lock.mend()
-            await self.clock.sleep(HOUSEKEEPING)
+            self._knocked.set()  # a knock may have been lost
+            await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
+
+    def _heard(self, record: Recorded) -> None:
+        """Take note of a finished round."""
+        if isinstance(record.event, CycleFinished):
+            self._over.set()
+
+    async def _house_time(self, due: float) -> None:
+        """Return at the end of a round after so many steady seconds, or of the patience with it.
+
+        A timer of its own would wake us once more, and in the middle of a look.
+        """
+        while self.clock.read().steady < due:
+            self._over.clear()
+            try:
+                await asyncio.wait_for(self._over.wait(), ROUND_PATIENCE)
+            except TimeoutError:
+                return
 
     async def _overrides(self) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start."""
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
-        knocked = asyncio.Event()
+        knocked = self._knocked
         knocked.set()
         running: set[asyncio.Task[None]] = set()
         with contextlib.ExitStack() as stack:
@@ -317,7 +307,7 @@ class Host:
             try:
                 while True:
                     with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                        await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
+                        await asyncio.wait_for(knocked.wait(), ROUND_PATIENCE)
                     knocked.clear()
                     for command in queue.take(self.clock.read().wall):
                         task = asyncio.create_task(self._answer(queue, push, command))
@@ -346,6 +336,18 @@ class Host:
         await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
+
+
+def _afterwards(followers: Sequence[Sink]) -> Sink:
+    """Return what tells others of a finished round a moment later, one after the other."""
+
+    def heard(record: Recorded) -> None:
+        if isinstance(record.event, CycleFinished):
+            loop = asyncio.get_running_loop()
+            for place, follower in enumerate(followers):
+                loop.call_later(AFTERWARDS + place * APART, follower, record)
+
+    return heard
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:

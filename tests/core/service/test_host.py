@@ -15,7 +15,7 @@ from healmon import events as ev
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import ConfigError
-from healmon.service import background, host, instance, links
+from healmon.service import alongside, background, instance, links
 from healmon.service.asking import ask_healer
 from healmon.service.host import Host
 from tests.helpers.wait import until
@@ -46,7 +46,7 @@ def test_a_healer_that_cannot_be_put_together_gives_the_state_directory_back(
 def test_what_crashes_beside_the_engine_is_an_alert_and_begins_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(host, "ANEW", 0.02)
+    monkeypatch.setattr(alongside, "ANEW", 0.02)
     made = Host.open(settings_of(tmp_path), tmp_path / "state", mode="tui", dry_run=False)
     tries: list[str] = []
 
@@ -58,7 +58,9 @@ def test_what_crashes_beside_the_engine_is_an_alert_and_begins_anew(
 
     async def scenario() -> None:
         await made.engine._open()
-        doing = asyncio.create_task(made._kept("overrides", fails_once))
+        doing = asyncio.create_task(
+            alongside.kept(made.engine, made.clock, "overrides", fails_once)
+        )
         async with asyncio.timeout(10):
             while not (len(tries) == 2 and not made.engine._sides["overrides"]):
                 await asyncio.sleep(0.01)
