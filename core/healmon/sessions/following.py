@@ -95,7 +95,7 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
         minute=int(now // MINUTE),
         turns=old.turns,
         trouble=old.trouble,
-        attempt_wall=moment.now.wall,
+        attempt_wall=old.attempt_wall,
     )
     return _handed(memory, seen, moment.now)
 

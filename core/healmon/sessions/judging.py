@@ -20,7 +20,7 @@ from healmon.sessions.planning import make_plan, minutes
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.proving import proof_of
 from healmon.sessions.recall import memory_of, never
-from healmon.sessions.showing import LINE_LIMIT, facts_seen
+from healmon.sessions.showing import LINE_LIMIT, as_told, facts_seen
 from healmon.sessions.signs import Sign
 from healmon.sessions.standing import Standing, of_case
 from healmon.sessions.states import KEYLESS, PAUSED, Case
@@ -116,7 +116,7 @@ def remember(
     if old is not None and seen.pane.dead:
         return old
     if old is None or not old.progress_at:
-        return begin(seen, moment)
+        return replace(begin(seen, moment), attempt_wall=0.0 if last is None else last.at)
     memory = follow(old, seen, sign, moment)
     if aftermath.is_other_program(memory, seen):
         return restarted(aftermath.released(memory), seen, moment.now, "another program")
@@ -128,6 +128,8 @@ def _plain(
 ) -> Draft:
     """Return the judgement on a session without tasks, or of a dead one."""
     facts = facts_seen(component, case, stands, None, memory, known)
+    if memory is None and not case.seen.pane.dead:
+        facts = as_told(facts, component, known, case.now)
     held = facts.hands_off
     if stands.state == "dead":
         held = held or may_settle(component, known, case.settings, case.now)
@@ -229,7 +231,9 @@ def verdict_of(one: Draft, settings: Sessions) -> Verdict:
     facts, memory = one.facts, one.memory
     plan: Plan | None = None
     if one.acts and facts.tasks:
-        plan = make_plan(one.component, facts, memory or Memory(), settings, proof=one.proof)
+        known = memory or Memory()
+        was = known.key if facts.state == "gone" else ""
+        plan = make_plan(one.component, facts, known, settings, proof=one.proof, was=was)
     stuck = any(finding.condition == "stuck" for finding in one.findings)
     return Verdict(
         component=one.component,

@@ -163,6 +163,23 @@ def label_for(pane: Pane, taken: Collection[str]) -> str:
     return next((label for label in candidates if label not in taken), f"{plain}{pane.key}")
 
 
+def labels(places: Mapping[Place, Sequence[Pane]]) -> dict[Place, str]:
+    """Return the label of each session, unlike that of all others."""
+    found: dict[str, Place] = {}
+    for place, panes in places.items():
+        found[label_for(panes[0], found.keys())] = place
+    return {place: label for label, place in found.items()}
+
+
+def process_of(key: str) -> tuple[int, int] | None:
+    """Return pid and start of a pane's own process, by its key; None: its start is not known."""
+    pid, _, ticks = key.rpartition(".")
+    pid = pid.rpartition(".")[2]
+    if not (pid.isdecimal() and ticks.isdecimal() and int(ticks)):
+        return None
+    return int(pid), int(ticks)
+
+
 def chosen(looked: Sequence[Behind]) -> tuple[Behind, bool]:
     """Return the pane of a session that is judged, and whether it is sure to do the work.
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
+from healmon.clock import Reading
 from healmon.sessions import aftermath
 from healmon.sessions.facts import Memory, Row, SessionFacts
 from healmon.sessions.following import pane_key
+from healmon.sessions.recall import facts_of
 from healmon.sessions.signs import Choice
 from healmon.sessions.standing import Standing
 from healmon.sessions.states import Case
@@ -20,6 +24,10 @@ QUESTION_LIMIT: Final = 1_000
 """Characters of a question: an answer is given only to the very same one."""
 PRIVATE: Final = frozenset[State](("human", "secret"))
 """States in which nothing of a screen is shown or kept but its prompt."""
+PAINTS: Final = 5.0
+"""Seconds since the last output within which a program paints; nobody needs to know how many."""
+SAME: Final = 2.0
+"""Seconds by which an age may be off and still be the one that was told: clocks of tmux are whole."""
 SEND: Final = Choice("press Enter: send what stands in the composer", ("Enter",))
 
 
@@ -80,6 +88,22 @@ def facts_seen(
         act_at=trouble.act if trouble is not None else 0.0,
         evidence=aftermath.evidence_of(known, component),
     )
+
+
+def as_told(facts: SessionFacts, component: str, known: Snapshot, now: Reading) -> SessionFacts:
+    """Return the facts of a session without tasks; those that were told, if only time went on.
+
+    How long ago it painted is told as of the look that told it, and grows by itself since: a
+    session in which nothing happens needs no event for that, in no look.
+    """
+    view, before = known.components.get(component), facts_of(known, component)
+    if facts.painted <= PAINTS:
+        return replace(facts, painted=0.0)
+    if view is None or before is None or view.status != "healthy" or not before.painted:
+        return facts
+    grown = before.painted + now.wall - view.seen_at
+    same = abs(grown - facts.painted) <= SAME and replace(facts, painted=before.painted) == before
+    return before if same else facts
 
 
 def _painted(case: Case, memory: Memory | None) -> float:

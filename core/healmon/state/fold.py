@@ -224,7 +224,7 @@ def _taken_back(s: Snapshot, component: str) -> Snapshot:
 def _abandoned(s: Snapshot, component: str) -> Snapshot:
     view = s.plans.get(component)
     if view is not None and view.acting:
-        kept = attempts.cut_off(s.attempts, view.plan.action, component)
+        kept = attempts.cut_off(s.attempts, view.plan, view.steps)
         s = replace(s, attempts=kept)
     return replace(s, plans=without(s.plans, component))
 

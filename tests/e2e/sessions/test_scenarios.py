@@ -6,6 +6,7 @@ What is asserted of keys is what the programs themselves have read.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 
@@ -585,6 +586,28 @@ def test_22_a_pane_that_is_gone_after_its_key_gets_no_other(stage):
         quiet_for(healmon, 3)
         assert len([e for e in healmon.done() if e.action == "clear_stuck_session"]) == 1
     assert stage.keys("a") == ["C-c"]
+
+
+def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(stage):
+    stage.tmux.new("other")
+    stage.tmux.new("a", f"exec sh -c '{LOOP}'")
+    task, server = stage.task("a"), stage.tmux.pid()
+    with stage.healmon() as healmon:
+        stands(healmon, "a", "working")
+        stage.tmux.run("rename-session", "-t", "=a", "b")
+        until(lambda: "is session b now" in alerted(healmon, "gone")[0].message, 40, "renamed")
+        stage.tmux.run("rename-session", "-t", "=b", "a")
+        stands(healmon, "a", "working")
+        os.unlink(stage.tmux.socket)  # the server and its programs run on
+        try:
+            until(lambda: "runs on" in healmon.facts("a").rule, 40, "its program looked after")
+            alerted(healmon, "server-gone")
+            quiet_for(healmon, 3)
+        finally:
+            os.kill(server, signal.SIGUSR1)
+        stands(healmon, "a", "working")
+        assert not [e for e in healmon.events(ev.PlanMade) if e.plan.component == "session:a"]
+    assert stage.status(task) == "in_progress"
 
 
 def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):
