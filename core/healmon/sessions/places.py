@@ -27,7 +27,7 @@ class Spread(msgspec.Struct, frozen=True):
     Attributes:
         groups: the panes of each session.
         working: its tasks.
-        missing: by name, the tasks of sessions that do not exist.
+        missing: by name as tmux would have it, the tasks of sessions that do not exist.
     """
 
     groups: dict[Place, list[Pane]]
@@ -138,7 +138,7 @@ def owners(
 def shared_out(
     tasks: Sequence[Task], names: Mapping[str, Sequence[Place]]
 ) -> tuple[dict[Place, list[Task]], dict[str, tuple[Task, ...]]]:
-    """Return the tasks of each session, and by name those whose session does not exist.
+    """Return the tasks of each session, and by tmux's name those whose session does not exist.
 
     A name that leads to two sockets gives its tasks to both: which one works is unknown.
     """
@@ -150,8 +150,8 @@ def shared_out(
         where = names.get(task.session) or names.get(tmux_name) or ()
         for place in where:
             working.setdefault(place, []).append(task)
-        if not where:
-            missing[task.session] = (*missing.get(task.session, ()), task)
+        if not where:  # by the name that it had when it was there
+            missing[tmux_name] = (*missing.get(tmux_name, ()), task)
     return working, missing
 
 

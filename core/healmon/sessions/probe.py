@@ -82,7 +82,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """One look at all sessions.
 
     Attributes:
-        missing: tasks by the name of a session that is on no socket that answered.
+        missing: tasks by the name (tmux's) of a session that is on no socket that answered.
         faults: what could not be looked at.
         answered: sockets with a server that answered.
         absent: by socket, why no server answers there.
