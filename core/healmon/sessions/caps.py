@@ -67,11 +67,7 @@ def _acts(done: Sequence[Attempt], component: str) -> list[Attempt]:
     with the newest one but this session, whose next attempt is just that.
     """
     newest = {a.component: a for a in done}
-    return [
-        a
-        for a in done
-        if not a.cut or (a is newest[a.component] and a.component != component)
-    ]
+    return [a for a in done if not a.cut or (a is newest[a.component] and a.component != component)]
 
 
 def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:

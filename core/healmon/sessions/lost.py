@@ -54,7 +54,9 @@ def loss_of(before: SessionFacts | None, memory: Memory | None, seen: Seen) -> L
     """Return what is known of a session that is on no watched socket."""
     was = memory.key if memory is not None and memory.key else ""
     was = was or (before.key if before is not None else "")
-    there = bool(was or (before is not None and before.pane) or (memory is not None and memory.home))
+    there = bool(
+        was or (before is not None and before.pane) or (memory is not None and memory.home)
+    )
     if not there:
         return Loss(doubt=NEVER)
     process = process_of(was)

@@ -27,7 +27,7 @@ PRIVATE: Final = frozenset[State](("human", "secret"))
 PAINTS: Final = 5.0
 """Seconds since the last output within which a program paints; nobody needs to know how many."""
 SAME: Final = 2.0
-"""Seconds by which an age may be off and still be the one that was told: clocks of tmux are whole."""
+"""Seconds by which an age may be off and still be the one that was told: tmux counts whole ones."""
 SEND: Final = Choice("press Enter: send what stands in the composer", ("Enter",))
 
 

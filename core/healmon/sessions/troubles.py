@@ -142,9 +142,7 @@ def _human(case: Case, state: State) -> Trouble | None:
         return None
     # nobody is near: a mark that stays on the screen must not hide a task for ever
     why = "only a person can go on here"
-    return Trouble(
-        condition="suspended", state=state, age=case.quiet, warn=case.limit, why_not=why
-    )
+    return Trouble(condition="suspended", state=state, age=case.quiet, warn=case.limit, why_not=why)
 
 
 _RULES: Final[dict[State, Callable[[Case, State], Trouble | None]]] = {

@@ -9,6 +9,7 @@ import os
 import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -598,7 +599,7 @@ def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(st
         until(lambda: "is session b now" in alerted(healmon, "gone")[0].message, 40, "renamed")
         stage.tmux.run("rename-session", "-t", "=b", "a")
         stands(healmon, "a", "working")
-        os.unlink(stage.tmux.socket)  # the server and its programs run on
+        Path(stage.tmux.socket).unlink()  # the server and its programs run on
         try:
             until(lambda: "runs on" in healmon.facts("a").rule, 40, "its program looked after")
             alerted(healmon, "server-gone")
