@@ -231,8 +231,6 @@ class _Judge:
         key = loss.was if loss is not None else key
         memory = Memory(key=key, lost_at=since, home=home)
         left = since + (CONFIRM if loss is None or loss.seen else BLIND) - now
-        if left <= 0 and loss is not None and not loss.checked:
-            left = SOONEST  # the next look tells whether its program runs on
         if left > 0:
             self.look_in(left)
             return memory, ()

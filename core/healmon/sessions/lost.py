@@ -3,7 +3,8 @@
 No name on a list is no proof of an end: a session may have been renamed, its pane moved, its
 server's socket removed (the server and all its programs run on), the socket no longer watched; and
 a name that was never seen may be that of somebody who works elsewhere. So a session has ended only
-if it was seen, and the very process of its pane is seen to be gone.
+if it was seen, and the very process of its pane is seen to be gone. Whoever was lost
+by an earlier run is looked after in the look right before the act (`checks.returned`).
 """
 
 from __future__ import annotations
@@ -30,13 +31,11 @@ class Loss(msgspec.Struct, frozen=True):
     Attributes:
         was: who its pane was, its process's start included; empty: nobody knows.
         seen: it was there once.
-        checked: whether its process runs on was looked at, or cannot be.
         doubt: why it is not sure to have ended, or empty.
     """
 
     was: str = ""
     seen: bool = False
-    checked: bool = True
     doubt: str = ""
 
 
@@ -67,9 +66,8 @@ def loss_of(before: SessionFacts | None, memory: Memory | None, seen: Seen) -> L
         return Loss(was, seen=True, doubt=f"but its pane {moved.id} is session {name} now")
     if process is None:
         return Loss(was, seen=True)
-    runs = seen.runs.get(was)
-    doubt = f"but its program (pid {process[0]}) runs on, out of sight" if runs else ""
-    return Loss(was, seen=True, checked=runs is not None, doubt=doubt)
+    runs_on = f"but its program (pid {process[0]}) runs on, out of sight"
+    return Loss(was, seen=True, doubt=runs_on if seen.runs.get(was) else "")
 
 
 def same_pane(pane: Pane, was: str) -> bool:

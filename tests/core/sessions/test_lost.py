@@ -37,12 +37,12 @@ def test_whose_program_runs_on_keeps_its_tasks_until_that_has_ended():
     assert "runs on" not in bench.message("gone")
 
 
-def test_nothing_is_done_before_anybody_has_looked_whether_it_runs_on():
+def test_what_an_earlier_run_lost_is_looked_after_right_before_the_act():
     bench = lost(runs=True)
-    bench.start()  # another healmon, which knows it as lost for long, and has not looked yet
+    bench.start()  # another healmon, perhaps of one cycle only, which has not looked yet
     bench.look(missing=GONE, after=CYCLE, runs=None)
-    assert bench.planned() == []
-    assert bench.diagnosis.look_again is not None
+    order = unpack(bench.planned()[0].order, Order)
+    assert "may run on" in checks.returned(Seen(), order)
 
 
 def test_the_last_look_before_the_act_counts():
