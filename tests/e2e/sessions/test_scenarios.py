@@ -15,6 +15,7 @@ import pytest
 
 from healmon import events as ev
 from healmon.plans import unpack
+from healmon.sessions import diagnose
 from healmon.sessions.verdict import Verdict
 from tests.helpers.sessionstage import HUNG
 from tests.helpers.tmuxes import HANG, PrivateTmux, python
@@ -589,7 +590,8 @@ def test_22_a_pane_that_is_gone_after_its_key_gets_no_other(stage):
     assert stage.keys("a") == ["C-c"]
 
 
-def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(stage):
+def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(stage, monkeypatch):
+    monkeypatch.setattr(diagnose, "CONFIRM", 1.0)
     stage.tmux.new("other")
     stage.tmux.new("a", f"exec sh -c '{LOOP}'")
     task, server = stage.task("a"), stage.tmux.pid()
