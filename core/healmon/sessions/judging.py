@@ -20,7 +20,7 @@ from healmon.sessions.planning import make_plan, minutes
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.proving import proof_of
 from healmon.sessions.recall import memory_of, never
-from healmon.sessions.showing import LINE_LIMIT, as_told, facts_seen
+from healmon.sessions.showing import LINE_LIMIT, facts_seen
 from healmon.sessions.signs import Sign
 from healmon.sessions.standing import Standing, of_case
 from healmon.sessions.states import KEYLESS, PAUSED, Case
@@ -128,8 +128,6 @@ def _plain(
 ) -> Draft:
     """Return the judgement on a session without tasks, or of a dead one."""
     facts = facts_seen(component, case, stands, None, memory, known)
-    if memory is None and not case.seen.pane.dead:
-        facts = as_told(facts, component, known, case.now)
     held = facts.hands_off
     if stands.state == "dead":
         held = held or may_settle(component, known, case.settings, case.now)

@@ -6,17 +6,16 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.plans import Verdict
 from healmon.sessions import aftermath
 from healmon.sessions.facts import Memory, Row, SessionFacts
 from healmon.sessions.following import pane_key
-from healmon.sessions.recall import facts_of
 from healmon.sessions.signs import Choice
 from healmon.sessions.standing import Standing
 from healmon.sessions.states import Case
 from healmon.sessions.troubles import Trouble
 from healmon.sessions.words import State
-from healmon.state import Snapshot
+from healmon.state import ComponentView, Snapshot
 from healmon.text import clean
 
 LINE_LIMIT: Final = 160
@@ -25,9 +24,9 @@ QUESTION_LIMIT: Final = 1_000
 PRIVATE: Final = frozenset[State](("human", "secret"))
 """States in which nothing of a screen is shown or kept but its prompt."""
 PAINTS: Final = 5.0
-"""Seconds since the last output within which a program paints; nobody needs to know how many."""
-SAME: Final = 2.0
-"""Seconds by which an age may be off and still be the one that was told: tmux counts whole ones."""
+"""Seconds since its newest output up to which a program paints: that is no age that grows."""
+GRAIN: Final = 1.5
+"""Seconds by which an age may be another one: tmux counts whole seconds."""
 SEND: Final = Choice("press Enter: send what stands in the composer", ("Enter",))
 
 
@@ -90,24 +89,31 @@ def facts_seen(
     )
 
 
-def as_told(facts: SessionFacts, component: str, known: Snapshot, now: Reading) -> SessionFacts:
-    """Return the facts of a session without tasks; those that were told, if only time went on.
-
-    How long ago it painted is told as of the look that told it, and grows by itself since: a
-    session in which nothing happens needs no event for that, in no look.
-    """
-    view, before = known.components.get(component), facts_of(known, component)
-    if facts.painted <= PAINTS:
-        return replace(facts, painted=0.0)
-    if view is None or before is None or view.status != "healthy" or not before.painted:
-        return facts
-    grown = before.painted + now.wall - view.seen_at
-    same = abs(grown - facts.painted) <= SAME and replace(facts, painted=before.painted) == before
-    return before if same else facts
-
-
 def _painted(case: Case, memory: Memory | None) -> float:
     if memory is not None and memory.painted[1]:
         return round(case.painted, 1)
     activity = case.seen.pane.window_activity
-    return round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
+    age = round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
+    return age if age > PAINTS else 0.0  # it paints: nobody needs to know since when
+
+
+def unaged(verdict: Verdict, view: ComponentView | None, wall: float) -> Verdict:
+    """Return a verdict as it was told before, where it differs by nothing but time that passed.
+
+    The age of the newest output was told with its moment (`seen_at`), and grows from there; a
+    session in which nothing happens is no event.
+
+    Args:
+        verdict: of this look.
+        view: what was told of the session last; None: nothing yet.
+        wall: the time of this look.
+    """
+    if view is None or (view.status, view.summary) != (verdict.status, verdict.summary):
+        return verdict
+    told, age = view.facts.get("painted"), verdict.facts.get("painted")
+    if not isinstance(told, float) or not isinstance(age, float) or told <= PAINTS:
+        return verdict
+    grown = told + (wall - view.seen_at)
+    if abs(grown - age) > GRAIN or {**verdict.facts, "painted": told} != view.facts:
+        return verdict
+    return replace(verdict, facts=view.facts)
