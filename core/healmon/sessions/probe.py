@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
@@ -322,7 +323,9 @@ class Probe:
 
 
 def _run_on(processes: Processes, keys: Collection[str]) -> dict[str, bool]:
-    """Return for each pane's key whether its own process runs on."""
+    """Return for each pane's key whether its own process runs on; of none where not even we are."""
+    if processes.identify(os.getpid()) is None:
+        return {}  # a /proc that shows nobody tells of nobody's end
     wanted = {key: one for key in keys if (one := places.process_of(key)) is not None}
     starts = {pid: processes.identify(pid) for pid in {pid for pid, _ in wanted.values()}}
     return {
