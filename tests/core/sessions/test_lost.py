@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 from msgspec.structs import replace
 
@@ -11,7 +13,8 @@ from healmon.sessions.facts import Order
 from healmon.sessions.lost import same_pane
 from healmon.sessions.offers import offered
 from healmon.sessions.places import process_of
-from healmon.sessions.probe import Fault, Seen
+from healmon.sessions.probe import Fault, Seen, _run_on
+from healmon.world.processes import Identity
 from tests.helpers.sessionjudge import CYCLE, HOUR, BenchOfSessions, a_pane, a_session, a_task
 
 GONE = {"a": (a_task(),)}
@@ -76,6 +79,20 @@ def test_a_pane_of_another_server_is_another_one():
     for other in ({"server_pid": 11}, {"server_start": 2}, {"id": "%1"}, {"pid": 1}):
         assert not same_pane(a_pane(**other), key)
     assert not same_pane(a_pane(), "")
+
+
+def test_processes_are_told_apart_by_their_start_and_none_is_known_without_proc():
+    class Proc:
+        def __init__(self, *pids):
+            self.ticks = dict.fromkeys(pids, 7)
+
+        def identify(self, pid):
+            return Identity("boot", pid, self.ticks[pid]) if pid in self.ticks else None
+
+    keys = ["1.1.$1.1.%1.50.7", "1.1.$1.1.%1.50.8", "1.1.$1.1.%1.51.7", "1.1.$1.1.%1.50.0"]
+    told = dict(zip(keys, [True, False, False], strict=False))
+    assert _run_on(Proc(50, os.getpid()), keys) == told
+    assert _run_on(Proc(50), keys) == {}, "not even ourselves"
 
 
 def test_whom_nobody_ever_saw_is_told_and_left_alone():
