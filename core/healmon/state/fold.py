@@ -16,6 +16,7 @@ from healmon.state.noticing import fold_notice
 from healmon.state.parts import tallied, without
 from healmon.state.pausing import fold_pause, would_have_done
 from healmon.state.silencing import fold_silence, muted
+from healmon.state.stepping import stepped
 from healmon.state.views import (
     RECENT,
     ActionView,
@@ -131,6 +132,8 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             return fold_notice(s, event, record.id, at)
         case ev.MaintenanceStarted() | ev.MaintenanceEnded():
             return fold_pause(s, event, at)
+        case ev.ClockJumped():
+            return stepped(s, event.stepped)
         case ev.StoreFaulted():
             return replace(s, engine=replace(s.engine, store_fault=event.reason))
         case ev.StoreRecovered():
@@ -139,8 +142,7 @@ def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911,
             engine = replace(s.engine, interval=event.interval, configuration=event.digest)
             return replace(s, engine=engine)
         case (
-            ev.ClockJumped() | ev.OverrideReceived() | ev.OverrideAnswered()
-            | ev.ConfigurationRefused()
+            ev.OverrideReceived() | ev.OverrideAnswered() | ev.ConfigurationRefused()
         ):  # fmt: skip
             return s
         case _:
