@@ -8,7 +8,10 @@ STAMP := $(VENV)/.ready
 JOBS ?= 6
 # these need the processor: to load everything once more costs more than it gives
 FAST_JOBS ?= 3
-PYTEST := $(BIN)/python -m pytest --dist worksteal
+# no bytecode would have each of a thousand processes compile everything for itself
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
+TESTS := $(PYTEST) --dist worksteal
+COMPILED := $(VENV)/.compiled
 
 .DEFAULT_GOAL := help
 # of `make simulate`: a number, or number:life for one life alone; and how long
@@ -28,11 +31,11 @@ help: ## say what can be made
 run: $(STAMP) tmux ## open the demo world in the terminal UI
 	@$(BIN)/healmon-tui --demo
 
-test: $(STAMP) tmux sftp chromium prometheus ## set up and run every test
-	$(PYTEST) -n $(JOBS)
+test: $(COMPILED) tmux sftp chromium prometheus ## set up and run every test
+	$(TESTS) -n $(JOBS)
 
-test-fast: $(STAMP) tmux sftp prometheus ## the tests that need no minute
-	HEALMON_TESTS=fast $(PYTEST) -n $(FAST_JOBS) -m "not slow"
+test-fast: $(COMPILED) tmux sftp prometheus ## the tests that need no minute
+	HEALMON_TESTS=fast $(TESTS) -n $(FAST_JOBS) -m "not slow"
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
 	$(BIN)/python -m tests.agents.prepare $(CACHE)
@@ -108,6 +111,14 @@ $(STAMP): pyproject.toml
 		{ cat .pip-errors >&2; rm -f .pip-errors; exit 1; }
 	@rm -f .pip-errors
 	@touch $(STAMP)
+
+# what all processes of the tests load, compiled once and beforehand: pytest's workers begin at
+# the same moment, and each would do it; errors are told by the tests themselves
+$(COMPILED): $(STAMP) $(shell find core tui tests -name '*.py' -newer $(COMPILED) 2>/dev/null)
+	@$(BIN)/python -m compileall -q core tui || true
+	@$(PYTEST) --collect-only -q tests/core >/dev/null 2>&1 & \
+	$(PYTEST) --collect-only -q --ignore=tests/core >/dev/null 2>&1; wait
+	@touch $(COMPILED)
 
 tmux:
 	@sh tools/need tmux tmux -V

@@ -106,7 +106,10 @@ class Untold(msgspec.Struct, kw_only=True):
 
 
 class Status(msgspec.Struct, kw_only=True):
-    """`healmon status --json`; without a healer what tells of it is null."""
+    """`healmon status --json`; without a healer what tells of it is null.
+
+    `running` is false and `mode` is `now` or `import` while one holds the directory for just that.
+    """
 
     running: bool
     hung: bool

@@ -56,9 +56,10 @@ if what in ("scan", "clean"):
 if what in ("delete", "clean"):
     count = files.sweep(selection, Choice(), "delete", when, many, lambda: False).taken.files
 if what == "walk":
-    for chunk in Walk(os.open(root, os.O_RDONLY), many).chunks():
-        for found in chunk:
-            os.unlink(found.name, dir_fd=found.directory)
+    for directory, _, entries in Walk(os.open(root, os.O_RDONLY), many).chunks():
+        for entry in entries:
+            entry.stat(follow_symlinks=False)
+            os.unlink(entry.name, dir_fd=directory)
             count += 1
 cpu, wall = time.process_time() - began, time.monotonic() - at
 print(count, peak() - before, cpu, wall)
@@ -122,6 +123,14 @@ def grow(root: Path, files: int) -> None:
             file.write(b"x" * 64)
 
 
+GOALS = (
+    ("healmon, its walk and unlink", "find -delete", 1.2),
+    ("healmon, every protection", "find -delete", 2.0),
+    ("healmon, dry scan", "find -printf", 1.3),
+)
+"""Who may take how many times the processor time of whom."""
+
+
 def timed(argv: list[str]) -> tuple[float, float, str]:
     """Return seconds of the processors and of the clock of a program, and what it printed."""
     before, at = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
@@ -137,9 +146,11 @@ def timed(argv: list[str]) -> tuple[float, float, str]:
 def contestants(base: Path) -> dict[str, tuple[str, list[str]]]:
     """Return name to kind (`scan` or `delete`) and command line; `{}` stands for the tree."""
     py, form = sys.executable, "%p %s %b %T@ %C@ %A@ %i %n %U\\n"
+    aged = ["find", "{}", "-type", "f", "-name", "*.log", "-mmin", "-100000"]
     found = {
-        "python scandir, stat, unlink (floor)": ("delete", [py, "-c", FLOOR, "{}"]),
+        "python scandir, stat, unlink": ("delete", [py, "-c", FLOOR, "{}"]),
         "find -delete": ("delete", ["find", "{}", "-type", "f", "-delete"]),
+        "find, name and age, -delete": ("delete", [*aged, "-delete"]),
         "rm -rf": ("delete", ["rm", "-rf", "{}"]),
         "healmon, its walk and unlink": ("delete", [py, "-c", OURS, "walk", "{}"]),
         "healmon, every protection": ("delete", [py, "-c", OURS, "delete", "{}"]),
@@ -150,13 +161,21 @@ def contestants(base: Path) -> dict[str, tuple[str, list[str]]]:
     if shutil.which("systemd-tmpfiles"):
         argv = ["systemd-tmpfiles", "--clean", str(base / "rule.conf")]
         found["systemd-tmpfiles --clean"] = ("delete", argv)
+    compiler = shutil.which("cc")
+    if compiler is not None:
+        calls = str(base / "calls")
+        source = Path(__file__).with_name("calls.c")
+        subprocess.run([compiler, "-O2", "-o", calls, str(source)], check=True)
+        found["C, unlink (the floor)"] = ("delete", [calls, "unlink", "{}"])
+        found["C, stat and unlink"] = ("delete", [calls, "stat", "{}"])
+        found["C, the calls of every protection"] = ("delete", [calls, "protected", "{}"])
     if shutil.which("tmpreaper"):
         found["tmpreaper"] = ("delete", ["tmpreaper", "--mtime", "0s", "{}"])
     return found
 
 
-def main() -> None:
-    """Run all of them in turns and print a table."""
+def main() -> int:
+    """Run all of them in turns and print a table; returns 1 when a goal is missed."""
     parser = argparse.ArgumentParser(
         prog="benchmarks.disks", description=(__doc__ or "").split("\n")[0]
     )
@@ -203,7 +222,14 @@ def main() -> None:
                     middle, one = statistics.median(found[name]), statistics.median(found[unit])
                     cells += f"{middle:7.2f}  {middle / one:6.2f}  "
                 print(f"  {name:<38}{cells}{notes.get(name, '')}")
+    missed = 0
+    for mine, other, most in GOALS:
+        ratio = statistics.median(cpu[mine]) / statistics.median(cpu[other])
+        missed += ratio > most
+        word = "MISSED " if ratio > most else "reached"
+        print(f"{word}  {mine}: {most:g} times {other} (CPU): {ratio:.2f}")
+    return int(missed > 0)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

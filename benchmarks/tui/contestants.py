@@ -141,11 +141,15 @@ def real(folder: Path, rows: int) -> Iterator[list[Contestant]]:
 def _toml(socket: Path, rows: int, sleep: str) -> str:
     lines = [
         '[monitor]\nname = "bench"\ncheck_interval = "60s"',
+        # all are started at once, so that none is started any more when it is measured
+        "starts_in_flight = 0\nstart_spacing = 0\nstarts_per_minute = 0\nstorm_failures = 0",
         f"[sessions]\nsocket = {json.dumps(str(socket))}",
         '[disk]\npaths = ["/"]',
     ]
     lines += [
-        f'[workers.w{number:02}]\ncommand = ["{sleep}", "100000"]\nforks = false'
+        # each its own: of several with the same command nobody can say which process is whose
+        f'[workers.w{number:02}]\ncommand = ["{sleep}", "{200000 + number}"]\nforks = false\n'
+        'restart_delay = 0\nmin_uptime = "0.05s"\nstable_after = "1s"'
         for number in range(rows)
     ]
     return "\n".join(lines)

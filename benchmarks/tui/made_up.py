@@ -104,6 +104,9 @@ class MadeUp(ScriptedLink):
 
 if __name__ == "__main__":
     gc.disable()  # as `healmon-tui` does until the first picture
+    from healmon_tui.spared import load_textual
+
+    load_textual()
     from healmon_tui.app import run
 
     word = sys.argv[1]

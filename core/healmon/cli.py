@@ -144,10 +144,10 @@ def _run(args: argparse.Namespace) -> int:
 
     command = COMMANDS[str(args.way)]
     if command.group == "run":
-        from healmon.world import light  # noqa: PLC0415 - before anything imports asyncio
+        from healmon import lean  # noqa: PLC0415 - before anything imports asyncio
 
-        light.without_openssl()
-        light.one_heap()
+        lean.begin()
+        lean.without_openssl()
     module, _, name = command.run.partition(":")
     place = module if "." in module else f"service.{module}"
     run: Callable[..., int] = getattr(import_module(f"healmon.{place}"), name)
@@ -168,6 +168,9 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
         from healmon.demo.run import demo  # noqa: PLC0415
 
         return demo(str(args.way), args, open_screen)
+    from healmon import lean  # noqa: PLC0415 - before anything imports msgspec
+
+    lean.begin()
     if way != "tui":
         args.way = way
         return _run(args)

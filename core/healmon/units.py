@@ -12,7 +12,6 @@ from collections.abc import Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from fractions import Fraction
     from typing import Final
 
 DURATION_ALLOWED: Final = 'a duration such as "5s", "30m", "1h30m", "7d", or whole seconds'
@@ -50,7 +49,7 @@ def parse_duration(value: object) -> float:
     Raises:
         ValueError: it is something else, negative, or longer than a hundred years.
     """
-    seconds: Fraction | int | None = None
+    seconds: float | None = None
     if isinstance(value, int) and not isinstance(value, bool):
         seconds = value
     elif isinstance(value, str):
@@ -71,9 +70,12 @@ def duration_text(seconds: float) -> str:
     if not math.isfinite(seconds) or seconds < 0:
         raise ValueError(DURATION_ALLOWED)
     if seconds != int(seconds):
-        from decimal import Decimal  # noqa: PLC0415 - `status` reads no such duration
+        text = repr(float(seconds))
+        if "e" in text:
+            from decimal import Decimal  # noqa: PLC0415 - hardly any duration needs it
 
-        return f"{Decimal(repr(float(seconds))):f}s"
+            text = f"{Decimal(text):f}"
+        return f"{text}s"
     parts: list[str] = []
     left = int(seconds)
     # weeks are read but not written: "7d" is how the contract says it
@@ -112,9 +114,9 @@ def parse_size(value: object) -> int:
         number, unit = found.groups()
         factor = _BYTES_ANY_CASE.get(unit.lower() or "b")
         if factor is not None and (unit or "." not in number):
-            from fractions import Fraction  # noqa: PLC0415 - `status` reads no sizes
-
-            size = round(Fraction(number) * factor)
+            numerator, denominator = _exactly(number)
+            size, rest = divmod(numerator * factor, denominator)
+            size += (2 * rest, size % 2) > (denominator, 0)  # a half goes to the even one
     if size is None or size < 0:
         raise ValueError(SIZE_ALLOWED)
     if size > MAX_SIZE:
@@ -182,16 +184,28 @@ def _rounded_down(whole: int) -> str:
     return f"{whole // _SECONDS['d']}d"
 
 
-def _duration(text: str) -> Fraction | int | None:
+def _duration(text: str) -> float | None:
     if re.fullmatch(_WHOLE, text):
         return int(text)
     found = re.fullmatch(_DURATION, text)
     if not text or found is None:
         return None
-    from fractions import Fraction  # noqa: PLC0415 - `status` reads no durations
+    total, parts = 0, 1
+    for number, (seconds, per) in zip(found.groups(), _PARTS, strict=True):
+        if number:
+            numerator, denominator = _exactly(number)
+            numerator, denominator = numerator * seconds, denominator * per
+            total, parts = total * denominator + numerator * parts, parts * denominator
+    return total / parts if total <= MAX_DURATION * parts else total // parts + 1
 
-    terms = zip(found.groups(), _PARTS, strict=True)
-    return sum(Fraction(number) * Fraction(*part) for number, part in terms if number)
+
+def _exactly(number: str) -> tuple[int, int]:
+    """Return a decimal number as a fraction: `"1.5"` is 15 over 10.
+
+    Python's own fractions would bring half a MiB of decimal arithmetic along.
+    """
+    whole, _, decimals = number.partition(".")
+    return int(whole + decimals), 10 ** len(decimals)
 
 
 def median(values: Sequence[float]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ TUI = ROOT / "tui" / "healmon_tui"
 SOURCES = sorted([*CORE.rglob("*.py"), *TUI.rglob("*.py")])
 
 
+@functools.cache
 def calls(path: Path) -> set[str]:
     """Every dotted name that a module calls."""
     found = set()
@@ -24,6 +26,7 @@ def calls(path: Path) -> set[str]:
     return found
 
 
+@functools.cache
 def imports(path: Path) -> set[str]:
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):

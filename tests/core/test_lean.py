@@ -1,4 +1,4 @@
-"""OpenSSL stays out until TLS is spoken, and then TLS is spoken all the same."""
+"""What hardly anybody uses stays out until it is used, and is whole then."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from healmon import lean
+
+LEAN = "from healmon import lean; lean.begin(); lean.without_openssl()\n"
 
 
 def python(code: str) -> str:
@@ -89,3 +91,90 @@ def test_it_does_nothing_where_asyncio_is_there_already():
 
     lean.without_openssl()
     assert asyncio.base_events.ssl is not None
+
+
+def test_what_is_rarely_used_is_loaded_when_it_is():
+    told = python(
+        LEAN + "import sys, inspect, ipaddress\n"
+        "import inspect\n"
+        "import asyncio, dataclasses, msgspec, shutil, subprocess, pathlib\n"
+        "print(sorted({'ast', 'dis', 'typing_extensions'} & set(sys.modules)), end=' ')\n"
+        "print(ipaddress.ip_address('::1'), inspect.iscoroutinefunction(asyncio.sleep), end=' ')\n"
+        "print('ast' in sys.modules, type(inspect).__name__, msgspec.inspect.type_info(int))"
+    )
+    assert told.startswith("[] ::1 True True module IntType(")
+
+
+def test_what_a_lazy_module_lacks_is_told_as_of_any_other():
+    told = python(
+        LEAN + "import bz2\n"
+        "print(hasattr(bz2, 'nothing'), hasattr(bz2, '__path__'))\n"
+        "try:\n    from bz2 import nothing\nexcept ImportError:\n    print('none')"
+    )
+    assert told.split() == ["False", "False", "none"]
+
+
+def test_a_healer_needs_none_of_them():
+    told = python(
+        LEAN + "import sys; from healmon.service import foreground, signals\n"
+        "foreground._hosts()\n"
+        "left = {'ast', 'dis', 'typing_extensions', 'ssl', 'decimal', 'uuid', 'platform'}\n"
+        "print(left & set(sys.modules))"
+    )
+    assert told == "set()"
+
+
+def test_types_that_nobody_sends_are_real_for_whoever_asks_and_messages_are_as_ever():
+    told = python(
+        LEAN + "import msgspec, decimal, uuid\n"
+        "class Told(msgspec.Struct):\n    number: float\n    text: str | None = None\n"
+        "print(decimal.Decimal('1.10'), uuid.UUID(int=1).version, end=' ')\n"
+        "print(msgspec.json.encode(Told(1.5)).decode(), end=' ')\n"
+        "print(msgspec.convert({'number': 2}, Told).number, msgspec.json.schema(Told)['$ref'])"
+    )
+    assert told == '1.10 None {"number":1.5,"text":null} 2.0 #/$defs/Told'
+
+
+@pytest.mark.slow
+def test_a_connection_over_tls_works_after_it_was_put_off(tmp_path) -> None:
+    cert, key = tmp_path / "c.pem", tmp_path / "k.pem"
+    made = subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", str(key),
+         "-out", str(cert), "-days", "2", "-subj", "/CN=localhost"],
+        capture_output=True,
+    )  # fmt: skip
+    if made.returncode:
+        pytest.skip("no openssl to make a certificate with")
+    server = (
+        "import asyncio, ssl, sys\n"
+        "async def serve(r, w):\n"
+        "    await r.readuntil(b'\\r\\n\\r\\n')\n"
+        "    w.write(b'HTTP/1.1 204 No\\r\\n\\r\\n'); await w.drain(); w.close()\n"
+        "async def main():\n"
+        "    c = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)\n"
+        "    c.load_cert_chain(sys.argv[1], sys.argv[2])\n"
+        "    s = await asyncio.start_server(serve, '127.0.0.1', 0, ssl=c)\n"
+        "    print(s.sockets[0].getsockname()[1], flush=True)\n"
+        "    await s.serve_forever()\n"
+        "asyncio.run(main())\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", server, str(cert), str(key)], stdout=subprocess.PIPE, text=True
+    ) as serving:
+        try:
+            assert serving.stdout is not None
+            url = f"https://127.0.0.1:{serving.stdout.readline().strip()}/"
+            ask = (
+                LEAN + "import asyncio\n"
+                "from healmon.world.httpget import status_of\n"
+                "from healmon.errors import ProbeError\n"
+                f"print(asyncio.run(status_of({url!r}, 20)))\n"
+                f"print(asyncio.run(status_of({url!r}, 20)))\n"
+                "try:\n"
+                f"    asyncio.run(status_of({url!r}, 20, verified=True))\n"
+                "except ProbeError as error:\n"
+                "    print('refused' if 'certificate' in str(error).lower() else error)\n"
+            )
+            assert python(ask).split() == ["204", "204", "refused"]
+        finally:
+            serving.kill()

@@ -14,6 +14,7 @@ from healmon.state import (
     replay,
     worst,
 )
+from healmon.state import fold as fold_room
 from tests.helpers.any_event import EVENT_TYPES, alert_events, any_of, events, streams
 
 NOW = 1_700_000_000.0
@@ -42,6 +43,11 @@ def test_the_fold_is_total(kind):
         assert (after.last_id, after.at) == (99, NOW)
 
     check()
+
+
+def test_each_event_has_one_fold():
+    assert not fold_room._AT.keys() & fold_room._NUMBERED.keys()
+    assert fold_room._AT.keys() | fold_room._NUMBERED.keys() == set(EVENT_TYPES)
 
 
 @given(streams())

@@ -15,6 +15,7 @@ from tools import schemas
 from healmon import cli
 from healmon.service.commandtable import COMMANDS
 from tests.helpers.box import Box
+from tests.helpers.shapes import fits
 from tests.helpers.tmuxes import PrivateTmux
 from tests.helpers.wait import until
 
@@ -29,25 +30,6 @@ def test_schemas_are_up_to_date_and_schemas(name: str) -> None:
 def test_nothing_is_published_that_is_not_made() -> None:
     kept = {path.stem for path in schemas.SCHEMAS.iterdir()}
     assert kept == {*schemas.SHAPES, "openapi"}
-
-
-def strict(part: Any) -> Any:
-    """The same schema, in which a field that it does not name is an error."""
-    if isinstance(part, list):
-        return [strict(one) for one in part]
-    if not isinstance(part, dict):
-        return part
-    made = {key: strict(value) for key, value in part.items()}
-    if isinstance(part.get("properties"), dict):
-        made.setdefault("additionalProperties", False)
-    return made
-
-
-def fits(name: str, answer: object) -> None:
-    kept = json.loads((schemas.SCHEMAS / f"{name}.json").read_text("utf-8"))
-    found = jsonschema.Draft202012Validator(strict(kept)).iter_errors(answer)
-    told = [f"{name}: {'/'.join(map(str, e.absolute_path))}: {e.message[:300]}" for e in found]
-    assert not told, "\n".join(told)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +113,20 @@ def test_what_is_looked_at(host) -> None:
 @pytest.mark.slow
 def test_what_is_asked_for(host) -> None:
     number = str(asked(host, "alerts")[0]["id"])
+    fits("answers", asked(host, "ack", number, "--dry-run"))
+    assert asked(host, "alerts")[0]["acknowledged_by"] == ""
     fits("answers", asked(host, "ack", number, "--note", "known"))
     fits("answers", asked(host, "unack", number, "999999", code=65))
     fits("matching", asked(host, "silence", "gone", "--for", "1h"))
     silences = until(lambda: asked(host, "silences"), 10, "the silence stored")
     fits("silences", silences)
     fits("alerts", asked(host, "alerts"))
-    fits("answers", asked(host, "unsilence", str(silences[0]["id"])))
+    silence = str(silences[0]["id"])
+    told = asked(host, "unsilence", silence, "999999", "--dry-run", code=65)
+    fits("answers", told)
+    assert [one["ok"] for one in told["answers"]] == [True, False]
+    assert asked(host, "silences") == silences
+    fits("answers", asked(host, "unsilence", silence))
     fits("matching", asked(host, "pause", "a", "--for", "1h"))
     fits("status", asked(host, "status", code=None))
     fits("answer", asked(host, "resume", "a"))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import socket
+
 import pytest
 
 from tests.helpers.wait import until
@@ -50,6 +53,20 @@ def test_of_rounds_and_of_the_status(box) -> None:
     told(box.run("--stop"), 0)
     told(box.run("--once"), 2)
     told(box.run("--stop"), 0, "nothing to stop")
+
+
+def test_of_a_round_that_could_not_look_everywhere(box) -> None:
+    filled(box, 8)
+    # a tmux server that takes calls and never answers
+    with socket.socket(socket.AF_UNIX) as deaf:
+        deaf.bind(str(box.base / "no-tmux"))
+        deaf.listen()
+        told(done := box.run("--once", "--json"), 3)
+        cycle = json.loads(done.stdout)
+        assert cycle["exit_code"] == 3
+        assert "no answer within" in cycle["unknown"]["sessions"]
+        filled(box, 88)
+        told(box.run("--once"), 1)  # what is known to be wrong is worse than what is not known
 
 
 def test_of_what_cannot_be_done(box) -> None:

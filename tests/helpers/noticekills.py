@@ -20,7 +20,8 @@ from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.config import settings as st
 from healmon.config.settings import Channel
-from healmon.engine.courier import Courier, Outlet
+from healmon.engine.courier import Courier
+from healmon.engine.run import Outlet
 from healmon.engine.stream import Stream
 from healmon.events import Recorded
 from healmon.state import Snapshot

@@ -123,7 +123,7 @@ def play(line: str) -> None:
     interrupt.REPEAT_AFTER = REPEAT
     watch(Steps(script))
     settings = load(Path(script.config), {})
-    settings = replace(settings, monitor=replace(settings.monitor, check_interval=0.2))
+    settings = replace(settings, monitor=replace(settings.monitor, check_interval=0.3))
     host = until(lambda: opened(settings, script), 10, "the state directory free")
     try:
         asyncio.run(attend(script, host))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from healmon.world import taskchild, taskdb
+from healmon.world import taskdb
 
-CHILD = Path(taskchild.__file__)
+CHILD = taskdb.PROGRAM
 PROGRAM = """
 import json, os, resource, runpy, signal, sqlite3
 count, deed, answers, limit = {count!r}, signal.{deed}, {answers!r}, {limit!r}

@@ -1,12 +1,16 @@
 """The same task tables, real in SQLite files and made up in memory, in every known layout.
 
 The real files are made, changed and read by processes that end at once: this one never opens them,
-because closing would drop the locks of whoever does so in it.
+because closing would drop the locks of whoever does so in it. They are forked by one that has
+loaded what they need: to start a Python for each would cost ten times as much.
 """
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
+import struct
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,32 +27,62 @@ from tests.helpers.dbactor import Actor, Actors
 
 Row = dict[str, Any]
 TELL = """
-import json, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
-connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-answer = []
-for sql, values in json.load(sys.stdin):
-    if values is None:
-        connection.executescript(sql)
-        continue
-    values = [bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for v in values]
-    cursor = connection.execute(sql, values)
-    names = [column[0] for column in cursor.description or ()]
-    answer += [dict(zip(names, row)) for row in cursor]
-connection.close()
-json.dump(answer, sys.stdout)
+import json, os, sqlite3, struct, sys, traceback
+
+def told(path, statements):
+    connection = sqlite3.connect(path, isolation_level=None, timeout=60)
+    connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+    answer = []
+    for sql, values in statements:
+        if values is None:
+            connection.executescript(sql)
+            continue
+        values = [bytes.fromhex(v["hex"]) if isinstance(v, dict) else v for v in values]
+        cursor = connection.execute(sql, values)
+        names = [column[0] for column in cursor.description or ()]
+        answer += [dict(zip(names, row)) for row in cursor]
+    connection.close()
+    return answer
+
+lines, out = sys.stdin.buffer, sys.stdout.buffer
+for line in lines:
+    pid = os.fork()
+    if pid == 0:
+        try:
+            answer = {"rows": told(*json.loads(line))}
+        except BaseException:
+            answer = {"error": traceback.format_exc()}
+        raw = json.dumps(answer).encode()
+        out.write(struct.pack("!Q", len(raw)) + raw)
+        out.flush()
+        os._exit(0)
+    os.waitpid(pid, 0)
 """
 
 
 def tell(path: Path, *statements: tuple[str, Sequence[object] | None]) -> list[Row]:
     """Let another process run statements and end; return all rows. Without values: a script."""
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", TELL, str(path)],
-        input=json.dumps(statements).encode(), capture_output=True, timeout=120, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr.decode()
-    rows: list[Row] = json.loads(done.stdout)
+    teller = _teller()
+    assert teller.stdin is not None
+    assert teller.stdout is not None
+    teller.stdin.write(json.dumps([str(path), statements]).encode() + b"\n")
+    teller.stdin.flush()
+    (length,) = struct.unpack("!Q", teller.stdout.read(8))
+    answer = json.loads(teller.stdout.read(length))
+    assert "error" not in answer, answer["error"]
+    rows: list[Row] = answer["rows"]
     return rows
+
+
+@functools.cache
+def _teller() -> subprocess.Popen[bytes]:
+    """Start who forks those processes, one for all tests here; it ends with its stdin."""
+    made = subprocess.Popen(
+        [sys.executable, "-I", "-S", "-c", TELL],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True,
+    )  # fmt: skip
+    atexit.register(made.communicate)
+    return made
 
 
 class Layout(NamedTuple):

@@ -9,8 +9,9 @@ import pytest
 from healmon import events as ev
 from healmon.plans import Answer
 from healmon.state import FOREVER, replay
-from healmon_tui import maintenance
+from healmon_tui import maintenance, status
 from healmon_tui.chronicle import Chronicle
+from healmon_tui.paint import Span, width
 from healmon_tui.rows.scene import BRIGHT, FRESH, Scene
 from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.overview import Overview
@@ -111,6 +112,25 @@ def test_it_is_there_for_everything_and_a_row_has_its_own():
     assert maintenance.lines_of_row(paused("w", FOREVER), "w", 80) == []
     assert maintenance.lines_of_row(paused("w"), "other", 80) == []
     assert bar(paused("*", NOW - 1)) == ""
+
+
+@pytest.mark.parametrize(
+    ("cells", "text"),
+    [
+        (200, " ◫ w 10m left ━━━━━━━━━━━━ till 20:57 "),
+        (120, " ◫ 10m left ━━━━━━━━━━━━ "),
+        (60, " ◫ 10m "),
+    ],
+)
+def test_the_row_under_the_cursor_counts_down_in_the_status_line(cells, text):
+    scene, looking = paused("w"), status.Looking()
+    line = status.line(scene, looking, cells, "w")
+    assert Span(text, "chip-info") in line
+    assert width(line) == cells
+    for other in ("", "other"):
+        assert "◫" not in "".join(span.text for span in status.line(scene, looking, cells, other))
+    assert maintenance.chip(paused(), "w", cells) == (), "the bar says it"
+    assert maintenance.chip(paused("w", FOREVER), "w", cells) == ()
 
 
 def test_its_end_sums_up_what_would_have_been_done():

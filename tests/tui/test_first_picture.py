@@ -9,6 +9,8 @@ import pytest
 
 PICTURE = """
 import asyncio, sys
+from healmon_tui.spared import load_textual
+load_textual()
 from healmon_tui.app import HealmonApp
 from tests.helpers.scripted import ScriptedLink, world
 
@@ -31,6 +33,7 @@ LATER = {
     "healmon.service.takeover", "healmon.config.screenchecks", "healmon.config.themefiles",
     "healmon.alerts", "healmon.config.faults", "healmon.config.settings",
     "healmon.store.moments", "sqlite3", "tomllib",
+    "textual.command", "textual.css._help_text", "textual.widgets._input", "platformdirs",
 }  # fmt: skip
 """What is loaded when it is asked for, or by nobody but the healer."""
 

@@ -572,6 +572,24 @@ def test_a_store_fault_and_a_blind_healer_are_said():
     run(scenario)
 
 
+def test_the_pause_of_the_row_under_the_cursor_counts_down_and_no_panel_moves():
+    def places(lines):
+        return [n for n, line in enumerate(lines) if "WORKERS" in line or "SESSIONS" in line]
+
+    async def scenario(screen):
+        screen.app.overview.put(("workers", "mail_worker"))
+        screen.link.emit(ev.MaintenanceStarted("mail_worker", screen.link.now + 600, "olga"))
+        await screen.settle()
+        before = screen.lines()
+        assert "◫ 10m left ━" in before[0]
+        screen.app.overview.put(("workers", "api_worker"))
+        await screen.settle()
+        assert "left" not in screen.lines()[0]
+        assert places(before) == places(screen.lines()) != []
+
+    run(scenario)
+
+
 def test_maintenance_of_everything_is_in_the_status_line():
     async def scenario(screen):
         screen.link.emit(ev.MaintenanceStarted("*", screen.link.now + 600, "olga"))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,10 @@ from healmon.config import keynames, screenchecks, screennames
 from healmon.plans import Answer
 from healmon.service.screenlook import ScreenLook
 from healmon_tui import keymap, keywords, names
+from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.help import HelpSheet
+from healmon_tui.screens.many import ManySheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.screens.plan import PlanSheet
 from tests.helpers.screen import open_screen
@@ -36,6 +37,7 @@ def test_the_core_knows_the_same_names():
     source = names.source()
     assert Path(screennames.__file__).read_text("utf-8") == source, "make keys"
     assert list(screennames.ACTIONS) == [action.id for action in keymap.ACTIONS]
+    assert list(screennames.SHEETS) == [action.id for action in keymap.SHEETS]
 
 
 def test_nothing_needs_what_terminals_lose_or_a_function_key():
@@ -201,11 +203,34 @@ def test_the_documentation_can_be_copied():
 
 
 def test_no_given_key_is_shadowed_by_a_sheet():
-    fixed = count()
-    for sheet in (PlanSheet, HelpSheet, Detail):
+    fixed = set()
+    for sheet in (PlanSheet, ManySheet, AskSheet, HelpSheet, Detail):
         for bindings in sheet._merged_bindings.key_to_bindings.values():
-            for binding in bindings:
-                if binding.id is None and len(binding.key) == 1:
-                    next(fixed)
-                    assert binding.key in screenchecks.ANSWERS, (sheet, binding)
-    assert next(fixed) > 1
+            fixed |= {binding.key for binding in bindings if binding.id is None}
+    of_textual = {"shift+tab", "super+c"}
+    assert fixed - of_textual == {"enter", "ctrl+c", *screenchecks.FIXED}
+
+
+def test_a_sheet_is_answered_with_the_keys_that_were_given():
+    given = {"sheet.yes": ("!",), "sheet.no": ("w",), "sheet.copy": ()}
+
+    async def scenario(screen):
+        await screen.press("r")
+        sheet = screen.app.screen
+        foot = "".join(span.text for span in sheet.foot())
+        await screen.press("y", "n", "Y")
+        assert screen.app.screen is sheet
+        await screen.press("w")
+        assert isinstance(screen.app.screen, Overview)
+        await screen.press("r")
+        await screen.press("exclamation_mark")
+        assert isinstance(screen.app.screen, Overview)
+        await screen.press("question_mark")
+        lines = ["".join(span.text for span in line.spans) for line in screen.app.screen.body(80)]
+        return foot, lines
+
+    (foot, lines), link = run(scenario, given)
+    assert foot == "! do it   w esc no (default)"
+    assert [verb for verb, _, _ in link.asked] == ["offer", "offer", "apply"]
+    assert "!             yes: do it; of several plans, all of them" in lines
+    assert not any("copy the plan" in line for line in lines)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.service.link import Peek
@@ -210,7 +210,7 @@ def test_a_session_is_as_quiet_as_the_clock_says_unless_it_works():
             scene(observed(healer="sessions", name="session:a", ago=20, **facts)), "sessions"
         )
 
-    assert text(row("stalled"), "quiet") == "2m00s"
+    assert text(row("stalled"), "quiet") == "2m"
     assert text(row("working"), "quiet") == "1m40s"
     assert text(row("stalled"), "task") == "77+1"
     assert text(row("stalled"), "pane") == "0 %5"

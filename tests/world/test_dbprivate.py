@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from healmon.errors import ProbeError
+from healmon.world import dbprivate
 from healmon.world.dbprivate import PrivateTables, private_copy, size_of
 
 WRITER = """
@@ -30,6 +31,7 @@ while True:
         print("half", flush=True)
         time.sleep(60)
     conn.execute("COMMIT")
+    time.sleep(0.005)
 """
 
 
@@ -52,7 +54,9 @@ def end(run: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize("mode", ["wal", "delete"])
-def test_what_is_written_all_the_time_gives_no_copy(tmp_path: Path, mode: str) -> None:
+def test_what_is_written_all_the_time_gives_no_copy(tmp_path: Path, monkeypatch, mode: str) -> None:
+    # a busy machine lets the writer stand still for longer than a copy needs
+    monkeypatch.setattr(dbprivate, "STILL", 0.25)
     path, folder = tmp_path / "a.db", tmp_path / "copies"
     folder.mkdir()
     run = writing(path, mode)

@@ -423,8 +423,7 @@ def test_an_opener_at_the_instant_of_the_question_harms_nobody(real):
     child = subprocess.Popen([sys.executable, "-c", program, path], stdout=subprocess.PIPE)
     users, directory = fileuse.Users(), os.open(real.root, os.O_RDONLY)
     while child.poll() is None:
-        inode = filecalls.inode_of(Path(path).stat())
-        fd, _ = users.hold(directory, "a.log", inode, "ext4")
+        fd, _ = users.hold(directory, "a.log", Path(path).stat(), "ext4")
         if fd >= 0:
             os.close(fd)
     os.close(directory)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from healmon.clock import boot_id
 from healmon.world import filecalls, removal, slots
 from healmon.world.filedata import Choice, Limits, Swept
+from healmon.world.filewalk import found_of
 from healmon.world.slots import Batch, Row, line_of, read_line
 from tests.helpers.filestage import DAY, RealStage
 from tests.helpers.forkkiller import ForkKiller
@@ -79,7 +80,7 @@ def test_a_file_with_another_name_left_is_not_the_one_that_was_judged(tmp_path):
     path = tmp_path / "a"
     path.write_bytes(b"12")
     here = filecalls.inode_of(path.stat())
-    row = slots.row_of("a", here)
+    row = Row(*slots.facts_of([found_of(-1, "a", "", path.stat())])[0])
     assert row.means(here)
     os.link(path, tmp_path / "b")
     assert not row.means(filecalls.inode_of(path.stat()))

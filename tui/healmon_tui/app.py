@@ -25,8 +25,10 @@ from healmon.state import Snapshot
 from healmon.text import clean
 from healmon_tui import keymap, mending, status, strips, terminal
 from healmon_tui.asked import Asked
+from healmon_tui.beside import Beside
 from healmon_tui.bridge import Bridge
 from healmon_tui.own import Own
+from healmon_tui.pacing import Pacing
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import Faults, Requests
@@ -42,10 +44,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-PAUSE: Final = 0.1
-"""Seconds over which events are gathered before they are drawn."""
-STREAM: Final = 0.25
-"""Seconds between drawings while events stream: no eye follows more, and keys wait for none."""
 TICK: Final = 1.0
 """Seconds between drawings when nothing happens: ages and countdowns."""
 USAGE: Final = 64
@@ -96,17 +94,16 @@ class HealmonApp(Asked):
         self.first = first
         self.link = link
         self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
+        self.pacing = Pacing(self.bridge, self.redraw)
         self.failures = {}
         self.requests = Requests(self, link, demo_faults)
-        self.watching = Watching(link, self.spawn, self._looked)
+        self.watching = Watching(link, Beside(self._fell_over).run, self._looked)
         self.travel = TimeTravel(self, link)
         self.overview = Overview()
         self.ended = False
         self.last_words = ""
         self._clock = clock or SystemClock()
         self._views = ViewModel()
-        self._gathering = False
-        self._drawn = 0.0
         self._touched = process_seconds() - IDLE
         self._frozen: tuple[Picture, int] | None = None
         self._ending = False
@@ -141,10 +138,7 @@ class HealmonApp(Asked):
 
     def on_healmon_app_woken(self) -> None:
         """Gather for a moment, then fold and draw once."""
-        if not self._gathering:
-            self._gathering = True
-            since = process_seconds() - self._drawn
-            self.set_timer(max(PAUSE, STREAM - since), self._gathered)
+        self.pacing.woken()
 
     def _tick(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
@@ -152,12 +146,8 @@ class HealmonApp(Asked):
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
         # what was drawn just now, or will be in a moment, need not be drawn twice
-        if not self._gathering and process_seconds() - self._drawn > TICK / 2:
+        if not self.pacing.gathering and self.pacing.since > TICK / 2:
             self.redraw()
-
-    def _gathered(self) -> None:
-        self._gathering = False
-        self.redraw()
 
     def touched(self) -> None:
         """Somebody is at the keys: the order stays as it is for a while."""
@@ -177,7 +167,7 @@ class HealmonApp(Asked):
         """Fold what waits and draw; a frozen view only counts what it misses."""
         if not self.is_running:
             return
-        self._drawn = process_seconds()
+        self.pacing.drawn()
         self.bridge.fold()
         frozen, then = self._frozen, self.travel.then
         picture = self._picture() if frozen is None else self._still(*frozen)
@@ -286,8 +276,10 @@ class HealmonApp(Asked):
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Say so when something beside the screen fell over."""
         if event.state is WorkerState.ERROR:
-            error = event.worker.error  # pyright: ignore[reportUnknownMemberType] - Worker is generic
-            self.flash(clean(f"that failed: {error}"), "bad")
+            self._fell_over(event.worker.error)  # pyright: ignore[reportUnknownMemberType] - generic
+
+    def _fell_over(self, error: BaseException | None) -> None:
+        self.flash(clean(f"that failed: {error}"), "bad")
 
     # the end
 
@@ -370,6 +362,7 @@ def run(
 def _collect_from_now_on() -> None:
     # what is loaded by now stays: no collection need look at it again and again
     gc.freeze()
+    gc.set_threshold(10000, 10, 10)
     gc.enable()
 
 

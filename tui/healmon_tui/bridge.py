@@ -24,6 +24,8 @@ HISTORY: Final = 500
 """Events of the past that the log begins with."""
 PAGES: Final = 10
 """How many times as many are gone back for what is drawn of the time before."""
+MANY: Final = 200
+"""Events that wait at once from which on they are said to stream."""
 
 
 class Bridge:
@@ -117,6 +119,11 @@ class Bridge:
     def trouble(self) -> str:
         """Return what is wrong with the healer; empty: nothing."""
         return self.link.trouble()
+
+    @property
+    def streams(self) -> bool:
+        """Whether so many events wait that to fold them takes as long as an eye can see."""
+        return len(self._queue) > MANY
 
     def fold(self) -> bool:
         """Fold what waits; tell whether anything did. From the screen's thread."""

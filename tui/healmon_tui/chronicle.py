@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import local_time
-from healmon.plans import RANK, Overlays, Severity
-from healmon.state import FOREVER, AlertView, Snapshot
+from healmon.plans import RANK, Severity
+from healmon.state import AlertView, Snapshot
 from healmon.units import format_duration
 from healmon_tui.ledger import Ledger
 from healmon_tui.strips import Strips
+from healmon_tui.turnwords import acknowledged, jump, overlaid, paused, reread, why
 
 STORIES: Final = 300
 """Incidents kept; closed ones go first."""
@@ -29,17 +32,11 @@ TOGETHER: Final = 60.0
 """Seconds within which a note belongs to the remedy before it."""
 
 
-def paused(until: float) -> str:
-    """Return that nothing is done until a wall time, in words."""
-    return "never touched" if until >= FOREVER else f"paused till {local_time(until, '%H:%M')}"
-
-
 Outcome: TypeAlias = Literal["", "verified", "failed", "refused", "vetoed", "abandoned"]
 State: TypeAlias = Literal["open", "acknowledged", "closed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Incident:
+class Incident(Struct, frozen=True):
     """One story: what was found, what was done about it, what showed that it worked.
 
     Attributes:
@@ -149,9 +146,9 @@ class Chronicle:
             case ev.AlertStale():
                 self._turn(event.key, at, "note", f"stale: {event.reason}")
             case ev.AlertOverlaid():
-                self._turn(event.key, at, "note", _overlaid(event.overlays))
+                self._turn(event.key, at, "note", overlaid(event.overlays))
             case ev.AlertAcknowledged():
-                self._turn(event.key, at, "note", _acknowledged(event), state="acknowledged")
+                self._turn(event.key, at, "note", acknowledged(event), state="acknowledged")
             case ev.AlertUnacknowledged():
                 self._turn(event.key, at, "note", f"open again: {event.reason}", state="open")
             case _:
@@ -267,11 +264,11 @@ class Chronicle:
             case ev.EngineStopped():
                 text = f"healmon ended: {event.reason}"
             case ev.ClockJumped():
-                text = _jump(event)
+                text = jump(event)
             case ev.ConfigurationChanged() | ev.ConfigurationRefused():
-                text = _reread(event)
+                text = reread(event)
             case ev.MaintenanceStarted():
-                text = f"{paused(event.until)} by {event.by}{_why(event.note)}"
+                text = f"{paused(event.until)} by {event.by}{why(event.note)}"
             case ev.MaintenanceEnded():
                 self.pause_over = (record.wall, event)
                 would = f"; not done meanwhile: {'; '.join(event.would)}" if event.would else ""
@@ -279,7 +276,7 @@ class Chronicle:
             case ev.SilenceStarted():
                 until = local_time(event.until, "%H:%M")
                 text = f"silence {record.id} by {event.by} till {until}: {event.match}"
-                text += _why(event.note, " - ")
+                text += why(event.note, " - ")
             case ev.SilenceEnded():
                 text = f"silence {event.silence} ended: {event.reason}"
             case _:
@@ -357,37 +354,3 @@ def _from_alert(alert: AlertView) -> Incident:
         alert.id, alert.first_seen, alert.component, alert.severity, alert.message,
         key=alert.key, state=state,
     )  # fmt: skip
-
-
-def _acknowledged(event: ev.AlertAcknowledged) -> str:
-    until = f" till {local_time(event.until, '%H:%M')}" if event.until else ""
-    return f"acknowledged by {event.by}{until}{_why(event.note)}"
-
-
-def _reread(event: ev.ConfigurationChanged | ev.ConfigurationRefused) -> str:
-    if isinstance(event, ev.ConfigurationRefused):
-        return f"configuration refused ({event.origin}): {'; '.join(event.problems)}"
-    told = "; ".join(map(str, event.changes)) or "it changed while no healmon ran"
-    return f"configuration read ({event.origin}): {told}"
-
-
-def _why(note: str, lead: str = ": ") -> str:
-    return f"{lead}{note}" if note else ""
-
-
-def _overlaid(overlays: Overlays) -> str:
-    parts = [
-        f"silenced by silence {overlays.silenced_by}" if overlays.silenced_by else "",
-        f"paused with {overlays.maintenance}" if overlays.maintenance else "",
-        f"explained by {overlays.inhibited_by}" if overlays.inhibited_by else "",
-        "flapping" if overlays.flapping else "",
-    ]
-    return ", ".join(part for part in parts if part) or "nothing mutes it any more"
-
-
-def _jump(event: ev.ClockJumped) -> str:
-    parts = [
-        f"the host slept {format_duration(event.suspended)}" if event.suspended else "",
-        f"the clock was set by {format_duration(event.stepped)}" if event.stepped else "",
-    ]
-    return ", ".join(part for part in parts if part)

@@ -31,6 +31,9 @@ def entry() -> NoReturn:
 def open_screen(link: Link, **options: Any) -> int:  # noqa: ANN401 - `app.run` names them
     """Open the screen; the only place that loads textual."""
     gc.disable()  # the screen enables it when it is painted: until then there is nothing to collect
+    from healmon_tui.spared import load_textual  # noqa: PLC0415 - as below
+
+    load_textual()
     from healmon_tui.app import run  # noqa: PLC0415 - textual costs 200 ms that --once need not pay
 
     return run(link, **options)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 GUTTER: Final = 3
 """Cells before the first column: the cursor, the sign, and air."""
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One column of a panel.
 
     Attributes:
@@ -35,8 +35,7 @@ class Column:
     last: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Slot:
+class Slot(Struct, frozen=True):
     """A column in its place: `x` is its first cell, `cells` its width."""
 
     column: Column

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from textual.app import App
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 
 from healmon.service.screenlook import ScreenLook
 from healmon_tui import glyphs, keymap, themes
 from healmon_tui.keywords import Given, remap
+from healmon_tui.listening import Listener
 from healmon_tui.themes import Depth, Palette
 from healmon_tui.wardrobe import Wardrobe
 
@@ -35,6 +38,11 @@ class Dressed(App[None]):
         )
         self.palette: Palette
         self.dress(self.wardrobe.worn)
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return what reads and writes the terminal, unless the environment names another."""
+        found = super().get_driver_class()
+        return Listener if found is LinuxDriver else found
 
     def dress(self, name: str, depth: Depth | None = None) -> None:
         """Put a theme on; `depth` is how many colours the terminal turned out to know."""

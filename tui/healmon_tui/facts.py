@@ -26,6 +26,8 @@ class Facts:
         """Return the first of these that is a non-empty text or a number, as text; else empty."""
         for key in keys:
             value = self._packed.get(key)
+            if value is None:
+                continue  # most of what is asked for
             if isinstance(value, str) and value:
                 return value
             if isinstance(value, int | float) and not isinstance(value, bool):
@@ -35,7 +37,8 @@ class Facts:
     def number(self, *keys: str) -> float | None:
         """Return the first of these that is a finite number; else None."""
         for key in keys:
-            number = _number(self._packed.get(key))
+            value = self._packed.get(key)
+            number = None if value is None else _number(value)
             if number is not None:
                 return number
         return None

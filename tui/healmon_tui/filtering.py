@@ -7,8 +7,10 @@ is looked at is what is seen: the visible cells, and always name, state and why.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from healmon_tui.rows.scene import Row
 from healmon_tui.viewmodel import PanelView
@@ -18,8 +20,7 @@ ALWAYS: Final = frozenset({"name", "state", "why"})
 INVERSE: Final = "!"
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """A text as it was typed; an empty one keeps all rows."""
 
     text: str = ""

@@ -7,6 +7,7 @@ by one ASCII character at the moment of drawing, so that nothing moves.
 from __future__ import annotations
 
 import locale
+import re
 import sys
 from typing import Final
 
@@ -72,6 +73,13 @@ _ASCII: Final = str.maketrans(
         **dict(zip(BARS, "_.:-=+*#", strict=True)),
     }
 )
+
+_SIMPLE: Final = re.compile(f"[ -~{''.join(map(chr, _ASCII))}]*")
+
+
+def simple(text: str) -> bool:
+    """Tell whether a text is ASCII and signs of ours: each one cell, nothing a terminal acts on."""
+    return _SIMPLE.fullmatch(text) is not None
 
 
 def to_ascii(text: str) -> str:

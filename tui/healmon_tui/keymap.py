@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct
+from msgspec.structs import replace
 from textual.binding import Binding, BindingType
 
 from healmon_tui.keywords import Given, textual
@@ -17,7 +18,7 @@ from healmon_tui.keywords import key_name as key_name  # noqa: PLC0414 - known b
 from healmon_tui.viewmodel import PanelId
 
 Group: TypeAlias = Literal[
-    "act", "session", "alert", "find", "move", "view", "history", "app", "demo"
+    "act", "session", "alert", "find", "move", "view", "history", "app", "demo", "sheet"
 ]
 GROUPS: Final[dict[Group, str]] = {
     "act": "Heal by hand (each shows its plan first)",
@@ -29,14 +30,14 @@ GROUPS: Final[dict[Group, str]] = {
     "history": "Time travel (the same screen over what was stored; acts are off)",
     "app": "healmon",
     "demo": "Demo",
+    "sheet": "Where something is asked (a digit picks the line that it stands before)",
 }
 
 
 PANELS_LINE: Final = "go to a panel; the same digit again lets it fill the screen"
 
 
-@dataclass(frozen=True, slots=True)
-class Action:
+class Action(Struct, frozen=True):
     """One thing a key does.
 
     Attributes:
@@ -232,6 +233,14 @@ ACTIONS: Final[tuple[Action, ...]] = (
     Action("app.end", "app.quit", ("ctrl+q",), "app", "quit from anywhere"),
 )  # fmt: skip
 
+SHEETS: Final[tuple[Action, ...]] = (
+    Action("sheet.yes", "yes", ("y",), "sheet", "yes: do it; of several plans, all of them"),
+    Action("sheet.no", "close", ("n",), "sheet", "no, which is what `esc` and `enter` say, too"),
+    Action("sheet.each", "each", ("o",), "sheet", "of several plans, one by one (`tab`, too)"),
+    Action("sheet.copy", "copy", ("Y",), "sheet", "copy the plan to the clipboard (OSC 52)"),
+)
+"""The answers to what is asked: these keys mean other things on the screen below."""
+
 _NONE: Final[Given] = {}
 
 
@@ -243,10 +252,16 @@ def bindings() -> list[BindingType]:
     ]
 
 
-def with_keys(given: Given) -> tuple[Action, ...]:
+def answers(*more: tuple[str, str]) -> list[BindingType]:
+    """Return the bindings of a sheet for these (id, Textual's action) of `SHEETS`."""
+    keys = {a.id: ",".join(a.keys) for a in SHEETS}
+    return [Binding(keys[name], action, show=False, id=name) for name, action in more]
+
+
+def with_keys(given: Given, known: Iterable[Action] = ACTIONS) -> tuple[Action, ...]:
     """Return all actions with the keys that were given to them."""
     return tuple(
-        replace(a, keys=tuple(map(textual, given[a.id]))) if a.id in given else a for a in ACTIONS
+        replace(a, keys=tuple(map(textual, given[a.id]))) if a.id in given else a for a in known
     )
 
 
@@ -261,7 +276,7 @@ def actions(*, read_only: bool = False, demo: bool = False, given: Given = _NONE
 
 def shown(name: str, given: Given = _NONE) -> str:
     """Return the first key of an action as people write it; empty: it has none."""
-    keys = next((a.keys for a in with_keys(given) if a.id == name), ())
+    keys = next((a.keys for a in with_keys(given, (*ACTIONS, *SHEETS)) if a.id == name), ())
     return key_name(keys[0]) if keys else ""
 
 
@@ -297,9 +312,11 @@ def footer(
     return [(key_name(known[i].keys[0]), known[i].label) for i in wanted if i in known]
 
 
-def help_lines(focus: PanelId, usable: Iterable[Action]) -> list[tuple[str, list[tuple[str, str]]]]:
+def help_lines(
+    focus: PanelId, usable: Iterable[Action], given: Given = _NONE
+) -> list[tuple[str, list[tuple[str, str]]]]:
     """Return (title, [(keys, text)]) for the help screen, the focused panel's actions first."""
-    known = list(usable)
+    known = [*usable, *(a for a in with_keys(given, SHEETS) if a.keys)]
     groups: list[tuple[str, list[tuple[str, str]]]] = []
     for group, title in GROUPS.items():
         members = [a for a in known if a.group == group]
@@ -349,10 +366,15 @@ def markdown() -> str:
         "do here. Nothing needs ctrl-i, ctrl-h, ctrl-m, ctrl-j, alt-enter or a function key, which",
         "terminals lose. Keys that clash, are lost or unknown are errors (`healmon check`).",
         "",
+        "The answers on sheets (`sheet.…`) are apart from the rest: `y` copies a row on the screen",
+        "below and says yes there; they must differ from each other and from what scrolls and",
+        "closes a sheet. `space` (half a screen on), `tab` and the digits are fixed there: a digit",
+        "means nothing by itself, it is the number before the line that it picks.",
+        "",
     ]
     for group, title in GROUPS.items():
         lines += [f"## {title}", "", "| key | id | does | tier |", "|---|---|---|---|"]
-        for a in (a for a in ACTIONS if a.group == group):
+        for a in (a for a in (*ACTIONS, *SHEETS) if a.group == group):
             keys = " ".join(f"`{key_name(key)}`" for key in a.keys)
             tier = "" if a.tier is None else str(a.tier)
             lines.append(f"| {keys} | `{a.id}` | {a.text} | {tier} |")

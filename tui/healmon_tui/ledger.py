@@ -6,8 +6,10 @@ Folds the same events as the chronicle; bounded in every direction.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, replace
 from typing import Final, Literal, NamedTuple, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from healmon import events as ev
 
@@ -23,8 +25,7 @@ NOTICES: Final = 20
 Result: TypeAlias = Literal["", "verified", "failed", "abandoned"]
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One touch of the world: a command, a key, a signal, a deletion.
 
     Attributes:

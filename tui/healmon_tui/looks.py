@@ -7,8 +7,9 @@ Contrast of every tone on every ground it is drawn on is at least 4.5, also wher
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from healmon_tui.paint import Ground, Tone
 
@@ -16,8 +17,7 @@ READ_ON: Final[tuple[Ground, ...]] = ("base", "bar", "cursor", "cursor-away", "s
 """The grounds that text of any tone is drawn on; on `alarm` it is white."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """Colours by tone and ground; `chips` have ink and paper of their own."""
 
     name: str

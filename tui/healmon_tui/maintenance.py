@@ -9,14 +9,19 @@ from healmon.events import MaintenanceEnded
 from healmon.state import EVERYTHING, FOREVER, PauseView, paused_by
 from healmon.units import format_duration
 from healmon_tui import glyphs
-from healmon_tui.paint import Line, Span, Spans, between, clip
-from healmon_tui.rows.scene import Scene
+from healmon_tui.paint import Line, Span, Spans, between, clip, cut
+from healmon_tui.rows.scene import Scene, short
 
 TOLD: Final = 60.0
 """Seconds for which the end of a pause is told."""
 TALL: Final = 30
 """Lines of a screen from which also the end of a component's pause has a line to spare."""
 METER: Final = 12
+ROOMY: Final = 100
+"""Cells of a status line from which on a countdown in it has its meter."""
+WIDE: Final = 140
+"""Cells from which on it says of what, and till when."""
+NAME: Final = 24
 
 
 def bar(scene: Scene, cells: int, lines: int) -> Spans:
@@ -36,10 +41,35 @@ def bar(scene: Scene, cells: int, lines: int) -> Spans:
 
 def of_row(scene: Scene, component: str, cells: int) -> Spans:
     """Return the bar of one component; empty: it is not paused, or all is and the bar says so."""
+    name = _timed(scene, component)
+    return _pause(scene, name, cells) if name else ()
+
+
+def chip(scene: Scene, component: str, cells: int) -> Spans:
+    """Return the countdown of the row under the cursor for a status line so wide; empty: as above.
+
+    It stands in the status line, not below it, so that no row moves with the cursor.
+    """
+    name = _timed(scene, component)
+    if not name:
+        return ()
+    left, drained = _left(scene, name)
+    said = f" {glyphs.PAUSED} {format_duration(left)} "
+    if cells >= ROOMY:
+        said += f"left {_meter(drained)} "
+    if cells >= WIDE:
+        until = wording.till(scene.snapshot.maintenance[name], scene.now)
+        said = f" {glyphs.PAUSED} {cut(short(name), NAME)}{said[2:]}till {until} "
+    return (Span(said, "chip-info"),)
+
+
+def _timed(scene: Scene, component: str) -> str:
+    """Return the pause with an end that covers a component but not all; empty: there is none."""
+    if not component or not scene.snapshot.maintenance:
+        return ""
     name = paused_by(scene.snapshot, component, scene.now)
     until = scene.snapshot.maintenance.get(name, 0.0)
-    timed = name and name != EVERYTHING and until < FOREVER
-    return _pause(scene, name, cells) if timed else ()
+    return name if name != EVERYTHING and until < FOREVER else ""
 
 
 def lines_of_row(scene: Scene, component: str, cells: int) -> list[Line]:
@@ -51,21 +81,29 @@ def lines_of_row(scene: Scene, component: str, cells: int) -> list[Line]:
 def _pause(scene: Scene, name: str, cells: int) -> Spans:
     pause = scene.snapshot.pauses.get(name, PauseView(scene.now, ""))
     until = scene.snapshot.maintenance[name]
-    left, whole = until - scene.now, max(until - pause.since, 1.0)
-    drained = max(0, min(METER, round(METER * left / whole)))
-    meter = glyphs.FULL * drained + glyphs.EMPTY * (METER - drained)
+    left, drained = _left(scene, name)
     what = "everything" if name == EVERYTHING else name
     who = f" by {pause.by}" if pause.by else ""
     why = f": {pause.note}" if pause.note else ""
     would = sum(pause.would.values())
     undone = f" {glyphs.DOT} {would} not done so far" if would else ""
-    end = (
-        f" {format_duration(max(int(left), 0))} left {meter} till {wording.till(until, scene.now)} "
-    )
+    end = f" {format_duration(left)} left {_meter(drained)} till {wording.till(until, scene.now)} "
     head = f" {glyphs.PAUSED} MAINTENANCE {what}{who}{why}{undone}"
     if cells < 100:
-        end = f" {format_duration(max(int(left), 0))} left "
+        end = f" {format_duration(left)} left "
     return _blue(head, end, cells)
+
+
+def _left(scene: Scene, name: str) -> tuple[int, int]:
+    """Return the seconds that a pause has left, and how many cells of the meter."""
+    pause = scene.snapshot.pauses.get(name, PauseView(scene.now, ""))
+    until = scene.snapshot.maintenance[name]
+    left, whole = until - scene.now, max(until - pause.since, 1.0)
+    return max(int(left), 0), max(0, min(METER, round(METER * left / whole)))
+
+
+def _meter(drained: int) -> str:
+    return glyphs.FULL * drained + glyphs.EMPTY * (METER - drained)
 
 
 def _over(scene: Scene, cells: int, lines: int) -> Spans:

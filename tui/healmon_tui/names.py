@@ -26,6 +26,9 @@ def source() -> str:
     actions = [
         f"    {_text(a.id)}: {_keys([written(key) for key in a.keys])}," for a in keymap.ACTIONS
     ]
+    sheets = [
+        f"    {_text(a.id)}: {_keys([written(key) for key in a.keys])}," for a in keymap.SHEETS
+    ]
     tones = [tone for tone in get_args(Tone) if not tone.startswith("chip-")]
     chips = [tone.removeprefix("chip-") for tone in get_args(Tone) if tone.startswith("chip-")]
     lines = [
@@ -34,6 +37,11 @@ def source() -> str:
         *actions,
         "}",
         '"""The keys of every action, by its id."""',
+        "",
+        "SHEETS: Final[dict[str, tuple[str, ...]]] = {",
+        *sheets,
+        "}",
+        '"""The keys of every answer on a sheet, likewise."""',
         *_tuple("THEMES", themes.KNOWN),
         *_tuple("TONES", tones),
         *_tuple("CHIPS", chips),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from healmon import events as ev
 from healmon.service.link import Usage
@@ -17,8 +18,7 @@ MUCH_MEMORY: Final = 200_000_000
 """Bytes that it should never need."""
 
 
-@dataclass(frozen=True, slots=True)
-class Own:
+class Own(Struct, frozen=True):
     """The healer's own health.
 
     Attributes:

@@ -13,7 +13,7 @@ from typing import Literal, NamedTuple, TypeAlias
 from rich.cells import cell_len, set_cell_size
 
 from healmon.text import clean
-from healmon_tui.glyphs import MORE, RULE
+from healmon_tui.glyphs import MORE, RULE, simple
 
 Tone: TypeAlias = Literal[
     "text", "strong", "dim", "faint", "ok", "warn", "bad", "heal", "calm", "accent",
@@ -65,11 +65,9 @@ def printable(text: str) -> str:
 
 def width(spans: Iterable[Span]) -> int:
     """Return how many cells the spans fill."""
-    return sum([_cells(span.text) for span in spans])
-
-
-def _cells(text: str) -> int:
-    return len(text) if text.isascii() and text.isprintable() else cell_len(text)
+    spans = tuple(spans)
+    text = "".join([span.text for span in spans])
+    return len(text) if simple(text) else sum([cell_len(span.text) for span in spans])
 
 
 def plain(text: str, cells: int) -> bool:
@@ -127,7 +125,7 @@ def _clipped(spans: Iterable[Span], cells: int) -> tuple[list[Span], int]:
         if left <= 0:
             break
         text = span.text
-        # as `plain` says, without the call: most of what a screen does is this
+        # as `plain` says, without the call
         if text.isascii() and text.isprintable() and (size := len(text)) <= left:
             kept.append(span)
             left -= size
@@ -142,6 +140,11 @@ def _clipped(spans: Iterable[Span], cells: int) -> tuple[list[Span], int]:
 
 def fill(spans: Iterable[Span], cells: int) -> Spans:
     """Return the spans cut or padded to exactly so many cells."""
+    spans = tuple(spans)
+    text = "".join([span.text for span in spans])
+    if (room := cells - len(text)) >= 0 and simple(text):
+        # most of what a screen does is this
+        return (*spans, Span(" " * room)) if room else spans
     kept, room = _clipped(spans, cells)
     if room > 0:
         kept.append(Span(" " * room))
@@ -166,7 +169,8 @@ def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
         if line:
             lines.append(line)
         line = word
-        while cell_len(line) > cells > 0:
+        # no further than is shown: each step measures all that is left of a word without an end
+        while len(lines) <= most and cell_len(line) > cells > 0:
             head = set_cell_size(line, cells).rstrip()
             lines.append(head)
             line = line[len(head) or 1 :]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from healmon_tui import status
 from healmon_tui.chronicle import Chronicle
@@ -11,8 +11,7 @@ from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PanelId, PanelView
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """A scene, its panels, and how it is looked at."""
 
     scene: Scene
@@ -35,6 +34,6 @@ class Picture:
         """Wall seconds of a frozen view, or of the past that is shown."""
         return self.looking.frozen if self.looking.history is None else self.looking.history
 
-    def status(self, cells: int) -> Spans:
-        """Return the status line for a width."""
-        return status.line(self.scene, self.looking, cells)
+    def status(self, cells: int, selected: str = "") -> Spans:
+        """Return the status line for a width, with the component under the cursor."""
+        return status.line(self.scene, self.looking, cells, selected)

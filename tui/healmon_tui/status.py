@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from healmon.clock import local_time
 from healmon.plans import RANK
 from healmon.state import EVERYTHING, Snapshot, of_healer
 from healmon.units import duration_text, format_duration
-from healmon_tui import glyphs, strips
+from healmon_tui import glyphs, maintenance, strips
 from healmon_tui.facts import Facts
 from healmon_tui.own import Own
 from healmon_tui.paint import Span, Spans, Tone, between, width
@@ -28,8 +29,7 @@ DAY: Final = 86_400.0
 HUNG: Final = "it keeps its lock and is not taken over; healmon status says more"
 
 
-@dataclass(frozen=True, slots=True)
-class Looking:
+class Looking(Struct, frozen=True):
     """How this screen looks at the healer.
 
     Attributes:
@@ -70,9 +70,18 @@ class Part(NamedTuple):
     spans: Spans
 
 
-def line(scene: Scene, looking: Looking, cells: int) -> Spans:
-    """Return the status line, filled to exactly so many cells."""
+def line(scene: Scene, looking: Looking, cells: int, selected: str = "") -> Spans:
+    """Return the status line, filled to exactly so many cells.
+
+    Args:
+        scene: the moment.
+        looking: how it is looked at.
+        cells: how wide.
+        selected: the component under the cursor: the pause of it counts down here.
+    """
     left, right = _left(scene, looking, cells), _right(scene, looking)
+    paused = maintenance.chip(scene, selected, cells)
+    left += [Part(ALWAYS, paused)] if paused else []
     costs = looking.own.parts(cells)
     right = [*(Part(drop, (Span(text, tone),)) for drop, text, tone in costs), *right]
     while _cells(left) + _cells(right) + 1 > cells:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final, Literal, NamedTuple, TypeAlias
 
 from healmon import events as ev
@@ -228,7 +229,8 @@ def kind_of(healer: str, status: str, packed: Packed) -> Kind:
     return "part" if word in _PART else "down"
 
 
-def spans(cells: Sequence[Kind]) -> Spans:
+@lru_cache(maxsize=128)
+def spans(cells: tuple[Kind, ...]) -> Spans:
     """Return a strip as it is drawn: height and tone both say it."""
     done: list[Span] = []
     for kind in cells:

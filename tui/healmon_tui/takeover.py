@@ -10,8 +10,10 @@ from textual.screen import Screen
 from healmon.clock import local_time
 from healmon.service.link import Gone, Link
 from healmon.units import format_duration
+from healmon_tui import keymap
+from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, Tone, labelled, wrap
-from healmon_tui.screens.modal import Sheet, keys
+from healmon_tui.screens.modal import Sheet, keys, refusal
 
 LOOK = 1.0
 """Seconds between two looks whether the offer still stands."""
@@ -97,8 +99,8 @@ class TakeOverSheet(Sheet[bool | None]):
     """Asks whether this screen is to heal; goes away when somebody else does."""
 
     BINDINGS = [  # noqa: RUF012 - Textual declares it so
-        ("y", "answer(True)"),
-        ("n,q,enter", "answer(False)"),
+        *keymap.answers(("sheet.yes", "answer(True)"), ("sheet.no", "answer(False)")),
+        ("q,enter", "answer(False)"),
     ]
 
     def __init__(self, link: Link, gone: Gone) -> None:
@@ -131,7 +133,8 @@ class TakeOverSheet(Sheet[bool | None]):
 
     def foot(self) -> Spans:
         """Return the keys."""
-        return keys(("y", "take over"), ("n", "not now"))
+        key = host(self).key
+        return keys((key("sheet.yes"), "take over"), (refusal(self), "not now"))
 
     def action_answer(self, yes: bool) -> None:  # noqa: FBT001 - the binding's word
         """Answer."""

@@ -6,10 +6,11 @@ own, whatever the theme.
 
 from __future__ import annotations
 
+import dataclasses
 import os
-from dataclasses import dataclass, field, replace
 from typing import Final, Literal, TypeAlias
 
+from msgspec import Struct, field
 from rich.color import Color
 from rich.segment import Segment
 from rich.style import Style
@@ -33,8 +34,7 @@ INKS: Final[frozenset[Tone]] = frozenset(
 """Tones that colour letters and leave what is behind them as it is."""
 
 
-@dataclass(slots=True)
-class Palette:
+class Palette(Struct, eq=False):
     """One look: paints lines as strips of segments.
 
     Attributes:
@@ -168,7 +168,7 @@ def textual_theme(theme: str | Look, depth: Depth = "truecolor") -> Theme:
     look = builtin(theme) if isinstance(theme, str) else theme
     if look is None or depth == "16":
         name = TERMINAL if look is None else look.name
-        return replace(BUILTIN_THEMES["ansi-dark"], name=registered(name, depth))
+        return dataclasses.replace(BUILTIN_THEMES["ansi-dark"], name=registered(name, depth))
     shown = in_256(look) if depth == "256" else look
     return _theme(registered(look.name, depth), shown.tones, shown.grounds, dark=look.dark)
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
+
+from msgspec import Struct
 
 from healmon.errors import HealmonError
 from healmon.service.link import Link, Peek
@@ -83,8 +84,7 @@ class Home(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Then:
+class Then(Struct, frozen=True):
     """One moment of the past, made ready.
 
     Attributes:

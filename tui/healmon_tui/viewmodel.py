@@ -7,9 +7,11 @@ stays as it is, and settles when they have been idle for `IDLE` seconds.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from operator import is_
 from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
 
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle
@@ -47,8 +49,7 @@ _COLUMNS: Final[dict[PanelId, _Columns]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PanelView:
+class PanelView(Struct, frozen=True):
     """One panel, ready to be drawn.
 
     Attributes:
@@ -163,7 +164,12 @@ class ViewModel:
 
 
 def _longest(rows: Sequence[Row]) -> int:
-    return max((width(row.cells["name"]) for row in rows), default=0)
+    return max([_width(row.cells["name"]) for row in rows], default=0)
+
+
+@lru_cache(maxsize=256)
+def _width(name: Spans) -> int:
+    return width(name)
 
 
 def _newest(rows: Sequence[Row]) -> Row | None:

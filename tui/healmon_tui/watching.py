@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Final
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
 
 from healmon.service.link import Link
 from healmon.state import ComponentView
@@ -23,7 +23,10 @@ class Watching:
     """
 
     def __init__(
-        self, link: Link, spawn: Callable[[Awaitable[None]], None], redraw: Callable[[], None]
+        self,
+        link: Link,
+        spawn: Callable[[Coroutine[Any, Any, None]], None],
+        redraw: Callable[[], None],
     ) -> None:
         self._link = link
         self._spawn = spawn

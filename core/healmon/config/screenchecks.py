@@ -13,7 +13,7 @@ from healmon.config.derive import Context
 from healmon.config.facesettings import Ui
 from healmon.config.lines import KeyPath
 from healmon.config.nearest import nearest
-from healmon.config.screennames import ACTIONS
+from healmon.config.screennames import ACTIONS, SHEETS
 
 RESERVED: Final = {"esc": "view.back", "enter": "view.detail", "ctrl-q": "app.end"}
 """Keys that always do what they do, beside those that were given to the same action."""
@@ -23,33 +23,47 @@ ON_SHEETS: Final = frozenset(
         "view.back", "view.detail",
     }
 )  # fmt: skip
-"""Actions that also work where plans ask for `y`, `n` or `o` and a menu for a digit."""
-ANSWERS: Final = frozenset("yYno123456789")
+"""Actions that also work where plans ask for an answer (`SHEETS`) and a menu for a digit."""
+DIGITS: Final = frozenset("123456789")
+FIXED: Final = {"tab": "goes on to the next", "space": "moves half a screen on"}
+"""What other keys do on every sheet, whatever is given."""
+NEEDED: Final = frozenset({"app.help", "app.quit", "sheet.yes"})
+"""Actions that cannot be without a key."""
 
 
 def check(ui: Ui, path: KeyPath, context: Context) -> None:
     """Record unknown actions, reserved keys, and keys that two actions would share."""
-    owners = taken(ui.keys)
+    owners, asking = taken(ui.keys), on_sheets(ui.keys)
     for action, keys in ui.keys.items():
         where = context.faults.written((*path, "keys", action), tuple(action.split(".")))
-        if action not in ACTIONS:
-            near = nearest(action, ACTIONS)
+        if action not in ACTIONS and action not in SHEETS:
+            near = nearest(action, (*ACTIONS, *SHEETS))
             context.faults.add(where, "no such action", nearest=near)
             continue
-        fault = _fault(action, keys, owners)
+        fault = _fault(action, keys, owners, asking)
         if fault:
             context.faults.add(where, fault)
 
 
-def _fault(action: str, keys: tuple[str, ...], owners: Mapping[str, list[str]]) -> str:
-    if not keys and action in ("app.help", "app.quit"):
+def _fault(
+    action: str,
+    keys: tuple[str, ...],
+    owners: Mapping[str, list[str]],
+    asking: Mapping[str, list[str]],
+) -> str:
+    if not keys and action in NEEDED:
         return "needs a key"
     for key in keys:
         if RESERVED.get(key, action) != action:
             return f'"{key}" is reserved for {RESERVED[key]}'
-        if action in ON_SHEETS and key in ANSWERS:
+        if action in SHEETS and key in FIXED:
+            return f'"{key}" {FIXED[key]} wherever {action} works'
+        answer = next((owner for owner in asking.get(key, []) if owner in SHEETS), "")
+        asked = action in ON_SHEETS or action in SHEETS
+        if asked and (key in DIGITS or (answer and action not in SHEETS)):
             return f'"{key}" answers questions where {action} works too'
-        others = [owner for owner in owners[key] if owner != action]
+        known = asking if action in SHEETS else owners
+        others = [owner for owner in known[key] if owner != action]
         if others:
             return f'"{key}" is the key of {others[0]} as well: give one of them another'
     return ""
@@ -65,9 +79,21 @@ def effective(given: Mapping[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]
 
 
 def taken(given: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
-    """Return which actions each key would belong to."""
+    """Return which actions each key would belong to, where nothing is asked."""
+    return _owners(given, ACTIONS)
+
+
+def on_sheets(given: Mapping[str, tuple[str, ...]]) -> dict[str, list[str]]:
+    """Return which answers, and which of the actions that work there, each key would belong to."""
+    return _owners(given, SHEETS | {name: ACTIONS[name] for name in sorted(ON_SHEETS)})
+
+
+def _owners(
+    given: Mapping[str, tuple[str, ...]], known: Mapping[str, tuple[str, ...]]
+) -> dict[str, list[str]]:
     owners: dict[str, list[str]] = {}
-    for action in ACTIONS:
-        for key in effective(given).get(action, ACTIONS[action]):
+    now = effective(given)
+    for action, keys in known.items():
+        for key in now.get(action, keys):
             owners.setdefault(key, []).append(action)
     return owners

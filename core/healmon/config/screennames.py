@@ -65,6 +65,14 @@ ACTIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The keys of every action, by its id."""
 
+SHEETS: Final[dict[str, tuple[str, ...]]] = {
+    "sheet.yes": ("y",),
+    "sheet.no": ("n",),
+    "sheet.each": ("o",),
+    "sheet.copy": ("Y",),
+}
+"""The keys of every answer on a sheet, likewise."""
+
 THEMES: Final = (
     "dark",
     "light",

@@ -24,6 +24,8 @@ RECHECK: Final = 900.0
 
 @dataclass(slots=True)
 class _Asked:
+    """What was asked about one backup target, and what it said."""
+
     hands: Hands
     at: float
     task: asyncio.Task[str]

@@ -29,7 +29,7 @@ from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
-from healmon.world.hands import Hands
+from healmon.world.hands import Hands, in_turn
 from healmon.world.samples import Ring
 from healmon.world.spaceuse import breakdown, opened
 
@@ -105,7 +105,7 @@ class Probe:
         stepped = self._note_clock()
         if self.backups is not None:
             self.backups.ask()
-        looks = await asyncio.gather(*(self._look_at(target) for target in targets))
+        looks = await in_turn(self._look_at(target) for target in targets)
         return Seen(self._each_once(looks), stepped)
 
     def cover(self, target: Target, gauge: Gauge) -> Cover:

@@ -26,6 +26,8 @@ JOURNAL_PATIENCE = 2.0
 
 @dataclass(slots=True)
 class _Act:
+    """One plan under way."""
+
     room: Room
     plan: Plan
     task: asyncio.Task[str] | None = None

@@ -16,8 +16,8 @@ from typing import Any
 
 from healmon.config.settings import Alerts
 from healmon.engine.acts import Acts
-from healmon.engine.courier import Outlet
 from healmon.engine.room import Room
+from healmon.engine.run import Outlet
 from healmon.events import AlertNoted, ConfigurationChanged
 from healmon.healer import Healer
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -22,13 +21,13 @@ from healmon.alerts import escalation, notices, outbox
 from healmon.alerts.reporting import reports_due
 from healmon.alerts.telling import decide
 from healmon.clock import Clock
-from healmon.config.settings import Channel, Notify
+from healmon.config.settings import Channel
+from healmon.engine.run import Outlet
 from healmon.engine.stream import Stream
 from healmon.errors import DeliveryError, ProbeError
 from healmon.state import NoticeView, Snapshot
 from healmon.text import clean
 from healmon.world.hands import Hands
-from healmon.world.notifying import Messenger
 
 NAME = "notices"
 """What a courier that crashes is called among the healers that fail."""
@@ -41,23 +40,6 @@ GRACE = 5.0
 REPORT_PATIENCE = 60.0
 """Seconds that a report may take to be made."""
 _QUIET_EVENTS = (ev.Observed, ev.Remembered, ev.StepTaken, ev.CycleStarted)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outlet:
-    """Where notices go.
-
-    Attributes:
-        messenger: the door.
-        notify: who is told, and when.
-        epoch: the store's, which makes a notice's id the only one of its name.
-        report: title and text of the report about the last so many seconds; may hang.
-    """
-
-    messenger: Messenger
-    notify: Notify
-    epoch: str = ""
-    report: Callable[[float], tuple[str, str]] | None = None
 
 
 class Courier:

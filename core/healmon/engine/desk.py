@@ -100,6 +100,7 @@ class Desk:
             "unacknowledge": lambda: inbox.unacknowledge(target, origin),
             "silence": lambda: inbox.silence(target, arguments, origin),
             "unsilence": lambda: inbox.unsilence(target, origin),
+            "rehearse": lambda: inbox.rehearse(str(arguments["verb"]), target, arguments, origin),
             "resume": lambda: pauses.resume(target, origin),
             "touch": lambda: pauses.touch(target, origin),
             "check": self._check_now,

@@ -6,7 +6,7 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from healmon import __version__, alerts
 from healmon import events as ev
@@ -14,7 +14,6 @@ from healmon.clock import Clock, boot_id, process_seconds
 from healmon.engine.acts import Acts
 from healmon.engine.alarms import Alarms
 from healmon.engine.changing import Amendment, Succession
-from healmon.engine.courier import Courier
 from healmon.engine.desk import Desk, Reread
 from healmon.engine.room import Room
 from healmon.engine.run import Run
@@ -23,9 +22,12 @@ from healmon.healer import Healer
 from healmon.plans import Answer, Packed
 from healmon.state import Snapshot
 
+if TYPE_CHECKING:
+    from healmon.engine.courier import Courier
+
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
-ALONE = 0.05
+ALONE = 0.2
 """Seconds that a room may look alone, before the next one begins as well."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
@@ -177,6 +179,8 @@ class Engine:
         if self._courier is not None:
             self._courier.amend(outlet)
         elif outlet.notify.channels:
+            from healmon.engine.courier import Courier  # noqa: PLC0415 - many tell nobody
+
             self._courier = Courier(self.stream, self._clock, outlet)
             self._courier.begin()
             if self._attending:
@@ -350,7 +354,9 @@ class Engine:
         rounds: list[asyncio.Task[bool]] = []
         for room in self._rooms:
             rounds.append(asyncio.create_task(room.round()))
-            await asyncio.wait(rounds[-1:], timeout=ALONE)
+            done, _ = await asyncio.wait(rounds[-1:], timeout=ALONE)
+            if not done:  # who watches from elsewhere is to know that a look goes on
+                await self.stream.journal.flush(ALONE)
         return await asyncio.gather(*rounds)
 
     def _judge_self(self, *, sure: bool = False) -> None:

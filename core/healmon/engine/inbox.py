@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from healmon import alerts
 from healmon import events as ev
 from healmon.clock import Clock
-from healmon.engine.stream import Stream
 from healmon.errors import DataError
 from healmon.plans import Answer, Packed
 from healmon.state import AlertView, Snapshot
@@ -19,6 +18,34 @@ KNOWN_AT_MOST: Final = 30 * 86400.0
 """Seconds that an acknowledgement lasts at most."""
 NOTE: Final = 500
 """Characters of a note."""
+
+
+class Telling(Protocol):
+    """Where events go, and what they have come to: the engine's stream, or `Unheard`."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """What all events so far fold into."""
+        ...
+
+    def emit(self, event: ev.Event, cause: int | None = None) -> int:
+        """Record an event and return its id."""
+        ...
+
+
+class Unheard:
+    """A stream that keeps nothing: what is said into it is only tried.
+
+    Args:
+        snapshot: on which it is tried.
+    """
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+
+    def emit(self, event: ev.Event, cause: int | None = None) -> int:  # noqa: ARG002 - not kept
+        """Return the id that an event would have had, if it were the next."""
+        return self.snapshot.last_id + 1
 
 
 def lasting(arguments: Packed, at_most: float, what: str) -> float:
@@ -52,7 +79,7 @@ class Inbox:
     """
 
     def __init__(
-        self, stream: Stream, clock: Clock, acknowledge_for: float, changed: Callable[[], None]
+        self, stream: Telling, clock: Clock, acknowledge_for: float, changed: Callable[[], None]
     ) -> None:
         self._stream = stream
         self._clock = clock
@@ -70,6 +97,25 @@ class Inbox:
         over = any(name in (str(alert.id), alert.key) for alert in self._known.ended.values())
         said = f"alert {name} is over already" if over else f"no open alert {name}"
         raise DataError(said, remedy="see: healmon alerts")
+
+    def rehearse(self, verb: str, name: str, arguments: Packed, origin: str) -> Answer:
+        """Return what would be answered to a request, by the same rules; nothing is done.
+
+        Raises:
+            DataError: as the request; or it is none that can be tried.
+        """
+        tried = Inbox(Unheard(self._known), self._clock, self.acknowledge_for, lambda: None)
+        ways: dict[str, Callable[[], Answer]] = {
+            "acknowledge": lambda: tried.acknowledge(name, arguments, origin),
+            "unacknowledge": lambda: tried.unacknowledge(name, origin),
+            "unsilence": lambda: tried.unsilence(name, origin),
+        }
+        if verb not in ways:
+            raise DataError(f"{clean(verb)} cannot be tried without being done")
+        answer = ways[verb]()
+        if not answer.ok:
+            return answer
+        return Answer(ok=True, text=f"dry run: nothing was done; without it: {answer.text}")
 
     def acknowledge(self, name: str, arguments: Packed, origin: str) -> Answer:
         """Note that somebody knows of an alert, for a while."""

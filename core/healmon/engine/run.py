@@ -2,10 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from healmon.config.settings import Alerts
-from healmon.engine.courier import Outlet
+from healmon.config.settings import Alerts, Notify
+from healmon.world.notifying import Messenger
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """Where notices go.
+
+    Attributes:
+        messenger: the door.
+        notify: who is told, and when.
+        epoch: the store's, which makes a notice's id the only one of its name.
+        report: title and text of the report about the last so many seconds; may hang.
+    """
+
+    messenger: Messenger
+    notify: Notify
+    epoch: str = ""
+    report: Callable[[float], tuple[str, str]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

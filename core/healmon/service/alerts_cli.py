@@ -193,7 +193,10 @@ def unacknowledge(state_dir: Path, args: argparse.Namespace) -> int:
 
 def _each(state_dir: Path, args: argparse.Namespace, verb: str, arguments: Packed) -> int:
     must_run(state_dir)
-    answers = [(name, ask_healer(state_dir, verb, name, arguments)) for name in args.ids]
+    # a verb of its own: a healer of before, which would not see a mere argument, refuses it
+    dry_run = bool(getattr(args, "dry_run", False))
+    asked = ("rehearse", {**arguments, "verb": verb}) if dry_run else (verb, arguments)
+    answers = [(name, ask_healer(state_dir, asked[0], name, asked[1])) for name in args.ids]
     if getattr(args, "json", False):
         told = [{"id": name, "ok": a.ok, "text": a.text} for name, a in answers]
         say(json.dumps({"ok": all(a.ok for _, a in answers), "verb": verb, "answers": told}))

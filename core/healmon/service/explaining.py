@@ -210,7 +210,7 @@ def _reasons(view: ComponentView, facts: SessionFacts, seen: Peek) -> list[str]:
         *(("answer", f"{n}: {choice.text}") for n, choice in enumerate(facts.choices, 1)),
         ("tasks", ", ".join(map(str, facts.tasks))),
         ("progress", f"{format_duration(int(facts.quiet))} before the newest look"),
-        ("painted", f"{format_duration(int(facts.painted))} before the newest look"),
+        ("painted", f"{format_duration(int(facts.painted))} before {local_time(view.seen_at)}"),
         ("keys", ", then ".join(" ".join(step) for step in facts.keys) or "none"),
         ("acts at", format_duration(int(facts.act_at)) if facts.act_at else "never"),
         ("held", facts.held),

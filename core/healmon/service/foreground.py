@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -95,6 +96,7 @@ def open_host(args: argparse.Namespace, mode: str) -> Host:
 def _hosts() -> type[Host]:
     """Return the class of hosts, loaded with all healers and what they need: no OpenSSL."""
     lean.without_openssl()
+    lean.one_heap()
     from healmon.service.host import Host  # noqa: PLC0415 - a viewer needs no healer
 
     return Host
@@ -175,12 +177,10 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
     """
     import asyncio  # noqa: PLC0415 - loaded with the host
 
+    from healmon.service.signals import heeded  # noqa: PLC0415 - it loads asyncio
+
     # no screen waits for its turn: fewer turns cost fewer wake-ups
     sys.setswitchinterval(TURN)
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _leave, host, signal.Signals(number).name)
-    loop.add_signal_handler(signal.SIGUSR1, host.engine.check_now)
     rereading: set[asyncio.Task[None]] = set()
 
     def reread() -> None:
@@ -188,10 +188,18 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
         rereading.add(task)
         task.add_done_callback(rereading.discard)
 
-    loop.add_signal_handler(signal.SIGHUP, reread)
-    if began is not None:
-        began()
-    await host.run()
+    heeding = heeded(
+        {
+            signal.SIGTERM: partial(_leave, host, "SIGTERM"),
+            signal.SIGINT: partial(_leave, host, "SIGINT"),
+            signal.SIGUSR1: host.engine.check_now,
+            signal.SIGHUP: reread,
+        }
+    )
+    with heeding:
+        if began is not None:
+            began()
+        await host.run()
 
 
 def _leave(host: Host, reason: str) -> None:

@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from healmon.clock import Clock, format_utc
 from healmon.errors import ProbeError
 from healmon.events import Recorded
 from healmon.world import httpget, notes
+from healmon.world.hands import Hands
 
 _log = logging.getLogger(__name__)
 
@@ -69,6 +71,7 @@ class Heartbeat:
         self._clock = clock
         self._complain = complain
         self._ping = ping
+        self._hands = Hands("heartbeat")
         self._missed = 0
         self._pinged = float("-inf")
         self._round: Recorded | None = None
@@ -105,10 +108,11 @@ class Heartbeat:
             "interval": self._interval,
         }
         try:
-            await asyncio.to_thread(notes.write_record, self._path, json.dumps(told).encode())
-        except OSError as error:
+            data = json.dumps(told).encode()
+            await self._hands.call(partial(notes.write_record, self._path, data))
+        except (OSError, ProbeError) as error:
             # the old file's age says the same, and a full disk has an alert of its own
-            _log.warning("the heartbeat cannot be written: %s", error.strerror)
+            _log.warning("the heartbeat cannot be written: %s", error)
 
     async def _tell(self) -> None:
         now = self._clock.read().steady

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -20,9 +20,9 @@ from healmon import events as ev
 from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
-from healmon.engine.courier import Outlet
+from healmon.engine.run import Outlet
 from healmon.engine.stream import Sink
-from healmon.events import Recorded
+from healmon.events import CycleFinished, Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import commands, retention, statedir
@@ -47,6 +47,12 @@ CHECKPOINT_EVERY = 300.0
 STORED = 2.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
+AFTERWARDS = 0.05
+"""Seconds after a round in which the store has the processor for itself."""
+APART = 0.01
+"""Seconds between what follows then: threads at the same time wake each other a dozen times."""
+ROUND_PATIENCE = 120.0
+"""Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
 
 
@@ -74,6 +80,8 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
+    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _knocked: asyncio.Event = field(default_factory=asyncio.Event)
     _sides: Sides | None = None
     _numbers: Textfile | None = None
 
@@ -166,7 +174,8 @@ class Host:
             *(self._sides.run(), numbers.run()),
         )
         with self._rereading() as watching:
-            sinks = [self._made_whole, heart.heard, pulse.heard, numbers.heard, *watching]
+            followers = _afterwards([self._heard, heart.heard, numbers.heard, *watching])
+            sinks = [pulse.heard, self._made_whole, followers]
             for sink in sinks:
                 self.engine.subscribe(sink)
             tasks = [asyncio.create_task(doing) for doing in doings]
@@ -247,7 +256,25 @@ class Host:
                 self.store.prune(now.wall - self.settings.store.retention)
             with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
                 self.lock.mend()
-            await self.clock.sleep(HOUSEKEEPING)
+            self._knocked.set()  # a knock may have been lost
+            await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
+
+    def _heard(self, record: Recorded) -> None:
+        """Take note of a finished round."""
+        if isinstance(record.event, CycleFinished):
+            self._over.set()
+
+    async def _house_time(self, due: float) -> None:
+        """Return at the end of a round after so many steady seconds, or of the patience with it.
+
+        A timer of its own would wake us once more, and in the middle of a look.
+        """
+        while self.clock.read().steady < due:
+            self._over.clear()
+            try:
+                await asyncio.wait_for(self._over.wait(), ROUND_PATIENCE)
+            except TimeoutError:
+                return
 
     def _made_whole(self, record: Recorded) -> None:
         """Give a store that is written again the whole state at once: it may be a new file."""
@@ -258,7 +285,7 @@ class Host:
         """Take queued overrides whenever somebody knocks, and once at the start."""
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
-        knocked = asyncio.Event()
+        knocked = self._knocked
         knocked.set()
         running: set[asyncio.Task[None]] = set()
         with contextlib.ExitStack() as stack:
@@ -269,7 +296,7 @@ class Host:
             self.store.on_stored = push.ring
             while True:
                 with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                    await asyncio.wait_for(knocked.wait(), HOUSEKEEPING)
+                    await asyncio.wait_for(knocked.wait(), ROUND_PATIENCE)
                 knocked.clear()
                 for command in queue.take(self.clock.read().wall):
                     task = asyncio.create_task(self._answer(queue, push, command))
@@ -294,6 +321,18 @@ class Host:
         await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
+
+
+def _afterwards(followers: Sequence[Sink]) -> Sink:
+    """Return what tells others of a finished round a moment later, one after the other."""
+
+    def heard(record: Recorded) -> None:
+        if isinstance(record.event, CycleFinished):
+            loop = asyncio.get_running_loop()
+            for place, follower in enumerate(followers):
+                loop.call_later(AFTERWARDS + place * APART, follower, record)
+
+    return heard
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 NAME: Final = "healmon.lock"
 
+ERRANDS: Final = {"now": "does one override (--now)", "import": "imports history"}
+"""Modes of those who hold a state directory for one thing and heal nothing else, in words."""
+
 _FLOCK: Final = struct.Struct("hhqqi4x")
 """struct flock of 64-bit Linux: type, whence, start, length, pid (0 for these locks)."""
 _TEXT_LIMIT: Final = 4096
@@ -50,7 +53,7 @@ class Holder(NamedTuple):
         ticks: start of the process in clock ticks since boot (proc(5), field 22).
         boot_id: the boot in which that counts.
         version: of its healmon.
-        mode: `tui`, `daemon`, `no-ui`, `once`.
+        mode: `tui`, `daemon`, `no-ui`, `once`; or an errand's.
         started: UTC, as in the store.
     """
 
@@ -60,6 +63,11 @@ class Holder(NamedTuple):
     version: str = ""
     mode: str = ""
     started: str = ""
+
+    @property
+    def errand(self) -> str:
+        """What it holds the directory for, in words; empty: it is a healer."""
+        return ERRANDS.get(self.mode, "")
 
     def __str__(self) -> str:
         """Return it as a person would say it."""
@@ -84,7 +92,7 @@ class Lock:
         Args:
             state_dir: from `statedir.prepare`.
             version: of healmon.
-            mode: `tui`, `daemon`, `no-ui`, `once`.
+            mode: `tui`, `daemon`, `no-ui`, `once`; or an errand's.
             started: UTC text for people; default: now.
 
         Raises:

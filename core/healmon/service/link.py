@@ -51,6 +51,8 @@ class Link(Protocol):
         `silence` (a match, see `alerts.matching`; `{"for": seconds, "note": str}`), `unsilence`
             (silence id).
         `pause` (component, pattern, or `*`; `{"for": seconds, "note": str}`), `resume` (likewise).
+        `rehearse` (as `acknowledge`, `unacknowledge`, `unsilence`, and `{"verb": one of them}`):
+            what it would answer; nothing is done.
         `check` (empty; none): look now.
         `dry-run` (`on` or `off`; none): whether the running healer only plans.
     """

@@ -27,7 +27,7 @@ PATIENCE = 3600.0
 PAUSE = 0.5
 TURN = 120.0
 """Seconds for which somebody who is about to end is waited for."""
-PASSING = frozenset({"now", "once", "import"})
+PASSING = frozenset({*instance.ERRANDS, "once"})
 INBOX = frozenset({"ack", "unack", "silence", "unsilence", "pause", "resume"})
 """Commands for which nothing needs to be looked at."""
 

@@ -40,6 +40,8 @@ class _Seen(NamedTuple):
     now: float
     still: bool = False
     dry_run: bool = False
+    errand: instance.Holder | None = None
+    """Who holds the directory for one thing: no healer."""
 
     def age(self, name: str) -> float | None:
         fact = self.facts.get(name)
@@ -87,13 +89,14 @@ def status(state_dir: Path, *, json_wanted: bool) -> int:
 
 
 def _look(state_dir: Path) -> _Seen:
-    holder = instance.holder(state_dir) if state_dir.is_dir() else None
+    held = instance.holder(state_dir) if state_dir.is_dir() else None
+    holder, errand = (None, held) if held is not None and held.errand else (held, None)
     still = holder is not None and instance.stands_still(holder)
     now = SystemClock().read().wall
     try:
         connection = read.open_reader(state_dir / "healmon.db")
     except StoreFaultError:
-        return _Seen(holder, {}, [], [], [], [], [], now, still=still)
+        return _Seen(holder, {}, [], [], [], [], [], now, still=still, errand=errand)
     try:
         return _Seen(
             holder,
@@ -106,6 +109,7 @@ def _look(state_dir: Path) -> _Seen:
             now,
             dry_run=holder is not None and read.dry_run(connection),
             still=still,
+            errand=errand,
         )
     finally:
         connection.close()
@@ -126,7 +130,9 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
 def _headline(seen: _Seen, state_dir: Path) -> str:
     holder = seen.holder
     if holder is None:
-        return f"no healer runs on {state_dir}"
+        held = seen.errand
+        meanwhile = f"; pid {held.pid} {held.errand} on it just now" if held is not None else ""
+        return f"no healer runs on {state_dir}{meanwhile}"
     uptime = seen.age("started")
     up = "" if uptime is None else f", up {format_duration(uptime)}"
     hung = "; IT HANGS: no cycle has finished for too long" if seen.hung else ""
@@ -176,13 +182,13 @@ def _action_line(row: dict[str, Any]) -> str:
 
 
 def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
-    holder = seen.holder
+    holder, there = seen.holder, seen.holder or seen.errand
     return {
         "running": holder is not None,
         "hung": seen.hung if holder is not None else False,
-        "pid": None if holder is None else holder.pid,
-        "version": None if holder is None else holder.version,
-        "mode": None if holder is None else holder.mode,
+        "pid": None if there is None else there.pid,
+        "version": None if there is None else there.version,
+        "mode": None if there is None else there.mode,
         "dry_run": seen.dry_run if holder is not None else None,
         "uptime": seen.age("started") if holder is not None else None,
         "cycle": seen.facts.get("cycle", {}).get("number"),

@@ -18,7 +18,8 @@ STUCK: Final = frozenset({"stuck", "idle"})
 _BEGUN: Final = frozenset({"alertopened", "alertreopened", "alertacknowledged"})
 _OVER: Final = frozenset({"alertresolved", "alertdropped"})
 _OPEN_BEFORE: Final = frozenset({"alertresolved", "alertupdated", "alertacknowledged"})
-"""Kinds of which the first one for an alert tells that it was open before."""
+"""Kinds of which the first one for an alert tells that it was open before; but one that was not
+confirmed yet is opened by whoever acknowledges it."""
 _NAMED: Final = frozenset({"alertopened", "alertreopened"})
 """Kinds that say what the alert is about; the others name it by its key alone."""
 _KINDS: Final = ", ".join(f"'{kind}'" for kind in sorted(_BEGUN | _OVER | _OPEN_BEFORE))
@@ -34,11 +35,12 @@ class Turn(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the table of alerts says of one now."""
+    """What the table of alerts says of one now; `since`: when it was opened first."""
 
     component: str
     level: str
     open: bool
+    since: float
 
 
 class Stood(NamedTuple):
@@ -75,12 +77,13 @@ def stretches(key: str, turns: Sequence[Turn], known: Mapping[str, Known]) -> It
         turns: what happened to it since the stretch of time began, until now, in order.
         known: what the table of alerts says, by key.
     """
-    component, level, still = known.get(key, Known("", "", open=False))
+    component, level, still, opened = known.get(key, Known("", "", open=False, since=-math.inf))
     if not turns:
         if still:
             yield Stood(key, component, level, Held(-math.inf, math.inf))
         return
-    since = -math.inf if turns[0].kind in _OPEN_BEFORE else None
+    before = turns[0].kind in _OPEN_BEFORE and opened < turns[0].at
+    since = -math.inf if before else None
     top = level if since is not None else ""
     for turn in turns:
         component = turn.component or component
@@ -104,17 +107,20 @@ def _known(past: Past, where: Frame) -> dict[str, Known]:
     """Return what is open now, and the level of what ended since the beginning."""
     found: dict[str, Known] = {}
     over = past.rows(
-        "SELECT key, component, peak, severity FROM health_alerts"
+        "SELECT key, component, peak, severity, opened_at FROM health_alerts"
         " WHERE resolved_at >= ? AND resolved = 1 AND +id > 0",
         format_utc(where.begin),
     )
     waiting = past.rows(
-        "SELECT key, component, peak, severity FROM health_alerts"
+        "SELECT key, component, peak, severity, opened_at FROM health_alerts"
         " WHERE resolved = 0 AND opened_at IS NOT NULL"
     )
     for rows, still in ((over, False), (waiting, True)):
-        for key, component, peak, severity in rows:
-            found[key] = Known(component, max(peak, severity, key=_rank), still)
+        for key, component, peak, severity, opened in rows:
+            since = wall_of(opened) if opened is not None else math.inf
+            if key in found:
+                since = min(since, found[key].since)
+            found[key] = Known(component, max(peak, severity, key=_rank), still, since)
     return found
 
 

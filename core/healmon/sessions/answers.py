@@ -1,12 +1,12 @@
-"""Many questions at the same time, each answered or failed for itself."""
+"""Many questions in one breath, each answered or failed for itself."""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from healmon.errors import ProbeError
+from healmon.world.hands import in_turn
 from healmon.world.tmux import TmuxAbsentError
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ Failed = TmuxAbsentError | ProbeError
 
 
 async def each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dict[str, T | Failed]:
-    """Return what a call gives for each name, or how it failed; all at the same time."""
+    """Return what a call gives for each name, or how it failed; none waits for long for others."""
 
     async def outcome(name: str) -> T | Failed:
         try:
@@ -23,7 +23,9 @@ async def each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dic
             return error
 
     names = tuple(names)
-    return dict(zip(names, await asyncio.gather(*map(outcome, names)), strict=True))
+    if len(names) == 1:  # as most have it: without a task of its own
+        return {names[0]: await outcome(names[0])}
+    return dict(zip(names, await in_turn(map(outcome, names)), strict=True))
 
 
 def good(answers: Mapping[str, T | Failed]) -> dict[str, T]:

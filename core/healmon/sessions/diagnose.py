@@ -23,7 +23,7 @@ from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Fault, Seen, SessionSeen
 from healmon.sessions.recall import component_of, facts_of, is_session, memory_of
 from healmon.sessions.settling import verdicts
-from healmon.sessions.showing import LINE_LIMIT
+from healmon.sessions.showing import LINE_LIMIT, unaged
 from healmon.state import Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.taskdb import Task
@@ -153,7 +153,8 @@ class _Judge:
                 drafts[i] = each.barred(f"one at a time: {busy or first} comes first")
 
     def _verdict(self, one: Draft) -> Verdict:
-        return verdict_of(one, self._settings)
+        view = self._known.components.get(one.component)
+        return unaged(verdict_of(one, self._settings), view, self._now.wall)
 
     def _lacks(self, facts: SessionFacts) -> bool:
         return any(row.source in self._blind for row in facts.rows)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from msgspec.structs import replace
+
+from healmon.plans import Verdict
 from healmon.sessions import aftermath
 from healmon.sessions.facts import Memory, Row, SessionFacts
 from healmon.sessions.following import pane_key
@@ -12,7 +15,7 @@ from healmon.sessions.standing import Standing
 from healmon.sessions.states import Case
 from healmon.sessions.troubles import Trouble
 from healmon.sessions.words import State
-from healmon.state import Snapshot
+from healmon.state import ComponentView, Snapshot
 from healmon.text import clean
 
 LINE_LIMIT: Final = 160
@@ -20,6 +23,10 @@ QUESTION_LIMIT: Final = 1_000
 """Characters of a question: an answer is given only to the very same one."""
 PRIVATE: Final = frozenset[State](("human", "secret"))
 """States in which nothing of a screen is shown or kept but its prompt."""
+PAINTS: Final = 5.0
+"""Seconds since its newest output up to which a program paints: that is no age that grows."""
+GRAIN: Final = 1.5
+"""Seconds by which an age may be another one: tmux counts whole seconds."""
 SEND: Final = Choice("press Enter: send what stands in the composer", ("Enter",))
 
 
@@ -87,3 +94,25 @@ def _painted(case: Case, memory: Memory | None) -> float:
         return round(case.painted, 1)
     activity = case.seen.pane.window_activity
     return round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
+
+
+def unaged(verdict: Verdict, view: ComponentView | None, wall: float) -> Verdict:
+    """Return a verdict as it was told before, where it differs by nothing but time that passed.
+
+    The age of the newest output was told with its moment (`seen_at`), and grows from there; a
+    session in which nothing happens is no event.
+
+    Args:
+        verdict: of this look.
+        view: what was told of the session last; None: nothing yet.
+        wall: the time of this look.
+    """
+    if view is None or (view.status, view.summary) != (verdict.status, verdict.summary):
+        return verdict
+    told, age = view.facts.get("painted"), verdict.facts.get("painted")
+    if not isinstance(told, float) or not isinstance(age, float) or told <= PAINTS:
+        return verdict
+    grown = told + (wall - view.seen_at)
+    if abs(grown - age) > GRAIN or {**verdict.facts, "painted": told} != view.facts:
+        return verdict
+    return replace(verdict, facts=view.facts)

@@ -1,32 +1,26 @@
-"""The pure fold that makes the snapshot."""
+"""The pure fold that makes the snapshot: one table from event to what it makes of it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import assert_never
+from collections.abc import Callable, Iterable
+from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
-from healmon import attempts
 from healmon import events as ev
+from healmon.state import acting, running
 from healmon.state.alerting import fold_alert
 from healmon.state.counts import counted
 from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
-from healmon.state.parts import tallied, without
-from healmon.state.pausing import fold_pause, would_have_done
+from healmon.state.pausing import fold_pause
 from healmon.state.silencing import fold_silence, muted
-from healmon.state.stepping import stepped
-from healmon.state.views import (
-    RECENT,
-    ActionView,
-    ComponentView,
-    CycleView,
-    EngineView,
-    PlanView,
-    RefusalView,
-    Snapshot,
-)
+from healmon.state.stepping import clock_jumped
+from healmon.state.views import Snapshot
+
+# the fold of one event takes just that event, which a table of all of them cannot say
+_At: TypeAlias = Callable[[Snapshot, Any, float], Snapshot]
+_Numbered: TypeAlias = Callable[[Snapshot, Any, int, float], Snapshot]
 
 
 def replay(recorded: Iterable[ev.Recorded], start: Snapshot | None = None) -> Snapshot:
@@ -39,203 +33,69 @@ def replay(recorded: Iterable[ev.Recorded], start: Snapshot | None = None) -> Sn
 
 def apply(snapshot: Snapshot, record: ev.Recorded) -> Snapshot:
     """Return the snapshot after one more event."""
-    counts = counted(snapshot, record.event)
-    folded = fold_held(_fold(counts, record), record.event, record.wall)
-    return replace(folded, last_id=record.id, at=record.wall)
+    event, at = record.event, record.wall
+    kind = type(event)
+    folded, fold = counted(snapshot, event), _AT.get(kind)
+    if fold is not None:
+        folded = fold(folded, event, at)
+    else:
+        folded = _NUMBERED[kind](folded, event, record.id, at)
+    return replace(fold_held(folded, event, at), last_id=record.id, at=at)
 
 
-def _fold(s: Snapshot, record: ev.Recorded) -> Snapshot:  # noqa: C901, PLR0911, PLR0912 - one case per event, on purpose in one place
-    at, event = record.wall, record.event
-    match event:
-        case ev.EngineStarted():
-            return _engine_started(s, event, at)
-        case ev.EngineStopped():
-            engine = replace(s.engine, running=False, stopped=event.reason)
-            return replace(s, engine=engine, cycle=replace(s.cycle, running=False))
-        case ev.DryRunChanged():
-            return replace(s, engine=replace(s.engine, dry_run=event.on))
-        case ev.CycleStarted():
-            cycle = replace(s.cycle, number=event.number, running=True, started_at=at)
-            return replace(s, cycle=cycle)
-        case ev.CycleFinished():
-            return _cycle_finished(s, event, at)
-        case ev.HealerFailed():
-            return replace(s, failing={**s.failing, event.healer: event.reason})
-        case ev.HealerRecovered():
-            return replace(s, failing=without(s.failing, event.healer))
-        case ev.Observed():
-            return _observed(s, event, at)
-        case ev.Remembered():
-            return replace(s, memory={**s.memory, event.component: event.memory})
-        case ev.ComponentGone():
-            return replace(
-                s,
-                components=without(s.components, event.component),
-                memory=without(s.memory, event.component),
-                refusals=without(s.refusals, event.component),
-            )
-        case ev.PlanMade():
-            view = PlanView(
-                event.plan, acting=False, made_at=at, due=event.due, due_wall=event.due_wall
-            )
-            return replace(
-                s,
-                plans={**s.plans, event.plan.component: view},
-                refusals=without(s.refusals, event.plan.component),
-            )
-        case ev.PlanRefused():
-            return would_have_done(_refused(s, event, at), event)
-        case ev.ActionStarted():
-            return _on_plan(_begun(s, event.component, at), event.component, acting=True)
-        case ev.StepTaken():
-            return _on_plan(s, event.component, step=event.text)
-        case ev.PlanVetoed():
-            s = _taken_back(s, event.component)
-            return replace(s, plans=without(s.plans, event.component))
-        case ev.PlanAbandoned():
-            return _abandoned(s, event.component)
-        case ev.ActionVerified():
-            action = ActionView(
-                event.component,
-                event.action,
-                ok=True,
-                outcome=event.proof,
-                seconds=event.seconds,
-                at=at,
-                details=event.details,
-            )
-            # a remedy that was proved to work and yet freed nothing is done, not counted
-            return _finished(s, action, counts=event.details.get("released") is not False)
-        case ev.ActionFailed():
-            action = ActionView(
-                event.component,
-                event.action,
-                ok=False,
-                outcome=event.reason,
-                seconds=event.seconds,
-                at=at,
-                details=event.details,
-            )
-            return _finished(s, action)
-        case (
-            ev.AlertPended() | ev.AlertDropped() | ev.AlertOpened() | ev.AlertReopened()
-            | ev.AlertUpdated() | ev.AlertStale() | ev.AlertSeen() | ev.AlertResolved()
-            | ev.AlertArchived() | ev.AlertNoted() | ev.AlertAcknowledged()
-            | ev.AlertUnacknowledged()
-        ):  # fmt: skip
-            return fold_alert(s, event, record.id, at)
-        case ev.AlertOverlaid():
-            return fold_alert(muted(s, event), event, record.id, at)
-        case ev.SilenceStarted() | ev.SilenceEnded():
-            return fold_silence(s, event, record.id, at)
-        case ev.NoticeMade() | ev.NoticeSent() | ev.NoticeFailed() | ev.NoticeDropped():
-            return fold_notice(s, event, record.id, at)
-        case ev.MaintenanceStarted() | ev.MaintenanceEnded():
-            return fold_pause(s, event, at)
-        case ev.ClockJumped():
-            return stepped(s, event.stepped)
-        case ev.StoreFaulted():
-            return replace(s, engine=replace(s.engine, store_fault=event.reason))
-        case ev.StoreRecovered():
-            return replace(s, engine=replace(s.engine, store_fault=""))
-        case ev.ConfigurationChanged():
-            engine = replace(s.engine, interval=event.interval, configuration=event.digest)
-            return replace(s, engine=engine)
-        case (
-            ev.OverrideReceived() | ev.OverrideAnswered() | ev.ConfigurationRefused()
-        ):  # fmt: skip
-            return s
-        case _:
-            assert_never(event)
+def _overlaid(s: Snapshot, event: ev.AlertOverlaid, number: int, at: float) -> Snapshot:
+    return fold_alert(muted(s, event), event, number, at)
 
 
-def _refused(s: Snapshot, event: ev.PlanRefused, at: float) -> Snapshot:
-    plan = event.plan
-    refusal = RefusalView(plan.action, plan.subject, event.reason, at)
-    return replace(s, refusals={**s.refusals, plan.component: refusal})
-
-
-def _engine_started(s: Snapshot, event: ev.EngineStarted, at: float) -> Snapshot:
-    engine = EngineView(
-        running=True,
-        host=event.host,
-        version=event.version,
-        pid=event.pid,
-        mode=event.mode,
-        dry_run=event.dry_run,
-        interval=event.interval,
-        boot=event.boot,
-        steady_offset=event.steady_offset,
-        started_at=at,
-        configuration=event.configuration,
-    )
-    return replace(s, engine=engine, cycle=CycleView(), failing={}, tallies={}, recent=())
-
-
-def _cycle_finished(s: Snapshot, event: ev.CycleFinished, at: float) -> Snapshot:
-    cycle = replace(
-        s.cycle,
-        running=False,
-        finished_at=at,
-        seconds=event.seconds,
-        next_at=at + event.next_in,
-        late=event.late,
-        looks=event.looks,
-    )
-    return tallied(replace(s, cycle=cycle), "checks")
-
-
-def _observed(s: Snapshot, event: ev.Observed, at: float) -> Snapshot:
-    known = s.components.get(event.component)
-    view = ComponentView(
-        name=event.component,
-        healer=event.healer,
-        status=event.status,
-        summary=event.summary,
-        facts=event.facts,
-        since=known.since if known is not None and known.status == event.status else at,
-        seen_at=at,
-    )
-    return replace(s, components={**s.components, event.component: view})
-
-
-def _on_plan(s: Snapshot, component: str, *, acting: bool = False, step: str = "") -> Snapshot:
-    view = s.plans.get(component)
-    if view is None:
-        return s
-    steps = (*view.steps, step) if step else view.steps
-    view = replace(view, acting=view.acting or acting, steps=steps)
-    return replace(s, plans={**s.plans, component: view})
-
-
-def _begun(s: Snapshot, component: str, at: float) -> Snapshot:
-    view = s.plans.get(component)
-    if view is None or view.acting:
-        return s
-    return replace(s, attempts=attempts.begun(s.attempts, view.plan, at, view.due))
-
-
-def _taken_back(s: Snapshot, component: str) -> Snapshot:
-    view = s.plans.get(component)
-    if view is None or not view.acting:
-        return s
-    kept = attempts.taken_back(s.attempts, view.plan.action, component)
-    return replace(s, attempts=kept)
-
-
-def _abandoned(s: Snapshot, component: str) -> Snapshot:
-    view = s.plans.get(component)
-    if view is not None and view.acting:
-        kept = attempts.cut_off(s.attempts, view.plan.action, component)
-        s = replace(s, attempts=kept)
-    return replace(s, plans=without(s.plans, component))
-
-
-def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapshot:
-    s = replace(
-        s,
-        attempts=attempts.ended(s.attempts, action.action, action.component, ok=action.ok),
-        plans=without(s.plans, action.component),
-        recent=(*s.recent, action)[-RECENT:],
-    )
-    return tallied(s, action.action if action.ok else "failed") if counts else s
+_AT: Final[dict[type[ev.Event], _At]] = {
+    ev.EngineStarted: running.engine_started,
+    ev.EngineStopped: running.engine_stopped,
+    ev.DryRunChanged: running.dry_run_changed,
+    ev.ConfigurationChanged: running.configuration_changed,
+    ev.StoreFaulted: running.store_faulted,
+    ev.StoreRecovered: running.store_recovered,
+    ev.CycleStarted: running.cycle_started,
+    ev.CycleFinished: running.cycle_finished,
+    ev.HealerFailed: running.healer_failed,
+    ev.HealerRecovered: running.healer_recovered,
+    ev.Observed: running.observed,
+    ev.Remembered: running.remembered,
+    ev.ComponentGone: running.component_gone,
+    ev.PlanMade: acting.plan_made,
+    ev.PlanRefused: acting.plan_refused,
+    ev.PlanVetoed: acting.plan_vetoed,
+    ev.PlanAbandoned: acting.plan_abandoned,
+    ev.ActionStarted: acting.action_started,
+    ev.StepTaken: acting.step_taken,
+    ev.ActionVerified: acting.action_verified,
+    ev.ActionFailed: acting.action_failed,
+    ev.MaintenanceStarted: fold_pause,
+    ev.MaintenanceEnded: fold_pause,
+    ev.ClockJumped: clock_jumped,
+    ev.OverrideReceived: running.nothing,
+    ev.OverrideAnswered: running.nothing,
+    ev.ConfigurationRefused: running.nothing,
+}
+"""What needs to know when."""
+_NUMBERED: Final[dict[type[ev.Event], _Numbered]] = {
+    ev.AlertPended: fold_alert,
+    ev.AlertDropped: fold_alert,
+    ev.AlertOpened: fold_alert,
+    ev.AlertReopened: fold_alert,
+    ev.AlertUpdated: fold_alert,
+    ev.AlertStale: fold_alert,
+    ev.AlertSeen: fold_alert,
+    ev.AlertResolved: fold_alert,
+    ev.AlertArchived: fold_alert,
+    ev.AlertNoted: fold_alert,
+    ev.AlertAcknowledged: fold_alert,
+    ev.AlertUnacknowledged: fold_alert,
+    ev.AlertOverlaid: _overlaid,
+    ev.SilenceStarted: fold_silence,
+    ev.SilenceEnded: fold_silence,
+    ev.NoticeMade: fold_notice,
+    ev.NoticeSent: fold_notice,
+    ev.NoticeFailed: fold_notice,
+    ev.NoticeDropped: fold_notice,
+}
+"""What is named by its number, too. A test holds both tables against all events there are."""

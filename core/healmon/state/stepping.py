@@ -10,11 +10,13 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from healmon.events import ClockJumped
 from healmon.state.views import FOREVER, Snapshot
 
 
-def stepped(s: Snapshot, seconds: float) -> Snapshot:
-    """Return the snapshot after the wall clock was set by so many seconds."""
+def clock_jumped(s: Snapshot, event: ClockJumped, _at: float) -> Snapshot:
+    """Return the snapshot after the wall clock was set, or the host slept."""
+    seconds = event.stepped
     if not seconds:
         return s
     return replace(

@@ -21,7 +21,7 @@ BATCH: Final = 1_000
 LINGER: Final = 0.02
 """Seconds that a first record waits for company, unless somebody waits for it."""
 CALM: Final = 0.25
-"""Seconds that samples wait for company as long as nothing but samples comes."""
+"""Seconds that samples wait for company, or for the end of their round."""
 
 _SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
 
@@ -58,6 +58,9 @@ class Buffer:
         self._wake = threading.Condition()
         self._items: OrderedDict[int, Item] = OrderedDict()
         self._samples: deque[int] = deque()
+        self._round = False  # one goes on, and nothing of it was taken
+        self._over = False  # one has ended: nothing more comes for now
+        self._news = False  # something waits that the writer was woken for
         self._checkpoint: int | None = None
         self._prune_before: float | None = None
         self._serial = 0
@@ -66,6 +69,12 @@ class Buffer:
         self.dropped = 0
         self.closing = False
 
+    @property
+    def pending(self) -> bool:
+        """Whether there is something for the writer to do now."""
+        asked = bool(self._waiters and self._items)
+        return self._news or asked or self._prune_before is not None or self.closing
+
     def put(self, record: ev.Recorded) -> None:
         """Add a record; never blocks, never raises."""
         with self._wake:
@@ -73,29 +82,41 @@ class Buffer:
             if len(self._items) >= self._capacity and not self._make_room(for_sample=sample):
                 self.dropped += 1
                 return
-            self._add(record, sample=sample)
+            self._serial += 1
+            self._items[self._serial] = record
             if sample:
                 self._samples.append(self._serial)
+            self._tell(record.event, sample=sample)
+
+    def _tell(self, event: ev.Event, *, sample: bool) -> None:
+        """Wake the writer, once for each thing that it waits for.
+
+        The samples of a round wake it when that is over, not while the engine looks, where the two
+        would wait for each other a dozen times.
+        """
+        over = isinstance(event, ev.CycleFinished) and not self._over
+        decision = not sample and len(self._items) - len(self._samples) == 1
+        self._over |= over
+        self._round = not over and (self._round or isinstance(event, ev.CycleStarted))
+        if over or decision or not (self._round or self._news):
+            self._news = True
+            self._wake.notify()
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Add a snapshot in its place among the records; a newer one replaces it."""
         with self._wake:
             if self._checkpoint is not None:
                 self._items.pop(self._checkpoint, None)
-            self._add(checkpoint)
+            self._serial += 1
+            self._items[self._serial] = checkpoint
             self._checkpoint = self._serial
+            self._news = True
+            self._wake.notify()
 
     def put_prune(self, before: float) -> None:
         """Ask for everything older than `before` to be removed."""
         with self._wake:
             self._prune_before = max(before, self._prune_before or before)
-            self._wake.notify()
-
-    def _add(self, item: Item, *, sample: bool = False) -> None:
-        self._serial += 1
-        self._items[self._serial] = item
-        first = len(self._items) - len(self._samples) == 1 and not sample
-        if len(self._items) == 1 or first:
             self._wake.notify()
 
     def _make_room(self, *, for_sample: bool) -> bool:
@@ -129,9 +150,9 @@ class Buffer:
         """
         with self._wake:
             if wait:
-                self._wake.wait_for(self._pending)
-                calm = not self._told() and not self._wake.wait_for(self._told, CALM)
-                if not calm and not self._urgent():
+                self._wake.wait_for(lambda: self.pending)
+                told = self._told() or self._wake.wait_for(self._told, CALM)
+                if told and not self._over and not self._urgent():
                     self._wake.wait_for(self._urgent, LINGER)
             if self.closing and not self._items:
                 return None
@@ -144,14 +165,14 @@ class Buffer:
                 self._checkpoint = None
             while self._samples and self._samples[0] <= work.serial:
                 self._samples.popleft()
+            self._round = False
+            if not self._items:
+                self._news = self._over = False
             return work
 
-    def _pending(self) -> bool:
-        return bool(self._items) or self._prune_before is not None or self.closing
-
     def _told(self) -> bool:
-        """Return whether there is more than samples to write."""
-        return self._urgent() or len(self._items) > len(self._samples)
+        """Return whether there is more than samples of a round that goes on."""
+        return self._over or self._urgent() or len(self._items) > len(self._samples)
 
     def _urgent(self) -> bool:
         return self.closing or bool(self._waiters) or len(self._items) >= BATCH

@@ -168,10 +168,14 @@ def _trouble(look: Look, seen: Seen, memory: Memory) -> str:
         return one.trouble if look.match is None else ""
     former = memory.identity
     told = any(end.identity == former for end in one.ends)
-    if seen.veiled and former is not None and former.boot == seen.boot and not told:
+    # where nobody at all is shown, not even which boot this is can be told
+    here = former is not None and seen.boot in {"", former.boot}
+    if seen.veiled and here and not told:
         return "/proc does not show all processes: whether it lives cannot be told"
     shim = one.shim
-    if shim is None or one.acting or one.blockers or shim.alive or shim.shim.boot != seen.boot:
+    if shim is None or one.acting or one.blockers or shim.alive:
+        return ""
+    if seen.boot not in {"", shim.shim.boot}:
         return ""
     # its shim was killed: whatever inherited the lock is a part of it that nobody can name
     return "its instance lock is held, but by whom cannot be told" if shim.locked else ""

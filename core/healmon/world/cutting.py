@@ -25,7 +25,7 @@ from healmon.world import filecalls, filecontent, fileholders, fileranges, packi
 from healmon.world.filedata import BLOCK, Selection
 from healmon.world.fileholders import Holders
 from healmon.world.fileuse import Users, alone, opened_here
-from healmon.world.filewalk import Found
+from healmon.world.filewalk import Found, found_of
 from healmon.world.removal import Remover
 from healmon.world.squeezing import SUFFIXES
 
@@ -81,7 +81,7 @@ class Cutter:
     def take(self, found: Found) -> str:
         """Cut a file; returns why it stayed as it is, or empty."""
         self.left = 0
-        if opened_here(found.inode.key):
+        if opened_here(found.key):
             return "open"
         try:
             fd = os.open(found.name, _OPEN, dir_fd=found.directory)
@@ -107,9 +107,9 @@ class Cutter:
         if not leased:
             # whoever writes under this lock must not wait for the copy
             fcntl.flock(fd, fcntl.LOCK_UN)
-            if opened_here(found.inode.key, (fd,)):
+            if opened_here(found.key, (fd,)):
                 return "open"
-            reason = _unfit(fileholders.holders(found.inode.key))
+            reason = _unfit(fileholders.holders(found.key))
             if reason:
                 return reason
         if not _is_judged(found, fd):
@@ -160,11 +160,10 @@ class Cutter:
         finally:
             os.close(fd)
         for name in names[: -self._selection.copies]:
-            path = found.path.removesuffix(found.name) + name
             try:
                 st = os.stat(name, dir_fd=found.directory, follow_symlinks=False)
                 if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
-                    self._remover.take(Found(found.directory, name, path, filecalls.inode_of(st)))
+                    self._remover.take(found_of(found.directory, name, found.above, st))
             except OSError:
                 continue
 
@@ -210,7 +209,7 @@ def _emptied(fd: int) -> str:
 
 def _taken_out(found: Found, fd: int, front: Front, digest: str) -> str:
     """Take out what has been copied, if it still is what it was; returns why not, or empty."""
-    seen = fileholders.holders(found.inode.key)
+    seen = fileholders.holders(found.key)
     reason = _unfit(seen)
     if reason:
         return reason

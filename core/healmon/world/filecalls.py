@@ -207,3 +207,15 @@ def inode_of(st: os.stat_result) -> Inode:
         st.st_atime_ns,
         st.st_uid,
     )
+
+
+def unchanged(before: os.stat_result, now: os.stat_result) -> bool:
+    """Return whether two stats are of the same file, to which nothing happened between them."""
+    # as tuples they have what and whose it is, its size, and its times to the second (os.stat)
+    return (
+        before == now
+        and before.st_ctime_ns == now.st_ctime_ns
+        and before.st_mtime_ns == now.st_mtime_ns
+        and before.st_atime_ns == now.st_atime_ns
+        and before.st_blocks == now.st_blocks
+    )

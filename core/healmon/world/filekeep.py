@@ -29,12 +29,12 @@ class Newest:
         """Return whether a file is one of the newest where it is."""
         if not self._count:
             return False
-        above = found.path.removesuffix(found.name)
+        above = found.above
         directory = found.directory, above
         if directory != self._directory:
             newest = heapq.nlargest(self._count, self._pass(found.directory, above))
             self._directory, self._stays = directory, frozenset(number for _, number in newest)
-        return found.inode.number in self._stays
+        return found.st.st_ino in self._stays
 
     def _pass(self, directory: int, above: str) -> Iterator[tuple[int, int]]:
         fd = filecalls.again(directory)

@@ -7,10 +7,11 @@ use, is it still the same) is in `fileuse` and `removal`.
 from __future__ import annotations
 
 import fnmatch
+import os
 import re
 import stat
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
 from healmon.world.filedata import FOREVER, Inode, Selection
 
@@ -28,9 +29,30 @@ _DATABASE: Final = (
     *("-wal", "-shm", "-journal"),
 )
 """Databases and their logs: closing any descriptor of one drops locks, losing one loses data."""
+_DATABASE_LASTS: Final = frozenset("".join(end[-1] + end[-1].upper() for end in _DATABASE))
+"""No other character is folded to the last of one of these ends."""
+_ASCII: Final = frozenset(map(chr, range(0x21, 0x7F)))
 _TYPE: Final = 0o170000
 """The bits of a mode that say what a file is (inode(7))."""
 _COMPRESSED: Final = re.compile(r"\.(gz|tgz|bz2|xz|zst|lz4|zip|7z)\Z", re.IGNORECASE)
+
+
+class Plain(NamedTuple):
+    """What a file that is plainly due has in common with most: asked of it before `keeps` is.
+
+    Attributes:
+        young: nanoseconds since the epoch after which nothing may have happened to it.
+        device: where it must be; None: anywhere.
+        firsts: no name that begins with one of these characters,
+        lasts: and ends in one of these, is kept by its name.
+        usable: the rule asks for nothing else.
+    """
+
+    young: int
+    device: int | None
+    firsts: frozenset[str]
+    lasts: frozenset[str]
+    usable: bool
 
 
 class Matcher:
@@ -39,6 +61,9 @@ class Matcher:
     Args:
         selection: the rule.
         when: wall seconds that count as now.
+
+    Attributes:
+        plain: what most files that are due have in common.
     """
 
     def __init__(self, selection: Selection, when: float) -> None:
@@ -60,6 +85,12 @@ class Matcher:
         self._live = selection.live
         if selection.live:
             self._young = FOREVER
+        self.plain = Plain(
+            self._young,
+            self._device,
+            *_harmless(self._exclude, self._shield),
+            usable=not (self._picky or self._compress),
+        )
 
     def wants(self, name: str, path: str) -> bool:
         """Return whether a rule names this file.
@@ -72,6 +103,24 @@ class Matcher:
             return False
         # as in a shell, a hidden file must be named as one
         return name[0] != "." or (not name.startswith(OURS) and self._hidden.match(name, path))
+
+    def wanted(self, entries: list[os.DirEntry[str]], above: str) -> list[os.DirEntry[str]]:
+        """Return the entries of one directory that the rule names.
+
+        Args:
+            entries: some of what is in it.
+            above: the path of the directory below the root, with a slash at the end, or empty.
+        """
+        ends = self._patterns.only_ends
+        if ends:
+            # the usual rule (`*.log`): no frame of its own for each name of a tree
+            return [
+                one
+                for one in entries
+                if (name := one.name).endswith(ends)
+                and (name[0] != "." or self.wants(name, above + name))
+            ]
+        return [one for one in entries if self.wants(one.name, above + one.name)]
 
     def bars(self, name: str, path: str) -> str:
         """Return why the name alone keeps a file or a directory; empty: it does not."""
@@ -96,7 +145,7 @@ class Matcher:
         mode = inode.mode
         if mode & _TYPE != stat.S_IFREG:
             return "no regular file"
-        if name.casefold().endswith(_DATABASE):
+        if is_database(name):
             return "database"
         if self._compress and _COMPRESSED.search(name):
             return "compressed"
@@ -122,6 +171,22 @@ class Matcher:
         return "large" if size >= self._smaller else ""
 
 
+def is_database(name: str) -> bool:
+    """Return whether a file is, by its name, a database or one of its logs."""
+    return name[-1] in _DATABASE_LASTS and name.casefold().endswith(_DATABASE)
+
+
+def _harmless(*marks: _Globs) -> tuple[frozenset[str], frozenset[str]]:
+    firsts, lasts = set(_ASCII), set(_ASCII - _DATABASE_LASTS)
+    for globs in marks:
+        edges = globs.edges()
+        if edges is None:
+            return frozenset(), frozenset()
+        firsts -= edges[0]
+        lasts -= edges[1]
+    return frozenset(firsts), frozenset(lasts)
+
+
 class _Globs:
     """Several globs at once; those with a slash are held against the path.
 
@@ -130,10 +195,11 @@ class _Globs:
     """
 
     def __init__(self, globs: Iterable[str]) -> None:
-        globs = tuple(globs)
+        globs = self._globs = tuple(filter(None, globs))
         names = [glob for glob in globs if "/" not in glob]
         self._ends = tuple(glob[1:] for glob in names if glob[:1] == "*" and _plain(glob[1:]))
-        self._begins = tuple(glob[:-1] for glob in names if glob[-1:] == "*" and _plain(glob[:-1]))
+        begins = (glob[:-1] for glob in names if glob[-1:] == "*" and glob != "*")
+        self._begins = tuple(filter(_plain, begins))
         self._whole = frozenset(glob for glob in names if _plain(glob))
         simple = {*self._whole, *(f"*{end}" for end in self._ends)}
         simple.update(f"{begin}*" for begin in self._begins)
@@ -141,9 +207,31 @@ class _Globs:
         self._paths = _compiled(glob.lstrip("/") for glob in globs if "/" in glob)
         self._simple = bool(simple)
         further = {glob for glob in names if glob not in simple}
-        begins = {glob[:1] for glob in further}
-        self._anything = self._paths is not None or not begins.isdisjoint("*?[")
-        self._firsts = frozenset(begins)
+        self._firsts = frozenset(glob[:1] for glob in further)
+        self._anything = self._paths is not None or not self._firsts.isdisjoint("*?[")
+
+    @property
+    def only_ends(self) -> tuple[str, ...]:
+        """What names must end in, where nothing else is asked of them; else empty."""
+        others = self._begins or self._whole or self._names or self._paths
+        return () if others else self._ends
+
+    def edges(self) -> tuple[set[str], set[str]] | None:
+        """Return first and last characters, one of which every name that matches has.
+
+        None: names can match that have nothing in common.
+        """
+        firsts: set[str] = set()
+        lasts: set[str] = set()
+        for glob in self._globs:
+            name = _last(glob)
+            if _plain(name[:1]) and glob == name:
+                firsts.add(name[:1])
+            elif name and _plain(name[-1]) and name[-1] != "]":
+                lasts.add(name[-1])
+            else:
+                return None
+        return firsts, lasts
 
     def match(self, name: str, path: str) -> bool:
         if self._simple and (

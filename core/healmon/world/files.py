@@ -308,10 +308,9 @@ def _held(walk: Walk) -> int:
     seen: set[Key] = set()
     with closing(iter(walk)) as files:
         for found in files:
-            inode = found.inode
-            if inode.links > 1 and not stat.S_ISDIR(inode.mode):
-                if inode.key in seen:
+            if found.st.st_nlink > 1 and not stat.S_ISDIR(found.st.st_mode):
+                if found.key in seen:
                     continue
-                seen.add(inode.key)
-            held += inode.held
+                seen.add(found.key)
+            held += found.held
     return held

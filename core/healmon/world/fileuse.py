@@ -59,41 +59,67 @@ class Users:
         self._listed_at = -_FRESH
         self._parked: dict[int, Key] = {}
 
-    def hold(self, directory: int, name: str, inode: Inode, kind: str) -> tuple[int, str]:
+    def hold(self, directory: int, name: str, judged: os.stat_result, kind: str) -> tuple[int, str]:
         """Open a file and have it to ourselves, if it is still the one that was judged.
 
         Args:
             directory: descriptor of where it is.
             name: its name there.
-            inode: what it was when it was judged.
+            judged: what it was then.
             kind: type of its file system.
 
         Returns:
             A descriptor, to be closed, and "leased" or "unlisted"; or -1 and why the file stays.
         """
         # a lease tells without a look at all our descriptors, and leaves no gap after it
-        sure = inode.device in self._truthful
-        if (self._parked and self._is_parked(inode.key)) or (not sure and opened_here(inode.key)):
-            return -1, "open"
+        sure = judged.st_dev in self._truthful
+        if self._parked or not sure:
+            key = judged.st_dev, judged.st_ino
+            if self._is_parked(key) or (not sure and opened_here(key)):
+                return -1, "open"
         try:
             fd = os.open(name, _OPEN, dir_fd=directory)
         except OSError as error:
             return -1, REASONS.get(error.errno or 0, "refused")
         word: str = "unknown"
         try:
-            word = _leased(fd) if sure else self._lease(fd, inode.device)
+            word = _leased(fd) if sure else self._lease(fd, judged.st_dev)
             if word != "leased":
-                word = self._told(fd, inode, kind, word)
-            if word == "unlisted" and opened_here(inode.key, (fd,)):
-                word = "open"
+                key = judged.st_dev, judged.st_ino
+                word = self._told(fd, key, kind, word)
+                if word == "unlisted" and opened_here(key, (fd,)):
+                    word = "open"
             if word in _OURS:
-                if filecalls.inode_of(os.fstat(fd)) == inode:
+                if filecalls.unchanged(judged, os.fstat(fd)):
                     return fd, word
                 word = "changed"
         except OSError:
             word = "unknown"
         self.put_down(fd)
         return -1, word
+
+    def lease(self, directory: int, name: str) -> tuple[int, os.stat_result] | None:
+        """Open a file that was not looked at, and lease it, where leases are known to tell.
+
+        Returns:
+            A descriptor, to be closed, and what it is now; None: `hold` has to be asked.
+        """
+        if self._parked:
+            return None
+        try:
+            fd = os.open(name, _OPEN, dir_fd=directory)
+        except OSError:
+            return None
+        if _leased(fd) == "leased":
+            try:
+                st = os.fstat(fd)
+            except OSError:
+                os.close(fd)
+                return None
+            if st.st_dev in self._truthful:
+                return fd, st
+        self.put_down(fd)
+        return None
 
     def claim(self, fd: int, inode: Inode, kind: str) -> Use:
         """Return whether others use a file, to which a descriptor is open; a lease stays on it.
@@ -106,7 +132,7 @@ class Users:
             kind: type of its file system.
         """
         use = self._lease(fd, inode.device)
-        return use if use == "leased" else self._told(fd, inode, kind, use)
+        return use if use == "leased" else self._told(fd, inode.key, kind, use)
 
     def _is_parked(self, key: Key) -> bool:
         return len(self._parked) > _MOST_PARKED or key in self._parked.values()
@@ -128,7 +154,7 @@ class Users:
             if self._parked.pop(fd, None) is not None:  # another thread may have been here
                 os.close(fd)
 
-    def _told(self, fd: int, inode: Inode, kind: str, use: Use) -> Use:
+    def _told(self, fd: int, key: Key, kind: str, use: Use) -> Use:
         """Return why a file stays for which no lease was granted, or that all others were asked.
 
         With a lease nobody else has it open, and so nobody else has locked it.
@@ -144,7 +170,7 @@ class Users:
         listed = self._in_use()
         if listed is None:
             return "unknown"
-        return "open" if inode.key in listed else "unlisted"
+        return "open" if key in listed else "unlisted"
 
     def _lease(self, fd: int, device: int) -> Use:
         # trusted only on file systems where it was seen to be refused

@@ -14,7 +14,10 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Final, NamedTuple
+
+import msgspec
 
 from healmon.clock import process_seconds
 from healmon.world import filecalls
@@ -22,8 +25,8 @@ from healmon.world.filedata import BLOCK, Inode, Key, Limits
 
 DEPTH: Final = 200
 """Levels below the root; also the most descriptors that a walk holds."""
-CHUNK: Final = 64
-"""Files that are told at once; also how many names are seen between two looks at the time."""
+CHUNK: Final = 32
+"""Names that are told at once, and that are seen between two looks at the time."""
 CALLED_OFF: Final = "called off"
 _REASONS: Final = {
     errno.ELOOP: "swapped",
@@ -33,31 +36,68 @@ _REASONS: Final = {
 }
 
 
-class Found(NamedTuple):
-    """A file on the way.
+class Found(msgspec.Struct, frozen=True, gc=False):
+    """A file on the way, and what one stat said of it.
 
     Attributes:
         directory: descriptor of where it is; valid until the walk goes on to the next chunk.
         name: bytes that are no text are surrogates (os.fsdecode).
-        path: below the root.
+        above: path of its directory below the root, with a slash at the end; empty: the root.
+        st: what the stat said; `inode` is the same in words.
+        newest: the latest of its times, in nanoseconds since the epoch.
+        held: bytes that it occupies on the disk.
     """
 
     directory: int
     name: str
-    path: str
-    inode: Inode
+    above: str
+    st: os.stat_result
+    newest: int
+    held: int
+
+    @property
+    def path(self) -> str:
+        """The path below the root."""
+        return self.above + self.name
+
+    @property
+    def inode(self) -> Inode:
+        """What the stat said."""
+        return filecalls.inode_of(self.st)
+
+    @property
+    def key(self) -> Key:
+        """Which file it is."""
+        return self.st.st_dev, self.st.st_ino
+
+
+def found_of(directory: int, name: str, above: str, st: os.stat_result) -> Found:
+    """Return a file of which a stat says what it is."""
+    newest = max(st.st_mtime_ns, st.st_ctime_ns, st.st_atime_ns)
+    return Found(directory, name, above, st, newest, st.st_blocks * BLOCK)
+
+
+class Chunk(NamedTuple):
+    """A few wanted names of one directory, none of them a directory; nothing of them is read yet.
+
+    Attributes:
+        directory: descriptor of where they are; valid until the walk goes on to the next chunk.
+        above: path of the directory below the root, with a slash at the end; empty: the root.
+    """
+
+    directory: int
+    above: str
+    entries: list[os.DirEntry[str]]
 
 
 @dataclass(slots=True)
 class _Level:
+    """One directory on the way down."""
+
     fd: int
     path: str
     listed: bool = False
     below: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
-
-
-def _anything(name: str, path: str) -> bool:
-    return bool(name or path)
 
 
 def _anywhere(name: str, path: str) -> str:
@@ -80,7 +120,8 @@ class Walk:
     Args:
         root: descriptor of the directory; stays open.
         limits: when to stop.
-        wants: says of a name and its path whether the file is looked at.
+        wants: returns those of some entries that are looked at, by their names and the path of
+            their directory (as in `Chunk`); None: all are.
         enters: says why a directory is not entered; empty: it is.
         avoid: directories that are never entered.
         locking: hold a lock on each directory while in it, and keep out of those that others
@@ -100,7 +141,7 @@ class Walk:
         root: int,
         limits: Limits,
         *,
-        wants: Callable[[str, str], bool] = _anything,
+        wants: Callable[[list[os.DirEntry[str]], str], list[os.DirEntry[str]]] | None = None,
         enters: Callable[[str, str], str] = _anywhere,
         avoid: frozenset[Key] = frozenset(),
         locking: bool = False,
@@ -125,11 +166,17 @@ class Walk:
     def __iter__(self) -> Generator[Found]:
         """Pass over all wanted files once; close the generator when leaving it early."""
         with closing(self.chunks()) as chunks:
-            for chunk in chunks:
-                yield from chunk
+            for directory, above, entries in chunks:
+                for entry in entries:
+                    try:
+                        st = entry.stat(follow_symlinks=False)
+                    except OSError as error:
+                        self.lost(error)
+                    else:
+                        yield found_of(directory, entry.name, above, st)
 
-    def chunks(self) -> Generator[list[Found]]:
-        """Pass over all wanted files once, a few of one directory at a time; none is empty."""
+    def chunks(self) -> Generator[Chunk]:
+        """Pass over all wanted names once, a few of one directory at a time; none is empty."""
         stack: list[_Level] = []
         try:
             root = filecalls.again(self._root)
@@ -151,35 +198,28 @@ class Walk:
             for level in stack:
                 os.close(level.fd)
 
-    def _list(self, level: _Level) -> Generator[list[Found]]:
-        chunk: list[Found] = []
+    def _list(self, level: _Level) -> Generator[Chunk]:
         above, wants = level.path, self._wants
         try:
             with os.scandir(level.fd) as entries:
                 if self._spent():
                     return
-                for entry in entries:
-                    self.entries += 1
-                    if (self.entries > self._most or not self.entries % CHUNK) and self._spent():
-                        break
-                    name = entry.name
-                    path = above + name
-                    if entry.is_dir(follow_symlinks=False):
-                        level.below.append((name, entry.inode()))
-                    elif wants(name, path):
-                        try:
-                            st = entry.stat(follow_symlinks=False)
-                        except OSError as error:
-                            self._skip(error)
-                            continue
-                        chunk.append(Found(level.fd, name, path, filecalls.inode_of(st)))
-                        if len(chunk) == CHUNK:
-                            yield chunk
-                            chunk = []
+                while some := list(islice(entries, min(CHUNK, self._most - self.entries + 1))):
+                    self.entries += len(some)
+                    if self.entries > self._most:
+                        del some[-1]
+                    files = [one for one in some if not one.is_dir(follow_symlinks=False)]
+                    if len(files) < len(some):
+                        below = (one for one in some if one.is_dir(follow_symlinks=False))
+                        level.below += [(one.name, one.inode()) for one in below]
+                    if files and wants is not None:
+                        files = wants(files, above)
+                    if files:
+                        yield Chunk(level.fd, above, files)
+                    if self._spent():
+                        return
         except OSError as error:
-            self._skip(error)
-        if chunk:
-            yield chunk
+            self.lost(error)
 
     def _descend(self, stack: list[_Level], name: str, number: int) -> None:
         path = f"{stack[-1].path}{name}"
@@ -190,7 +230,7 @@ class Walk:
         try:
             fd = filecalls.open_directory(stack[-1].fd, name)
         except OSError as error:
-            self._skip(error)
+            self.lost(error)
             return
         try:
             # a mount point shows the number of the directory below it: but those are refused
@@ -224,7 +264,8 @@ class Walk:
         self.held += st.st_blocks * BLOCK
         return True
 
-    def _skip(self, error: OSError) -> None:
+    def lost(self, error: OSError) -> None:
+        """Count something on the way that could not be looked at."""
         self.skipped[_REASONS.get(error.errno or 0, "unreadable")] += 1
 
     def _spent(self) -> bool:

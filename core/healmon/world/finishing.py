@@ -33,10 +33,10 @@ def finish(quarantine: Quarantine, users: Users, kind: str) -> Finished:
 
 def judged(quarantine: Quarantine, entry: Entry, users: Users, kind: str) -> bool:
     """Return whether an entry is the file that its name says, and nobody uses it."""
-    here = quarantine.look(entry.name)
+    here = quarantine.stat(entry.name)
     return (
         here is not None
-        and _as_named(here, entry)
+        and _as_named(filecalls.inode_of(here), entry)
         and _unused(quarantine, entry.name, here, users, kind)
     )
 
@@ -66,12 +66,13 @@ def _in_slots(quarantine: Quarantine, users: Users, kind: str) -> list[tuple[str
     batches = slots.written(quarantine.fd)
     found: list[tuple[str, str]] = []
     for name in names:
-        here = quarantine.look(name)
+        here = quarantine.stat(name)
         if here is None:
             continue
         became = "kept"
         origin = slots.origin(batches, name)
-        if slots.judged(batches, name, here) and _unused(quarantine, name, here, users, kind):
+        is_judged = slots.judged(batches, name, filecalls.inode_of(here))
+        if is_judged and _unused(quarantine, name, here, users, kind):
             quarantine.remove(name)
             became = "removed"
         elif origin is not None and _returned(quarantine, origin):
@@ -81,7 +82,9 @@ def _in_slots(quarantine: Quarantine, users: Users, kind: str) -> list[tuple[str
     return found
 
 
-def _unused(quarantine: Quarantine, name: str, here: Inode, users: Users, kind: str) -> bool:
+def _unused(
+    quarantine: Quarantine, name: str, here: os.stat_result, users: Users, kind: str
+) -> bool:
     fd, _ = users.hold(quarantine.fd, name, here, kind)
     if fd >= 0:
         os.close(fd)

@@ -12,10 +12,10 @@ import re
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+from healmon import lean
 from healmon.errors import ProbeError
 from healmon.lean import with_tls
 from healmon.text import clean
-from healmon.world import light
 
 if TYPE_CHECKING:
     import ssl
@@ -103,7 +103,7 @@ async def _status(reader: asyncio.StreamReader) -> int:
 
 
 def _context(*, verified: bool) -> ssl.SSLContext:
-    light.with_tls()
+    lean.with_tls()
     import ssl  # noqa: PLC0415 - megabytes that few need
 
     with_tls()

@@ -19,6 +19,8 @@ DEADLINE: Final = 2.0
 """Seconds that one question may take."""
 START: Final = 5.0
 """Seconds that a new child may take to say that it is ready."""
+LEAVE: Final = 1.0
+"""Seconds that a child may take to end by itself once its line is closed."""
 GRACE: Final = 0.2
 """Seconds that a killed child may take to be gone before it counts as stuck in the kernel."""
 
@@ -64,11 +66,6 @@ class _Child(Standing):
                 raise ChildDiedError("the lock child ended instead of answering")
             got += part
         return got
-
-    def hang_up(self) -> None:
-        """Close its stdin, upon which it ends by itself."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
 
 
 class LockLine:
@@ -133,8 +130,7 @@ class LockLine:
     def _drop(self, child: _Child) -> bool:
         if self._child is child:
             self._child = None
-        child.kill()
-        return child.gone(GRACE)
+        return child.end(GRACE)
 
     def _refuse_if_stuck(self, path: str) -> None:
         self._stuck = {p: entry for p, entry in self._stuck.items() if not entry[0].gone()}
@@ -154,7 +150,4 @@ class LockLine:
             self._closed = True
             child, self._child = self._child, None
             if child is not None:
-                child.hang_up()
-                if not child.gone(1.0):
-                    child.kill()
-                    child.gone(GRACE)
+                child.send_away(LEAVE, GRACE)

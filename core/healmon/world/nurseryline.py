@@ -171,8 +171,7 @@ class NurseryLine:
         """Have done with a nursery that hangs, unless somebody else had."""
         if nursery is self._nursery:
             self._nursery = None
-            nursery.kill()
-            if not nursery.gone(GRACE):
+            if not nursery.end(GRACE):
                 self._leaving.append(nursery)
 
     def close(self) -> None:
@@ -181,10 +180,7 @@ class NurseryLine:
             self._closed = True
             nursery, self._nursery = self._nursery, None
             if nursery is not None:
-                nursery.hang_up()
-                if not nursery.gone(GRACE):
-                    nursery.kill()
-                    nursery.gone(GRACE)
+                nursery.send_away(GRACE, GRACE)
 
 
 def _served(desk: socket.socket, rest: bytes, until: float) -> bytes:

@@ -43,7 +43,7 @@ def pack(
         if content_of(out, how) != digest:
             return "not verified", 0
         held = os.fstat(out).st_blocks * BLOCK
-        if held >= found.inode.held:
+        if held >= found.held:
             return "does not shrink", 0
         dress(out, os.fstat(fd))
         os.fsync(out)

@@ -10,7 +10,10 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, NamedTuple
+from itertools import zip_longest
+from typing import Final
+
+import msgspec
 
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
@@ -20,7 +23,7 @@ from healmon.world.fileuse import REASONS, Users, alone
 from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin, Record, record_of
 from healmon.world.quarantine import Quarantine
-from healmon.world.slots import SIZE, Slots, row_of
+from healmon.world.slots import SIZE, Slots, facts_of
 
 ELSEWHERE: Final = "elsewhere"
 """The quarantine is on another file system (btrfs subvolumes, quota trees): nothing was touched."""
@@ -28,7 +31,7 @@ _CONTENT: Final = 1 << 20
 """Bytes of content that are read while further files are held."""
 
 
-class Claim(NamedTuple):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A file that is held: nobody else has it open, and it is the one that was judged.
 
     Attributes:
@@ -91,12 +94,16 @@ class Remover:
         if slots is not None:
             self._tidied(slots.close)
 
+    def room(self) -> int:
+        """Return how many files that are deleted are settled at once, at most."""
+        return SIZE
+
     def full(self, claims: Sequence[Claim]) -> bool:
         """Return whether so many files are to be settled before a further one is claimed."""
         if self._made_safe or len(claims) == SIZE:
             return True
         # whoever wants one of them waits while the others are read
-        return self._deed == "trash" and sum(claim.found.inode.size for claim in claims) >= _CONTENT
+        return self._deed == "trash" and sum(claim.found.st.st_size for claim in claims) >= _CONTENT
 
     def take(self, found: Found) -> str:
         """Take one file by itself; returns why it stays, or empty."""
@@ -108,14 +115,20 @@ class Remover:
             os.close(claim.fd)
         return reason
 
-    def claim(self, found: Found) -> Claim | str:
-        """Hold a file, with a copy and a twin made where they are wanted; or say why it stays."""
-        directory, name, _, inode = found
-        fd, use = self._users.hold(directory, name, inode, self._kind)
+    def claim(self, found: Found, fd: int = -1) -> Claim | str:
+        """Hold a file, with a copy and a twin made where they are wanted; or say why it stays.
+
+        Args:
+            found: the file.
+            fd: a descriptor by which it is leased and was judged; closed with the claim.
+        """
+        use = "leased"
         if fd < 0:
-            return use
+            fd, use = self._users.hold(found.directory, found.name, found.st, self._kind)
+            if fd < 0:
+                return use
         if not self._made_safe:
-            return Claim(found, fd, use == "leased", inode.held)
+            return Claim(found, fd, use == "leased", found.held)
         reason, left = "refused", 0
         try:
             reason, left = self._kept_safe(
@@ -124,7 +137,7 @@ class Remover:
         finally:
             if reason:
                 os.close(fd)
-        return reason or Claim(found, fd, use == "leased", max(0, inode.held - left))
+        return reason or Claim(found, fd, use == "leased", max(0, found.held - left))
 
     def _kept_safe(self, found: Found, fd: int, undisturbed: Callable[[], bool]) -> tuple[str, int]:
         """Save a copy where one is wanted, compress; returns why the file must stay, and bytes."""
@@ -155,8 +168,8 @@ class Remover:
             else:
                 reasons = [self._alone_through(claim) for claim in claims]
         finally:
-            for number, claim in enumerate(claims):
-                if number >= len(reasons) or reasons[number] != ELSEWHERE:
+            for claim, reason in zip_longest(claims, reasons):
+                if reason != ELSEWHERE:
                     os.close(claim.fd)
         return reasons
 
@@ -168,25 +181,28 @@ class Remover:
         return self._slots
 
     def _intended(self, slots: Slots, claims: Sequence[Claim]) -> bool:
-        rows = tuple(row_of(claim.found.name, claim.found.inode) for claim in claims)
-        first = claims[0].found
+        facts = facts_of([claim.found for claim in claims])
         try:
-            return slots.intend(f"{self._root}/{first.path.removesuffix(first.name)}", rows)
+            return slots.intend(f"{self._root}/{claims[0].found.above}", facts)
         except OSError as error:
             self._stuck(error)
             return False
 
     def _through(self, slots: Slots, claims: Sequence[Claim]) -> list[str]:
         """Move files into the slots, over those that are there, and look at them there."""
-        names = slots.names
-        moved = [self._move(claim, names[number]) for number, claim in enumerate(claims)]
-        reasons: list[str] = []
-        for number, reason in enumerate(moved):
-            stays = reason or self._looked_at(claims[number], names[number])
-            if stays and not reason:
+        names = slots.names[: len(claims)]
+        reasons = list(map(self._move, claims, names))
+        listed = self._quarantine.numbers(self._kind)
+        for number, claim in enumerate(claims):
+            if reasons[number]:
+                continue
+            name = names[number]
+            if listed.get(name) == claim.found.st.st_ino and claim.leased and alone(claim.fd):
+                continue
+            reasons[number] = self._looked_at(claim, name)
+            if reasons[number]:
                 slots.vacate(number)
-                self._put_back(names[number], claims[number].found)
-            reasons.append(stays)
+                self._put_back(name, claim.found)
         self._tidied(partial(slots.took, [not reason for reason in reasons]))
         return reasons
 
@@ -245,7 +261,7 @@ class Remover:
     def _move(self, claim: Claim, entry: str) -> str:
         found = claim.found
         try:
-            os.rename(found.name, entry, src_dir_fd=found.directory, dst_dir_fd=self._quarantine.fd)
+            os.rename(found.name, entry, src_dir_fd=found.directory, dst_dir_fd=self._fd)
         except OSError as error:
             if error.errno == errno.EXDEV:
                 return ELSEWHERE
@@ -254,12 +270,12 @@ class Remover:
 
     def _looked_at(self, claim: Claim, entry: str) -> str:
         """Return why what was moved must go back: it is another file, or somebody wants it."""
-        inode = claim.found.inode
+        judged = claim.found.st
         try:
             st = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
         except FileNotFoundError:
             return "swapped"
-        if st.st_ino != inode.number or st.st_dev != inode.device:
+        if st.st_ino != judged.st_ino or st.st_dev != judged.st_dev:
             return "swapped"
         return "" if not claim.leased or alone(claim.fd) else "open"
 
@@ -292,7 +308,7 @@ class Remover:
 
 
 def _same_content(found: Found, st: os.stat_result) -> bool:
-    return (st.st_size, st.st_mtime_ns) == (found.inode.size, found.inode.modified)
+    return (st.st_size, st.st_mtime_ns) == (found.st.st_size, found.st.st_mtime_ns)
 
 
 def _undisturbed() -> bool:

@@ -15,13 +15,17 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import compress
 from typing import Final, NamedTuple, cast
+
+import msgspec
 
 from healmon.clock import boot_id
 from healmon.world.filedata import Inode
+from healmon.world.filewalk import Found
 from healmon.world.manifest import Origin
 
 SIZE: Final = 32
@@ -30,6 +34,10 @@ NAME: Final = "batch"
 _HALF: Final = 32_768
 """Bytes reserved for a batch: a full disk gives no more later."""
 _MARK: Final = "d"
+
+
+Facts = tuple[str, int, int, int]
+"""The fields of a `Row`."""
 
 
 class Row(NamedTuple):
@@ -46,9 +54,9 @@ class Row(NamedTuple):
         return facts == (self.number, self.modified, self.size) and here.links == 1
 
 
-def row_of(name: str, inode: Inode) -> Row:
-    """Return the row of a file."""
-    return Row(name, inode.number, inode.modified, inode.size)
+def facts_of(files: Iterable[Found]) -> list[Facts]:
+    """Return the rows of files, as they are written down."""
+    return [(one.name, (st := one.st).st_ino, st.st_mtime_ns, st.st_size) for one in files]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +80,15 @@ class Batch:
 
 def line_of(batch: Batch) -> bytes:
     """Return what is written down of a batch."""
-    head = (batch.boot, batch.token, batch.serial, batch.directory)
-    said = json.dumps([*head, batch.rows], separators=(",", ":")).encode()
+    return _line(batch.boot, batch.token, batch.serial, batch.directory, batch.rows)
+
+
+def _line(boot: str, token: str, serial: int, directory: str, rows: Sequence[Facts]) -> bytes:
+    fields = (boot, token, serial, directory, rows)
+    try:
+        said = msgspec.json.encode(fields)
+    except UnicodeEncodeError:  # a name that is no text: only the other one writes surrogates
+        said = json.dumps(fields, separators=(",", ":")).encode()
     return b"%08x %s\n" % (zlib.crc32(said), said)
 
 
@@ -177,7 +192,7 @@ class Slots:
             os.close(self._file)
             raise
 
-    def intend(self, directory: str, rows: tuple[Row, ...]) -> bool:
+    def intend(self, directory: str, rows: Sequence[Facts]) -> bool:
         """Write down what goes into the first slots next; returns whether it could be.
 
         Raises:
@@ -186,7 +201,7 @@ class Slots:
         # a slot that this batch does not use would be forgotten by the next
         self._empty([number for number in self._used if number >= len(rows)])
         self._serial += 1
-        line = line_of(Batch(self._boot, self._token, self._serial, directory, rows))
+        line = _line(self._boot, self._token, self._serial, directory, rows)
         if len(line) > _HALF:
             return False
         try:
@@ -200,8 +215,9 @@ class Slots:
         Raises:
             OSError: what lies in a slot cannot be removed.
         """
-        self._empty([n for n in self._used if n < len(filled) and not filled[n]])
-        self._used.update(n for n, is_new in enumerate(filled) if is_new)
+        if not all(filled):
+            self._empty([n for n in self._used if n < len(filled) and not filled[n]])
+        self._used.update(compress(range(len(filled)), filled))
 
     def vacate(self, number: int) -> None:
         """Say that what lay in a slot is no longer there."""

@@ -88,18 +88,18 @@ def breakdown(
         walk = Walk(root, limits)
         with closing(iter(walk)) as files:
             for number, found in enumerate(files, 1):
-                inode = found.inode
+                key, held = found.key, found.held
                 if progress is not None and number % _TOLD == 0:
                     progress(walk.entries)
-                if inode.links > 1:
-                    if inode.key in several:
+                if found.st.st_nlink > 1:
+                    if key in several:
                         continue
-                    several.add(inode.key)
-                _add(sums, found.path, inode.held)
+                    several.add(key)
+                _add(sums, found.path, held)
                 if len(biggest) < most:
-                    heapq.heappush(biggest, (inode.held, found.path, inode.key))
-                elif inode.held > biggest[0][0]:
-                    heapq.heapreplace(biggest, (inode.held, found.path, inode.key))
+                    heapq.heappush(biggest, (held, found.path, key))
+                elif held > biggest[0][0]:
+                    heapq.heapreplace(biggest, (held, found.path, key))
         device = os.fstat(root).st_dev
     finally:
         os.close(root)

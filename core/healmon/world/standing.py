@@ -46,6 +46,21 @@ class Standing:
             with suppress(ProcessLookupError):
                 signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
+    def hang_up(self) -> None:
+        """Close the line to it, upon which it ends by itself."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+
+    def end(self, grace: float) -> bool:
+        """Kill and reap it; returns whether it is gone within `grace` seconds."""
+        self.kill()
+        return self.gone(grace)
+
+    def send_away(self, patience: float, grace: float) -> bool:
+        """Let it end by itself within `patience` seconds, else `end` it; returns whether it has."""
+        self.hang_up()
+        return self.gone(patience) or self.end(grace)
+
     def gone(self, patience: float = 0.0) -> bool:
         """Return whether it has ended, waiting a little; then nothing of it is left."""
         if self.process.returncode is not None:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
+from itertools import islice
 from typing import Final
 
 from healmon.text import clean
@@ -27,10 +28,11 @@ from healmon.world.filedata import (
     Swept,
     Tally,
 )
-from healmon.world.filekeep import Newest
 from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.fileuse import Users
-from healmon.world.filewalk import CALLED_OFF, Found, Walk
+from healmon.world.filewalk import CALLED_OFF, Chunk, Found, Walk
+from healmon.world.holding import Grip
+from healmon.world.judging import Judge
 from healmon.world.pacing import Pacing
 from healmon.world.removal import ELSEWHERE, Claim, Remover
 from healmon.world.roots import Root, avoided, opened
@@ -61,13 +63,13 @@ def survey(
 
         def walk(add: Add) -> None:
             kept: Counter[str] = Counter()
-            judge = _Judge(selection, matcher, kept, avoid, passed)
+            judge = Judge(selection, matcher, kept, avoid, passed)
             for root in at.roots:
                 way = _way(root, matcher, limits, avoid)
                 with closing(way.chunks()) as chunks:
                     for chunk in chunks:
-                        for found in judge.due(chunk):
-                            add(found.inode.newest, found.inode.held)
+                        for found in judge.due(way, chunk):
+                            add(found.newest, found.held)
                 kept.update(way.skipped)
                 stopped.append(way.stopped)
             counts.append(kept)
@@ -99,48 +101,13 @@ def _way(
     return Walk(
         root.fd,
         limits,
-        wants=matcher.wants,
+        wants=matcher.wanted,
         enters=matcher.enters,
         avoid=avoid,
         locking=locking,
         stop=stop,
         optout=OPT_OUT,
     )
-
-
-class _Judge:
-    """Says which files are due; counts why the others stay in `kept`."""
-
-    def __init__(
-        self,
-        selection: Selection,
-        matcher: Matcher,
-        kept: Counter[str],
-        avoid: frozenset[Key],
-        passed: frozenset[Key],
-    ) -> None:
-        self._keeps = matcher.keeps
-        self._kept = kept
-        self._avoid = avoid
-        self._passed = passed
-        self._newest = Newest(selection.keep_newest, matcher.wants)
-        self._spares = selection.keep_newest > 0
-
-    def due(self, chunk: Iterable[Found]) -> Generator[Found]:
-        """Pass over those that are due."""
-        for found in chunk:
-            inode = found.inode
-            if self._passed and inode.key in self._passed:
-                continue
-            reason = self._keeps(found.name, found.path, inode)
-            if not reason and self._avoid and inode.key in self._avoid:
-                reason = "protected"
-            if not reason and self._spares and self._newest.has(found):
-                reason = "newest"
-            if reason:
-                self._kept[reason] += 1
-            else:
-                yield found
 
 
 class Sweep:
@@ -184,6 +151,7 @@ class Sweep:
         self._passed: set[Key] = set()
         self._troubles: list[str] = []
         self._partial = ""
+        self._alike = False
 
     def run(self) -> Swept:
         """Take the files; returns what was taken and what stayed."""
@@ -210,16 +178,15 @@ class Sweep:
             avoid = avoided(self._selection)
             locking = not self._selection.ours
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=locking)
-            judge = _Judge(self._selection, self._matcher, Counter(), avoid, self._already)
+            judge = Judge(self._selection, self._matcher, Counter(), avoid, self._already)
             cutter = self._cutter(root, remover)
             if remover is not None:
                 chunks = held.enter_context(closing(walk.chunks()))
                 for chunk in chunks:
-                    due = judge.due(chunk)
                     if cutter is not None:
-                        self._cut(cutter, due)
+                        self._cut(cutter, judge.due(walk, chunk))
                     else:
-                        remover = self._take(root, remover, due, held)
+                        remover = self._take(root, remover, walk, judge, chunk, held)
                     if remover is None:
                         break
             self._partial = walk.stopped or self._partial
@@ -228,9 +195,47 @@ class Sweep:
                     self._kept[reason] += walk.skipped[reason]
 
     def _take(
-        self, root: Root, remover: Remover, due: Iterable[Found], held: ExitStack
+        self,
+        root: Root,
+        remover: Remover,
+        walk: Walk,
+        judge: Judge,
+        chunk: Chunk,
+        held: ExitStack,
     ) -> Remover | None:
-        """Take the chosen ones of a few due files of one directory; returns who takes the next."""
+        """Take the chosen ones of a few files of one directory; returns who takes the next."""
+        before = self._files
+        with closing(Grip(self._users, chunk.directory)) as grip:
+            due = judge.due(walk, chunk, grip.look if self._alike else None)
+            if len(due) < len(chunk.entries):
+                grip.keep({found.name for found in due})
+            claims = self._at_once(remover, due, grip)
+            if claims:
+                taker = self._settle(root, remover, claims, held)
+            else:
+                taker = self._take_due(root, remover, due, grip, held)
+        # nobody is to wait while files are read, or while others have their turn
+        quick = self._deed == "delete" and not self._selection.backup
+        alike = self._files - before == len(chunk.entries)
+        self._alike = alike and quick and not self._limits.per_second
+        return taker
+
+    def _at_once(self, remover: Remover, due: list[Found], grip: Grip) -> list[Claim]:
+        """Return claims of all due files, if every one is held already and goes; else none."""
+        many = len(due)
+        if not many or many != len(grip) or many > remover.room() or self._stop():
+            return []
+        freed = sum([found.held for found in due])
+        if not self._allowance.takes_all(max([found.newest for found in due]), many, freed):
+            return []
+        self._files += many
+        self._freed += freed
+        fds, leased = grip.take_all(due), True
+        return [Claim(found, fd, leased, found.held) for found, fd in zip(due, fds, strict=True)]
+
+    def _take_due(
+        self, root: Root, remover: Remover, due: Iterable[Found], grip: Grip, held: ExitStack
+    ) -> Remover | None:
         claims: list[Claim] = []
         taker: Remover | None = remover
         allowance, stop = self._allowance, self._stop
@@ -241,11 +246,10 @@ class Sweep:
                 if stop():
                     self._partial = CALLED_OFF
                     break
-                inode = found.inode
-                newest = inode.newest
-                if not allowance.takes(newest, inode.held):
+                newest = found.newest
+                if not allowance.takes(newest, found.held):
                     continue
-                claim = taker.claim(found)
+                claim = taker.claim(found, grip.take(found.name))
                 if isinstance(claim, str):
                     self._stays(found, claim)
                     continue
@@ -270,13 +274,16 @@ class Sweep:
     ) -> Remover | None:
         reasons = remover.settle(claims)
         left: list[Claim] = []
+        if not any(reasons):
+            self._name(claim.found for claim in claims)
+            return remover
         for claim, reason in zip(claims, reasons, strict=True):
             if reason == ELSEWHERE:
                 left.append(claim)
             elif reason:
                 self._stays(claim.found, reason, claim)
             else:
-                self._name(claim.found)
+                self._name([claim.found])
         if not left:
             return remover
         local = self._remover(root, "", held)
@@ -294,7 +301,7 @@ class Sweep:
             if self._stop():
                 self._partial = CALLED_OFF
                 break
-            newest, held = found.inode.newest, found.inode.held
+            newest, held = found.newest, found.held
             if not self._allowance.takes(newest, held):
                 continue
             reason = cutter.take(found)
@@ -305,20 +312,20 @@ class Sweep:
             self._allowance.went(newest, freed)
             self._files += 1
             self._freed += freed
-            self._name(found)
+            self._name([found])
             self._pacing.rest()
 
-    def _name(self, found: Found) -> None:
-        if len(self._names) < NAMES:
+    def _name(self, gone: Iterable[Found]) -> None:
+        for found in islice(gone, NAMES - len(self._names)):
             self._names.append(clean(found.path, limit=200))
 
     def _stays(self, found: Found, reason: str, claim: Claim | None = None) -> None:
         """Count a file that stays; `claim`: though it was counted as gone."""
         self._kept[reason] += 1
         if len(self._passed) < _PASSED:
-            self._passed.add(found.inode.key)
+            self._passed.add(found.key)
         if claim is not None:
-            self._allowance.stayed(found.inode.newest, claim.freed)
+            self._allowance.stayed(found.newest, claim.freed)
             self._files -= 1
             self._freed -= claim.freed
 

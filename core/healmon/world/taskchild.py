@@ -1,8 +1,9 @@
 """A short-lived program that reads or changes rows of one task database, for `world.taskdb`.
 
-Run as `python -I -S taskchild.py`: standard library only, and of healmon nothing but `taskfile`,
-`taskrules` and `taskledger`, which are so too. It takes one question (JSON on stdin), gives one
-answer (JSON on stdout) and ends. It is a process of its own so that it can be ended when it hangs,
+Run by `programs/tasks.py`: standard library only, and of healmon nothing but `taskfile`,
+`taskrules`, `taskledger` and `named`, which are so too; to start it is most of what a look costs,
+so it loads no `typing` either. It takes one question (JSON on stdin), gives one answer (JSON on
+stdout) and ends. It is a process of its own so that it can be ended when it hangs,
 and so that its descriptors never drop locks of anybody else.
 
 The question names tables and columns; they are quoted here and nowhere else.
@@ -11,16 +12,9 @@ The question names tables and columns; they are quoted here and nowhere else.
 from __future__ import annotations
 
 import json
-import os
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable
-from typing import Any
-
-if __name__ == "__main__":
-    # last, so that nothing that lies there is taken for a part of the standard library
-    sys.path.append(os.path.abspath(__file__ + "/../../.."))  # noqa: PTH100 - light on purpose
 
 from healmon.world import taskledger as ledger
 from healmon.world import taskrules as rules
@@ -36,16 +30,24 @@ from healmon.world.taskfile import (
     wal_mode,
     with_wal,
 )
-from healmon.world.taskledger import Row
-from healmon.world.taskrules import Decision, Fit, Unfit
+from healmon.world.taskrules import Fit, Unfit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias
+
+    from healmon.world.taskledger import Row
+    from healmon.world.taskrules import Decision
+
+    Question: TypeAlias = dict[str, Any]
+    Decide: TypeAlias = Callable[[Row | None, Row, Row], Decision]
 
 LATE = 1000
 """Rows with late results that are told at most, the newest ones."""
 BUSY_READ, BUSY_WRITE = 1.0, 2.0
 """Seconds to wait for somebody else's lock."""
 HALF = "SQLITE_READONLY_ROLLBACK"
-Question = dict[str, Any]
-Decide = Callable[[Row | None, Row, Row], Decision]
 
 
 def main() -> None:
@@ -347,6 +349,3 @@ VERBS: dict[str, Callable[[Question], Any]] = {
     "settle": settle,
     "give_back": give_back,
 }
-
-if __name__ == "__main__":
-    main()

@@ -39,7 +39,7 @@ __all__ = [
     "TaskDatabases", "TaskId", "View",
 ]  # fmt: skip
 
-PROGRAM: Final = Path(__file__).with_name("taskchild.py")
+PROGRAM: Final = Path(__file__).parent / "programs" / "tasks.py"
 READ_DEADLINE: Final = 3.0
 WRITE_DEADLINE: Final = 6.0
 """Seconds; a writer may wait 2 s for somebody else's lock."""

@@ -11,10 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
-from typing import Any, cast
 
-Row = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, TypeAlias
+
+    Row: TypeAlias = dict[str, Any]
+
 OWED = "to be given back at"
 GIVEN = "given back at"
 MARK = "[healmon: "
@@ -112,4 +116,4 @@ def _details(entry: Mapping[str, Any]) -> Row:
         details: Any = json.loads(str(entry.get("details")))
     except ValueError:
         return {}
-    return cast("Row", details) if isinstance(details, dict) else {}
+    return details if isinstance(details, dict) else {}  # pyright: ignore[reportUnknownVariableType]

@@ -7,10 +7,16 @@ told by words (`id`, `session`, `status`, …); a layout says which column each 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, NamedTuple
 
-from healmon.world.taskledger import GIVEN, NOTE, OWED, Row, text_of, token_of
+from healmon.named import NamedTuple
+from healmon.world.taskledger import GIVEN, NOTE, OWED, text_of, token_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping, Sequence
+    from typing import Any
+
+    from healmon.world.taskledger import Row
 
 ROWS = 20_000
 """Active rows that are read at most; where there are more, nothing is known of any."""

@@ -8,7 +8,7 @@ import pytest
 
 from healmon.config import keynames, screenchecks, themefiles
 from healmon.config.load import load
-from healmon.config.screennames import ACTIONS, THEMES
+from healmon.config.screennames import ACTIONS, SHEETS, THEMES
 from healmon.config.show import show
 from healmon.errors import ConfigError
 from healmon.service.screenlook import look_of
@@ -61,7 +61,7 @@ def test_what_is_no_key_or_gets_lost_is_refused(text, said):
 
 
 def test_the_defaults_of_the_screen_can_be_written_in_the_configuration():
-    for keys in ACTIONS.values():
+    for keys in (*ACTIONS.values(), *SHEETS.values()):
         for key in keys:
             assert keynames.parse(key) == key
 
@@ -84,6 +84,30 @@ def test_a_key_that_two_actions_would_share_names_both(tmp_path):
 def test_two_that_change_places_do_not_clash(tmp_path):
     text = '[ui.keys]\n"worker.restart" = "x"\n"session.clear" = "r"\n'
     assert settings(text, tmp_path).ui.keys["session.clear"] == ("r",)
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ('"sheet.yes" = "n"', '"n" is the key of sheet.no as well'),
+        ('"sheet.yes" = "j"', '"j" is the key of move.down as well'),
+        ('"sheet.yes" = "1"', '"1" answers questions where sheet.yes works too'),
+        ('"sheet.no" = "esc"', '"esc" is reserved for view.back'),
+        ('"sheet.each" = "tab"', '"tab" goes on to the next wherever sheet.each works'),
+        ('"sheet.yes" = []', "needs a key"),
+        ('"sheet.yess" = "J"', 'no such action; did you mean "sheet.yes"?'),
+    ],
+)
+def test_answers_differ_from_each_other_and_from_what_scrolls(tmp_path, given, said):
+    (found,) = problems(f"[ui.keys]\n{given}\n", tmp_path)
+    assert "healmon.toml:2: " in found
+    assert said in found
+
+
+def test_an_answer_may_be_what_means_something_else_on_the_screen_below(tmp_path):
+    text = '[ui.keys]\n"sheet.yes" = ["J", "x"]\n"sheet.no" = []\n"move.down" = "n"\n'
+    text += '"find.next" = []\n'
+    assert settings(text, tmp_path).ui.keys["sheet.yes"] == ("J", "x")
 
 
 def test_all_faults_come_at_once_with_their_lines(tmp_path):

@@ -30,6 +30,7 @@ from healmon.world.filedata import Choice, Limits, Selection
 from healmon.world.files import SystemFiles
 from healmon.world.simulated.depots import SimulatedDepots
 from healmon.world.simulated.files import SimulatedFiles
+from tests.helpers.shapes import fits
 
 URL = "s3://bucket/prefix"
 RULE = Rule(name="logs", paths=("/data",), patterns=("*.log",), older_than=1.0, backup=URL)
@@ -232,7 +233,9 @@ def test_what_a_directory_keeps_is_listed_and_comes_back_as_it_was(tmp_path, cap
     )
     words = ["restore", "--backup", "--config", str(config), "--state-dir", str(state)]
     assert cli.main([*words, "--json"]) == 0
-    (one,) = json.loads(capsys.readouterr().out)
+    listed = json.loads(capsys.readouterr().out)
+    fits("saved", listed)
+    (one,) = listed
     assert (one["path"], one["size"], one["target"]) == (str(log), 4, str(kept))
     assert cli.main([*words, one["id"]]) == 0
     assert (log.read_bytes(), log.stat().st_mode & 0o777) == (b"text", 0o640)

@@ -24,6 +24,7 @@ from healmon.service import parsers
 from healmon.state import Snapshot
 from healmon.world.files import SystemFiles
 from tests.helpers.made_up import MemoryJournal
+from tests.helpers.shapes import fits
 
 KB = 1024
 REPO = Path(__file__).parents[3]
@@ -144,6 +145,7 @@ def test_the_command_lists_and_takes_back_without_a_healer(logs, state, tmp_path
     assert healmon(config, state, "restore").stdout == "nothing lies in the trash\n"
     (verified,) = once(disk, state).all(ev.ActionVerified)
     listed = json.loads(healmon(config, state, "restore", "--json").stdout)
+    fits("trash", listed)
     assert {one["run"] for one in listed} == {verified.details["trash"]}
     assert {one["path"] for one in listed} == {f"{logs}/{n}" for n in verified.details["names"]}
     shown = healmon(config, state, "restore").stdout

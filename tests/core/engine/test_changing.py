@@ -9,7 +9,7 @@ from healmon.clock import ManualClock
 from healmon.config.settings import Alerts, Channel, Notify
 from healmon.engine import Engine, Run
 from healmon.engine.changing import Amendment
-from healmon.engine.courier import Outlet
+from healmon.engine.run import Outlet
 from healmon.plans import Answer
 from healmon.world.simulated.notifying import SimulatedMessenger
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer

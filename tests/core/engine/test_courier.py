@@ -12,7 +12,8 @@ from healmon import events as ev
 from healmon.clock import ManualClock, SystemClock, local_time
 from healmon.config import settings as st
 from healmon.engine import Engine, Run
-from healmon.engine.courier import Courier, Outlet
+from healmon.engine.courier import Courier
+from healmon.engine.run import Outlet
 from healmon.engine.stream import Stream
 from healmon.plans import Finding
 from healmon.state import replay

@@ -205,6 +205,43 @@ def test_a_silence_can_be_taken_back_by_its_number():
     asyncio.run(scene())
 
 
+def test_what_is_only_rehearsed_is_answered_by_the_same_rules_and_not_done():
+    async def scene():
+        journal = MemoryJournal()
+        engine = Engine([ill()], journal, ManualClock(autojump=False), Run(host="box"))
+        await engine._open()
+        await engine.cycle()
+        (alert,) = engine.snapshot.alerts.values()
+        await engine.ask("silence", "*", {"for": 60}, origin="olga")
+        (number,) = engine.snapshot.silences
+        before, known = len(journal.records), engine.snapshot
+
+        async def tried(verb, target, **arguments):
+            return await engine.ask("rehearse", target, {"verb": verb, **arguments}, origin="ann")
+
+        answers = [
+            await tried("acknowledge", str(alert.id), **{"for": 7200}),
+            await tried("unsilence", number),
+            await tried("unacknowledge", str(alert.id)),
+            await tried("acknowledge", "999"),
+            await tried("acknowledge", str(alert.id), **{"for": 0}),
+            await tried("unsilence", "999"),
+            await tried("restart", "things:one"),
+        ]
+        assert [answer.ok for answer in answers] == [True, True, False, False, False, False, False]
+        assert answers[0].text.startswith(
+            "dry run: nothing was done; without it: acknowledged for 2h00m: "
+        )
+        assert f"without it: silence {number} ended" in answers[1].text
+        happened = {type(record.event) for record in journal.records[before:]}
+        assert happened == {ev.OverrideReceived, ev.OverrideAnswered}
+        now = engine.snapshot
+        assert (now.alerts, now.silences) == (known.alerts, known.silences)
+        await engine._close()
+
+    asyncio.run(scene())
+
+
 def test_what_has_no_end_or_no_meaning_is_refused():
     answers, snapshot, _ = told(
         ill(),

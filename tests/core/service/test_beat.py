@@ -18,6 +18,7 @@ from healmon.world import taskdb
 from healmon.world.beats import BeatFiles
 from healmon.world.simulated.taskdb import SimulatedTaskDatabases
 from healmon.world.taskdb import Settlement, SystemTaskDatabases
+from tests.helpers.shapes import fits
 from tests.helpers.taskstage import LAYOUTS, RealStage, tell
 
 LONG_AGO = "2026-02-07 20:00:00"
@@ -67,7 +68,9 @@ def test_a_beat_shows_in_the_task_and_tells_its_token(real, capsys, tmp_path, wo
 
 
 def test_the_token_of_an_attempt_that_was_taken_away_is_refused(real, capsys, tmp_path):
-    token = json.loads(run(capsys, "77", "--json")[1])["token"]
+    told = json.loads(run(capsys, "77", "--json")[1])
+    fits("beat", told)
+    token = told["token"]
     assert run(capsys, "77", "--token", token)[0] == 0
     (first,) = kept(tmp_path)
     seen = [task for task in real.door.read(real.tasks) if task.id == 77]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from healmon import events as ev
@@ -192,6 +192,7 @@ def lived(life: list[tuple[int, str, float]]) -> list[tuple[float, ev.Event]]:
     return [*happened, (at + 1, ev.CycleFinished(1, 0.1, 60.0))]
 
 
+@example(life=[(0, "p", 45.0), (0, "a", 0.0)], first=0, length=30)
 @settings(max_examples=40, deadline=None)
 @given(life=LIFE, first=st.integers(0, 400), length=st.integers(30, 900))
 def test_open_alerts_are_those_that_the_events_fold_into(life, first, length):

@@ -7,7 +7,13 @@ import json
 import pytest
 
 from healmon import cli
+from healmon import events as ev
+from healmon.plans import pack
 from healmon.service.chain import kept_lines
+from healmon.sessions.facts import SessionFacts
+from healmon.sessions.signs import Choice
+from tests.helpers.shapes import fits
+from tests.helpers.storekit import Engine, opened_store
 
 ENDS = {"unknown": 65, "usage": 64, "nobody": 75}
 
@@ -50,6 +56,27 @@ def test_each_way_to_be_wrong_has_its_exit_code_and_its_words(healmon, words, wh
     assert (code, out) == (ENDS[why], "")
     assert said in err
     assert "Traceback" not in err
+
+
+def test_a_question_is_told_with_the_answers_it_offers(healmon, tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    facts = SessionFacts(
+        state="question", session="dev", question="Run rm -r build?", matched="claude/permission",
+        choices=(Choice("1. Yes", ("1",)), Choice("2. No", ("2",))),
+    )  # fmt: skip
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(
+            ev.Observed("sessions", "session:dev", "healthy", "asks", "t", "v", pack(facts))
+        )
+    code, out, _ = healmon("answer", "dev", "--json")
+    assert code == 0
+    told = json.loads(out)
+    fits("question", told)
+    assert (told["session"], told["rule"]) == ("dev", "claude/permission")
+    assert told["choices"] == ["1. Yes", "2. No"]
+    assert healmon("answer", "dev")[1].splitlines() == [
+        "Run rm -r build?", "  1  1. Yes", "  2  2. No",
+    ]  # fmt: skip
 
 
 def test_a_saved_screen_needs_neither_healer_nor_store(healmon, tmp_path):

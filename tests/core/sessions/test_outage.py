@@ -17,9 +17,14 @@ from tests.helpers.sessionjudge import (
     a_session,
 )
 
+ROWS = 40
+"""Of a terminal: no screen shows more."""
+
 
 def working(name, t):
-    return a_job(name, screen="\n".join(f"{name} {n} {n * n}" for n in range(int(t) // 20)))
+    last = int(t) // 20
+    lines = (f"{name} {n} {n * n}" for n in range(max(0, last - ROWS), last))
+    return a_job(name, screen="\n".join(lines))
 
 
 def world(hung, well, from_=0.0):

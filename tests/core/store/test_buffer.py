@@ -122,3 +122,47 @@ def test_taking_waits_for_something_and_closing_ends_it() -> None:
     buffer.close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def woken(buffer: Buffer, *events: ev.Event) -> bool:
+    """Put events; returns whether a writer that waits would have been woken for them."""
+    for number, event in enumerate(events, 1):
+        buffer.put(ev.Recorded(number, WALL, event))
+    return buffer.pending
+
+
+def test_the_samples_of_a_round_wake_the_writer_when_it_is_over() -> None:
+    began, over = ev.CycleStarted(1), ev.CycleFinished(1, 0.1, 60.0)
+    assert not woken(Buffer(9), began)
+    assert not woken(Buffer(9), began, SAMPLE, SAMPLE)
+    assert woken(Buffer(9), began, SAMPLE, over)
+    assert woken(Buffer(9), began, over)
+    assert woken(Buffer(9), began, DECISION)
+    assert woken(Buffer(9), SAMPLE), "between two rounds"
+    buffer = Buffer(9)
+    assert woken(buffer, began, over)
+    assert taken(buffer) == [1, 2]
+    assert not buffer.pending
+    assert not woken(buffer, began, SAMPLE), "the next round"
+
+
+def test_who_waits_has_a_round_written_as_it_goes_on() -> None:
+    buffer = Buffer(9)
+    assert not woken(buffer, ev.CycleStarted(1))
+    waiter = buffer.waiter()
+    assert waiter is not None
+    assert buffer.pending
+    work = buffer.take(wait=True)
+    assert work is not None
+    buffer.done(work)
+    assert waiter.result(0)
+    assert not buffer.pending
+    assert woken(buffer, SAMPLE)
+
+
+def test_who_waits_for_what_was_dropped_does_not_keep_the_writer_busy() -> None:
+    buffer = Buffer(1)
+    fill(buffer, [False])
+    buffer.waiter()
+    buffer.take(wait=False)
+    assert not buffer.pending

@@ -7,12 +7,13 @@ import itertools
 import os
 import signal
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from healmon import events as ev
 from healmon.clock import ManualClock
-from healmon.errors import DataError, SpawnError
+from healmon.errors import DataError, ProbeError, SpawnError
 from healmon.world.processes import Ended, Launch
 from healmon.world.simulated.processes import Program
 from tests.helpers.witness import WatchedWorld
@@ -686,6 +687,30 @@ def test_a_new_healmon_knows_an_adopted_worker_without_any_evidence(tmp_path: Pa
         world.end(identity)
         await bench.round()
         assert bench.facts().state == "backoff"
+
+    play(tmp_path, scene)
+
+
+def test_a_new_healmon_to_which_nobody_is_shown_starts_no_second_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hidden(*_: object) -> NoReturn:
+        raise ProbeError("/proc does not show it")
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        identity = world.add(bench.workers[0].argv)
+        await bench.round()
+        for door in ("inspect", "identify", "ended"):
+            monkeypatch.setattr(world, door, hidden)
+        monkeypatch.setattr(world, "everyone", lambda _skip=(): iter(()))
+        await bench.close()
+        bench.begin()
+        await bench.run(HOUR)
+        assert bench.facts().state == "unknown"
+        assert not world.spawned
+        monkeypatch.undo()
+        await bench.run(300)
+        assert bench.facts().identity == identity
 
     play(tmp_path, scene)
 

@@ -17,7 +17,7 @@ from healmon_tui.rows.scene import Row, Scene
 
 AT_MOST: Final = 4.0
 """Seconds after which a row is made anew, whatever is known of it."""
-CALM: Final = 10.0
+CALM: Final = 30.0
 AT_ONCE: Final = 0.2
 """Seconds for which a row just made is as good as new: a screen that opens draws many times."""
 

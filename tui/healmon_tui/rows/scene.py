@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final, NamedTuple
+
+from msgspec import Struct, field
 
 from healmon.plans import RANK
 from healmon.state import (
@@ -18,9 +19,10 @@ from healmon.state import (
 )
 from healmon.units import format_duration
 from healmon_tui import glyphs
-from healmon_tui.chronicle import Chronicle, Incident, paused
+from healmon_tui.chronicle import Chronicle, Incident
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.strips import NOTHING, Strips
+from healmon_tui.turnwords import paused
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed, or that nothing was done."""
@@ -55,8 +57,7 @@ ACKNOWLEDGED: Final = 5
 WELL: Final = Mark(glyphs.OK, "ok", 7)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of a panel.
 
     Attributes:
@@ -79,8 +80,7 @@ class Row:
     at: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(Struct, frozen=True):
     """A snapshot at a moment, with what rows ask of it.
 
     Attributes:
@@ -161,7 +161,8 @@ class Scene:
 
     def paused_until(self, component: str) -> float | None:
         """Return until when healmon keeps its hands off a component; None: it does not."""
-        return paused_until(self.snapshot, component, self.now)
+        snapshot = self.snapshot
+        return paused_until(snapshot, component, self.now) if snapshot.maintenance else None
 
     def healed(self, component: str) -> ActionView | None:
         """Return the newest action on a component if it was proved only a while ago."""
@@ -285,6 +286,16 @@ def seconds(value: float) -> str:
     if value < 10:
         return f"{value:.1f} s"
     return f"{value:.0f} s" if value < 100 else format_duration(value)
+
+
+def age(seconds: float) -> str:
+    """Return how long something lasts for a row: `41s`, `12m`, `3h12m`.
+
+    Beyond two minutes no seconds: they tell nothing there, and thirty rows that change each second
+    are restless to look at, and all there is to draw.
+    """
+    whole = int(seconds)
+    return f"{whole // 60}m" if 120 <= whole < 3600 else format_duration(whole)
 
 
 def short(component: str) -> str:

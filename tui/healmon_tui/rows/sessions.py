@@ -7,13 +7,12 @@ from functools import lru_cache
 from typing import Final
 
 from healmon.state import ComponentView, of_healer
-from healmon.units import format_duration
 from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.memory import RowMemory
-from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
+from healmon_tui.rows.scene import WELL, Mark, Row, Scene, age, short
 
 HEALER: Final = "sessions"
 STUCK, PERSON, RETRYING, UNKNOWN, QUIET, WORKING, IDLE, PROTECTED = range(8)
@@ -199,8 +198,9 @@ def _tasks(tasks: tuple[str, ...]) -> Spans:
 def _age(seconds: float | None, tone: Tone) -> Spans:
     if seconds is None:
         return (Span("-", "faint"),)
-    return (Span(format_duration(int(seconds)), tone),)
+    return (Span(age(seconds), tone),)
 
 
+@lru_cache(maxsize=128)
 def _dim(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)

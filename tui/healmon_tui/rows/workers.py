@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import Final
 
 from healmon.clock import local_time
@@ -13,7 +14,7 @@ from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.memory import RowMemory
-from healmon_tui.rows.scene import WELL, Mark, Row, Scene, short
+from healmon_tui.rows.scene import WELL, Mark, Row, Scene, age, short
 
 HEALER: Final = "workers"
 MINUTES: Final = int(strips.SPAN // 60)
@@ -121,9 +122,10 @@ def uptime(facts: Facts, view: ComponentView, now: float) -> float | None:
 
 def _uptime(facts: Facts, view: ComponentView, now: float) -> str:
     up = uptime(facts, view, now)
-    return "" if up is None else format_duration(int(up))
+    return "" if up is None else age(up)
 
 
+@lru_cache(maxsize=128)
 def _plain(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)
 

@@ -10,8 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from healmon.text import clean
+from healmon_tui import keymap
+from healmon_tui.host import host
 from healmon_tui.paint import Ground, Line, Span, Spans, wrap
-from healmon_tui.screens.modal import Sheet, keys
+from healmon_tui.screens.modal import Sheet, keys, refusal
 from healmon_tui.widgets.lines import Lines
 
 LONGEST: Final = 500
@@ -59,12 +61,12 @@ class AskSheet(Sheet["Words | None"]):
         verb: what is done, for the foot.
         fields: what is asked for; none: only for a yes.
         tell: returns what the words come to, for so many cells.
-        sure: show it once more and ask for `y` before it is done.
+        sure: show it once more and ask for a yes before it is done.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "yes", show=False),
-        Binding("n,enter", "close", show=False),
+        *keymap.answers(("sheet.yes", "yes"), ("sheet.no", "close")),
+        Binding("enter", "close", show=False),
     ]
 
     def __init__(
@@ -128,7 +130,8 @@ class AskSheet(Sheet["Words | None"]):
     def foot(self) -> Spans:
         """Return the keys."""
         if self.asking_yes:
-            return keys(("y", self._verb), ("n esc", "no (default)"))
+            yes = (host(self).key("sheet.yes"), self._verb)
+            return keys(yes, (refusal(self), "no (default)"))
         word = "look at it once more" if self._wants_yes else self._verb
         more = (("tab", "next field"),) if len(self._fields) > 1 else ()
         return keys(("enter", word), *more, ("esc", "no"))

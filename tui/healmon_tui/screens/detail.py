@@ -82,7 +82,8 @@ class Detail(Travelling):
         opened = self._picture is None
         self._picture = picture
         self._view = picture.scene.snapshot.components.get(self._about.component)
-        self._status.show(picture.status(self.size.width), picture.ground)
+        status = picture.status(self.size.width, self._about.component)
+        self._status.show(status, picture.ground)
         self._banner.show(picture.banner)
         watching, app = host(self).watching, host(self)
         self._fill(watching.want if front else watching.newest)

@@ -8,6 +8,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from healmon_tui import glyphs, keymap
+from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, fit, wrap
 from healmon_tui.screens.modal import Sheet
 from healmon_tui.viewmodel import PanelId
@@ -26,12 +27,13 @@ class HelpSheet(Sheet[None]):
 
     def __init__(self, focus: PanelId, usable: Sequence[keymap.Action]) -> None:
         super().__init__("help")
-        self._groups = keymap.help_lines(focus, usable)
+        self._focus: PanelId = focus
+        self._usable = tuple(usable)
 
     def body(self, cells: int) -> list[Line]:
         """Return the keys by group, then the legend."""
         lines: list[Line] = []
-        for title, pairs in self._groups:
+        for title, pairs in keymap.help_lines(self._focus, self._usable, host(self).given_keys):
             lines += [Line(), Line((Span(title, "strong"),))]
             for names, text in pairs:
                 for number, part in enumerate(wrap(text, cells - KEYS)):

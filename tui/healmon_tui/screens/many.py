@@ -10,12 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from healmon.plans import Plan, describe
-from healmon_tui import glyphs
+from healmon_tui import glyphs, keymap
 from healmon_tui.context import sheet
 from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, cut, printable, wrap
 from healmon_tui.rows.scene import short
-from healmon_tui.screens.modal import Sheet, keys
+from healmon_tui.screens.modal import Sheet, keys, refusal
 from healmon_tui.stale import Binding as Bound
 from healmon_tui.stale import Overtaken, bind, made_after, overtaken
 
@@ -44,11 +44,10 @@ class ManySheet(Sheet[Chosen | None]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "all", show=False),
-        Binding("o", "each", show=False),
+        *keymap.answers(("sheet.yes", "all"), ("sheet.no", "close")),
+        *keymap.answers(("sheet.each", "each"), ("sheet.copy", "copy")),
         Binding("tab", "each", show=False, priority=True),
-        Binding("Y", "copy", show=False),
-        Binding("n,enter", "close", show=False),
+        Binding("enter", "close", show=False),
     ]
 
     def __init__(
@@ -153,7 +152,11 @@ class ManySheet(Sheet[Chosen | None]):
         if self.typed:
             asked = (Span("type ", "warn"), Span(str(count), "strong"), Span(" and press ", "warn"))
             return (*asked, *keys(("enter", ""), ("tab", "one by one"), ("esc", "none")))
-        return keys(("y", f"do all {count}"), ("o", "one by one"), ("n esc", "none"), ("Y", "copy"))
+        key = host(self).key
+        return keys(
+            (key("sheet.yes"), f"do all {count}"), (key("sheet.each") or "tab", "one by one"),
+            (refusal(self), "none"), (key("sheet.copy"), "copy"),
+        )  # fmt: skip
 
     def action_all(self) -> None:
         """Do all, where a letter is enough."""

@@ -73,10 +73,15 @@ class Sheet(Tended, ModalScreen[Result], Generic[Result]):
         self.dismiss(None)
 
 
+def refusal(sheet: ModalScreen[Result]) -> str:
+    """Return the keys that say no, as they are shown."""
+    return f"{host(sheet).key('sheet.no')} esc".strip()
+
+
 def keys(*pairs: tuple[str, str]) -> Spans:
-    """Return keys with what they do, for a foot."""
+    """Return keys with what they do, for a foot; what has no key is left out."""
     spans: list[Span] = []
-    for key, word in pairs:
+    for key, word in (pair for pair in pairs if pair[0]):
         spans += [Span("   ")] if spans else []
         spans += [Span(key, "accent"), Span(f" {word}", "dim")]
     return tuple(spans)

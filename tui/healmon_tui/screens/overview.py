@@ -5,29 +5,25 @@ from __future__ import annotations
 from typing import ClassVar, cast
 
 from textual import events
-from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Container
 
-from healmon_tui import about, context, keymap, layout, maintenance, session
+from healmon_tui import about, context, keymap, maintenance, session
 from healmon_tui.facts import Facts
-from healmon_tui.layout import Mode, Size, Want
+from healmon_tui.layout import Mode, Size
 from healmon_tui.picture import Picture
 from healmon_tui.rows.scene import Row
 from healmon_tui.screens import travelling
-from healmon_tui.screens.commanding import Commanding
+from healmon_tui.screens.laid import Laid
 from healmon_tui.timetravel import Place, unkept
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
-from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
-from healmon_tui.widgets.context import Context
+from healmon_tui.widgets.bars import Tabs
 from healmon_tui.widgets.panel import Panel
-from healmon_tui.widgets.pausing import PauseBar
 
 SOON = 1.5
 """Seconds for which the context may wait for a look that is under way."""
 
 
-class Overview(Commanding):
+class Overview(Laid):
     """All panels, or one, and the context of the row under the cursor."""
 
     ALLOW_SELECT = False
@@ -35,42 +31,10 @@ class Overview(Commanding):
 
     def __init__(self) -> None:
         super().__init__()
-        self._zooms: list[Size] = [Size.NORMAL]
-        self._rows = 0
         self._digit: PanelId | None = None
-        self._with_context = True
         self._front = True
         self._context_of: tuple[object, ...] = ()
         self._context_at = 0.0
-        self._status = StatusBar()
-        self._banner = Banner()
-        self._pause = PauseBar()
-        self._tabs = Tabs()
-        self._newest = Newest()
-        self._side = Context(id="context")
-
-    def compose(self) -> ComposeResult:
-        """Put everything in; `_lay_out` says what is seen and how large."""
-        yield self._status
-        yield self._banner
-        yield self._pause
-        yield self._tabs
-        with Container(id="body"):
-            with Container(id="panels"):
-                yield from self._panels.values()
-            yield self._side
-        yield self._newest
-        yield self._keys
-
-    @property
-    def mode(self) -> Mode:
-        """The shape of the screen at this size."""
-        width, height = self.host.size
-        return layout.mode(width, height, full=self._zoom is Size.FULL, context=self._with_context)
-
-    @property
-    def _zoom(self) -> Size:
-        return self._zooms[-1]
 
     @property
     def answer(self) -> str:
@@ -90,8 +54,7 @@ class Overview(Commanding):
             self._panels[self.panel].focus()
         for name, panel in self._panels.items():
             panel.show(picture.panels[name])
-        width, _ = self.host.size
-        self._status.show(picture.status(width), picture.ground)
+        self._show_status()
         self._banner.show(picture.banner)
         self._tabs.show(picture.panels, self.panel)
         alerts = picture.panels["alerts"]
@@ -104,6 +67,12 @@ class Overview(Commanding):
     def look_again(self) -> None:
         """Show what came of a look at the row under the cursor."""
         self._show_context()
+
+    def _show_status(self) -> None:
+        row, picture = self.row(), self._picture
+        if picture is not None:
+            selected = row.component if row is not None else ""
+            self._status.show(picture.status(self.host.size.width, selected), picture.ground)
 
     def _show_pause(self) -> None:
         if self._picture is not None:
@@ -148,52 +117,6 @@ class Overview(Commanding):
         asks = kind == "sessions" and view is not None and session.asks(Facts(view.facts))
         self._keys.show(keymap.footer(self.panel, kind, usable, asks=asks))
 
-    def _lay_out(self) -> None:
-        width, height = self.host.size
-        mode = self.mode
-        single = mode is Mode.SINGLE
-        for name, panel in self._panels.items():
-            panel.display = mode is not Mode.TINY and (not single or name == self.panel)
-            panel.bare = single
-            if single:
-                panel.styles.height = "1fr"
-        self._tabs.display = single
-        self._keys.display = mode is not Mode.TINY
-        self._newest.display = mode is Mode.TINY or (single and self.panel != "alerts")
-        self._newest.styles.height = "1fr" if mode is Mode.TINY else 2
-        self.query_one("#body").display = mode is not Mode.TINY
-        self.query_one("#body").set_class(mode is Mode.COLUMN, "-column")
-        self._side.display = mode in (Mode.COLUMN, Mode.STRIP)
-        self._side.walled = mode is Mode.COLUMN
-        strip = layout.strip_lines(height, self._wants()) if mode is Mode.STRIP else 0
-        self._side.styles.width = layout.side_cells(width) if mode is Mode.COLUMN else "1fr"
-        self._side.styles.height = strip or "1fr"
-        if mode in (Mode.STACK, Mode.STRIP, Mode.COLUMN):
-            above = bool(self._picture and self._picture.banner) + bool(self._pause.spans)
-            self._share(height - 2 - strip - above)
-
-    def _share(self, lines: int) -> None:
-        if self._picture is None:
-            return
-        half = self._zoom is Size.HALF
-        self._rows = max(lines - len(PANELS), 0)
-        rows = layout.share(self._rows, self._wants(), self.panel, half=half)
-        for name, panel in self._panels.items():
-            panel.styles.height = rows[name] + 1
-
-    def _wants(self) -> dict[PanelId, Want]:
-        views = self._picture.panels if self._picture else {}
-        return {
-            n: Want(self._shown(n, len(views[n].rows)), views[n].loud) if n in views else Want(0, 0)
-            for n in PANELS
-        }
-
-    def _shown(self, name: PanelId, count: int) -> int:
-        """Return for how many rows a panel needs room: hidden ones need none, once that is sure."""
-        panel = self._panels[name]
-        typed = self.typing and name == self.panel
-        return count if typed or not panel.filter else max(len(panel.view.rows), 1)
-
     def on_resize(self, event: events.Resize) -> None:
         """Divide another size."""
         del event
@@ -218,6 +141,7 @@ class Overview(Commanding):
         """Follow the cursor with the context."""
         message.stop()
         self.host.touched()
+        self._show_status()
         self._show_context()
         self._show_keys()
 
@@ -312,12 +236,6 @@ class Overview(Commanding):
         half = self._zoom is Size.FULL and self._half_helps()
         self._zooms = [Size.NORMAL, Size.HALF] if half else [Size.NORMAL]
         self.to_panel(self.panel)
-
-    def _half_helps(self) -> bool:
-        """Tell whether the panel has rows out of sight for which half the screen is more room."""
-        wants = self._wants()
-        rows = layout.share(self._rows, wants, self.panel)[self.panel]
-        return rows < min(self._rows // 2, wants[self.panel].rows)
 
     def action_context(self) -> None:
         """Show the context, or not."""

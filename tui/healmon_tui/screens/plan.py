@@ -10,11 +10,12 @@ from textual.binding import Binding, BindingType
 from textual.widgets import Input
 
 from healmon.plans import Plan, describe
+from healmon_tui import keymap
 from healmon_tui.context import sheet
 from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, printable, wrap
 from healmon_tui.rows.scene import short
-from healmon_tui.screens.modal import Sheet, keys
+from healmon_tui.screens.modal import Sheet, keys, refusal
 from healmon_tui.stale import Binding as Bound
 from healmon_tui.stale import Overtaken, bind, made_after, overtaken
 
@@ -35,9 +36,8 @@ class PlanSheet(Sheet[bool]):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "yes", show=False),
-        Binding("Y", "copy", show=False),
-        Binding("n,enter", "close", show=False),
+        *keymap.answers(("sheet.yes", "yes"), ("sheet.no", "close"), ("sheet.copy", "copy")),
+        Binding("enter", "close", show=False),
     ]
 
     def __init__(self, plan: Plan, refusal: str, note: str = "") -> None:
@@ -107,7 +107,9 @@ class PlanSheet(Sheet[bool]):
         if self.typed:
             asked = (Span("this destroys: type ", "warn"), Span(self.word, "strong"))
             return (*asked, Span(" and press ", "warn"), *keys(("enter", ""), ("esc", "no")))
-        return keys(("y", "do it"), ("n esc", "no (default)"), ("Y", "copy"))
+        key = host(self).key
+        no = (refusal(self), "no (default)")
+        return keys((key("sheet.yes"), "do it"), no, (key("sheet.copy"), "copy"))
 
     def action_yes(self) -> None:
         """Do it, where a letter is enough."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from textual.containers import Container
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -11,6 +12,24 @@ from textual.widget import Widget
 from healmon_tui.host import host
 from healmon_tui.paint import Ground, Line
 from healmon_tui.themes import Palette
+
+
+def blank(part: Widget, crop: Region) -> list[Strip]:
+    """Return the lines of what has none of its own: all one, where Textual makes each anew."""
+    look = host(part).palette
+    strip = look.strip(Line(), crop.width)
+    if not look.solid:
+        for found in part.get_line_filters():
+            strip = strip.apply_filter(found, part.background_colors[1])
+    return [strip] * crop.height
+
+
+class Frame(Container):
+    """Holds others that cover it."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        """Return blank lines."""
+        return blank(self, crop)
 
 
 class Lines(Widget):
@@ -27,7 +46,7 @@ class Lines(Widget):
         super().__init__(id=id, classes=classes, markup=False)
         self._shown: list[Line] = []
         self._built_for: tuple[int, int] = (-1, -1)
-        self._painted: dict[int, tuple[Line, Strip]] = {}
+        self._painted: dict[int, tuple[Line | None, Strip]] = {}
         self._painted_with: tuple[Palette | None, int] = (None, 0)
 
     def build(self, width: int, height: int) -> list[Line]:
@@ -41,27 +60,27 @@ class Lines(Widget):
             self._built_for = (-1, -1)
             return
         before, same_size = self._shown, self._built_for == (width, height)
-        self._shown = self.build(width, height)[:height]
+        self._shown = shown = self.build(width, height)[:height]
         self._built_for = (width, height)
         if not same_size:
             self.refresh()
             return
-        changed = [
-            Region(0, y, width, 1)
-            for y, (old, new) in enumerate(zip_longest(before, self._shown))
-            if old is not new and old != new
-        ]
+        changed: list[Region] = []
+        for y, (old, new) in enumerate(zip_longest(before, shown)):
+            if old is new:
+                continue
+            if old is not None and old == new:
+                shown[y] = old  # it is painted already
+            else:
+                changed.append(Region(0, y, width, 1))
         if changed:
             self.refresh(*changed)
 
     def render_line(self, y: int) -> Strip:
         """Return one painted line."""
         width, height = self.size
-        if self._built_for != (width, height):
-            self._shown = self.build(width, height)[:height]
-            self._built_for = (width, height)
-        line = self._shown[y] if y < len(self._shown) else Line((), self.GROUND)
-        return self.look.strip(line, width)
+        self._build_for(width, height)
+        return self.look.strip(self._shown_at(y) or Line((), self.GROUND), width)
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Return painted lines, each painted once until it is another.
@@ -69,10 +88,11 @@ class Lines(Widget):
         Lines have neither border nor padding and paint every cell, so that nothing of what Textual
         does around a widget's content is missed here.
         """
-        look, width = self.look, self.size.width
+        look, (width, height) = self.look, self.size
+        self._build_for(width, height)
         if self._painted_with != (look, width):
             self._painted, self._painted_with = {}, (look, width)
-        strips = [self._strip(y) for y in crop.line_range]
+        strips = [self._strip(y, width) for y in crop.line_range]
         if not look.solid:
             for found in self.get_line_filters():
                 background = self.background_colors[1]
@@ -80,15 +100,20 @@ class Lines(Widget):
         span = crop.column_span
         return strips if span == (0, width) else [strip.crop(*span) for strip in strips]
 
-    def _strip(self, y: int) -> Strip:
-        line = self._shown[y] if y < len(self._shown) else None
-        known = self._painted.get(y)
-        if line is None or known is None or known[0] is not line:
-            strip = self.render_line(y)
-            if y >= len(self._shown):
-                return strip
-            known = self._painted[y] = (self._shown[y], strip)
+    def _strip(self, y: int, width: int) -> Strip:
+        line, known = self._shown_at(y), self._painted.get(y)
+        if known is None or known[0] is not line:
+            strip = self.look.strip(line or Line((), self.GROUND), width)
+            known = self._painted[y] = (line, strip)
         return known[1]
+
+    def _shown_at(self, y: int) -> Line | None:
+        return self._shown[y] if y < len(self._shown) else None
+
+    def _build_for(self, width: int, height: int) -> None:
+        if self._built_for != (width, height):
+            self._shown = self.build(width, height)[:height]
+            self._built_for = (width, height)
 
     @property
     def look(self) -> Palette:

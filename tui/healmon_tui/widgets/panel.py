@@ -18,16 +18,11 @@ from healmon_tui.paint import (
     Tone,
     clip,
     cut,
-    cut_head,
-    fill,
-    fit,
-    plain,
     width,
 )
-from healmon_tui.rows.disks import meter
 from healmon_tui.rows.scene import WELL, Row
-from healmon_tui.themes import INKS
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
+from healmon_tui.widgets.cells import drawn, gap, reaching
 from healmon_tui.widgets.lines import Lines
 
 Drawn: TypeAlias = dict[str, tuple[tuple[object, ...], Row, Line]]
@@ -63,6 +58,7 @@ class Panel(Lines, can_focus=True):
         self._cursor = 0
         self._top = 0
         self._drawn: Drawn = {}
+        self._placed: tuple[tuple[int, int], tuple[Slot, ...]] = ((-1, -1), ())
         self._seen: object = None
 
     @property
@@ -146,8 +142,7 @@ class Panel(Lines, can_focus=True):
 
     @property
     def _visible(self) -> frozenset[str]:
-        columns = self.view.columns(self.size.width)
-        return frozenset(slot.column.key for slot in place(columns, self.size.width - 1))
+        return frozenset(slot.column.key for slot in self._slots(self.size.width))
 
     def pin(self) -> None:
         """Bind the cursor to its row: from now on it moves with it."""
@@ -176,7 +171,7 @@ class Panel(Lines, can_focus=True):
     def build(self, width: int, height: int) -> list[Line]:
         """Return the heading and the rows in sight."""
         self._keep_in_sight()
-        slots = tuple(place(self.view.columns(width), width - 1))
+        slots = self._slots(width)
         if self.filter and self._all.rows and not self.view.rows:
             said = f"   no row is like this: esc shows all {self.total}"
             return [self._heading(slots, width, height), Line((Span(said, "dim"),))]
@@ -185,6 +180,13 @@ class Panel(Lines, can_focus=True):
         lines = [self._drawn_row(index, slots, width, fresh) for index in seen]
         self._drawn = fresh
         return [self._heading(slots, width, height), *lines]
+
+    def _slots(self, width: int) -> tuple[Slot, ...]:
+        """Return the columns in their places: the same ones as long as nothing moves them."""
+        asked = (self.view.longest, width)
+        if self._placed[0] != asked:
+            self._placed = (asked, place(self.view.columns(width), width - 1))
+        return self._placed[1]
 
     def _room(self) -> int:
         return max(self.size.height - 1, 0)
@@ -261,31 +263,12 @@ class Panel(Lines, can_focus=True):
             Span(marked, "accent"),
         ]
         used = GUTTER
-        for slot in _reaching(row, slots):
-            spans.append(Span(" " * (slot.x - used)))
-            spans += self._cell(row, slot)
+        for slot in reaching(row, slots):
+            spans.append(gap(slot.x - used))
+            spans += drawn(row, slot)
             used = slot.x + slot.cells
         # its door to the screen fills it
         return Line(tuple(spans), "cursor" if focused else "base")
-
-    def _cell(self, row: Row, slot: Slot) -> Spans:
-        if slot.column.key == "meter":
-            return (
-                meter(row.meter[0], slot.cells, row.meter[1]) if row.meter else fill((), slot.cells)
-            )
-        cell = row.cells.get(slot.column.key, ())
-        if slot.column.tail and cell:
-            return fill((Span(cut_head(cell[0].text, slot.cells), cell[0].tone),), slot.cells)
-        if slot.column.last and cell:
-            return fill((Span(cell[0].text[-slot.cells :], cell[0].tone),), slot.cells)
-        if slot.column.right:
-            span = cell[0] if cell else Span("")
-            return (Span(fit(span.text, slot.cells, right=True), span.tone),)
-        one = cell[0] if len(cell) == 1 else None
-        if one is not None and one.ink is None and one.tone in INKS and plain(one.text, slot.cells):
-            # one span with its blanks: their ink is not seen
-            return (Span(one.text.ljust(slot.cells), one.tone),)
-        return fill(cell, slot.cells)
 
     def on_focus(self) -> None:
         """Show the cursor."""
@@ -312,20 +295,6 @@ class Panel(Lines, can_focus=True):
         """Move up with the wheel."""
         event.stop()
         self.move(-1)
-
-
-def _reaching(row: Row, slots: Sequence[Slot]) -> list[Slot]:
-    """Return the slots up to the last one that is not empty; that one gets the room after it."""
-    kept = list(slots)
-    while kept and not any(span.text for span in row.cells.get(kept[-1].column.key, ())):
-        if kept[-1].column.key == "meter":
-            break
-        kept.pop()
-    if kept and kept[-1].column.stretch and slots:
-        last = kept.pop()
-        end = slots[-1].x + slots[-1].cells
-        kept.append(Slot(last.column, last.x, end - last.x))
-    return kept
 
 
 def panels() -> list[Panel]:

@@ -1,0 +1,52 @@
+"""What the status says of whoever holds a state directory."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from healmon import cli
+from healmon.service import instance
+from tests.helpers.shapes import fits
+from tests.helpers.storekit import Engine, opened_store, started
+
+
+@pytest.fixture
+def status(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HEALMON_STATE_DIR", raising=False)
+    (tmp_path / "state").mkdir(mode=0o700)
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(started())
+
+    def told(mode: str):
+        lock = instance.Lock.acquire(tmp_path / "state", version="9.9", mode=mode)
+        try:
+            where = ["--state-dir", str(tmp_path / "state")]
+            codes = [cli.main(["status", *where]), cli.main(["status", *where, "--json"])]
+        finally:
+            lock.release()
+        text, _, answer = capsys.readouterr().out.rpartition("\n{")
+        return codes, text, json.loads("{" + answer)
+
+    return told
+
+
+@pytest.mark.parametrize(("mode", "does"), [("now", "does one override"), ("import", "imports")])
+def test_who_is_there_for_one_thing_is_no_healer_and_is_named(status, mode, does):
+    codes, text, told = status(mode)
+    assert codes == [3, 3]
+    assert "no healer runs on" in text
+    assert f"pid {told['pid']} {does}" in text
+    fits("status", told)
+    assert (told["running"], told["hung"], told["uptime"]) == (False, False, None)
+    assert (told["mode"], told["version"], told["exit_code"]) == (mode, "9.9", 3)
+
+
+@pytest.mark.parametrize("mode", ["daemon", "once"])
+def test_a_healer_is_one(status, mode):
+    _, text, told = status(mode)
+    assert f"healmon 9.9 runs: pid {told['pid']}, {mode}" in text
+    fits("status", told)
+    assert (told["running"], told["mode"]) == (True, mode)
