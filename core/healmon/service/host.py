@@ -49,8 +49,6 @@ STORED = 2.0
 HOUSEKEEPING = 60.0
 AFTERWARDS = 0.05
 """Seconds after a round in which the store has the processor for itself."""
-APART = 0.01
-"""Seconds between what follows then: threads at the same time wake each other a dozen times."""
 ROUND_PATIENCE = 120.0
 """Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
@@ -324,13 +322,13 @@ class Host:
 
 
 def _afterwards(followers: Sequence[Sink]) -> Sink:
-    """Return what tells others of a finished round a moment later, one after the other."""
+    """Return what tells others of a finished round a moment later, all in one wake-up."""
 
     def heard(record: Recorded) -> None:
         if isinstance(record.event, CycleFinished):
             loop = asyncio.get_running_loop()
-            for place, follower in enumerate(followers):
-                loop.call_later(AFTERWARDS + place * APART, follower, record)
+            for follower in followers:
+                loop.call_later(AFTERWARDS, follower, record)
 
     return heard
 
