@@ -6,6 +6,7 @@ healmon that was killed in the midst of one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeAlias
 
 import msgspec
@@ -13,6 +14,8 @@ from msgspec.structs import replace
 
 from healmon.plans import Plan
 
+UNKEPT = "[no evidence:"
+"""Stands in a step whose evidence could not be stored: nobody can tell later what it did."""
 MOST = 100
 """How many attempts of each kind are kept."""
 
@@ -27,7 +30,8 @@ class Attempt(msgspec.Struct, frozen=True):
         at: wall seconds when it began.
         due: steady seconds when its moment had come: no clock that is set makes it older.
         ok: how it ended; None: nobody knows.
-        cut: healmon ended in the midst of it, so that it says nothing of what the action is worth.
+        cut: healmon ended in the midst of it, so that it says nothing of what the action is worth;
+            not where no evidence was kept: then nobody can go on with it.
     """
 
     component: str
@@ -67,10 +71,18 @@ def taken_back(attempts: Attempts, action: str, component: str) -> Attempts:
     return {**attempts, action: (*kept[:at], *kept[at + 1 :])}
 
 
-def cut_off(attempts: Attempts, action: str, component: str) -> Attempts:
-    """Return the attempts with the one under way cut off: healmon ended in the midst of it."""
-    at = _under_way(attempts, action, component)
-    return attempts if at is None else _with(attempts, action, at, cut=True)
+def cut_off(attempts: Attempts, plan: Plan, steps: Sequence[str]) -> Attempts:
+    """Return the attempts with the one under way cut off: healmon ended in the midst of it.
+
+    Args:
+        attempts: all of them.
+        plan: what was under way.
+        steps: those of its steps that were begun.
+    """
+    at = _under_way(attempts, plan.action, plan.component)
+    if at is None or UNKEPT in "".join(steps[-1:]):
+        return attempts
+    return _with(attempts, plan.action, at, cut=True)
 
 
 def _with(attempts: Attempts, action: str, at: int, **changes: bool) -> Attempts:

@@ -29,6 +29,10 @@ STEP_TOLERANCE: Final = 2.0
 """Seconds by which clocks may drift apart between two readings before it counts as a change."""
 
 
+TOGETHER: Final = 0.5
+"""Seconds within which all clocks are read: what lies between them must not look like a step."""
+
+
 class Reading(NamedTuple):
     """One look at all clocks, in seconds."""
 
@@ -89,7 +93,18 @@ class SystemClock:
         self.offset = time.time() - time.monotonic() if offset is None else offset
 
     def read(self) -> Reading:
-        """Return all clocks at this moment."""
+        """Return all clocks at this moment.
+
+        Stopped or put to sleep between two of them, they would tell of a step that never was.
+        """
+        reading = self._read()
+        for _ in range(3):
+            if abs(time.time() - reading.wall) < TOGETHER:
+                break
+            reading = self._read()
+        return reading
+
+    def _read(self) -> Reading:
         return Reading(
             wall=time.time(),
             steady=time.monotonic() + self.offset,

@@ -141,10 +141,11 @@ def test_who_opens_the_store_by_hand_is_known_by_name() -> None:
     """Closing any descriptor of its file drops all locks that the healer has on it.
 
     `ballast` has a file of its own, `backup` a new copy, `carving` a damaged file that nobody in
-    this process has open (`Held.ready` keeps the connection beside it closed meanwhile).
+    this process has open (`Held.ready` keeps the connection beside it closed meanwhile), `begun`
+    the file that will take its place, before SQLite opens that.
     """
     found = {p.name for p in (CORE / "store").glob("*.py") if opens_by_hand(p)}
-    assert found == {"ballast.py", "backup.py", "carving.py"}
+    assert found == {"ballast.py", "backup.py", "begun.py", "carving.py"}
     users = {p.name for p in CORE.rglob("*.py") if "Carver(" in p.read_text()}
     assert users == {"salvage.py"}
 
@@ -152,7 +153,7 @@ def test_who_opens_the_store_by_hand_is_known_by_name() -> None:
 def test_who_connects_to_the_store_is_known_by_name() -> None:
     speak = [p for p in rooms("world", "demo") if "sqlite3" in p.read_text()]
     found = {p.name for p in speak if "sqlite3.connect" in calls(p)}
-    assert found == {"opening.py", "read.py", "beside.py", "backup.py"}
+    assert found == {"opening.py", "read.py", "beside.py", "backup.py", "begun.py"}
     # in the healer's process: the writer's and the one beside it; readers are other programs
     for name in ("host.py", "commands.py"):
         assert not calls(CORE / "service" / name) & {"read.open_reader", "opening.connect"}

@@ -55,3 +55,18 @@ def test_programs_that_are_code_of_ours_are_constants() -> None:
                 assert isinstance(code, ast.Name) and code.id.isupper(), (name, words)  # noqa: PT018
                 found.add(path.name)
     assert found == {"mending.py", "depotline.py"}
+
+
+def test_no_module_of_ours_is_looked_for_where_somebody_happens_to_be() -> None:
+    """`python -m` and `-c` begin with the current directory, where others may have put modules."""
+    found: set[str] = set()
+    for name, path in NAMES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.List | ast.Tuple):
+                continue
+            words = [ast.unparse(item) for item in node.elts]
+            ours = next((at for at, word in enumerate(words) if word in ("'-m'", "'-c'")), 0)
+            if words[:1] == ["sys.executable"] and ours:
+                assert {"'-P'", "'-I'"} & set(words[:ours]), (name, words)
+                found.add(path.name)
+    assert found >= {"sides.py", "program.py", "commandline.py", "foreground.py"}

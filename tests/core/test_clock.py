@@ -2,6 +2,7 @@ import asyncio
 import re
 import sqlite3
 import time
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
@@ -209,3 +210,19 @@ def test_a_moment_that_no_calendar_has_is_told_as_unknown():
     assert local_time(253_402_300_800.0 + 86_400) == "?"
     assert local_time(float("nan")) == "?"
     assert local_time(0.0, "%M") in {"00", "30", "45", "15"}
+
+
+def test_a_stop_between_two_clocks_is_no_step(monkeypatch):
+    now, stops = [1e9], [0.0, 1800.0]
+
+    def monotonic():
+        now[0] += stops.pop(0) if stops else 0.0  # stopped after the wall clock was read
+        return now[0]
+
+    machine = SimpleNamespace(
+        time=lambda: now[0], monotonic=monotonic, clock_gettime=lambda _: now[0], CLOCK_BOOTTIME=7
+    )
+    monkeypatch.setattr("healmon.clock.time", machine)
+    clock = SystemClock(0.0)
+    assert not gap(clock.read(), clock.read()).stepped
+    assert now == [1e9 + 1800.0]

@@ -86,6 +86,8 @@ def test_a_daemons_server_lives_beside_it_and_ends_with_it(box):
         assert not found.stat().st_mode & 0o077, f"{found} is for its owner alone"
     shown = [Path(f"/proc/{first}/{name}").read_bytes() for name in ("cmdline", "environ")]
     assert not any(told["token"].encode() in one for one in shown)
+    kernels = Path(f"/proc/{first}/oom_score_adj"), Path(f"/proc/{daemon}/oom_score_adj")
+    assert int(kernels[0].read_text()) > int(kernels[1].read_text()), "it goes before the healer"
     for library in (b"aiohttp", b"textual"):
         assert library not in Path(f"/proc/{daemon}/maps").read_bytes(), "the healer stays light"
 

@@ -19,6 +19,7 @@ from healmon.sessions import verdict as verdicts
 from healmon.sessions.diagnose import diagnose
 from healmon.sessions.facts import Memory, Order, SessionFacts
 from healmon.sessions.family import Family
+from healmon.sessions.lost import watched
 from healmon.sessions.probe import AgentFile, Fault, Seen, SessionSeen
 from healmon.sessions.signs import Choice, Sign
 from healmon.state import Snapshot, apply, replay
@@ -123,6 +124,7 @@ class BenchOfSessions:
         self.looks = 0
         self.runs = 0
         self._last = self.clock.read()
+        self._lost: frozenset[str] = frozenset()
         self.start()
 
     def start(self, mode: str = "test") -> None:
@@ -158,8 +160,12 @@ class BenchOfSessions:
         late: Sequence[Late] = (),
         answered: Sequence[str] = ("default",),
         absent: Sequence[str] = (),
+        runs: bool | None = False,
     ) -> Diagnosis:
-        """Judge one look; who wrote at no said time has written right now."""
+        """Judge one look; who wrote at no said time has written right now.
+
+        `runs` is whether the programs of lost sessions run on; None: nobody has looked yet.
+        """
         self.clock.advance(after)
         now, self.looks = self.clock.read(), self.looks + 1
         jumped = bool(gap(self._last, now))
@@ -174,8 +180,10 @@ class BenchOfSessions:
             },
             owed={"assigner": tuple(owed)} if owed else {},
             late={"assigner": tuple(late)} if late else {},
+            runs={} if runs is None else dict.fromkeys(self._lost, runs),
         )  # fmt: skip
         self.diagnosis = diagnose(self.settings, seen, self.snapshot, now)
+        self._lost = watched(self.diagnosis)
         self._tell()
         return self.diagnosis
 

@@ -8,6 +8,7 @@ import pytest
 
 from healmon import events as ev
 from healmon.plans import Answer, pack
+from healmon.web import live
 from tests.docs.test_schemas import fits
 from tests.helpers import scripted
 from tests.helpers.webstage import Stream, staged
@@ -226,6 +227,8 @@ def test_the_plan_comes_first_where_one_is_asked_for(stage):
         b"", b"[]", b"{", b"null", b'{"verb": "rm"}', b'{"verb": "check", "more": 1}',
         b'{"verb": "check", "target": 7}', b'{"verb": "check", "arguments": []}', b"\xff\xfe",
         b'{"verb": "check", "target": "' + b"x" * 600 + b'"}',
+        b'{"verb": "check", "arguments": {"a": ' + b"[" * 9 + b"]" * 9 + b"}}",
+        b'{"verb": "check", "arguments": {"a": ' + b"[" * 30_000 + b"]" * 30_000 + b"}}",
     ],
 )  # fmt: skip
 def test_what_is_no_override_never_reaches_the_healer(stage, body):
@@ -258,3 +261,10 @@ def test_without_operators_nobody_acts(tmp_path):
         browser = stage.login("operator")
         assert browser.get("/api/v1/me").json["role"] == "viewer"
         assert browser.post(OVERRIDES, {"verb": "check"}).status == 403
+
+
+def test_a_large_state_is_told_less_often_but_within_three_seconds():
+    """Thousands of sessions and a hundred pages must not take the processor from the healer."""
+    assert live.calm_after(20_000) == 0.25
+    assert live.calm_after(800_000) == pytest.approx(0.8)
+    assert live.calm_after(50_000_000) == 2.0

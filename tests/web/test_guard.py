@@ -126,4 +126,20 @@ def test_the_policy_lets_nothing_in_from_elsewhere():
     assert "frame-ancestors 'none'" in policy
     assert "unsafe" not in policy
     assert "http" not in policy
-    assert "Strict-Transport-Security" in guard.headers("n", secure=True)
+
+
+def test_browsers_keep_to_tls_only_for_a_name_that_is_ours_alone():
+    """They would for every port of that name, and other servers of the host may have none."""
+    assert PROXIED.strict
+    assert "Strict-Transport-Security" in guard.headers("n", strict=True)
+    shared = guard.place("127.0.0.1", tls=False, public_url="https://box.example.org:8443")
+    for here in (shared, guard.place("0.0.0.0", tls=True), HERE):
+        assert not here.strict
+    assert "Strict-Transport-Security" not in guard.headers("n", strict=False)
+
+
+def test_bytes_that_are_no_text_are_no_csrf_value():
+    """A header comes with whatever bytes were sent, as lone surrogates."""
+    refused = guard.csrf_fault(asked("POST", origin=OWN), "\udcff", "known")
+    assert refused is not None
+    assert refused.status == 403

@@ -73,6 +73,15 @@ def test_one_login_too_many_ends_the_oldest(tmp_path):
     assert all(known.find(secret, 1500.0) for secret in secrets[1:])
 
 
+def test_who_may_look_cannot_end_the_logins_of_those_who_act(tmp_path):
+    known = Logins(tmp_path, "mark", 1000.0)
+    acting, _ = known.begin("operator", 1000.0)
+    for n in range(2 * logins.MOST):
+        known.begin("viewer", 1001.0 + n)
+    assert known.find(acting, 1500.0)
+    assert Logins(tmp_path, "mark", 1000.0).find(acting, 1500.0), "all of them can be kept"
+
+
 def test_who_guesses_waits_and_nobody_else():
     tries = Tries(most=3, within=60.0)
     for n in range(3):

@@ -13,6 +13,7 @@ from tools import schemas
 
 from healmon.web import openapi
 from healmon.web.routes import ROUTES
+from tests.helpers.webstage import Reply
 
 WALK = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -66,12 +67,14 @@ def test_every_reference_leads_somewhere() -> None:
         jsonschema.Draft202012Validator.check_schema(schema)
 
 
-def fits(path: str, method: str, status: int, body: bytes) -> None:
+def fits(path: str, method: str, reply: Reply) -> None:
     """Hold an answer against what the document says of it."""
+    status, body = reply.status, reply.body
     told = openapi.document()
     answers = told["paths"][path][method]["responses"]
     assert str(status) in answers, f"{method} {path} answers {status}"
     content = answers[str(status)]["content"]
+    assert reply.headers.get_content_type() in content
     if "application/json" in content:
         schema = {**content["application/json"]["schema"], "components": told["components"]}
         jsonschema.Draft202012Validator(schema).validate(json.loads(body))
@@ -90,10 +93,12 @@ def test_no_question_is_answered_with_a_fault(stage, route) -> None:
         reply = stage.get(f"{path}?{urlencode(query)}" if query else path)
         if "{name}" in route.path and reply.status == 404:
             return
-        fits(route.path, "get", reply.status, reply.body)
+        fits(route.path, "get", reply)
         assert reply.status < 500
 
-    fits(route.path, "get", 200, stage.get(route.path.replace("{name}", "disk:/")).body)
+    reply = stage.get(route.path.replace("{name}", "disk:/"))
+    assert reply.status == 200
+    fits(route.path, "get", reply)
     walk()
 
 
@@ -105,9 +110,36 @@ def test_no_override_is_answered_with_a_fault(stage) -> None:
     def walk(body) -> None:
         reply = browser.post("/api/v1/overrides", json.dumps(body))
         assert reply.status < 500, reply.text
-        fits("/api/v1/overrides", "post", reply.status, reply.body)
+        fits("/api/v1/overrides", "post", reply)
 
     walk()
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "TRACE", "OPTIONS", "GET"])
+def test_every_path_refuses_the_methods_that_it_does_not_have(stage, method) -> None:
+    browser = stage.login()
+    for path in openapi.document()["paths"]:
+        if method.lower() in openapi.document()["paths"][path]:
+            continue
+        told = {"Origin": stage.url, "X_Healmon_CSRF": browser.csrf}
+        reply = stage.ask(method, path, cookie=browser.cookie, **told)
+        assert reply.status == 405, path
+        assert reply.json["error"]
+        assert {"GET", "POST"} & set(reply.headers["Allow"].split(","))
+
+
+@pytest.mark.parametrize(
+    "name", ["X_Healmon_CSRF", "Origin", "Cookie", "Authorization", "Accept", "Upgrade"]
+)
+def test_bytes_that_are_no_text_are_refused_not_stumbled_over(stage, name) -> None:
+    browser = stage.login()
+    told = {"Origin": stage.url, "X_Healmon_CSRF": browser.csrf, "Cookie": browser.cookie}
+    odd = b"\xff\xfe\x80 version=\xb2"
+    for value in (odd, b"Bearer " + odd, f"{browser.cookie}; ".encode() + odd):
+        for path in ("/metrics", "/api/v1/overrides", "/login", "/logout", "/tui/ws"):
+            reply = stage.ask("POST" if "overrides" in path else "GET", path,
+                              **{**told, name: value})  # fmt: skip
+            assert reply.status < 500, (path, value, reply.text)
 
 
 @WALK

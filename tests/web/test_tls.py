@@ -7,6 +7,7 @@ import http.client
 import socket
 import ssl
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -24,7 +25,12 @@ from tests.helpers.webstage import Served
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """Paths of a certificate for this host, and of its key."""
-    folder, key = tmp_path_factory.mktemp("tls"), ec.generate_private_key(ec.SECP256R1())
+    return made_in(tmp_path_factory.mktemp("tls"))
+
+
+def made_in(folder):
+    """Make a certificate and its key; returns their paths."""
+    key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     now = dt.datetime.now(dt.UTC)
     made = (
@@ -67,6 +73,34 @@ def test_it_speaks_tls_and_nothing_else(tmp_path, pair):
             plain.settimeout(20)
             assert b"200" not in plain.recv(1000)
         until(lambda: served.connections() == 0)
+    finally:
+        served.close()
+
+
+def test_a_renewed_certificate_is_shown_and_half_of_one_is_not(tmp_path, caplog):
+    folder, fresh = tmp_path / "tls", tmp_path / "fresh"
+    for one in (folder, fresh):
+        one.mkdir()
+    cert, key = made_in(folder)
+    made_in(fresh)
+    served = Served(tmp_path / "state", Web(cert=cert, key=key))
+
+    def shown() -> str:
+        return ssl.get_server_certificate(("127.0.0.1", served.port), timeout=20).strip()
+
+    async def renew() -> None:
+        served.serving.certificate.renew()
+
+    try:
+        old, new = (Path(p).read_text().strip() for p in (cert, fresh / "cert.pem"))
+        assert shown() == old
+        (fresh / "cert.pem").replace(cert)
+        served.run(renew())
+        assert "the certificate before stays in force" in caplog.text
+        assert shown() == old
+        (fresh / "key.pem").replace(key)
+        served.run(renew())
+        assert shown() == new
     finally:
         served.close()
 

@@ -30,6 +30,9 @@ from healmon.state import AlertView, Snapshot
 REFRESH: Final = 600.0
 """Seconds after which an alert of which only the numbers changed is told again."""
 
+TOLD: Final = 86400.0
+"""Seconds for which an alert that is over is kept in mind at least, if a channel was told of it."""
+
 Ended: TypeAlias = AlertResolved | AlertDropped
 
 _NUMBER: Final = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -228,7 +231,8 @@ def expire(snapshot: Snapshot, now_wall: float) -> list[Event]:
     return [
         AlertUnacknowledged(alert.key, "the acknowledgement ran out")
         for alert in snapshot.alerts.values()
-        if alert.state == "acknowledged" and alert.until is not None and alert.until <= now_wall
+        # also of one that nobody can look at
+        if alert.acknowledged_at is not None and alert.until is not None and alert.until <= now_wall
     ]
 
 
@@ -238,8 +242,14 @@ def archive(snapshot: Snapshot, rules: Alerts, now_wall: float) -> list[Event]:
     return [
         AlertArchived(key)
         for key, alert in snapshot.ended.items()
-        if not 0 <= now_wall - (alert.resolved_at or 0.0) < seconds
+        if _forgotten(alert, now_wall - (alert.resolved_at or 0.0), seconds)
     ]
+
+
+def _forgotten(alert: AlertView, age: float, seconds: float) -> bool:
+    if alert.told:  # whoever was told of it must still be told that it is over
+        return abs(age) >= max(seconds, TOLD)
+    return not 0 <= age < seconds
 
 
 def _by_component(alerts: Iterable[AlertView], prefix: str) -> dict[str, list[AlertView]]:

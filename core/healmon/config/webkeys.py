@@ -19,6 +19,9 @@ _LISTEN: Final = re.compile(r"(\[[0-9a-fA-F:.]+\]|[0-9.]+|localhost):([0-9]{1,5}
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:.]+\]")
 EXTRA: Final = "aiohttp"
 """The module that `healmon[web]` brings."""
+MISSING: Final = "the web page needs the extra: pip install 'healmon[web]'"
+LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+"""Names of this very host that mean nobody else's."""
 GUARDED: Final = (
     "everybody on the network could read what is sent: give cert and key, or public_url with a"
     " proxy that speaks TLS before it"
@@ -124,8 +127,7 @@ def check(web: Web, path: KeyPath, context: Context) -> None:
     if bool(web.cert) != bool(web.key):
         context.faults.clash(path, ("cert", "key"), "cert and key go together")
     if web.listen and not extras.installed(EXTRA):
-        what = "the web page needs the extra: pip install 'healmon[web]'"
-        context.faults.add((*path, "listen"), what)
+        context.faults.add((*path, "listen"), MISSING)
     fault = unguarded(web)
     if web.listen and fault:
         context.faults.add((*path, "listen"), fault, found=web.listen)
@@ -143,7 +145,7 @@ def unguarded(web: Web) -> str:
 
 def clear_text(public_url: str) -> str:
     """Return why a public address will not do; empty: it will, or there is none."""
-    local = urlsplit(public_url).hostname in ("localhost", "127.0.0.1", "::1")
+    local = urlsplit(public_url).hostname in LOCAL
     if not public_url.startswith("http://") or local:
         return ""
     return "a proxy that speaks no TLS sends logins in the clear: give an https address"

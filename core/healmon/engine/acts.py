@@ -90,6 +90,7 @@ class Acts:
             return
         if room in self._held:
             return  # whoever follows plans anew
+        self.stream.heed_clock()
         snapshot = self.stream.snapshot
         reason = gate.refusal(plan, snapshot, self.clock.read().wall, dry_run=self.dry_run)
         if reason:
@@ -208,6 +209,7 @@ class Acts:
 
     async def _attempt(self, act: _Act) -> tuple[str, ev.Event]:
         plan = act.plan
+        self.stream.heed_clock()
         wall = self.clock.read().wall
         reason = gate.refusal(plan, self.stream.snapshot, wall, dry_run=self.dry_run)
         if reason:

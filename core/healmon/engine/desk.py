@@ -87,6 +87,9 @@ class Desk:
             answer = Answer(ok=False, text=clean(said))
         except (KeyError, TypeError, ValueError) as error:
             answer = Answer(ok=False, text=clean(f"{verb}: bad arguments: {error}"))
+        except Exception as error:  # noqa: BLE001 - whoever asked must hear, and not wait for it
+            said = f"{verb}: crashed: {type(error).__name__}: {error}"
+            answer = Answer(ok=False, text=clean(said, limit=500))
         self._stream.emit(ev.OverrideAnswered(command, answer.ok, answer.text), received)
         return answer
 

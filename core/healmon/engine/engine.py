@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from healmon import __version__, alerts
 from healmon import events as ev
-from healmon.clock import Clock, Reading, boot_id, gap, process_seconds
+from healmon.clock import Clock, boot_id, process_seconds
 from healmon.engine.acts import Acts
 from healmon.engine.alarms import Alarms
 from healmon.engine.changing import Amendment, Succession
@@ -75,7 +75,6 @@ class Engine:
         self._stop_reason = ""
         self._checker = ""
         self._sides: dict[str, str] = {}
-        self._last_reading: Reading | None = None
 
     @property
     def snapshot(self) -> Snapshot:
@@ -120,9 +119,9 @@ class Engine:
         """Tell that the store cannot be written; healing goes on. Safe from any thread."""
         self._in_loop(lambda: self._store_faulted(reason))
 
-    def store_recovered(self, dropped: int) -> None:
-        """Tell that the store is written again. Safe from any thread."""
-        self._in_loop(lambda: self._store_is_back(dropped))
+    def store_recovered(self, dropped: int, repaired: str = "") -> None:
+        """Tell that the store is written again, and what it set aside. Safe from any thread."""
+        self._in_loop(lambda: self._store_is_back(dropped, repaired))
 
     def checker_fault(self, reason: str) -> None:
         """Tell that the checker outside cannot be pinged; empty: it can. Safe from any thread."""
@@ -200,7 +199,8 @@ class Engine:
         self.stream.emit(ev.StoreFaulted(reason))
         self._judge_self()
 
-    def _store_is_back(self, dropped: int) -> None:
+    def _store_is_back(self, dropped: int, repaired: str) -> None:
+        self._run = replace(self._run, repaired=repaired or self._run.repaired)
         self.stream.emit(ev.StoreRecovered(dropped))
         self._judge_self(sure=True)
 
@@ -334,7 +334,7 @@ class Engine:
         """Look at everything once; plans go on by themselves."""
         number = self.snapshot.cycle.number + 1
         self._check.clear()
-        self._note_time()
+        self.stream.heed_clock()
         self.stream.emit(ev.CycleStarted(number))
         began = process_seconds()
         answers = await self._rounds()
@@ -363,14 +363,6 @@ class Engine:
             if not done:  # who watches from elsewhere is to know that a look goes on
                 await self.stream.journal.flush(ALONE)
         return await asyncio.gather(*rounds)
-
-    def _note_time(self) -> None:
-        now = self._clock.read()
-        if self._last_reading is not None:
-            jump = gap(self._last_reading, now)
-            if jump:
-                self.stream.emit(ev.ClockJumped(round(jump.suspended, 1), round(jump.stepped, 1)))
-        self._last_reading = now
 
     def _judge_self(self, *, sure: bool = False) -> None:
         findings = alerts.engine_findings(

@@ -94,6 +94,7 @@ class Room:
         """Look, judge and tell once; returns False when the healer failed or was late."""
         async with self._round:
             self._forget_timer()
+            self._stream.heed_clock()
             began = process_seconds()
             try:
                 try:

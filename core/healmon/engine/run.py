@@ -37,7 +37,7 @@ class Run:
         dry_run: decide and report everything, touch nothing.
         alerts: `[alerts]` of the configuration.
         steady_offset: the clock's offset, kept for the next run in this boot.
-        repaired: what the journal set aside when it was opened; an alert of this run says so.
+        repaired: what the journal set aside; an alert of this run says so.
         outlet: where notices go; None: nowhere. A dry run tells nobody.
         configuration: a digest of the one that was read; empty: there is none to compare.
         source: the file.

@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from healmon.clock import Clock
-from healmon.events import Event, Recorded
+from healmon.clock import Clock, Reading, gap
+from healmon.events import ClockJumped, Event, Recorded
 from healmon.state import Snapshot, apply
 
 Sink = Callable[[Recorded], None]
@@ -44,8 +44,20 @@ class Stream:
         self._clock = clock
         self._next = max(journal.last_id, self.snapshot.last_id) + 1
         self._sinks: list[Sink] = []
+        self._heeded: Reading | None = None
         # screens subscribe from other threads; snapshot and stream must not drift apart meanwhile
         self._lock = threading.Lock()
+
+    def heed_clock(self) -> None:
+        """Tell it if the host slept or the wall clock was set since the last time.
+
+        Whoever compares now with when something ends calls it before: the ends move along.
+        """
+        before, now = self._heeded, self._clock.read()
+        self._heeded = now
+        jump = gap(before, now) if before is not None else None
+        if jump:
+            self.emit(ClockJumped(round(jump.suspended, 1), round(jump.stepped, 1)))
 
     def emit(self, event: Event, cause: int | None = None) -> int:
         """Record an event and return its id."""

@@ -5,6 +5,7 @@ Loaded only when somebody scrapes: it is the extra `metrics`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
@@ -24,6 +25,7 @@ from healmon.metrics.model import Family
 Source: TypeAlias = Callable[[], Iterable[Family]]
 AGAIN: Final = 1.0
 """Seconds for which an answer is given again."""
+_VERSION: Final = re.compile(r"version=(0\.0\.[14]|1\.0\.0)")
 FORMATS: Final = 8
 """Formats of which an answer is kept."""
 
@@ -70,7 +72,7 @@ class Exposition:
 
     def answer(self, accept: str) -> tuple[str, bytes]:
         """Return content type and body; OpenMetrics where `accept` asks for it."""
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = _encoder_of(accept)
         marks, now = self._marks(), process_seconds()
         kept = self._kept.get(content_type)
         if kept is not None and now < kept.until and _same(kept.marks, marks):
@@ -79,6 +81,18 @@ class Exposition:
         if marks and (kept is not None or len(self._kept) < FORMATS):
             self._kept[content_type] = _Kept(marks, now + AGAIN, body)
         return content_type, body
+
+
+def _encoder_of(accept: str) -> tuple[Callable[[Collector], bytes], str]:
+    """Return how to write, and as what; the plain text for whoever asks for no version there is.
+
+    The client compares versions as they come, and puts them into its answer.
+    """
+    known = all(
+        _VERSION.fullmatch(word.strip()) for word in re.split("[;,]", accept)
+        if word.strip().startswith("version")
+    )  # fmt: skip
+    return choose_encoder(accept if known else "")
 
 
 def _same(one: tuple[object, ...], other: tuple[object, ...]) -> bool:

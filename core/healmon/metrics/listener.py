@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from healmon.config.webkeys import Address
+from healmon.config.webkeys import LOCAL, Address
 from healmon.metrics.collector import Exposition
 from healmon.metrics.model import Family
 
@@ -23,7 +23,6 @@ AT_A_TIME: Final = 16
 """Connections that are served; whoever comes then is turned away."""
 PATIENCE: Final = 10.0
 """Seconds that a connection lasts at most: it is for one scrape."""
-LOCAL: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class Listener:

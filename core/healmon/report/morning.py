@@ -102,7 +102,7 @@ class Morning(msgspec.Struct, frozen=True, kw_only=True):
 
 def morning(night: Night) -> Morning:
     """Return the page of a night."""
-    waiting = [row for row in night.alerts if not row["resolved"] and row["state"] != "pending"]
+    waiting = [row for row in night.alerts if not row["resolved"] and _confirmed(row)]
     over = [row for row in night.alerts if row["resolved"] and row["resolution"] != "noted"]
     healed = _deeds(night, "recovered")
     acted = {item.component for item in healed}
@@ -112,8 +112,8 @@ def morning(night: Night) -> Morning:
         host=night.host,
         since=night.since,
         until=night.until,
-        needs=_alerts(row for row in waiting if row["state"] != "acknowledged"),
-        known=_alerts(row for row in waiting if row["state"] == "acknowledged"),
+        needs=_alerts(row for row in waiting if not row.get("acknowledged_at")),
+        known=_alerts(row for row in waiting if row.get("acknowledged_at")),
         failed=_deeds(night, "error"),
         healed=healed,
         passed=_alerts(row for row in over if row["component"] not in acted),
@@ -136,6 +136,11 @@ def _alerts(rows: Iterable[Row]) -> tuple[Item, ...]:
         for row in rows
     ]
     return tuple(sorted(items, key=lambda item: (-RANK[item.severity], item.at, item.id)))
+
+
+def _confirmed(row: Row) -> bool:
+    """Return whether it is an alert; what is stale before it was confirmed is none either."""
+    return row["state"] != "pending" and bool(row.get("opened_at", row["first_seen"]))
 
 
 def _said(row: Row) -> str:

@@ -33,7 +33,8 @@ def tui(args: argparse.Namespace) -> NoReturn:
     """Become `healmon-tui`, with the words that were given beside `tui`."""
     words = list(sys.argv[1:])
     words.remove(str(args.way))
-    os.execv(sys.executable, [sys.executable, "-m", "healmon_tui", *words])  # noqa: S606 - same program, other face
+    argv = [sys.executable, "-P", "-m", "healmon_tui", *words]
+    os.execv(sys.executable, argv)  # noqa: S606 - same program, other face
 
 
 def stop_asked(state_dir: Path, _args: argparse.Namespace) -> int:

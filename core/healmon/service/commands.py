@@ -42,6 +42,8 @@ POLL: Final = 0.02
 """Seconds between two looks for an answer where nobody pushes."""
 PUSHED: Final = 1.0
 """The same where the healer does: a push may be lost, and an override expires without one."""
+AHEAD: Final = 60.0
+"""Seconds by which a request may seem to come from the future."""
 OPEN_STATES: Final = ("queued", "taken")
 
 
@@ -273,8 +275,9 @@ class Queue:
             return []
         conn.execute(
             "UPDATE commands SET state = 'expired', outcome = ?, answered_at = ?"
-            " WHERE state = 'queued' AND expires_at < ?",
-            (_outcome("it came too late; nothing was done"), at, at),
+            # asked in the future: the clock was set back, and how old it is nobody knows
+            " WHERE state = 'queued' AND (expires_at < ? OR created_at > ?)",
+            (_outcome("it came too late; nothing was done"), at, at, format_utc(now + AHEAD)),
         )
         return _take(conn, at) if take else []
 

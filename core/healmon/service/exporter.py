@@ -34,6 +34,7 @@ from healmon.service.folding import Folding
 from healmon.service.push import Ear
 from healmon.state import Snapshot
 from healmon.text import clean
+from healmon.world import tether
 
 if TYPE_CHECKING:
     from healmon.metrics.listener import Listener
@@ -56,12 +57,26 @@ class Watch:
 
     Args:
         state_dir: whose healer is looked at; none need run, nor ever have.
-        replaced: called, in that thread, when another healer is there than at the beginning.
+        replaced: called, in that thread, when another healer is there than at the beginning, or
+            the state directory is gone.
+        failed: called, in that thread, when nobody looks any more: what is told would be old.
+
+    Attributes:
+        looks: how often was looked; it grows for as long as somebody looks.
+        fault: why nobody does; empty: somebody does.
     """
 
-    def __init__(self, state_dir: Path, replaced: Callable[[], object] = bool) -> None:
+    def __init__(
+        self,
+        state_dir: Path,
+        replaced: Callable[[], object] = bool,
+        failed: Callable[[], object] = bool,
+    ) -> None:
         self._state_dir = state_dir
         self._replaced = replaced
+        self._failed = failed
+        self.looks = 0
+        self.fault = ""
         self._clock = SystemClock()
         self._vitals = Vitals(self._clock)
         self._looked = float("-inf")
@@ -93,15 +108,18 @@ class Watch:
         self._folding.close()
 
     def _follow(self) -> None:
-        while not self._ended.is_set():
-            self._ended.wait(CALM)
-            self._ear.wait()
-            if self._ended.is_set():
-                return
-            self._look()
-            holder = self._seen.holder
-            if holder is not None and holder != self._first:
-                self._replaced()
+        try:
+            while not self._ended.wait(CALM):
+                self._ear.wait()
+                self._look()
+                self.looks += 1
+                holder = self._seen.holder
+                another = holder is not None and holder != self._first
+                if another or not self._state_dir.is_dir():
+                    self._replaced()
+        except Exception as error:  # noqa: BLE001 - told by whoever runs us
+            self.fault = clean(f"a fault of the exporter: {type(error).__name__}: {error}")
+            self._failed()
 
     def _look(self) -> None:
         # a store that cannot be read now keeps its last state: the age of the last cycle tells
@@ -122,6 +140,7 @@ def run(
     *,
     network: bool = False,
     child: bool = False,
+    beat: Callable[[], object] = bool,
 ) -> None:
     """Serve until SIGTERM or SIGINT.
 
@@ -131,9 +150,11 @@ def run(
         up: called with the address once it can be asked.
         network: it may be asked by other names than those of this very host.
         child: a healer started us: make way when another one is there.
+        beat: called every `tether.BEAT` seconds, for as long as somebody looks on.
 
     Raises:
         MissingPartError: the extra is missing, or the address cannot be listened on.
+        HealmonError: nobody looks on any more.
     """
     if not extras.installed(EXTRA):
         raise MissingPartError(MISSING)
@@ -146,15 +167,21 @@ def run(
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, ended)
-    watch = Watch(state_dir, end.set if child else bool)
+    watch = Watch(state_dir, end.set if child else bool, end.set)
     try:
         listen = partial(Listener, where, watch.families, watch.marks, network=network)
         listener = _listening(listen, where, end, WAY if child else 0.0)
         if listener is None:
             return
         up(listener.address)
-        end.wait()
+        looks = 0
+        while not end.wait(tether.BEAT):
+            if watch.looks != looks:
+                looks = watch.looks
+                beat()
         listener.close()
+        if watch.fault:
+            raise HealmonError(watch.fault)
     finally:
         watch.close()
 
@@ -183,6 +210,8 @@ def main() -> int:
     address, told, state_dir, *more = sys.argv[1:]
     pipe = int(told)
     os.set_inheritable(pipe, False)  # noqa: FBT003 - as it is declared
+    os.set_blocking(pipe, False)  # a healer that stands still hears it later
+    tether.expendable()
 
     def tell(text: str) -> None:
         with suppress(OSError):  # the healer was killed a moment ago
@@ -191,7 +220,7 @@ def main() -> int:
     try:
         run(
             Path(state_dir), parse(address), lambda at: tell(f"up http://{at}/metrics"),
-            network="--network" in more, child=True,
+            network="--network" in more, child=True, beat=lambda: tell("beat"),
         )  # fmt: skip
     except HealmonError as error:
         tell(f"failed {clean(str(error.args[0] if error.args else error))}")

@@ -336,6 +336,6 @@ def _first_run(link: object, open_screen: Callable[..., int], options: dict[str,
     first = SystemFirstRun(os.environ, Path.cwd())
     code = open_screen(link, first=first, **options)
     if first.again:
-        words = [sys.executable, "-m", "healmon_tui", *sys.argv[1:]]
+        words = [sys.executable, "-P", "-m", "healmon_tui", *sys.argv[1:]]
         os.execv(sys.executable, words)  # noqa: S606 - same program, now with a configuration
     return code

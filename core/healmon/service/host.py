@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from healmon import __version__, registry
+from healmon import events as ev
 from healmon.clock import Clock, SystemClock, boot_id
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
@@ -24,7 +25,7 @@ from healmon.engine.stream import Sink
 from healmon.events import CycleFinished, Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed
-from healmon.service import alongside, commands, statedir
+from healmon.service import alongside, commands, retention, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
@@ -42,7 +43,6 @@ from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
 
-PRUNE_EVERY = 3600.0
 CHECKPOINT_EVERY = 300.0
 STORED = 2.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
@@ -51,8 +51,6 @@ LAST_ANSWERS = STORED
 """Seconds that answers get to be written when the healer ends."""
 AFTERWARDS = 0.05
 """Seconds after a round in which the store has the processor for itself."""
-APART = 0.01
-"""Seconds between what follows then: threads at the same time wake each other a dozen times."""
 ROUND_PATIENCE = 120.0
 """Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
@@ -148,7 +146,7 @@ class Host:
         )
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault
-        store.on_recover = engine.store_recovered
+        store.on_recover = lambda dropped: engine.store_recovered(dropped, store.repaired)
         return cls(settings, state_dir, lock, store, clock, engine, processes, healers)
 
     def parts(self, settings: Settings) -> registry.Parts:
@@ -202,7 +200,8 @@ class Host:
             "numbers": numbers.run,
         }
         with self._rereading() as watching:
-            sinks = [pulse.heard, _afterwards([self._heard, heart.heard, numbers.heard, *watching])]
+            followers = _afterwards([self._heard, heart.heard, numbers.heard, *watching])
+            sinks = [pulse.heard, self._made_whole, followers]
             try:
                 await alongside.run(self.engine, self.clock, sinks, doings)
             finally:
@@ -228,6 +227,9 @@ class Host:
 
     async def run_once(self) -> Snapshot:
         """Make one full cycle; returns the state afterwards."""
+        now = self.clock.read().wall
+        if retention.near(self.store.snapshot.at, now, retention.AWAY_ONCE):
+            self.store.prune(now - self.settings.store.retention)
         return await self.engine.run_once()
 
     async def serve(self, ready: Callable[[], None], *, look: bool) -> None:
@@ -261,16 +263,17 @@ class Host:
             self.lock.release()
 
     async def _keep_house(self) -> None:
-        pruned = kept = 0.0
+        kept = 0.0
+        rounds = retention.Rounds(self.store.snapshot.at)
         while True:
             now = self.clock.read()
             if self.store.checkpoint_due or now.steady - kept > CHECKPOINT_EVERY:
                 self.store.checkpoint(self.engine.snapshot)
                 kept = now.steady
-            if now.steady - pruned > PRUNE_EVERY:
+            if rounds.due(now):
                 self.store.prune(now.wall - self.settings.store.retention)
-                pruned = now.steady
-            self.lock.mend()
+            with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
+                self.lock.mend()
             self._knocked.set()  # a knock may have been lost
             await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
 
@@ -290,6 +293,11 @@ class Host:
                 await asyncio.wait_for(self._over.wait(), ROUND_PATIENCE)
             except TimeoutError:
                 return
+
+    def _made_whole(self, record: Recorded) -> None:
+        """Give a store that is written again the whole state at once: it may be a new file."""
+        if isinstance(record.event, ev.StoreRecovered):
+            self.store.checkpoint(self.engine.snapshot)
 
     async def _overrides(self) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start."""
@@ -339,13 +347,13 @@ class Host:
 
 
 def _afterwards(followers: Sequence[Sink]) -> Sink:
-    """Return what tells others of a finished round a moment later, one after the other."""
+    """Return what tells others of a finished round a moment later, all in one wake-up."""
 
     def heard(record: Recorded) -> None:
         if isinstance(record.event, CycleFinished):
             loop = asyncio.get_running_loop()
-            for place, follower in enumerate(followers):
-                loop.call_later(AFTERWARDS + place * APART, follower, record)
+            for follower in followers:
+                loop.call_later(AFTERWARDS, follower, record)
 
     return heard
 

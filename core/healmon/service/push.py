@@ -192,14 +192,13 @@ class Ear:
             self._interrupt = -1
 
     def _connect(self) -> None:
-        viewer = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        viewer.settimeout(0.0)  # a backlog that is full says so at once
-        try:
+        with contextlib.ExitStack() as undo, contextlib.suppress(OSError):
+            # no descriptor left: whoever listens looks by himself for as long
+            viewer = undo.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
+            viewer.settimeout(0.0)  # a backlog that is full says so at once
             with _address(self._state_dir) as address:
                 viewer.connect(address)
-        except OSError:
-            viewer.close()
-        else:
+            undo.pop_all()
             self._viewer = viewer
 
     def _drain(self, viewer: socket.socket) -> None:

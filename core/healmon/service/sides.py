@@ -6,6 +6,7 @@ its healer. If the healer is killed, it goes on and tells that no healer runs; t
 follows it.
 
     wanted ─▶ starting ─▶ up ─▶ ended ─▶ pause ─▶ starting …          other settings ─▶ ended, begun
+                          └─ hangs: says nothing ─▶ killed ─▶ ended
 """
 
 from __future__ import annotations
@@ -33,6 +34,8 @@ LEAVE: Final = 3.0
 """Seconds that it gets to end."""
 COME: Final = 30.0
 """Seconds that it may take to be up."""
+SILENT: Final = 60.0
+"""Seconds without a word after which one that is up hangs."""
 
 Complain = Callable[[str, str], None]
 """Told the name of a program and what is wrong with it; empty: nothing."""
@@ -43,6 +46,7 @@ CHILD: Final = "web"
 AWAY: Final = 5.0
 """Seconds in which one that makes way must be gone."""
 SIGTERM: Final = 15
+SIGKILL: Final = 9
 
 
 def make_way(state_dir: Path) -> int | None:
@@ -57,8 +61,11 @@ def make_way(state_dir: Path) -> int | None:
     found = instance.holder(folder) if folder.is_dir() else None
     if found is None or found.mode != CHILD or not found.ticks:
         return None
-    SystemProcesses().signal(Identity(found.boot_id, found.pid, found.ticks), SIGTERM)
-    instance.wait_released(folder, AWAY)
+    # one that hangs holds nothing that could be lost
+    for stronger in (SIGTERM, SIGKILL):
+        SystemProcesses().signal(Identity(found.boot_id, found.pid, found.ticks), stronger)
+        if instance.wait_released(folder, AWAY):
+            break
     return found.pid
 
 
@@ -180,12 +187,15 @@ class Side:
     async def _heard(self, child: SideChild, hearing: _Hearing) -> float:
         reason, up = "", None
         while True:
-            within = None if up is not None else COME
+            within = COME if up is None else SILENT
             try:
                 async with asyncio.timeout(within):
                     line = await hearing.lines.get()
             except TimeoutError:
-                self._complain(f"it is not up after {COME:g} s")
+                if not hearing.lines.empty():  # it was we who stood still
+                    continue
+                hangs = f"it hangs: not a word for {SILENT:g} s"
+                self._complain(f"it is not up after {COME:g} s" if up is None else hangs)
                 return 0.0
             if line is None:
                 break

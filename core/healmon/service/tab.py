@@ -65,6 +65,7 @@ def tab(words: Sequence[str], open_screen: Callable[..., int]) -> int:
     """
     args = _parser().parse_args(words)
     tether.tether(args.parent)
+    tether.expendable()
     from healmon.service.foreground import configured  # noqa: PLC0415 - first the tether
     from healmon.service.screenlook import look_of  # noqa: PLC0415 - likewise
 

@@ -33,7 +33,8 @@ def evidence_of(known: Snapshot, component: str) -> str:
 
 def noticed(memory: Memory, last: ActionView | None, seen: SessionSeen, now: Reading) -> Memory:
     """Return the memory with the newest attempt in it, if it was not noticed before."""
-    if last is None or last.at <= memory.attempt_wall:
+    # not by which is later: the clock may have been set back since
+    if last is None or last.at == memory.attempt_wall:
         return memory
     memory = replace(
         memory, attempt_wall=last.at, turns=(), agreed="", agree=0, agree_at=0.0, samples=0

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Final, Protocol, TypeVar
 
 from healmon.clock import Clock
-from healmon.errors import ProbeError, VetoError
+from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.plans import Proof
 from healmon.sessions import checks, outcome
 from healmon.sessions.dossier import Dossier
@@ -60,7 +60,10 @@ async def answer(doors: Doors, order: Order, dossier: Dossier) -> Proof:
     one = await _asked(doors, order)
     agent = "" if one.family is None else one.family.agent
     await dossier.saw(one, ())
-    dossier.before(await view(doors.probe, one.pane, agent))
+    try:
+        dossier.before(await view(doors.probe, one.pane, agent))
+    except ProbeError as error:
+        raise VetoError(f"it cannot be looked at: {error.args[0]}") from error
     keys = [key for step in order.keys for key in step]
     pressed: list[str] = []
     for number, key in enumerate(keys):
@@ -79,6 +82,11 @@ async def answer(doors: Doors, order: Order, dossier: Dossier) -> Proof:
             if not pressed:
                 raise
             break  # the first key was all it took: the look will tell
+        except (RemedyError, ProbeError) as error:
+            lost = Verdict(
+                result="unknown", how=str(error.args[0]), key=order.key, keys=(*pressed, key)
+            )
+            raise outcome.unanswered(order, await dossier.close(lost)) from error
         pressed.append(key)
     return await _verified(doors, order, dossier, one, tuple(pressed))
 

@@ -48,12 +48,26 @@ def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> 
     """Return why a session may not be acted on now, or empty."""
     done = attempts(known)
     mine = [a for a in done if a.component == component]
+    acts = _acts(done, component)
     return (
         breaker(mine, now)
         or _cooling(mine, settings.cooldown, now)
-        or _capped(mine, SESSION_WINDOW, settings.acts_per_session, now, "on this session")
-        or _capped(done, HOUR, settings.acts_per_hour, now, "on all sessions")
-    )
+        or _capped(
+            [a for a in acts if a.component == component],
+            SESSION_WINDOW, settings.acts_per_session, now, "on this session",
+        )
+        or _capped(acts, HOUR, settings.acts_per_hour, now, "on all sessions")
+    )  # fmt: skip
+
+
+def _acts(done: Sequence[Attempt], component: str) -> list[Attempt]:
+    """Return what counts as an act of its own for one session.
+
+    What was cut off and what goes on with it are one act: the later one counts. Nobody goes on
+    with the newest one but this session, whose next attempt is just that.
+    """
+    newest = {a.component: a for a in done}
+    return [a for a in done if not a.cut or (a is newest[a.component] and a.component != component)]
 
 
 def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
@@ -87,15 +101,16 @@ def _cooling(mine: Sequence[Attempt], cooldown: float, now: Reading) -> str:
 
 
 def _capped(done: Collection[Attempt], window: float, most: int, now: Reading, where: str) -> str:
-    ours = [a for a in done if a.origin == "healmon" and not a.cut and _age(a, now) < window]
+    ours = [a for a in done if a.origin == "healmon" and _age(a, now) < window]
     if len(ours) < most:
         return ""
     return f"{len(ours)} acts {where} within {format_duration(window)}: no more for now"
 
 
 def _age(attempt: Attempt, now: Reading) -> float:
-    # one of the future is of another boot: it counts as made now
-    return max(now.steady - attempt.due, 0.0)
+    # one of the future is of a boot that told another time: the wall clock may know better
+    passed = now.steady - attempt.due
+    return passed if passed >= 0 else max(now.wall - attempt.at, 0.0)
 
 
 def busy(known: Snapshot) -> str:

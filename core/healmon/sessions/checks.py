@@ -13,6 +13,7 @@ from healmon.config.settings import Sessions
 from healmon.sessions import novelty
 from healmon.sessions.facts import Memory, Order, Row
 from healmon.sessions.packs import Packs
+from healmon.sessions.places import process_of
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Seen, SessionSeen
 from healmon.sessions.signs import Sign
@@ -36,6 +37,8 @@ def returned(seen: Seen, order: Order) -> str:
         return f"session {order.session} is there again"
     if any(fault.kind == "tmux" for fault in seen.faults):
         return "a tmux socket cannot be read: the session may be there"
+    if process_of(order.was) is not None and seen.runs.get(order.was) is not False:
+        return f"the program of session {order.session} may run on, out of sight"
     return ""
 
 

@@ -79,7 +79,7 @@ def look_in(memory: Memory, settings: Sessions, now: Reading) -> float:
 
 def entered(memory: Memory, state: State, now: Reading, window: float) -> Memory:
     """Return the memory with the state that this look found."""
-    turns = tuple(at for at in memory.turns if now.steady - at < window)
+    turns = tuple(at for at in memory.turns if 0 <= now.steady - at < window)
     if state == memory.state:
         return replace(memory, turns=turns) if turns != memory.turns else memory
     if memory.state and (state in HUNG) != (memory.state in HUNG):

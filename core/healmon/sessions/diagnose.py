@@ -14,11 +14,13 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.plans import Diagnosis, Finding, Severity, Verdict, pack, unpack
-from healmon.sessions import caps, outage
+from healmon.sessions import caps, lost, outage
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
 from healmon.sessions.following import Moment
 from healmon.sessions.judging import Draft, draft, may_settle, verdict_of
+from healmon.sessions.lost import Loss
 from healmon.sessions.packs import Packs, bundled
+from healmon.sessions.places import NAME_LIMIT
 from healmon.sessions.planning import task_words
 from healmon.sessions.probe import Fault, Seen, SessionSeen
 from healmon.sessions.recall import component_of, facts_of, is_session, memory_of
@@ -35,6 +37,8 @@ CONFIRM: Final = 10.0
 BLIND: Final = 300.0
 """Seconds for which a socket or task database may be unseen before that is critical."""
 SOONEST: Final = 0.5
+SILENT: Final = "its tmux server does not answer"
+RESCUE: Final = "SIGUSR1 makes a tmux server put a socket back that was removed"
 NAMED: Final = 8
 """Sessions that an alert about many names; of more it tells how many."""
 ONCE: Final = "once"
@@ -78,6 +82,7 @@ class _Judge:
         self._now = now
         self._blind = {fault.name for fault in seen.faults if fault.kind == "tasks"}
         self._deaf = {fault.name for fault in seen.faults if fault.kind == "tmux"}
+        self._hidden = {one.session: one.socket for one in self._silent()}
         engine = known.engine
         self._moment = Moment(
             now=now,
@@ -107,13 +112,28 @@ class _Judge:
             if before is not None and self._lacks(before):
                 why = "its task database cannot be read"
                 unread.append(self._not_seen(component, before, why))
+            elif before is not None and before.socket in self._deaf - {one.pane.socket}:
+                # another session of this name was seen there, and may be the one that works
+                unread.append(self._not_seen(component, before, SILENT))
             else:
-                drafts.append(self._draft(component, one))
+                drafts.append(self._draft(component, self._doubted(one)))
         self._brake(drafts)
         self._give_turn(drafts)
         waiting = {n for n, view in self._known.plans.items() if not view.acting}
         self.hold = tuple(d.component for d in drafts if d.component in waiting and not d.acts)
         return [*unread, *(self._verdict(draft) for draft in drafts)]
+
+    def _silent(self) -> list[SessionFacts]:
+        """Return what was known of the sessions whose servers do not answer now."""
+        if not self._deaf:
+            return []
+        facts = (facts_of(self._known, name) for name in of_healer(self._known, HEALER))
+        return [one for one in facts if one is not None and one.socket in self._deaf]
+
+    def _doubted(self, seen: SessionSeen) -> SessionSeen:
+        """Return a session; which one a name means is unknown while another one is not seen."""
+        other = self._hidden.get(clean(seen.pane.name, limit=LINE_LIMIT), seen.pane.socket)
+        return seen if other == seen.pane.socket else replace(seen, twins=True)
 
     def _draft(self, component: str, seen: SessionSeen) -> Draft:
         one = draft(component, seen, self._known, self._settings, self._moment, self._packs)
@@ -164,34 +184,36 @@ class _Judge:
         found = [self._missing(name, tasks) for name, tasks in self._seen.missing.items()]
         homes = {one.component: unpack(one.memory, Memory).home for one in found if one.findings}
         absent, answered = self._seen.absent, self._seen.answered
-        lost = [name for name, home in homes.items() if home in absent or not (home or answered)]
-        if lost:
+        away = [name for name, home in homes.items() if home in absent or not (home or answered)]
+        if away:
             # not those that nobody was on, but where that is not known
             theirs = {home: absent[home] for home in homes.values() if home in absent} or absent
-            self.systemic += (_server_gone(lost, theirs),)
+            run_on = any(self._seen.runs.values())
+            self.systemic += (_server_gone(away, theirs, run_on=run_on),)
         return found
 
     def _missing(self, name: str, tasks: tuple[Task, ...]) -> Verdict:
         label = clean(name, limit=LINE_LIMIT)
-        component = component_of(label)
-        before = facts_of(self._known, component)
+        component = component_of(clean(name, limit=NAME_LIMIT))  # as it was when it was there
+        before, memory = facts_of(self._known, component), memory_of(self._known, component)
+        loss = lost.loss_of(before, memory, self._seen)
         facts = SessionFacts(
             state="gone",
             session=label,
             tasks=tuple(task.id for task in tasks),
             rows=tuple(Row(task.source, task.id, task.status, task.token) for task in tasks),
-            rule="is on no watched tmux socket",
+            rule=" ".join(filter(None, (lost.GONE, loss.doubt))),
         )
         if self._deaf:
             return self._not_seen(component, before or facts, "a tmux socket cannot be read")
-        was_there = before is not None and (before.pane or before.state == "gone")
-        if not self._seen.answered and not was_there:
+        if not self._seen.answered and not loss.seen:
             # perhaps the tasks are those of another user's server
             return self._not_seen(component, facts, "no tmux server on the watched sockets")
-        memory, found = self._lost(facts, memory_of(self._known, component))
+        memory, found = self._lost(facts, memory, loss)
         if memory is not None and before is not None and before.socket:
             memory = replace(memory, home=before.socket)
-        held = may_settle(component, self._known, self._settings, self._now)
+        settles = may_settle(component, self._known, self._settings, self._now)
+        held = f"it {facts.rule}" if loss.doubt else settles
         acts = bool(found) and not held
         facts = replace(facts, held=held) if found else facts
         return self._verdict(
@@ -199,19 +221,23 @@ class _Judge:
         )
 
     def _lost(
-        self, facts: SessionFacts, memory: Memory | None
+        self, facts: SessionFacts, memory: Memory | None, loss: Loss | None = None
     ) -> tuple[Memory | None, tuple[Finding, ...]]:
         """Return memory and finding of a session that is dead or gone, once two looks agree."""
         if not facts.tasks:
             return None, ()
-        since = memory.lost_at if memory is not None and memory.lost_at else self._now.steady
+        now = self._now.steady
+        since = min(memory.lost_at, now) if memory is not None and memory.lost_at else now
         key, home = (memory.key, memory.home) if memory is not None else ("", "")
+        key = loss.was if loss is not None else key
         memory = Memory(key=key, lost_at=since, home=home)
-        left = since + CONFIRM - self._now.steady
+        left = since + (CONFIRM if loss is None or loss.seen else BLIND) - now
         if left > 0:
             self.look_in(left)
             return memory, ()
         said = f"session {facts.session} {facts.rule}; {task_words(facts.tasks)} assigned to it"
+        if loss is not None and loss.doubt:
+            said += f"; not taken away: `healmon clear {facts.session}` does"
         evidence = {"pane": facts.pane, "tasks": list(facts.tasks), "rule": facts.rule}
         return memory, (Finding(facts.state, "WARNING", said, evidence, confirmed=True),)
 
@@ -223,7 +249,7 @@ class _Judge:
             if before is None or not is_session(component):
                 continue
             if before.socket in self._deaf:
-                why = "its tmux server does not answer"
+                why = SILENT
             elif not before.socket and self._lacks(before):
                 why = "its task database cannot be read"
             else:
@@ -258,13 +284,15 @@ class _Judge:
         )  # fmt: skip
 
 
-def _server_gone(lost: Sequence[str], absent: Mapping[str, str]) -> Finding:
+def _server_gone(away: Sequence[str], absent: Mapping[str, str], *, run_on: bool) -> Finding:
     """Return the one finding about sessions that are gone with the server that they were on."""
-    names = sorted(name.partition(":")[2] for name in lost)
+    names = sorted(name.partition(":")[2] for name in away)
     listed = ", ".join(names[:NAMED])
     if len(names) > NAMED:
         listed += f" and {len(names) - NAMED} more"
     why = clean("; ".join(absent.values()).partition("\n")[0], limit=300)
     text = f"no tmux server answers any more ({why}); gone with their tasks: {listed}"
+    if run_on:
+        text += f"; programs of theirs run on, their tasks stay: {RESCUE}"
     evidence = {"sessions": names, "sockets": sorted(clean(socket) for socket in absent)}
     return Finding("server-gone", "CRITICAL", text, evidence, confirmed=True)

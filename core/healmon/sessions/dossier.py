@@ -17,8 +17,9 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
+from healmon.attempts import UNKEPT
 from healmon.clock import Clock
-from healmon.errors import VetoError
+from healmon.errors import ProbeError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Packed, Plan
 from healmon.sessions import evidence as ev
@@ -69,14 +70,14 @@ class Archive:
             sweep = self._on("evidence", partial(self._sweep, order.key, found))
             try:
                 await asyncio.wait_for(sweep, PATIENCE)
-            except TimeoutError:
+            except (TimeoutError, ProbeError):
                 # what was pressed before cannot be told
                 raise VetoError("stored evidence cannot be read: no answer from its disk") from None
         return [one for one in found if one.action == plan.action]
 
     async def tidy(self) -> None:
         """Remove what is older than it is to be kept."""
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError, ProbeError):
             await asyncio.wait_for(self._on("evidence", partial(self._sweep, "", [])), PATIENCE)
 
     async def write(self, one: ev.Evidence) -> str:
@@ -87,7 +88,7 @@ class Archive:
         write = self._on("evidence", partial(self._write, self._files, one, failures))
         try:
             await asyncio.wait_for(write, PATIENCE)
-        except TimeoutError:
+        except (TimeoutError, ProbeError):  # the second: it still hangs since the last time
             return "its disk does not answer"
         return failures[0] if failures else ""
 
@@ -228,6 +229,11 @@ class Dossier:
             return replace(kept, evidence="", lost=self.lost)
         return kept
 
+    async def called_off(self, why: str) -> None:
+        """Store that nothing was pressed, and why; what a killed healmon pressed stays open."""
+        if self.evidence.touches and not self.begun:
+            await self.close(Verdict(result="unknown", how=f"called off: {why}"))
+
     async def afterwards(self, told: Packed) -> None:
         """Add what became of the session later."""
         self.evidence = replace(self.evidence, afterwards=told)
@@ -240,4 +246,5 @@ class Dossier:
     @property
     def name(self) -> str:
         """The evidence for people: its id, or why there is none."""
-        return f"no evidence: {self.lost}" if self.lost else f"evidence {self.evidence.id}"
+        kept = f"evidence {self.evidence.id}"
+        return f"{UNKEPT.removeprefix('[')} {self.lost}" if self.lost else kept

@@ -53,7 +53,7 @@ class SessionFacts(msgspec.Struct, frozen=True, kw_only=True):
         keys: what would be pressed to interrupt it; none where the tasks alone are settled.
         mode: it shows a mode that must be left first.
         key: who the pane is.
-        painted: seconds since the program last wrote anything to its screen, at this look.
+        painted: seconds since the program last wrote anything to its screen, when this was told.
         novelty: new lines in each of the last minutes, the newest last (the spark line).
         pack: the detection pack that judged, and `version` its version.
         matched: the rule of the pack that matched, and `text` the line it matched.
@@ -189,6 +189,8 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         socket: where it lives; empty for one that is gone.
         pane: its pane id.
         key: who the pane is; empty for a session that is gone.
+        was: who the pane of a session that is gone was: its process must have ended; empty: that
+            is not known, or a person asked.
         rows: the tasks to settle, as they were seen.
         known: what the pane had shown; anything else is a sign of life.
         keys: what to press; none: the tasks only.
@@ -209,6 +211,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     socket: str = ""
     pane: str = ""
     key: str = ""
+    was: str = ""
     rows: tuple[Row, ...] = ()
     known: Known = Known()
     keys: Chords = ()

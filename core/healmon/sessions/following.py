@@ -78,7 +78,8 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
         known=novelty.absorb(Known(), seen.screen, now),
         progress_at=now,
         by="seen for the first time",
-        tasks_at=(old.tasks_at or now) if seen.tasks else 0.0,
+        # a boot may tell an earlier time: what is to come began now
+        tasks_at=min(old.tasks_at or now, now) if seen.tasks else 0.0,
         tasks=tasks_key(seen.tasks),
         cpu={} if seen.family is None else seen.family.cpu,
         io={} if seen.family is None else seen.family.io,
@@ -95,7 +96,7 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
         minute=int(now // MINUTE),
         turns=old.turns,
         trouble=old.trouble,
-        attempt_wall=moment.now.wall,
+        attempt_wall=old.attempt_wall,
     )
     return _handed(memory, seen, moment.now)
 
@@ -155,9 +156,9 @@ def _looked(old: Memory, seen: SessionSeen, moment: Moment) -> Memory:
     tasks = tasks_key(seen.tasks)
     memory = replace(
         old,
-        tasks_at=(old.tasks_at or now.steady) if seen.tasks else 0.0,
+        tasks_at=min(old.tasks_at or now.steady, now.steady) if seen.tasks else 0.0,
         tasks=tasks,
-        since=old.since if tasks == old.tasks else now.steady,
+        since=min(old.since, now.steady) if tasks == old.tasks else now.steady,
         seen_at=now.steady,
         run_wall=moment.run_wall,
         lost_at=0.0,

@@ -11,6 +11,7 @@ from healmon.clock import Clock, Reading, gap
 from healmon.config.settings import Sessions, Tasks
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof
+from healmon.sessions import lost
 from healmon.sessions.diagnose import diagnose
 from healmon.sessions.facts import HEALER
 from healmon.sessions.offers import offered
@@ -24,6 +25,10 @@ from healmon.world.processes import Processes
 from healmon.world.taskdb import TaskDatabases
 from healmon.world.tmux import Tmux
 
+DEADLINE: Final = 15.0
+"""Seconds that a look may take."""
+SPARE: Final = 5.0
+"""Seconds that it has beyond the slowest command that tells tasks."""
 TIDY_EVERY: Final = 3600.0
 """Seconds between two removals of evidence that is too old."""
 
@@ -55,7 +60,8 @@ class SessionsHealer:
     ) -> None:
         self.name = HEALER
         self.title = "sessions"
-        self.deadline = 15.0
+        # a command may take as long as it was given, and everything else its time beside it
+        self.deadline = max(DEADLINE, *(t.command_timeout + SPARE for t in tasks if t.command), 0.0)
         self.lasting = True
         self._settings = settings
         self._clock = clock
@@ -83,8 +89,10 @@ class SessionsHealer:
         return replace(seen, jumped=jumped)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
-        """Judge. Pure."""
-        return diagnose(self._settings, seen, known, now, self._probe.packs)
+        """Judge. Pure, but for whom the next look must look after."""
+        found = diagnose(self._settings, seen, known, now, self._probe.packs)
+        self._probe.lost = lost.watched(found)
+        return found
 
     def offer(
         self,

@@ -116,7 +116,7 @@ def remember(
     if old is not None and seen.pane.dead:
         return old
     if old is None or not old.progress_at:
-        return begin(seen, moment)
+        return replace(begin(seen, moment), attempt_wall=0.0 if last is None else last.at)
     memory = follow(old, seen, sign, moment)
     if aftermath.is_other_program(memory, seen):
         return restarted(aftermath.released(memory), seen, moment.now, "another program")
@@ -229,7 +229,9 @@ def verdict_of(one: Draft, settings: Sessions) -> Verdict:
     facts, memory = one.facts, one.memory
     plan: Plan | None = None
     if one.acts and facts.tasks:
-        plan = make_plan(one.component, facts, memory or Memory(), settings, proof=one.proof)
+        known = memory or Memory()
+        was = known.key if facts.state == "gone" else ""
+        plan = make_plan(one.component, facts, known, settings, proof=one.proof, was=was)
     stuck = any(finding.condition == "stuck" for finding in one.findings)
     return Verdict(
         component=one.component,

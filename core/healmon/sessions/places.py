@@ -27,7 +27,7 @@ class Spread(msgspec.Struct, frozen=True):
     Attributes:
         groups: the panes of each session.
         working: its tasks.
-        missing: by name, the tasks of sessions that do not exist.
+        missing: by name as tmux would have it, the tasks of sessions that do not exist.
     """
 
     groups: dict[Place, list[Pane]]
@@ -138,7 +138,7 @@ def owners(
 def shared_out(
     tasks: Sequence[Task], names: Mapping[str, Sequence[Place]]
 ) -> tuple[dict[Place, list[Task]], dict[str, tuple[Task, ...]]]:
-    """Return the tasks of each session, and by name those whose session does not exist.
+    """Return the tasks of each session, and by tmux's name those whose session does not exist.
 
     A name that leads to two sockets gives its tasks to both: which one works is unknown.
     """
@@ -150,8 +150,8 @@ def shared_out(
         where = names.get(task.session) or names.get(tmux_name) or ()
         for place in where:
             working.setdefault(place, []).append(task)
-        if not where:
-            missing[task.session] = (*missing.get(task.session, ()), task)
+        if not where:  # by the name that it had when it was there
+            missing[tmux_name] = (*missing.get(tmux_name, ()), task)
     return working, missing
 
 
@@ -161,6 +161,23 @@ def label_for(pane: Pane, taken: Collection[str]) -> str:
     socket = clean(pane.socket.rpartition("/")[2], limit=NAME_LIMIT)
     candidates = (plain, f"{plain}@{socket}", f"{plain}@{socket}{pane.session_id}")
     return next((label for label in candidates if label not in taken), f"{plain}{pane.key}")
+
+
+def labels(places: Mapping[Place, Sequence[Pane]]) -> dict[Place, str]:
+    """Return the label of each session, unlike that of all others."""
+    found: dict[str, Place] = {}
+    for place, panes in places.items():
+        found[label_for(panes[0], found.keys())] = place
+    return {place: label for label, place in found.items()}
+
+
+def process_of(key: str) -> tuple[int, int] | None:
+    """Return pid and start of a pane's own process, by its key; None: its start is not known."""
+    pid, _, ticks = key.rpartition(".")
+    pid = pid.rpartition(".")[2]
+    if not (pid.isdecimal() and ticks.isdecimal() and int(ticks)):
+        return None
+    return int(pid), int(ticks)
 
 
 def chosen(looked: Sequence[Behind]) -> tuple[Behind, bool]:

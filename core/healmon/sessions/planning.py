@@ -42,6 +42,7 @@ def make_plan(
     proof: Packed | None = None,
     by_hand: bool = False,
     requeue: bool | None = None,
+    was: str = "",
 ) -> Plan:
     """Return the plan that interrupts a session's program, if it has one, and settles its tasks.
 
@@ -53,6 +54,7 @@ def make_plan(
         proof: what the judge knows, for the stored evidence.
         by_hand: a person asked for it.
         requeue: what the person wants to become of the tasks; None: what the settings say.
+        was: who the pane was that must have ended (see `Order`).
     """
     elsewhere = bool(memory.quarantine) and facts.state not in KEYLESS and not by_hand
     order = Order(
@@ -60,6 +62,7 @@ def make_plan(
         socket=facts.socket,
         pane=facts.pane,
         key=facts.key,
+        was=was,
         rows=facts.rows,
         known=memory.known,
         keys=() if elsewhere else facts.keys,

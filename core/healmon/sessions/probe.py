@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
@@ -20,7 +21,7 @@ from healmon.sessions.backstage import Backstage, Behind
 from healmon.sessions.captures import Captures, Kept, own_clocks
 from healmon.sessions.family import Family
 from healmon.sessions.packs import Packs, bundled
-from healmon.sessions.places import Spread
+from healmon.sessions.places import Place, Spread
 from healmon.sessions.signs import Sign
 from healmon.text import clean
 from healmon.world.hands import Hands
@@ -82,13 +83,14 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     """One look at all sessions.
 
     Attributes:
-        missing: tasks by the name of a session that is on no socket that answered.
+        missing: tasks by the name (tmux's) of a session that is on no socket that answered.
         faults: what could not be looked at.
         answered: sockets with a server that answered.
         absent: by socket, why no server answers there.
         owed: by source, the tasks that healmon failed and is to give back.
         late: by source, the results that old attempts delivered after their tasks were taken away.
         jumped: the host slept, or its clock was set, since the healer's look before.
+        runs: by the keys of lost panes that were asked for, whether their processes run on.
     """
 
     sessions: tuple[SessionSeen, ...] = ()
@@ -99,6 +101,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     owed: dict[str, tuple[Owed, ...]] = {}
     late: dict[str, tuple[Late, ...]] = {}
     jumped: bool = False
+    runs: dict[str, bool] = {}
 
 
 class Probe:
@@ -115,7 +118,12 @@ class Probe:
         processes: the door to processes.
         clock: all time.
         packs: read screens; default: those that come with healmon.
+
+    Attributes:
+        lost: keys of panes that are out of sight; each look tells whether their processes run on.
     """
+
+    lost: Collection[str] = ()
 
     def __init__(
         self,
@@ -137,6 +145,7 @@ class Probe:
         self._hands: dict[str, Hands] = {}
         self._captures = Captures()
         self._backstage = Backstage(self.on, tmux, processes, self.packs)
+        self._listed: dict[str, Sequence[Pane]] = {}
 
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
@@ -199,15 +208,33 @@ class Probe:
         self._captures.forget_all_but(captured)
         there = {s: self._captures.take(s, found[s], captured[s], now) for s in captured}
         spread = places.spread({s: own_clocks(found[s], there[s]) for s in there}, known)
+        everywhere = self._everywhere(found, answers)
         return Seen(
-            sessions=await self._sessions(spread, there, captured, now),
+            sessions=await self._sessions(spread, everywhere, there, captured, now),
             missing=spread.missing,
             faults=faults,
             answered=tuple(there),
             absent={s: str(a) for s, a in answers.items() if isinstance(a, TmuxAbsentError)},
             owed={source: view.owed for source, view in told.items() if view.owed},
             late={source: view.late for source, view in told.items() if view.late},
+            runs=await self._runs(),
         )
+
+    def _everywhere(
+        self, found: Mapping[str, Sequence[Pane]], answers: Mapping[str, object]
+    ) -> dict[Place, list[Pane]]:
+        """Return all sessions, also those of servers that do not answer now, as last seen."""
+        silent = {s for s, one in answers.items() if isinstance(one, ProbeError)}
+        kept = {s: panes for s, panes in self._listed.items() if s in silent}
+        self._listed = {s: found.get(s) or kept.get(s, ()) for s in answers}
+        return places.grouped(self._listed)
+
+    async def _runs(self) -> dict[str, bool]:
+        """Return whether the processes of lost panes run on."""
+        keys = tuple(self.lost)
+        if not keys:
+            return {}
+        return await self.on("processes", partial(_run_on, self.processes, keys))
 
     async def _capture(
         self, panes: Sequence[Pane], watched: Container[str], now: Reading, *, all_watched: bool
@@ -230,6 +257,7 @@ class Probe:
     async def _sessions(
         self,
         spread: Spread,
+        everywhere: Mapping[Place, Sequence[Pane]],
         there: Mapping[str, Mapping[str, Kept]],
         captured: Mapping[str, Container[str]],
         now: Reading,
@@ -237,12 +265,14 @@ class Probe:
         tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
         behind = await self._backstage.behind(tasked, now)
         sessions: dict[str, SessionSeen] = {}
-        names = Counter(panes[0].name for panes in spread.groups.values())
+        # a server that does not answer keeps its sessions' names, and their doubt
+        names = Counter(panes[0].name for panes in everywhere.values())
+        labels = places.labels(everywhere)
         for (socket, number), panes in spread.groups.items():
             tasks = tuple(spread.working.get((socket, number), ()))
             one = self._session(panes, tasks, behind, there[socket])
             shown = [one.pane] if one.sure else panes
-            label = places.label_for(panes[0], sessions.keys())
+            label = labels[socket, number]
             sessions[label] = replace(
                 one,
                 label=label,
@@ -290,6 +320,18 @@ class Probe:
             family=kin,
             sign=sign,
         )
+
+
+def _run_on(processes: Processes, keys: Collection[str]) -> dict[str, bool]:
+    """Return for each pane's key whether its own process runs on; of none where not even we are."""
+    if processes.identify(os.getpid()) is None:
+        return {}  # a /proc that shows nobody tells of nobody's end
+    wanted = {key: one for key in keys if (one := places.process_of(key)) is not None}
+    starts = {pid: processes.identify(pid) for pid in {pid for pid, _ in wanted.values()}}
+    return {
+        key: (now := starts[pid]) is not None and now.ticks == ticks
+        for key, (pid, ticks) in wanted.items()
+    }
 
 
 def _faults(kind: Literal["tmux", "tasks"], answers: Mapping[str, object]) -> list[Fault]:

@@ -57,9 +57,13 @@ class Remedy:
         if plan.action == REQUEUE:
             return await giveback.give_back(order, self.probe, self._clock, hand)
         dossier = await Dossier.begin(self._archive, hand, self._clock, plan, order)
-        if order.answer:
-            return await answering.answer(self, order, dossier)
-        return await self._clear(order, dossier)
+        try:
+            if order.answer:
+                return await answering.answer(self, order, dossier)
+            return await self._clear(order, dossier)
+        except VetoError as error:
+            await dossier.called_off(str(error.args[0]))
+            raise
 
     async def tidy(self) -> None:
         """Remove evidence that is older than it is to be kept."""
@@ -134,11 +138,14 @@ class Remedy:
             outcome.details(order, verdict, dossier.ident),
             elsewhere=order.elsewhere or held,
         )
+        settled: list[Settled] = []
         try:
-            settled = await self.settle(tasks, settlement, dossier)
-        except RemedyError as error:
-            verdict = replace(verdict, how=f"{verdict.how}; {error.args[0]}".lstrip("; "))
-            raise await self._failed(order, dossier, verdict) from error
+            await self.settle(tasks, settlement, dossier, settled)
+        except (RemedyError, ProbeError) as error:
+            done = {str(one.id): one.outcome for one in settled}  # in other sources
+            how = f"{verdict.how}; {error.args[0]}".lstrip("; ")
+            verdict = replace(verdict, how=how, tasks=done)
+            raise await self._failed(order, dossier, verdict, settled) from error
         verdict = replace(
             verdict,
             tasks={str(one.id): one.outcome for one in settled},
@@ -201,14 +208,23 @@ class Remedy:
         self._check(one, order, pressed=pressed)
 
     async def settle(
-        self, tasks: Sequence[Task], settlement: Settlement, dossier: Dossier
-    ) -> list[Settled]:
+        self,
+        tasks: Sequence[Task],
+        settlement: Settlement,
+        dossier: Dossier,
+        settled: list[Settled],
+    ) -> None:
         """Requeue or fail tasks that still are as seen, one transaction per database.
 
+        Args:
+            tasks: which.
+            settlement: what is to become of them.
+            dossier: where that is written down first.
+            settled: gets what became of each, also where a later database fails.
+
         Raises:
-            RemedyError: a database could not be written.
+            RemedyError, ProbeError: a database could not be written.
         """
-        settled: list[Settled] = []
         verb = "requeue" if settlement.requeue else "fail"
         for source in dict.fromkeys(task.source for task in tasks):
             some = [task for task in tasks if task.source == source]
@@ -217,7 +233,6 @@ class Remedy:
             at = replace(settlement, at=self._clock.read().wall)
             call = partial(self.probe.taskdb.settle, self.probe.tasks[source], some, at)
             settled += await self.probe.on(f"tasks {source}", call)
-        return settled
 
     async def see(self, pane: Pane, one: SessionSeen) -> View | None:
         """Return how a pane is now, read as the program that was seen there."""

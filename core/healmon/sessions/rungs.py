@@ -29,6 +29,7 @@ from healmon.sessions.verifying import LET_GO, Effect, ended
 from healmon.sessions.viewing import View, view
 from healmon.text import clean
 from healmon.world.processes import TERM, ProcessFacts
+from healmon.world.tmux import TmuxAbsentError
 
 POLL: Final = 0.25
 GOES_ON: Final = 5.0
@@ -70,7 +71,7 @@ class Rungs:
                 continue
             try:
                 effect = await act(verdict)
-            except (VetoError, RemedyError, ProbeError) as error:
+            except (VetoError, RemedyError, ProbeError, TmuxAbsentError) as error:
                 verdict = replace(verdict, how=f"{verdict.how}; {rung}: {error.args[0]}")
                 continue
             how = f"{verdict.how}; {effect.how}"

@@ -93,7 +93,8 @@ def _painted(case: Case, memory: Memory | None) -> float:
     if memory is not None and memory.painted[1]:
         return round(case.painted, 1)
     activity = case.seen.pane.window_activity
-    return round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
+    age = round(max(case.now.wall - activity, 0.0), 1) if activity else 0.0
+    return age if age > PAINTS else 0.0  # it paints: nobody needs to know since when
 
 
 def unaged(verdict: Verdict, view: ComponentView | None, wall: float) -> Verdict:

@@ -91,8 +91,7 @@ class Case:
 
 def _human(case: Case) -> str:
     pane, settings = case.seen.pane, case.settings
-    typed = case.memory.hand_wall, pane.client_activity if pane.attached else 0.0
-    if any(_lately(case, at) for at in typed):
+    if typed_lately(case):
         return f"a person typed here within {format_duration(settings.quiet_client)}"
     if pane.mode and pane.last_attached and _lately(case, pane.session_activity):
         return "a person was in its scrollback a moment ago"
@@ -102,6 +101,13 @@ def _human(case: Case) -> str:
     if case.sign.kind == "unsent" and _somebody_was_there(case):
         return "text stands in its composer that a person may have typed"
     return ""
+
+
+def typed_lately(case: Case) -> bool:
+    """Return whether somebody who can type did anything here a moment ago."""
+    pane = case.seen.pane
+    typed = case.memory.hand_wall, pane.client_activity if pane.attached else 0.0
+    return any(_lately(case, at) for at in typed)
 
 
 def _lately(case: Case, wall: float) -> bool:

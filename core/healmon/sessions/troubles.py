@@ -10,6 +10,7 @@ idle_with_task                entry, new tasks       idle_after       idle_after
 gave_up                       entry, new tasks       gave_up_after    gave_up_after
 approval question secret      entry                  waiting_after    never
 unsent suspended flow_stopped entry                  waiting_after    never
+human, by the marker alone    progress               stuck_after      never
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Final, Literal
 import msgspec
 
 from healmon.sessions.progress import old_enough
-from healmon.sessions.states import RESET_GRACE, Case
+from healmon.sessions.states import RESET_GRACE, Case, typed_lately
 from healmon.sessions.words import State
 
 Condition = Literal["stuck", "waiting", "idle", "unsent", "retrying", "suspended"]
@@ -134,7 +135,14 @@ def _person(condition: Condition) -> Callable[[Case, State], Trouble]:
 
 
 def _human(case: Case, state: State) -> Trouble | None:
-    return _person("unsent")(case, state) if case.sign.kind == "unsent" else None
+    if case.sign.kind == "unsent":
+        return _person("unsent")(case, state)
+    marker = case.settings.typing_marker
+    if not marker or marker not in case.seen.screen or typed_lately(case):
+        return None
+    # nobody is near: a mark that stays on the screen must not hide a task for ever
+    why = "only a person can go on here"
+    return Trouble(condition="suspended", state=state, age=case.quiet, warn=case.limit, why_not=why)
 
 
 _RULES: Final[dict[State, Callable[[Case, State], Trouble | None]]] = {

@@ -38,7 +38,7 @@ def plan_abandoned(s: Snapshot, event: ev.PlanAbandoned, _at: float) -> Snapshot
     """Return the snapshot without a plan; an attempt at it was cut off."""
     view = s.plans.get(event.component)
     if view is not None and view.acting:
-        kept = attempts.cut_off(s.attempts, view.plan.action, event.component)
+        kept = attempts.cut_off(s.attempts, view.plan, view.steps)
         s = replace(s, attempts=kept)
     return replace(s, plans=without(s.plans, event.component))
 

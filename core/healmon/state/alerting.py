@@ -64,9 +64,12 @@ def fold_alert(s: Snapshot, event: AlertEvent, number: int, at: float) -> Snapsh
                 acknowledged_at=at, acknowledged_by=event.by, note=event.note, until=event.until,
             )  # fmt: skip
         case ev.AlertUnacknowledged():
+            known = s.alerts.get(event.key)
+            # what nobody can look at stays what it is; it calls for somebody all the same
+            state = "stale" if known is not None and known.state == "stale" else "open"
             opened_at = _opened_at(s, event.key, at)
             return _on(
-                s, event.key, state="open", opened_at=opened_at, unanswered_since=at, **_UNKNOWN
+                s, event.key, state=state, opened_at=opened_at, unanswered_since=at, **_UNKNOWN
             )
         case ev.AlertOverlaid():
             return _overlaid(s, event, at)

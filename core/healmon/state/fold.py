@@ -15,6 +15,7 @@ from healmon.state.holding import fold_held
 from healmon.state.noticing import fold_notice
 from healmon.state.pausing import fold_pause
 from healmon.state.silencing import fold_silence, muted
+from healmon.state.stepping import clock_jumped
 from healmon.state.views import Snapshot
 
 # the fold of one event takes just that event, which a table of all of them cannot say
@@ -70,7 +71,7 @@ _AT: Final[dict[type[ev.Event], _At]] = {
     ev.ActionFailed: acting.action_failed,
     ev.MaintenanceStarted: fold_pause,
     ev.MaintenanceEnded: fold_pause,
-    ev.ClockJumped: running.nothing,
+    ev.ClockJumped: clock_jumped,
     ev.OverrideReceived: running.nothing,
     ev.OverrideAnswered: running.nothing,
     ev.ConfigurationRefused: running.nothing,

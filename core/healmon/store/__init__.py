@@ -8,6 +8,7 @@ only, so that a status command answers at once. Importing this package loads nei
     buffer     what waits for the writer: bounded, decisions outlive samples
     writer     the one thread that writes: `pieces` of work into the `held` file
     opening    opens the file, refuses what is not ours, sets aside what is damaged
+    begun      what takes a damaged file's place: whole before it bears the name
     beside     the one other connection of the healer's process, and those of other programs
     upkeep     retention and free pages, in small bites
     salvage    what a damaged file still knows; `carving` finds its rows page by page

@@ -59,7 +59,8 @@ _KNOWN: Final = (
     " note = ?, acknowledged_until = ?, opened_at = COALESCE(opened_at, ?)" + _OF_KEY
 )
 _UNKNOWN_AGAIN: Final = (
-    f"UPDATE health_alerts SET state = 'open', {_UNKNOWN},"
+    "UPDATE health_alerts SET state = CASE state WHEN 'stale' THEN state ELSE 'open' END,"
+    f" {_UNKNOWN},"
     f" opened_at = COALESCE(opened_at, ?){_OF_KEY}"
 )
 _OVERLAID: Final = "UPDATE health_alerts SET overlays = ?" + _OF_KEY

@@ -57,7 +57,7 @@ def must_be_whole(conn: sqlite3.Connection) -> None:
     """
     (verdict,) = conn.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
-        error = sqlite3.DatabaseError(f"quick_check: {verdict}")
+        error = sqlite3.DatabaseError(f"quick_check: {' '.join(str(verdict).split())}")
         error.sqlite_errorcode = sqlite3.SQLITE_CORRUPT
         error.sqlite_errorname = "SQLITE_CORRUPT"
         raise error

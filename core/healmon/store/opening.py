@@ -2,8 +2,8 @@
 
 Before anything is written the file is looked at through a connection that cannot write. What is
 not ours is refused untouched; what is damaged is renamed with its -wal and -shm and a new file
-begun. Only CORRUPT and NOTADB count as damage: a locked, full or failing disk says nothing about
-the data, and calling it damage would be the loss.
+begun, which is whole before anything is renamed (`begun`). Only CORRUPT and NOTADB count as damage:
+a locked, full or failing disk says nothing about the data, and calling it damage would be the loss.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from urllib.parse import quote
 
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
-from healmon.store import schema
+from healmon.store import begun, schema
 from healmon.store.backup import backup, must_be_whole
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
-from healmon.store.salvage import Salvaged, prepare, salvage
-from healmon.store.stream import encode_snapshot, fold
+from healmon.store.salvage import Salvaged, known_to, prepare, salvage
+from healmon.store.stream import encode_snapshot
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
 from healmon.text import clean
@@ -35,7 +35,8 @@ _WAL_LIMIT: Final = 4 << 20
 CHECKED: Final = "checked"
 """Key in `meta`: when the file was last checked as a whole."""
 CHECK_EVERY: Final = "-7 days"
-_FAMILY: Final = ("", "-wal", "-shm")
+_BESIDE: Final = ("-wal", "-shm")
+_FAMILY: Final = ("", *_BESIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,41 +79,85 @@ def open_store(path: Path, host: str, at: str) -> Opened:
         StoreVersionError: the file is another program's or a newer healmon's; it was not touched.
         sqlite3.Error: it cannot be opened now (locked, full, read-only, …).
     """
-    unclean = _size(path, "-wal") > 0
-    if not path.exists() and unclean:
+    _finish(path, at)
+    unclean = _size(path, "-wal") > 0 or begun.doubted(path)
+    if not path.exists() and _size(path, "-wal") > 0:
         set_aside(path, "orphaned", at)  # a dead file's -wal must not flow into a new one
         unclean = False
     fresh = _size(path) <= 0
     try:
         _refuse_others(path)
-        return Opened(_ready(path, host, at, check=unclean), fresh)
+        conn = _ready(path, host, at, check=unclean)
     except sqlite3.DatabaseError as error:
         if kind_of(error) is not Kind.DAMAGED:
             raise
         return begin_again(path, host, at, str(error))
+    begun.remove(path)  # of a start that was cut short, and somebody else mended the file
+    return Opened(conn, fresh, _still_told(conn, path))
 
 
 def begin_again(path: Path, host: str, at: str, why: str) -> Opened:
     """Set a damaged file aside and begin a new one with what could be read of the old.
 
     Raises:
-        OSError: it cannot be renamed.
-        sqlite3.Error: no new file can be begun.
+        OSError: it cannot be renamed; it is as it was, or the next opening finishes this.
+        sqlite3.Error: no new file can be begun; the damaged one is as it was.
     """
-    found = salvage(path, lambda: _known(path)) if _size(path) > 0 else Salvaged()
-    kept = set_aside(path, "damaged", at)
+    if _finish(path, at):  # a rename failed the last time
+        conn = _ready(path, host, at, check=False)
+        return Opened(conn, fresh=True, repaired=_still_told(conn, path))
+    found = salvaged(path)
+    kept = _free_name(path, "damaged", at)
+    begun.begin(path)
+    try:
+        # closed before the renames: the last connection leaves one file, and it is on the disk
+        with contextlib.closing(_ready(begun.place(path), host, at, check=False)) as conn:
+            _tell_it_what_was_known(conn, found, kept, at, why)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            begun.begin(path)
+        raise
+    _rename(path, kept)
+    begun.place(path).rename(path)
     conn = _ready(path, host, at, check=False)
-    known = found.snapshot
-    if known is not None:
-        keep_snapshot(conn, known)
+    told = "what was known goes on" if found.snapshot is not None else "what was known is lost"
+    text = f"{path.name} was damaged ({clean(why)}); kept as {kept.name}, a new one begun; {told}"
+    return Opened(conn, fresh=True, repaired=text)
+
+
+def salvaged(path: Path) -> Salvaged:
+    """Return what a damaged file, open nowhere in this process, still knows."""
+    return salvage(path, lambda: _known(path)) if _size(path) > 0 else Salvaged()
+
+
+def _tell_it_what_was_known(
+    conn: sqlite3.Connection, found: Salvaged, kept: Path, at: str, why: str
+) -> None:
+    if found.snapshot is not None:
+        keep_snapshot(conn, found.snapshot)
     elif found.newest.get("events"):
         # no id is ever given twice
         keep_snapshot(conn, Snapshot(last_id=found.newest["events"]))
     with immediate(conn):
         prepare(conn, kept, found, at, clean(why))
-    told = "what was known goes on" if known is not None else "what was known is lost"
-    text = f"{path.name} was damaged ({clean(why)}); kept as {kept.name}, a new one begun; {told}"
-    return Opened(conn, fresh=True, repaired=text)
+
+
+def _finish(path: Path, at: str) -> bool:
+    """Finish what a healmon was killed in the midst of; returns whether there was anything."""
+    if path.exists() or not (kept := begun.successor_of(path)):
+        return False
+    target = path.with_name(kept)
+    if any(Path(f"{target}{end}").exists() for end in _BESIDE if Path(f"{path}{end}").exists()):
+        set_aside(path, "orphaned", at)  # not of that file
+    _rename(path, target)
+    begun.place(path).rename(path)
+    return True
+
+
+def _still_told(conn: sqlite3.Connection, path: Path) -> str:
+    """Return what was set aside, in words, as long as its history is being brought over."""
+    kept = begun.kept_of(conn)
+    return f"{path.name} was damaged; kept as {kept}, a new one begun" if kept else ""
 
 
 def keep_snapshot(conn: sqlite3.Connection, snapshot: Snapshot) -> None:
@@ -134,17 +179,26 @@ def set_aside(path: Path, label: str, at: str, members: tuple[str, ...] = _FAMIL
         at: the time now, as the store writes it.
         members: which of the three.
     """
+    target = _free_name(path, label, at)
+    _rename(path, target, members)
+    return target
+
+
+def _free_name(path: Path, label: str, at: str) -> Path:
     stamp = f"{at[:19].replace('-', '').replace(':', '').replace(' ', 'T')}Z"
     target = path.with_name(f"{path.name}.{label}-{stamp}")
     number = 1
     while any(Path(f"{target}{end}").exists() for end in _FAMILY):
         number += 1
         target = path.with_name(f"{path.name}.{label}-{stamp}-{number}")
+    return target
+
+
+def _rename(path: Path, target: Path, members: tuple[str, ...] = _FAMILY) -> None:
     for end in members:
         member = Path(f"{path}{end}")
         if member.exists():
             member.rename(f"{target}{end}")
-    return target
 
 
 @contextlib.contextmanager
@@ -191,7 +245,7 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         conn.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
         due = check or _check_is_due(conn, at)
         if due:
-            must_be_whole(conn)
+            _check(conn, path)
         if 0 < schema.version_of(conn) < schema.VERSION:
             # a newer layout cannot be read by the healmon of before
             backup(conn, path.with_name(f"{path.name}.layout-{schema.version_of(conn)}"))
@@ -204,6 +258,15 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         conn.close()
         raise
     return conn
+
+
+def _check(conn: sqlite3.Connection, path: Path) -> None:
+    try:
+        must_be_whole(conn)
+    except sqlite3.DatabaseError:
+        with contextlib.suppress(OSError):  # before the -wal goes that told of an unclean stop
+            begun.begin(path)
+        raise
 
 
 def _ours_alone(path: Path) -> None:
@@ -310,8 +373,7 @@ def _require(conn: sqlite3.Connection, path: Path) -> None:
             )
 
 
-def _known(path: Path) -> Snapshot | None:
+def _known(path: Path) -> Salvaged:
     """Return what a damaged file still knows, as far as SQLite can read it."""
     with read_only(path) as conn:
-        snapshot = fold(conn)
-    return snapshot if snapshot.last_id else None
+        return known_to(conn)

@@ -46,6 +46,13 @@ _SILENCE: Final = (
     "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
+_UNTIL_MOVED: Final = (  # as `state.stepping` has it
+    """UPDATE silences SET until = coalesce(strftime('%Y-%m-%d %H:%M:%f', until, ?), until)
+        WHERE ended_at IS NULL""",
+    """UPDATE health_alerts SET acknowledged_until =
+        coalesce(strftime('%Y-%m-%d %H:%M:%f', acknowledged_until, ?), acknowledged_until)
+        WHERE resolved = 0 AND acknowledged_until IS NOT NULL""",
+)
 _SILENCE_OVER: Final = "UPDATE silences SET ended_at = ?, resolution = ? WHERE id = ?"
 _NOTICE: Final = (
     "INSERT OR REPLACE INTO notices (id, created_at, channel, topic, title, body, keys, state,"
@@ -86,7 +93,7 @@ class Projector:
     def __init__(self) -> None:
         self._refused: dict[str, tuple[str, str, str]] = {}
 
-    def rows(self, record: ev.Recorded) -> list[Statement]:  # noqa: PLR0911 - one case per event
+    def rows(self, record: ev.Recorded) -> list[Statement]:  # noqa: C901, PLR0911 - one case per event
         """Return what an event changes in the tables beside `events`."""
         event, at = record.event, format_utc(record.wall)
         match event:
@@ -108,6 +115,8 @@ class Projector:
                 return [_action(event, at, record.id)]
             case ev.SilenceStarted() | ev.SilenceEnded():
                 return _silence_rows(event, at, record.id)
+            case ev.ClockJumped():
+                return _clock_set(event)
             case ev.NoticeMade() | ev.NoticeSent() | ev.NoticeFailed() | ev.NoticeDropped():
                 return _notice_rows(event, at, record.id)
             case _:
@@ -141,6 +150,11 @@ def _of_engine(event: ev.EngineStarted | ev.DryRunChanged | ev.CycleFinished, at
 
 def _dry_run(*, on: bool) -> Statement:
     return _DRY_RUN, ("1" if on else "0",)
+
+
+def _clock_set(event: ev.ClockJumped) -> list[Statement]:
+    by = f"{round(event.stepped * 1000) / 1000:+.3f} seconds"
+    return [(sql, (by,)) for sql in _UNTIL_MOVED] if event.stepped else []
 
 
 def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:

@@ -10,24 +10,30 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon.clock import parse_utc
 from healmon.events import Recorded, decode
 from healmon.state import Snapshot, replay
 from healmon.store.carving import Carver, Row, Table, Value
 from healmon.store.faults import Kind, kind_of
+from healmon.store.stream import fold, recorded
 from healmon.store.tx import immediate
 
 _log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 64 << 20
 """Bytes of a file that is carved while the healer waits: some ten seconds at most."""
+BEYOND: Final = 10**9
+"""Added to what is known where the highest id cannot be: no id is ever given twice."""
 BITE: Final = 40
 """Pages brought over in one transaction: some 30 ms."""
 RESTORE: Final = "restore"
@@ -43,34 +49,83 @@ class Salvaged:
 
     Attributes:
         snapshot: what was known; None when it is lost.
+        frame: what was known a while before, should the newest be lost.
         newest: the highest id of each table.
     """
 
     snapshot: Snapshot | None = None
+    frame: Snapshot | None = None
     newest: dict[Table, int] = field(default_factory=dict["Table", int])
 
 
-def salvage(path: Path, fold: Callable[[], Snapshot | None]) -> Salvaged:
+def salvage(path: Path, ask: Callable[[], Salvaged]) -> Salvaged:
     """Return what a damaged file still knows.
 
     Args:
         path: the file, open nowhere in this process.
-        fold: reads the snapshot through SQLite; None or an error when that cannot be.
+        ask: reads it through SQLite (`known_to`); an error when that cannot be.
     """
     found = Salvaged()
     try:
-        found.snapshot = fold()
+        found = ask()
     except sqlite3.Error:
         _log.info("SQLite cannot read what %s knew; it is carved", path.name)
+    unseen = BEYOND
     try:
         if path.stat().st_size <= AT_ONCE:
             _carve(path, found)
+            unseen = 0
     except OSError as error:
         _log.warning("%s cannot be carved: %s", path.name, error)
+    found.snapshot = found.snapshot or found.frame
+    last = found.snapshot.last_id if found.snapshot is not None else 0
+    for table in _IDS:
+        found.newest.setdefault(table, last + unseen)
+    found.newest["events"] = max(last, found.newest["events"])
     if found.snapshot is not None:
-        last = found.snapshot.last_id
-        found.newest["events"] = max(last, found.newest.get("events", 0))
+        found.snapshot = replace(found.snapshot, last_id=found.newest["events"])
     return found
+
+
+def known_to(conn: sqlite3.Connection) -> Salvaged:
+    """Return what SQLite can still read of a damaged file; what it cannot is left out."""
+    found = Salvaged()
+    for table in _IDS:
+        with suppress(sqlite3.Error):
+            (newest,) = conn.execute(f"SELECT max(id) FROM {table}").fetchone()  # noqa: S608 - a constant
+            found.newest[table] = max(0, int(newest or 0))
+    try:
+        snapshot = fold(conn)
+        found.snapshot = snapshot if snapshot.last_id else None
+    except sqlite3.Error:
+        found.frame = _from_keyframe(conn)
+    return found
+
+
+def _from_keyframe(conn: sqlite3.Connection) -> Snapshot | None:
+    """Return the newest state that is kept for the history, folded with what can be read after."""
+    frames: list[tuple[bytes]] = []
+    with suppress(sqlite3.Error):
+        sql = "SELECT snapshot FROM keyframes ORDER BY event_id DESC LIMIT 3"
+        frames = conn.execute(sql).fetchall()
+    for (frame,) in frames:
+        with suppress(zlib.error, msgspec.DecodeError, TypeError):
+            start = msgspec.json.decode(zlib.decompress(frame), type=Snapshot)
+            return replay(_readable(conn, start.last_id), start)
+    return None
+
+
+def _readable(conn: sqlite3.Connection, after: int) -> Iterator[Recorded]:
+    sql = "SELECT id, timestamp, payload, cause FROM events WHERE id > ? ORDER BY id LIMIT 1000"
+    while True:
+        try:
+            rows = conn.execute(sql, (after,)).fetchall()
+        except sqlite3.Error:
+            return
+        if not rows:
+            return
+        yield from recorded(rows)
+        after = rows[-1][0]
 
 
 def _carve(path: Path, found: Salvaged) -> None:

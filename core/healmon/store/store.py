@@ -132,10 +132,22 @@ class Store:
             with opening.read_only(self.path) as conn:
                 self._know(conn)
         except sqlite3.Error as blind:
+            if self._know_by_salvage(blind):
+                return
             raise StoreFaultError(
                 f"what the last run knew cannot be read: {words(blind, self.path)}",
                 remedy="healing without it would be blind; mend that and start again",
             ) from error
+
+    def _know_by_salvage(self, error: sqlite3.Error) -> bool:
+        """Learn what a damaged file still knows for which no new one can be begun now."""
+        found = opening.salvaged(self.path) if kind_of(error) is Kind.DAMAGED else None
+        if found is None or found.snapshot is None:
+            return False
+        self.snapshot = found.snapshot
+        self.last_id = max(found.snapshot.last_id, found.newest.get("events", 0))
+        self._held.damage = str(error)  # so that it is begun once there is room
+        return True
 
     def _know(self, conn: sqlite3.Connection) -> None:
         self.snapshot = fold(conn)

@@ -22,10 +22,16 @@ _FREE_PAGES: Final = 100
 _OLD_EVENTS: Final = (
     # never past the newest checkpoint, so that the fold of what stays is the same snapshot; the
     # newest start stays for the status of a healer that has run for longer than the retention
-    """SELECT id FROM events WHERE timestamp < :before
+    """SELECT id FROM events WHERE id < :first
         AND id <= (SELECT max(event_id) FROM checkpoints)
         AND id IS NOT (SELECT max(id) FROM events WHERE kind = 'enginestarted')
-        ORDER BY timestamp LIMIT :chunk"""
+        ORDER BY id LIMIT :chunk"""
+)
+_FIRST_KEPT: Final = (
+    # in their order, not by their times alone: what was written by a clock that stood in 1970 is no
+    # older than its neighbours, and must not cut off the history before it
+    """SELECT min(id) FROM events WHERE timestamp >= ?
+        AND timestamp <= (SELECT timestamp FROM events ORDER BY id DESC LIMIT 1)"""
 )
 _HIGHEST_OLD: Final = f"SELECT max(id) FROM ({_OLD_EVENTS})"  # noqa: S608 - a constant
 _DELETES: Final = (
@@ -76,6 +82,7 @@ class Pruning:
 
     def __init__(self, before: str) -> None:
         self._before = before
+        self._first = 0
         self._table = -1
 
     def bite(self, conn: sqlite3.Connection) -> bool:
@@ -94,7 +101,7 @@ class Pruning:
         return True
 
     def _delete(self, conn: sqlite3.Connection) -> int:
-        values = {"before": self._before, "chunk": CHUNK}
+        values = {"before": self._before, "first": self._first, "chunk": CHUNK}
         with immediate(conn):
             if self._table == 0:
                 (highest,) = conn.execute(_HIGHEST_OLD, values).fetchone()
@@ -103,10 +110,13 @@ class Pruning:
             return conn.execute(_DELETES[self._table], values).rowcount
 
     def _fold(self, conn: sqlite3.Connection) -> None:
-        """Make sure that a checkpoint stands behind every event about to go."""
-        (last,) = conn.execute(
-            "SELECT max(id) FROM events WHERE timestamp < ?", (self._before,)
-        ).fetchone()
+        """Find which events go, and make sure that a checkpoint stands behind all of them."""
+        (first,) = conn.execute(_FIRST_KEPT, (self._before,)).fetchone()
+        if first is None:
+            (newest,) = conn.execute("SELECT max(id) FROM events").fetchone()
+            first = (newest or 0) + 1
+        self._first = first
+        (last,) = conn.execute("SELECT max(id) FROM events WHERE id < ?", (first,)).fetchone()
         (kept,) = conn.execute("SELECT max(event_id) FROM checkpoints").fetchone()
         if last is None or (kept is not None and kept >= last):
             return

@@ -8,14 +8,12 @@ read-only or failing disk is waited out, a damaged file is set aside, a deleted 
 from __future__ import annotations
 
 import logging
-import sqlite3
 import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
 from healmon.clock import format_utc
-from healmon.errors import StoreVersionError
 from healmon.store.ballast import Ballast
 from healmon.store.buffer import Buffer, Work
 from healmon.store.faults import Kind, kind_of, words
@@ -92,7 +90,7 @@ class Writer:
     def _run(self) -> None:
         while (work := self._buffer.take(wait=self._idle)) is not None:
             if work.prune_before is not None:
-                self._pruning = Pruning(format_utc(work.prune_before))
+                self._order_pruning(work.prune_before)
             if work.items:
                 if not self._settle(work):
                     break
@@ -111,7 +109,7 @@ class Writer:
     def _restore(self, restoring: Restoring) -> None:
         try:
             more = restoring.bite(self._held.ready(self._wall, None))
-        except (sqlite3.Error, OSError, StoreVersionError) as error:
+        except Exception as error:  # noqa: BLE001 - nothing it meets ends the writer
             # the order stands in the file: the next start goes on with it
             _log.warning("bringing history over stopped: %s", words(error, self._path))
             restoring.close()
@@ -161,10 +159,16 @@ class Writer:
             conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         return []
 
+    def _order_pruning(self, before: float) -> None:
+        try:
+            self._pruning = Pruning(format_utc(before))
+        except (ValueError, OverflowError):
+            _log.warning("nothing is pruned: no calendar has the moment %r", before)
+
     def _prune(self, pruning: Pruning) -> None:
         try:
             more = pruning.bite(self._held.ready(self._wall, None))
-        except (sqlite3.Error, OSError, StoreVersionError) as error:
+        except Exception as error:  # noqa: BLE001 - nothing it meets ends the writer
             # retention can wait for its next time; whether the store is ill, the next write tells
             _log.warning("pruning stopped: %s", words(error, self._path))
             if kind_of(error) is Kind.DAMAGED:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from functools import cached_property
-from typing import Final, TypeVar
+from typing import Final, TypeVar, cast
 
 import msgspec
 from aiohttp import web
@@ -25,6 +26,8 @@ from healmon.web.sse import Streams
 Q = TypeVar("Q", bound=Query)
 READ: Final = 10.0
 """Seconds that a body may take to come."""
+DEEPEST: Final = 8
+"""Levels of what goes along with an override."""
 ACTIONS: Final = 20
 """Newest actions that are told of a component."""
 _encoder: Final = msgspec.json.Encoder()
@@ -158,10 +161,7 @@ class Api:
             return gatekeeper.refusal(Refusal(403, text, remedy))
         async with asyncio.timeout(READ):
             body = await request.read()
-        try:
-            asked = msgspec.json.decode(body, type=s.Override)
-        except msgspec.MsgspecError as error:
-            raise UsageError(clean(str(error), limit=300)) from None
+        asked = _override(body)
         if self._context.live.seen.holding is None:
             return gatekeeper.refusal(
                 Refusal(503, "no healer runs", "start one: healmon daemon, or healmon-tui")
@@ -196,6 +196,30 @@ class Api:
     async def leave(self, app: web.Application) -> None:
         """Let all viewers go: we end."""
         await self._streams.leave(app)
+
+
+def _override(body: bytes) -> s.Override:
+    """Return what is asked.
+
+    Raises:
+        UsageError: it is not understood, or nested deeper than anything that is asked is.
+    """
+    try:
+        asked = msgspec.json.decode(body, type=s.Override)
+    except (msgspec.MsgspecError, RecursionError) as error:
+        raise UsageError(clean(str(error), limit=300)) from None
+    if not _shallow(asked.arguments, DEEPEST):
+        raise UsageError(f"arguments: nested deeper than {DEEPEST}")
+    return asked
+
+
+def _shallow(value: object, levels: int) -> bool:
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = cast("dict[str, object]", value).values()
+    elif isinstance(value, list):
+        inner = cast("list[object]", value)
+    return levels > 0 and all(_shallow(one, levels - 1) for one in inner)
 
 
 def _told(asked: s.Override, answer: Answer) -> s.Overridden:

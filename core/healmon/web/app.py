@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import socket
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -14,22 +12,20 @@ from aiohttp import web
 
 from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
-from healmon.web import api, gatekeeper, guard, login, oldpaths, tokens
+from healmon.metrics import serve
+from healmon.web import api, gatekeeper, guard, login, oldpaths, page, terminal, tokens
 from healmon.web.context import Context, Handler
 from healmon.web.gatekeeper import Gatekeeper
 from healmon.web.live import Live
 from healmon.web.logins import Logins
 from healmon.web.stored import Stored
 
-Mount: TypeAlias = Callable[[web.Application, Context], None]
-PARTS: Final = (
-    "healmon.web.page",
-    "healmon.web.terminal",
-    "healmon.metrics.serve",
-)
-"""Modules with `mount(app, context)`, each of which is there or not."""
 OPEN: Final = (gatekeeper.LOGIN, "/favicon.ico", "/favicon.svg")
 """Paths without a login beside those of `guard.OPEN`; they tell nothing of this host."""
+Mount: TypeAlias = Callable[[web.Application, Context], None]
+PARTS: Final[tuple[Mount, ...]] = (
+    login.mount, api.mount, oldpaths.mount, page.mount, terminal.mount, serve.mount,
+)  # fmt: skip
 BODY: Final = 64 * 1024
 """Bytes of a request's body."""
 
@@ -77,22 +73,6 @@ def make(context: Context) -> web.Application:
 
     app = web.Application(middlewares=[guarded], client_max_size=BODY)
     app.on_response_prepare.append(gatekeeper.dress)
-    login.mount(app, context)
-    api.mount(app, context)
-    oldpaths.mount(app, context)
-    for module in PARTS:
-        mount = _part(module)
-        if mount is not None:
-            mount(app, context)
+    for mount in PARTS:
+        mount(app, context)
     return app
-
-
-def _part(module: str) -> Mount | None:
-    try:
-        there = find_spec(module) is not None
-    except ModuleNotFoundError:
-        there = False
-    if not there:
-        return None
-    mount: Mount = import_module(module).mount
-    return mount

@@ -21,6 +21,7 @@ from healmon.service.foreground import configured
 from healmon.service.log import log, log_to_file
 from healmon.text import clean
 from healmon.web import mine, serving
+from healmon.world import tether
 
 LOG: Final = "web.log"
 """In the folder `web` of the state directory."""
@@ -35,6 +36,8 @@ def main() -> int:
     parser.add_argument("--config")
     args = parser.parse_args()
     os.set_inheritable(args.told, False)  # noqa: FBT003 - as it is declared
+    os.set_blocking(args.told, False)  # a healer that stands still hears it later
+    tether.expendable()
 
     def tell(text: str) -> None:
         with suppress(OSError):  # the healer was killed a moment ago
@@ -59,8 +62,9 @@ def _serve(args: argparse.Namespace, tell: Callable[[str], None]) -> None:
     lock = mine.take(state_dir, sides.CHILD)
     try:
         up = serving.until_told(
-            state_dir, chosen, where, lambda up: tell(f"up {up.url}"), settings.source or ""
-        )
+            state_dir, chosen, where, lambda up: tell(f"up {up.url}"), settings.source or "",
+            beat=lambda: tell("beat"),
+        )  # fmt: skip
         asyncio.run(up)
     finally:
         lock.release()

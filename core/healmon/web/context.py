@@ -31,6 +31,10 @@ def _always() -> bool:
     return True
 
 
+def _nothing(_nonce: str, said: str) -> str:
+    return said
+
+
 class Visitor(NamedTuple):
     """Who sent a request.
 
@@ -66,7 +70,7 @@ class Context:
         keys, logins, tries: who may come in; for the guard and the login.
         cookie: the name of the session's cookie.
         viewers: pages that are kept up to date now.
-        login_page: makes the page that asks for a token, of nonce and complaint; None: a plain one.
+        login_page: makes the page that asks for a token, of nonce and complaint; the page's part.
     """
 
     state_dir: Path
@@ -79,7 +83,7 @@ class Context:
     tries: Tries = field(default_factory=Tries)
     cookie: str = "healmon"
     config: str = ""
-    login_page: Callable[[str, str], str] | None = None
+    login_page: Callable[[str, str], str] = _nothing
     viewers: int = 0
     _asking: int = 0
 

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 from aiohttp import hdrs, web
 
+from healmon.config.webkeys import LOCAL
 from healmon.errors import HealmonError, UsageError
 from healmon.text import clean
 from healmon.web import guard, shapes
@@ -86,7 +87,7 @@ class Gatekeeper:
         """Serve a request, or refuse it."""
         nonce = secrets.token_urlsafe(18)
         request[NONCE] = nonce
-        request[HEADERS] = guard.headers(nonce, secure=self._context.place.secure)
+        request[HEADERS] = guard.headers(nonce, strict=self._context.place.strict)
         return await self._served(request, handler)
 
     async def _served(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -125,7 +126,7 @@ class Gatekeeper:
         return self._context.keys.tokens.role_of(_token_of(request)) is not None
 
     def _near(self, request: web.Request) -> bool:
-        return not self._context.place.public and (request.remote or "") in guard.LOOPBACK
+        return not self._context.place.public and (request.remote or "") in LOCAL
 
     def _session(self, request: web.Request) -> Visitor | None:
         context = self._context
@@ -136,14 +137,14 @@ class Gatekeeper:
         return Visitor(role, login.csrf, address_of(request, context))
 
     def _bearer(self, request: web.Request) -> Visitor | web.Response:
-        context, now = self._context, self._context.live.now()
+        context, steady = self._context, self._context.live.steady()
         address = address_of(request, context)
-        wait = context.tries.wait(address, now)
+        wait = context.tries.wait(address, steady)
         if wait:
             return too_often(wait)
         role = context.keys.tokens.role_of(_token_of(request))
         if role is None:
-            context.tries.wrong(address, now)
+            context.tries.wrong(address, steady)
             return refusal(Refusal(401, "that is no token of this server"))
         return Visitor(role if context.settings.operator else "viewer", "", address)
 
@@ -159,7 +160,9 @@ async def _handled(request: web.Request, handler: Handler) -> web.StreamResponse
     except web.HTTPException as error:
         if error.status < 400:
             raise
+        allowed = error.headers.get(hdrs.ALLOW, "")
         told = Refusal(error.status, clean(error.reason))
+        return refusal(told, **({hdrs.ALLOW: allowed} if allowed else {}))
     except HealmonError as error:
         status = 400 if isinstance(error, UsageError) else 503
         text = clean(str(error.args[0] if error.args else error))

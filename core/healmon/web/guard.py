@@ -12,6 +12,8 @@ import ipaddress
 from typing import Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
+from healmon.config.webkeys import LOCAL
+
 Role: TypeAlias = Literal["viewer", "operator"]
 SAFE: Final = frozenset({"GET", "HEAD"})
 """Methods that change nothing."""
@@ -54,6 +56,15 @@ class Place(NamedTuple):
         """Whether browsers reach us over TLS."""
         return (self.public or f"{self.scheme}:").startswith("https:")
 
+    @property
+    def strict(self) -> bool:
+        """Whether browsers may be told to use nothing but TLS for our name.
+
+        They would for all ports of that name (RFC 6797, 8.3), so only where it has the usual one:
+        a host's other servers may speak in the clear.
+        """
+        return self.public.startswith("https:") and urlsplit(self.public).port is None
+
 
 class Asked(NamedTuple):
     """A request as far as the guard looks at it; absent headers are empty.
@@ -73,9 +84,6 @@ class Asked(NamedTuple):
     fetch_mode: str = ""
 
 
-LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-
-
 def place(
     address: str, *, tls: bool, public_url: str = "", hosts: tuple[str, ...] = (), own: str = ""
 ) -> Place:
@@ -88,7 +96,7 @@ def place(
         hosts: further names.
         own: the host's name.
     """
-    names = {*LOOPBACK, *(name.strip("[]").lower() for name in hosts)}
+    names = {*LOCAL, *(name.strip("[]").lower() for name in hosts)}
     if address != "localhost" and not ipaddress.ip_address(address).is_unspecified:
         names.add(address)
     if public_url:
@@ -171,7 +179,7 @@ def csrf_fault(asked: Asked, sent: str, known: str) -> Refusal | None:
     """
     if asked.method in SAFE or asked.bearer:
         return None
-    if known and hmac.compare_digest(sent.encode(), known.encode()):
+    if known and hmac.compare_digest(sent.encode("utf-8", "replace"), known.encode()):
         return None
     return Refusal(403, f"the header {CSRF} is missing or wrong", "read it from /api/v1/me")
 
@@ -194,7 +202,7 @@ def csp(nonce: str, *, styles: str = "") -> str:
     return f"{BASE_CSP}; script-src 'nonce-{nonce}'; style-src {style}"
 
 
-def headers(nonce: str, *, secure: bool) -> dict[str, str]:
+def headers(nonce: str, *, strict: bool) -> dict[str, str]:
     """Return the headers that every answer has, where it has none of its own by that name."""
     told = {
         "Content-Security-Policy": csp(nonce),
@@ -207,6 +215,6 @@ def headers(nonce: str, *, secure: bool) -> dict[str, str]:
         "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
         "Server": "healmon",
     }
-    if secure:
+    if strict:
         told["Strict-Transport-Security"] = "max-age=31536000"
     return told

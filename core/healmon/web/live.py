@@ -28,7 +28,11 @@ from healmon.web.when import moment
 _log = logging.getLogger(__name__)
 
 CALM: Final = 0.25
-"""Seconds between two states that are told."""
+"""Seconds between two states that are told, at least."""
+CALMEST: Final = 2.0
+"""The same where they are large: a crash is to be seen within three seconds."""
+PACE: Final = 1_000_000
+"""Bytes a second that each viewer is told at most, between these two."""
 _encoder: Final = msgspec.json.Encoder()
 
 
@@ -42,6 +46,7 @@ class Live:
         seen: what is known.
         state: the same, as it is told.
         body: the same, as JSON.
+        looks: how often was looked; it grows for as long as somebody looks.
     """
 
     def __init__(self, state_dir: Path) -> None:
@@ -50,6 +55,7 @@ class Live:
         self.state: shapes.State = state_of(self.seen, 0.0)
         self.body = _encoder.encode(self.state)
         self._clock = SystemClock()
+        self.looks = 0
         self._fault = ""
         self._ended = threading.Event()
         self._turn = asyncio.Event()
@@ -74,6 +80,10 @@ class Live:
         """Return wall seconds."""
         return self._clock.read().wall
 
+    def steady(self) -> float:
+        """Return seconds on a timeline that nobody sets."""
+        return self._clock.read().steady
+
     async def after(self, version: int) -> Seen:
         """Return what is known once it is newer than a version."""
         while self.seen.version <= version:
@@ -92,31 +102,33 @@ class Live:
         follower = _Follower(self.state_dir)
         told = b""
         while not self._ended.is_set():
-            seen, state = self._looked(follower)
-            body = _encoder.encode(state)
+            seen, state, body = self._looked(follower)
+            self.looks += 1
             if body != told:
                 told = body
                 self._loop.call_soon_threadsafe(self._publish, seen, state, body)
             else:
                 self._loop.call_soon_threadsafe(self._first.set)
-            self._ended.wait(CALM)
+            self._ended.wait(calm_after(len(body)))
             self._ear.wait()
         follower.close()
 
-    def _looked(self, follower: _Follower) -> tuple[Seen, shapes.State]:
+    def _looked(self, follower: _Follower) -> tuple[Seen, shapes.State, bytes]:
         """Return what is known, and how it is told; a fault of ours is told, too."""
         try:
             seen = follower.look()
             state = state_of(seen, self.now())
+            body = _encoder.encode(state)
         except Exception as error:  # noqa: BLE001 - else all would go on looking at an old state
             reason = clean(f"a fault of the web server: {type(error).__name__}: {error}", limit=300)
             if self._fault != reason:
                 _log.exception("the state cannot be told")
             self._fault = reason
             seen = self.seen._replace(trouble=reason)
-            return seen, out_of_order(self.state, reason)
+            state = out_of_order(self.state, reason)
+            return seen, state, _encoder.encode(state)
         self._fault = ""
-        return seen, state
+        return seen, state, body
 
     def _publish(self, seen: Seen, state: shapes.State, body: bytes) -> None:
         self.seen = seen._replace(version=self.seen.version + 1)
@@ -124,6 +136,11 @@ class Live:
         turn, self._turn = self._turn, asyncio.Event()
         turn.set()
         self._first.set()
+
+
+def calm_after(size: int) -> float:
+    """Return the seconds until the next state is told, after one of so many bytes."""
+    return min(max(CALM, size / PACE), CALMEST)
 
 
 class _Follower:

@@ -22,37 +22,6 @@ READ: Final = 10.0
 LONGEST: Final = 4096
 """Bytes of a login."""
 
-PAGE: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>healmon: log in</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style nonce="{nonce}">body{{font:16px system-ui;margin:15vh auto;max-width:28em;padding:0 1em}}
-input,button{{font:inherit;padding:.5em;width:100%;box-sizing:border-box;margin:.3em 0}}</style>
-</head><body><h1>healmon</h1><p>Log in with a token. On the host:
-<code>healmon web-token</code> prints an address that does it at once.</p>
-<form method="post" action="/login"><label>Token <input name="token" type="password"
-autocomplete="off" required autofocus></label><button>Log in</button></form>
-<p role="alert" id="said">{said}</p>
-<script nonce="{nonce}">
-const token = location.hash.slice(1);
-if (token) {{
-  history.replaceState(null, "", "/login");
-  const input = document.querySelector("input");
-  input.value = token;
-  input.form.submit();
-}}
-</script></body></html>
-"""
-
-
-def page(nonce: str, said: str) -> str:
-    """Return the page that asks for a token.
-
-    Args:
-        nonce: of its script and style.
-        said: what was wrong with the one before; a text of ours.
-    """
-    return PAGE.format(nonce=nonce, said=said)
-
 
 class Door:
     """The handlers.
@@ -69,29 +38,36 @@ class Door:
         return self._shown(request, "")
 
     def _shown(self, request: web.Request, said: str, status: int = 200) -> web.Response:
-        text = (self._context.login_page or page)(nonce_of(request), said)
+        text = self._context.login_page(nonce_of(request), said)
         return web.Response(text=text, content_type="text/html", status=status)
 
     async def enter(self, request: web.Request) -> web.StreamResponse:
         """Take a token, from a form or as JSON; give the cookie."""
-        context, now = self._context, self._context.live.now()
+        context, steady = self._context, self._context.live.steady()
         address = gatekeeper.address_of(request, context)
-        wait = context.tries.wait(address, now)
-        if wait:
-            return gatekeeper.too_often(wait)
         json = request.content_type == "application/json"
+        wait = context.tries.wait(address, steady)
+        if wait:
+            return gatekeeper.too_often(wait) if json else self._later(request, wait)
         role = context.keys.tokens.role_of(await _token(request, json=json))
         if role is None:
-            context.tries.wrong(address, now)
+            context.tries.wrong(address, steady)
             if json:
                 return gatekeeper.refusal(Refusal(401, "that is no token of this server"))
             return self._shown(request, "That is no token of this server.", 401)
-        secret, _ = context.logins.begin(role, now)
+        secret, _ = context.logins.begin(role, context.live.now())
         answer: web.Response = web.json_response({"role": role}) if json else _away("/")
         answer.set_cookie(
             context.cookie, secret, max_age=int(context.settings.session), path="/",
             httponly=True, samesite="Strict", secure=context.place.secure,
         )  # fmt: skip
+        return answer
+
+    def _later(self, request: web.Request, wait: float) -> web.Response:
+        refused = gatekeeper.too_often(wait)
+        told = f"Too many wrong tokens: try again in {refused.headers[hdrs.RETRY_AFTER]} s."
+        answer = self._shown(request, told, refused.status)
+        answer.headers[hdrs.RETRY_AFTER] = refused.headers[hdrs.RETRY_AFTER]
         return answer
 
     async def leave(self, request: web.Request) -> web.StreamResponse:

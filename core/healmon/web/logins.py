@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 FILE: Final = "sessions.json"
 MOST: Final = 50
-"""Logins at a time; one more ends the oldest."""
+"""Logins of a role at a time; one more ends the oldest of that role, never another's."""
 TRIES: Final = 5
 """Wrong tokens that one address may send within `WITHIN` seconds."""
 WITHIN: Final = 60.0
@@ -63,8 +63,9 @@ class Logins:
         secret = secrets.token_urlsafe(BYTES)
         login = Login(role, secrets.token_urlsafe(BYTES), now, now + self._seconds)
         live = {key: one for key, one in self._logins.items() if one.until > now}
-        while len(live) >= MOST:
-            del live[min(live, key=lambda key: live[key].since)]
+        mine = [key for key, one in live.items() if one.role == role]
+        for key in sorted(mine, key=lambda key: live[key].since)[: max(0, len(mine) + 1 - MOST)]:
+            del live[key]
         self._logins = {**live, _digest(secret): login}
         self._save()
         return secret, login
@@ -107,6 +108,8 @@ def _digest(secret: str) -> str:
 
 class Tries:
     """Wrong tokens, counted by address: a moment's pause for whoever guesses. Pure but for memory.
+
+    Its times are steady seconds: who sets the clock back makes nobody wait longer.
 
     Right ones are let in at any time only while their address has not used up its tries.
     """

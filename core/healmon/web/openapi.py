@@ -50,7 +50,10 @@ def document() -> Packed:
             "schemas": schemas,
             "securitySchemes": {
                 "bearer": {"type": "http", "scheme": "bearer"},
-                "cookie": {"type": "apiKey", "in": "cookie", "name": "healmon"},
+                "cookie": {
+                    "type": "apiKey", "in": "cookie", "name": "healmon",
+                    "description": "of a browser; its name goes on with a mark of the server",
+                },
             },
         },
         "security": [{"bearer": []}, {"cookie": []}],

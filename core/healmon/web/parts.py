@@ -54,6 +54,14 @@ def level_of(around: Around, view: ComponentView) -> s.Level:
     return "known" if any(RANK[a.severity] for a in alerts) else "ok"
 
 
+def looked_at(around: Around, view: ComponentView) -> float:
+    """Return when a component was last looked at: what is as it was told is not told again."""
+    cycle, failing = around.snapshot.cycle, around.snapshot.failing
+    if view.status == "unknown" or view.healer in failing or view.healer in cycle.late:
+        return view.seen_at
+    return max(view.seen_at, cycle.finished_at)
+
+
 def _common(around: Around, view: ComponentView, state: str) -> dict[str, Any]:
     kind, colon, rest = view.name.partition(":")
     end = paused_until(around.snapshot, view.name, around.now)
@@ -67,7 +75,7 @@ def _common(around: Around, view: ComponentView, state: str) -> dict[str, Any]:
         "level": level_of(around, view),
         "text": view.summary,
         "since": moment(view.since),
-        "seen_at": moment(view.seen_at),
+        "seen_at": moment(looked_at(around, view)),
         "paused_until": None if end is None else "forever" if end >= FOREVER else moment(end),
         "alert": alerts[0].id if alerts else None,
         "plan": None if flight is None else s.Coming(

@@ -86,6 +86,9 @@ ROUTES: Final = (
           s.Component, refusals={404: "there is no such component"}),
     Route("POST", "/api/v1/overrides", "override", "ask the healer for something and wait for what"
           " becomes of it", s.Overridden, body=s.Override, role="operator",
-          refusals={409: "the healer refused"}),
+          refusals={
+              408: "it did not come whole in time", 409: "the healer refused",
+              413: "it is too big",
+          }),
     Route("GET", "/api/v1/openapi.json", "openapi", "this document", dict[str, Any]),
 )  # fmt: skip

@@ -8,13 +8,12 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from healmon.config import webkeys
+from healmon.config import extras, webkeys
 from healmon.config.facesettings import Web
 from healmon.config.webkeys import Address
 from healmon.errors import MissingPartError, UsageError
@@ -23,14 +22,14 @@ from healmon.service.commandline import say
 from healmon.service.foreground import configured
 from healmon.service.log import log_to_stderr
 from healmon.web import mine, whereabouts
+from healmon.world import tether
 
 if TYPE_CHECKING:
     from healmon.web import running
 
 DEFAULT: Final = Address("127.0.0.1", 8080)
-LOOK: Final = 10.0
+LOOK: Final = tether.BEAT
 """Seconds between two looks whether the state directory is still there."""
-MISSING: Final = "the web page needs the extra: pip install 'healmon[web]'"
 
 
 def serve(args: argparse.Namespace) -> int:
@@ -59,8 +58,8 @@ def must_be_installed() -> None:
     Raises:
         MissingPartError: it is not; says how.
     """
-    if find_spec(webkeys.EXTRA) is None:
-        raise MissingPartError(MISSING)
+    if not extras.installed(webkeys.EXTRA):
+        raise MissingPartError(webkeys.MISSING)
 
 
 def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
@@ -95,6 +94,8 @@ async def until_told(
     where: Address,
     up: Callable[[running.Serving], None],
     config: str = "",
+    *,
+    beat: Callable[[], object] = bool,
 ) -> None:
     """Serve until SIGINT or SIGTERM, or until there is nothing left to look at.
 
@@ -104,6 +105,7 @@ async def until_told(
         where: to listen.
         up: called once it can be asked.
         config: the configuration's file, for those who must read it, too; empty: the usual one.
+        beat: called every `LOOK` seconds, for as long as the server goes on and looks on.
 
     Raises:
         HealmonError: as `running.opened`.
@@ -119,7 +121,12 @@ async def until_told(
         with suppress(OSError):  # a full disk: `web-token` knows the configured address only
             whereabouts.note(state_dir, serving.url)
         up(serving)
+        looks = -1
         while not end.is_set() and await asyncio.to_thread(state_dir.is_dir):
+            if serving.context.live.looks != looks:
+                looks = serving.context.live.looks
+                beat()
+            serving.certificate.renew()
             with suppress(TimeoutError):
                 await asyncio.wait_for(end.wait(), LOOK)
 

@@ -1,8 +1,8 @@
 """A program of ours that runs beside a healer, such as the web server: started, heard, ended.
 
-It says how it fares on a pipe, a line each: `up TEXT`, `failed TEXT`. The end of the pipe is its
-own end, so that nobody need ask. It does not end with us: whoever looks on should hear from it that
-no healer runs any more.
+It says how it fares on a pipe, a line each: `up TEXT`, `failed TEXT`, and `beat` now and then. The
+end of the pipe is its own end, so that nobody need ask. It does not end with us: whoever looks on
+should hear from it that no healer runs any more.
 """
 
 from __future__ import annotations

@@ -3,9 +3,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from healmon import alerts
 from healmon import events as ev
+from healmon.alerts import escalation
 from healmon.alerts.judge import REFRESH
 from healmon.plans import RANK
 from tests.helpers import inbox
@@ -194,3 +196,37 @@ def test_counts_are_incidents_not_cycles(story: list[bool]) -> None:
     assert sum(isinstance(e, ev.AlertUpdated) for e in told) == 0
     assert sum(isinstance(e, ev.AlertResolved) for e in told) == rises - story[-1]
     assert life.snapshot.tallies.get("alerts", 0) == rises
+
+
+def test_an_acknowledgement_runs_out_also_while_nobody_can_look(life: Inbox) -> None:
+    life.look(verdict(finding(level="CRITICAL")))
+    life.tell(ev.AlertAcknowledged(life.key(), "olga", "", life.wall + 3600.0))
+    life.tell(ev.AlertStale(life.key(), "the server hangs"))
+    assert alerts.expire(life.snapshot, life.wall + 3599.0) == []
+    life.tell(*alerts.expire(life.snapshot, life.wall + 3600.0))
+    assert life.alert().state == "stale"
+    assert escalation.calls(life.alert())
+    life.look(verdict(finding(level="CRITICAL")))
+    assert life.alert().state == "open"
+
+
+@pytest.mark.parametrize("after", [3600.0, -3600.0])
+def test_who_was_told_of_an_alert_is_told_of_its_end_however_short_the_memory(
+    life: Inbox, after: float
+) -> None:
+    rules = replace(life.rules, reopen_within=0.0, flapping=False)
+    life.look(verdict(finding()))
+    life.tell(ev.NoticeMade("ops", "opened", "t", "b", (life.key(),)))
+    life.look(verdict(status="healthy"))
+    assert alerts.archive(life.snapshot, rules, life.wall + after) == []
+    life.tell(ev.NoticeMade("ops", "recovered", "t", "b", (life.key(),)))
+    assert alerts.archive(life.snapshot, rules, life.wall + after)
+
+
+def test_a_remedy_from_before_the_clock_was_set_back_proves_nothing(life: Inbox) -> None:
+    life.rules = replace(life.rules, clear_checks=2)
+    life.tell(ev.ActionVerified("p1", COMPONENT, "restart_worker", "up", 1.0))
+    life.wall -= 7200.0
+    life.look(verdict(finding()))
+    (ended,) = [*life.look(verdict(status="healthy")), None]
+    assert ended is None

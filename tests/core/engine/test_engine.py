@@ -705,3 +705,69 @@ def test_a_store_that_fails_is_one_alert_and_healing_goes_on():
 
     asyncio.run(scenario())
     assert not [a for a in engine.snapshot.alerts.values() if a.key.endswith("/store")]
+
+
+@pytest.mark.parametrize("step", [24 * HOUR, -24 * HOUR])
+def test_a_pause_lasts_as_long_as_was_asked_whatever_the_clock_is_set_to(step):
+    """Ended by a step it would be an act on what a person works on; never ending, no healing."""
+    healer = ScriptedHealer(broken=True)
+    engine, journal, clock = build(healer)
+
+    async def scenario():
+        await engine._open()
+        assert (await engine.ask("pause", "*", {"for": HOUR}, origin="olga")).ok
+        assert (await engine.ask("silence", "things:*", {"for": HOUR}, origin="olga")).ok
+        await engine.cycle()
+        (key,) = engine.snapshot.alerts
+        assert (await engine.ask("acknowledge", key, {"for": HOUR}, origin="olga")).ok
+        clock.step(step)
+        await engine._rooms[0].round()  # woken by an event, before the next cycle
+        clock.advance(HOUR - 60.0)
+        await engine.cycle()
+        assert healer.broken
+        assert engine.snapshot.maintenance
+        assert engine.snapshot.silences
+        assert engine.snapshot.alerts[key].state == "acknowledged"
+        clock.advance(120.0)
+        await engine.cycle()
+        assert engine.snapshot.alerts[key].state == "open"
+        assert not engine.snapshot.silences
+        await engine.cycle()
+        await reach(lambda: not healer.broken)
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert replay(journal.records) == engine.snapshot
+
+
+def test_what_must_never_be_touched_stays_so_for_ever_whatever_the_clock_is_set_to():
+    engine, _, clock = build(ScriptedHealer())
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        await engine.ask("never-touch", "things:one", {}, origin="olga")
+        before = engine.snapshot.maintenance
+        clock.step(-HOUR)
+        await engine.cycle()
+        assert engine.snapshot.maintenance == before
+        await engine._close()
+
+    asyncio.run(scenario())
+
+
+def test_a_store_that_was_damaged_meanwhile_is_an_alert_that_names_what_was_kept():
+    engine, journal, _ = build(ScriptedHealer())
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        engine.store_fault("file is not a database")
+        engine.store_recovered(0, "healmon.db was damaged; kept as healmon.db.damaged-1")
+        await reach(lambda: journal.all(ev.StoreRecovered))
+        found = [a for k, a in engine.snapshot.alerts.items() if k.endswith("/store-repaired")]
+        assert [alert.state for alert in found] == ["open"]
+        assert "healmon.db.damaged-1" in found[0].message
+        await engine._close()
+
+    asyncio.run(scenario())

@@ -346,3 +346,14 @@ def test_a_silence_lies_over_its_alerts_at_once_and_healing_goes_on():
         await engine._close()
 
     asyncio.run(scene())
+
+
+def test_a_request_that_crashes_is_answered_all_the_same():
+    class Falls(Choosy):
+        def offer(self, *_, **__):
+            raise RuntimeError("not my day")
+
+    answers, _, journal = told(Falls(broken=False), ("clear", "things:one", {}))
+    assert not answers[0].ok
+    assert "RuntimeError: not my day" in answers[0].text
+    assert len(journal.all(ev.OverrideAnswered)) == 1

@@ -58,6 +58,19 @@ def test_openmetrics_is_spoken_to_whoever_asks_for_it():
         assert body.endswith(b"# EOF\n")
 
 
+@pytest.mark.parametrize(
+    "version", ["x", "1.x", "1.0.x", "9.9.9", "", "1.0.0 ", "\u00b2.0.0", "1.0.0\x7f", "1" * 5000]
+)
+def test_versions_that_there_are_not_are_answered_in_plain_text(version):
+    """The client compares a version as it comes: words with numbers, which is a fault."""
+    with listener() as one:
+        for kind in ("application/openmetrics-text", "text/plain"):
+            status, headers, body = asked(one, Accept=f"{kind};version={version};q=0.5,*/*")
+            assert status == 200
+            assert version == "1.0.0 " or f"version={version};" not in headers["Content-Type"]
+            assert b"\nhealmon_up 1.0\n" in body
+
+
 @pytest.mark.parametrize("name", ["evil.example", "evil.example:80", "", "127.0.0.1.evil.example"])
 def test_another_name_for_this_address_is_refused(name):
     with listener() as one:

@@ -11,7 +11,7 @@ from healmon.clock import format_utc
 from healmon.report import Night, headline, morning, morning_text
 from healmon.service.report_cli import page_of
 from healmon.store.store import Store
-from tests.helpers.storekit import Engine, opened, plan, reading, started
+from tests.helpers.storekit import KEYS, Engine, opened, plan, reading, started
 
 HOUR = 3600.0
 
@@ -173,3 +173,14 @@ def test_details_that_are_no_json_harm_nothing():
     page = morning(Night(host="box", since=0.0, until=9.0, actions=[row]))
     assert texts(page.healed) == ["clean disk: "]
     json.dumps([row])
+
+
+def test_what_was_never_confirmed_needs_nobody_and_what_is_known_stays_known(night):
+    page = night(
+        started(), ev.AlertPended("box/w/a/x", "WARNING", "a", "perhaps", {}),
+        ev.AlertStale("box/w/a/x", "nobody could look"), opened(message="86 % full"),
+        ev.AlertAcknowledged(KEYS[0], "olga", "", None), ev.AlertStale(KEYS[0], "nobody could"),
+        CYCLE,
+    )  # fmt: skip
+    assert page.needs == ()
+    assert [item.text[:9] for item in page.known] == ["86 % full"]

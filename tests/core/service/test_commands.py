@@ -106,6 +106,13 @@ def test_late_is_never(db: Path) -> None:
     assert row(db, other)["state"] == "expired"
 
 
+def test_what_was_asked_before_the_clock_was_set_back_is_not_done_hours_later(db: Path) -> None:
+    number = send(db, "restart", "w", {}, "me", 60)
+    queue = queue_of(db)
+    assert queue.take(now() - 3600) == []
+    assert row(db, number)["state"] == "expired"
+
+
 def test_a_client_that_waits_in_vain_withdraws_it(db: Path) -> None:
     number = send(db, "restart", "w", {}, "me", 0.1)
     state, outcome = wait(db, number, 20)

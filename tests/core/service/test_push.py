@@ -255,3 +255,23 @@ def test_another_user_is_not_let_in(tmp_path: Path) -> None:
         assert spoken(base, story).split() == ["b''", "b'.'"]
     finally:
         base.rmdir()
+
+
+def test_who_has_no_descriptor_left_looks_by_himself(tmp_path: Path, monkeypatch) -> None:
+    """A page that stopped looking then would show an old state for ever."""
+
+    def none_left(*_: object) -> socket.socket:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def story(push: Push) -> None:
+        del push
+        with monkeypatch.context() as patched:
+            patched.setattr(module.socket, "socket", none_left)
+            ear = Ear(tmp_path)
+            ear.wait(0.01, 0.01)
+            assert not ear.connected
+        with contextlib.closing(ear):
+            await asyncio.to_thread(ear.wait, 0.01, 0.01)
+            assert ear.connected, "once there is one again"
+
+    spoken(tmp_path, story)

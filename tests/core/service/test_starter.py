@@ -183,6 +183,8 @@ def test_copies_are_neither_parents_nor_children() -> None:
     [
         (("/x/python", "/x/bin/healmon", "run"), True),
         (("python", "-m", "healmon_tui", "--daemon"), True),
+        (("python", "-P", "-m", "healmon.web.child", "127.0.0.1:8080"), True),
+        (("python", "-P", "-m", "healmonitor"), False),
         (("python", "/x/healmon/world/programs/shim.py"), True),
         (("python", "/srv/healmon/worker.py", "--daemon"), False),
     ],

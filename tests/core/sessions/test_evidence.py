@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import threading
+from functools import partial
 
 import msgspec
 import pytest
@@ -17,6 +19,7 @@ from healmon.sessions.dossier import Archive, Dossier
 from healmon.sessions.facts import Order, Row
 from healmon.sessions.redact import MARK
 from healmon.sessions.verdict import Verdict
+from healmon.world.hands import Hands
 from healmon.world.simulated.evidencefiles import SimulatedEvidenceFiles
 from tests.helpers.made_up import Noted
 from tests.helpers.sessionjudge import a_session, a_task
@@ -158,8 +161,10 @@ def test_a_full_disk_costs_the_evidence_and_nothing_else(files, clock):
 def test_a_disk_that_does_not_answer_holds_nothing_up_but_hides_what_was_pressed(
     files, clock, monkeypatch
 ):
+    hands, over = Hands("evidence"), threading.Event()
+
     async def never(_what, _call):
-        await asyncio.sleep(60)
+        await hands.call(partial(over.wait, 60))
 
     monkeypatch.setattr(module, "PATIENCE", 0.05)
 
@@ -167,13 +172,34 @@ def test_a_disk_that_does_not_answer_holds_nothing_up_but_hides_what_was_pressed
         dossier = await begin(files, clock, Noted())
         archive = Archive(files, never, clock, DAY)
         dossier._archive = archive
-        await dossier.about_to("press", "press C-c", 1)
-        assert dossier.lost == "its disk does not answer"
+        for step in (1, 2):  # the second time the first one still hangs
+            await dossier.about_to("press", "press C-c", step)
+            assert dossier.lost == "its disk does not answer"
         await archive.tidy()
         with pytest.raises(VetoError, match="no answer from its disk"):
             await Dossier.begin(archive, Noted(), clock, plan(order()), order())
 
-    asyncio.run(scene())
+    try:
+        asyncio.run(scene())
+    finally:
+        over.set()
+        hands.close()
+
+
+def test_what_was_called_off_is_no_act_that_a_killed_healmon_left(files, clock):
+    async def scene():
+        first = await begin(files, clock, Noted(), "1.1.1")
+        await first.about_to("press", "press C-c", 1)
+        await first.not_done("it shows something new")
+        await first.called_off("it shows something new")
+        second = await begin(files, clock, Noted(), "2.2.2")
+        await second.about_to("press", "press C-c", 1)
+        await second.called_off("a person came")  # what was pressed must not be forgotten
+        return (await begin(files, clock, Noted(), "3.3.3")).begun
+
+    assert asyncio.run(scene()) == 1
+    assert stored(files, "1.1.1").verdict.how == "called off: it shows something new"
+    assert "healmon ended" in stored(files, "2.2.2").verdict.how
 
 
 def test_there_need_be_no_place_for_evidence(clock):

@@ -186,6 +186,26 @@ def test_18_a_stopped_server_is_unknown_and_recovers_alone(
     assert not seen.missing
 
 
+def test_two_sessions_of_one_name_stay_two_while_one_of_them_is_not_seen(
+    server: PrivateTmux, other: PrivateTmux, folder: Path
+) -> None:
+    for one in (server, other):
+        one.new("a")
+    looker = Looker(folder, server.socket, other.socket, deadline=1.0)
+    looker.task("a")
+    looker.look()
+    server.stop()
+    (left,) = looker.look().sessions
+    assert left.label == "a@other.sock"
+    assert left.twins, "the task may be that of the one which is not seen"
+    server.go_on()
+    assert all(one.twins for one in looker.look().sessions)
+    server.run("kill-server")
+    until(lambda: bool(looker.look().absent), 10, "no server there")
+    (left,) = looker.look().sessions
+    assert (left.label, left.twins) == ("a", False)
+
+
 def test_18_a_server_that_stops_between_list_and_captures_is_unknown(
     server: PrivateTmux, other: PrivateTmux, folder: Path
 ) -> None:

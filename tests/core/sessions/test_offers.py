@@ -184,6 +184,7 @@ def test_the_report_names_what_is_stuck_waits_or_cannot_be_seen():
              "g": a_session("g", sign=GAVE_UP), "r": a_session("r", sign=RETRYING)}  # fmt: skip
     bench.run(2000, lambda _: list(names.values()))
     fault = Fault("tasks", "other", "it is locked")
+    bench.look(*names.values(), a_session("x"))
     bench.look(*names.values(), faults=[fault], missing={"x": (a_task("x"),)})
     bench.look(*names.values(), faults=[fault], missing={"x": (a_task("x"),)}, after=11)
     lines = report(bench.snapshot)

@@ -68,6 +68,11 @@ def test_names_are_as_tmux_writes_them_and_the_unknown_are_missing() -> None:
     assert where([pane("a", 1), pane("a", 2, "t")], "a") == ({("s", "$1"), ("t", "$2")}, False)
 
 
+def test_who_is_missing_goes_by_the_name_that_tmux_gave() -> None:
+    gone = places.spread({"s": [pane("a", 1)]}, [task("b.1"), task("b:1"), task("c")]).missing
+    assert {name: len(tasks) for name, tasks in gone.items()} == {"b_1": 2, "c": 1}
+
+
 def test_only_panes_of_sessions_with_tasks_are_watched() -> None:
     spread = places.spread({"s": [pane("a", 1), pane("b", 2), pane("a", 1, id="%7")]}, [task("a")])
     assert spread.watched("s") == {"%1", "%7"}

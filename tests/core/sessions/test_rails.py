@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from healmon import events as ev
+from healmon.attempts import UNKEPT
 from healmon.gate import FOREVER
 from tests.helpers.sessionjudge import (
     BUSY,
@@ -144,6 +145,52 @@ def test_what_was_cut_off_neither_counts_as_a_failure_nor_hides_one():
         bench.end(plan, result)
         bench.run(400, hung("a"))
     assert "2 attempts in a row cleared nothing" in bench.facts().held
+
+
+def test_acts_that_are_cut_off_on_one_session_after_another_count_for_the_hour():
+    bench = BenchOfSessions(**QUICK, acts_per_hour=3, outage=99)
+    names = [f"s{n}" for n in range(6)]
+    touched = []
+    for _ in range(12):  # each act ends what it was about, and healmon with it
+        bench.run(400, hung(*names))
+        for plan in bench.planned():
+            assert bench.begin(plan)
+            touched.append(bench.now)
+            names.remove(plan.component.partition(":")[2])
+        bench.start()
+    assert len(touched) > 3
+    assert all(sum(at <= t < at + HOUR for t in touched) <= 3 for at in touched)
+
+
+def test_what_was_cut_off_without_evidence_is_gone_on_with_by_nobody():
+    bench = BenchOfSessions(**QUICK)
+    bench.run(400, hung("a"))
+    plan = bench.planned()[0]
+    assert bench.begin(plan)
+    bench.emit(ev.StepTaken(plan.id, plan.component, f"press C-c {UNKEPT} the disk is full]"))
+    bench.start()
+    bench.run(400, hung("a"))
+    assert "cool-down" in bench.facts().held
+
+
+def test_attempts_of_a_boot_that_told_a_later_time_do_not_hold_for_ever():
+    bench = BenchOfSessions(**QUICK)
+    assert len(acts(bench, 1500, hung("a"), "error")) == 2
+    assert "attempts in a row" in bench.facts().held
+    now = bench.clock.read()
+    bench.clock._reading = now._replace(steady=now.steady - 5000 * HOUR)
+    bench.start()
+    bench.run(7 * HOUR, hung("a"))
+    assert bench.plan() is not None
+
+
+def test_a_failure_is_noticed_also_when_the_clock_was_set_back_before():
+    bench = BenchOfSessions(**QUICK)
+    bench.look(a_session())
+    bench.clock.step(-HOUR)
+    done = acts(bench, 900, hung("a"), "ignored")
+    assert done
+    assert {"stuck", "quarantined"} <= bench.open()
 
 
 def test_what_a_person_did_counts_for_no_cap_and_closes_the_breaker():

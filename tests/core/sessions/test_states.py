@@ -225,6 +225,50 @@ def test_the_tasks_clock_stands_while_a_person_is_needed(session):
     assert bench.run(400, lambda _: [a_session()])
 
 
+def test_a_mark_that_stays_on_the_screen_hides_no_task_for_ever():
+    session = a_session(screen="## mine")
+    bench = BenchOfSessions(typing_marker="##")
+    bench.look(session)
+    bench.run(1500, lambda _: [session])
+    assert bench.open() == set()
+    assert not bench.run(600, lambda _: [session])
+    assert bench.open() == {"suspended"}
+    assert "typing marker ##" in bench.message("suspended")
+    wall = bench.wall
+    typed = replace(session, pane=replace(session.pane, attached=1, client_activity=int(wall) + 60))
+    bench.look(typed, after=60)
+    assert bench.open() == set(), "somebody is there"
+
+
+def test_where_nothing_happens_nothing_is_told_again():
+    bench = BenchOfSessions()
+    written = bench.wall
+
+    def look(after, **pane):
+        session = a_session(tasks=(), family=None, pane={"window_activity": int(written), **pane})
+        bench.look(session, after=after)
+        return bench.verdict().facts
+
+    def age():
+        view = bench.snapshot.components["session:a"]
+        return bench.facts().painted + bench.wall - view.seen_at
+
+    told = [look(2), look(2)]
+    assert told[0] == told[1], "it paints now, however long ago exactly"
+    first = look(60)
+    assert first != told[1]
+    for number in range(30):
+        seen_at = bench.snapshot.components["session:a"].seen_at
+        known = bench.snapshot
+        assert look(60) == first, number
+        # as the engine does: what is the same is not told
+        view = replace(known.components["session:a"], seen_at=seen_at)
+        bench.snapshot = replace(known, components={"session:a": view})
+        assert abs(age() - (bench.wall - int(written))) <= 2
+    assert look(60, command="vim") != first
+    assert abs(bench.facts().painted - (bench.wall - int(written))) <= 2, "told anew, as it is now"
+
+
 def test_a_secret_shows_nothing_but_its_prompt():
     sign = replace(JOB, question="Password:", text="Password:", last_line="Password:")
     bench = judged(a_job(terminal=SECRET, sign=sign, screen="hunter2\nPassword:"), 300)

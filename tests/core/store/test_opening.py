@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
 import sqlite3
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +14,8 @@ from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
 from healmon.store import opening, read, schema
 from healmon.store.store import Store
-from tests.helpers.storekit import Engine, observed, opened, opened_store, reading, started
+from tests.helpers.storekit import WALL, Engine, observed, opened, opened_store, reading, started
+from tests.helpers.wait import until
 
 METRICS_V1 = """CREATE TABLE health_metrics (id INTEGER PRIMARY KEY AUTOINCREMENT,
     timestamp TIMESTAMP DEFAULT CURRENT_TIMESTAMP, component TEXT NOT NULL, status TEXT NOT NULL,
@@ -167,6 +172,12 @@ def test_no_database_at_all_is_set_aside(tmp_path: Path) -> None:
     assert kept.read_bytes() == b"what is this" * 1_000
 
 
+def brought_over(path: Path) -> bool:
+    with contextlib.closing(sqlite3.connect(path)) as conn:
+        sql = "SELECT 1 FROM meta WHERE key = 'restored'"
+        return conn.execute(sql).fetchone() is not None
+
+
 def test_damage_after_a_crash_is_found_and_what_can_be_read_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     known = fill(path)
@@ -188,6 +199,7 @@ def test_damage_after_a_crash_is_found_and_what_can_be_read_goes_on(tmp_path: Pa
         engine = Engine(store)
         engine.tell(observed("later"))
         expected = engine.snapshot
+        until(lambda: brought_over(path), what="the end of it")
     (kept,) = tmp_path.glob("healmon.db.damaged-*Z")
     old = read.open_reader(kept)
     assert read.meta(old)["epoch"] != epoch
@@ -274,3 +286,86 @@ def test_a_crash_while_setting_aside_loses_nothing(
     bodies = [p.read_bytes() for p in tmp_path.iterdir() if "-2026" in p.name]
     assert b"broken" * 1_000 in bodies
     assert b"w" * 5_000 in bodies
+
+
+def damaged(path: Path, table: str = "components") -> Snapshot:
+    """A store with a pause and an open alert, unreadable in part; returns what it knows."""
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(started(), opened(), ev.MaintenanceStarted("*", WALL + 9_999, "olga"))
+        known = engine.snapshot
+    conn = sqlite3.connect(path)
+    sql = "SELECT rootpage FROM sqlite_master WHERE name = ?"
+    (page,) = conn.execute(sql, (table,)).fetchone()
+    conn.close()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    path.with_name("healmon.db-wal").write_bytes(b"left by a crash")
+    return known
+
+
+def killed_at(step: int, path: Path) -> bool:
+    """Open a store in a process that is killed at its n-th rename, removal or connection."""
+    pid = os.fork()
+    if pid:
+        _, status = os.waitpid(pid, 0)
+        return os.WIFSIGNALED(status)
+    left = step
+
+    def count(name: str, _: object) -> None:
+        nonlocal left
+        if name in {"os.rename", "os.remove", "sqlite3.connect"}:
+            left -= 1
+            if not left:
+                os.kill(os.getpid(), signal.SIGKILL)
+
+    with contextlib.suppress(BaseException):
+        sys.addaudithook(count)
+        opening.open_store(path, "box", "2026-01-01 00:00:00.000")
+    os._exit(0)
+
+
+def test_killed_at_any_step_of_beginning_anew_what_was_known_goes_on(tmp_path: Path) -> None:
+    """A pause and an acknowledgement that are forgotten would be acts on the unknown."""
+    for step in range(1, 40):
+        path = tmp_path / str(step) / "healmon.db"
+        path.parent.mkdir()
+        known = damaged(path)
+        killed = killed_at(step, path)
+        with opened_store(path) as store:
+            assert store.snapshot == known, step
+            assert store.last_id == known.last_id
+            assert "was damaged" in store.repaired or not killed
+        assert not list(path.parent.glob("*.begun*"))
+        assert list(path.parent.glob("healmon.db.damaged-*Z"))
+        if not killed:
+            break
+    assert 6 < step < 39
+
+
+@pytest.mark.parametrize("table", ["components", "checkpoints"])
+def test_damaged_on_a_full_disk_it_waits_with_what_was_known(
+    tmp_path: Path, monkeypatch, table: str
+) -> None:
+    path = tmp_path / "healmon.db"
+    known = damaged(path, table)
+    real = opening.keep_snapshot
+
+    def full(*_: object) -> None:
+        error = sqlite3.OperationalError("database or disk is full")
+        error.sqlite_errorcode = sqlite3.SQLITE_FULL
+        raise error
+
+    monkeypatch.setattr(opening, "keep_snapshot", full)
+    with opened_store(path) as store:
+        assert "full" in store.fault
+        assert store.snapshot == known
+        assert path.exists()
+        monkeypatch.setattr(opening, "keep_snapshot", real)
+        engine = Engine(store)
+        engine.tell(observed())
+        until(lambda: not store.fault and store.repaired, what="room")
+        expected = engine.snapshot
+    with opened_store(path) as store:
+        assert store.snapshot == expected

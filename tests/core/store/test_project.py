@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from healmon import events as ev
+from healmon.clock import format_utc
 from healmon.plans import Step
+from healmon.state import Snapshot, apply
 from healmon.store import schema
 from healmon.store.details import DETAILS_LIMIT, details_text
 from healmon.store.project import Projector, event_row
@@ -199,3 +201,27 @@ def test_a_long_list_does_not_cost_the_other_facts() -> None:
     facts = {"files": ["/tmp/a/very/long/name"] * 1_000, "used": 96.5}
     kept = json.loads(details_text({"summary": "full", "facts": facts}))
     assert kept == {"cut": True, "summary": "full", "facts": {"used": 96.5}}
+
+
+@pytest.mark.parametrize("step", [3_600.0, -86_400.5, 0.0])
+def test_ends_move_with_a_clock_that_is_set_as_in_the_fold(tables: Tables, step: float) -> None:
+    known = Snapshot()
+    told = (
+        opened(KEYS[0]),
+        ev.AlertAcknowledged(KEYS[0], "olga", "", WALL + 0.125),
+        opened(KEYS[1]),
+        ev.SilenceStarted("*", WALL + 9.25, "olga"),
+        ev.SilenceStarted("w", WALL + 9.25, "olga"),
+        ev.SilenceEnded(5, "over"),
+        ev.ClockJumped(0.0, step),
+    )
+    for number, event in enumerate(told, 1):
+        known = apply(known, ev.Recorded(number, WALL + number, event))
+    tables.tell(*told)
+    one, other = tables.rows("health_alerts")
+    assert one["acknowledged_until"] == format_utc(known.alerts[KEYS[0]].until or 0.0)
+    assert other["acknowledged_until"] is None
+    going_on, over = tables.rows("silences")
+    assert going_on["until"] == format_utc(known.silences["4"].until)
+    assert known.silences["4"].until == WALL + 9.25 + step
+    assert over["until"] == format_utc(WALL + 9.25)

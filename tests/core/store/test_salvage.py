@@ -168,7 +168,7 @@ def test_a_stop_in_between_goes_on_at_the_next_start(tmp_path: Path, monkeypatch
     conn.close()
     assert not restored(path)
     with opened_store(path) as store:
-        assert not store.repaired
+        assert "kept as healmon.db.damaged-" in store.repaired  # told as long as it goes on
         until(lambda: restored(path), 30, "the end of it")
     assert before["events"] <= history(path)["events"]
 
@@ -324,3 +324,46 @@ print(json.dumps(touched), flush=True)
         assert process.stdout is not None
         assert json.loads(process.stdout.readline()) == []
     assert (tmp_path / "healmon.db").stat().st_size
+
+
+@pytest.mark.parametrize("damage", ["checkpoints", "events", "nothing that is needed"])
+def test_of_a_file_too_large_to_be_carved_at_once_as_much_is_known(
+    tmp_path: Path, monkeypatch, damage: str
+) -> None:
+    """A pause that is forgotten would be an act on what must not be touched."""
+    path = tmp_path / "healmon.db"
+    fill(path)
+    monkeypatch.setattr("healmon.store.upkeep.KEYFRAME_EVERY", 1)
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(ev.MaintenanceStarted("*", 2e9, "olga"))
+        store.checkpoint(engine.snapshot)
+        assert asyncio.run(store.flush(5))
+        engine.tell(observed("later"))
+        known = engine.snapshot
+    before = history(path)
+    if damage == "nothing that is needed":
+        zero(path, root_of(path, "idx_events_component"))
+    else:
+        zero(path, root_of(path, damage))
+    path.with_name("healmon.db-wal").write_bytes(b"left by a crash")
+    monkeypatch.setattr(salvage, "AT_ONCE", 0)
+    with opened_store(path) as store:
+        assert "what was known goes on" in store.repaired
+        assert store.snapshot.maintenance == known.maintenance
+        if damage == "events":  # then it is what was known a while before
+            assert store.last_id > known.last_id
+            assert "later" not in store.snapshot.components
+        else:
+            assert store.snapshot == known
+        until(lambda: restored(path), what="the end of it")
+        Engine(store).tell(observed("new"))
+        assert asyncio.run(store.flush(5))
+    after = history(path)
+    for table in ("events", "health_metrics"):
+        ids = {row[0] for row in before[table]}
+        assert before[table] <= after[table]
+        new = after[table] - before[table]
+        assert new
+        assert min(row[0] for row in new) > max(ids)
+    assert {row for row in before["health_alerts"] if row[5]} <= after["health_alerts"]

@@ -215,3 +215,43 @@ def test_pruning_an_ill_store_is_left_for_later(tmp_path: Path) -> None:
         conn = read.open_reader(path)
         assert len(read.events(conn, 0, 99)) == 2
         conn.close()
+
+
+def test_what_a_wrong_clock_wrote_is_as_old_as_its_neighbours(tmp_path: Path) -> None:
+    """A host without a battery begins in 1970, one with a slip of the hand is years ahead."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(f"w{n}") for n in range(10)))
+        engine.emit(observed("ahead"), after=3_650 * DAY)
+        engine.emit(observed("right"), after=-3_650 * DAY + 20 * DAY)
+        engine.emit(observed("in 1970"), after=-WALL)
+        engine.emit(observed("right again"), after=WALL)
+        settled(store)
+        store.prune(engine.snapshot.at - DAY)
+        settled(store)
+        conn = sqlite3.connect(path)
+        left = [row[0] for row in conn.execute("SELECT component FROM events ORDER BY id")]
+        assert left == ["right", "in 1970", "right again"]
+        (upto,) = conn.execute("SELECT value FROM meta WHERE key = 'pruned_to'").fetchone()
+        assert upto == "11"
+        conn.close()
+    with opened_store(path) as again:
+        assert again.snapshot == engine.snapshot
+
+
+@pytest.mark.parametrize("limit", [WALL, -1e13])
+def test_whatever_goes_wrong_with_pruning_the_writer_goes_on(
+    tmp_path: Path, monkeypatch, limit: float
+) -> None:
+    def fall(*_: object) -> bool:
+        raise RuntimeError("not my day")
+
+    with opened_store(tmp_path / "healmon.db") as store:
+        engine = Engine(store)
+        engine.tell(started())
+        monkeypatch.setattr(upkeep.Pruning, "bite", fall)
+        store.prune(limit)
+        settled(store)
+        engine.tell(observed())
+        assert asyncio.run(store.flush(10))

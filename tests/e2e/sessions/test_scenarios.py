@@ -6,13 +6,16 @@ What is asserted of keys is what the programs themselves have read.
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
 from healmon import events as ev
 from healmon.plans import unpack
+from healmon.sessions import diagnose
 from healmon.sessions.verdict import Verdict
 from tests.helpers.sessionstage import HUNG
 from tests.helpers.tmuxes import HANG, PrivateTmux, python
@@ -585,6 +588,31 @@ def test_22_a_pane_that_is_gone_after_its_key_gets_no_other(stage):
         quiet_for(healmon, 3)
         assert len([e for e in healmon.done() if e.action == "clear_stuck_session"]) == 1
     assert stage.keys("a") == ["C-c"]
+
+
+def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(stage, monkeypatch):
+    monkeypatch.setattr(diagnose, "CONFIRM", 1.0)
+    stage.tmux.new("other")
+    stage.tmux.new("a", f"exec sh -c '{LOOP}'")
+    task, server = stage.task("a"), stage.tmux.pid()
+    with stage.healmon() as healmon:
+        stands(healmon, "a", "working")
+        stage.tmux.run("rename-session", "-t", "=a", "b")
+        until(lambda: "is session b now" in alerted(healmon, "gone")[0].message, 40, "renamed")
+        stage.tmux.run("rename-session", "-t", "=b", "a")
+        stands(healmon, "a", "working")
+        Path(stage.tmux.socket).unlink()  # the server and its programs run on
+        try:
+            until(lambda: "runs on" in healmon.facts("a").rule, 40, "its program looked after")
+            alerted(healmon, "server-gone")
+            healmon.cycles(2)
+        finally:
+            os.kill(server, signal.SIGUSR1)
+        stands(healmon, "a", "working")
+        assert not [e for e in healmon.events(ev.PlanMade) if e.plan.component == "session:a"]
+        assert stage.status(task) == "in_progress"
+        stage.tmux.run("kill-session", "-t", "=a")
+        until(lambda: stage.status(task) == "pending", 40, "given back: now it has ended")
 
 
 def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):

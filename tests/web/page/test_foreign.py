@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+from healmon.web import logins
 from tests.helpers.browser import FOREIGN
 
 pytestmark = pytest.mark.slow  # a browser
@@ -122,3 +123,29 @@ def test_a_wrong_token_is_told_and_the_right_one_typed_gets_in(browser, evening)
     tab.go(evening.url)
     assert tab.run("location.pathname") == "/login"
     tab.close()
+
+
+def test_a_view_in_the_address_is_no_token_and_is_shown_after_the_login(browser, evening):
+    """Browsers carry `#health`, which the specification names, over the way to the login."""
+    tab = browser.tab()
+    for _ in range(logins.TRIES + 1):
+        tab.go(f"{evening.url}/#alerts")
+        tab.until("location.pathname === '/login' && document.activeElement?.name === 'token'")
+        assert tab.run("location.hash") == "#alerts"
+        assert not tab.run("document.querySelector('#said').innerText")
+    assert not evening.context.tries.counted
+    tab.write(evening.token("viewer"))
+    tab.press("Enter")
+    tab.until("location.pathname === '/' && location.hash === '#alerts'")
+    tab.until("!document.querySelector('[data-view=alerts]').hidden")
+    tab.close()
+
+
+def test_a_link_on_another_site_leads_to_what_it_names(elsewhere, browser, evening, enter):
+    """The cookie does not come along there; who is logged in need not log in again all the same."""
+    there = browser.another(enter("viewer").context)
+    there.go(f"http://{FOREIGN}:{elsewhere}/")
+    there.run(f"setTimeout(() => location.assign({json.dumps(evening.url)} + '/#history'))")
+    there.until("location.pathname === '/' && location.hash === '#history'")
+    there.until("!document.querySelector('[data-view=history]').hidden")
+    there.close()

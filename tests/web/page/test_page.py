@@ -10,6 +10,7 @@ from healmon import events as ev
 from healmon.config.facesettings import Web
 from healmon.plans import Answer
 from tests.helpers.scripted import clean_plan, world
+from tests.helpers.wait import until
 from tests.helpers.webstage import staged
 
 pytestmark = pytest.mark.slow  # a browser
@@ -117,6 +118,22 @@ def test_without_a_healer_it_says_so_and_it_outlives_its_server(evening, enter):
     tab.run("dispatchEvent(new Event('online'))")
     tab.until("document.querySelector('#stamp').innerText.includes('signed out')")
     assert "sign in again" in tab.text("#trouble")
+
+
+def test_a_page_acts_on_after_a_login_in_another_tab(evening, enter, browser):
+    """The cookie is the newer login's then, and the older page's CSRF value another's."""
+    tab = enter()
+    before = tab.run("document.documentElement.dataset.csrf")
+    there = browser.another(tab.context)
+    there.go(evening.login_url())
+    there.until("location.pathname === '/' && document.documentElement.dataset.csrf")
+    assert there.run("document.documentElement.dataset.csrf") != before
+    there.close()
+    tab.press("5", "a")
+    tab.until("document.querySelector('#act').open")
+    tab.run("document.querySelector('#act-do').click()")
+    tab.until("document.querySelector('#answer').innerText.includes('acknowledge done')")
+    assert [verb for verb, *_ in evening.asked] == ["acknowledge"]
 
 
 def test_one_page_too_many_asks_instead(tmp_path, browser):
@@ -275,3 +292,23 @@ def test_who_only_looks_has_nothing_to_press(evening, enter):
     )
     assert json.loads(sent)["ok"] is False
     assert tab.run("fetch('/api/v1/me').then((me) => me.json())")["may_act"] is False
+
+
+def test_a_tab_that_was_opened_behind_others_holds_no_line_and_claims_nothing(evening, enter):
+    """A browser has six lines for a host: tabs that nobody has looked at yet must not take all."""
+    tab = enter()
+    tab.call(
+        "Page.addScriptToEvaluateOnNewDocument",
+        source="""
+      const wait = setTimeout;
+      window.setTimeout = (doing, ms) => wait(doing, Math.min(ms, 1000));
+      window.unseen = true;
+      Object.defineProperty(document, "hidden", { get: () => window.unseen });
+    """,
+    )
+    tab.go(f"{evening.url}/?again")
+    tab.until("document.title.startsWith('○ not live')")
+    assert tab.run("document.querySelector('#icon').getAttribute('href')").endswith("unknown.svg")
+    until(lambda: evening.viewers() == 0)
+    tab.run("unseen = false; document.dispatchEvent(new Event('visibilitychange'))")
+    tab.until("document.title.startsWith('✗ 2 critical')")

@@ -31,9 +31,13 @@ def test_a_tab_gets_nothing_that_could_be_a_secret():
     assert found["LC_ALL"] == "C.UTF-8"
 
 
+def test_what_is_nested_without_end_is_no_message():
+    assert socket.read('["stdin", ' + "[" * 30_000 + "]" * 30_000 + "]") is None
+
+
 def test_who_only_looks_is_not_asked_for():
     looking = program.words(Path("/s"), "", "", 7)
-    assert looking[1:] == ("-m", "healmon_tui.tab", "--state-dir", "/s", "--parent", "7")
+    assert looking[1:] == ("-P", "-m", "healmon_tui.tab", "--state-dir", "/s", "--parent", "7")
     acting = program.words(Path("/s"), "/c.toml", "web operator from ::1; rm -rf /", 7)
     assert acting[-3:] == ("--config", "/c.toml", "--asker=web operator from ::1; rm -rf /")
 

@@ -14,7 +14,8 @@ import aiohttp
 import pytest
 
 from healmon.config.facesettings import Web
-from healmon.web.terminal import page, socket
+from healmon.web import tokens
+from healmon.web.terminal import page, program, socket
 from healmon.world import tabs
 from tests.helpers import scripted
 from tests.helpers.tabs import GONE, environment, programs, words
@@ -178,4 +179,23 @@ def test_a_logout_closes_the_tab_and_frees_its_place(stage, monkeypatch):
         stage.context.logins.end(cookie.partition("=")[2])
 
     assert asyncio.run(out()) == (socket.LOGGED_OUT, "you are logged out")
+    must_be_over(stage, stage.login())
+
+
+def test_other_tokens_close_the_tab_though_nobody_asks_for_anything(stage, monkeypatch):
+    idle = (
+        "import sys, time\nsys.stdout.buffer.write(b'__GANGLION__\\nD\\0\\0\\0\\1x')\n"
+        "sys.stdout.flush()\ntime.sleep(60)"
+    )
+    monkeypatch.setattr(socket, "AGAIN", 0.05)
+    monkeypatch.setattr(program, "words", lambda *_: (sys.executable, "-I", "-S", "-c", idle))
+    browser = stage.login()
+
+    async def renew() -> tuple[int, str]:
+        async with opened(stage, browser.cookie) as tab:
+            await until_drawn(tab, b"x")
+            tokens.known(stage.state_dir, renew=True)
+            return await closed(tab)
+
+    assert asyncio.run(renew()) == (socket.LOGGED_OUT, "you are logged out")
     must_be_over(stage, stage.login())

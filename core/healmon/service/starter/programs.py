@@ -47,7 +47,8 @@ def is_healmon(facts: ProcessFacts) -> bool:
     for at, word in enumerate(facts.command[:4]):
         if basename(word) in {"healmon", "healmon-tui"}:
             return True
-        if word == "-m" and facts.command[at + 1 : at + 2] in {("healmon",), ("healmon_tui",)}:
+        module = (facts.command[at + 1 : at + 2] or ("",))[0] if word == "-m" else ""
+        if module.partition(".")[0] in {"healmon", "healmon_tui"}:
             return True
         if "/healmon/world/" in word:
             return True

@@ -69,7 +69,7 @@ def words(state_dir: Path, config: str, asker: str, parent: int) -> tuple[str, .
     named = ("--config", config) if config else ()
     asking = (f"--asker={asker}",) if asker else ()
     return (
-        sys.executable, "-m", MODULE, "--state-dir", str(state_dir), "--parent", str(parent),
+        sys.executable, "-P", "-m", MODULE, "--state-dir", str(state_dir), "--parent", str(parent),
         *named, *asking,
     )  # fmt: skip
 

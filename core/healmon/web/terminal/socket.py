@@ -74,7 +74,7 @@ class Sockets:
 
     def _refused(self, request: web.Request) -> Refusal | None:
         settings = self._context.settings
-        if not self._holds(request):
+        if not _holds(request):
             return Refusal(403, "the terminal screen is for browsers that are logged in")
         taken = len(self._open) + self._coming
         if taken >= settings.tui_tabs:
@@ -83,12 +83,6 @@ class Sockets:
         if request.headers.get("Upgrade", "").lower() != "websocket":
             return Refusal(426, "this is a websocket")
         return None
-
-    def _holds(self, request: web.Request) -> bool:
-        """Tell whether the login behind a request still holds."""
-        context = self._context
-        cookie = request.cookies.get(context.cookie, "")
-        return context.logins.find(cookie, context.live.now()) is not None
 
     async def _served(
         self, request: web.Request, websocket: web.WebSocketResponse, tab: Tab
@@ -108,7 +102,7 @@ class Sockets:
 
     async def _watch(self, request: web.Request, websocket: web.WebSocketResponse) -> None:
         """Close the tab of who is logged in no more."""
-        while self._holds(request):  # noqa: ASYNC110 - a login ends by time, not by an event
+        while _holds(request):  # noqa: ASYNC110 - a login ends by time, not by an event
             await asyncio.sleep(AGAIN)
         await websocket.close(code=LOGGED_OUT, message=b"you are logged out")
 
@@ -120,6 +114,12 @@ class Sockets:
             with suppress(ConnectionError):
                 await websocket.close(code=WSCloseCode.GOING_AWAY, message=b"the server has ended")
         await asyncio.gather(*map(self._end, tabs))
+
+
+def _holds(request: web.Request) -> bool:
+    """Tell whether the login behind a request still holds, by the tokens of now."""
+    visitor = visitor_of(request)
+    return bool(visitor.csrf) and visitor.still()
 
 
 async def _listen(websocket: web.WebSocketResponse, tab: Tab) -> None:
@@ -138,7 +138,7 @@ def read(text: str) -> Message | None:
     """Return what a tab says, checked; None: it is no message of the protocol. Pure."""
     try:
         kind, *rest = _decoder.decode(text)
-    except (msgspec.MsgspecError, ValueError):
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return None
     match (kind, *rest):
         case ("stdin", str(keys)):

@@ -125,11 +125,22 @@ function opened(dialog, doing) {
   dialog.showModal();
 }
 
-const headers = { "Content-Type": "application/json", "X-Healmon-CSRF": csrf };
+let known = csrf;
+
+/** Send something that changes something; once more where another tab has logged in meanwhile. */
+async function post(path, body) {
+  const send = () => fetch(path, { method: "POST", body, headers: { "Content-Type": "application/json", "X-Healmon-CSRF": known } });
+  const answer = await send();
+  if (answer.status !== 403) return answer;
+  const me = await fetch("/api/v1/me").then((told) => told.json()).catch(() => ({}));
+  if (!me.csrf || me.csrf === known) return answer;
+  known = me.csrf;
+  return send(); // the first was refused before anybody heard of it
+}
 
 /** End this login, here and on the server. */
 export async function leave() {
-  await fetch("/logout", { method: "POST", headers, body: "{}" }).catch(() => null);
+  await post("/logout", "{}").catch(() => null);
   location.assign("/login");
 }
 
@@ -137,7 +148,7 @@ export async function leave() {
 export async function override(verb, target, words) {
   try {
     const body = JSON.stringify({ verb, target, arguments: words });
-    const answer = await fetch("/api/v1/overrides", { method: "POST", headers, body });
+    const answer = await post("/api/v1/overrides", body);
     const said = await answer.json().catch(() => ({}));
     const text = said.text || said.error || (answer.ok ? "done" : `${verb}: ${answer.status}`);
     return { ok: answer.ok && said.ok !== false, text, plan: said.plan ?? null };

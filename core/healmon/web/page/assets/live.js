@@ -4,7 +4,7 @@
 
 const PATIENCE = 30_000; // the longest wait between two tries
 const SILENT = 20_000; // without a word for so long, a stream is dead; the server beats more often
-const HIDDEN = 60_000;
+const HIDDEN = 30_000; // browsers have six connections for a host, all tabs together
 
 export class Live extends EventTarget {
   constructor() {
@@ -95,7 +95,10 @@ export class Live extends EventTarget {
     clearTimeout(this.timer);
     this.source?.close();
     this.source = null;
-    if (link) this.link = link;
+    if (link) {
+      this.link = link;
+      this.tell();
+    }
   }
 
   tell() {

@@ -95,8 +95,11 @@ function shown(state) {
 function top(state) {
   const { verdict, healer, host } = state;
   const { sign, word } = w.level(verdict.level);
-  document.title = `${sign} ${verdict.text} · ${host} · healmon`;
-  mark(one("#icon"), "href", `/assets/${["ok", "warning", "critical"].includes(verdict.level) ? verdict.level : "unknown"}.svg`);
+  // the tab's title and sign are seen when the page is not: they must not say what is old
+  const told = ["live", "asked"].includes(live.link);
+  const signed = told && ["ok", "warning", "critical"].includes(verdict.level) ? verdict.level : "unknown";
+  document.title = `${told ? `${sign} ${verdict.text}` : "○ not live"} · ${host} · healmon`;
+  mark(one("#icon"), "href", `/assets/${signed}.svg`);
   mark(one("#verdict"), "data-level", verdict.level);
   say(one("#verdict"), `${sign} ${verdict.text}`);
   say(one("#spoken"), live.link === "live" ? `${word}: ${verdict.text}` : "");
@@ -269,4 +272,5 @@ setInterval(tick, 1000);
 setInterval(() => document.hidden || trend(), 300_000);
 show({ moved: false });
 live.open();
+live.seen();
 trend();
