@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
+from healmon.clock import SystemClock
+from healmon.config.settings import Ready, Worker
 from healmon.errors import ProbeError
+from healmon.workers.beats import Beats
+from healmon.workers.checks.build import checker
+from healmon.workers.checks.model import Doors, Outcome, Subject
+from healmon.world.hands import Hands
 from healmon.world.httpget import status_of
+from healmon.world.processes import Identity
+from healmon.world.system_ports import SystemPorts
+from healmon.world.system_processes import SystemProcesses
 
 
 @contextmanager
@@ -103,3 +114,44 @@ def test_tls_is_spoken_and_no_certificate_asked_for() -> None:
     with answering(b"HTTP/1.1 200 OK\r\n\r\n") as (url, asked), pytest.raises(ProbeError):
         get(url.replace("http://", "https://"))
     assert asked[0][:1] == b"\x16", "a TLS greeting"
+
+
+@contextmanager
+def no_descriptor_left() -> Iterator[None]:
+    """Let this process open nothing more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket() as newest:  # the lowest number that is free
+        lowest = newest.fileno()
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_what_we_lack_ourselves_is_no_answer_of_anybody() -> None:
+    async def asked() -> list[Outcome]:
+        loop = asyncio.get_running_loop()
+        await loop.run_in_executor(None, int)  # whatever is opened once is open
+        url = "http://127.0.0.1:1/"
+        worker = Worker(name="w", argv=("/bin/true",))
+        subject = Subject(worker=worker, identity=Identity("", 1, 1), born=0.0, log=Path("/none"))
+        doors = Doors(
+            processes=SystemProcesses(), ports=SystemPorts(), clock=SystemClock(),
+            hands=Hands("checks"), beats=Beats(), kin=lambda _: frozenset(),
+            tree=lambda _: frozenset(),
+        )  # fmt: skip
+        http = checker(Ready(http=url), subject, doors)
+        command = checker(Ready(command=("/bin/true",)), subject, doors)
+        before = await http()
+        assert (await command()).ok
+        with no_descriptor_left():
+            told = [before, await http(), await command()]
+            with pytest.raises(ProbeError, match="open files"):
+                await SystemPorts().connect("127.0.0.1", 1, 5.0)
+        doors.hands.close()
+        return told
+
+    refused, *others = asyncio.run(asked())
+    assert refused.ok is False, "somebody was asked, and refused"
+    assert [one.ok for one in others] == [None, None], others

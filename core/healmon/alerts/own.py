@@ -58,6 +58,9 @@ def side_fails(name: str, reason: str) -> Finding:
         "web": "the web page cannot be served",
         "metrics": "metrics cannot be served",
         "textfile": "the textfile of metrics cannot be written",
+        "overrides": "what people ask for is not done",
+        "engine": "the engine failed and began again",
+        "housekeeping": "the health store is not tidied up",
     }.get(name, f"{name} does not run")
     return Finding(name, "WARNING", f"{what}: {reason}", {"reason": reason})
 

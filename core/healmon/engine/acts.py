@@ -34,6 +34,8 @@ class _Act:
     waiting: bool = False
     queued: bool = False
     withdrawn: bool = False
+    begun: bool = False
+    called_off: str = ""
     acting: bool = False
 
 
@@ -115,6 +117,17 @@ class Acts:
         act.task = asyncio.create_task(self._run(act, made), name=f"plan {plan.id}")
         return act.task
 
+    def begin(self) -> None:
+        """Begin anew: what a run before left, which failed, is over."""
+        self._closing = False
+        self._acts.clear()
+        self._held.clear()
+
+    @property
+    def closing(self) -> bool:
+        """Whether nothing is begun any more."""
+        return self._closing
+
     def busy(self, component: str) -> Plan | None:
         """Return the plan that is being carried out on a component right now."""
         act = self._acts.get(component)
@@ -128,12 +141,18 @@ class Acts:
             act.task.cancel(reason)
 
     async def call_off(self, component: str, reason: str) -> None:
-        """End a plan that still waits for its moment; one that acts is left to finish."""
-        act = self._acts.get(component)
-        if act is None or act.acting or act.task is None:
-            return
-        act.task.cancel(reason)
-        await asyncio.wait({act.task})
+        """End a plan that still waits for its moment; one that acts is left to finish.
+
+        There is none then, or one that acts: while we waited, somebody may have begun another.
+        """
+        while (act := self._acts.get(component)) is not None and not act.acting:
+            if act.task is None:
+                return
+            if act.begun:
+                act.task.cancel(reason)
+            else:
+                act.called_off = reason  # cancelled before its first step, it would tell of no end
+            await asyncio.wait({act.task})
 
     async def journal(self, act: _Act, text: str) -> None:
         """Record a step durably before it is taken."""
@@ -147,8 +166,9 @@ class Acts:
         await self.stream.journal.flush(JOURNAL_PATIENCE)
 
     async def _run(self, act: _Act, cause: int) -> str:
-        plan = act.plan
+        plan, act.begun = act.plan, True
         try:
+            self._go_on(act)
             if plan.delay > 0:
                 act.waiting = True
                 await self.clock.sleep(plan.delay)
@@ -159,7 +179,9 @@ class Acts:
             outcome, event = await self._attempt(act)
         except asyncio.CancelledError as error:
             reason = str(error) or "healmon stopped"
-            outcome, event = reason, ev.PlanAbandoned(plan.id, plan.component, reason)
+            # whoever asked for it must not take it for done
+            outcome = f"{'failed: cut off' if act.acting else 'not done'}: {reason}"
+            event = ev.PlanAbandoned(plan.id, plan.component, reason)
         self._acts.pop(plan.component, None)
         if not act.withdrawn:
             self._done.add(plan.component)
@@ -173,6 +195,12 @@ class Acts:
         if self.on_settled is not None:
             self.on_settled()
         return outcome
+
+    @staticmethod
+    def _go_on(act: _Act) -> None:
+        """Raise CancelledError in the place of one that came before the first step."""
+        if act.called_off:
+            raise asyncio.CancelledError(act.called_off)
 
     def _note(self, event: ev.ActionVerified) -> ev.AlertNoted:
         host = self.stream.snapshot.engine.host

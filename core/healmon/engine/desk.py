@@ -164,16 +164,24 @@ class Desk:
         if entry is None or self._clock.read().steady - entry[2] > OFFER_HOLDS:
             return Answer(ok=False, text="this plan is no longer on offer; ask for a new one")
         room, plan, _ = entry
-        busy = self._acts.busy(plan.component)
-        if busy is not None:
-            return Answer(ok=False, text=f"{plan.component}: {busy.action} is under way already")
+        if (why := self._not_now(plan)) is not None:
+            return why
         wall = self._clock.read().wall
         reason = gate.refusal(plan, self._stream.snapshot, wall, dry_run=self._acts.dry_run)
         if reason:
             self._stream.emit(ev.PlanRefused(plan, reason))
             return Answer(ok=False, text=f"not done: {reason}", plan=plan)
         await self._acts.call_off(plan.component, f"{plan.origin} asked for {plan.action}")
-        return self._acts.pursue(room, plan, None)
+        return self._not_now(plan) or self._acts.pursue(room, plan, None)
+
+    def _not_now(self, plan: Plan) -> Answer | None:
+        """Return why a plan cannot be begun at this moment; None: it can."""
+        if self._acts.closing:
+            return Answer(ok=False, text="not done: healmon is about to end")
+        busy = self._acts.busy(plan.component)
+        if busy is None:
+            return None
+        return Answer(ok=False, text=f"{plan.component}: {busy.action} is under way already")
 
     async def _apply(self, plan_id: str) -> Answer:
         begun = await self._begin(plan_id)

@@ -90,6 +90,10 @@ class Engine:
         self._stop_reason = self._stop_reason or reason
         self._in_loop(self._stopping.set)
 
+    def renew(self, healers: Sequence[Healer[Any]]) -> None:
+        """Have other healers in the next run: those of one that failed have ended with it."""
+        self._healers = healers
+
     def check_now(self) -> None:
         """Ask for a cycle at once."""
         self._in_loop(self._check.set)
@@ -124,7 +128,7 @@ class Engine:
         self._in_loop(lambda: self._checker_faulted(reason))
 
     def side_fault(self, name: str, reason: str) -> None:
-        """Tell what is wrong with a program beside the healer; empty: nothing. In the loop only."""
+        """Tell what is wrong with what runs beside the rooms; empty: nothing. In the loop only."""
         if reason != self._sides.get(name, ""):
             self._sides[name] = reason
             self._judge_self()
@@ -267,6 +271,7 @@ class Engine:
         self._stopping = asyncio.Event()
         if self._stop_reason:
             self._stopping.set()
+        self._acts.begin()
         before = self.snapshot
         self.stream.emit(
             ev.EngineStarted(

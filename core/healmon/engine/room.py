@@ -107,10 +107,13 @@ class Room:
                 return self._failed(str(error))
             except Exception as error:  # noqa: BLE001 - one healer's crash must not end the others
                 return self._failed(f"crashed: {type(error).__name__}: {error}")
+            self._seen_at = self._clock.read().steady
+            try:
+                self._tell(diagnosis)
+            except Exception as error:  # noqa: BLE001 - what it said makes no sense: likewise
+                return self._failed(f"crashed: {type(error).__name__}: {error}")
             if self.healer.name in self._stream.snapshot.failing:
                 self._stream.emit(ev.HealerRecovered(self.healer.name))
-            self._seen_at = self._clock.read().steady
-            self._tell(diagnosis)
             again = (diagnosis.look_again, self._alarms.look_in(self.healer.name))
             wanted = [seconds for seconds in again if seconds is not None]
             if wanted:

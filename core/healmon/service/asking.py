@@ -37,10 +37,13 @@ def ask_healer(
             number = commands.send(database, verb, target, arguments, asker, ASK_PATIENCE)
             knock(state_dir)
             state, outcome = commands.wait(database, number, ASK_PATIENCE, ear)
+            if state == "queued":  # the wall clock was set back: nobody waits for it any more
+                state, outcome = commands.withdraw(database, number)
     except (OSError, sqlite3.Error, HealmonError) as error:
         return Answer(ok=False, text=clean(f"the store cannot be asked: {error}"))
     if not outcome:
-        return Answer(ok=False, text=f"the request is {state}")
+        late = f"no answer within {ASK_PATIENCE:g} s, but it was taken and may be done yet"
+        return Answer(ok=False, text=f"{late}; see: healmon status")
     data = msgspec.json.decode(outcome)
     plan = msgspec.convert(data["plan"], Plan) if data.get("plan") else None
     return Answer(

@@ -7,6 +7,8 @@ a word means that it died.
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import os
 import sys
 import traceback
@@ -15,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from healmon.errors import HealmonError
+
+_log = logging.getLogger(__name__)
 
 UP = "up "
 TAIL = 15
@@ -89,7 +93,9 @@ def _become_daemon(writer: int, serve: Callable[[Callable[[], None]], None]) -> 
         if told:
             return
         told = True
-        os.write(writer, text.encode("utf-8", "replace"))
+        # whoever started us may have gone meanwhile: that ends no healer
+        with contextlib.suppress(OSError):
+            os.write(writer, text.encode("utf-8", "replace"))
         os.close(writer)
 
     code = 0
@@ -106,8 +112,12 @@ def _become_daemon(writer: int, serve: Callable[[Callable[[], None]], None]) -> 
 
 
 def write_pid_file(path: Path) -> None:
-    """Write our pid for tools that want one; nothing of ours ever trusts it."""
-    path.write_text(f"{os.getpid()}\n", "ascii")
+    """Write our pid for tools that want one, if that can be; nothing of ours ever trusts it."""
+    try:
+        path.write_text(f"{os.getpid()}\n", "ascii")
+    except OSError as error:
+        # a full disk is what healmon is there for
+        _log.warning("%s cannot be written: %s", path.name, error.strerror)
 
 
 def remove_pid_file(path: Path) -> None:

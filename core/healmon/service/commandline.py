@@ -56,6 +56,11 @@ def stop(state_dir: Path) -> int:
         tail = f"; its web server (pid {left}) has ended" if left else "; nothing to stop"
         say(f"no healer runs{tail}")
         return 0
+    if not holder.ticks:
+        raise HolderError(  # a pid alone may be anybody's by now: nobody is signalled for it
+            f"who holds {state_dir} cannot be told: its lock file was removed, or is being written",
+            remedy="a healer makes it anew within a minute: try again then",
+        )
     from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
     from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
 

@@ -155,6 +155,22 @@ def wait(db_path: Path, command_id: int, timeout: float, ear: Ear | None = None)
     return state, outcome
 
 
+def withdraw(db_path: Path, command_id: int) -> tuple[str, str]:
+    """Take back an override that nobody has taken, whatever the clock says.
+
+    Returns:
+        State and outcome, as `wait`: `expired`, or what became of it just before.
+
+    Raises:
+        DataError: there is no such command.
+        StoreFaultError: the store cannot be written.
+    """
+    with connected(db_path, CLIENT_PATIENCE) as conn:
+        _withdraw(conn, command_id)
+        state, outcome, _ = _state(conn, command_id)
+    return state, outcome
+
+
 def _state(conn: sqlite3.Connection, command_id: int) -> tuple[str, str, str]:
     row = conn.execute(
         "SELECT state, outcome, expires_at FROM commands WHERE id = ?", (command_id,)

@@ -24,12 +24,17 @@ from healmon.service import background, instance, statedir
 from healmon.service.cautions import warn
 from healmon.service.log import in_journal, log_events, log_to_file, log_to_stderr
 from healmon.service.systemd import Notifier
+from healmon.text import clean
 
 if TYPE_CHECKING:
+    import asyncio
+
     from healmon.service.host import Host
 
 log = logging.getLogger("healmon")
 
+ENGINE_AGAIN = 5.0
+"""Seconds until an engine that failed begins again."""
 TURN = 0.05
 """Seconds after which a thread that computes lets another one go on, where there is no screen."""
 HINT = (
@@ -161,7 +166,12 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
             if json_wanted
             else cycle_text(snapshot, host.healers, records)
         )
-        print(text, flush=True)  # noqa: T201 - the report
+        try:
+            print(text, flush=True)  # noqa: T201 - the report
+        except OSError as error:
+            log.warning("the report cannot be written, healing goes on: %s", error.strerror)
+            if isinstance(error, BrokenPipeError):  # nobody reads them any more
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     host.engine.subscribe(tell)
     asyncio.run(run_until_signalled(host))
@@ -181,6 +191,13 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
 
     # no screen waits for its turn: fewer turns cost fewer wake-ups
     sys.setswitchinterval(TURN)
+    leaving = asyncio.Event()
+
+    def leave(reason: str) -> None:
+        host.notifier.stopping()
+        host.engine.stop(reason)
+        leaving.set()
+
     rereading: set[asyncio.Task[None]] = set()
 
     def reread() -> None:
@@ -190,8 +207,8 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
 
     heeding = heeded(
         {
-            signal.SIGTERM: partial(_leave, host, "SIGTERM"),
-            signal.SIGINT: partial(_leave, host, "SIGINT"),
+            signal.SIGTERM: partial(leave, "SIGTERM"),
+            signal.SIGINT: partial(leave, "SIGINT"),
             signal.SIGUSR1: host.engine.check_now,
             signal.SIGHUP: reread,
         }
@@ -199,12 +216,30 @@ async def run_until_signalled(host: Host, began: Callable[[], None] | None = Non
     with heeding:
         if began is not None:
             began()
-        await host.run()
+        await _run_on(host, leaving)
 
 
-def _leave(host: Host, reason: str) -> None:
-    host.notifier.stopping()
-    host.engine.stop(reason)
+async def _run_on(host: Host, leaving: asyncio.Event) -> None:
+    """Run a host; an engine that fails begins again, unless it never finished a cycle."""
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
+    proven = asyncio.Event()
+
+    def heard(record: Recorded) -> None:
+        if isinstance(record.event, CycleFinished):
+            proven.set()
+
+    host.engine.subscribe(heard)
+    while True:
+        try:
+            return await host.run()
+        except Exception as error:
+            if not proven.is_set():
+                raise
+            said = clean(f"{type(error).__name__}: {error}")
+            log.critical("the engine failed and begins again in %g s: %s", ENGINE_AGAIN, said)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(leaving.wait(), ENGINE_AGAIN)
 
 
 def daemon(args: argparse.Namespace) -> int:

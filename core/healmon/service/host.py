@@ -25,7 +25,7 @@ from healmon.engine.stream import Sink
 from healmon.events import CycleFinished, Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed
-from healmon.service import commands, retention, statedir
+from healmon.service import alongside, commands, retention, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
@@ -47,6 +47,8 @@ CHECKPOINT_EVERY = 300.0
 STORED = 2.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
+LAST_ANSWERS = STORED
+"""Seconds that answers get to be written when the healer ends."""
 AFTERWARDS = 0.05
 """Seconds after a round in which the store has the processor for itself."""
 ROUND_PATIENCE = 120.0
@@ -102,12 +104,32 @@ class Host:
             StoreVersionError: the health store is not ours to write.
         """
         state_dir = statedir.prepare(state_dir)
-        lock = Lock.acquire(state_dir, version=__version__, mode=mode)
-        try:
+        # a screen that could not take over lives on: it must not keep others from healing
+        with contextlib.ExitStack() as undo:
+            lock = Lock.acquire(state_dir, version=__version__, mode=mode)
+            undo.callback(lock.release)
             store, clock = _open_store(settings, state_dir)
-        except BaseException:
-            lock.release()
-            raise
+            undo.callback(store.close, CLOSE_PATIENCE)
+            host = cls._made(settings, state_dir, lock, store, clock, mode=mode, dry_run=dry_run)
+            undo.pop_all()
+        host.read = read
+        host.notifier = notifier or host.notifier
+        host.file = print_of(settings.source or "")
+        return host
+
+    @classmethod
+    def _made(
+        cls,
+        settings: Settings,
+        state_dir: Path,
+        lock: Lock,
+        store: Store,
+        clock: SystemClock,
+        *,
+        mode: str,
+        dry_run: bool,
+    ) -> Host:
+        """Return the healer on a state directory that is held."""
         processes = SystemProcesses()
         healers = registry.build(registry.Parts(settings, state_dir, clock, processes))
         run = Run(
@@ -125,10 +147,7 @@ class Host:
         engine = Engine(healers, store, clock, run)
         store.on_fault = engine.store_fault
         store.on_recover = lambda dropped: engine.store_recovered(dropped, store.repaired)
-        host = cls(settings, state_dir, lock, store, clock, engine, processes, healers, read)
-        host.notifier = notifier or host.notifier
-        host.file = print_of(settings.source or "")
-        return host
+        return cls(settings, state_dir, lock, store, clock, engine, processes, healers)
 
     def parts(self, settings: Settings) -> registry.Parts:
         """Return what healers are made of for these settings."""
@@ -151,7 +170,12 @@ class Host:
             self._numbers.amend(settings.metrics.textfile)
 
     async def run(self) -> None:
-        """Heal until `engine.stop()`, answering overrides meanwhile."""
+        """Heal until `engine.stop()`, answering overrides meanwhile; again after it has failed."""
+        if self._heart is not None:
+            # events belong to one loop, and healers that were closed have ended
+            self._over, self._knocked = asyncio.Event(), asyncio.Event()
+            self.healers[:] = registry.build(self.parts(self.settings))
+            self.engine.renew(self.healers)
         heart = self._heart = Heartbeat(
             self.state_dir,
             self.settings.monitor.heartbeat_url,
@@ -167,24 +191,20 @@ class Host:
             self.settings.metrics.textfile, os.getpid(), self.clock,
             lambda: self.engine.snapshot, partial(self.engine.side_fault, "textfile"),
         )  # fmt: skip
-        doings = (
-            *(self._overrides(), self._keep_house(), heart.run(), pulse.run()),
-            *(self._sides.run(), numbers.run()),
-        )
+        doings: dict[str, alongside.Doing] = {
+            "overrides": self._overrides,
+            "housekeeping": self._keep_house,
+            "heart": heart.run,
+            "watchdog": pulse.run,
+            "sides": self._sides.run,
+            "numbers": numbers.run,
+        }
         with self._rereading() as watching:
             followers = _afterwards([self._heard, heart.heard, numbers.heard, *watching])
             sinks = [pulse.heard, self._made_whole, followers]
-            for sink in sinks:
-                self.engine.subscribe(sink)
-            tasks = [asyncio.create_task(doing) for doing in doings]
             try:
-                await self.engine.run()
+                await alongside.run(self.engine, self.clock, sinks, doings)
             finally:
-                for sink in sinks:
-                    self.engine.stream.unsubscribe(sink)
-                for task in tasks:
-                    task.cancel()
-                await asyncio.gather(*tasks, return_exceptions=True)
                 await numbers.close()
 
     @contextlib.contextmanager
@@ -292,14 +312,19 @@ class Host:
             push = Push.open(self.state_dir)
             stack.callback(push.close)
             self.store.on_stored = push.ring
-            while True:
-                with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                    await asyncio.wait_for(knocked.wait(), ROUND_PATIENCE)
-                knocked.clear()
-                for command in queue.take(self.clock.read().wall):
-                    task = asyncio.create_task(self._answer(queue, push, command))
-                    running.add(task)
-                    task.add_done_callback(running.discard)
+            try:
+                while True:
+                    with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
+                        await asyncio.wait_for(knocked.wait(), ROUND_PATIENCE)
+                    knocked.clear()
+                    for command in queue.take(self.clock.read().wall):
+                        task = asyncio.create_task(self._answer(queue, push, command))
+                        running.add(task)
+                        task.add_done_callback(running.discard)
+            finally:
+                # what was done to the end is answered: else it would be called lost
+                if running:
+                    await asyncio.wait(running, timeout=LAST_ANSWERS)
 
     async def _answer(self, queue: commands.Queue, push: Push, command: commands.Command) -> None:
         answer = await self.engine.ask(

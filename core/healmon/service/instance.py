@@ -125,15 +125,17 @@ class Lock:
     def mend(self) -> bool:
         """Make the lock file anew if somebody removed it; True when that was needed.
 
-        Without it nobody could see who heals here; a second healer was kept out all the same.
+        Without it nobody could see who heals here; a second healer was kept out all the same. Where
+        it cannot be made now (a full disk, no state directory any more), nothing is changed.
         """
         try:
-            there, held = self._path.stat(), os.fstat(self._file)
-            if (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino):
-                return False
-        except FileNotFoundError:
-            pass
-        file = _open_locked(self._path)
+            with contextlib.suppress(FileNotFoundError):
+                there, held = self._path.stat(), os.fstat(self._file)
+                if (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino):
+                    return False
+            file = _open_locked(self._path)
+        except OSError:
+            return False
         if file is None:
             return False
         os.close(self._file)

@@ -35,6 +35,9 @@ JITTER: Final = 0.2
 CANNOT_RUN: Final = (126, 127)
 """Exit codes by which a shell says that a command cannot be run, or is not there."""
 
+AFRESH: Final = 60.0
+"""Seconds of a life after which a failure is news; that one fails at once again is none."""
+
 Spread = Callable[[str, int], float]
 """From a worker's name and its failures in a row to the factor of the delay."""
 
@@ -82,6 +85,17 @@ def spent(worker: Worker, memory: Memory, now: Reading, more: int = 0) -> bool:
     return fast >= worker.max_failures or slow(worker, memory, now) + more >= worker.slow_failures
 
 
+def failing(memory: Memory) -> bool:
+    """Return whether a worker fails again and again: a new start of it will hardly last."""
+    return memory.row + memory.hosts > 1
+
+
+def _began(memory: Memory, now: Reading, lived: float) -> float:
+    """Return when the trouble began that a failure now belongs to."""
+    goes_on = memory.sick or ((memory.row or memory.hosts) and lived < AFRESH)
+    return memory.began if goes_on and memory.began is not None else now.steady
+
+
 def forsaken(worker: Worker, memory: Memory) -> bool:
     """Return whether a worker gets no more trials and waits for a person."""
     return not worker.critical and memory.trials >= worker.max_trials
@@ -96,6 +110,7 @@ def noted(worker: Worker, memory: Memory, now: Reading, why: str, lived: float) 
         memory,
         failures=(*kept, now.steady)[-most:],
         fell=now.steady,
+        began=_began(memory, now, lived),
         row=memory.row + 1,
         hosts=0,
         cuts=0,
@@ -135,7 +150,8 @@ def excused(worker: Worker, memory: Memory, now: Reading, why: str, jitter: floa
 
 def host_failed(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
     """Return the memory after a start that the host was to blame for: no budget is used."""
-    return barred(worker, replace(memory, fell=now.steady), now, why, jitter)
+    memory = replace(memory, fell=now.steady, began=_began(memory, now, 0.0))
+    return barred(worker, memory, now, why, jitter)
 
 
 def barred(worker: Worker, memory: Memory, now: Reading, why: str, jitter: float) -> Memory:
@@ -183,7 +199,8 @@ def sickened(worker: Worker, memory: Memory, now: Reading, why: str, jitter: flo
     budget has no room for that failure, the replacement is the one trial after a cool-down.
     """
     chance = memory.trial or spent(worker, memory, now, more=1)
-    memory = replace(memory, sick=why, chance=chance, why=why, fell=now.steady)
+    began = _began(memory, now, now.steady - memory.up_since)
+    memory = replace(memory, sick=why, chance=chance, why=why, fell=now.steady, began=began)
     if not chance:
         return _retry(memory, now, delay(worker, memory.row + 1, jitter))
     if forsaken(worker, replace(memory, trials=memory.trials + memory.trial)):
@@ -221,6 +238,7 @@ def forgiven(memory: Memory) -> Memory:
         memory,
         failures=(),
         fell=None,
+        began=None,
         sick="",
         chance=False,
         row=0,

@@ -2,7 +2,10 @@
 
 However many workers want to be started, at most `in_flight` starts are under way, two begin at
 least `spacing` apart, and never more than `per_minute` within any minute. Who is first in the line:
-those that others wait for, then the critical ones, then whose time came first.
+those that do not fail again and again, of these those that others wait for, then the critical ones,
+then whose time came first. Those that do fail leave room: one of the places and a third of the
+minute are not for them. So however many of them there are, one that fell for the first time is not
+kept down by them.
 
 A moment that was given is kept: the plan that waits for it holds it. Where nothing can be given
 because too many starts are under way, nothing is planned; every act that ends brings a new look.
@@ -15,6 +18,8 @@ from bisect import bisect_right, insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
+
+from msgspec.structs import replace
 
 from healmon.config.settings import Monitor, Worker
 from healmon.state import PlanView, Snapshot
@@ -37,17 +42,19 @@ class Ask:
     Attributes:
         due: steady time before which it need not be.
         rank: how many workers, one upon the other, it builds on.
+        failing: its starts have failed again and again.
     """
 
     name: str
     due: float
     rank: int = 0
     critical: bool = False
+    failing: bool = False
 
     @property
-    def place(self) -> tuple[int, bool, float, str]:
+    def place(self) -> tuple[bool, int, bool, float, str]:
         """Where it stands in the line."""
-        return self.rank, not self.critical, self.due, self.name
+        return self.failing, self.rank, not self.critical, self.due, self.name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +83,16 @@ def ranks(workers: Iterable[Worker]) -> dict[str, int]:
         return known[name]
 
     return {name: rank(name, (name,)) for name in after}
+
+
+def lesser(limits: Monitor) -> Monitor:
+    """Return the part of the budget that is for those, too, that fail again and again."""
+    places, starts = limits.starts_in_flight, limits.starts_per_minute
+    return replace(
+        limits,
+        starts_in_flight=max(min(places, 1), places - 1),
+        starts_per_minute=max(min(starts, 1), starts - max(1, starts // 3)),
+    )
 
 
 def earliest(limits: Monitor, moments: Sequence[float], due: float) -> float:
@@ -121,10 +138,12 @@ def moments(
     """
     given: dict[str, float | None] = {}
     line, free = sorted(taken.moments), limits.starts_in_flight - taken.in_flight
+    less = lesser(limits)
     for ask in sorted(asks, key=lambda ask: ask.place):
-        at = earliest(limits, line, max(now, ask.due))
+        mine = less if ask.failing else limits
+        at = earliest(mine, line, max(now, ask.due))
         if at <= now and limits.starts_in_flight:
-            if free <= 0:
+            if free <= limits.starts_in_flight - mine.starts_in_flight:
                 given[ask.name] = None
                 continue
             free -= 1
@@ -133,7 +152,9 @@ def moments(
     return given
 
 
-def taken(known: Snapshot, seen: Seen, memories: Mapping[str, Memory], now: float) -> Taken:
+def taken(
+    limits: Monitor, known: Snapshot, seen: Seen, memories: Mapping[str, Memory], now: float
+) -> Taken:
     """Return what is used of the budget: newest starts, starts under way, plans that wait."""
     starts = [at for memory in memories.values() for at in memory.starts if at > now - MINUTE]
     plans = {name: view for name, view in known.plans.items() if is_start(view)}
@@ -146,7 +167,10 @@ def taken(known: Snapshot, seen: Seen, memories: Mapping[str, Memory], now: floa
         and (spawned(one.record) or (one.acting and one.record.verb != "stop"))
     }
     planned = [view.due for name, view in plans.items() if name not in begun]
-    in_flight = sum(1 for view in plans.values() if under_way(view, now))
+    begun_by_now = {name: view for name, view in plans.items() if under_way(view, now)}
+    # of those that fail again and again, whoever has no place waits for one of theirs
+    again = sum(1 for view in begun_by_now.values() if view.plan.order.get("again"))
+    in_flight = len(begun_by_now) - again + min(again, lesser(limits).starts_in_flight)
     return Taken(moments=(*starts, *begun.values(), *planned), in_flight=in_flight)
 
 

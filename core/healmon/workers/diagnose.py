@@ -136,7 +136,7 @@ class Judge:
             ranks=self._ranks,
             judged=judged,
             known=known,
-            taken=budget.taken(known, seen, memories, now.steady),
+            taken=budget.taken(self._limits, known, seen, memories, now.steady),
             storm=weather,
             now=now,
         )

@@ -227,6 +227,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         orphans: who is left over from an earlier run and must be stopped first.
         proves: what was started is proved, and nothing is started in its place: that would take a
             start which the host's budget has not given.
+        again: it has failed again and again: one of the host's places is left to others.
     """
 
     verb: Verb
@@ -237,6 +238,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     sick: bool = False
     orphans: tuple[Identity, ...] = ()
     proves: bool = False
+    again: bool = False
 
 
 class Match(msgspec.Struct, frozen=True):

@@ -73,6 +73,7 @@ def _start_plan(mine: Judged, now: Reading) -> Plan:
         verb="restart",
         number=next_number(memory),
         trial=trial,
+        again=breaker.failing(memory),
         orphans=tuple(b.identity for b in orphans if b.identity is not None),
     )
     if trial:
@@ -92,6 +93,7 @@ def _replace_plan(mine: Judged) -> Plan:
         identity=identity,
         trial=memory.chance,
         sick=True,
+        again=breaker.failing(memory),
     )
     why = f"{memory.sick}; unless it is well again by then, it is replaced"
     if memory.chance:
@@ -133,6 +135,7 @@ def _finish_plan(mine: Judged) -> Plan:
         number=half.number,
         identity=identity,
         trial=half.trial,
+        again=breaker.failing(memory),
         proves=mine.state == "probation",
     )
     return _plan(worker, memory, order, why, steps)

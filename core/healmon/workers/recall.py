@@ -28,6 +28,8 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
         starts: steady times of the newest attempts to start it, for the host's budget.
         failures: steady times of all failures of the last hours, oldest first.
         fell: steady time of its newest failure, whoever was to blame, that no storm has claimed.
+        began: steady time of the failure that its newest trouble began with: it had been up for a
+            while before, or has failed again and again ever since.
         storm: steady time at which the storm began that it is in.
         sick: why it is to be replaced although it lives.
         chance: that opens the breaker: what replaces it is the one trial after the cool-down.
@@ -71,6 +73,7 @@ class Memory(msgspec.Struct, frozen=True, omit_defaults=True):
     starts: tuple[float, ...] = ()
     failures: tuple[float, ...] = ()
     fell: float | None = None
+    began: float | None = None
     storm: float | None = None
     sick: str = ""
     chance: bool = False

@@ -10,7 +10,8 @@ later one ends first what it was about to end.
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -46,6 +47,7 @@ class Remedy:
     def __init__(self, tools: Tools, starts_in_flight: int = 0) -> None:
         self._tools = tools
         self._slots = asyncio.Semaphore(starts_in_flight) if starts_in_flight else None
+        self._lesser = asyncio.Semaphore(max(1, starts_in_flight - 1))
 
     async def carry_out(
         self,
@@ -87,11 +89,15 @@ class Remedy:
         moved = await Proving(act).progressing(identity) if act.record.level == "V3" else ""
         return self._proof(act, old, f"{readiness}; {moved}" if moved else readiness)
 
-    def _slot(self, order: Order) -> AbstractAsyncContextManager[None]:
-        """Return a place among the starts in flight; a person need not wait for one."""
-        if self._slots is None or order.wish:
-            return nullcontext()
-        return self._slots
+    @asynccontextmanager
+    async def _slot(self, order: Order) -> AsyncGenerator[None]:
+        """Give a place among the starts in flight; a person need not wait for one."""
+        async with AsyncExitStack() as places:
+            if self._slots is not None and not order.wish:
+                if order.again:  # one that hangs in each start must not take all of them
+                    await places.enter_async_context(self._lesser)
+                await places.enter_async_context(self._slots)
+            yield
 
     async def _begin(
         self, worker: Worker, order: Order, origin: str, hand: Hand

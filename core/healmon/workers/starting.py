@@ -19,6 +19,7 @@ from healmon.text import clean
 from healmon.workers import blocking
 from healmon.workers.acting import STEP, Act
 from healmon.workers.model import Fault, WorkerSeen
+from healmon.workers.places import far
 from healmon.workers.records import Records
 from healmon.world import notes
 from healmon.world.processes import Identity, Launch, Processes
@@ -122,7 +123,7 @@ async def spawn(act: Act) -> Identity:
 def _spawn(act: Act) -> Identity:
     worker, tools, folder = act.worker, act.tools, act.tools.records.folder(act.worker.name)
     log = tools.records.log_path(worker.name)
-    if worker.script and not notes.is_file(worker.script):
+    if worker.script and not far(worker.script) and not notes.is_file(worker.script):
         raise SpawnError(f"there is no script {clean(worker.script)}")
     with suppress(OSError):
         notes.rotate(log, LOG_LIMIT)

@@ -1,9 +1,13 @@
 """Storms: many workers that fail within a minute are one incident with one cause. Pure.
 
 A storm begins when `storm_failures` workers, or half of them if that is fewer (two at least), have
-failed within `storm_window`. While it lasts there is one alert, which names what they may have in
-common; the workers in it have none of their own, but those that are open already stay so. Nothing
-is started for `HOLD` seconds; then one worker after the other, those first that others build on.
+failed within `storm_window`. What counts is news: one that has failed again and again for longer is
+no sign of a shared cause, and one that was never up (its program is missing, say) counts only among
+others of which that is true, as when a host begins and nothing can be started.
+
+While it lasts there is one alert, which names what they may have in common; the workers in it have
+none of their own, but those that are open already stay so. Nothing is started for `HOLD` seconds;
+then one worker after the other, those first that others build on.
 
 It ends when all its workers are well, or when for `CALM` seconds nothing has fallen and nothing
 stood up any more: what is down then is told as itself. As long as that is more than one of its
@@ -84,16 +88,31 @@ def weather(
     """
     begun = {name: m.storm for name, m in memories.items() if m.storm is not None}
     if not begun:
-        falls = [m.fell for m in memories.values() if m.fell is not None]
-        fresh = [at for at in falls if at > now - limits.storm_window]
+        fresh = _fallen(memories, now - limits.storm_window)
+        unborn = sum(1 for name in fresh if _unborn(memories[name]))
         least = threshold(limits, len(memories))
-        if not least or len(fresh) < least:
+        if not least or max(unborn, len(fresh) - unborn) < least:
             return None
-        return _storm(memories, now, {n for n, m in memories.items() if m.fell in fresh})
+        return _storm(memories, now, fresh)
     since = min(begun.values())
-    joined = {n for n, m in memories.items() if m.fell is not None and m.fell >= since}
+    joined = _fallen(memories, since)
     storm = _storm(memories, since, {*begun, *joined})
     return None if storm.members <= set(well) or now >= storm.calm_at else storm
+
+
+def _fallen(memories: Mapping[str, Memory], since: float) -> set[str]:
+    """Return of whom it is news since a steady time that they failed."""
+    return {
+        name
+        for name, memory in memories.items()
+        if memory.fell is not None and memory.fell >= since
+        if memory.began is None or memory.began >= since  # None: an older healmon wrote it
+    }
+
+
+def _unborn(memory: Memory) -> bool:
+    """Return whether a worker was never up, and that is not the host's fault."""
+    return memory.absent and not memory.hosts
 
 
 def _storm(memories: Mapping[str, Memory], since: float, members: set[str]) -> Storm:

@@ -32,6 +32,7 @@ def carried_over(memory: Memory, boot: str, now: Reading) -> Memory:
         starts=tuple(at + shift for at in memory.starts),
         failures=tuple(at + shift for at in memory.failures),
         fell=_moved(memory.fell, shift),
+        began=_moved(memory.began, shift),
         storm=_moved(memory.storm, shift),
         goes_on=_moved(memory.goes_on, shift),
         retry_at=retry,

@@ -14,7 +14,7 @@ from typing import Final
 from healmon.clock import Reading
 from healmon.config.settings import Monitor
 from healmon.state import PlanView, Snapshot
-from healmon.workers import budget, machine, planning
+from healmon.workers import breaker, budget, machine, planning
 from healmon.workers.budget import Ask, Taken
 from healmon.workers.lifecycle import Judged
 from healmon.workers.storm import Storm
@@ -111,8 +111,14 @@ def _not_before(line: Line, name: str, due: float) -> float:
 
 
 def _ask(line: Line, name: str, due: float) -> Ask:
-    critical = line.judged[name].look.worker.critical
-    return Ask(name=name, due=due, rank=line.ranks.get(name, 0), critical=critical)
+    mine = line.judged[name]
+    return Ask(
+        name=name,
+        due=due,
+        rank=line.ranks.get(name, 0),
+        critical=mine.look.worker.critical,
+        failing=breaker.failing(mine.memory),
+    )
 
 
 def _why(line: Line, name: str) -> str:

@@ -100,7 +100,12 @@ class _Command:
         self._over = asyncio.Event()
         self._ended = Ended()
         self._loop = asyncio.get_running_loop()
-        self._pidfd = os.pidfd_open(pid)
+        try:
+            self._pidfd = os.pidfd_open(pid)
+        except OSError:
+            _kill_group(pid)  # nobody would ever hear of its end
+            os.close(output)
+            raise
         self._loop.add_reader(self._pidfd, self._end)
         self._loop.add_reader(output, self._listen)
 

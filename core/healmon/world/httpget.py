@@ -7,6 +7,7 @@ certificate is not verified: nothing secret is sent, and an expired one is no re
 from __future__ import annotations
 
 import asyncio
+import errno
 import os
 import re
 from typing import TYPE_CHECKING, Final
@@ -25,7 +26,15 @@ LINE_LIMIT: Final = 1 << 14
 HEAD_LIMIT: Final = 200
 """Lines of interim answers and their headers that are read until the real one."""
 _STATUS: Final = re.compile(rb"HTTP/\d(?:\.\d)? (\d{3})(?: |\r?\n)")
+_OURS: Final = frozenset(
+    {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS, errno.EADDRNOTAVAIL}
+)
+"""What a connection lacks on our side; whoever was to answer is not to blame."""
 _PLAIN: Final = "/%:=&?~#+!$,;'@()*[]"
+
+
+class UnaskedError(ProbeError):
+    """Nobody could be asked, for want of something on our side: nothing follows from it."""
 
 
 async def status_of(url: str, timeout: float, *, verified: bool = False) -> int:  # noqa: ASYNC109 - the caller's patience
@@ -37,6 +46,7 @@ async def status_of(url: str, timeout: float, *, verified: bool = False) -> int:
         verified: refuse a certificate that is not right; for a URL that is itself a secret.
 
     Raises:
+        UnaskedError: nobody could be asked.
         ProbeError: there is no answer in time, or none that is HTTP; says why.
     """
     try:
@@ -45,9 +55,15 @@ async def status_of(url: str, timeout: float, *, verified: bool = False) -> int:
     except TimeoutError:
         raise ProbeError(f"no answer within {timeout:g} s") from None
     except OSError as error:
-        raise ProbeError(reason(error)) from error
+        kind = UnaskedError if unasked(error) else ProbeError
+        raise kind(reason(error)) from error
     except (ValueError, EOFError) as error:
         raise ProbeError(f"no answer in HTTP: {clean(str(error))}") from error
+
+
+def unasked(error: OSError) -> bool:
+    """Return whether a connection failed before anybody was asked, as where a name is unknown."""
+    return error.errno is not None and (error.errno in _OURS or error.errno < 0)
 
 
 def reason(error: OSError) -> str:

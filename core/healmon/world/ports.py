@@ -76,5 +76,9 @@ class Ports(Protocol):
         ...
 
     async def connect(self, address: str, port: int, timeout: float) -> str:  # noqa: ASYNC109 - the caller's patience
-        """Connect and hang up; return why it failed, or empty."""
+        """Connect and hang up; return why it failed, or empty.
+
+        Raises:
+            ProbeError: nobody could be asked, for want of something on our side.
+        """
         ...

@@ -14,7 +14,7 @@ from healmon.clock import boot_id
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world import procfs
-from healmon.world.httpget import reason
+from healmon.world.httpget import reason, unasked
 from healmon.world.ports import Listener
 from healmon.world.processes import DEAD, Identity
 
@@ -115,13 +115,19 @@ class SystemPorts:
         return Identity(self._boot, stat.pid, stat.start_ticks)
 
     async def connect(self, address: str, port: int, timeout: float) -> str:  # noqa: ASYNC109 - the caller's patience
-        """Connect and hang up; return why it failed, or empty."""
+        """Connect and hang up; return why it failed, or empty.
+
+        Raises:
+            ProbeError: nobody could be asked, for want of something on our side.
+        """
         try:
             async with asyncio.timeout(timeout):
                 _, writer = await asyncio.open_connection(address, port)
         except TimeoutError:
             return f"no connection within {timeout:g} s"
         except OSError as error:
+            if unasked(error):
+                raise ProbeError(reason(error)) from error
             return reason(error)
         writer.transport.abort()  # a reset: nothing of ours stays in TIME_WAIT
         return ""

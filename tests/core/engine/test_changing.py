@@ -90,7 +90,10 @@ def test_an_act_under_way_ends_first_by_the_healer_that_began_it():
 
     journal = live(scenario, old)
     assert len(journal.all(ev.ActionVerified)) == 2
-    assert not journal.all(ev.PlanAbandoned)
+    reasons = {e.reason for e in journal.all(ev.PlanAbandoned)}
+    assert reasons <= {"olga asked for mend_thing"}, "the one that was planned a moment before"
+    ended = len(journal.all(ev.ActionVerified)) + len(journal.all(ev.PlanAbandoned))
+    assert len(journal.all(ev.PlanMade)) == ended, "each plan has an end"
 
 
 def test_a_plan_that_waits_is_called_off_and_planned_anew_by_who_follows():

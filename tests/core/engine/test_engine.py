@@ -6,6 +6,7 @@ import asyncio
 import copy
 
 import pytest
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock
@@ -368,6 +369,116 @@ def test_one_plan_per_component_and_a_waiting_one_gives_way_to_a_person():
     asyncio.run(scenario())
     assert [e.reason for e in journal.all(ev.PlanAbandoned)] == ["tester asked for mend_thing"]
     assert not healer.broken
+
+
+def test_of_two_people_the_later_one_is_heard_and_the_first_is_told_that_nothing_was_done():
+    healer = ScriptedHealer(broken=True)
+    looking = asyncio.Event()
+
+    async def long_look_before_the_act():
+        looking.set()
+        await asyncio.sleep(0.2)
+
+    carry_out = healer.carry_out
+
+    async def hesitant(plan, hand):
+        await long_look_before_the_act()
+        return await carry_out(plan, hand)
+
+    engine, journal, _ = build(healer)
+
+    async def scenario():
+        await engine._open()
+        healer.broken = False
+        await engine.cycle()
+        healer.carry_out = hesitant
+        first = asyncio.create_task(engine.ask("restart", "things:one", {}, origin="ann"))
+        await looking.wait()
+        second = await engine.ask("stop", "things:one", {}, origin="bob")
+        told = await first
+        assert second.ok, second.text
+        assert not told.ok, "it was not done: nobody may read that it was"
+        assert told.text == "not done: bob asked for mend_thing"
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert len(journal.all(ev.StepTaken)) == 1
+
+
+def test_what_is_asked_for_while_healmon_ends_is_refused_and_never_done_afterwards():
+    healer = ScriptedHealer()
+    engine, journal, _ = build(healer)
+    asked = asyncio.Event()
+
+    async def slow():
+        asked.set()
+        await asyncio.sleep(0.1)
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        healer.look_hook = slow
+        asking = asyncio.create_task(engine.ask("restart", "things:one", {}, origin="ann"))
+        await asked.wait()
+        await engine._close()
+        assert (await asking).text == "not done: healmon is about to end"
+
+    asyncio.run(scenario())
+    assert not journal.all(ev.PlanMade)
+    assert isinstance(journal.records[-1].event, ev.OverrideAnswered)
+
+
+def test_a_person_and_a_diagnosis_never_have_two_acts_at_once_on_the_same():
+    healer = ScriptedHealer(broken=True, delay=HOUR)
+    engine, _, _ = build(healer)
+    at_once = [0, 0]
+
+    async def count():
+        at_once[0] += 1
+        at_once[1] = max(at_once)
+        await asyncio.sleep(0.05)
+        at_once[0] -= 1
+
+    healer.act_hook = count
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+
+        def plan_again(record):
+            if isinstance(record.event, ev.PlanAbandoned):  # at the moment it is called off
+                room = engine._rooms[0]
+                asyncio.get_running_loop().call_soon(engine._acts.propose, room, healer.plan(), 1)
+
+        engine.subscribe(plan_again)
+        healer.delay = 0.0
+        answer = await engine.ask("restart", "things:one", {}, origin="ann")
+        await reach(lambda: not engine.snapshot.plans)
+        assert answer.ok or "under way already" in answer.text
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert at_once[1] == 1
+
+
+def test_a_diagnosis_that_makes_no_sense_is_a_crash_of_its_healer_alone():
+    bad, good = ScriptedHealer("bad"), ScriptedHealer("good", broken=True)
+    sense = bad.diagnose
+    engine, journal, _ = build(bad, good)
+
+    async def scenario():
+        await engine._open()
+        bad.diagnose = lambda seen, known, now: replace(sense(seen, known, now), gone=([],))
+        await engine.cycle()
+        assert "crashed" in engine.snapshot.failing["bad"]
+        await reach(lambda: not good.broken)
+        bad.diagnose = sense
+        await engine.cycle()
+        assert not engine.snapshot.failing
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert len(journal.all(ev.HealerFailed)) == len(journal.all(ev.HealerRecovered)) == 1
 
 
 def test_an_offer_is_a_sheet_and_only_apply_acts():

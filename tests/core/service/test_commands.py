@@ -280,3 +280,18 @@ def test_another_process_asks_while_the_store_writes(tmp_path: Path) -> None:
         assert store.fault == ""
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
+
+
+def test_whoever_gives_up_takes_it_back_whatever_the_wall_clock_says(db: Path) -> None:
+    number = send(db, "restart", "w", {}, "me", expires_in=3600.0)  # the clock was set back, say
+    assert wait(db, number, 0.05)[0] == "queued"
+    state, outcome = commands.withdraw(db, number)
+    assert state == "expired"
+    assert json.loads(outcome)["ok"] is False
+    assert queue_of(db).take(now()) == []
+
+
+def test_what_was_taken_meanwhile_is_not_taken_back(db: Path) -> None:
+    number = send(db, "restart", "w", {}, "me")
+    assert queue_of(db).take(now())
+    assert commands.withdraw(db, number) == ("taken", "")

@@ -14,6 +14,7 @@ import pytest
 from healmon.clock import boot_id
 from healmon.errors import HolderError, StateDirError
 from healmon.service import instance
+from healmon.service.commandline import stop
 from healmon.service.instance import Holder, Lock
 from tests.helpers.storekit import line, program
 from tests.helpers.wait import until
@@ -316,3 +317,25 @@ def test_no_descriptor_is_left_behind(tmp_path: Path) -> None:
     assert count() == before + 2
     lock.release()
     assert count() == before
+
+
+def test_where_the_lock_file_cannot_be_made_anew_the_lock_holds_all_the_same(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "state"
+    folder.mkdir()
+    lock = Lock.acquire(folder, version="1", mode="daemon")
+    (folder / "healmon.lock").unlink()
+    folder.rename(tmp_path / "elsewhere")
+    assert not lock.mend(), "no error: housekeeping goes on"
+    (tmp_path / "elsewhere").rename(folder)
+    assert lock.mend()
+    lock.release()
+
+
+def test_whose_lock_file_was_removed_is_not_stopped_by_its_number_alone(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
+    (tmp_path / "healmon.lock").unlink()
+    with pytest.raises(HolderError, match="lock file was removed"):
+        stop(tmp_path)
+    lock.release()

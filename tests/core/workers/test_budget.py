@@ -143,6 +143,30 @@ def test_while_two_are_under_way_a_third_has_no_moment_yet() -> None:
     assert given_ == {"now": None, "later": 50.0}
 
 
+def test_those_that_fail_again_and_again_come_last_and_leave_room() -> None:
+    crowd = [Ask(name=f"bad{n}", due=0.0, critical=True, failing=True) for n in range(6)]
+    crowd.append(Ask(name="good", due=20.0, rank=3))
+    limits = Monitor(name="host")
+    given_ = budget.moments(limits, crowd, Taken(), 0.0)
+    assert [given_[f"bad{n}"] for n in range(6)] == [0.0, 2.0, 4.0, 60.0, 62.0, 64.0]
+    assert given_["good"] == 20.0, "as if it were alone"
+    one_hangs = budget.moments(limits, crowd, Taken(in_flight=1), 30.0)
+    assert one_hangs["good"] == 30.0
+    assert one_hangs["bad0"] is None or one_hangs["bad0"] > 30.0
+
+
+@pytest.mark.parametrize("most", range(8))
+def test_what_is_left_to_them_is_less_but_never_nothing(most: int) -> None:
+    limits = Monitor(name="host", starts_in_flight=most, starts_per_minute=most)
+    less = budget.lesser(limits)
+    for all_, some in (
+        (limits.starts_in_flight, less.starts_in_flight),
+        (limits.starts_per_minute, less.starts_per_minute),
+    ):
+        assert (some < all_) is (all_ > 1)
+        assert bool(some) is bool(all_)
+
+
 def test_no_budget_holds_nobody() -> None:
     crowd = [Ask(name=str(n), due=0.0) for n in range(300)]
     given_ = budget.moments(budget.NOBODY, crowd, Taken(in_flight=300), 10.0)

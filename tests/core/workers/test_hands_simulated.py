@@ -16,6 +16,7 @@ from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Order, StartRecord, Verb, WorkerSeen
 from healmon.workers.records import Records
+from healmon.workers.remedy import Remedy
 from healmon.world.processes import CONT, KILL, TERM, Ended, Identity
 from healmon.world.shims import Shim, ShimEnd, ShimOrder
 from healmon.world.simulated.ports import SimulatedPorts
@@ -658,3 +659,27 @@ def test_the_shims_word_on_an_end_is_taken_where_nobody_else_knows(tmp_path: Pat
         assert end.ended == Ended(code=7), "and it is kept"
 
     play(stage, scene)
+
+
+def test_those_that_fail_again_and_again_never_take_all_places() -> None:
+    remedy = Remedy(None, 2)  # type: ignore[arg-type]  # its places alone are asked
+    again, first = (Order(verb="restart", number=1, again=truth) for truth in (True, False))
+    entered: list[str] = []
+
+    async def start(name: str, order: Order, over: asyncio.Event) -> None:
+        async with remedy._slot(order):
+            entered.append(name)
+            await over.wait()
+
+    async def scenario() -> None:
+        over = asyncio.Event()
+        orders = [("bad1", again), ("bad2", again), ("good", first)]
+        tasks = [asyncio.create_task(start(name, order, over)) for name, order in orders]
+        for _ in range(10):
+            await asyncio.sleep(0)
+        assert entered == ["bad1", "good"]
+        over.set()
+        await asyncio.gather(*tasks)
+        assert entered == ["bad1", "good", "bad2"]
+
+    asyncio.run(scenario())

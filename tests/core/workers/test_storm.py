@@ -10,7 +10,7 @@ from healmon.config.settings import Monitor
 from healmon.plans import Severity, unpack
 from healmon.state import replay
 from healmon.workers import storm
-from healmon.workers.model import HostSeen, Memory
+from healmon.workers.model import HostSeen, Memory, WorkerSeen
 from healmon.world.processes import Ended
 from tests.helpers.judging import Judging, gone, record, up, verified
 from tests.helpers.workerbench import a_worker
@@ -299,3 +299,113 @@ def test_the_memory_says_nothing_of_storms_that_are_over() -> None:
     assert replace(memory) == storm.marked(
         memory, "w", storm.Storm(since=5.0, motion=6.0, members=frozenset({"w"}))
     )
+
+
+# What is no storm: one that fails anyway, and another one's first fall.
+
+
+def two(**more: object) -> Judging:
+    return Judging(a_worker(name="bad", critical=True, **more), a_worker(name="good"))
+
+
+def refused(number: int, **more: object) -> WorkerSeen:
+    """A look after a start that came to nothing."""
+    told = {"outcome": "failed", "fault": "worker", "reason": "exit code 3 at once", **more}
+    return gone(record=record(number, **told))
+
+
+@pytest.mark.parametrize("fault", ["command", "worker"])
+def test_one_that_can_never_start_makes_no_storm_of_anothers_first_fall(fault: str) -> None:
+    judging = two()
+    judging.look(bad=gone(), good=up(20))
+    judging.look(bad=refused(1, fault=fault), good=up(20), after=1.0)
+    assert judging.memory("bad").failures, "it has failed"
+    judging.look(bad=refused(1, fault=fault), good=gone(20, KILLED), after=10.0)
+    assert storm_of(judging) is None
+    assert judging.planned()["good"] == 5.0, "its own delay, and no half minute more"
+
+
+def test_one_that_has_failed_for_minutes_makes_no_storm_of_anothers_first_fall() -> None:
+    judging = two(max_failures=50, slow_failures=50)
+    judging.look(bad=up(10, age=2000.0), good=up(20, age=2000.0))
+    judging.look(bad=gone(10, KILLED), good=up(20))
+    for number in range(1, 5):
+        judging.look(bad=refused(number), good=up(20), after=25.0)
+    judging.look(bad=refused(4), good=gone(20, KILLED), after=1.0)
+    assert storm_of(judging) is None
+    assert judging.planned()["good"] == 5.0
+
+
+def test_both_that_fell_within_a_minute_are_a_storm_whatever_became_of_the_first() -> None:
+    judging = two()
+    judging.look(bad=up(10, age=2000.0), good=up(20, age=2000.0))
+    judging.look(bad=gone(10, KILLED), good=up(20))
+    judging.look(bad=refused(1), good=up(20), after=20.0)
+    judging.look(bad=refused(1), good=gone(20, KILLED), after=20.0)
+    assert storm_of(judging) is not None
+
+
+def test_none_that_can_be_started_when_the_host_begins_is_a_storm() -> None:
+    judging = six()
+    judging.boot = "another boot"
+    judging.look()
+    names = ("mail", "cron", "logs")
+    judging.look(**{name: refused(1) for name in names}, after=5.0)
+    assert storm_of(judging) is not None
+
+
+def test_what_falls_together_again_and_again_is_a_storm_each_time() -> None:
+    judging = six()
+    for number in range(1, 4):
+        judging.look(**dead(*NAMES, pid=100 * number))
+        assert judging.memory("mail").storm == judging.now
+        fresh = {n: up(100 * (number + 1) + NAMES.index(n), age=1.0) for n in NAMES}
+        judging.look(**fresh, after=60.0)
+        judging.look(**fresh, after=90.0)
+        assert judging.memory("mail").storm is None
+
+
+def test_one_that_fails_again_and_again_does_not_join_a_storm() -> None:
+    judging = six()
+    seen = alive() | dead("mail")
+    for number in range(4):
+        judging.look(**seen, after=25.0)
+        seen["mail"] = refused(number + 1)
+    judging.look(**seen | dead("cron", "logs", "base"), after=25.0)
+    alert = storm_of(judging)
+    assert alert is not None
+    assert "3 of 6 workers" in alert.message
+
+
+def test_in_a_storm_whoever_was_not_tried_comes_before_whoever_failed_again() -> None:
+    judging = two()
+    judging.look(bad=up(10, age=2000.0), good=up(20, age=2000.0))
+    judging.look(bad=gone(10, KILLED), good=gone(20, KILLED))
+    judging.look(bad=gone(10, KILLED), good=gone(20, KILLED), after=storm.HOLD)
+    assert set(judging.planned()) == {"bad"}, "the critical one first"
+    judging.look(bad=refused(1), good=gone(20, KILLED), after=1.0)
+    judging.look(bad=refused(1), good=gone(20, KILLED), after=60.0)
+    assert set(judging.planned()) == {"good"}, "both are due: now it is the other's turn"
+
+
+def test_those_that_hang_in_each_start_leave_a_place_to_others() -> None:
+    limits = Monitor(name="here", storm_failures=0)
+    names = ("bad1", "bad2", "good")
+    judging = Judging(*(a_worker(name=name, critical=name != "good") for name in names),
+                      limits=limits)  # fmt: skip
+    judging.look(*(up(10 * n, age=2000.0) for n in (1, 2, 3)))
+    seen = {"bad1": gone(10, KILLED), "bad2": gone(20, KILLED), "good": up(30)}
+    judging.look(**seen)
+    seen |= {"bad1": refused(1), "bad2": refused(1)}
+    judging.look(**seen, after=30.0)
+    judging.look(**seen, after=60.0)
+    assert judging.order("bad1").again
+    for name in ("bad1", "bad2"):
+        if name in judging.planned():
+            judging.make(name)
+    judging.look(**seen, after=10.0)
+    seen["good"] = gone(30, KILLED)
+    judging.look(**seen)
+    assert judging.planned()["good"] == 5.0
+    judging.look(**seen, after=5.0)
+    assert judging.planned()["good"] == 0.0, "both of them hang in their starts, and it has a place"

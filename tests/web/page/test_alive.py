@@ -35,7 +35,6 @@ def box(tmp_path):
 
 @pytest.fixture
 def served(box):
-    box.env["HEALMON_MONITOR__STORM_FAILURES"] = "0"  # two that fail are no storm here
     box.write(
         box.worker("b", restart_delay="2s"),
         box.worker("a", script=str(box.base / "none.py")),

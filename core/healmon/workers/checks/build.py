@@ -7,6 +7,7 @@ from functools import partial
 
 from healmon.config.settings import Ready
 from healmon.errors import ProbeError
+from healmon.text import clean
 from healmon.workers.checks import command, heartbeat, http, tcp
 from healmon.workers.checks.log import LogLine
 from healmon.workers.checks.model import SLACK, Checker, Doors, Outcome, Subject
@@ -38,3 +39,5 @@ async def _bounded(check: Checker, patience: float) -> Outcome:
         return Outcome(None, f"the check hangs for more than {patience:g} s")
     except ProbeError as error:
         return Outcome(None, str(error))
+    except OSError as error:  # no descriptor left for a pipe, say: the worker is not to blame
+        return Outcome(None, clean(f"the check cannot be made: {error.strerror or error}"))

@@ -5,14 +5,20 @@ from __future__ import annotations
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.workers.checks.model import Outcome
-from healmon.world.httpget import status_of
+from healmon.world.httpget import UnaskedError, status_of
 
 
 async def check(url: str, patience: float) -> Outcome:
-    """Return whether a URL answers well in time."""
+    """Return whether a URL answers well in time.
+
+    Raises:
+        ProbeError: it could not be asked.
+    """
     shown = clean(url, limit=200)
     try:
         status = await status_of(url, patience)
+    except UnaskedError:
+        raise
     except ProbeError as error:
         return Outcome(ok=False, text=f"{shown}: {error}")
     return Outcome(200 <= status < 400, f"{shown} answers {status}")
