@@ -129,7 +129,8 @@ def marked(memory: Memory, name: str, storm: Storm | None) -> Memory:
     if storm is not None and name in storm.members:
         return replace(memory, storm=storm.since) if memory.storm is None else memory
     if memory.storm is not None:
-        return replace(memory, storm=None, fell=None)  # what it fell in is over
+        # what it fell in is over; those that fall together once more are one incident again
+        return replace(memory, storm=None, fell=None, began=None)
     return memory
 
 
