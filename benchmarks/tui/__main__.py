@@ -59,21 +59,24 @@ def run(args: argparse.Namespace, folder: Path) -> int:
     for name, why in skipped.items():
         print(f"{name}: left out: {why}", file=sys.stderr)
     contestants.compile_ours()
-    everybody = [contestants.floor(), *contestants.made_up(), *others]
+    ours = [contestants.floor(), *contestants.made_up()]
     found: dict[str, list[Told]] = {}
     starts: list[Told] = []
     settle = 3.0 if args.quick else 8.0
     for number in range(args.rounds):
         starts += [measure.python_pass() for _ in range(5)]
-        for one in everybody:
-            found.setdefault(one.name, []).append(
-                measure.window(one, args.size, settle, args.seconds)
-            )
+        for one in ours:
+            told = measure.window(one, args.size, settle, args.seconds)
+            found.setdefault(one.name, []).append(told)
+        with contestants.company(folder / f"company-{number}", ROWS):
+            for one in others:
+                told = measure.window(one, args.size, settle, args.seconds)
+                found.setdefault(one.name, []).append(told)
         with contestants.real(folder / f"round-{number}", ROWS) as pair:
             if pair:
                 inside, viewer = pair
-                told = measure.both(inside, viewer, args.size, settle, args.seconds)
-                for name, result in told.items():
+                both = measure.both(inside, viewer, args.size, settle, args.seconds)
+                for name, result in both.items():
                     found.setdefault(name, []).append(result)
     soak = measure.twelve_hours(folder, args.size, args.hours)
     head = {

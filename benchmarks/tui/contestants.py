@@ -19,6 +19,7 @@ from benchmarks.workers.fetch import Tools, UnavailableError
 GLANCES = "glances==4.5.8"
 SIGN = "WORKERS"
 HERE = Path(__file__).parent
+SLEEP = shutil.which("sleep") or "sleep"
 BARE = (
     "from textual.app import App\nfrom textual.widgets import Static\nclass Bare(App):\n"
     f"    def compose(self):\n        yield Static({SIGN!r})\nBare().run()"
@@ -115,30 +116,50 @@ def real(folder: Path, rows: int) -> Iterator[list[Contestant]]:
         return
     base = folder / "real"
     base.mkdir(parents=True)
-    socket = base / "t"
-    env = {k: v for k, v in os.environ.items() if not k.startswith("TMUX")}
-    tmux = ["tmux", "-u", "-f", "/dev/null", "-S", str(socket)]
-    sleep = shutil.which("sleep") or "sleep"
-    for number in range(rows):
-        size = ["-x", "100", "-y", "30"]
-        words = ["new-session", "-d", "-s", f"agent{number}", *size, f"exec {sleep} 100000"]
-        subprocess.run([*tmux, *words], env=env | {"TERM": "xterm"}, check=True)
     config = base / "healmon.toml"
-    config.write_text(_toml(socket, rows, sleep))
+    config.write_text(_toml(base / "t", rows))
     argv = [sys.executable, "-m", "healmon_tui", "--config", str(config)]
     argv += ["--state-dir", str(base / "state")]
     mine = {"HOME": str(base), "PYTHONPATH": str(ROOT)}
-    try:
+    # the workers are ended by the keeper, as everything below it
+    with _sessions(base / "t", rows):
         yield [
             Contestant("healmon, healer inside", argv, SIGN, mine, ours=True),
             Contestant("healmon, attached", argv, SIGN, mine, ours=True),
         ]
+
+
+@contextmanager
+def company(folder: Path, rows: int) -> Iterator[None]:
+    """Keep as many workers and tmux sessions alive as healmon is told of: peers see them, too."""
+    folder.mkdir(parents=True)
+    workers = [subprocess.Popen([SLEEP, str(200000 + number)]) for number in range(rows)]
+    try:
+        with _sessions(folder / "t", rows):
+            yield
     finally:
-        # the workers are ended by the keeper, as everything below it
-        subprocess.run([*tmux, "kill-server"], env=env, check=False, capture_output=True)
+        for worker in workers:
+            worker.kill()
+            worker.wait()
 
 
-def _toml(socket: Path, rows: int, sleep: str) -> str:
+@contextmanager
+def _sessions(socket: Path, rows: int) -> Iterator[None]:
+    """Keep a tmux server with so many sessions; without tmux there are none."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("TMUX")} | {"TERM": "xterm"}
+    tmux = ["tmux", "-u", "-f", "/dev/null", "-S", str(socket)]
+    size = ["-x", "100", "-y", "30"]
+    for number in range(rows if shutil.which("tmux") else 0):
+        words = ["new-session", "-d", "-s", f"agent{number}", *size, f"exec {SLEEP} 100000"]
+        subprocess.run([*tmux, *words], env=env, check=True)
+    try:
+        yield
+    finally:
+        if shutil.which("tmux"):
+            subprocess.run([*tmux, "kill-server"], env=env, check=False, capture_output=True)
+
+
+def _toml(socket: Path, rows: int) -> str:
     lines = [
         '[monitor]\nname = "bench"\ncheck_interval = "60s"',
         # all are started at once, so that none is started any more when it is measured
@@ -148,7 +169,7 @@ def _toml(socket: Path, rows: int, sleep: str) -> str:
     ]
     lines += [
         # each its own: of several with the same command nobody can say which process is whose
-        f'[workers.w{number:02}]\ncommand = ["{sleep}", "{200000 + number}"]\nforks = false\n'
+        f'[workers.w{number:02}]\ncommand = ["{SLEEP}", "{200000 + number}"]\nforks = false\n'
         'restart_delay = 0\nmin_uptime = "0.05s"\nstable_after = "1s"'
         for number in range(rows)
     ]
