@@ -290,7 +290,9 @@ class Host:
         while self.clock.read().steady < due:
             self._over.clear()
             try:
-                await asyncio.wait_for(self._over.wait(), ROUND_PATIENCE)
+                # not wait_for: until Python 3.12 it loses a cancel that comes with a round's end
+                async with asyncio.timeout(ROUND_PATIENCE):
+                    await self._over.wait()
             except TimeoutError:
                 return
 
@@ -315,7 +317,8 @@ class Host:
             try:
                 while True:
                     with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                        await asyncio.wait_for(knocked.wait(), ROUND_PATIENCE)
+                        async with asyncio.timeout(ROUND_PATIENCE):
+                            await knocked.wait()
                     knocked.clear()
                     for command in queue.take(self.clock.read().wall):
                         task = asyncio.create_task(self._answer(queue, push, command))

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from healmon import events as ev
+from healmon.clock import ManualClock
 from healmon.config.load import load
 from healmon.config.settings import Settings
 from healmon.errors import ConfigError
@@ -157,3 +158,21 @@ def test_a_starter_that_was_interrupted_ends_no_daemon(tmp_path: Path) -> None:
     place = tmp_path / "said"
     subprocess.run([sys.executable, "-c", STARTER, str(place)], check=False)
     until(place.exists, 10, "the daemon goes on after its starter was killed")
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_housekeeping_ends_though_a_round_ends_at_that_moment(turns: int) -> None:
+    async def scene() -> bool:
+        host = object.__new__(Host)
+        host.clock, host._over = ManualClock(), asyncio.Event()
+        task = asyncio.create_task(host._house_time(1e12))
+        for _ in range(3):
+            await asyncio.sleep(0)
+        host._over.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait({task}, timeout=0.2)
+        return task.cancelled()
+
+    assert asyncio.run(scene())

@@ -133,8 +133,11 @@ def test_a_healer_that_is_just_starting_gets_time_to_make_its_store(state):
     link = relay(state)
     timer = threading.Timer(0.3, lived, (state, started()))
     timer.start()
+    heard: list[ev.Recorded] = []
     try:
-        assert link.open(lambda _: None).engine.running
+        # the file may be there a moment before what is written into it
+        running = link.open(heard.append).engine.running
+        until(lambda: running or [r for r in heard if isinstance(r.event, ev.EngineStarted)], 10)
     finally:
         timer.join()
         lock.release()
