@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -49,8 +49,6 @@ STORED = 2.0
 HOUSEKEEPING = 60.0
 LAST_ANSWERS = STORED
 """Seconds that answers get to be written when the healer ends."""
-AFTERWARDS = 0.05
-"""Seconds after a round in which the store has the processor for itself."""
 ROUND_PATIENCE = 120.0
 """Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
@@ -200,7 +198,7 @@ class Host:
             "numbers": numbers.run,
         }
         with self._rereading() as watching:
-            followers = _afterwards([self._heard, heart.heard, numbers.heard, *watching])
+            followers = alongside.afterwards([self._heard, heart.heard, numbers.heard, *watching])
             sinks = [pulse.heard, self._made_whole, followers]
             try:
                 await alongside.run(self.engine, self.clock, sinks, doings)
@@ -347,18 +345,6 @@ class Host:
         await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
-
-
-def _afterwards(followers: Sequence[Sink]) -> Sink:
-    """Return what tells others of a finished round a moment later, all in one wake-up."""
-
-    def heard(record: Recorded) -> None:
-        if isinstance(record.event, CycleFinished):
-            loop = asyncio.get_running_loop()
-            for follower in followers:
-                loop.call_later(AFTERWARDS, follower, record)
-
-    return heard
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:
