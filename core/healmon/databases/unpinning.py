@@ -70,13 +70,15 @@ async def end_reader(
     if "sigkill" in sent:
         freed += f", with SIGKILL after {sent['sigkill']:g} s"
     healed, details = await heal_after(order, doors, hand, book)
-    text = f"{freed}; {_now(after.next)}; {healed}"
+    # who has ended holds nothing, though the look before may still have seen it
+    left = after.next if after.next and after.next.pid != reader.pin.pid else None
+    text = f"{freed}; {_now(left)}; {healed}"
     facts: Packed = {"pid": reader.pin.pid, "seconds": round(took, 2), **sent}
     return Proof(
         text,
         message=f"{order.name}: {reader.holder} idled in a read transaction and kept the -wal from"
         f" shrinking; {text}",
-        details={**facts, "pinned_by": after.next.pid if after.next else 0, **details},
+        details={**facts, "pinned_by": left.pid if left else 0, **details},
     )
 
 
