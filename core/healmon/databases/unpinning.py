@@ -70,15 +70,13 @@ async def end_reader(
     if "sigkill" in sent:
         freed += f", with SIGKILL after {sent['sigkill']:g} s"
     healed, details = await heal_after(order, doors, hand, book)
-    # who has ended holds nothing, though the look before may still have seen it
-    left = after.next if after.next and after.next.pid != reader.pin.pid else None
-    text = f"{freed}; {_now(left)}; {healed}"
+    text = f"{freed}; {_now(after.next)}; {healed}"
     facts: Packed = {"pid": reader.pin.pid, "seconds": round(took, 2), **sent}
     return Proof(
         text,
         message=f"{order.name}: {reader.holder} idled in a read transaction and kept the -wal from"
         f" shrinking; {text}",
-        details={**facts, "pinned_by": left.pid if left else 0, **details},
+        details={**facts, "pinned_by": after.next.pid if after.next else 0, **details},
     )
 
 
@@ -158,7 +156,10 @@ async def _watch(reader: Reader, doors: Doors, seconds: float) -> tuple[After, f
         facts = facts_of(reader.pin.pid, doors)
         lives = facts is not None and facts.identity == reader.identity
         alive = lives and facts is not None and facts.state not in DEAD
-        return After(not alive or not _pins(reader, reading), next(iter(pins_of(reading)), None))
+        # the locks were read first: who has ended since holds none of them any more
+        ended = reader.pin.pid if facts is None or facts.state in DEAD else 0
+        left = (pin for pin in pins_of(reading) if pin.pid != ended)
+        return After(not alive or not _pins(reader, reading), next(left, None))
 
     return await keep_looking(look, str(reader.holder), doors, seconds, lambda now: now.gone)
 
