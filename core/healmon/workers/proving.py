@@ -81,7 +81,7 @@ class Proving:
         while True:
             found = await self._candidate()
             if found is None:
-                await clock.sleep(STEP)
+                await self._act.unless_called_off(clock.sleep(STEP))
             elif not await self._act.ends_within(found.facts.identity, self._act.worker.min_uptime):
                 return found
             if clock.read().steady >= deadline:
@@ -141,7 +141,7 @@ class Proving:
             return ALIVE_ONLY
         check, clock = self._checker(ready, identity), act.tools.clock
         deadline, pause = clock.read().steady + act.worker.start_timeout, FIRST_PAUSE
-        while not (outcome := await check()).ok:
+        while not (outcome := await act.unless_called_off(check())).ok:
             if clock.read().steady >= deadline:
                 waited = format_duration(act.worker.start_timeout)
                 reason = f"pid {identity.pid} is alive but not ready after {waited}"

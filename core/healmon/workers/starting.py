@@ -101,7 +101,7 @@ async def _unlocked(act: Act, shim: Identity) -> Shim | None:
             break
         if now.alive and family.childless(shim):
             return replace(now, locked=False)
-        await act.tools.clock.sleep(STEP)
+        await act.unless_called_off(act.tools.clock.sleep(STEP))
     return now
 
 

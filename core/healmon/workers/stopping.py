@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from healmon.errors import RemedyError
 from healmon.workers.acting import Act
@@ -24,6 +24,17 @@ SHOWN: Final = 8
 """Members that are named; of more, how many they are."""
 
 
+class Asked(NamedTuple):
+    """Who was asked to end by SIGTERM: a program may take a second one for impatience.
+
+    Attributes:
+        until: steady time until when they have leave to.
+    """
+
+    who: frozenset[Identity]
+    until: float
+
+
 class Stopping:
     """Ends what belongs to one worker.
 
@@ -32,19 +43,35 @@ class Stopping:
         roots: processes that are known to be the worker's, the main one first; those that are gone
             still tell which session is its own.
         shim: what lives above them.
+        asked: what another act, which gave way to this one, had asked of them.
     """
 
-    def __init__(self, act: Act, roots: Collection[Identity], shim: Identity | None) -> None:
+    def __init__(
+        self,
+        act: Act,
+        roots: Collection[Identity],
+        shim: Identity | None,
+        asked: Asked | None = None,
+    ) -> None:
         self._act = act
         self._roots = tuple(roots)
         self._shim = shim
-        self._told: dict[int, set[Identity]] = {TERM: set(), KILL: set()}
+        self._until = asked.until if asked is not None else None
+        told = set(asked.who) if asked is not None else set[Identity]()
+        self._told: dict[int, set[Identity]] = {TERM: told, KILL: set()}
         self._known: dict[Identity, ProcessFacts] = {}
 
     @property
     def known(self) -> tuple[Identity, ...]:
         """Everybody who was seen to belong to the worker."""
         return tuple(self._known)
+
+    @property
+    def asked(self) -> Asked | None:
+        """Who was asked to end, and has time for that; None: nobody."""
+        if self._until is None or not self._told[TERM]:
+            return None
+        return Asked(frozenset(self._told[TERM]), self._until)
 
     async def all(self) -> None:
         """Return once nothing that belongs to the worker is left.
@@ -68,7 +95,7 @@ class Stopping:
 
     async def _round(self, number: int, word: str, patience: float) -> tuple[ProcessFacts, ...]:
         """Signal each member once and wait; return who is left of the tree."""
-        clock, deadline = self._act.tools.clock, None
+        clock, deadline = self._act.tools.clock, self._until if number == TERM else None
         while True:
             members = self._members(await self._act.family())
             if not members:
@@ -78,6 +105,7 @@ class Stopping:
                 await self._signal(fresh, number, word)
             now = clock.read().steady
             deadline = now + patience if deadline is None else deadline
+            self._until = deadline if number == TERM else None
             if now >= deadline:
                 return members
             who = [facts.identity for facts in members]
@@ -92,7 +120,7 @@ class Stopping:
         act = self._act
         for facts in members:
             await self._send(facts, ASK, word)  # nobody is signalled if not all may be
-        await act.hand.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
+        await act.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
         tree = tuple(dict.fromkeys((*act.record.tree, *self._known)))
         if (act.record.phase, act.record.tree) != ("stopping", tree):
             await act.keep(phase="stopping", tree=tree)
