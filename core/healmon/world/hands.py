@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 PATIENCE: Final = 0.05
 """Seconds that something quick may take before the next one begins beside it."""
+LEAVE: Final = 2.0
+"""Seconds that a call which was given up on may still take before it is said to hang."""
 KEPT: Final = 2
 """Threads that are kept although there is nothing to do."""
 
@@ -120,17 +122,36 @@ class Hands:
         if self._closed:
             raise ProbeError(f"{self._name}: nothing is called any more")
         stuck = self._running
+        job = self._asked(call)
         # cancelled, not done: an answered call may still be on its way out of the thread
         if stuck is not None and stuck.future.cancelled():
-            seconds = process_seconds() - stuck.since
-            raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
+            await self._after(stuck, job)
+        return await job.future
+
+    async def _after(self, stuck: _Job[object], job: _Job[T]) -> None:
+        """Return when a call that was given up on is over; whoever gave up need not be the last."""
+        leave = stuck.since + LEAVE - process_seconds()
+        try:
+            if leave > 0:
+                await asyncio.wait({job.future}, timeout=leave)
+            if self._running is not stuck:
+                return
+        except asyncio.CancelledError:
+            job.future.cancel()
+            raise
+        job.future.cancel()
+        seconds = process_seconds() - stuck.since
+        raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
+
+    def _asked(self, call: Callable[[], T]) -> _Job[T]:
+        """Put a call into the line and return it."""
         job = _Job(call, asyncio.get_running_loop())
         with self._lock:
             self._jobs.append(job)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a job of any type fits
             idle, self._busy = not self._busy, True
         if idle:
             self._crew.give(self._work)
-        return await job.future
+        return job
 
     def _work(self) -> None:
         while True:
