@@ -7,15 +7,18 @@ Without a readiness check V2 is all there is, and it is called what it is: alive
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from healmon.config.settings import Ready
-from healmon.errors import RemedyError
+from healmon.errors import ProbeError, RemedyError
+from healmon.text import clean
 from healmon.units import format_duration
 from healmon.workers.acting import STEP, Act, alive_in
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
+from healmon.workers.look import probe_key
 from healmon.workers.model import Fault, Match
 from healmon.workers.tree import heir
 from healmon.world import notes
@@ -144,6 +147,8 @@ class Proving:
         while not (outcome := await act.unless_called_off(check())).ok:
             if clock.read().steady >= deadline:
                 waited = format_duration(act.worker.start_timeout)
+                if outcome.ok is None and not outcome.young:
+                    return await self._untold(ready, outcome.text)
                 reason = f"pid {identity.pid} is alive but not ready after {waited}"
                 raise await act.failure("worker", f"{reason}: {outcome.text}")
             if await act.ends_within(identity, pause):
@@ -151,6 +156,11 @@ class Proving:
             pause = min(2 * pause, LONGEST_PAUSE)
         await act.keep(level="V3")
         return f"ready: {outcome.text}"
+
+    async def _untold(self, ready: Ready, text: str) -> str:
+        """Write down that the check cannot be made, which says nothing of the worker."""
+        await self._act.keep(unproved=clean(text), unproved_by=probe_key(ready))
+        return f"alive only: its readiness cannot be told: {text}"
 
     def _checker(self, ready: Ready, identity: Identity) -> Checker:
         record, records = self._act.record, self._act.tools.records
@@ -196,7 +206,9 @@ class Proving:
         worker, tools = self._act.worker, self._act.tools
 
         def look() -> tuple[float | None, int]:
-            beat, _ = tools.checks.beats.age(worker, tools.clock.read())
+            beat = None
+            with suppress(ProbeError):
+                beat, _ = tools.checks.beats.age(worker, tools.clock.read())
             return beat, notes.size_of(tools.records.log_path(worker.name))
 
         return await self._act.call(look)

@@ -20,7 +20,7 @@ async def check(subject: Subject, doors: Doors) -> Outcome:
     if beat is None or age is None or not written_since(subject, beat):
         young = now.wall - subject.born <= worker.heartbeat_max_age
         text = "it has written no heartbeat since it was started"
-        return Outcome(None if young else False, text)
+        return Outcome(None if young else False, text, young)
     if age > worker.heartbeat_max_age:
         return Outcome(ok=False, text=f"its heartbeat is older than {limit}")
     return Outcome(ok=True, text="heartbeat written")
