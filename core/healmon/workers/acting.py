@@ -158,15 +158,19 @@ class Act:
 
     async def look(self, known: Identity | None, *, now: bool = False) -> WorkerSeen:
         """Return a full look at the worker, begun after it was touched last; `now`: begun now."""
-        return (await self.look_around(known, now=now))[0]
+        return await self.judged(known, _itself, now=now)
 
-    async def look_around(
-        self, known: Identity | None, *, now: bool = False
-    ) -> tuple[WorkerSeen, Family]:
-        """Return the same, and all processes with it."""
+    async def judged(
+        self, known: Identity | None, judge: Callable[[WorkerSeen, Family], T], *, now: bool = False
+    ) -> T:
+        """Return what a full look at the worker, among all processes, comes to.
+
+        Where hundreds begin at once each waits for its turn: none must hold all processes for
+        that long, so they are judged where they were seen.
+        """
         touched = NOW if now else self.touched
         look, read = self.tools.probe.look_at, self.tools.clock.read()
-        return await self.call(partial(look, self.worker, known, read, touched))
+        return await self.call(lambda: judge(*look(self.worker, known, read, touched)))
 
     async def family(self, *, now: bool = False) -> Family:
         """Return all processes there are, likewise."""
@@ -252,6 +256,10 @@ class Act:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _itself(one: WorkerSeen, _: Family) -> WorkerSeen:
+    return one
 
 
 def alive_in(one: WorkerSeen) -> list[Identity]:

@@ -19,10 +19,10 @@ from healmon.workers.acting import STEP, Act, alive_in
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.look import probe_key
-from healmon.workers.model import Fault, Match
-from healmon.workers.tree import heir
+from healmon.workers.model import Fault, Match, WorkerSeen
+from healmon.workers.tree import Family, heir
 from healmon.world import notes
-from healmon.world.processes import Ended, Identity
+from healmon.world.processes import Ended, Identity, ProcessFacts
 
 DAEMON_TIMEOUT: Final = 5.0
 """Seconds to look for a daemon after a start that ended at once, when none was promised."""
@@ -110,18 +110,16 @@ class Proving:
             RemedyError: it stands still, or is not alone.
         """
         act = self._act
-        one, family = await act.look_around(identity)
-        if family.find(identity) is None:
+        judge = partial(_beside, identity)
+        facts, others = await act.judged(identity, judge)
+        if facts is None:
             # a look that serves several may be older than this process
-            one, family = await act.look_around(identity, now=True)
-        facts = family.find(identity)
+            facts, others = await act.judged(identity, judge, now=True)
         if facts is None:
             raise await self._ended(identity, "at once")
         if facts.state == "T":
             reason = f"pid {identity.pid} stands still (state T): somebody stopped it"
             raise await act.failure("worker", reason)
-        kin = {member.identity for member in family.tree([identity])}
-        others = [str(who.pid) for who in alive_in(one) if who not in kin]
         if others:
             reason = f"a second copy of {act.worker.name} lives as pid {', '.join(others)}"
             raise await act.failure("blocked", f"pid {identity.pid} is up, but {reason}")
@@ -212,6 +210,14 @@ class Proving:
             return beat, notes.size_of(tools.records.log_path(worker.name))
 
         return await self._act.call(look)
+
+
+def _beside(
+    identity: Identity, one: WorkerSeen, family: Family
+) -> tuple[ProcessFacts | None, list[str]]:
+    """Return what a process does, and the pids of other copies than it and its kin."""
+    kin = {member.identity for member in family.tree([identity])}
+    return family.find(identity), [str(who.pid) for who in alive_in(one) if who not in kin]
 
 
 def fault_of(end: Ended) -> Fault:
