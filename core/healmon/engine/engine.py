@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
-QUICK = 0.2
+QUICK = 0.5
 """Seconds after which whoever watches from elsewhere is to know that a look goes on."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""

@@ -24,7 +24,7 @@ from healmon.errors import ProbeError
 
 T = TypeVar("T")
 
-PATIENCE: Final = 0.05
+PATIENCE: Final = 0.3
 """Seconds that a call which has time waits behind others, or for others before it is told."""
 KEPT: Final = 2
 """Threads that are kept although there is nothing to do."""
@@ -36,10 +36,10 @@ class Crew:
     """Threads that do what they are given, each one thing at a time; safe from any thread."""
 
     def __init__(self) -> None:
-        self._due = threading.Condition(threading.Lock())
+        self._guard = threading.Lock()
         self._works: deque[Work] = deque()  # each has a thread that was called for it
         self._waiting: deque[Work] = deque()
-        self._idle = 0  # threads that wait, and that nobody has called
+        self._resting: list[threading.Lock] = []  # the bells of threads that nobody has called
         self._at_work = 0  # all others
         self._begun = 0.0  # when one of them was called, or took something new, at last
         self._given = 0
@@ -49,13 +49,14 @@ class Crew:
     @property
     def idle(self) -> int:
         """How many threads have nothing to do."""
-        return self._idle
+        return len(self._resting)
 
     def give(self, work: Work) -> None:
         """Have something done at once, by a new thread if need be; it must raise nothing."""
-        with self._due:
+        with self._guard:
             self._works.append(work)
-            self._call()
+            bell = self._called()
+        bell.release()
 
     def gather(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         """Have something done with whatever else is given now; whoever waits too long hastens it.
@@ -64,7 +65,7 @@ class Crew:
             work: must raise nothing.
             loop: the running one, from whose thread this is called.
         """
-        with self._due:
+        with self._guard:
             self._waiting.append(work)
             self._given += 1
             if self._gatherer is loop:
@@ -74,20 +75,22 @@ class Crew:
 
     def _begin(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
         """Call a thread once the loop has nothing more to give: until then it needs the GIL."""
-        with self._due:
+        with self._guard:
             if self._given != before:
                 loop.call_soon(self._begin, loop, self._given)
                 return
             self._gatherer = None
             soon = self._at_work and process_seconds() - self._begun < PATIENCE
-            if self._waiting and not soon:
-                self._call()
+            bell = self._called() if self._waiting and not soon else None
+        if bell is not None:
+            bell.release()
 
     def hasten(self) -> None:
         """Let nothing wait any longer: neither what is to be done nor what is to be told."""
-        with self._due:
-            if self._waiting:
-                self._call()
+        with self._guard:
+            bell = self._called() if self._waiting else None
+        if bell is not None:
+            bell.release()
         self.tell()
 
     def put(self, loop: asyncio.AbstractEventLoop, settle: Work, *, patient: bool) -> None:
@@ -98,7 +101,7 @@ class Crew:
             settle: must raise nothing.
             patient: it may be told together with what comes of those that wait.
         """
-        with self._due:
+        with self._guard:
             self._untold.append((loop, settle))
             if patient and self._waiting:
                 return
@@ -106,7 +109,7 @@ class Crew:
 
     def tell(self) -> None:
         """Have called what is to be called in event loops, with one wake-up of each."""
-        with self._due:
+        with self._guard:
             untold, self._untold = self._untold, []
         for loop in dict.fromkeys(loop for loop, _ in untold):
             try:
@@ -114,28 +117,33 @@ class Crew:
             except RuntimeError:
                 continue  # the loop has ended: nobody waits any more
 
-    def _call(self) -> None:
+    def _called(self) -> threading.Lock:
+        """Return the bell of one more thread at work; it is rung where nothing else is held."""
         self._begun = process_seconds()
         self._at_work += 1
-        if self._idle:
-            self._idle -= 1
-            self._due.notify()
-        else:
-            threading.Thread(target=self._serve, name="hands", daemon=True).start()
+        if self._resting:
+            return self._resting.pop()
+        bell = threading.Lock()
+        bell.acquire()
+        threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True).start()
+        return bell
 
-    def _serve(self) -> None:
-        while True:
-            with self._due:
-                while not (self._works or self._waiting):
-                    self._at_work -= 1
-                    if self._idle >= KEPT:
-                        return
-                    self._idle += 1
-                    self._due.wait()
-                work = self._works.popleft() if self._works else self._waiting.popleft()
-                self._begun = process_seconds()
-            work()
-            del work  # what it holds must not live until the next one
+    def _serve(self, bell: threading.Lock) -> None:
+        rests = True
+        while rests:
+            bell.acquire()
+            while True:
+                with self._guard:
+                    if not (self._works or self._waiting):
+                        self._at_work -= 1
+                        rests = len(self._resting) < KEPT
+                        if rests:
+                            self._resting.append(bell)
+                        break
+                    work = self._works.popleft() if self._works else self._waiting.popleft()
+                    self._begun = process_seconds()
+                work()
+                del work  # what it holds must not live until the next one
 
 
 def _all(settles: list[Work]) -> None:
