@@ -21,15 +21,6 @@ from tests.helpers.workerbench import a_worker
 GOOD, BAD, DUNNO = Outcome(True, "good"), Outcome(False, "bad"), Outcome(None, "dunno")
 
 
-class Inline:
-    """Hands without a thread: nothing to wait for."""
-
-    async def call(self, call: Callable[[], object]) -> object:
-        return call()
-
-    def close(self) -> None: ...
-
-
 class Ward:
     """One worker, its liveness, and a check that answers as it is told."""
 
@@ -44,7 +35,6 @@ class Ward:
         self.wakes = 0
         self.gate: asyncio.Event | None = None
         self.liveness = Liveness((self.worker,), self.world, self.clock, self._make)
-        self.liveness._hands = Inline()  # type: ignore[assignment]
 
     def _make(self, worker: Worker, identity: Identity, born: float) -> Callable[[], Awaitable]:
         self.made.append((identity, born))
