@@ -10,7 +10,7 @@ later one ends first what it was about to end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
@@ -174,20 +174,22 @@ class Remedy:
         if not roots:
             return ()
         name = act.worker.name
-        stopping = Stopping(act, roots, shim, self._still_asked(name))
+        stopping = Stopping(act, roots, shim, self._still_asked(name, roots))
         try:
             await stopping.all()
-        finally:
+        except CalledOffError:
             self._asked[name] = stopping.asked
+            raise
         if old is not None:
             await act.note_end(old)
         return stopping.known
 
-    def _still_asked(self, name: str) -> Asked | None:
-        """Return who has been asked to end just now, by an act that gave way."""
+    def _still_asked(self, name: str, roots: Collection[Identity]) -> Asked | None:
+        """Return who of these has been asked to end just now, by an act that gave way."""
         asked = self._asked.pop(name, None)
-        now = self._tools.clock.read().steady
-        return asked if asked is not None and now < asked.until else None
+        if asked is None or asked.who.isdisjoint(roots):
+            return None
+        return asked if self._tools.clock.read().steady < asked.until else None
 
     async def _orphans(self, act: Act, one: WorkerSeen) -> tuple[Identity, ...]:
         """Return which of the orphans that are to be stopped live.

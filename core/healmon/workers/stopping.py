@@ -79,6 +79,8 @@ class Stopping:
         Raises:
             RemedyError: something survived, or may not be signalled. Nothing is started then.
         """
+        if self._until is not None:
+            await self._go_on()
         for number, word, patience in (
             (TERM, "SIGTERM", self._act.worker.stop_timeout),
             (KILL, "SIGKILL", KILL_TIMEOUT),
@@ -92,6 +94,14 @@ class Stopping:
             f"{who} survived SIGKILL for {KILL_TIMEOUT:g} s; no second copy is started"
             + ("; it hangs in the kernel" if any(f.state == "D" for f in left) else ""),
         )
+
+    async def _go_on(self) -> None:
+        """Journal that what another act had asked for is waited for."""
+        members = self._members(await self._act.family())
+        if members:
+            await self._act.about_to(f"wait for {_pids(members)}: SIGTERM was sent already")
+            tree = tuple(dict.fromkeys((*self._act.record.tree, *self._known)))
+            await self._act.keep(phase="stopping", tree=tree)
 
     async def _round(self, number: int, word: str, patience: float) -> tuple[ProcessFacts, ...]:
         """Signal each member once and wait; return who is left of the tree."""

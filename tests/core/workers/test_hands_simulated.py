@@ -291,7 +291,8 @@ def test_whose_port_it_is_must_be_seen(tmp_path: Path) -> None:
 
         stage.world.spawn = veiled  # type: ignore[method-assign, assignment]
         said = await stage.act("restart")
-        assert "not ready after 1m00s: /proc/…/fd: Permission denied" in said
+        assert "its readiness cannot be told: /proc/…/fd: Permission denied" in said
+        assert stage.record.level == "V2"
 
     play(stage, scene)
 
