@@ -239,7 +239,7 @@ class Act:
         self.way.check(proves=self.proves)
         return left
 
-    async def unless_called_off(self, waited: Coroutine[Any, Any, T]) -> T:
+    async def unless_called_off(self, waited: Awaitable[T]) -> T:
         """Return what something comes to that is waited for.
 
         Raises:

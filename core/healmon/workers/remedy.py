@@ -225,7 +225,8 @@ class Remedy:
                 raise VetoError("what was to be proved is gone; the next start is planned anew")
         else:
             await veto_of_fresh_life(act)
-            if act.order.wish and one.wish is not None and one.wish.desired == "down":
+            taken_over = act.record.old is not None and act.order.wish
+            if taken_over and one.wish is not None and one.wish.desired == "down":
                 await act.about_to(f"keep {act.worker.name} up from now on")
                 await act.wish("up")
             gone = await self._stop(act, one)

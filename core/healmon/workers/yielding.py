@@ -8,8 +8,8 @@ whoever comes next (a person's act, or healmon once it may) goes on from there.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from healmon.errors import CalledOffError
 
@@ -54,7 +54,7 @@ class Way:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
-    async def unless(self, waited: Coroutine[Any, Any, T], *, proves: bool) -> T:
+    async def unless(self, waited: Awaitable[T], *, proves: bool) -> T:
         """Return what something comes to that is waited for.
 
         Raises:
