@@ -19,6 +19,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
+from healmon.errors import HealmonError
 from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
@@ -145,6 +146,8 @@ class HealmonApp(Asked):
             self._hung_up()
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
+        if self.link.begun_anew() and not self._ending:
+            self._begin_anew()
         # what was drawn just now, or will be in a moment, need not be drawn twice
         if not self.pacing.gathering and self.pacing.since > TICK / 2:
             self.redraw()
@@ -234,6 +237,18 @@ class HealmonApp(Asked):
     def spawn_take_over(self) -> None:
         """Become the healer, and say what came of it."""
         self.spawn(self._taken_over())
+
+    def _begin_anew(self) -> None:
+        """Show another store; what is frozen or past is of one that is not there any more."""
+        try:
+            self.bridge.begin_anew()
+        except (HealmonError, OSError):
+            return  # its trouble is told; the next tick tries again
+        self._frozen = None
+        if self.travel.then is not None:
+            self.travel.live()
+        self.flash("the health store was begun anew: what was before is not in it", "warn")
+        self.redraw()
 
     async def _taken_over(self) -> None:
         answer = await self.link.take_over()
