@@ -225,7 +225,6 @@ def test_no_state_that_waits_for_a_person_is_ever_acted_upon(state, session):
 def test_what_is_protected_is_seen_and_told_and_never_touched(session, condition, said):
     bench = BenchOfSessions(protect=("boss",))
     bench.look(session)
-    assert not bench.run(100, lambda _: [session])
     assert bench.open("boss") == set()
     assert not bench.run(10 * HOUR, lambda _: [session])
     assert bench.state("boss") == "protected"
