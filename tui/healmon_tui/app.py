@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.binding import BindingType
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
@@ -273,6 +273,11 @@ class HealmonApp(Asked):
         return [a for a in known if a.id != "app.first" or self.first is not None]
 
     # requests
+
+    @property
+    def occupied(self) -> bool:
+        """Whether keys go to something that is answered or typed."""
+        return isinstance(self.screen_stack[-1], ModalScreen) or self.overview.typing
 
     def flash(self, text: str, tone: Tone = "text") -> None:
         """Show one line for a while."""

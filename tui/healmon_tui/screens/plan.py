@@ -113,7 +113,7 @@ class PlanSheet(Sheet[bool]):
 
     def action_yes(self) -> None:
         """Do it, where a letter is enough."""
-        if not self.refusal and not self.typed and self.overtaken is None:
+        if not self.refusal and not self.typed and self.overtaken is None and not self.unread:
             self.dismiss(True)  # noqa: FBT003 - the screen's result
 
     def action_copy(self) -> None:

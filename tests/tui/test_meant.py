@@ -1,0 +1,104 @@
+"""A key does what was meant by it: not what came under the cursor, or under it, meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from healmon import events as ev
+from healmon.plans import Answer
+from healmon_tui.screens.many import ManySheet
+from healmon_tui.screens.overview import Overview
+from healmon_tui.screens.plan import PlanSheet
+from tests.helpers.screen import open_screen
+from tests.helpers.scripted import ScriptedLink, key, restart_plan, world
+
+
+def run(scenario, **options):
+    async def main():
+        async with open_screen(ScriptedLink(world()), (120, 36), **options) as screen:
+            screen.link.answers["offer"] = Answer(
+                ok=True, text="", plan=restart_plan("mail_worker")
+            )
+            await scenario(screen)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(("keys", "sheet"), [("r", PlanSheet), ("gjr", ManySheet)])
+def test_a_yes_that_came_with_the_sheet_is_none(keys, sheet, monkeypatch):
+    async def scenario(screen):
+        if sheet is ManySheet:
+            await screen.press("space", "space")
+        monkeypatch.setattr("healmon_tui.screens.modal.READ", 3600.0)
+        await screen.press(*keys, "y")
+        assert isinstance(screen.app.screen, sheet)
+        monkeypatch.setattr("healmon_tui.screens.modal.READ", 0.0)
+        await screen.press("y")
+        assert isinstance(screen.app.screen, Overview)
+        assert "apply" in [verb for verb, _, _ in screen.link.asked]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("busy", ["question_mark", "s", "slash"])
+def test_a_plan_that_comes_late_opens_no_sheet_under_a_hand_that_types(busy):
+    async def scenario(screen):
+        offered = asyncio.Event()
+        answer, ask = screen.link.answers["offer"], screen.link.ask
+
+        async def slow(verb, target, arguments):
+            if verb == "offer":
+                await offered.wait()
+                return answer
+            return await ask(verb, target, arguments)
+
+        screen.link.ask = slow
+        await screen.pilot.press("r", busy)
+        front = screen.app.screen
+        offered.set()
+        await screen.settle()
+        await screen.press("y")
+        assert screen.app.screen is front
+        assert "apply" not in [verb for verb, _, _ in screen.link.asked]
+        await screen.press("escape")
+        assert "ask again" in screen.answer
+
+    run(scenario)
+
+
+def test_the_row_that_takes_the_place_of_another_is_not_what_a_key_was_meant_for(monkeypatch):
+    async def scenario(screen):
+        await screen.press("j")
+        gone = screen.app.overview.row().component
+        monkeypatch.setattr("healmon_tui.widgets.panel.SEEN", 3600.0)
+        screen.link.emit(ev.ComponentGone(gone))
+        await screen.settle()
+        here = screen.app.overview.row().component
+        assert here != gone
+        for act in ("r", "a", "s", "Z"):
+            await screen.press(act)
+            assert (
+                screen.answer
+                == f"not done: {here} came under the cursor just now, where {gone} was"
+            )
+        assert screen.link.asked == []
+        monkeypatch.setattr("healmon_tui.widgets.panel.SEEN", 0.0)
+        await screen.press("r")
+        assert isinstance(screen.app.screen, PlanSheet)
+
+    run(scenario)
+
+
+def test_who_goes_to_a_panel_stays_on_the_row_that_was_there():
+    async def scenario(screen):
+        await screen.press("5")
+        before = screen.app.overview.row().key
+        screen.idle()
+        screen.link.emit(ev.AlertOpened(key("api_worker", "down"), "CRITICAL", "api_worker", "new"))
+        await screen.settle()
+        assert screen.app.overview.row().key == before
+        assert "new" in screen.text()
+
+    run(scenario)
