@@ -15,7 +15,7 @@ from healmon_tui import glyphs, maintenance, strips
 from healmon_tui.facts import Facts
 from healmon_tui.own import Own
 from healmon_tui.paint import Span, Spans, Tone, between, width
-from healmon_tui.rows import sessions, workers
+from healmon_tui.rows import databases, sessions, workers
 from healmon_tui.rows.scene import ACKNOWLEDGED, WELL_SO, Scene, is_loud
 
 OVERDUE: Final = 15.0
@@ -233,9 +233,8 @@ def _figures(scene: Scene) -> list[Part]:
     if fullest is not None:
         tones: list[Tone] = [scene.mark(v).tone for v in disks if scene.mark(v).rank < 4]
         figures.append((7, f"disk {fullest:.0f}%", tones[0] if tones else "text"))
-    databases = of_healer(snapshot, "databases").values()
-    if databases:
-        locks = sum(scene.mark(v).rank < 4 for v in databases)
+    locks, _, watched = databases.tally(scene)
+    if watched:
         figures.append((8, f"locks {locks}", "strong" if locks else "text"))
     figures += _untold(snapshot)
     return [Part(drop, (Span(text, tone),)) for drop, text, tone in figures]
