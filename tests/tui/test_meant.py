@@ -15,9 +15,9 @@ from tests.helpers.screen import open_screen
 from tests.helpers.scripted import ScriptedLink, key, restart_plan, world
 
 
-def run(scenario, **options):
+def run(scenario, size=(120, 36)):
     async def main():
-        async with open_screen(ScriptedLink(world()), (120, 36), **options) as screen:
+        async with open_screen(ScriptedLink(world()), size) as screen:
             screen.link.answers["offer"] = Answer(
                 ok=True, text="", plan=restart_plan("mail_worker")
             )
@@ -102,3 +102,18 @@ def test_who_goes_to_a_panel_stays_on_the_row_that_was_there():
         assert "new" in screen.text()
 
     run(scenario)
+
+
+def test_no_act_on_a_row_that_there_is_no_room_to_show():
+    async def scenario(screen):
+        for act in ("a", "r", "Z", "s", "m", "T", "space"):
+            await screen.press(act)
+            assert isinstance(screen.app.screen, Overview)
+        assert screen.link.asked == []
+        assert "no room to show the row" in screen.lines()[-1]
+        assert screen.app.overview._panels["workers"].marked == ()
+        screen.app.overview.hush()
+        await screen.settle()
+        assert "no room" not in screen.text()
+
+    run(scenario, (39, 9))

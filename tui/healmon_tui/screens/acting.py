@@ -64,10 +64,18 @@ class Acting(Travelling):
             return False
         return super().check_action(action, parameters)
 
-    def _slid(self) -> bool:
-        """Tell, and say, that the key was meant for a row that has just given way to another."""
+    @property
+    def sighted(self) -> bool:
+        """Whether the row under the cursor is in sight."""
+        return True
+
+    def _unmeant(self) -> bool:
+        """Tell, and say, that the key was meant for no row, or for one that just gave way."""
         panel = self._panels[self.panel]
         gone, row = panel.slid, panel.selected
+        if not self.sighted:
+            self.flash("not done: no room to show the row", "warn")
+            return True
         if not gone or row is None or panel.marked:
             return False
         here = short(row.component)
@@ -77,7 +85,7 @@ class Acting(Travelling):
 
     def action_act(self, verb: str) -> None:
         """Ask for the plan of a verb on the row under the cursor, or for those of the marked."""
-        if self._slid():
+        if self._unmeant():
             return
         marked = self._panels[self.panel].marked
         known = self.host.snapshot.components
@@ -98,7 +106,7 @@ class Acting(Travelling):
         """Do something with the session under the cursor."""
         from healmon_tui.screens.detail import for_session  # noqa: PLC0415 - loaded when it is opened
 
-        view = None if self._slid() else self._chosen(what, "sessions")
+        view = None if self._unmeant() else self._chosen(what, "sessions")
         if view is not None:
             for_session(self.host, what, view)
 
@@ -130,7 +138,7 @@ class Acting(Travelling):
         from healmon_tui.screens.detail import for_inbox  # noqa: PLC0415 - loaded when it is opened
 
         panel = self._panels[self.panel]
-        if what not in ("undo", "lift") and self._slid():
+        if what not in ("undo", "lift") and self._unmeant():
             return
         rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
         if panel.marked and panel.hidden_marks:
@@ -162,7 +170,8 @@ class Acting(Travelling):
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer."""
-        self._panels[self.panel].mark()
+        if self.sighted:
+            self._panels[self.panel].mark()
 
     def action_dry_run(self) -> None:
         """Switch the healer's dry run on, or off after a yes."""
