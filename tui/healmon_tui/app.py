@@ -280,8 +280,10 @@ class HealmonApp(Asked):
         return isinstance(self.screen_stack[-1], ModalScreen) or self.overview.typing
 
     def flash(self, text: str, tone: Tone = "text") -> None:
-        """Show one line for a while."""
-        self.overview.flash(text, tone)
+        """Show one line for a while, where it is read: on the front screen, and on the overview."""
+        front = next(s for s in reversed(self.screen_stack) if isinstance(s, Showing))
+        for screen in {front, self.overview}:
+            screen.flash(text, tone)
 
     def open_sheet(
         self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
