@@ -91,15 +91,19 @@ def test_the_row_that_takes_the_place_of_another_is_not_what_a_key_was_meant_for
     run(scenario)
 
 
-def test_who_goes_to_a_panel_stays_on_the_row_that_was_there():
+def test_a_row_that_moves_below_a_cursor_at_rest_is_not_hit_either(monkeypatch):
     async def scenario(screen):
         await screen.press("5")
-        before = screen.app.overview.row().key
         screen.idle()
+        monkeypatch.setattr("healmon_tui.widgets.panel.SEEN", 3600.0)
         screen.link.emit(ev.AlertOpened(key("api_worker", "down"), "CRITICAL", "api_worker", "new"))
         await screen.settle()
-        assert screen.app.overview.row().key == before
-        assert "new" in screen.text()
+        assert screen.app.overview.row().component == "api_worker", "worst first, at the top"
+        await screen.press("a")
+        assert "came under the cursor just now" in screen.answer
+        assert screen.link.asked == []
+        await screen.press("j", "k", "a")
+        assert [verb for verb, _, _ in screen.link.asked] == ["acknowledge"], "gone to by hand"
 
     run(scenario)
 

@@ -188,7 +188,6 @@ class Overview(Laid):
         self.panel = panel
         self._lay_out()
         self._panels[panel].focus()
-        self._panels[panel].pin()  # who goes there has seen which row it is on
         self.host.redraw()
         # heights take effect with the next layout; what is drawn depends on them
         self.call_after_refresh(self.host.redraw)
