@@ -318,7 +318,14 @@ def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         return host
 
     host = None
-    if instance.holder(state_dir) is None:
+    # who only looks is no healer, and keeps none from starting; without a configuration all only look
+    looks = options["read_only"] and settings.source is not None
+    if looks and not (state_dir / statedir.DATABASE).exists():
+        raise HolderError(
+            f"no healer has run on {state_dir} yet: there is nothing to look at",
+            remedy="start one (healmon daemon), or leave out --read-only",
+        )
+    if instance.holder(state_dir) is None and not looks:
         with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
             host = take()
     if host is not None and settings.source is None:
