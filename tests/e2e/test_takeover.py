@@ -226,4 +226,7 @@ def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_start
         looking.now()
         pid = daemon(box)
         looking.shows(f"ATTACHED pid {pid}")
+    with viewer(box, "--dry-run") as dry:
+        dry.shows(f"ATTACHED pid {pid}")
+        dry.shows("READ ONLY")  # what is asked of that healer it does
     assert holder(box) == pid, "whoever looked on ended nothing"

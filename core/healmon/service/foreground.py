@@ -332,6 +332,8 @@ def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         return _first_run(EngineLink(host), open_screen, options)
     if host is not None:
         return open_screen(EngineLink(host), **options)
+    if getattr(args, "dry_run", False):
+        options["read_only"] = True  # that healer would do what is asked of it
     taker = None if options["read_only"] else take
     return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
 
