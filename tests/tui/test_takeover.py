@@ -204,3 +204,19 @@ def test_a_store_that_was_begun_anew_is_shown_and_nothing_of_the_one_before():
         assert link.opened == 2, "once is enough"
 
     run(scenario)
+
+
+def test_nothing_grows_older_while_nobody_looks():
+    async def scenario(screen):
+        screen.link.ended = KILLED
+        await screen.settle()
+        before = screen.line_of("api_worker")
+        screen.link.clock.advance(7200)
+        await screen.settle()
+        assert screen.line_of("api_worker") == before
+        assert "2h" in screen.line_of("NO HEALER")
+        screen.link.ended = None
+        await screen.settle()
+        assert screen.line_of("api_worker") != before
+
+    run(scenario)

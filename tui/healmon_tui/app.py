@@ -200,7 +200,10 @@ class HealmonApp(Asked):
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         chronicle = self.bridge.chronicle
-        scene = Scene.of(self.bridge.snapshot, self.now, self.failures, chronicle)
+        gone = self.link.gone()
+        # what nobody looks at has no age: it is told as of the last sign of life
+        now = self.now if gone is None else min(self.now, gone.since or self.now)
+        scene = Scene.of(self.bridge.snapshot, now, self.failures, chronicle)
         panels = self._views.panels(scene, chronicle, settled=settled)
         return Picture(scene, panels, chronicle, self._looking())
 

@@ -266,7 +266,9 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
         parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
     elif looking.trouble or looking.gone:
-        parts.append(Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(scene.now)}"))))
+        parts.append(
+            Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(looking.now)}")))
+        )
     elif snapshot.engine.running:
         parts.append(Part(ALWAYS, (Span("LIVE ", "ok"), Span(local_time(scene.now), "text"))))
     else:

@@ -318,7 +318,7 @@ def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         return host
 
     host = None
-    # who only looks is no healer, and keeps none from starting; without a configuration all only look
+    # who only looks is no healer, and keeps none from starting; without a configuration all do
     looks = options["read_only"] and settings.source is not None
     if looks and not (state_dir / statedir.DATABASE).exists():
         raise HolderError(
