@@ -320,11 +320,8 @@ def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
     host = None
     # who only looks is no healer, and keeps none from starting; without a configuration all do
     looks = options["read_only"] and settings.source is not None
-    if looks and not (state_dir / statedir.DATABASE).exists():
-        raise HolderError(
-            f"no healer has run on {state_dir} yet: there is nothing to look at",
-            remedy="start one (healmon daemon), or leave out --read-only",
-        )
+    if looks:
+        _must_be_known(state_dir)
     if instance.holder(state_dir) is None and not looks:
         with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
             host = take()
@@ -336,6 +333,14 @@ def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         options["read_only"] = True  # that healer would do what is asked of it
     taker = None if options["read_only"] else take
     return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
+
+
+def _must_be_known(state_dir: Path) -> None:
+    if not (state_dir / statedir.DATABASE).exists():
+        raise HolderError(
+            f"no healer has run on {state_dir} yet: there is nothing to look at",
+            remedy="start one (healmon daemon), or leave out --read-only",
+        )
 
 
 def _first_run(link: object, open_screen: Callable[..., int], options: dict[str, Any]) -> int:
