@@ -104,11 +104,17 @@ class Judged:
     clear: dict[str, Clear]
 
 
+_QUIET: Final = Judged([], {})
+
+
 def judge(case: Case, verdict: Verdict) -> Judged:
     """Return what a verdict means for the alerts of its component.
 
     With status `unknown` (nobody could look) its findings are judged, but no alert ends.
     """
+    known = verdict.component in case.there or verdict.component in case.over
+    if not (verdict.findings or known):
+        return _QUIET  # as nearly all
     found = _findings(case, verdict)
     there = {alert.key: alert for alert in case.there.get(verdict.component, _NONE)}
     events = [
