@@ -25,9 +25,9 @@ OpenScreen: TypeAlias = Callable[..., int]
 FLAGS = {"no-ui": "run"}
 """Flags of `healmon-tui` whose command has another name."""
 HEALERS = {"run": "no_ui", "once": "once", "daemon": "daemon"}
-"""Commands that are a healer, with their function of `service.foreground`, as the table has them."""
+"""Commands that are a healer, with their function of `service.foreground`, as in the table."""
 QUICK = {name: name for name in ("status", *HEALERS)}
-"""What is understood without a parser, and the command that it means; then that of `healmon-tui`."""
+"""What is understood without a parser, and the command that it means; below: `healmon-tui`'s."""
 QUICK_FLAGS = {f"--{flag}": FLAGS.get(flag, flag) for flag in ("status", "no-ui", "once", "daemon")}
 PLACES = {"--config": "config", "--state-dir": "state_dir"}
 
@@ -121,8 +121,10 @@ def _plain(words: Sequence[str], ways: Mapping[str, str]) -> argparse.Namespace 
         option, equals, value = word.partition("=")
         if word in ways and not args.way:
             args.way = ways[word]
-        elif option in PLACES and (value := value if equals else next(rest, ""))[:1] not in {"", "-"}:
-            setattr(args, PLACES[option], value)
+        elif option in PLACES:
+            setattr(args, PLACES[option], value := value if equals else next(rest, ""))
+            if value[:1] in {"", "-"}:
+                return None
         elif word in {"--json", "--dry-run"}:
             setattr(args, word[2:].replace("-", "_"), True)
         else:
