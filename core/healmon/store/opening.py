@@ -15,7 +15,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
@@ -27,7 +26,7 @@ from healmon.store.salvage import Salvaged, known_to, prepare, salvage
 from healmon.store.stream import encode_snapshot
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
-from healmon.text import clean
+from healmon.text import clean, quoted
 
 BUSY_TIMEOUT: Final = 2.0
 """Seconds a statement waits for another process's lock."""
@@ -61,7 +60,7 @@ def connect(path: Path, parameters: str) -> sqlite3.Connection:
         path: the file.
         parameters: of the URI: `mode=rwc`, `mode=ro`, `immutable=1`.
     """
-    uri = f"file:{quote(str(path))}?{parameters}"
+    uri = f"file:{quoted(str(path))}?{parameters}"
     return sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )

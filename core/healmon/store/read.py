@@ -12,10 +12,10 @@ import json
 import sqlite3
 from collections.abc import Generator
 from pathlib import Path
-from urllib.parse import quote
 
 from healmon.errors import StoreFaultError, StoreVersionError
 from healmon.store.schema import APPLICATION_ID, VERSION
+from healmon.text import quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
     with reading(str(path)):
         conn = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro",
+            f"file:{quoted(str(path))}?mode=ro",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,
