@@ -33,6 +33,9 @@ LAZY: Final = frozenset(
         "linecache", "locale", "lzma", "msgspec._json_schema", "msgspec.inspect", "msgspec.toml",
         "msgspec.yaml", "ntpath", "shlex", "shutil", "textwrap", "tokenize", "traceback",
         "urllib.parse",
+        # ours: for who has tasks, or backup targets elsewhere
+        "healmon.world.depotline", "healmon.world.taskcommand", "healmon.world.tasklayouts",
+        "healmon.world.taskwire",
     }
 )  # fmt: skip
 """Imported by ourselves or by others, who rarely use them."""
