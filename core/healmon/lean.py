@@ -31,14 +31,10 @@ LAZY: Final = frozenset(
     {
         "asyncio.sslproto", "asyncio.staggered", "bz2", "ctypes", "inspect", "ipaddress",
         "linecache", "locale", "lzma", "msgspec._json_schema", "msgspec.inspect", "msgspec.toml",
-        "msgspec.yaml", "ntpath", "shlex", "shutil", "textwrap", "tokenize", "traceback",
-        "urllib.parse",
-        # ours: for who has tasks, or backup targets elsewhere
-        "healmon.world.depotline", "healmon.world.taskcommand", "healmon.world.tasklayouts",
-        "healmon.world.taskwire",
+        "msgspec.yaml", "ntpath", "textwrap", "tokenize", "traceback", "urllib.parse",
     }
 )  # fmt: skip
-"""Imported by ourselves or by others, who rarely use them."""
+"""Imported by ourselves or by others, who rarely use them. None is our own: those act."""
 _PUT_OFF: Final = {
     "traceback": {"extract_stack"},
     "msgspec._json_schema": {"schema", "schema_components"},
@@ -178,5 +174,5 @@ def one_heap() -> None:
     with suppress(ImportError, OSError, AttributeError):  # another libc has its own ways
         import _ctypes  # noqa: PLC0415 - a viewer needs none; ctypes itself makes 0.3 MB of types
 
-        libc = _ctypes.dlopen(None, 0)
+        libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type] # the program itself
         _ctypes.call_function(_ctypes.dlsym(libc, "mallopt"), (_ARENA_MAX, 1))

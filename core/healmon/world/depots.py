@@ -18,7 +18,8 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple, Protocol
 
 from healmon.clock import process_seconds
-from healmon.world import depotline, filecontent
+from healmon.world import filecontent
+from healmon.world.depotline import TICK, Line
 from healmon.world.depotrecord import Record, encoded, host_name, key_of
 from healmon.world.depotwords import PASSING, DepotError, Fault, sentence
 from healmon.world.filedata import Inode
@@ -80,8 +81,8 @@ class _State:
     """
 
     lock: threading.Lock
-    line: depotline.Line | None = None
-    left: list[depotline.Line] = field(default_factory=list["depotline.Line"])
+    line: Line | None = None
+    left: list[Line] = field(default_factory=list[Line])
     until: float = 0.0
     failed: float = 0.0
     in_a_row: int = 0
@@ -107,7 +108,7 @@ class Depots:
     def save(self, url: str, going: Going) -> str:
         """Save a file and see it verified; returns why it must stay, or empty."""
         state = self._state(url)
-        while not state.lock.acquire(timeout=depotline.TICK / 1000):
+        while not state.lock.acquire(timeout=TICK / 1000):
             if not going.undisturbed():
                 return "open"
         try:
@@ -143,7 +144,7 @@ class Depots:
         if not state.lock.acquire(blocking=False):
             return state.trouble  # a file is being saved there: that tells more
         try:
-            with closing(depotline.Line(url, self._patience)) as line:
+            with closing(Line(url, self._patience)) as line:
                 line.begin()
                 line.order(verb="check")
                 line.answer()
@@ -214,7 +215,7 @@ class Depots:
             sha256=sha256,
         )
         if state.line is None:
-            state.line = depotline.Line(url, self._patience)
+            state.line = Line(url, self._patience)
             state.line.begin(going.undisturbed)
         line, told = state.line, encoded(record).decode()
         line.order(verb="save", key=key, size=st.st_size, md5=md5, sha256=sha256, record=told)

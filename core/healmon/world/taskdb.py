@@ -18,10 +18,11 @@ from typing import Any, Final, Protocol
 from healmon.config.settings import Tasks
 from healmon.errors import ProbeError, RemedyError
 from healmon.text import clean
-from healmon.world import taskcommand, tasklayouts
+from healmon.world import taskcommand
 from healmon.world import taskwire as wire
 from healmon.world.beats import Beat, with_beats
 from healmon.world.runner import run
+from healmon.world.tasklayouts import question
 from healmon.world.taskwords import (
     Late,
     Outcome,
@@ -158,8 +159,7 @@ class SystemTaskDatabases:
             found = taskcommand.read(tasks, self._zone) if "active" in want else ()
             return View(with_beats(found, self._beats()))
         try:
-            asked = {**tasklayouts.question(tasks), "verb": "look", "want": want}
-            told = _ask(asked, READ_DEADLINE)
+            told = _ask({**question(tasks), "verb": "look", "want": want}, READ_DEADLINE)
         except _RefusedError as error:
             raise wire.refusal(ProbeError, tasks, error) from None
         active = tuple(wire.task_of(tasks, row, self._zone) for row in told.get("active", ()))
@@ -172,7 +172,7 @@ class SystemTaskDatabases:
 
     def _change(self, tasks: Tasks, verb: str, words: Mapping[str, Any]) -> tuple[Settled, ...]:
         try:
-            told = _ask({**tasklayouts.question(tasks), **words, "verb": verb}, WRITE_DEADLINE)
+            told = _ask({**question(tasks), **words, "verb": verb}, WRITE_DEADLINE)
         except _RefusedError as error:
             raise wire.refusal(RemedyError, tasks, error) from None
         return tuple(wire.settled_of(row) for row in told)
