@@ -82,7 +82,7 @@ def _loaded(module: ModuleType) -> ModuleType:
             _BEGUN.add(module.__name__)
             try:
                 module.__spec__.loader.real.exec_module(module)
-                module.__class__ = ModuleType
+                module.__class__ = ModuleType  # pyright: ignore[reportAttributeAccessIssue] - it is one
             finally:
                 _BEGUN.discard(module.__name__)
     return module

@@ -31,6 +31,8 @@ from healmon.text import clean, quoted
 BUSY_TIMEOUT: Final = 2.0
 """Seconds a statement waits for another process's lock."""
 _WAL_LIMIT: Final = 4 << 20
+_CACHE: Final = 512
+"""KiB of pages that a healer keeps: a round touches a few; SQLite's own 2 MB fill within days."""
 CHECKED: Final = "checked"
 """Key in `meta`: when the file was last checked as a whole."""
 CHECK_EVERY: Final = "-7 days"
@@ -253,6 +255,7 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         if due:
             with immediate(conn):
                 conn.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CHECKED, at))
+        conn.execute(f"PRAGMA cache_size = -{_CACHE}")  # last: a check has use for more
     except BaseException:
         conn.close()
         raise
