@@ -106,6 +106,7 @@ from healmon.cli import main
 main(["status", "--state-dir", {str(tmp_path / "none")!r}])
 """
     heavy = {"msgspec", "asyncio", "psutil", "textual", "rich", "logging", "argparse", "inspect"}
+    heavy.add("unicodedata")  # of healmon.text
     assert not {m.partition(".")[0] for m in loaded(code)} & heavy
 
 

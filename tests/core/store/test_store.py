@@ -241,6 +241,7 @@ def test_the_pragmas_are_as_measured(tmp_path: Path) -> None:
         assert pragma("journal_mode") == "wal"
         assert pragma("synchronous") == 1
         assert pragma("auto_vacuum") == 2
+        assert pragma("cache_size") == -512, "a healer's memory does not grow with its history"
         assert pragma("journal_size_limit") == 4 << 20
         assert pragma("busy_timeout") == 2_000
 
