@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import gc
-import os
 
 import pytest
 from hypothesis import settings
 
+from tests.helpers.examples import examples
+
 # a busy machine is no fault of the code under test; forty examples keep the suite short
-settings.register_profile("untimed", deadline=None, max_examples=40)
-# `make test-fast`: a few examples of each property, for the time between two thoughts
-settings.register_profile("fast", deadline=None, max_examples=10)
-settings.load_profile(os.environ.get("HEALMON_TESTS", "untimed"))
+settings.register_profile("untimed", deadline=None, max_examples=examples(40))
+settings.load_profile("untimed")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

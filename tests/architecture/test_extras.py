@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.architecture.test_rules import SOURCES, imports, loaded
+from tests.architecture.test_rules import loaded
+from tests.helpers.sources import SOURCES, imports
 
 WEB = {"aiohttp", "textual_serve", "yarl"}
 

@@ -13,6 +13,7 @@ from healmon.service.archive import Archive
 from healmon.service.series import Point, Series, Sums
 from healmon_tui import glyphs, plotlines, plots
 from healmon_tui.paint import dump, width
+from tests.helpers.examples import examples
 from tests.helpers.plotted import plotted_world
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import ScriptedLink, lived_world
@@ -37,7 +38,7 @@ def sums(*made: Series, pieces: int = 144) -> Sums:
 COUNTS = st.lists(st.none() | st.integers(0, 900), min_size=1, max_size=144)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(failed=COUNTS, verified=COUNTS, cells=st.integers(10, 220), rows=st.integers(1, 12))
 def test_no_restart_is_lost_on_the_way_to_the_screen(failed, verified, cells, rows):
     made = sums(

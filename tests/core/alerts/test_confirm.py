@@ -14,6 +14,7 @@ from healmon.alerts.confirm import APART
 from healmon.config.settings import Alerts
 from healmon.plans import RANK
 from healmon.state import open_alerts, pending_alerts, replay, worst
+from tests.helpers.examples import examples
 from tests.helpers.inbox import COMPONENT, HEALER, HOST, WALL, Inbox, finding, verdict, well
 
 MINUTE = 60.0
@@ -305,7 +306,7 @@ _story = st.lists(
 )
 
 
-@settings(max_examples=80)
+@settings(max_examples=examples(80))
 @given(_story, st.integers(1, 3), st.integers(1, 3))
 def test_in_any_life_opening_and_end_are_confirmed(
     story: list, confirm_checks: int, clear_checks: int

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from tests.architecture.test_rules import CORE, imports
+from tests.helpers.sources import CORE, imports
 
 
 def test_one_module_knows_the_client():
