@@ -137,6 +137,7 @@ def test_where_no_socket_can_be_made_nothing_else_ends(tmp_path: Path) -> None:
     spoken(tmp_path / "none", story)
 
 
+@pytest.mark.slow
 def test_a_hundred_viewers_of_whom_some_are_slow_and_some_are_killed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from healmon.service.push import Ear;"
