@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from tests.helpers.sources import SOURCES, imports, module, named
+from tests.helpers.sources import SOURCES, imports, mentioning, module, named
 
 SHELLS = {"sh", "bash", "dash", "zsh", "/bin/sh", "/bin/bash", "/usr/bin/env"}
 FORBIDDEN = {
@@ -23,7 +23,8 @@ def spelled(vector: ast.List | ast.Tuple) -> list[str]:
 
 def of_python() -> Iterator[tuple[str, ast.List | ast.Tuple, list[str]]]:
     """Every argument vector that begins with this Python: module, vector, its words as written."""
-    for name, path in NAMES.items():
+    for path in mentioning(SOURCES, {"sys.executable"}):
+        name = named(path)
         for vector in module(path).vectors:
             if vector.elts and ast.unparse(vector.elts[0]) == "sys.executable":
                 yield name, vector, [ast.unparse(item) for item in vector.elts]

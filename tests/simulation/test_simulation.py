@@ -26,7 +26,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-LIVES = [("1", 1.0), *((str(seed), 6.0) for seed in range(1, 7))]
+LIVES = [("1", 2.0), *((str(seed), 6.0) for seed in range(1, 7))]
 
 
 @pytest.mark.parametrize("life", first_fast(*LIVES), ids=str)

@@ -12,7 +12,9 @@ from healmon_tui.colours import AA, contrast, distance, from_linear, linear, sho
 from healmon_tui.fitting import APART, SIGNS
 from healmon_tui.looks import READ_ON, Look
 from healmon_tui.paint import Line, Span
+from tests.helpers.examples import first_fast
 
+OURS = [look.name for look in looks.OWN]
 COLOURED = [name for name in themes.KNOWN if name != themes.TERMINAL]
 DEFICIENCIES = {
     "protanopia": (
@@ -34,6 +36,15 @@ DEFICIENCIES = {
 """Machado, Oliveira and Fernandes 2009, severity 1.0, on linear light."""
 TOLD_APART = 0.1
 """In Oklab: five times what hardly anybody sees."""
+
+
+def own_fast(names):
+    """Our own looks are for every tier, those that are fitted to textual's themes slow ones."""
+    slow = [n for n in names if n not in {*OURS, themes.TERMINAL}]
+    return [
+        *(n for n in names if n not in slow),
+        *first_fast(*slow),
+    ]
 
 
 def seen_with(colour, deficiency):
@@ -70,7 +81,7 @@ def looks_of(name):
     return [(depth, at(name, depth)) for depth in ("truecolor", "256")]
 
 
-@pytest.mark.parametrize("name", COLOURED)
+@pytest.mark.parametrize("name", own_fast(COLOURED))
 def test_every_tone_can_be_read_on_every_ground(name):
     for depth, look in looks_of(name):
         for tone, ink in look.tones.items():
@@ -83,7 +94,7 @@ def test_every_tone_can_be_read_on_every_ground(name):
         assert contrast(look.chips["chip-warn"][0], look.grounds["past"]) >= AA, depth
 
 
-@pytest.mark.parametrize("name", COLOURED)
+@pytest.mark.parametrize("name", own_fast(COLOURED))
 def test_no_two_signs_look_alike_and_the_cursor_is_seen(name):
     for depth, look in looks_of(name):
         for one, other in combinations(SIGNS, 2):
@@ -111,7 +122,7 @@ def test_the_usual_ones_are_not_and_so_the_safe_ones_are_needed():
     assert distance(*seen) < TOLD_APART
 
 
-@pytest.mark.parametrize("name", themes.KNOWN)
+@pytest.mark.parametrize("name", own_fast(themes.KNOWN))
 def test_bad_warn_heal_and_ok_do_not_look_alike(name):
     tones = ("bad", "warn", "heal", "ok", "calm", "text")
     for depth in ("truecolor", "256", "16"):
@@ -119,7 +130,7 @@ def test_bad_warn_heal_and_ok_do_not_look_alike(name):
         assert len({look.style(tone, "base") for tone in tones}) == 6, depth
 
 
-@pytest.mark.parametrize("name", themes.KNOWN)
+@pytest.mark.parametrize("name", own_fast(themes.KNOWN))
 def test_a_terminal_of_16_colours_gets_its_own(name):
     look = themes.palette(name, depth="16")
     for tone in ("bad", "warn", "ok", "text", "chip-bad"):

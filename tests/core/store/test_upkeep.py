@@ -100,6 +100,7 @@ def test_free_pages_are_given_back(tmp_path: Path) -> None:
         assert again.last_id == 12_000
 
 
+@pytest.mark.slow
 def test_pruning_goes_in_bites_and_writing_goes_on_between_them(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     with opened_store(path) as store:
