@@ -15,7 +15,7 @@ from tests.helpers.sources import CORE, SOURCES, calls, imports, mentioning, nam
 def who_calls(paths: list[Path], forbidden: set[str]) -> dict[str, set[str]]:
     """The calls that no module of these may make, by module."""
     assert len(paths) > 100
-    maybe = mentioning(paths, {name.rpartition(".")[2] for name in forbidden})
+    maybe = mentioning(paths, {f"{name.rpartition('.')[2]}(" for name in forbidden})
     return {named(path): found for path in maybe if (found := calls(path) & forbidden)}
 
 
