@@ -253,6 +253,7 @@ def test_only_what_the_rule_means_is_cut(here, tmp_path):
     assert cut(here, owners=(os.geteuid() + 1,)).taken.files == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_leaves_the_log_and_no_copy(here, monkeypatch):
     path = log(here)
     before, write = path.read_bytes(), filecontent.write
