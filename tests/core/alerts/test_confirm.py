@@ -146,9 +146,10 @@ def test_a_proved_recovery_ends_an_alert_at_once(
 
 def test_a_proof_of_long_ago_or_of_before_vouches_for_nothing(inbox: Inbox) -> None:
     inbox.look(DOWN)
-    inbox.tell(acted())
     inbox.look(DOWN)
-    assert inbox.look(well()) == [], "it was found again after that"
+    inbox.tell(acted())
+    inbox.look(DOWN, after=10.0)
+    assert inbox.look(well(), after=10.0) == [], "it was found again after that"
     inbox.look(DOWN)
     inbox.tell(acted())
     inbox.look(DOWN)
