@@ -166,6 +166,22 @@ def test_a_child_just_forked_by_a_killed_holder_is_waited_for(
         holding.stdout.close()
 
 
+def test_a_lock_file_removed_between_open_and_lock_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, removed = fcntl.fcntl, []
+
+    def removing(*words: object) -> object:
+        if not removed:
+            removed.append((tmp_path / instance.NAME).unlink())
+        return lock(*words)
+
+    monkeypatch.setattr(instance.fcntl, "fcntl", removing)
+    held = Lock.acquire(tmp_path, version="1", mode="once")
+    assert instance.holder(tmp_path) == held.holder
+    held.release()
+
+
 def test_a_stopped_holder_still_holds(tmp_path: Path) -> None:
     with program(HOLD, tmp_path) as first:
         assert line(first) == "held"
