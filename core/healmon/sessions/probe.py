@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
+from operator import is_
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -15,6 +16,7 @@ from msgspec.structs import replace
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
+from healmon.named import NamedTuple
 from healmon.sessions import places
 from healmon.sessions.answers import each, good
 from healmon.sessions.backstage import Backstage, Behind
@@ -104,6 +106,18 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, bool] = {}
 
 
+class _Shown(NamedTuple):
+    """A session without tasks as it was shown last, and what was seen of it."""
+
+    panes: Sequence[Pane]
+    kept: Sequence[Kept]
+    seen: SessionSeen
+
+    def same(self, panes: Sequence[Pane], kept: Sequence[Kept]) -> bool:
+        """Return whether the very same is seen now."""
+        return self.panes == panes and all(map(is_, self.kept, kept))
+
+
 class Probe:
     """Looks, each socket and each task database on a thread of its own.
 
@@ -146,6 +160,7 @@ class Probe:
         self._captures = Captures()
         self._backstage = Backstage(self.on, tmux, processes, self.packs)
         self._listed: dict[str, Sequence[Pane]] = {}
+        self._shown: dict[Place, _Shown] = {}
 
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
@@ -265,20 +280,25 @@ class Probe:
         tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
         behind = await self._backstage.behind(tasked, now)
         sessions: dict[str, SessionSeen] = {}
+        before, self._shown = self._shown, {}
         # a server that does not answer keeps its sessions' names, and their doubt
         names = Counter(panes[0].name for panes in everywhere.values())
         labels = places.labels(everywhere)
         for (socket, number), panes in spread.groups.items():
             tasks = tuple(spread.working.get((socket, number), ()))
-            one = self._session(panes, tasks, behind, there[socket])
+            kept = [there[socket][pane.id] for pane in panes]
+            last = before.get((socket, number))
+            if tasks or last is None or not last.same(panes, kept):
+                last = _Shown(panes, kept, self._session(panes, tasks, behind, there[socket]))
+            one = last.seen
             shown = [one.pane] if one.sure else panes
-            label = labels[socket, number]
-            sessions[label] = replace(
-                one,
-                label=label,
-                twins=names[panes[0].name] > 1,
-                fresh=any(pane.id in captured[socket] for pane in shown),
-            )
+            label, twins = labels[socket, number], names[panes[0].name] > 1
+            fresh = any(pane.id in captured[socket] for pane in shown)
+            if (one.label, one.twins, one.fresh) != (label, twins, fresh):
+                one = replace(one, label=label, twins=twins, fresh=fresh)
+            sessions[label] = one
+            if not tasks:
+                self._shown[socket, number] = _Shown(panes, kept, one)
         return await self._with_hints(sessions.values(), behind, now)
 
     async def _with_hints(
@@ -288,6 +308,8 @@ class Probe:
         files, received = await asyncio.gather(
             self._backstage.agent_files(behind), self._backstage.received(signs, behind, now)
         )
+        if not (files or received):
+            return tuple(sessions)
         return tuple(
             replace(one, agent_file=files.get(one.pane.key), received=received.get(one.pane.key))
             for one in sessions
