@@ -31,16 +31,16 @@ def fits(text: str) -> bool:
     return len(lines) <= SCREEN and max(map(len, lines)) <= WIDTH
 
 
-@pytest.mark.parametrize("columns", ["80", "200", "20"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_each_command_fits_a_screen_and_shows_an_example(
-    capsys, monkeypatch, name, columns
+    capsys, monkeypatch, name
 ) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    code, out, err = told(capsys, name, "--help")
-    assert (code, err) == (0, "")
-    assert fits(out), out
-    assert out.count("\nexample: healmon ") + out.count("\nexample: eval ") == 1
+    for columns in ("80", "200", "20"):
+        monkeypatch.setenv("COLUMNS", columns)
+        code, out, err = told(capsys, name, "--help")
+        assert (code, err) == (0, ""), columns
+        assert fits(out), (columns, out)
+        assert out.count("\nexample: healmon ") + out.count("\nexample: eval ") == 1, columns
     assert told(capsys, "help", name)[1] == out
 
 

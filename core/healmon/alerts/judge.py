@@ -160,7 +160,8 @@ def _found(
             )
     elif alert.pending:
         yield from _again(case, verdict, finding, alert)
-    elif _worth_telling(alert, finding, case.now):
+    elif _worth_telling(alert, finding, case.now) or confirm.proved(case.snapshot, alert, case.now):
+        # found in spite of a proof: told once, and that proof vouches for no end any more
         yield AlertUpdated(key, finding.severity, finding.message, finding.evidence)
     elif alert.state == "stale":
         yield AlertSeen(key)

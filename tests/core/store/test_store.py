@@ -15,6 +15,7 @@ from healmon.clock import format_utc
 from healmon.state import Snapshot, open_alerts, pending_alerts, replay
 from healmon.store import read, stream
 from healmon.store.store import CHECKPOINT_EVERY, Store
+from tests.helpers.examples import examples
 from tests.helpers.storekit import (
     KINDS,
     STORY,
@@ -121,7 +122,7 @@ def _examples() -> list[ev.Event]:
     return found
 
 
-@settings(max_examples=35)
+@settings(max_examples=examples(35))
 @given(first=STORY, second=STORY, checkpoints=st.booleans())
 def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: bool) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -140,7 +141,7 @@ def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: b
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(story=STORY, keep=st.integers(0, 40), third=STORY)
 def test_reopened_snapshot_is_the_fold_also_after_pruning(
     story: list, keep: int, third: list
