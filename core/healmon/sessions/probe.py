@@ -18,7 +18,7 @@ from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
 from healmon.named import NamedTuple
 from healmon.sessions import places
-from healmon.sessions.answers import each, good
+from healmon.sessions.answers import Failed, each, good
 from healmon.sessions.backstage import Backstage, Behind
 from healmon.sessions.captures import Captures, Kept, own_clocks
 from healmon.sessions.family import Family
@@ -205,9 +205,7 @@ class Probe:
         """
         now = self.clock.read()
         self._captures.begin(now)
-        listed, tasks = await asyncio.gather(
-            each(self.settings.sockets, self.panes), each(self.tasks, self.view)
-        )
+        listed, tasks = await self._ask()
         told = good(tasks)
         known = [task for view in told.values() for task in view.active]
         found = good(listed)
@@ -234,6 +232,13 @@ class Probe:
             late={source: view.late for source, view in told.items() if view.late},
             runs=await self._runs(),
         )
+
+    async def _ask(self) -> tuple[dict[str, tuple[Pane, ...] | Failed], dict[str, View | Failed]]:
+        """Return what all sockets and task databases answer."""
+        sockets = each(self.settings.sockets, self.panes)
+        if not self.tasks:  # without a task for each
+            return await sockets, {}
+        return await asyncio.gather(sockets, each(self.tasks, self.view))
 
     def _everywhere(
         self, found: Mapping[str, Sequence[Pane]], answers: Mapping[str, object]
@@ -304,12 +309,12 @@ class Probe:
     async def _with_hints(
         self, sessions: Collection[SessionSeen], behind: Mapping[str, Behind], now: Reading
     ) -> tuple[SessionSeen, ...]:
+        if not behind:
+            return tuple(sessions)
         signs = {one.pane.key: one.sign for one in sessions}
         files, received = await asyncio.gather(
             self._backstage.agent_files(behind), self._backstage.received(signs, behind, now)
         )
-        if not (files or received):
-            return tuple(sessions)
         return tuple(
             replace(one, agent_file=files.get(one.pane.key), received=received.get(one.pane.key))
             for one in sessions
