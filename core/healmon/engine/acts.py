@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
@@ -165,7 +165,7 @@ class Acts:
             await asyncio.wait({act.task})
 
     @contextmanager
-    def reserved(self, component: str) -> Iterator[None]:
+    def reserved(self, component: str) -> Generator[None]:
         """Keep a component for what a person is about to have done: no diagnosis comes first."""
         self._reserved[component] += 1
         try:
