@@ -114,6 +114,35 @@ def test_a_directory_that_opts_out_stays_whole(stage):
     assert sweep(stage).taken.files == 0, "the rule's own directory may opt out too"
 
 
+def test_a_place_below_what_opts_out_stays_whole(stage):
+    """`.healmon-keep` keeps all below it, from rules too that name a place further down."""
+    stage.write("in/deep/a.log", 9 * DAY)
+    stage.write(f"in/{OPT_OUT}", DAY, 1)
+    assert sweep(stage, roots=(f"{stage.root}/in/deep",)).taken.files == 0
+    assert "in/deep/a.log" in stage.names()
+
+
+@pytest.mark.parametrize("barred", ["data", "da*"])
+def test_a_place_below_an_excluded_directory_is_not_entered_for_a_budget_there(stage, barred):
+    """A rule for /srv that excludes `data` frees nothing for a budget of /srv/data/app."""
+    stage.write("data/app/a.log", 9 * DAY)
+    stage.write("b.log", 9 * DAY)
+    below = {"roots": (f"{stage.root}/data/app",), "named": (stage.root,)}
+    swept = sweep(stage, exclude=(barred,), **below)
+    assert (swept.taken.files, stage.names()) == (0, {"data/app/a.log", "b.log"})
+    named = {**below, "named": (stage.root, f"{stage.root}/data")}
+    assert sweep(stage, exclude=(barred,), **named).taken.files == 1, "it names a place below, too"
+
+
+def test_a_place_below_another_name_of_a_protected_directory_is_not_entered(real, tmp_path):
+    real.write("in/a.log", 9 * DAY)
+    (tmp_path / "keep").symlink_to(real.root)
+    survey = real.files.survey(
+        real.selection(roots=(f"{real.root}/in",), protected=(f"{tmp_path}/keep",)), real.now, FAR
+    )
+    assert (survey.due.files, survey.kept) == (0, {"protected": 1})
+
+
 def test_protected_files_and_directories_stay(stage):
     for name in ("a.log", "b.log", "in/a.log"):
         stage.write(name, 9 * DAY)

@@ -105,7 +105,8 @@ def _anywhere(name: str, path: str) -> str:
     return ""
 
 
-def _there(directory: int, name: str) -> bool:
+def is_there(directory: int, name: str) -> bool:
+    """Return whether a directory has an entry of this name, or it cannot be told."""
     try:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
     except OSError as error:
@@ -251,7 +252,7 @@ class Walk:
         if (st.st_dev, st.st_ino) in self._avoid:
             self.skipped["own"] += 1
             return False
-        if self._optout and _there(fd, self._optout):
+        if self._optout and is_there(fd, self._optout):
             self.skipped["opted out"] += 1
             return False
         if self._locking:

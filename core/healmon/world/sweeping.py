@@ -35,7 +35,7 @@ from healmon.world.holding import Grip
 from healmon.world.judging import Judge
 from healmon.world.pacing import Pacing
 from healmon.world.removal import ELSEWHERE, Claim, Remover
-from healmon.world.roots import Root, avoided, opened
+from healmon.world.roots import Root, avoided, opened, shut
 
 NAMES: Final = 20
 """How many names a report gives."""
@@ -65,6 +65,9 @@ def survey(
             kept: Counter[str] = Counter()
             judge = Judge(selection, matcher, kept, avoid, passed)
             for root in at.roots:
+                if reason := shut(root, selection, matcher.enters, avoid):
+                    kept[reason] += 1
+                    continue
                 way = _way(root, matcher, limits, avoid)
                 with closing(way.chunks()) as chunks:
                     for chunk in chunks:
@@ -173,9 +176,12 @@ class Sweep:
         )
 
     def _sweep(self, root: Root) -> None:
+        avoid = avoided(self._selection)
+        if reason := shut(root, self._selection, self._matcher.enters, avoid):
+            self._kept[reason] += 1
+            return
         with ExitStack() as held:
             remover = self._remover(root, self._selection.trash, held)
-            avoid = avoided(self._selection)
             locking = not self._selection.ours
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=locking)
             judge = Judge(self._selection, self._matcher, Counter(), avoid, self._already)

@@ -32,7 +32,7 @@ from healmon.world.filedata import (
     Trashed,
     Usage,
 )
-from healmon.world.filematch import Matcher
+from healmon.world.filematch import OPT_OUT, Matcher
 from healmon.world.files import NOTHING_PASSED
 from healmon.world.simulated.parts.files import Aside, Disk, File, Run, matching, newest_beside
 from healmon.world.squeezing import SUFFIXES
@@ -335,7 +335,8 @@ class SimulatedFiles:
             here = {
                 at: file
                 for at, file in self._files.items()
-                if at.startswith(f"{root}/") and self._mount_of(at) == self._mount_of(root)
+                if (at.startswith(f"{root}/") and self._mount_of(at) == self._mount_of(root))
+                or at.endswith(f"/{OPT_OUT}")
             }
             for at in matching(here, root, selection, Matcher(selection, when)):
                 yield root, at, self._files[at]
