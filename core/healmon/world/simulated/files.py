@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from healmon.errors import ProbeError
-from healmon.world.cutting import stamp
+from healmon.world.cutting import oldest_first, stamp
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Asides,
@@ -391,7 +391,8 @@ class SimulatedFiles:
         held, file.held = file.held, 0
         self.write(f"{path}.{stamp(when)}{SUFFIXES[selection.compression]}", held // 4, when)
         self._free(mount, held - held // 4)
-        copies = sorted(at for at in self._files if at.startswith(f"{path}.2"))
+        copies = [at for at in self._files if at.startswith(f"{path}.2")]
+        copies = oldest_first(copies, path, stamp(when))
         for old in copies[: -selection.copies] if selection.copies else ():
             self.remove(old)
         return held // 4
