@@ -18,7 +18,7 @@ HELD = {"working", "stopped", "io-wait", "idle-in-transaction", "other-namespace
 """Verdicts under which one holder keeps the lock."""
 LEFT = {"leftover", "dotfile-lock"}
 """Verdicts under which nobody holds a lock and something is there all the same."""
-FOR_GOOD = {"damaged", "corrupt"}
+FOR_GOOD = {"damaged", "mispaired", "corrupt"}
 """What came of healing that no other try makes better."""
 
 

@@ -149,17 +149,18 @@ def crashed(story):
     story.machine.end(who)
 
 
-def test_damage_is_told_and_not_tried_again_while_it_is_the_same(story):
+@pytest.mark.parametrize("word", ["damaged", "mispaired"])
+def test_damage_is_told_and_not_tried_again_while_it_is_the_same(story, word):
     crashed(story)
     story.look()
-    story.mender.answers = [DAMAGED]
+    story.mender.answers = [replace(DAMAGED, word=word)]
     plan = story.look(after=10).plan
     with pytest.raises(RemedyError, match="the -wal is damaged; all of it is copied to /state/x"):
         story.carry_out(plan)
     for _ in range(2):
         verdict = story.look(after=60)
         (finding,) = verdict.findings
-        assert (finding.condition, finding.severity) == ("left-damaged", "CRITICAL")
+        assert (finding.condition, finding.severity) == (f"left-{word}", "CRITICAL")
         assert "/state/x" in finding.message
         assert verdict.plan is None
     with pytest.raises(DataError):
