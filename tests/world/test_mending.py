@@ -326,7 +326,7 @@ def test_what_was_written_for_another_database_is_never_taken_over(tmp_path, mod
     """A backup that is put in the place of a database finds the -wal of the other beside it."""
     path, backup = tmp_path / "a.db", tmp_path / "b.db"
     (crashed_wal if mode == "wal" else hot_journal)(path, 1000)
-    left = os.stat(f"{path}-{mode}").st_ctime_ns
+    left = Path(f"{path}-{mode}").stat().st_ctime_ns
     mark = "wal" if mode == "wal" else "delete"
     subprocess.run([sys.executable, "-I", "-S", "-c", OTHER % mark, str(backup)], check=True)
     if how == "written over":

@@ -66,9 +66,9 @@ def _wal(database: int, wal: int, frames: Frames) -> str:
         latest[number] = offset
     if firsts and not _goes_on(database, wal, firsts):
         return "the counter in its header is not the one that its -wal goes on from"
-    if latest and _is_later(database, wal):
-        if not any(_is_copied(database, wal, *page) for page in sorted(latest.items())):
-            return "the database was written or moved there after its -wal, and not by a checkpoint"
+    copied = (_is_copied(database, wal, *page) for page in sorted(latest.items()))
+    if latest and _is_later(database, wal) and not any(copied):
+        return "the database was written or moved there after its -wal, and not by a checkpoint"
     return ""
 
 

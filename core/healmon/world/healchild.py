@@ -4,9 +4,10 @@ Run by `healmon.world.mending`, one for one database: it reads an order (one lin
 and answers with one line. Standard library only. It is a process of its own because it opens a
 watched database, because that may hang or, on a full disk, kill the process that does it.
 
-The order of its steps is the remedy: fence off everybody, look whether the -wal is whole and this database's, copy all
-that is there aside and onto the disk, and only then let SQLite do what it would do anyway, while
-nobody can join. It may be killed at any point: what was committed is there, or in the -wal still.
+The order of its steps is the remedy: fence off everybody, look whether the -wal is whole and was
+written for this database, copy all that is there aside and onto the disk, and only then let SQLite
+do what it would do anyway, while nobody can join. It may be killed at any point: what was committed
+is there, or in the -wal still.
 Nothing is ever removed here; SQLite itself removes what it has taken over.
 
 Paths travel as bytes in the guise of Latin-1, so that every file name survives JSON.
@@ -61,8 +62,12 @@ def fenced(path: bytes) -> Generator[int]:
     """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise Refusal("live", "it is no regular file any more")
+        if status.st_nlink > 1:
+            # taking over one -wal would leave the other to be mixed in
+            raise Refusal("live", "it has several names: each may have a -wal of its own")
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, FENCE, PENDING)
         except (BlockingIOError, PermissionError) as error:

@@ -38,8 +38,8 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
         word: `healed`: SQLite took them over and its check is fine; `live`: somebody is there,
             nothing was done; `full`: a disk has no room, nothing was done; `damaged`: commits
             would be lost, nothing was done but the copy; `mispaired`: what lies there was written
-            for another database, nothing was done but the copy; `corrupt`: taken over, but the check
-            finds faults in the database; `failed`: see the text.
+            for another database, nothing was done but the copy; `corrupt`: taken over, but the
+            check finds faults in the database; `failed`: see the text.
         text: in words.
         frames: committed frames that the -wal held.
         hot: there was a transaction to roll back.

@@ -88,6 +88,15 @@ def test_one_that_ignores_sigterm_gets_sigkill_after_another_look(story):
     assert story.machine.identify(who.pid) is None
 
 
+def test_one_that_rolls_back_after_sigterm_and_lives_on_is_not_told_as_ended(story):
+    who = worker(story, program=Program(ignores=frozenset({signal.SIGTERM})))
+    plan = due(story)
+    story.machine.on_signal = lambda: story.locks.commit(PATH, who.pid)
+    proof = story.carry_out(plan)
+    assert "let go and lives on; lock released 0.0 s after SIGTERM" in proof.text
+    assert (proof.details["released"], proof.details["ended"]) == (True, False)
+
+
 def test_one_that_commits_after_sigterm_is_no_target_any_more(story):
     who = worker(story, program=Program(ignores=frozenset({signal.SIGTERM})))
 
