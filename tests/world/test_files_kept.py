@@ -345,6 +345,20 @@ def test_the_same_name_with_another_content_is_another_copy(real, tmp_path):
     assert len(list(place.glob("*a.log.*"))) == 2
 
 
+def test_a_backup_on_the_very_file_system_that_is_full_keeps_the_file(real, tmp_path):
+    """The mount point of what is not mounted: copies there free nothing and are hidden later."""
+    place = tmp_path / "backup"
+    place.mkdir()
+    real.write("a.log", 9 * DAY)
+    device = place.stat().st_dev
+    swept = sweep(real, backup=str(place), device=device)
+    assert swept.kept == {"unsaved": 1}
+    assert "is it mounted?" in swept.troubles[0]
+    assert not list(place.iterdir())
+    assert real.names() == {"a.log"}
+    assert sweep(real, backup=str(place)).taken.files == 1, "a budget becomes smaller all the same"
+
+
 def test_without_a_verified_copy_the_file_stays(real, tmp_path, monkeypatch):
     real.write("a.log", 9 * DAY)
     assert save(real, tmp_path / "none").kept == {"unsaved": 1}

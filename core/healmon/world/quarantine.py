@@ -229,7 +229,12 @@ class Quarantine:
         return found
 
     def tidy(self) -> None:
-        """Forget where entries came from that exist no more, as far as the disk has room for it."""
+        """Forget where entries came from that exist no more, as far as the disk has room for it.
+
+        Where others can write nothing was written down: a file of that name is somebody's own.
+        """
+        if not self.private:
+            return
         new = f"{_MANIFEST}.new"
         alive = {entry.name for entry in self.entries()}
         try:

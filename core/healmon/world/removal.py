@@ -75,6 +75,7 @@ class Remover:
     ) -> None:
         self.troubles: list[str] = []
         self._backup = selection.backup
+        self._apart = selection.device is not None
         self._compression: Compression = selection.compression
         self._made_safe = bool(selection.backup) or deed == "compress"
         self._quarantine = quarantine
@@ -145,7 +146,7 @@ class Remover:
         if self._backup:
             path, run = f"{self._root}/{found.path}", f"{int(self._when * 1e9):x}"
             going = Going(path, fd, found.inode, undisturbed, self._rule, run)
-            reason = saving.save(self._backup, going, self.troubles)
+            reason = saving.save(self._backup, going, self.troubles, apart=self._apart)
         if not reason and self._deed == "compress":
             reason, left = packing.pack(found, fd, undisturbed, self._compression)
         if not reason:

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import quote
 
 from healmon.config.depot import is_remote
+from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing
 from healmon.world.depots import Depots, Going
 from healmon.world.filedata import Inode
@@ -29,34 +30,40 @@ DEPOTS: Final = Depots()
 """What this process knows of the backup targets that are no directories."""
 
 
-def save(place: str, going: Going, troubles: list[str]) -> str:
+def save(place: str, going: Going, troubles: list[str], *, apart: bool = False) -> str:
     """Copy a file; returns why there is no verified copy, or empty.
 
     Args:
         place: the backup target. A directory must be there, and no part of its path a link.
         going: the file.
         troubles: gets what a person should know of, in words, once.
+        apart: the copy must be on another file system, as this one is full.
     """
-    if not is_remote(place):
-        return _in_directory(place, going)
-    reason = DEPOTS.save(place, going)
-    trouble = DEPOTS.trouble(place)
+    if is_remote(place):
+        reason = DEPOTS.save(place, going)
+        trouble = DEPOTS.trouble(place)
+    else:
+        reason, trouble = _in_directory(place, going, apart=apart)
     if reason and trouble and trouble not in troubles:
         troubles.append(trouble)
     return reason
 
 
-def _in_directory(place: str, going: Going) -> str:
+def _in_directory(place: str, going: Going, *, apart: bool) -> tuple[str, str]:
     try:
         directory = filecalls.open_root(place)
     except OSError:
-        return "unsaved"
+        return "unsaved", ""
     try:
-        return _saved(directory, going.path, going.fd, going.inode, going.undisturbed)
+        if apart and os.fstat(directory).st_dev == going.inode.device:
+            # most often the mount point of what is not mounted now: copies would be hidden there
+            where = f"backup {clean(place)} is on the file system that is full"
+            return "unsaved", f"{where}: a copy there frees nothing (is it mounted?)"
+        return _saved(directory, going.path, going.fd, going.inode, going.undisturbed), ""
     except filecontent.WantedError:
-        return "open"
+        return "open", ""
     except OSError:
-        return "unsaved"
+        return "unsaved", ""
     finally:
         os.close(directory)
 
@@ -72,7 +79,8 @@ def _saved(
     digest = filecontent.digest_of(fd, undisturbed)
     name = name_of(path, digest)
     if _verified(directory, name, digest):
-        return ""  # a run that was killed had saved it
+        os.fsync(directory)
+        return ""  # a run that was killed had saved it, maybe not onto the disk
     out = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=directory)
     try:
         for chunk in filecontent.chunks(fd, undisturbed):
