@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.errors import ProbeError
-from healmon.world import filecalls, fileuse
+from healmon.world import filecalls, fileuse, quarantine
 from healmon.world.fileages import Allowance, choose
 from healmon.world.filedata import Choice, Limits, Need, Selection, Swept
 from healmon.world.files import SystemFiles
@@ -599,6 +599,21 @@ def test_without_leases_a_complete_list_decides(real, monkeypatch):
     monkeypatch.setattr(fileuse, "files_in_use", lambda: frozenset({held}))
     assert clean(real).kept == {"open": 1}
     assert real.names() == {"held.log"}
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_without_leases_who_opens_it_after_the_list_was_made_keeps_it(real, monkeypatch, slots):
+    """A list is believed for a second; what has left its name is looked for on one more."""
+    for name in ("came.log", "free.log"):
+        real.write(name, 9 * DAY)
+    came = filecalls.inode_of(Path(real.root, "came.log").stat()).key
+    lists = iter([frozenset[tuple[int, int]]()])
+    monkeypatch.setattr(fileuse, "_leased", lambda _: "unknown")
+    monkeypatch.setattr(fileuse, "files_in_use", lambda: next(lists, frozenset({came})))
+    if not slots:
+        monkeypatch.setattr(quarantine.Quarantine, "open_slots", lambda _: None)
+    assert clean(real).kept == {"open": 1}
+    assert real.names() == {"came.log"}
 
 
 def test_leases_that_are_granted_to_everybody_are_not_believed(real, monkeypatch):
