@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.errors import ProbeError
-from healmon.world import filecalls, fileuse, quarantine
+from healmon.world import filecalls, fileuse, quarantine, removal
 from healmon.world.fileages import Allowance, choose
 from healmon.world.filedata import Choice, Limits, Need, Selection, Swept
 from healmon.world.files import SystemFiles
@@ -381,6 +381,34 @@ def test_what_cannot_be_put_back_is_kept_and_named(real, monkeypatch):
     assert "kept as" in swept.troubles[0]
     assert Path(swept.troubles[0].split("kept as ")[1]).read_bytes() == b"fresh"
     assert Path(real.root, "a.log").read_bytes() == b"a third one"
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_what_was_wanted_and_cannot_be_put_back_is_not_removed_by_the_next_run(
+    real, monkeypatch, slots
+):
+    """It is the very file that was judged; but somebody had come for it."""
+    real.write("a.log", 9 * DAY)
+    content, rename = Path(real.root, "a.log").read_bytes(), os.rename
+
+    def late(*args, **keys):
+        monkeypatch.setattr(os, "rename", rename)
+        rename(*args, **keys)
+        Path(real.root, "a.log").write_bytes(b"another one")
+
+    survey = real.files.survey(real.selection(), real.now, FAR)
+    monkeypatch.setattr(os, "rename", late)
+    monkeypatch.setattr(removal, "alone", lambda _: False)
+    if not slots:
+        monkeypatch.setattr(quarantine.Quarantine, "open_slots", lambda _: None)
+    swept = real.files.sweep(real.selection(), survey.choice, "delete", real.now, FAR, never)
+    assert swept.kept == {"open": 1}
+    kept = Path(swept.troubles[0].split("kept as ")[1])
+    assert kept.read_bytes() == content
+    done = real.files.finish(real.selection())
+    assert (done.removed, done.restored) == (0, 0)
+    assert str(kept) in done.troubles[0]
+    assert kept.read_bytes() == content
 
 
 def test_a_file_opened_while_it_is_set_aside_is_put_back(real, monkeypatch):
