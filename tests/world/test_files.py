@@ -411,6 +411,33 @@ def test_what_was_wanted_and_cannot_be_put_back_is_not_removed_by_the_next_run(
     assert kept.read_bytes() == content
 
 
+def test_a_file_system_that_fails_meanwhile_ends_the_sweep_and_what_went_is_told(real, monkeypatch):
+    for n in range(70):
+        real.write(f"{n:02}.log", 9 * DAY, size=1)
+    numbers, calls = quarantine.Quarantine.numbers, iter(range(99))
+
+    def fails(place, kind):
+        if next(calls):
+            # one that came along instead, and that nobody has looked at yet
+            (slot,) = Path(real.root).glob(".healmon-trash-*/d.*.5")
+            replace_by_stranger(str(slot))
+            raise OSError(5, "Input/output error")
+        return numbers(place, kind)
+
+    monkeypatch.setattr(quarantine.Quarantine, "numbers", fails)
+    swept = clean(real)
+    gone = 70 - len(real.names())
+    assert 32 < gone == swept.taken.files < 70
+    assert "Input/output error" in swept.troubles[0]
+    assert swept.partial == "ended by an error: Input/output error"
+    monkeypatch.undo()
+    done = real.files.finish(real.selection())
+    assert (done.removed > 20, done.restored, done.troubles) == (True, 1, ())
+    contents = [Path(real.root, name).read_bytes() for name in real.names()]
+    assert contents.count(b"fresh") == 1
+    assert len(contents) == 70 - gone + 1
+
+
 def test_a_file_opened_while_it_is_set_aside_is_put_back(real, monkeypatch):
     real.write("a.log", 9 * DAY)
     rename, late_openers = os.rename, []

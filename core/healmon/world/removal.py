@@ -194,6 +194,7 @@ class Remover:
         """Move files into the slots, over those that are there, and look at them there."""
         names = slots.names[: len(claims)]
         reasons = list(map(self._move, claims, names))
+        slots.moved(number for number, reason in enumerate(reasons) if not reason)
         listed, moved = self._quarantine.numbers(self._kind), process_seconds()
         for number, claim in enumerate(claims):
             if reasons[number]:

@@ -162,7 +162,12 @@ class Sweep:
         with opened(self._selection) as at:
             self._troubles += at.troubles
             for root in at.roots:
-                self._sweep(root)
+                try:
+                    self._sweep(root)
+                except OSError as error:
+                    # a file system that fails meanwhile: what has gone is told all the same
+                    self._troubles.append(f"{clean(root.path)}: {error.strerror}")
+                    self._partial = f"ended by an error: {error.strerror}"
         if self._allowance.over:
             self._kept[OVER] += self._allowance.over
         return Swept(
