@@ -32,7 +32,7 @@ from healmon.world.filedata import (
     Trashed,
     Usage,
 )
-from healmon.world.filematch import OPT_OUT, Matcher
+from healmon.world.filematch import Matcher
 from healmon.world.files import NOTHING_PASSED
 from healmon.world.simulated.parts.files import Aside, Disk, File, Run, matching, newest_beside
 from healmon.world.squeezing import SUFFIXES
@@ -128,13 +128,12 @@ class SimulatedFiles:
         choice: Choice,
         deed: Deed,
         when: float,
-        limits: Limits,
+        limits: Limits,  # noqa: ARG002 - no time passes here
         stop: Callable[[], bool],
         *,
         passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files."""
-        del limits
         allowance, run, partial = Allowance(choice), Run(), ""
         for root, at, file in list(self._matching(selection, when)):
             inode = self._inode(at, file)
@@ -335,10 +334,9 @@ class SimulatedFiles:
             here = {
                 at: file
                 for at, file in self._files.items()
-                if (at.startswith(f"{root}/") and self._mount_of(at) == self._mount_of(root))
-                or at.endswith(f"/{OPT_OUT}")
+                if at.startswith(f"{root}/") and self._mount_of(at) == self._mount_of(root)
             }
-            for at in matching(here, root, selection, Matcher(selection, when)):
+            for at in matching(here, self._files, root, selection, Matcher(selection, when)):
                 yield root, at, self._files[at]
 
     def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
@@ -392,8 +390,8 @@ class SimulatedFiles:
         self.write(f"{path}.{stamp(when)}{SUFFIXES[selection.compression]}", held // 4, when)
         self._free(mount, held - held // 4)
         copies = [at for at in self._files if at.startswith(f"{path}.2")]
-        copies = oldest_first(copies, path, stamp(when))
-        for old in copies[: -selection.copies] if selection.copies else ():
+        keep = selection.copies or len(copies)
+        for old in oldest_first(copies, path, stamp(when))[:-keep]:
             self.remove(old)
         return held // 4
 
