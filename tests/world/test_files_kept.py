@@ -345,6 +345,23 @@ def test_the_same_name_with_another_content_is_another_copy(real, tmp_path):
     assert len(list(place.glob("*a.log.*"))) == 2
 
 
+def test_every_copy_is_written_down_also_behind_a_line_that_a_full_disk_cut(real, tmp_path):
+    place = tmp_path / "backup"
+    place.mkdir()
+    (place / "healmon-manifest").write_bytes(b'["cut sho')
+    # the same content, and the same end of a long path
+    long = "x" * 120 + "/" + "y" * 120
+    names = {f"{who}/{long}/a.log" for who in "ab"}
+    for name in names:
+        real.write(name, 9 * DAY)
+        Path(real.root, name).write_bytes(b"the same\n" * 999)
+    assert sweep(real, backup=str(place)).taken.files == 2
+    records = map(read_line, (place / "healmon-manifest").read_bytes().split(b"\n"))
+    found = {one.path: place / one.entry for one in records if one is not None}
+    assert found.keys() == {f"{real.root}/{name}" for name in names}
+    assert all(copy.read_bytes() == b"the same\n" * 999 for copy in found.values())
+
+
 def test_a_backup_on_the_very_file_system_that_is_full_keeps_the_file(real, tmp_path):
     """The mount point of what is not mounted: copies there free nothing and are hidden later."""
     place = tmp_path / "backup"

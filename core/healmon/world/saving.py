@@ -5,6 +5,7 @@ In a directory it is made here; how it comes to other targets, `depots` knows.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable
@@ -23,7 +24,7 @@ MANIFEST: Final = "healmon-manifest"
 _LONGEST: Final = 200
 """Bytes of a path that stand in the name of a copy."""
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 DEPOTS: Final = Depots()
@@ -69,8 +70,15 @@ def _in_directory(place: str, going: Going, *, apart: bool) -> tuple[str, str]:
 
 
 def name_of(path: str, digest: str) -> str:
-    """Return the name of a copy: the end of the path, and enough digits to tell contents apart."""
-    return f"{quote(os.fsencode(path), safe='')[-_LONGEST:]}.{digest[:16]}"
+    """Return the name of a copy: the path, and enough digits to tell contents apart.
+
+    Of a long path it has the end, and digits that tell it from others with the same end: what
+    they hold may be the same, but each has to be written down.
+    """
+    told = quote(os.fsencode(path), safe="")
+    if len(told) > _LONGEST:
+        told = f"{told[-_LONGEST:]}.{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
+    return f"{told}.{digest[:16]}"
 
 
 def _saved(
@@ -102,7 +110,10 @@ def _listed(directory: int, name: str, path: str, fd: int, inode: Inode, digest:
     record = record_of(Origin(name, path), "", inode, (st.st_uid, st.st_gid), digest)
     manifest = os.open(MANIFEST, _APPEND, 0o600, dir_fd=directory)
     try:
-        filecontent.write(manifest, line_of(record))
+        size = os.fstat(manifest).st_size
+        # a full disk cut the last line short: it spoils only itself
+        begin = b"\n" if size and os.pread(manifest, 1, size - 1) != b"\n" else b""
+        filecontent.write(manifest, begin + line_of(record))
         os.fsync(manifest)
     finally:
         os.close(manifest)
