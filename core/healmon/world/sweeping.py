@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import islice
 from typing import Final
@@ -41,7 +41,7 @@ NAMES: Final = 20
 """How many names a report gives."""
 OVER: Final = "over the limit of one run"
 """Why files stay that were chosen, but are more than may go at once."""
-_TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "opted out")
+_TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "moved", "opted out")
 _PASSED: Final = 100_000
 """How many files that stayed are remembered within one run."""
 
@@ -224,7 +224,7 @@ class Sweep:
             if claims:
                 taker = self._settle(root, remover, claims, held)
             else:
-                taker = self._take_due(root, remover, due, grip, held)
+                taker = self._take_due(root, remover, self._there(walk, due), grip, held)
         # nobody is to wait while files are read, or while others have their turn
         quick = self._deed == "delete" and not self._selection.backup
         alike = self._files - before == len(chunk.entries)
@@ -279,6 +279,15 @@ class Sweep:
             for claim in claims:
                 os.close(claim.fd)
         return taker
+
+    def _there(self, walk: Walk, due: list[Found]) -> Iterator[Found]:
+        """Pass over due files as long as their directory stays where it is; it may take long."""
+        slow = self._limits.per_second or self._deed == "compress" or self._selection.backup
+        for found in due:
+            if slow and not walk.in_place():
+                self._kept["moved"] += 1
+                break
+            yield found
 
     def _settle(
         self, root: Root, remover: Remover, claims: list[Claim], held: ExitStack
