@@ -12,6 +12,7 @@ from healmon.service.link import Tail
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.page import PageSheet
 from healmon_tui.screens.plan import PlanSheet
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import (
     NOW,
@@ -47,7 +48,7 @@ def run(scenario, keys, size=(120, 36), **options):
     [("worker", "enter"), ("session", "2 j enter"), ("disk", "3 enter"),
      ("database", "4 enter"), ("alert", "5 j j enter")],
 )  # fmt: skip
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (120, 36)))
 def test_a_screen_of_every_kind(name, keys, size):
     async def scenario(screen):
         assert isinstance(screen.app.screen, Detail)

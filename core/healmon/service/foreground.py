@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import gc
 import logging
@@ -27,6 +26,7 @@ from healmon.service.systemd import Notifier
 from healmon.text import clean
 
 if TYPE_CHECKING:
+    import argparse
     import asyncio
 
     from healmon.service.host import Host

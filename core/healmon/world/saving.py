@@ -10,10 +10,9 @@ import os
 import stat
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote
 
 from healmon.config.depot import is_remote
-from healmon.text import clean
+from healmon.text import clean, quoted
 from healmon.world import filecalls, filecontent, packing
 from healmon.world.depots import Depots, Going
 from healmon.world.filedata import Inode
@@ -75,7 +74,7 @@ def name_of(path: str, digest: str) -> str:
     Of a long path it has the end, and digits that tell it from others with the same end: what
     they hold may be the same, but each has to be written down.
     """
-    told = quote(os.fsencode(path), safe="")
+    told = quoted(path, safe="")
     if len(told) > _LONGEST:
         told = f"{told[-_LONGEST:]}.{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
     return f"{told}.{digest[:16]}"
