@@ -181,3 +181,27 @@ def test_what_nothing_is_known_of_is_said():
         return screen.answer
 
     assert "nothing is known of mail_worker" in run(scenario, [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("a",), "acknowledged for 4h"),
+        (("r",), "mail_worker is up: nothing to do"),
+        (("x",), "clear mail_worker: it is of another kind"),
+        (("z",), "nothing to take back"),
+    ],
+)
+def test_what_came_of_a_key_is_said_where_it_was_pressed(keys, said):
+    async def scenario():
+        link = ScriptedLink(lived_world())
+        link.answers["acknowledge"] = Answer(ok=True, text="acknowledged for 4h")
+        link.answers["offer"] = Answer(ok=False, text="mail_worker is up: nothing to do")
+        async with open_screen(link, (80, 24)) as screen:
+            await screen.press("enter", *keys)
+            assert isinstance(screen.app.screen, Detail)
+            assert said in screen.lines()[-1]
+            await screen.press("escape")
+            assert said in screen.lines()[-1]
+
+    asyncio.run(scenario())
