@@ -94,7 +94,7 @@ async def _mend(order: Order, doors: Doors) -> Mended:
 
 
 def _told(order: Order, mended: Mended, book: Book) -> str:
-    if mended.word in {"damaged", "corrupt"}:
+    if mended.word in {"damaged", "mispaired", "corrupt"}:
         found = "; ".join(mended.check[:3]) or mended.text
         text = f"SQLite finds it damaged: {found}" if mended.word == "corrupt" else mended.text
         mark = order.mark

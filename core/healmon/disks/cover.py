@@ -148,6 +148,7 @@ def _jobs(
     selection = Selection(
         rule=rule.name,
         roots=roots,
+        named=rule.paths,
         patterns=rule.patterns,
         older_than=rule.older_than,
         larger_than=rule.larger_than or 0,

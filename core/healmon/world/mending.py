@@ -28,7 +28,7 @@ _RUN: Final = (
     "import sys; sys.path.append(sys.argv[1]); from healmon.world.healchild import main; main()"
 )
 
-MendWord = Literal["healed", "live", "full", "damaged", "corrupt", "failed"]
+MendWord = Literal["healed", "live", "full", "damaged", "mispaired", "corrupt", "failed"]
 
 
 class Mended(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +37,9 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         word: `healed`: SQLite took them over and its check is fine; `live`: somebody is there,
             nothing was done; `full`: a disk has no room, nothing was done; `damaged`: commits
-            would be lost, nothing was done but the copy; `corrupt`: taken over, but the check
-            finds faults in the database; `failed`: see the text.
+            would be lost, nothing was done but the copy; `mispaired`: what lies there was written
+            for another database, nothing was done but the copy; `corrupt`: taken over, but the
+            check finds faults in the database; `failed`: see the text.
         text: in words.
         frames: committed frames that the -wal held.
         hot: there was a transaction to roll back.
