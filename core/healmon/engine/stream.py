@@ -9,6 +9,7 @@ from typing import Protocol
 from healmon.clock import Clock, Reading, gap
 from healmon.events import ClockJumped, Event, Recorded
 from healmon.state import Snapshot, apply
+from healmon.state.stepping import missed
 
 Sink = Callable[[Recorded], None]
 
@@ -57,7 +58,25 @@ class Stream:
         self._heeded = now
         jump = gap(before, now) if before is not None else None
         if jump:
-            self.emit(ClockJumped(round(jump.suspended, 1), round(jump.stepped, 1)))
+            self.emit(ClockJumped(round(jump.suspended, 3), round(jump.stepped, 3)))
+
+    def heed_absence(self, boot: str, offset: float) -> float:
+        """Tell what became of the clocks while no healmon ran, before anything else is told.
+
+        Returns:
+            By how many seconds the wall clock was set.
+
+        Args:
+            boot: the id of this boot.
+            offset: of the clock (`SystemClock.offset`).
+        """
+        last, now = self.snapshot.engine, self._clock.read()
+        self._heeded = now
+        jump = missed(last, self.snapshot.at, now, boot, offset)
+        if jump:
+            suspended, stepped = round(jump.suspended, 3), round(jump.stepped, 3)
+            self.emit(ClockJumped(suspended, stepped, off=last.boot != boot))
+        return jump.stepped
 
     def emit(self, event: Event, cause: int | None = None) -> int:
         """Record an event and return its id."""

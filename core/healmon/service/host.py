@@ -17,7 +17,7 @@ from typing import Any
 
 from healmon import __version__, registry
 from healmon import events as ev
-from healmon.clock import Clock, SystemClock, boot_id
+from healmon.clock import Clock, SystemClock, boot_id, cutoff, kept
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
 from healmon.engine.run import Outlet
@@ -38,6 +38,7 @@ from healmon.service.textfile import Textfile
 from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
+from healmon.state.stepping import missed
 from healmon.store.store import Store
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
@@ -227,7 +228,7 @@ class Host:
         """Make one full cycle; returns the state afterwards."""
         now = self.clock.read().wall
         if retention.near(self.store.snapshot.at, now, retention.AWAY_ONCE):
-            self.store.prune(now - self.settings.store.retention)
+            self.store.prune(cutoff(self.clock.steps, self.settings.store.retention, now))
         return await self.engine.run_once()
 
     async def serve(self, ready: Callable[[], None], *, look: bool) -> None:
@@ -269,7 +270,8 @@ class Host:
                 self.store.checkpoint(self.engine.snapshot)
                 kept = now.steady
             if rounds.due(now):
-                self.store.prune(now.wall - self.settings.store.retention)
+                seconds = self.settings.store.retention
+                self.store.prune(cutoff(self.clock.steps, seconds, now.wall))
             with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
                 self.lock.mend()
             self._knocked.set()  # a knock may have been lost
@@ -350,11 +352,25 @@ class Host:
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:
     clock = SystemClock()
     store = Store.open(state_dir / DATABASE, host=settings.monitor.name, now=clock.read())
-    last = store.snapshot.engine
-    if last.boot == boot_id():
-        # the same boot: go on with the last run's steady timeline, whatever the wall clock did
-        clock = SystemClock(last.steady_offset)
-    return store, clock
+    return store, _clock_after(store.snapshot, clock)
+
+
+def _clock_after(last: Snapshot, clock: SystemClock) -> SystemClock:
+    """Return the clock that goes on with the steady timeline of the last run.
+
+    In the same boot whatever the wall clock did; over a boot from where it stood on, by as much as
+    the wall clock is believed to tell of the time between.
+    """
+    now, view = clock.read(), last.engine
+    if not last.at:
+        return clock
+    same = view.boot == boot_id()
+    stepped = missed(view, last.at, now, boot_id(), view.steady_offset if same else 0.0).stepped
+    steps = kept(last.steps, now.wall, stepped)
+    if same:
+        return SystemClock(view.steady_offset, steps)
+    steady = last.at - (view.lead or 0.0) + max(now.wall - last.at - stepped, 0.0)
+    return SystemClock(steady - (now.steady - clock.offset), steps)
 
 
 def _outlet(settings: Settings, state_dir: Path, store: Store) -> Outlet:
