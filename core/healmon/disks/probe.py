@@ -223,7 +223,7 @@ class Probe:
             return None
         if station.history is None:
             path = ring_path(self.state_dir, target, gauge.capacity)
-            station.history = History(Ring(path, KEPT))
+            station.history = History(Ring(path, KEPT), lambda: self.clock.steps)
         now = self.clock.read().wall
         told = station.history.glance(gauge, now)
         if told is not None:

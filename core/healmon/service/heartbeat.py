@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from healmon import events as ev
-from healmon.clock import Clock, format_utc
+from healmon.clock import Clock, boot_id, format_utc
 from healmon.errors import ProbeError
 from healmon.events import Recorded
 from healmon.world import httpget, notes
@@ -25,7 +25,9 @@ from healmon.world.hands import Hands
 _log = logging.getLogger(__name__)
 
 FILE: Final = "healmon.heartbeat"
-"""In the state directory: JSON with `at` (UTC), `round`, `interval` (seconds)."""
+"""In the state directory: JSON with `at` (UTC), `round`, `interval` (seconds), and of the same
+moment `boot` (the id of the boot) and `boot_seconds` (`CLOCK_BOOTTIME`): they tell its age though
+the wall clock was set."""
 PING_TIMEOUT: Final = 10.0
 PING_EVERY: Final = 30.0
 """Seconds between two pings at least: rounds may be closer together."""
@@ -106,6 +108,8 @@ class Heartbeat:
             "at": format_utc(record.wall),
             "round": number,
             "interval": self._interval,
+            "boot": boot_id(),
+            "boot_seconds": round(self._clock.read().boot, 3),
         }
         try:
             data = json.dumps(told).encode()

@@ -95,7 +95,7 @@ def missed(last: EngineView, at: float, now: Reading, boot: str, offset: float) 
             *(each if abs(each) > clock.STEP_TOLERANCE else 0.0 for each in (slept, stepped))
         )
     away = now.wall - at
-    believed = -clock.STEP_TOLERANCE <= away <= clock.BELIEVED or last.boot == boot and away > 0
+    believed = -clock.STEP_TOLERANCE <= away <= clock.BELIEVED or (last.boot == boot and away > 0)
     return Gap(0.0, 0.0 if believed else away)
 
 
@@ -162,10 +162,10 @@ def _alert(alert: AlertView, move: Move) -> AlertView:
 
 
 def _channel(view: ChannelView, move: Move) -> ChannelView:
-    # not `reported_at`: a report is due by the time of day, and names the day
     return replace(
         view,
         sent=tuple(move(at) for at in view.sent),
+        reported_at=move(view.reported_at),
         failing_since=move(view.failing_since),
         failed_at=move(view.failed_at),
     )

@@ -162,12 +162,14 @@ class Matcher:
         if inode.modified > young or inode.changed > young or inode.accessed > young:
             return "young"
         newest = max(inode.modified, inode.changed, inode.accessed)
+        return self._differs(inode, newest)
+
+    def _differs(self, inode: Inode, newest: int) -> str:
+        """Return why a file is none of those that the rule means; empty: it is."""
         if newest < UNDATED and not self._live:
             return "undated"
-        return self._differs(inode) if self._picky else ""
-
-    def _differs(self, inode: Inode) -> str:
-        """Return why a file is none of those that the rule means; empty: it is."""
+        if not self._picky:
+            return ""
         if self._owners and inode.owner not in self._owners:
             return "other owner"
         # the front of a live log may be a hole that an earlier cut has left
