@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from healmon import alerts
 from healmon.alerts import confirm, stale
 from healmon.alerts.confirm import Clear
-from healmon.clock import Clock, Steps
+from healmon.clock import Clock
 from healmon.config.settings import Alerts
 from healmon.engine.stream import Stream
 from healmon.events import Event
@@ -36,7 +36,6 @@ class Alarms:
         self._clock = clock
         self._rules = rules
         self._clear: dict[str, Clear] = {}
-        self._steps: Steps = ()
 
     def once(self) -> None:
         """Take every look for sure: in a run of one cycle there is no second one."""
@@ -54,11 +53,9 @@ class Alarms:
             sure: what it finds to be over is over.
         """
         rules = replace(self._rules, clear_checks=1) if sure else self._rules
-        if self._steps != self._stream.snapshot.steps:
-            # how far two looks are apart, nobody can tell over a step: they begin anew
-            self._steps, self._clear = self._stream.snapshot.steps, {}
-        now = self._clock.read().wall
-        return alerts.Case.of(self._stream.snapshot, healer, rules, now, self._clear)
+        now = self._clock.read()
+        snapshot = self._stream.snapshot
+        return alerts.Case.of(snapshot, healer, rules, now.wall, self._clear, now.steady)
 
     def judge(self, case: alerts.Case, verdict: Verdict, cause: int | None = None) -> None:
         """Tell what a verdict means for the alerts of its component."""

@@ -17,7 +17,7 @@ from typing import Any
 
 from healmon import __version__, registry
 from healmon import events as ev
-from healmon.clock import Clock, SystemClock, boot_id, cutoff, kept
+from healmon.clock import Clock, SystemClock, boot_id, cutoff
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
 from healmon.engine.run import Outlet
@@ -38,7 +38,7 @@ from healmon.service.textfile import Textfile
 from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
-from healmon.state.stepping import missed
+from healmon.state.stepping import resumed
 from healmon.store.store import Store
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
@@ -352,25 +352,7 @@ class Host:
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:
     clock = SystemClock()
     store = Store.open(state_dir / DATABASE, host=settings.monitor.name, now=clock.read())
-    return store, _clock_after(store.snapshot, clock)
-
-
-def _clock_after(last: Snapshot, clock: SystemClock) -> SystemClock:
-    """Return the clock that goes on with the steady timeline of the last run.
-
-    In the same boot whatever the wall clock did; over a boot from where it stood on, by as much as
-    the wall clock is believed to tell of the time between.
-    """
-    now, view = clock.read(), last.engine
-    if not last.at:
-        return clock
-    same = view.boot == boot_id()
-    stepped = missed(view, last.at, now, boot_id(), view.steady_offset if same else 0.0).stepped
-    steps = kept(last.steps, now.wall, stepped)
-    if same:
-        return SystemClock(view.steady_offset, steps)
-    steady = last.at - (view.lead or 0.0) + max(now.wall - last.at - stepped, 0.0)
-    return SystemClock(steady - (now.steady - clock.offset), steps)
+    return store, SystemClock(*resumed(store.snapshot, clock.read(), boot_id(), clock.offset))
 
 
 def _outlet(settings: Settings, state_dir: Path, store: Store) -> Outlet:

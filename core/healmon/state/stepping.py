@@ -15,7 +15,7 @@ from typing import Final, TypeAlias
 from msgspec.structs import replace
 
 from healmon import clock
-from healmon.clock import Gap, Reading
+from healmon.clock import Gap, Reading, Steps
 from healmon.events import ClockJumped
 from healmon.plans import Packed
 from healmon.state.views import FOREVER, AlertView, ChannelView, EngineView, HeldView, Snapshot
@@ -97,6 +97,32 @@ def missed(last: EngineView, at: float, now: Reading, boot: str, offset: float) 
     away = now.wall - at
     believed = -clock.STEP_TOLERANCE <= away <= clock.BELIEVED or (last.boot == boot and away > 0)
     return Gap(0.0, 0.0 if believed else away)
+
+
+def resumed(last: Snapshot, now: Reading, boot: str, offset: float) -> tuple[float, Steps]:
+    """Return the offset by which the steady timeline goes on, and when the clock was set.
+
+    In the same boot it is that of the last run, whatever the wall clock did; over a boot it goes on
+    from where it stood, by as much as the wall clock is believed to tell of the time between.
+
+    Args:
+        last: what the last run knew.
+        now: this moment.
+        boot: the id of this boot.
+        offset: of the clock that told it (`SystemClock.offset`).
+    """
+    view = last.engine
+    if not last.at:
+        return offset, ()
+    went_on = view.steady_offset if view.boot == boot else offset
+    monotonic = now.steady - offset
+    now = now._replace(steady=monotonic + went_on)
+    stepped = missed(view, last.at, now, boot, went_on).stepped
+    steps = clock.kept(last.steps, now.wall, stepped)
+    if view.boot == boot:
+        return went_on, steps
+    steady = last.at - (view.lead or 0.0) + max(now.wall - last.at - stepped, 0.0)
+    return steady - monotonic, steps
 
 
 def _leads(engine: EngineView, event: ClockJumped) -> EngineView:
