@@ -37,7 +37,6 @@ from healmon.named import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Final, Protocol, TypeAlias
 else:
     Protocol = object  # `typing` would take `status` longer than all the rest here
@@ -56,8 +55,9 @@ BELIEVED: Final = 1800.0
 STEPS_KEPT: Final = 200
 """How many steps of the clock are kept, newest last."""
 
-Steps: TypeAlias = tuple[tuple[float, float], ...]
-"""When the wall clock was set, oldest first: what it showed afterwards, and by how much."""
+Steps: TypeAlias = tuple[tuple[float, float, float], ...]
+"""When the wall clock was set, oldest first. In seconds: the least that it showed afterwards, by how
+much it was set, and within how long; between two readings, nobody knows when."""
 
 
 class Reading(NamedTuple):
@@ -95,12 +95,19 @@ def gap(before: Reading, after: Reading, tolerance: float = STEP_TOLERANCE) -> G
     )
 
 
-def kept(steps: Sequence[tuple[float, float]], wall: float, by: float) -> Steps:
-    """Return the steps after one more, which made the wall clock show `wall`; 0.0 is none."""
-    return (*steps, (wall, by))[-STEPS_KEPT:] if by else tuple(steps)
+def kept(steps: Steps, wall: float, by: float, within: float = 0.0) -> Steps:
+    """Return the steps after one more; by 0.0 is none.
+
+    Args:
+        steps: those before.
+        wall: what the clock shows at the first reading after it.
+        by: how far it was set.
+        within: seconds since the reading before.
+    """
+    return (*steps, (wall - within, by, within))[-STEPS_KEPT:] if by else steps
 
 
-def age(steps: Sequence[tuple[float, float]], stamp: float, now: float) -> float:
+def age(steps: Steps, stamp: float, now: float) -> float:
     """Return how many seconds were lived since a stamp of the wall clock, at least.
 
     Where the clock was set back the same stamp came twice: the later one counts.
@@ -110,22 +117,23 @@ def age(steps: Sequence[tuple[float, float]], stamp: float, now: float) -> float
         stamp: wall seconds; one that no clock has shown yet is of this moment.
         now: wall seconds.
     """
-    lived, end, leapt = 0.0, now, 0.0
-    for start, by in reversed(steps):
-        if start <= stamp <= end:
-            return lived + end - stamp
+    lived, end, slack, leapt = 0.0, now, 0.0, 0.0
+    for start, by, within in reversed(steps):
+        if start <= stamp <= end + slack:
+            return max(lived + end - stamp, 0.0)
         lived += max(end - start, 0.0)
-        end = start - by
-        leapt = leapt or (lived if end < stamp < start else 0.0)
-    return lived + end - stamp if stamp <= end else leapt
+        end, slack = start - by, within
+        if end + slack < stamp < start:  # no clock of ours has made that
+            leapt = leapt or max(lived + end - stamp, 0.0)
+    return max(lived + end - stamp, 0.0) if stamp <= end + slack else leapt
 
 
-def shown(steps: Sequence[tuple[float, float]], stamp: float, now: float) -> bool:
+def shown(steps: Steps, stamp: float, now: float) -> bool:
     """Return whether the wall clock has ever stood as high as a stamp, as far as is known."""
-    return stamp <= max((now, *(start - by for start, by in steps)))
+    return stamp <= max((now, *(start - by + within for start, by, within in steps)))
 
 
-def cutoff(steps: Sequence[tuple[float, float]], seconds: float, now: float) -> float:
+def cutoff(steps: Steps, seconds: float, now: float) -> float:
     """Return the wall moment before which every stamp is so many lived seconds old, for sure.
 
     Args:
@@ -134,7 +142,7 @@ def cutoff(steps: Sequence[tuple[float, float]], seconds: float, now: float) -> 
         now: wall seconds.
     """
     left, end, earliest = seconds, now, now
-    for start, by in reversed(steps):
+    for start, by, _ in reversed(steps):
         lived = max(end - start, 0.0)
         if lived >= left:
             break
@@ -202,8 +210,8 @@ class SystemClock:
                 return
             self._before = now
             stepped = gap(before, now).stepped if before is not None else 0.0
-            if stepped:
-                self._steps = kept(self._steps, now.wall, stepped)
+            if before is not None and stepped:
+                self._steps = kept(self._steps, now.wall, stepped, now.boot - before.boot)
 
     def _read(self) -> Reading:
         return Reading(

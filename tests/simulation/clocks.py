@@ -300,7 +300,9 @@ def lived(seed: str, turns: str = "", *, ticks: int = 150, boots: bool = False) 
     try:
         asyncio.run(life.live(ticks))
     except AssertionError as error:
-        raise AssertionError(f"{error}; again: clocks.lived({seed!r}, {turns!r}, {boots=})") from error
+        raise AssertionError(
+            f"{error}; again: clocks.lived({seed!r}, {turns!r}, {boots=})"
+        ) from error
     return life
 
 

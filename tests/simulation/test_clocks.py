@@ -29,7 +29,9 @@ def boot(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_same_life_is_lived_whatever_the_wall_clock_is_set_to(seed: int) -> None:
     straight, turned = clocks.lived(str(seed)), clocks.lived(str(seed), f"turns {seed}")
     assert not clocks.parted(straight.story, turned.story)
-    assert any(record.event.__class__.__name__ == "ClockJumped" for record in turned.journal.records)
+    assert any(
+        record.event.__class__.__name__ == "ClockJumped" for record in turned.journal.records
+    )
 
 
 @pytest.mark.parametrize("seed", range(LIVES))

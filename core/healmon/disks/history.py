@@ -126,7 +126,7 @@ def since_set(rows: Rows, steps: Steps, now: float) -> list[Record]:
         steps: when the clock was set.
         now: wall seconds.
     """
-    start = next((at for at, by in reversed(steps) if abs(by) > SLOT), -math.inf)
+    start = next((at for at, by, _ in reversed(steps) if abs(by) > SLOT), -math.inf)
     kept: list[Record] = []
     for row in reversed(rows):
         if not start <= row[0] <= (kept[-1][0] if kept else now):

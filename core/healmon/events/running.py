@@ -70,7 +70,7 @@ class HealerRecovered(Base, frozen=True):
 
 
 class ClockJumped(Base, frozen=True):
-    """The host slept, or its wall clock was set; in seconds.
+    """The host slept, or its wall clock was set, `within` so many seconds; all in seconds.
 
     `off`: over a boot, so that it may have been off for all or a part of that.
     """
@@ -78,6 +78,7 @@ class ClockJumped(Base, frozen=True):
     suspended: float
     stepped: float
     off: bool = False
+    within: float = 0.0
 
 
 class Observed(Base, frozen=True):

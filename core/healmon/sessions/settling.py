@@ -61,7 +61,7 @@ def due_of(one: Owed, steps: Steps, now: Reading) -> float:
     clock was set forward, or a day beyond where it was set back to, is of before.
     """
     due = one.due
-    for start, by in reversed(steps):
+    for start, by, _ in reversed(steps):
         if (by > 0 and due < start) or (by < 0 and due > max(start, now.wall) + DAY):
             due += by
     return due

@@ -45,7 +45,7 @@ def clock_jumped(s: Snapshot, event: ClockJumped, at: float) -> Snapshot:
 
     return replace(
         _work_moved(s, move),
-        steps=clock.kept(s.steps, at, seconds),
+        steps=clock.kept(s.steps, at, seconds, event.within),
         alerts={key: _alert(alert, move) for key, alert in s.alerts.items()},
         ended={key: _alert(alert, move) for key, alert in s.ended.items()},
         maintenance={name: move(until) for name, until in s.maintenance.items()},
@@ -118,7 +118,7 @@ def resumed(last: Snapshot, now: Reading, boot: str, offset: float) -> tuple[flo
     monotonic = now.steady - offset
     now = now._replace(steady=monotonic + went_on)
     stepped = missed(view, last.at, now, boot, went_on).stepped
-    steps = clock.kept(last.steps, now.wall, stepped)
+    steps = clock.kept(last.steps, now.wall, stepped, now.wall - stepped - last.at)
     if view.boot == boot:
         return went_on, steps
     steady = last.at - (view.lead or 0.0) + max(now.wall - last.at - stepped, 0.0)

@@ -9,6 +9,7 @@ import msgspec
 
 from healmon import events as ev
 from healmon.attempts import Attempts
+from healmon.clock import Steps
 from healmon.plans import RANK, Overlays, Packed, Plan, Severity, Status
 
 AlertState = Literal["pending", "open", "acknowledged", "resolved", "stale"]
@@ -285,7 +286,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     tallies: dict[str, int] = {}
     attempts: Attempts = {}
     counts: Counts = Counts()
-    steps: tuple[tuple[float, float], ...] = ()
+    steps: Steps = ()
 
 
 def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
