@@ -56,8 +56,8 @@ STEPS_KEPT: Final = 200
 """How many steps of the clock are kept, newest last."""
 
 Steps: TypeAlias = tuple[tuple[float, float, float], ...]
-"""When the wall clock was set, oldest first. In seconds: the least that it showed afterwards, by how
-much it was set, and within how long; between two readings, nobody knows when."""
+"""When the wall clock was set, oldest first: the least that it showed afterwards, how far it was
+set, and within how many seconds: between two readings nobody knows when."""
 
 
 class Reading(NamedTuple):
@@ -142,12 +142,13 @@ def cutoff(steps: Steps, seconds: float, now: float) -> float:
         now: wall seconds.
     """
     left, end, earliest = seconds, now, now
-    for start, by, _ in reversed(steps):
+    for start, by, within in reversed(steps):
         lived = max(end - start, 0.0)
-        if lived >= left:
+        if left <= 0.0 or lived - within >= left:
             break
-        left -= lived
-        earliest, end = min(earliest, start), start - by
+        # what was stamped before the step was noticed may be of either side of it
+        earliest = min(earliest, max(start, end - left))
+        left, end = left - lived, start - by
     return min(earliest, end - left)
 
 

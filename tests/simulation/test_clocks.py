@@ -6,9 +6,11 @@ import os
 
 import pytest
 
+from healmon.clock import Gap
+from healmon.state import stepping
 from tests.simulation import clocks
 
-LIVES = int(os.environ.get("HEALMON_CLOCKS", "6"))
+LIVES = int(os.environ.get("HEALMON_CLOCKS", "3"))
 
 
 @pytest.fixture(autouse=True)
@@ -37,3 +39,25 @@ def test_the_same_life_is_lived_whatever_the_wall_clock_is_set_to(seed: int) -> 
 @pytest.mark.parametrize("seed", range(LIVES))
 def test_over_a_boot_nothing_that_holds_ends_too_early_or_lives_for_ever(seed: int) -> None:
     clocks.lived(str(seed), f"turns {seed}", boots=True)
+
+
+# A simulation that finds nothing is worth nothing: what is broken on purpose is found.
+
+
+@pytest.mark.parametrize(
+    ("what", "broken"),
+    [
+        ("_alert", lambda alert, move: alert),
+        ("_channel", lambda view, move: view),
+        ("missed", lambda *_: Gap(0.0, 0.0)),
+    ],
+)
+def test_a_moment_that_does_not_move_along_is_found(
+    what: str, broken: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"healmon.state.stepping.{what}", broken)
+    monkeypatch.setattr("healmon.engine.stream.missed", stepping.missed)
+    with pytest.raises(AssertionError):  # noqa: PT012 - one of them finds it
+        for seed in range(20):
+            straight, turned = clocks.lived(str(seed)), clocks.lived(str(seed), f"turns {seed}")
+            assert not clocks.parted(straight.story, turned.story)
