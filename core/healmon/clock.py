@@ -182,8 +182,11 @@ class SystemClock:
     def __init__(self, offset: float | None = None, steps: Steps = ()) -> None:
         self.offset = time.time() - time.monotonic() if offset is None else offset
         self._steps = steps
-        self._before: Reading | None = None
         self._noting = allocate_lock()
+        self._ahead = self._read_at = 0.0
+        self._noted_at = float("inf")  # there is nothing yet to compare the first reading with
+        now = self.read()
+        self._ahead, self._noted_at = now.wall - now.boot, now.boot
 
     @property
     def steps(self) -> Steps:
@@ -195,31 +198,25 @@ class SystemClock:
 
         Stopped or put to sleep between two of them, they would tell of a step that never was.
         """
-        reading = self._read()
-        for _ in range(3):
-            if abs(time.time() - reading.wall) < TOGETHER:
+        tries = 4
+        while True:
+            wall, mono = time.time(), time.monotonic()
+            boot = time.clock_gettime(time.CLOCK_BOOTTIME)
+            tries -= 1
+            if not tries or abs(time.time() - wall) < TOGETHER:
                 break
-            reading = self._read()
-        self._note(reading)
-        return reading
+        if abs(wall - boot - self._ahead) > STEP_TOLERANCE:
+            self._note(wall, boot)
+        self._read_at = boot
+        return Reading(wall, mono + self.offset, boot)
 
-    def _note(self, now: Reading) -> None:
+    def _note(self, wall: float, boot: float) -> None:
         """Remember a step since the reading before; threads may come late with older ones."""
         with self._noting:
-            before = self._before
-            if before is not None and now.boot < before.boot:
-                return
-            self._before = now
-            stepped = gap(before, now).stepped if before is not None else 0.0
-            if before is not None and stepped:
-                self._steps = kept(self._steps, now.wall, stepped, now.boot - before.boot)
-
-    def _read(self) -> Reading:
-        return Reading(
-            wall=time.time(),
-            steady=time.monotonic() + self.offset,
-            boot=time.clock_gettime(time.CLOCK_BOOTTIME),
-        )
+            stepped = wall - boot - self._ahead
+            if boot > self._noted_at and abs(stepped) > STEP_TOLERANCE:
+                self._steps = kept(self._steps, wall, stepped, max(boot - self._read_at, 0.0))
+                self._ahead, self._noted_at = wall - boot, boot
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""

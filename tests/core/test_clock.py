@@ -309,4 +309,4 @@ def test_the_system_clock_remembers_when_it_was_set(monkeypatch):
     ahead[0], now[0] = 3601.0, now[0] + 60
     clock.read()
     clock.read()
-    assert clock.steps == ((5.0, 1.0, 0.0), (1e9 + 3601.0, 3600.0, 60.0))
+    assert clock.steps == ((5.0, 1.0, 0.0), (1e9 + 3601.0, 3601.0, 60.0))
