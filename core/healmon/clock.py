@@ -185,7 +185,7 @@ class SystemClock:
         self._noting = allocate_lock()
         self._ahead = self._read_at = 0.0
         self._noted_at = float("inf")  # there is nothing yet to compare the first reading with
-        now = self.read()
+        now = SystemClock.read(self)
         self._ahead, self._noted_at = now.wall - now.boot, now.boot
 
     @property
