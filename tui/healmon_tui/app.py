@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.binding import BindingType
 from textual.message import Message
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
+from healmon.errors import HealmonError
 from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
@@ -145,6 +146,8 @@ class HealmonApp(Asked):
             self._hung_up()
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
+        if self.link.begun_anew() and not self._ending:
+            self._begin_anew()
         # what was drawn just now, or will be in a moment, need not be drawn twice
         if not self.pacing.gathering and self.pacing.since > TICK / 2:
             self.redraw()
@@ -197,7 +200,10 @@ class HealmonApp(Asked):
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         chronicle = self.bridge.chronicle
-        scene = Scene.of(self.bridge.snapshot, self.now, self.failures, chronicle)
+        gone = self.link.gone()
+        # what nobody looks at has no age: it is told as of the last sign of life
+        now = self.now if gone is None else min(self.now, gone.since or self.now)
+        scene = Scene.of(self.bridge.snapshot, now, self.failures, chronicle)
         panels = self._views.panels(scene, chronicle, settled=settled)
         return Picture(scene, panels, chronicle, self._looking())
 
@@ -235,6 +241,18 @@ class HealmonApp(Asked):
         """Become the healer, and say what came of it."""
         self.spawn(self._taken_over())
 
+    def _begin_anew(self) -> None:
+        """Show another store; what is frozen or past is of one that is not there any more."""
+        try:
+            self.bridge.begin_anew()
+        except (HealmonError, OSError):
+            return  # its trouble is told; the next tick tries again
+        self._frozen = None
+        if self.travel.then is not None:
+            self.travel.live()
+        self.flash("the health store was begun anew: what was before is not in it", "warn")
+        self.redraw()
+
     async def _taken_over(self) -> None:
         answer = await self.link.take_over()
         if answer.ok:
@@ -259,9 +277,16 @@ class HealmonApp(Asked):
 
     # requests
 
+    @property
+    def occupied(self) -> bool:
+        """Whether keys go to something that is answered or typed."""
+        return isinstance(self.screen_stack[-1], ModalScreen) or self.overview.typing
+
     def flash(self, text: str, tone: Tone = "text") -> None:
-        """Show one line for a while."""
-        self.overview.flash(text, tone)
+        """Show one line for a while, where it is read: on the front screen, and on the overview."""
+        front = next(s for s in reversed(self.screen_stack) if isinstance(s, Showing))
+        for screen in {front, self.overview}:
+            screen.flash(text, tone)
 
     def open_sheet(
         self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None
