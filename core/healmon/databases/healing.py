@@ -89,7 +89,7 @@ async def _mend(order: Order, doors: Doors) -> Mended:
     wall = doors.clock.read().wall
     stamp = format_utc(wall)[:19].replace("-", "").replace(":", "").replace(" ", "T") + "Z"
     mended = await doors.hands.call(lambda: mender.heal(order.name, order.path, order.mark, stamp))
-    await doors.hands.call(lambda: mender.prune(wall))
+    await doors.hands.call(lambda: mender.prune(wall, doors.clock.steps))
     return mended
 
 

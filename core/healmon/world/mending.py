@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from healmon.clock import Steps
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.dbcopies import Copies
@@ -80,7 +81,7 @@ class Mender(Protocol):
         """
         ...
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, steps: Steps = ()) -> int:
         """Remove copies older than a week, but never a database's newest; returns how many."""
         ...
 
@@ -138,6 +139,6 @@ class SystemMender:
             return False
         return True
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, steps: Steps = ()) -> int:
         """Remove copies older than a week, but never a database's newest; returns how many."""
-        return self._copies.prune(now)
+        return self._copies.prune(now, steps)
