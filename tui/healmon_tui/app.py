@@ -87,7 +87,7 @@ class HealmonApp(Asked):
         self.read_only = read_only
         self.first = first
         self.link = link
-        self.bridge = Bridge(link, lambda: self.pacing.wake())
+        self.bridge = Bridge(link, lambda: self.pacing.wake())  # noqa: PLW0108 - there is none yet
         self.pacing = Pacing(self.bridge, self._draw, self._look)
         self.failures = {}
         self.requests = Requests(self, link, demo_faults)
@@ -162,8 +162,11 @@ class HealmonApp(Asked):
 
     def redraw(self) -> None:
         """Fold what waits and draw; a frozen view only counts what it misses."""
-        if not self.is_running:
-            return
+        if self.is_running:
+            with self.brush.gathered():
+                self._redraw()
+
+    def _redraw(self) -> None:
         self.pacing.drawn()
         self.bridge.fold()
         frozen, then = self._frozen, self.travel.then
@@ -191,7 +194,8 @@ class HealmonApp(Asked):
             return  # it is drawn in a moment, with all else
         front = self.screen_stack[-1] if self.is_running else None
         if isinstance(front, Showing):
-            front.look_again()
+            with self.brush.gathered():
+                front.look_again()
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
@@ -244,7 +248,10 @@ class HealmonApp(Asked):
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""
-        self._frozen = (self._picture(), self.bridge.received) if self._frozen is None else None
+        if self._frozen is None:
+            self._frozen = (self._picture().kept(), self.bridge.received)
+        else:
+            self._frozen = None
         self.redraw()
 
     # keys

@@ -73,7 +73,7 @@ class Row(Struct, frozen=True):
     key: str
     component: str
     mark: Mark
-    cells: dict[str, Spans]
+    cells: Mapping[str, Spans]
     order: tuple[object, ...]
     alert: str = ""
     meter: tuple[float, Tone] | None = None

@@ -65,16 +65,16 @@ class Lines(Widget):
         if not same_size:
             self.refresh()
             return
-        changed: list[Region] = []
+        changed: list[int] = []
         for y, (old, new) in enumerate(zip_longest(before, shown)):
             if old is new:
                 continue
             if old is not None and old == new:
                 shown[y] = old  # it is painted already
             else:
-                changed.append(Region(0, y, width, 1))
+                changed.append(y)
         if changed:
-            self.refresh(*changed)
+            host(self).brush.lines(self, changed)
 
     def render_line(self, y: int) -> Strip:
         """Return one painted line."""

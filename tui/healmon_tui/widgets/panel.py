@@ -249,8 +249,11 @@ class Panel(Lines, can_focus=True):
         focused = index == self._cursor and self.has_focus
         how = (focused, row.key in self._marks, slots, cells)
         before = self._drawn.get(row.key)
-        if before is None or before[0] != how or before[1] != row:
-            before = (how, row, self._row(row, slots, focused=focused))
+        if before is None or before[1] is not row or before[0] != how:
+            line = self._row(row, slots, focused=focused)
+            # what is the same is the same one: it is painted already
+            line = before[2] if before is not None and before[2] == line else line
+            before = (how, row, line)
         fresh[row.key] = before
         return before[2]
 
