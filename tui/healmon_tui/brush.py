@@ -1,24 +1,37 @@
 """Paints what one drawing changed, all at once and past Textual's own rounds.
 
 For each widget that changed Textual sends messages, waits for its turn, and puts all lines of all
-widgets together before it writes some of them. Most drawings change a few lines that nothing lies
+widgets together before it writes some of them. Most drawings change a few cells that nothing lies
 over; those are written where they stand. Whatever is not as plain as that is left to Textual.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from rich.console import Console
 from textual._compositor import CompositorUpdate
 from textual.geometry import Region
+from textual.widget import Widget
+
+from healmon_tui.paint import Line
 
 if TYPE_CHECKING:
     from textual.app import App
     from textual.screen import Screen
-    from textual.widget import Widget
+
+Changed: TypeAlias = Mapping[int, Line | None]
+"""What was there before, by the line that is another now; None: nobody knows."""
+
+
+class Painted(Widget):
+    """A widget whose lines can be written one by one."""
+
+    def written(self, y: int, before: Line | None, console: Console) -> tuple[int, str]:
+        """Return one line as a terminal takes it that shows `before` there, and its first cell."""
+        raise NotImplementedError
 
 
 class Brush:
@@ -30,7 +43,7 @@ class Brush:
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app
-        self._wet: dict[Widget, set[int]] | None = None
+        self._wet: dict[Painted, dict[int, Line | None]] | None = None
         self._free: tuple[object, dict[Widget, Region]] = (None, {})
 
     @contextmanager
@@ -47,34 +60,39 @@ class Brush:
             if wet:
                 self._paint(wet)
 
-    def lines(self, widget: Widget, changed: Iterable[int]) -> None:
+    def lines(self, widget: Painted, changed: Changed) -> None:
         """Paint some lines of a widget, counted from its first one."""
         if self._wet is None:
             _leave(widget, changed)
         else:
-            self._wet.setdefault(widget, set()).update(changed)
+            # what the terminal shows is what was there first
+            self._wet[widget] = {**changed, **self._wet.get(widget, {})}
 
-    def _paint(self, wet: dict[Widget, set[int]]) -> None:
-        screen = self._app.screen
+    def _paint(self, wet: Mapping[Painted, Changed]) -> None:
+        screen, console = self._app.screen, self._app.console
         free = self._free_on(screen) if self._may(screen) else {}
         written: list[str] = []
         for widget, changed in wet.items():
-            region = free.get(widget)
-            if region is None or region.size != widget.size or not widget.display:
+            at = free.get(widget)
+            if at is None or at.size != widget.size or _waits(widget, screen):
                 _leave(widget, changed)
                 continue
-            written += _written(widget, region, sorted(changed), self._app.console)
+            for y, before in changed.items():
+                if y < at.height:
+                    x, text = widget.written(y, before, console)
+                    written.append(f"\x1b[{at.y + y + 1};{at.x + x + 1}H{text}")
         if written:
-            self._app._display(screen, _Written("".join(written)))  # noqa: SLF001
+            self._app._display(screen, _Written("".join(written)))  # noqa: SLF001 - what Textual does
 
     def _may(self, screen: Screen[Any]) -> bool:
-        """Tell whether the screen is as it was laid out, and nothing else is about to paint it."""
-        waits = screen._layout_required or screen._repaint_required or screen._scroll_required
-        return screen.is_running and not waits and not self._app._batch_count
+        """Tell whether the screen is as it was laid out, and is not painted as a whole anyway."""
+        # these are private: nobody else needs to know
+        waits = screen._layout_required or screen._repaint_required or screen._scroll_required  # noqa: SLF001
+        return screen.is_running and not waits and not self._app._batch_count  # noqa: SLF001
 
     def _free_on(self, screen: Screen[Any]) -> dict[Widget, Region]:
         """Return the widgets of a screen that are in sight as a whole, and where."""
-        placed = screen._compositor.visible_widgets
+        placed = screen._compositor.visible_widgets  # noqa: SLF001
         if self._free[0] is not placed:
             front: list[Region] = []
             free: dict[Widget, Region] = {}
@@ -99,11 +117,11 @@ class _Written(CompositorUpdate):
         return self._text
 
 
-def _written(widget: Widget, at: Region, changed: list[int], console: Console) -> Iterator[str]:
-    for y in changed:
-        if y < at.height:
-            yield f"\x1b[{at.y + y + 1};{at.x + 1}H"
-            yield widget.render_lines(Region(0, y, at.width, 1))[0].render(console)
+def _waits(widget: Widget, screen: Screen[Any]) -> bool:
+    """Tell whether a widget is about to be painted as a whole, or not to be seen."""
+    # what it shows now was never painted: nobody knows what differs
+    dirty = widget._repaint_required or widget in screen._dirty_widgets  # noqa: SLF001
+    return dirty or not widget.display
 
 
 def _leave(widget: Widget, changed: Iterable[int]) -> None:

@@ -6,7 +6,7 @@ They say what they would have said at once: whatever they are made of is kept un
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from healmon_tui.paint import Spans
 from healmon_tui.rows.scene import Row
@@ -41,6 +41,13 @@ class LateCells(Mapping[str, Spans], Generic[Seen]):
             assert self._seen is not None, "all are made"
             made = self._made[key] = maker(self._seen)
         return made
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ANN401 - as mappings say it
+        """Return a cell, or `default` if there is no such column."""
+        made = self._made.get(key)
+        if made is not None:
+            return made
+        return self[key] if key in self._makers else default
 
     def __iter__(self) -> Iterator[str]:
         """Go through the columns."""
