@@ -1,4 +1,4 @@
-"""What is painted past Textual's rounds: the terminal shows the same as if all were painted anew."""
+"""What is painted past Textual's rounds: a terminal shows the same as if all were painted anew."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.helpers.screen import Screen
 from tests.helpers.scripted import ScriptedLink, lived_world, locked
 
 LIMIT = 60.0
+SAID = ["quiet", "日本語 " * 3, "x" * 300, "", "e\u0301 \u202e", "─" * 9]
 SIZES = [(60, 15), (80, 24), (120, 36), (200, 50)]
 WORDS = ["", "a", "ab", "abc", "  ", "─", "é", "日本", "a\x1b[31m", "e\u0301"]
 
@@ -53,9 +54,10 @@ def wrong(glass):
 def happens(link, random_):
     """Let something happen to some rows: longer and shorter texts, foreign signs, other marks."""
     for number in random_.sample(range(6), 3):
-        said = random_.choice(["quiet", "日本語 " * 3, "x" * 300, "", "e\u0301 \u202e", "─" * 9])
-        facts = {"state": random_.choice(["working", "approval", "idle"]), "pane": f"%{number}",
-                 "quiet": random_.randrange(300), "last_line": said, "command": "claude"}  # fmt: skip
+        said = random_.choice(SAID)
+        word = random_.choice(["working", "approval", "idle"])
+        facts = {"state": word, "pane": f"%{number}", "quiet": random_.randrange(300),
+                 "last_line": said, "command": "claude"}  # fmt: skip
         name = f"session:agent_{number}"
         link.emit(ev.Observed("sessions", name, "healthy", "", "t", "v", facts))
         worker = {"state": random_.choice(["healthy", "backoff", "quarantined"]), "pid": 10**number,

@@ -82,7 +82,8 @@ class Brush:
                     x, text = widget.written(y, before, console)
                     written.append(f"\x1b[{at.y + y + 1};{at.x + x + 1}H{text}")
         if written:
-            self._app._display(screen, _Written("".join(written)))  # noqa: SLF001 - what Textual does
+            update: Any = _Written("".join(written))
+            self._app._display(screen, update)  # noqa: SLF001 - the way all that is painted goes
 
     def _may(self, screen: Screen[Any]) -> bool:
         """Tell whether the screen is as it was laid out, and is not painted as a whole anyway."""

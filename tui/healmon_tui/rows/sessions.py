@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from healmon.state import ComponentView, of_healer
+from healmon.state import ComponentView
 from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
@@ -60,7 +60,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
 
 def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per session, in no order."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return (memory or remembered()).rows(scene, views)
 
 
@@ -71,14 +71,18 @@ def remembered() -> RowMemory[ComponentView]:
 
 def tally(scene: Scene) -> tuple[int, int, int]:
     """Return how many sessions are stuck, how many wait for a person, how many there are."""
-    views = [view for view in of_healer(scene.snapshot, HEALER).values() if is_session(view)]
+    return scene.once(_tally)
+
+
+def _tally(scene: Scene) -> tuple[int, int, int]:
+    views = [view for view in scene.views(HEALER) if is_session(view)]
     needs = [need(scene, view) for view in views]
     return needs.count(STUCK), needs.count(PERSON), len(needs)
 
 
 def stuck_lately(scene: Scene) -> tuple[int, ...]:
     """Return how many sessions were stuck in each cell of a strip, the newest last."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return scene.strips.stuck((view.name for view in views if is_session(view)), scene.now)
 
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 
 from healmon.clock import local_time
-from healmon.state import ComponentView, of_healer
+from healmon.state import ComponentView
 from healmon.units import format_duration, format_size
 from healmon_tui import glyphs, strips
 from healmon_tui.columns import Column
@@ -60,7 +60,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
 
 def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per worker, in no order."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return (memory or remembered()).rows(scene, views)
 
 
@@ -71,7 +71,11 @@ def remembered() -> RowMemory[ComponentView]:
 
 def tally(scene: Scene) -> tuple[int, int]:
     """Return how many workers are up, of those that are meant to be."""
-    states = [state(Facts(view.facts)) for view in of_healer(scene.snapshot, HEALER).values()]
+    return scene.once(_tally)
+
+
+def _tally(scene: Scene) -> tuple[int, int]:
+    states = [state(Facts(view.facts)) for view in scene.views(HEALER)]
     meant = [word for word in states if word not in AT_REST]
     return sum(word in UP for word in meant), len(meant)
 
