@@ -97,19 +97,13 @@ class SystemClock:
 
         Stopped or put to sleep between two of them, they would tell of a step that never was.
         """
-        reading = self._read()
-        for _ in range(3):
-            if abs(time.time() - reading.wall) < TOGETHER:
-                break
-            reading = self._read()
-        return reading
-
-    def _read(self) -> Reading:
-        return Reading(
-            wall=time.time(),
-            steady=time.monotonic() + self.offset,
-            boot=time.clock_gettime(time.CLOCK_BOOTTIME),
-        )
+        tries = 4
+        while True:
+            wall, mono = time.time(), time.monotonic()
+            reading = Reading(wall, mono + self.offset, time.clock_gettime(time.CLOCK_BOOTTIME))
+            tries -= 1
+            if not tries or abs(time.time() - wall) < TOGETHER:
+                return reading
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""

@@ -44,6 +44,8 @@ def clean(text: str | bytes, *, lines: bool = False, limit: int = 10_000) -> str
         limit: the most characters returned; a longer text ends in an ellipsis.
     """
     if isinstance(text, str):
+        if len(text) <= limit and text.isprintable():
+            return text  # as nearly all is
         # a line end may be two characters, so twice the limit is always enough to fill it
         text = text[: 2 * (max(limit, 0) + 1)]
     else:

@@ -44,7 +44,7 @@ class Inline:
     def __init__(self, name: str) -> None:
         self.name = name
 
-    async def call(self, call: Callable[[], T]) -> T:
+    async def call(self, call: Callable[[], T], *, patient: bool = False) -> T:
         return call()
 
     def close(self) -> None:

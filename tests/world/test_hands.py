@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from healmon.errors import ProbeError
-from healmon.world.hands import KEPT, Crew, Hands, in_turn
+from healmon.world.hands import KEPT, Crew, Hands
 from tests.helpers.wait import until
 
 
@@ -87,41 +87,61 @@ def test_what_was_closed_calls_nothing_any_more():
         asyncio.run(hands.call(lambda: 1))
 
 
-def test_what_is_quick_goes_in_turn_and_what_takes_its_time_holds_up_nobody():
-    told: list[str] = []
+def test_what_has_time_is_made_by_one_thread_and_told_in_one_wake_up(monkeypatch):
+    crew, woken = Crew(), []
+    some = [Hands(f"h{number}", crew) for number in range(8)]
 
-    async def one(name: str, moment: asyncio.Event | None = None) -> str:
-        told.append(f"{name} begins")
-        await (moment.wait() if moment is not None else asyncio.sleep(0))
-        told.append(f"{name} ends")
-        return name
+    async def story() -> list[int]:
+        loop = asyncio.get_running_loop()
+        wake = loop.call_soon_threadsafe
+        monkeypatch.setattr(
+            loop, "call_soon_threadsafe", lambda *call: (woken.append(call), wake(*call))
+        )
+        calls = (hands.call(threading.get_ident, patient=True) for hands in some)
+        return await asyncio.gather(*calls)
 
-    async def story() -> list[str]:
-        slow = asyncio.Event()
-        doings = (one("quick"), one("slow", slow), one("next"))
-
-        async def last() -> str:
-            slow.set()
-            return await one("last")
-
-        return await in_turn([*doings, last()], patience=0.01)
-
-    assert asyncio.run(story()) == ["quick", "slow", "next", "last"]
-    assert told[:5] == ["quick begins", "quick ends", "slow begins", "next begins", "next ends"]
+    assert len(set(asyncio.run(story()))) == 1
+    assert len(woken) <= 2, "of one that is slow to begin the others may be told later"
 
 
-def test_of_what_goes_in_turn_the_first_that_fails_ends_the_others():
-    ended: list[str] = []
+def test_what_has_time_waits_for_nothing_that_hangs():
+    crew, gate = Crew(), threading.Event()
+    quick, hanging, next_one, urgent = (Hands(name, crew) for name in "abcd")
 
-    async def waits() -> None:
-        try:
-            await asyncio.Event().wait()
-        finally:
-            ended.append("waits")
+    async def story() -> None:
+        first = asyncio.ensure_future(quick.call(lambda: 1, patient=True))
+        stuck = asyncio.ensure_future(hanging.call(lambda: gate.wait(60), patient=True))
+        behind = asyncio.ensure_future(next_one.call(lambda: 3, patient=True))
+        async with asyncio.timeout(20):
+            assert (await first, await behind, await urgent.call(lambda: 4)) == (1, 3, 4)
+            assert not stuck.done()
+            assert await quick.call(lambda: 5, patient=True) == 5
+            gate.set()
+            assert await stuck
 
-    async def fails() -> None:
-        raise ProbeError("no")
+    asyncio.run(story())
 
-    with pytest.raises(ProbeError):
-        asyncio.run(in_turn(iter([waits(), fails()]), patience=0.01))
-    assert ended == ["waits"]
+
+def test_what_has_no_time_does_not_wait_behind_what_has():
+    crew, gate = Crew(), threading.Event()
+    hanging, hands = Hands("hanging", crew), Hands("hands", crew)
+
+    async def story() -> None:
+        stuck = asyncio.ensure_future(hanging.call(lambda: gate.wait(60)))
+        patient = asyncio.ensure_future(hands.call(lambda: 1, patient=True))
+        await asyncio.sleep(0)
+        async with asyncio.timeout(20):
+            assert await hands.call(lambda: 2) == 2
+            assert await patient == 1
+        gate.set()
+        await stuck
+
+    asyncio.run(story())
+
+
+def test_a_loop_that_ended_as_it_gathered_holds_up_no_other():
+    crew = Crew()
+    ended = asyncio.new_event_loop()
+    crew.gather(lambda: None, ended)
+    ended.close()
+    assert asyncio.run(Hands("later", crew).call(lambda: 1, patient=True)) == 1

@@ -206,6 +206,7 @@ def test_a_recycled_pid_is_nobody_we_know_and_gets_no_signal(world: World) -> No
         Identity("an-earlier-boot", child.pid, child.ticks),
     ):
         assert world.processes.inspect(former) is None
+        assert world.processes.states([former]) == {}
         assert world.processes.origin(former) is None
         assert world.processes.signal(former, signal.SIGKILL) is False
         assert world.processes.ended(former) == Ended()
@@ -284,6 +285,7 @@ def test_a_stopped_process_shows_and_is_no_end(world: World) -> None:
     child = world.child()
     world.processes.signal(child, signal.SIGSTOP)
     until(lambda: state(world, child) == "T", what="the stop")
+    assert world.processes.states([child]) == {child: "T"}
     assert world.processes.ended(child) is None
     world.processes.signal(child, signal.SIGCONT)
     until(lambda: state(world, child) != "T", what="going on")

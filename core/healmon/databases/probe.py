@@ -90,7 +90,7 @@ async def look(databases: Iterable[Database], doors: Doors) -> Seen:
             await doors.clock.sleep(GAP)
         last = turn == SAMPLES - 1
         call = partial(_turn, found, standing, paths, doors, last=last)
-        found, standing = await doors.hands.call(call)
+        found, standing = await doors.hands.call(call, patient=True)
         if not standing:
             break
     return Seen(tuple(found.values()))

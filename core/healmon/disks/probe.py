@@ -29,7 +29,7 @@ from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
 from healmon.world.files import Files
-from healmon.world.hands import Hands, in_turn
+from healmon.world.hands import Hands
 from healmon.world.samples import Ring
 from healmon.world.spaceuse import breakdown, opened
 
@@ -105,7 +105,7 @@ class Probe:
         stepped = self._note_clock()
         if self.backups is not None:
             self.backups.ask()
-        looks = await in_turn(self._look_at(target) for target in targets)
+        looks = await asyncio.gather(*(self._look_at(target) for target in targets))
         return Seen(self._each_once(looks), stepped)
 
     def cover(self, target: Target, gauge: Gauge) -> Cover:
@@ -229,7 +229,7 @@ class Probe:
             return told  # without waking a thread
         call = partial(station.history.note, gauge, now)
         try:
-            return await _within(PATIENCE, self._keeping, call)
+            return await _within(PATIENCE, self._keeping, call, patient=True)
         except ProbeError:
             return None
 
@@ -238,7 +238,9 @@ class Probe:
         if station.gauge is not None and now - station.measured_at < station.took / DUTY:
             return station.gauge
         patience = self.measuring if target.kind == "filesystem" else WALKING + PATIENCE
-        gauge, took = await _within(patience, station.measuring, partial(self._timed, target))
+        gauge, took = await _within(
+            patience, station.measuring, partial(self._timed, target), patient=True
+        )
         station.gauge, station.measured_at, station.took = gauge, now, took
         return gauge
 
@@ -307,13 +309,15 @@ class Probe:
         return tuple(found)
 
 
-async def _within(patience: float, hands: Hands, call: Callable[[], T]) -> T:
+async def _within(
+    seconds: float, hands: Hands, call: Callable[[], T], *, patient: bool = False
+) -> T:
     """Return what a blocking call returns.
 
     Raises:
         ProbeError: it did not answer in time, or an earlier one still hangs.
     """
     try:
-        return await asyncio.wait_for(hands.call(call), patience)
+        return await asyncio.wait_for(hands.call(call, patient=patient), seconds)
     except TimeoutError as error:
-        raise ProbeError(f"no answer within {patience:g} s") from error
+        raise ProbeError(f"no answer within {seconds:g} s") from error

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 DRAIN = 30.0
 """Seconds that actions under way get to finish when the engine ends."""
-ALONE = 0.2
-"""Seconds that a room may look alone, before the next one begins as well."""
+QUICK = 0.5
+"""Seconds after which whoever watches from elsewhere is to know that a look goes on."""
 LAST_NOTICES = 3.0
 """Seconds that notices on their way get when the engine ends; they leave again in the next run."""
 SETTLE = 180.0
@@ -351,17 +351,13 @@ class Engine:
         self.stream.emit(ev.CycleFinished(number, seconds, next_in, late, looks))
 
     async def _rounds(self) -> list[bool]:
-        """Have every room look; returns which of them answered.
-
-        One after the other while they are quick, for threads that want the interpreter at the same
-        time wake each other a hundred times; side by side with one that takes its time.
-        """
-        rounds: list[asyncio.Task[bool]] = []
-        for room in self._rooms:
-            rounds.append(asyncio.create_task(room.round()))
-            done, _ = await asyncio.wait(rounds[-1:], timeout=ALONE)
-            if not done:  # who watches from elsewhere is to know that a look goes on
-                await self.stream.journal.flush(ALONE)
+        """Have every room look, all side by side; returns which of them answered."""
+        rounds = [asyncio.create_task(room.round()) for room in self._rooms]
+        if not rounds:
+            return []
+        _, late = await asyncio.wait(rounds, timeout=QUICK)
+        if late:
+            await self.stream.journal.flush(QUICK)
         return await asyncio.gather(*rounds)
 
     def _judge_self(self, *, sure: bool = False) -> None:

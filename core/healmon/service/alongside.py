@@ -14,13 +14,10 @@ from typing import Any, TypeAlias
 from healmon.clock import Clock
 from healmon.engine import Engine
 from healmon.engine.stream import Sink
-from healmon.events import CycleFinished, Recorded
 from healmon.text import clean
 
 ANEW = 30.0
 """Seconds until what crashed begins anew; one that lasts twice that is well."""
-AFTERWARDS = 0.05
-"""Seconds after a round in which the store has the processor for itself."""
 SAID = 300
 """Characters of a reason."""
 Doing: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -72,15 +69,3 @@ async def kept(engine: Engine, clock: Clock, name: str, doing: Doing) -> None:
         finally:
             well.cancel()
         await clock.sleep(ANEW)
-
-
-def afterwards(followers: Sequence[Sink]) -> Sink:
-    """Return what tells others of a finished round a moment later, all in one wake-up."""
-
-    def heard(record: Recorded) -> None:
-        if isinstance(record.event, CycleFinished):
-            loop = asyncio.get_running_loop()
-            for follower in followers:
-                loop.call_later(AFTERWARDS, follower, record)
-
-    return heard

@@ -1,8 +1,8 @@
 """The dead-man's switch: each finished round leaves a sign that others can miss.
 
-A file in the state directory, a row in the store, and a ping of a checker outside, if one is
+A row in the store, a file in the state directory, and a ping of a checker outside, if one is
 configured. Whoever looks after the box watches the sign's age: a monitor cannot tell of its own
-death.
+death. The store's thread leaves the file once the row is there: that wakes nobody.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from collections.abc import Awaitable, Callable
-from functools import partial
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from healmon import events as ev
 from healmon.clock import Clock, format_utc
 from healmon.errors import ProbeError
 from healmon.events import Recorded
+from healmon.state.views import CycleView
 from healmon.world import httpget, notes
 from healmon.world.hands import Hands
 
@@ -53,6 +55,7 @@ class Heartbeat:
         interval: seconds between rounds.
         clock: the engine's.
         complain: called with what is wrong with the checker, and with nothing once it answers.
+        cycle: returns the newest round; from any thread.
         ping: asks a URL.
     """
 
@@ -63,6 +66,7 @@ class Heartbeat:
         interval: float,
         clock: Clock,
         complain: Callable[[str], None],
+        cycle: Callable[[], CycleView],
         ping: Ping = ping,
     ) -> None:
         self._path = state_dir / FILE
@@ -70,18 +74,42 @@ class Heartbeat:
         self._interval = interval
         self._clock = clock
         self._complain = complain
+        self._cycle = cycle
         self._ping = ping
         self._hands = Hands("heartbeat")
         self._missed = 0
         self._pinged = float("-inf")
-        self._round: Recorded | None = None
+        self._signing = threading.Lock()
+        self._signed = 0.0  # when the round had finished whose sign was left last
+        self._faulted = False
         self._beat = asyncio.Event()
 
     def heard(self, record: Recorded) -> None:
-        """Take note of a finished round; from the engine's loop."""
-        if isinstance(record.event, ev.CycleFinished):
-            self._round = record
+        """Take note of a round, and of a store that stores none; from the engine's loop."""
+        event = record.event
+        if isinstance(event, ev.StoreFaulted | ev.StoreRecovered):
+            self._faulted = isinstance(event, ev.StoreFaulted)
+        if self._faulted or (self._url and isinstance(event, ev.CycleFinished)):
             self._beat.set()
+
+    def stored(self) -> None:
+        """Leave the sign of the newest round that has finished, if it is not there; may block."""
+        cycle = self._cycle()
+        with self._signing:
+            if cycle.finished_at == self._signed:
+                return
+            number = cycle.number - cycle.running
+            told = {
+                "at": format_utc(cycle.finished_at),
+                "round": number,
+                "interval": self._interval,
+            }
+            try:
+                notes.write_record(self._path, json.dumps(told).encode())
+            except OSError as error:
+                # the old file's age says the same, and a full disk has an alert of its own
+                _log.warning("the heartbeat cannot be written: %s", error)
+            self._signed = cycle.finished_at
 
     def amend(self, url: str, interval: float) -> None:
         """Ask another checker, or tell of another interval, from the next round on."""
@@ -91,28 +119,14 @@ class Heartbeat:
         self._interval = interval
 
     async def run(self) -> None:
-        """Beat until cancelled."""
+        """Beat where the store does not, until cancelled: to the checker, and beside a fault."""
         while True:
             await self._beat.wait()
             self._beat.clear()
-            if self._round is not None:
-                await self._write(self._round)
+            if self._faulted:
+                with suppress(ProbeError):  # it hangs: the old file's age says the same
+                    await self._hands.call(self.stored)
             await self._tell()
-
-    async def _write(self, record: Recorded) -> None:
-        event = record.event
-        number = event.number if isinstance(event, ev.CycleFinished) else 0
-        told = {
-            "at": format_utc(record.wall),
-            "round": number,
-            "interval": self._interval,
-        }
-        try:
-            data = json.dumps(told).encode()
-            await self._hands.call(partial(notes.write_record, self._path, data))
-        except (OSError, ProbeError) as error:
-            # the old file's age says the same, and a full disk has an alert of its own
-            _log.warning("the heartbeat cannot be written: %s", error)
 
     async def _tell(self) -> None:
         now = self._clock.read().steady

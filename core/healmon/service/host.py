@@ -22,7 +22,7 @@ from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
 from healmon.engine.run import Outlet
 from healmon.engine.stream import Sink
-from healmon.events import CycleFinished, Recorded
+from healmon.events import CycleStarted, Recorded
 from healmon.healer import Healer
 from healmon.plans import Packed
 from healmon.service import alongside, commands, retention, statedir
@@ -50,7 +50,7 @@ HOUSEKEEPING = 60.0
 LAST_ANSWERS = STORED
 """Seconds that answers get to be written when the healer ends."""
 ROUND_PATIENCE = 120.0
-"""Seconds that housekeeping waits for the end of a round, and the queue for a knock."""
+"""Seconds that housekeeping waits for a round, and the queue for a knock."""
 CLOSE_PATIENCE = 10.0
 
 
@@ -78,7 +78,7 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
-    _over: asyncio.Event = field(default_factory=asyncio.Event)
+    _round: asyncio.Event = field(default_factory=asyncio.Event)
     _knocked: asyncio.Event = field(default_factory=asyncio.Event)
     _sides: Sides | None = None
     _numbers: Textfile | None = None
@@ -171,7 +171,7 @@ class Host:
         """Heal until `engine.stop()`, answering overrides meanwhile; again after it has failed."""
         if self._heart is not None:
             # events belong to one loop, and healers that were closed have ended
-            self._over, self._knocked = asyncio.Event(), asyncio.Event()
+            self._round, self._knocked = asyncio.Event(), asyncio.Event()
             self.healers[:] = registry.build(self.parts(self.settings))
             self.engine.renew(self.healers)
         heart = self._heart = Heartbeat(
@@ -180,6 +180,7 @@ class Host:
             self.settings.monitor.check_interval,
             self.clock,
             self.engine.checker_fault,
+            lambda: self.engine.snapshot.cycle,
         )
         pulse = Pulse(self.notifier, self.clock, lambda: self.engine.snapshot)
         self._sides = Sides(
@@ -198,8 +199,7 @@ class Host:
             "numbers": numbers.run,
         }
         with self._rereading() as watching:
-            followers = alongside.afterwards([self._heard, heart.heard, numbers.heard, *watching])
-            sinks = [pulse.heard, self._made_whole, followers]
+            sinks = [pulse.heard, self._heard, heart.heard, numbers.heard, *watching]
             try:
                 await alongside.run(self.engine, self.clock, sinks, doings)
             finally:
@@ -276,28 +276,32 @@ class Host:
             await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
 
     def _heard(self, record: Recorded) -> None:
-        """Take note of a finished round."""
-        if isinstance(record.event, CycleFinished):
-            self._over.set()
+        """Take note of a round that begins, and of a store that is written again."""
+        if isinstance(record.event, CycleStarted):
+            self._round.set()
+        elif isinstance(record.event, ev.StoreRecovered):
+            # it may be a new file: it is given the whole state at once
+            self.store.checkpoint(self.engine.snapshot)
+
+    def _stored(self, push: Push) -> None:
+        """Tell of news in the store; from its thread."""
+        push.ring()
+        if self._heart is not None:
+            self._heart.stored()
 
     async def _house_time(self, due: float) -> None:
-        """Return at the end of a round after so many steady seconds, or of the patience with it.
+        """Return as a round begins after so many steady seconds, or at the end of the patience.
 
         A timer of its own would wake us once more, and in the middle of a look.
         """
         while self.clock.read().steady < due:
-            self._over.clear()
+            self._round.clear()
             try:
-                # not wait_for: until Python 3.12 it loses a cancel that comes with a round's end
+                # not wait_for: until Python 3.12 it loses a cancel that comes with a round
                 async with asyncio.timeout(ROUND_PATIENCE):
-                    await self._over.wait()
+                    await self._round.wait()
             except TimeoutError:
                 return
-
-    def _made_whole(self, record: Recorded) -> None:
-        """Give a store that is written again the whole state at once: it may be a new file."""
-        if isinstance(record.event, ev.StoreRecovered):
-            self.store.checkpoint(self.engine.snapshot)
 
     async def _overrides(self) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start."""
@@ -311,7 +315,7 @@ class Host:
             _listen(self.state_dir, knocked.set, stack)
             push = Push.open(self.state_dir)
             stack.callback(push.close)
-            self.store.on_stored = push.ring
+            self.store.on_stored = partial(self._stored, push)
             try:
                 while True:
                     with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway

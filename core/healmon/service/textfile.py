@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 10.0
 """Seconds that a write may take."""
+AFTERWARDS: Final = 0.05
+"""Seconds after a cycle in which the store has the processor for itself."""
 LAST: Final = 2.0
 """The same for the one at the end."""
 
@@ -68,7 +70,8 @@ class Textfile:
     def heard(self, record: Recorded) -> None:
         """Take note of a finished cycle; from the engine's loop."""
         if self._path and isinstance(record.event, ev.CycleFinished):
-            self._due.set()
+            # the store has the processor for itself now
+            asyncio.get_running_loop().call_later(AFTERWARDS, self._due.set)
 
     def amend(self, path: str) -> None:
         """Write another file, or none, from the next cycle on."""

@@ -1,4 +1,4 @@
-"""Noticing that the configuration file has changed, at the end of a cycle: no wake-up of its own.
+"""Noticing that the configuration file has changed, as a cycle begins: no wake-up of its own.
 
 A file is read once it has been left alone for a moment, so that one that is being written is not
 read half; what was read, right or wrong, is not read again until it changes.
@@ -14,7 +14,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from healmon.errors import ProbeError
-from healmon.events import CycleFinished, Recorded
+from healmon.events import CycleStarted, Recorded
 from healmon.world.hands import Hands
 
 if TYPE_CHECKING:
@@ -52,10 +52,10 @@ class FileWatch:
         self._task: asyncio.Task[None] | None = None
 
     def heard(self, record: Recorded) -> None:
-        """Look at the file when a cycle has finished."""
+        """Look at the file when a cycle begins."""
         settings = self._host.settings
         wanted = settings.monitor.reload_on_change and settings.source is not None
-        if not wanted or not isinstance(record.event, CycleFinished):
+        if not wanted or not isinstance(record.event, CycleStarted):
             return
         if self._task is None or self._task.done():
             look = self._look(settings.source or "", record.wall)
@@ -63,7 +63,7 @@ class FileWatch:
 
     async def _look(self, source: str, now: float) -> None:
         with suppress(ProbeError):  # it is on a mount that hangs: as if it had not changed
-            found = await self._hands.call(partial(print_of, source))
+            found = await self._hands.call(partial(print_of, source), patient=True)
             if found is None or found == self._host.file:
                 return  # one that is gone for a moment is being replaced
             if abs(now - found[3] / 1e9) >= STILL:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import TypeVar
 
 from healmon.errors import ProbeError
-from healmon.world.hands import in_turn
 from healmon.world.tmux import TmuxAbsentError
 
 T = TypeVar("T")
@@ -14,7 +14,7 @@ Failed = TmuxAbsentError | ProbeError
 
 
 async def each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dict[str, T | Failed]:
-    """Return what a call gives for each name, or how it failed; none waits for long for others."""
+    """Return what a call gives for each name, or how it failed."""
 
     async def outcome(name: str) -> T | Failed:
         try:
@@ -25,7 +25,7 @@ async def each(names: Iterable[str], call: Callable[[str], Awaitable[T]]) -> dic
     names = tuple(names)
     if len(names) == 1:  # as most have it: without a task of its own
         return {names[0]: await outcome(names[0])}
-    return dict(zip(names, await in_turn(map(outcome, names)), strict=True))
+    return dict(zip(names, await asyncio.gather(*map(outcome, names)), strict=True))
 
 
 def good(answers: Mapping[str, T | Failed]) -> dict[str, T]:

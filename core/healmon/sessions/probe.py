@@ -151,7 +151,7 @@ class Probe:
         """Return what a blocking call returns, made on the thread for `what`."""
         if what not in self._hands:
             self._hands[what] = Hands(f"sessions {clean(what, limit=60)}")
-        return await self._hands[what].call(call)
+        return await self._hands[what].call(call, patient=True)
 
     async def panes(self, socket: str) -> tuple[Pane, ...]:
         """Return the panes of one socket (see `Tmux.panes`)."""

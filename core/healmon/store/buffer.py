@@ -7,8 +7,10 @@ because the next look makes new ones; a decision is told once.
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections import OrderedDict, deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -22,6 +24,9 @@ LINGER: Final = 0.02
 """Seconds that a first record waits for company, unless somebody waits for it."""
 CALM: Final = 0.25
 """Seconds that samples wait for company, or for the end of their round."""
+
+HOPS: Final = 3
+"""Turns of the loop after which whatever follows an event by itself is done."""
 
 _SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
 
@@ -86,21 +91,36 @@ class Buffer:
             self._items[self._serial] = record
             if sample:
                 self._samples.append(self._serial)
-            self._tell(record.event, sample=sample)
+            news = self._is_news(record.event, sample=sample)
+        if news:
+            self._wake_soon()
 
-    def _tell(self, event: ev.Event, *, sample: bool) -> None:
-        """Wake the writer, once for each thing that it waits for.
+    def _wake_soon(self) -> None:
+        """Wake the writer once the loop has nothing else to do: until then it needs the GIL."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._wake_up()
+        else:
+            loop.call_soon(_after, HOPS, loop, self._wake_up)
 
-        The samples of a round wake it when that is over, not while the engine looks, where the two
-        would wait for each other a dozen times.
+    def _wake_up(self) -> None:
+        with self._wake:
+            self._wake.notify()
+
+    def _is_news(self, event: ev.Event, *, sample: bool) -> bool:
+        """Take in what an event means to the writer; return whether it is to be woken.
+
+        It is, once for each thing that it waits for. The samples of a round wake it when that is
+        over, not while the engine looks, where the two would wait for each other a dozen times.
         """
         over = isinstance(event, ev.CycleFinished) and not self._over
         decision = not sample and len(self._items) - len(self._samples) == 1
         self._over |= over
         self._round = not over and (self._round or isinstance(event, ev.CycleStarted))
-        if over or decision or not (self._round or self._news):
-            self._news = True
-            self._wake.notify()
+        news = over or decision or not (self._round or self._news)
+        self._news |= news
+        return news
 
     def put_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Add a snapshot in its place among the records; a newer one replaces it."""
@@ -207,6 +227,13 @@ class Buffer:
         """Return how many items wait."""
         with self._wake:
             return len(self._items)
+
+
+def _after(turns: int, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
+    if turns:
+        loop.call_soon(_after, turns - 1, loop, call)
+    else:
+        call()
 
 
 def _settle(futures: list[Future[bool]], *, answer: bool) -> None:

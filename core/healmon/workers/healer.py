@@ -149,7 +149,7 @@ class WorkersHealer:
         few = self._sight.turn(now)
         look = partial(self._probe.look, dict(self._hints), before, now, few)
         try:
-            seen = self._sight.whole(await self._looking.call(look))
+            seen = self._sight.whole(await self._looking.call(look, patient=few is None))
         except BaseException:
             self._sight.failed()
             raise

@@ -11,19 +11,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading, gap
 from healmon.config.settings import Worker
-from healmon.errors import ProbeError
 from healmon.workers.checks.model import Checker, Outcome
 from healmon.workers.model import Check
-from healmon.world.hands import Hands
 from healmon.world.processes import Identity, Processes, ProcessFacts
 
 PULSE: Final = 10.0
@@ -98,7 +94,6 @@ class Liveness:
         self._processes = processes
         self._clock = clock
         self._make = make
-        self._hands = Hands("workers-pulse")
         self._patients: dict[str, Patient] = {}
         self._maintained: frozenset[str] = frozenset()
         self._tasks: list[asyncio.Task[None]] = []
@@ -122,7 +117,6 @@ class Liveness:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._tasks = []
-        self._hands.close()
 
     def maintain(self, names: frozenset[str]) -> None:
         """Take in which workers are in maintenance."""
@@ -139,14 +133,14 @@ class Liveness:
 
     async def fresh_life(self, worker: Worker, patient: Patient) -> str:
         """Return what shows that one whose failure was hard works again; empty: nothing does."""
-        look = partial(self._states, [patient.identity])
-        facts = (await self._hands.call(look)).get(patient.identity)
-        if facts is None:
+        who = patient.identity
+        state = self._processes.states([who]).get(who)
+        if state is None:
             return ""
-        if off := _hands_off(facts, maintained=worker.name in self._maintained):
+        if off := _hands_off(who.pid, state, maintained=worker.name in self._maintained):
             return off
         if patient.halted:
-            return "" if facts.state == "T" else f"pid {patient.identity.pid} runs again"
+            return "" if state == "T" else f"pid {patient.identity.pid} runs again"
         if patient.checker is None:
             return ""
         outcome = await patient.checker()
@@ -167,7 +161,8 @@ class Liveness:
             if facts is None:
                 self._patients.pop(name, None)
             else:
-                self._look_at(name, facts, now, held=name in held)
+                self._meet(name, facts, now)
+                self._look_at(name, facts.state, now, held=name in held)
 
     def told(self, name: str) -> Check | None:
         """Return what is to be told of a worker; None: it has no check, and nothing ails it."""
@@ -186,20 +181,24 @@ class Liveness:
         self._last = now
         return now
 
-    def _look_at(self, name: str, facts: ProcessFacts, now: Reading, *, held: bool) -> bool:
-        """Take in one look at one process; return whether its failure became hard, or ended."""
+    def _meet(self, name: str, facts: ProcessFacts, now: Reading) -> None:
+        """Take in which process a worker is."""
         patient = self._patients.get(name)
         if patient is None or patient.identity != facts.identity:
-            patient = Patient(facts.identity, born=now.wall - facts.age)
-            self._patients[name] = patient
-        hands_off = _hands_off(facts, maintained=name in self._maintained)
+            self._patients[name] = Patient(facts.identity, born=now.wall - facts.age)
+
+    def _look_at(self, name: str, state: str, now: Reading, *, held: bool) -> bool:
+        """Take in one look at one process; return whether its failure became hard, or ended."""
+        patient = self._patients[name]
+        pid, maintained = patient.identity.pid, name in self._maintained
+        hands_off = _hands_off(pid, state, maintained=maintained)
         if held or hands_off:
             patient.held, patient.halted = True, False
             hard, patient.check = patient.check.hard, Check(text=hands_off)
             return hard
         if patient.held:
             patient.held, patient.check = False, Check()
-        if facts.state == "T":
+        if state == "T":
             return self._halted(name, patient, now)
         if not patient.halted:
             return False
@@ -237,16 +236,11 @@ class Liveness:
             self._seen_at = now.steady - SLACK  # or the next one came later still
             if not patients:
                 continue
-            look = partial(self._states, [p.identity for p in patients.values()])
-            try:
-                facts = await self._hands.call(look)
-            except ProbeError:
-                continue
+            # without a thread, whose waking would cost more than this does
+            states = self._processes.states([p.identity for p in patients.values()])
             for name, patient in patients.items():
-                one = facts.get(patient.identity)
-                if one is None or self._patients.get(name) is not patient or patient.held:
-                    continue
-                if self._look_at(name, one, now, held=False):
+                state = states.get(patient.identity)
+                if state is not None and self._look_at(name, state, now, held=False):
                     self._wake()
 
     async def _rest(self) -> None:
@@ -269,15 +263,6 @@ class Liveness:
 
     def _halts(self) -> bool:
         return any(patient.halted for patient in self._patients.values())
-
-    def _states(self, who: list[Identity]) -> dict[Identity, ProcessFacts]:
-        found: dict[Identity, ProcessFacts] = {}
-        for identity in who:
-            with suppress(ProbeError):
-                facts = self._processes.inspect(identity)
-                if facts is not None:
-                    found[identity] = facts
-        return found
 
     async def _rounds(self, worker: Worker) -> None:
         assert worker.liveness is not None
@@ -307,10 +292,10 @@ class Liveness:
         await self._clock.sleep(pause if pause > every / 20 else pause + every)
 
 
-def _hands_off(facts: ProcessFacts, *, maintained: bool) -> str:
+def _hands_off(pid: int, state: str, *, maintained: bool) -> str:
     """Return why a process must not be judged by what it does now; empty: it may be."""
-    if facts.state == "t":
-        return f"pid {facts.identity.pid} is held by a debugger: not judged"
-    if facts.state == "T" and maintained:
-        return f"pid {facts.identity.pid} stands still in maintenance: not judged"
+    if state == "t":
+        return f"pid {pid} is held by a debugger: not judged"
+    if state == "T" and maintained:
+        return f"pid {pid} stands still in maintenance: not judged"
     return ""

@@ -4,6 +4,10 @@ The event loop never makes such a call itself. Each healer has its own `Hands`, 
 hangs delays nobody else. The threads behind them are shared: while nothing hangs one is enough, and
 its stack and its place in the processor's caches serve all. They are daemons, so that none of them
 can keep the program from ending.
+
+Threads that want the interpreter at the same time wake each other a hundred times. So calls that
+have time are gathered, made by one thread, and told to the loop in one wake-up; none of that takes
+longer than `PATIENCE`, after which a call that still waits gets a thread of its own.
 """
 
 from __future__ import annotations
@@ -11,17 +15,17 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable
 from functools import partial
-from typing import Any, Final, Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 
 T = TypeVar("T")
 
-PATIENCE: Final = 0.05
-"""Seconds that something quick may take before the next one begins beside it."""
+PATIENCE: Final = 0.3
+"""Seconds that a call which has time waits behind others, or for others before it is told."""
 KEPT: Final = 2
 """Threads that are kept although there is nothing to do."""
 
@@ -32,46 +36,131 @@ class Crew:
     """Threads that do what they are given, each one thing at a time; safe from any thread."""
 
     def __init__(self) -> None:
-        self._due = threading.Condition(threading.Lock())
-        self._works: deque[Work] = deque()
-        self._idle = 0  # threads that wait, and that nobody has called
+        self._guard = threading.Lock()
+        self._works: deque[Work] = deque()  # each has a thread that was called for it
+        self._waiting: deque[Work] = deque()
+        self._resting: list[threading.Lock] = []  # the bells of threads that nobody has called
+        self._at_work = 0  # all others
+        self._begun = 0.0  # when one of them was called, or took something new, at last
+        self._given = 0
+        self._gatherer: asyncio.AbstractEventLoop | None = None
+        self._untold: list[tuple[asyncio.AbstractEventLoop, Work]] = []
 
     @property
     def idle(self) -> int:
         """How many threads have nothing to do."""
-        return self._idle
+        return len(self._resting)
 
     def give(self, work: Work) -> None:
         """Have something done at once, by a new thread if need be; it must raise nothing."""
-        with self._due:
+        with self._guard:
             self._works.append(work)
-            if self._idle:
-                self._idle -= 1
-                self._due.notify()
-            else:
-                threading.Thread(target=self._serve, name="hands", daemon=True).start()
+            bell = self._called()
+        bell.release()
 
-    def _serve(self) -> None:
-        while True:
-            with self._due:
-                while not self._works:
-                    if self._idle >= KEPT:
-                        return
-                    self._idle += 1
-                    self._due.wait()
-                work = self._works.popleft()
-            work()
-            del work  # what it holds must not live until the next one
+    def gather(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
+        """Have something done with whatever else is given now; whoever waits too long hastens it.
+
+        Args:
+            work: must raise nothing.
+            loop: the running one, from whose thread this is called.
+        """
+        with self._guard:
+            self._waiting.append(work)
+            self._given += 1
+            if self._gatherer is loop:
+                return
+            self._gatherer = loop
+        loop.call_soon(self._begin, loop, 0)
+
+    def _begin(self, loop: asyncio.AbstractEventLoop, before: int) -> None:
+        """Call a thread once the loop has nothing more to give: until then it needs the GIL."""
+        with self._guard:
+            if self._given != before:
+                loop.call_soon(self._begin, loop, self._given)
+                return
+            self._gatherer = None
+            soon = self._at_work and process_seconds() - self._begun < PATIENCE
+            bell = self._called() if self._waiting and not soon else None
+        if bell is not None:
+            bell.release()
+
+    def hasten(self) -> None:
+        """Let nothing wait any longer: neither what is to be done nor what is to be told."""
+        with self._guard:
+            bell = self._called() if self._waiting else None
+        if bell is not None:
+            bell.release()
+        self.tell()
+
+    def put(self, loop: asyncio.AbstractEventLoop, settle: Work, *, patient: bool) -> None:
+        """Have something called in an event loop.
+
+        Args:
+            loop: not the running one.
+            settle: must raise nothing.
+            patient: it may be told together with what comes of those that wait.
+        """
+        with self._guard:
+            self._untold.append((loop, settle))
+            if patient and self._waiting:
+                return
+        self.tell()
+
+    def tell(self) -> None:
+        """Have called what is to be called in event loops, with one wake-up of each."""
+        with self._guard:
+            untold, self._untold = self._untold, []
+        for loop in dict.fromkeys(loop for loop, _ in untold):
+            try:
+                loop.call_soon_threadsafe(_all, [settle for its, settle in untold if its is loop])
+            except RuntimeError:
+                continue  # the loop has ended: nobody waits any more
+
+    def _called(self) -> threading.Lock:
+        """Return the bell of one more thread at work; it is rung where nothing else is held."""
+        self._begun = process_seconds()
+        self._at_work += 1
+        if self._resting:
+            return self._resting.pop()
+        bell = threading.Lock()
+        bell.acquire()
+        threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True).start()
+        return bell
+
+    def _serve(self, bell: threading.Lock) -> None:
+        rests = True
+        while rests:
+            bell.acquire()
+            while True:
+                with self._guard:
+                    if not (self._works or self._waiting):
+                        self._at_work -= 1
+                        rests = len(self._resting) < KEPT
+                        if rests:
+                            self._resting.append(bell)
+                        break
+                    work = self._works.popleft() if self._works else self._waiting.popleft()
+                    self._begun = process_seconds()
+                work()
+                del work  # what it holds must not live until the next one
+
+
+def _all(settles: list[Work]) -> None:
+    for settle in settles:
+        settle()
 
 
 _CREW = Crew()
 
 
 class _Job(Generic[T]):
-    def __init__(self, call: Callable[[], T], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, call: Callable[[], T], crew: Crew, *, patient: bool) -> None:
         self.call = call
-        self.loop = loop
-        self.future: asyncio.Future[T] = loop.create_future()
+        self.crew = crew
+        self.patient = patient
+        self.loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[T] = self.loop.create_future()
         self.since = process_seconds()
 
     def run(self) -> None:
@@ -87,10 +176,7 @@ class _Job(Generic[T]):
             if not self.future.done():
                 settle()
 
-        try:
-            self.loop.call_soon_threadsafe(in_loop)
-        except RuntimeError:
-            return  # the loop has ended: nobody waits any more
+        self.crew.put(self.loop, in_loop, patient=self.patient)
 
 
 class Hands:
@@ -109,10 +195,14 @@ class Hands:
         self._running: _Job[object] | None = None
         self._closed = False
 
-    async def call(self, call: Callable[[], T]) -> T:
+    async def call(self, call: Callable[[], T], *, patient: bool = False) -> T:
         """Return what `call()` returns, made on a thread.
 
         Whoever awaits may give up (cancel, time out); the call itself cannot be stopped.
+
+        Args:
+            call: may hang.
+            patient: it may wait behind others for a moment, `PATIENCE` at most.
 
         Raises:
             ProbeError: an earlier call that was given up on still hangs, or all is over.
@@ -124,13 +214,23 @@ class Hands:
         if stuck is not None and stuck.future.cancelled():
             seconds = process_seconds() - stuck.since
             raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
-        job = _Job(call, asyncio.get_running_loop())
+        job = _Job(call, self._crew, patient=patient)
         with self._lock:
             self._jobs.append(job)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a job of any type fits
             idle, self._busy = not self._busy, True
+        if not patient:
+            if idle:
+                self._crew.give(self._work)
+            else:
+                self._crew.hasten()  # it may be waiting
+            return await job.future
         if idle:
-            self._crew.give(self._work)
-        return await job.future
+            self._crew.gather(self._work, job.loop)
+        late = job.loop.call_later(PATIENCE, self._crew.hasten)
+        try:
+            return await job.future
+        finally:
+            late.cancel()
 
     def _work(self) -> None:
         while True:
@@ -147,25 +247,3 @@ class Hands:
     def close(self) -> None:
         """Let nothing be called any more; calls that were asked for before are made."""
         self._closed = True
-
-
-async def in_turn(doings: Iterable[Coroutine[Any, Any, T]], patience: float = PATIENCE) -> list[T]:
-    """Return what each of these gives, begun one after the other while they are quick.
-
-    Threads that want the interpreter at the same time wake each other a hundred times. One that
-    takes its time keeps the next one waiting for so many seconds only.
-
-    Args:
-        doings: made as they are begun; the first that raises ends all.
-        patience: seconds.
-    """
-    tasks: list[asyncio.Task[T]] = []
-    try:
-        for doing in doings:
-            tasks.append(asyncio.create_task(doing))
-            await asyncio.wait(tasks[-1:], timeout=patience)
-        return list(await asyncio.gather(*tasks))
-    except BaseException:
-        for task in tasks:
-            task.cancel()
-        raise

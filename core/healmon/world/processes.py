@@ -174,6 +174,14 @@ class Processes(Protocol):
         """Return what each process has done so far; those that are gone are missing."""
         ...
 
+    def states(self, identities: Iterable[Identity]) -> dict[Identity, str]:
+        """Return the kernel's letter for the state of each process; see proc_pid_stat(5).
+
+        Those that are gone, or cannot be seen, are missing. Never raises and never waits: a process
+        that hangs, or a disk, does not keep the kernel from telling.
+        """
+        ...
+
     def received(self, identities: Iterable[Identity]) -> dict[Identity, float]:
         """Return the seconds since any TCP connection of each process last received anything.
 

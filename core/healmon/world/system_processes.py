@@ -110,6 +110,17 @@ class SystemProcesses:
                     found[identity] = procfs.work_at(directory)
         return found
 
+    def states(self, identities: Iterable[Identity]) -> dict[Identity, str]:
+        """Return the kernel's letter for the state of each process."""
+        found: dict[Identity, str] = {}
+        for identity in identities:
+            if identity.boot == self._boot:
+                with suppress(ProbeError), procfs.opened(identity.pid) as directory:
+                    stat = procfs.stat_of(directory) if directory is not None else None
+                    if stat is not None and stat.start_ticks == identity.ticks:
+                        found[identity] = stat.state
+        return found
+
     def received(self, identities: Iterable[Identity]) -> dict[Identity, float]:
         """Return the seconds since any TCP connection of each process last received anything."""
         sockets: dict[Identity, set[int]] = {}

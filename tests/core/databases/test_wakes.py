@@ -20,9 +20,9 @@ T = TypeVar("T")
 class Counting(Hands):
     calls = 0
 
-    async def call(self, call: Callable[[], T]) -> T:
+    async def call(self, call: Callable[[], T], *, patient: bool = False) -> T:
         self.calls += 1
-        return await super().call(call)
+        return await super().call(call, patient=patient)
 
 
 def looked(locks: SimulatedLocks, pids: tuple[int, ...] = ()) -> tuple[Seen, int]:

@@ -12,6 +12,7 @@ from healmon.clock import ManualClock
 from healmon.errors import ProbeError
 from healmon.events import Recorded
 from healmon.service.heartbeat import FILE, MISSED, PING_EVERY, Heartbeat
+from healmon.state.views import CycleView
 
 WALL = 1_770_000_000.0
 
@@ -37,7 +38,10 @@ def beats(tmp_path):
 
     def rounds(count: int, apart: float = PING_EVERY, url: str = "https://check.example/uuid"):
         async def scenario():
-            heart = Heartbeat(tmp_path, url, 60.0, clock, said.append, checker.ping)
+            finished = CycleView()
+            heart = Heartbeat(
+                tmp_path, url, 60.0, clock, said.append, lambda: finished, checker.ping
+            )
             inner, beaten = heart._tell, asyncio.Event()
 
             async def tell() -> None:
@@ -47,9 +51,12 @@ def beats(tmp_path):
             heart._tell = tell
             running = asyncio.create_task(heart.run())
             for number in range(1, count + 1):
-                heart.heard(Recorded(number, clock.read().wall, ev.CycleFinished(number, 0.1, 60)))
+                now = clock.read().wall
+                finished = CycleView(number, finished_at=now)
+                heart.stored()
+                heart.heard(Recorded(number, now, ev.CycleFinished(number, 0.1, 60)))
                 async with asyncio.timeout(20):
-                    await beaten.wait()
+                    await (beaten.wait() if url else asyncio.sleep(0))
                 beaten.clear()
                 clock.advance(apart)
             running.cancel()
@@ -91,7 +98,44 @@ def test_a_checker_that_stays_away_is_told_and_one_miss_is_not(beats, answer, wh
     assert beats.said == [why, ""]
 
 
-def test_what_is_no_round_leaves_no_sign(tmp_path):
-    heart = Heartbeat(tmp_path, "", 60.0, ManualClock(WALL), lambda _: None)
-    heart.heard(Recorded(1, WALL, ev.CycleStarted(1)))
-    assert not heart._beat.is_set()
+def test_what_is_stored_in_the_midst_of_a_round_leaves_the_sign_of_the_one_before(tmp_path):
+    cycle = CycleView(1, running=True, started_at=WALL)
+    heart = Heartbeat(tmp_path, "", 60.0, ManualClock(WALL), lambda _: None, lambda: cycle)
+    heart.stored()
+    assert not (tmp_path / FILE).exists(), "none has finished yet"
+    cycle = CycleView(2, running=True, started_at=WALL + 60, finished_at=WALL)
+    heart.stored()
+    assert json.loads((tmp_path / FILE).read_text())["round"] == 1
+    (tmp_path / FILE).unlink()
+    heart.stored()
+    assert not (tmp_path / FILE).exists(), "it was left once"
+
+
+def test_beside_a_store_that_cannot_be_written_each_round_leaves_its_sign(tmp_path):
+    cycle = CycleView(1, finished_at=WALL)
+
+    async def scenario():
+        nonlocal cycle
+        heart = Heartbeat(tmp_path, "", 60.0, ManualClock(WALL), lambda _: None, lambda: cycle)
+        running = asyncio.create_task(heart.run())
+
+        async def sign(number: int) -> None:
+            async with asyncio.timeout(20):
+                while not (file := tmp_path / FILE).exists():
+                    await asyncio.sleep(0.005)
+            assert json.loads(file.read_text())["round"] == number
+            file.unlink()
+
+        heart.heard(Recorded(1, WALL, ev.StoreFaulted("it is full")))
+        await sign(1)
+        cycle = CycleView(2, finished_at=WALL + 60)
+        heart.heard(Recorded(2, WALL + 60, ev.CycleFinished(2, 0.1, 60)))
+        await sign(2)
+        heart.heard(Recorded(3, WALL + 61, ev.StoreRecovered(0)))
+        cycle = CycleView(3, finished_at=WALL + 120)
+        heart.heard(Recorded(4, WALL + 120, ev.CycleFinished(3, 0.1, 60)))
+        assert not heart._beat.is_set(), "the store's thread leaves it"
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+    asyncio.run(scenario())

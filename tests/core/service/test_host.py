@@ -161,14 +161,14 @@ def test_a_starter_that_was_interrupted_ends_no_daemon(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_housekeeping_ends_though_a_round_ends_at_that_moment(turns: int) -> None:
+def test_housekeeping_ends_though_a_round_begins_at_that_moment(turns: int) -> None:
     async def scene() -> bool:
         host = object.__new__(Host)
-        host.clock, host._over = ManualClock(), asyncio.Event()
+        host.clock, host._round = ManualClock(), asyncio.Event()
         task = asyncio.create_task(host._house_time(1e12))
         for _ in range(3):
             await asyncio.sleep(0)
-        host._over.set()
+        host._round.set()
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()

@@ -255,10 +255,10 @@ def test_a_watched_file_is_read_once_it_is_still(tmp_path):
 
         watch = FileWatch(host, reload)
         wrote = desk.file.stat().st_mtime
-        over = ev.CycleFinished(1, 0.1, 1.0)
+        begun = ev.CycleStarted(1)
 
         async def cycle(wall):
-            watch.heard(ev.Recorded(1, wall, over))
+            watch.heard(ev.Recorded(1, wall, begun))
             await watch._task
 
         await cycle(wrote + 60)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from healmon.clock import ManualClock
 from healmon.config.settings import Ready, Worker
-from healmon.errors import ProbeError
 from healmon.workers.checks.model import Outcome
 from healmon.workers.liveness import Liveness, counted
 from healmon.workers.model import Check
@@ -20,15 +19,6 @@ from healmon.world.simulated.processes import SimulatedProcesses
 from tests.helpers.workerbench import a_worker
 
 GOOD, BAD, DUNNO = Outcome(True, "good"), Outcome(False, "bad"), Outcome(None, "dunno")
-
-
-class Inline:
-    """Hands without a thread: nothing to wait for."""
-
-    async def call(self, call: Callable[[], object]) -> object:
-        return call()
-
-    def close(self) -> None: ...
 
 
 class Ward:
@@ -45,7 +35,6 @@ class Ward:
         self.wakes = 0
         self.gate: asyncio.Event | None = None
         self.liveness = Liveness((self.worker,), self.world, self.clock, self._make)
-        self.liveness._hands = Inline()  # type: ignore[assignment]
 
     def _make(self, worker: Worker, identity: Identity, born: float) -> Callable[[], Awaitable]:
         self.made.append((identity, born))
@@ -364,14 +353,14 @@ def test_fresh_life_is_seen_right_before_the_act() -> None:
 
 def test_one_pulse_comes_between_two_looks_a_minute_apart_and_none_with_them() -> None:
     ward, pulses = Ward(), 0
-    states = ward.liveness._states
+    states = ward.world.states
 
-    def counted_states(who: list[Identity]) -> object:
+    def counted_states(who: Iterable[Identity]) -> dict[Identity, str]:
         nonlocal pulses
         pulses += 1
         return states(who)
 
-    ward.liveness._states = counted_states  # type: ignore[assignment,method-assign]
+    ward.world.states = counted_states  # type: ignore[method-assign]
 
     async def scene() -> None:
         for cycle in range(5):
@@ -406,10 +395,7 @@ def test_what_cannot_be_seen_between_looks_counts_for_nothing() -> None:
     async def scene() -> None:
         ward.look()
 
-        def hidden(identity: Identity) -> None:
-            raise ProbeError("hidden")
-
-        ward.world.inspect = hidden  # type: ignore[method-assign]
+        ward.world.states = lambda _: {}  # type: ignore[method-assign]
         await ward.run(60)
         assert ward.told is None
         assert ward.wakes == 0

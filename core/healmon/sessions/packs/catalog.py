@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import PurePosixPath
 from typing import Final
 
 from healmon.sessions.packs import regions
@@ -158,7 +157,7 @@ def _runs(pack: Pack, argv: Sequence[str]) -> bool:
 
 
 def _stem(path: str) -> str:
-    name = PurePosixPath(path).name
+    name = path.rstrip("/").rpartition("/")[2]
     for suffix in _SCRIPTS:
         name = name.removesuffix(suffix)
     return name

@@ -275,6 +275,11 @@ class SimulatedProcesses:
         self.settle()
         return {who: self.works.get(who, Work(0)) for who in identities if self._find(who)}
 
+    def states(self, identities: Iterable[Identity]) -> dict[Identity, str]:
+        """Return the kernel's letter for the state of each process."""
+        looks = ((who, self.inspect(who)) for who in identities)
+        return {who: facts.state for who, facts in looks if facts is not None}
+
     def received(self, identities: Iterable[Identity]) -> dict[Identity, float]:
         """Return the seconds since any TCP connection of each process last received anything."""
         self.settle()
