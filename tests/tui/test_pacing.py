@@ -116,7 +116,7 @@ def apart(times):
 def test_seconds_are_drawn_and_looked_at_though_something_happens(monkeypatch, every):
     draws, looks = drawn(monkeypatch, every)
     assert max(apart(draws)) < TICK + STREAM
-    assert min(apart(looks)[1:]) > 0.8
+    assert min(apart(looks)[1:]) > 0.9
     assert max(apart(looks)) < 2 * TICK
 
 

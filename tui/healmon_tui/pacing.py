@@ -85,7 +85,7 @@ class Pacing:
         """Gather for a moment, then draw once. From the screen's loop."""
         if not self.gathering:
             self.gathering = True
-            self._look_if(TICK - PAUSE)
+            self._look_if(TICK - LATE)
             self._gather(process_seconds() + max(PAUSE, STREAM - self.since))
 
     def _gather(self, until: float) -> None:
@@ -108,14 +108,14 @@ class Pacing:
 
     def _tick(self, due: float) -> None:
         if self.gathering:
-            self._look_if(TICK - PAUSE)
+            self._look_if(TICK - LATE)
             self._again(due + TICK + PAUSE)
         elif self._drawn + TICK > due + LATE:
             # the look goes along with what is drawn next, unless that is far off
             self._look_if(TICK + PAUSE)
             self._again(self._drawn + TICK)
         else:
-            self._look_if(TICK - PAUSE)
+            self._look_if(TICK - LATE)
             late = process_seconds() - due
             self._again((due if late < LATE else process_seconds()) + TICK)
             self._draw()
