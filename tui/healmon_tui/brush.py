@@ -5,9 +5,12 @@ widgets together before it writes some of them. Most drawings change a few cells
 over; those are written where they stand. Whatever is not as plain as that is left to Textual.
 """
 
+# what Textual knows of its screens is private; it is pinned, and a test compares every cell
+# pyright: reportPrivateUsage=false
+
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -42,12 +45,12 @@ class Brush:
     """
 
     def __init__(self, app: App[Any]) -> None:
-        self._app = app
+        self._app: Any = app
         self._wet: dict[Painted, dict[int, Line | None]] | None = None
         self._free: tuple[object, dict[Widget, Region]] = (None, {})
 
     @contextmanager
-    def gathered(self) -> Iterator[None]:
+    def gathered(self) -> Generator[None]:
         """Paint at the end what changes meanwhile."""
         if self._wet is not None:
             yield
@@ -82,12 +85,11 @@ class Brush:
                     x, text = widget.written(y, before, console)
                     written.append(f"\x1b[{at.y + y + 1};{at.x + x + 1}H{text}")
         if written:
-            update: Any = _Written("".join(written))
-            self._app._display(screen, update)  # noqa: SLF001 - the way all that is painted goes
+            # the way all that is painted goes
+            self._app._display(screen, _Written("".join(written)))  # noqa: SLF001
 
     def _may(self, screen: Screen[Any]) -> bool:
         """Tell whether the screen is as it was laid out, and is not painted as a whole anyway."""
-        # these are private: nobody else needs to know
         waits = screen._layout_required or screen._repaint_required or screen._scroll_required  # noqa: SLF001
         return screen.is_running and not waits and not self._app._batch_count  # noqa: SLF001
 

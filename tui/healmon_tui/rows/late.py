@@ -75,5 +75,5 @@ class LateCells(Mapping[str, Spans], Generic[Seen]):
 def made(row: Row) -> Row:
     """Return the row with all its cells made."""
     if isinstance(row.cells, LateCells):
-        row.cells.all()
+        row.cells.all()  # pyright: ignore[reportUnknownMemberType] - generic
     return row

@@ -110,7 +110,8 @@ class Lines(Painted):
             return 0, self.render_lines(Region(0, y, width, 1))[0].render(console)
         line = self._shown_at(y) or Line((), self.GROUND)
         x, spans = differing(before, line, width)
-        colours = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 - as strips do
+        # as strips do
+        colours = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
         return x, look.written(spans, line.ground, colours)
 
     def _strip(self, y: int, width: int) -> Strip:
