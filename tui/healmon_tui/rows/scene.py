@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from healmon.plans import RANK
 from healmon.state import (
@@ -98,6 +99,10 @@ class Scene(Struct, frozen=True):
     known: Mapping[str, float] = field(default_factory=dict[str, float])
     chronicle: Chronicle | None = None
     _once: dict[object, Any] = field(default_factory=dict[object, Any])
+
+    def __post_init__(self) -> None:
+        """Begin with nothing made, also where this scene is another one with a difference."""
+        force_setattr(self, "_once", dict[object, Any]())
 
     @classmethod
     def of(
