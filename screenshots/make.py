@@ -32,6 +32,8 @@ from healmon.plans import Answer, Overlays  # noqa: E402
 from healmon.service.link import Gone  # noqa: E402
 from healmon.service.screenlook import ScreenLook  # noqa: E402
 from healmon_tui.app import HealmonApp  # noqa: E402
+from healmon_tui.screens import modal  # noqa: E402
+from healmon_tui.widgets import panel  # noqa: E402
 from tests.helpers.firstruns import ScriptedFirstRun  # noqa: E402
 from tests.helpers.plotted import plotted_world  # noqa: E402
 from tests.helpers.scripted import (  # noqa: E402
@@ -45,6 +47,8 @@ from tests.helpers.scripted import (  # noqa: E402
     showing,
 )
 
+modal.READ = 0.0  # type: ignore[misc] # nobody reads here
+panel.SEEN = 0.0  # type: ignore[misc] # likewise
 FONT = "DejaVu Sans Mono"
 FILM = "demo"
 """The recording, beside the pictures."""

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import gc
-import os
+import re
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
+from tests.helpers.examples import FAST, examples
+
 # a busy machine is no fault of the code under test; forty examples keep the suite short
-settings.register_profile("untimed", deadline=None, max_examples=40)
-# `make test-fast`: a few examples of each property, for the time between two thoughts
-settings.register_profile("fast", deadline=None, max_examples=10)
-settings.load_profile(os.environ.get("HEALMON_TESTS", "untimed"))
+settings.register_profile("untimed", deadline=None, max_examples=examples(40))
+settings.load_profile("untimed")
+
+
+SLOW = re.compile(r"^pytestmark = (\[\s*)?pytest\.mark\.slow", re.MULTILINE)
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """Leave out whole modules of slow tests in the fast tier: each worker would load them."""
+    if FAST and collection_path.suffix == ".py":
+        return bool(SLOW.search(collection_path.read_text("utf-8"))) or None
+    return None
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

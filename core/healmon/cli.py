@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from healmon.errors import HealmonError, StateDirError
@@ -24,6 +24,11 @@ OpenScreen: TypeAlias = Callable[..., int]
 """Opens the terminal UI on a link and returns its exit code; `healmon-tui` hands it in."""
 FLAGS = {"no-ui": "run"}
 """Flags of `healmon-tui` whose command has another name."""
+HEALERS = {"run": "no_ui", "once": "once", "daemon": "daemon"}
+"""Commands that are a healer, with their function of `service.foreground`, as in the table."""
+QUICK = {name: name for name in ("status", *HEALERS)}
+"""What is understood without a parser, and the command that it means; below: `healmon-tui`'s."""
+QUICK_FLAGS = {f"--{flag}": FLAGS.get(flag, flag) for flag in ("status", "no-ui", "once", "daemon")}
 PLACES = {"--config": "config", "--state-dir": "state_dir"}
 
 
@@ -98,30 +103,37 @@ def state_dir_of(args: argparse.Namespace) -> Path:
     return locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
 
 
-def _only_status(words: Sequence[str], name: str) -> argparse.Namespace | None:
-    """Return the arguments when nothing but the status is asked: it needs no parser.
+def _plain(words: Sequence[str], ways: Mapping[str, str]) -> argparse.Namespace | None:
+    """Return the arguments when one of `ways` is asked with plain options: it needs no parser.
 
-    To make one costs as much as to answer.
+    To make one costs as much as to answer, and a healer would hold it for life: 0.9 MB with the
+    table.
+
+    Args:
+        words: what was typed.
+        ways: the command of each word that may be the one.
     """
     from types import SimpleNamespace  # noqa: PLC0415 - argparse's own comes with all of it
 
-    if name not in words:
-        return None
-    args = SimpleNamespace(way="status", json=False)
+    args = SimpleNamespace(way="", json=False)
     rest = iter(words)
     for word in rest:
         option, equals, value = word.partition("=")
-        if option in PLACES and (value := value if equals else next(rest, "")):
-            setattr(args, PLACES[option], value)
-        elif word == "--json":
-            args.json = True
-        elif word != name:
+        if word in ways and not args.way:
+            args.way = ways[word]
+        elif option in PLACES:
+            setattr(args, PLACES[option], value := value if equals else next(rest, ""))
+            if value[:1] in {"", "-"}:
+                return None
+        elif word in {"--json", "--dry-run"}:
+            setattr(args, word[2:].replace("-", "_"), True)
+        else:
             return None
-    return args  # type: ignore[return-value]  # pyright: ignore[reportReturnType] - as good as one
+    return args if args.way else None  # type: ignore[return-value]  # pyright: ignore[reportReturnType] - as good as one
 
 
 def _healmon(words: Sequence[str]) -> int:
-    args = _only_status(words, "status")
+    args = _plain(words, QUICK)
     if args is None:
         from healmon.service import parsers  # noqa: PLC0415 - as above
 
@@ -140,22 +152,30 @@ def _run(args: argparse.Namespace) -> int:
 
         args.now = False
         return in_process(args, state_dir_of(args), lambda: _run(args))
-    from healmon.service.commandtable import COMMANDS  # noqa: PLC0415 - `status` does without
+    if args.way in HEALERS:
+        _lean()
+        run = getattr(import_module("healmon.service.foreground"), HEALERS[args.way])
+        return int(run(args))
+    from healmon.service.commandtable import COMMANDS  # noqa: PLC0415 - the others do without
 
     command = COMMANDS[str(args.way)]
     if command.group == "run":
-        from healmon import lean  # noqa: PLC0415 - before anything imports asyncio
-
-        lean.begin()
-        lean.without_openssl()
+        _lean()
     module, _, name = command.run.partition(":")
     place = module if "." in module else f"service.{module}"
-    run: Callable[..., int] = getattr(import_module(f"healmon.{place}"), name)
-    return run(args) if command.bare else run(state_dir_of(args), args)
+    run = getattr(import_module(f"healmon.{place}"), name)
+    return int(run(args) if command.bare else run(state_dir_of(args), args))
+
+
+def _lean() -> None:
+    from healmon import lean  # noqa: PLC0415 - before anything imports asyncio
+
+    lean.begin()
+    lean.without_openssl()
 
 
 def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
-    args = _only_status(words, "--status")
+    args = _plain(words, QUICK_FLAGS)
     if args is not None:
         return _run(args)
     from healmon.service.parsers import tui_parser  # noqa: PLC0415 - as above

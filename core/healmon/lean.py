@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from _thread import RLock
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
@@ -27,11 +27,24 @@ _TLS: Final = ("base_events", "selector_events", "sslproto")
 """The modules of asyncio that know TLS."""
 _ARENA_MAX: Final = -8
 """`M_ARENA_MAX` of mallopt(3)."""
-LAZY: Final = frozenset({"bz2", "inspect", "ipaddress", "locale", "lzma", "msgspec.inspect"})
-"""Imported by asyncio, dataclasses, msgspec, shutil, subprocess and urllib, who rarely use them."""
+LAZY: Final = frozenset(
+    {
+        "asyncio.sslproto", "asyncio.staggered", "bz2", "ctypes", "inspect", "ipaddress",
+        "linecache", "locale", "lzma", "msgspec._json_schema", "msgspec.inspect", "msgspec.toml",
+        "msgspec.yaml", "ntpath", "textwrap", "tokenize", "traceback", "urllib.parse",
+    }
+)  # fmt: skip
+"""Imported by ourselves or by others, who rarely use them. None is our own: those act."""
+_PUT_OFF: Final = {
+    "traceback": {"extract_stack"},
+    "msgspec._json_schema": {"schema", "schema_components"},
+    "urllib.parse": {"quote_from_bytes"},
+}
+"""Functions that others take from lazy modules when they begin: these load them when called."""
 _UNSENT: Final = ("decimal", "uuid")
 """Modules of types that msgspec can send and no message here has: 0.6 MiB with what they import."""
 _LOADING: Final = RLock()
+_BEGUN: Final[set[str]] = set()
 _SHADOWED: Final = "typing_extensions"
 """msgspec takes from it what Python 3.11 and later have themselves."""
 
@@ -45,13 +58,34 @@ class _Later(ModuleType):
     def __getattr__(self, name: str) -> object:
         if name.startswith("__"):
             raise AttributeError(name)  # what imports ask of every module
-        with _LOADING:
-            if type(self) is _Later:
-                assert self.__spec__ is not None
-                assert isinstance(self.__spec__.loader, _Loader)
-                self.__class__ = ModuleType  # pyright: ignore[reportAttributeAccessIssue] - it is one
-                self.__spec__.loader.real.exec_module(self)
+        if name in _PUT_OFF.get(self.__name__, ()):
+            return _put_off(self, name)
+        if type(_loaded(self)) is _Later:
+            raise AttributeError(name)  # asked while it is being loaded, by what it loads
         return getattr(self, name)
+
+
+def _put_off(module: _Later, name: str) -> Callable[..., object]:
+    def called(*args: object, **options: object) -> object:
+        run: Callable[..., object] = vars(_loaded(module))[name]
+        return run(*args, **options)
+
+    return called
+
+
+def _loaded(module: ModuleType) -> ModuleType:
+    """Load a module unless it is loaded, or being loaded by this thread; others wait for that."""
+    with _LOADING:
+        if type(module) is _Later and module.__name__ not in _BEGUN:
+            assert module.__spec__ is not None
+            assert isinstance(module.__spec__.loader, _Loader)
+            _BEGUN.add(module.__name__)
+            try:
+                module.__spec__.loader.real.exec_module(module)
+                module.__class__ = ModuleType  # pyright: ignore[reportAttributeAccessIssue] - it is one
+            finally:
+                _BEGUN.discard(module.__name__)
+    return module
 
 
 class _Loader:
@@ -137,7 +171,8 @@ def one_heap() -> None:
     glibc gives each thread an arena of its own: good for those that compute side by side, and here
     none does.
     """
-    import ctypes  # noqa: PLC0415 - a viewer needs none
+    with suppress(ImportError, OSError, AttributeError):  # another libc has its own ways
+        import _ctypes  # noqa: PLC0415 - a viewer needs none; ctypes itself makes 0.3 MB of types
 
-    with suppress(OSError, AttributeError):  # another libc has its own ways
-        ctypes.CDLL(None).mallopt(_ARENA_MAX, 1)
+        libc = _ctypes.dlopen(None, 0)  # type: ignore[arg-type] # the program itself
+        _ctypes.call_function(_ctypes.dlsym(libc, "mallopt"), (_ARENA_MAX, 1))

@@ -12,12 +12,15 @@ the process, session or file again.
 
 from __future__ import annotations
 
+import os
 import re
 import unicodedata
 from functools import lru_cache
 from typing import Final
 
 ELLIPSIS: Final = "…"
+_PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
+"""What no URI escapes (RFC 3986, 2.3)."""
 TAB: Final = 8
 """Cells between tab stops."""
 
@@ -59,6 +62,15 @@ def clean(text: str | bytes, *, lines: bool = False, limit: int = 10_000) -> str
         else:
             text = _visible(text)
     return text if len(text) <= limit else text[: max(limit - 1, 0)] + ELLIPSIS[: max(limit, 0)]
+
+
+def quoted(text: str, safe: str = "/") -> str:
+    """Return a path or a name as it stands in a URI; `safe` stays as it is.
+
+    What urllib's `quote` does, without its 0.15 MB; and names that are not UTF-8 are themselves.
+    """
+    keep = _PLAIN | frozenset(safe.encode())
+    return "".join(chr(byte) if byte in keep else f"%{byte:02X}" for byte in os.fsencode(text))
 
 
 def width(text: str) -> int:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from tests.architecture.test_rules import SOURCES, imports, loaded
+from tests.architecture.test_rules import loaded
+from tests.helpers.sources import SOURCES, imports, mentioning
 
 WEB = {"aiohttp", "textual_serve", "yarl"}
 
 
 def test_only_the_web_room_knows_the_web_libraries() -> None:
-    users = {path for path in SOURCES if imports(path) & WEB}
+    users = {path for path in mentioning(SOURCES, WEB) if imports(path) & WEB}
     assert users
     assert {path.parts[path.parts.index("healmon") + 1] for path in users} <= {"web", "metrics"}
 

@@ -31,16 +31,16 @@ def fits(text: str) -> bool:
     return len(lines) <= SCREEN and max(map(len, lines)) <= WIDTH
 
 
-@pytest.mark.parametrize("columns", ["80", "200", "20"])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_help_of_each_command_fits_a_screen_and_shows_an_example(
-    capsys, monkeypatch, name, columns
+    capsys, monkeypatch, name
 ) -> None:
-    monkeypatch.setenv("COLUMNS", columns)
-    code, out, err = told(capsys, name, "--help")
-    assert (code, err) == (0, "")
-    assert fits(out), out
-    assert out.count("\nexample: healmon ") + out.count("\nexample: eval ") == 1
+    for columns in ("80", "200", "20"):
+        monkeypatch.setenv("COLUMNS", columns)
+        code, out, err = told(capsys, name, "--help")
+        assert (code, err) == (0, ""), columns
+        assert fits(out), (columns, out)
+        assert out.count("\nexample: healmon ") + out.count("\nexample: eval ") == 1, columns
     assert told(capsys, "help", name)[1] == out
 
 
@@ -109,18 +109,31 @@ def test_flags_of_the_screen_are_commands(way) -> None:
     assert cli.FLAGS.get(args.way, args.way) in COMMANDS
 
 
-def test_the_quick_way_to_the_status_understands_the_same() -> None:
+@pytest.mark.parametrize("way", cli.QUICK)
+def test_the_quick_way_understands_the_same(way) -> None:
+    flag = next(flag for flag, command in cli.QUICK_FLAGS.items() if command == way)
     for words in (
-        ("status",), ("--json", "status"), ("status", "--state-dir", "/x", "--config=/y"),
-        ("--state-dir=/x", "status", "--json"),
+        (way,), ("--json", way), (way, "--state-dir", "/x", "--config=/y"), (way, "--dry-run"),
+        ("--state-dir=/x", way, "--json"), ("--config", "stop", way),
     ):  # fmt: skip
-        quick, whole = cli._only_status(words, "status"), parsers.parse(words)
+        quick, whole = cli._plain(words, cli.QUICK), parsers.parse(words)
+        flagged = cli._plain([flag if word == way else word for word in words], cli.QUICK_FLAGS)
         assert quick is not None
-        for name in ("way", "state_dir", "config"):
-            assert getattr(quick, name, None) == getattr(whole, name, None), words
-        assert bool(quick.json) == bool(getattr(whole, "json", False))
-    for words in (("status", "--help"), ("status", "x"), ("status", "--state-dir"), ("stop",)):
-        assert cli._only_status(words, "status") is None
+        assert flagged is not None
+        for name in ("way", "state_dir", "config", "json", "dry_run", "log_level"):
+            asked = getattr(whole, name, None) or None
+            assert (getattr(quick, name, None) or None) == asked, words
+            assert (getattr(flagged, name, None) or None) == asked, words
+    for more in ("--help", "x", "--state-dir", "--config=", "--log-level=debug", way):
+        assert cli._plain((way, more), cli.QUICK) is None
+    for words in ((way, "--state-dir", "--json"), (), ("--json",), ("stop",)):
+        assert cli._plain(words, cli.QUICK) is None
+
+
+def test_a_healer_is_begun_as_the_table_says() -> None:
+    for name, function in cli.HEALERS.items():
+        command = COMMANDS[name]
+        assert (command.run, command.bare) == (f"foreground:{function}", True)
 
 
 @pytest.mark.parametrize("words", [["help"], ["status", "--state-dir", "/nonexistent"]])

@@ -105,6 +105,35 @@ def test_what_is_rarely_used_is_loaded_when_it_is():
     assert told.startswith("[] ::1 True True module IntType(")
 
 
+def test_two_threads_that_ask_at_once_both_get_a_whole_module():
+    told = python(
+        LEAN + "import sys, threading, time, importlib.machinery as machinery\n"
+        "real = machinery.SourceFileLoader.exec_module\n"
+        "def slow(self, module):\n"
+        "    time.sleep(0.2 * (module.__name__ == 'textwrap')); real(self, module)\n"
+        "machinery.SourceFileLoader.exec_module = slow\n"
+        "import textwrap\n"
+        "found = []\n"
+        "def ask():\n    found.append(textwrap.dedent(' a') == 'a')\n"
+        "both = [threading.Thread(target=ask) for _ in range(2)]\n"
+        "[one.start() for one in both]; [one.join() for one in both]\n"
+        "print(found)"
+    )
+    assert told == "[True, True]"
+
+
+def test_functions_that_others_take_when_they_begin_are_the_real_ones_when_called():
+    told = python(
+        LEAN + "import asyncio, pathlib, msgspec, traceback, urllib.parse\n"
+        "print(type(traceback).__name__, type(urllib.parse).__name__, end=' ')\n"
+        "print(pathlib.Path('/a b').as_uri(), msgspec.json.schema(int)['type'], end=' ')\n"
+        "async def slept():\n    await asyncio.sleep(0)\n"
+        "asyncio.run(slept(), debug=True)\n"  # a future keeps where it was made
+        "print(type(traceback).__name__, type(urllib.parse).__name__)"
+    )
+    assert told == "_Later _Later file:///a%20b integer module module"
+
+
 def test_what_a_lazy_module_lacks_is_told_as_of_any_other():
     told = python(
         LEAN + "import bz2\n"

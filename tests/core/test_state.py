@@ -16,6 +16,7 @@ from healmon.state import (
 )
 from healmon.state import fold as fold_room
 from tests.helpers.any_event import EVENT_TYPES, alert_events, any_of, events, streams
+from tests.helpers.examples import examples
 
 NOW = 1_700_000_000.0
 PLAN = Plan(
@@ -35,7 +36,7 @@ def observed(component="w", status="healthy", healer="workers"):
 
 @pytest.mark.parametrize("kind", EVENT_TYPES, ids=lambda kind: kind.__name__)
 def test_the_fold_is_total(kind):
-    @settings(max_examples=20)
+    @settings(max_examples=examples(20))
     @given(any_of(kind), streams(max_size=5))
     def check(event, before):
         snapshot = replay(before)

@@ -1,10 +1,12 @@
+import os
 import unicodedata
+from urllib.parse import quote, unquote_to_bytes
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healmon.text import clean, cut, pad, width
+from healmon.text import clean, cut, pad, quoted, width
 
 # hypothesis leaves surrogates out unless asked
 any_text = st.text(st.characters(exclude_categories=()), max_size=200)
@@ -173,3 +175,13 @@ def test_cut_keeps_to_its_cells(text, cells, end):
 @given(any_text, st.integers(0, 60))
 def test_pad_fills_exactly(text, cells):
     assert width(pad(text, cells)) == cells
+
+
+@given(st.text(max_size=50), st.sampled_from(["/", "", " "]))
+def test_what_stands_in_a_uri_is_quoted_as_urllib_does(text, safe):
+    assert quoted(text, safe) == quote(text, safe)
+
+
+@given(st.binary(max_size=50))
+def test_a_name_that_is_no_utf8_is_quoted_too(raw):
+    assert unquote_to_bytes(quoted(os.fsdecode(raw))) == raw

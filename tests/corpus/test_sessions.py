@@ -70,6 +70,7 @@ def test_what_healmon_makes_of_it(name: str) -> None:
     assert {state for t, state in one.states if t >= SETTLED} <= set(label.states), said
     if label.alert != "any":
         assert (label.alert in one.told) if label.alert else not one.told, said
+    the_right_key_and_none_too_early(name, one)
 
 
 def test_it_acts_only_where_it_is_right_and_misses_hardly_anything() -> None:
@@ -78,9 +79,7 @@ def test_it_acts_only_where_it_is_right_and_misses_hardly_anything() -> None:
     assert found.recall >= 0.95, found.wrong
 
 
-@pytest.mark.parametrize("name", [path.stem for path in PATHS])
-def test_the_right_key_and_none_too_early(name: str) -> None:
-    one = judged(name)
+def the_right_key_and_none_too_early(name: str, one: Judged) -> None:
     if one.act == "interrupt":
         agent = name.partition("-")[0]
         packs = bundled()

@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.box import _cmdline, _everyone
+from tests.helpers.depotservers import free_port
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -77,3 +79,32 @@ def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
         demo.communicate(timeout=40)
     until(lambda: not left(temp), 15, "everything of the demo ended")
     assert not list(temp.glob("healmon-demo-*"))
+
+
+def test_the_demo_on_the_page_and_leaves_nothing(temp):
+    port = free_port()
+    env = {**os.environ, "TMPDIR": str(temp), "HOME": str(temp)}
+    env.pop("TMUX", None)
+    demo = subprocess.Popen(
+        [sys.executable, "-m", "healmon_tui", "--demo", "--serve", f"127.0.0.1:{port}"],
+        env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert demo.stdout is not None
+        told = [demo.stdout.readline() for _ in range(3)]
+        assert f"http://127.0.0.1:{port}/#health" in told[0]
+        assert f"http://127.0.0.1:{port}/login#" in told[2]
+        until(lambda: _is_ready(port), 30, "the page, and a healer that it shows")
+    finally:
+        demo.send_signal(signal.SIGTERM)
+        demo.communicate(timeout=40)
+    until(lambda: not left(temp), 15, "everything of the demo ended")
+    assert not list(temp.glob("healmon-demo-*"))
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False

@@ -206,3 +206,27 @@ def fold(start: Snapshot, records: list[Recorded]) -> Snapshot:
     for record in records:
         start = apply(start, record)
     return start
+
+
+def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_starting(box):
+    box.write(box.worker("a"), interval="1s")
+    ran = box.run("--read-only")
+    assert ran.returncode == 75
+    assert "nothing to look at" in ran.stderr
+    daemon(box)
+    until(lambda: box.events("actionverified"), 20, "the worker up")
+    assert box.run("--stop").returncode == 0
+    worker = box.started_pids()[-1]
+    with viewer(box, "--read-only") as looking:
+        looking.shows("READ ONLY")
+        looking.shows("NO HEALER")
+        assert holder(box) == 0
+        os.kill(worker, signal.SIGKILL)
+        until(lambda: not alive(worker), 10, "the worker gone")
+        looking.now()
+        pid = daemon(box)
+        looking.shows(f"ATTACHED pid {pid}")
+    with viewer(box, "--dry-run") as dry:
+        dry.shows(f"ATTACHED pid {pid}")
+        dry.shows("READ ONLY")  # what is asked of that healer it does
+    assert holder(box) == pid, "whoever looked on ended nothing"

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -15,6 +16,8 @@ from healmon_tui.app import HealmonApp
 from tests.helpers.scripted import ScriptedLink
 
 GOLDEN = Path(__file__).parent.parent / "tui" / "golden"
+NEVER = 1e6
+"""Seconds between two ticks: a busy machine would get one in the midst of what a test does."""
 RENEW = "HEALMON_RENEW_GOLDEN"
 """Set this variable to write the golden files anew."""
 
@@ -73,13 +76,14 @@ class Screen:
 async def open_screen(
     link: ScriptedLink, size: tuple[int, int] = (80, 24), **options: Any
 ) -> AsyncIterator[Screen]:
-    """Run the app without a terminal."""
+    """Run the app without a terminal; nothing happens because a second is over, only when told."""
     options = {"plain": False, "ascii_only": False, "clock": link.clock, **options}
-    app = HealmonApp(link, **options)
-    async with app.run_test(size=size) as pilot:
-        screen = Screen(app, pilot, link)
-        await screen.settle()
-        yield screen
+    with patch("healmon_tui.app.TICK", NEVER):
+        app = HealmonApp(link, **options)
+        async with app.run_test(size=size) as pilot:
+            screen = Screen(app, pilot, link)
+            await screen.settle()
+            yield screen
 
 
 def check_golden(name: str, text: str) -> None:

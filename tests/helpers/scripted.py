@@ -52,6 +52,7 @@ class ScriptedLink:
         self.clock = ManualClock(NOW, autojump=False)
         self._history = history or len(self.past)
         self.ended: Gone | None = None
+        self.anew = False
         self.store: MemoryStore | None = None
         self.opened = 0
 
@@ -64,6 +65,7 @@ class ScriptedLink:
         """Hand out the snapshot of the past."""
         self.sink = sink
         self.opened += 1
+        self.anew = False
         return replay(self.past)
 
     def history(self, count: int) -> list[ev.Recorded]:
@@ -87,6 +89,10 @@ class ScriptedLink:
     def gone(self) -> Gone | None:
         """Return what a test says has ended."""
         return self.ended
+
+    def begun_anew(self) -> bool:
+        """Return what a test says; opening looks at the new past."""
+        return self.anew
 
     async def take_over(self) -> Answer:
         """Answer by script; a yes is the end of the offer."""

@@ -12,10 +12,10 @@ import pytest
 from healmon.workers import budget
 from healmon.workers.model import Memory
 from healmon.world.processes import Launch
+from tests.helpers.examples import first_fast
 from tests.simulation.life import Life, lived, simulate
 from tests.simulation.world import CruelWorld
 
-DAYS = 6.0
 SHM = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Records of simulated lives are many and short-lived: a disk would be waited for."""
 
@@ -26,12 +26,13 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-LONGER = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 7)]
+LIVES = [("1", 2.0), *((str(seed), 6.0) for seed in range(1, 7))]
 
 
-@pytest.mark.parametrize("seed", [1, *LONGER])
-def test_no_day_breaks_a_promise(folder: Path, seed: int) -> None:
-    assert simulate(str(seed), folder, DAYS) == DAYS / 2
+@pytest.mark.parametrize("life", first_fast(*LIVES), ids=str)
+def test_no_day_breaks_a_promise(folder: Path, life: tuple[str, float]) -> None:
+    seed, days = life
+    assert simulate(seed, folder, days) == days / 2
 
 
 def told(seed: str, folder: Path) -> list[str]:
@@ -47,6 +48,7 @@ def told(seed: str, folder: Path) -> list[str]:
     return list(life.told)
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_life(folder: Path) -> None:
     assert told("5:5", folder / "one") == told("5:5", folder / "two")
     assert told("5:5", folder / "three") != told("5:6", folder / "four")
@@ -76,6 +78,7 @@ def test_a_budget_that_is_not_kept_is_found_and_how_to_see_it_again(
     asyncio.run(lived(seed, folder / "mended", 2.0))
 
 
+@pytest.mark.slow
 def test_a_wish_that_is_overruled_is_found(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def up_again(look, memory: Memory) -> Memory:
         return Memory(desired="up", attempt=memory.attempt, newest=memory.newest)

@@ -12,6 +12,9 @@ import pytest
 def _same_everywhere(monkeypatch):
     for name in ("NO_COLOR", "CLICOLOR", "TEXTUAL", "TEXTUAL_THEME", "TEXTUAL_FILTERS"):
         monkeypatch.delenv(name, raising=False)
+    # no test has to look before it acts, but those that are about that
+    monkeypatch.setattr("healmon_tui.screens.modal.READ", 0.0)
+    monkeypatch.setattr("healmon_tui.widgets.panel.SEEN", 0.0)
     before = os.environ.get("TZ")
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()

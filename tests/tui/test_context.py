@@ -8,6 +8,7 @@ import pytest
 
 from healmon import events as ev
 from healmon.service.link import Peek, Run, Tail
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, key, lived_world, locked, showing
 
@@ -32,7 +33,7 @@ def side(screen):
     return screen.app.overview._side.text()
 
 
-@pytest.mark.parametrize("size", [(120, 36), (200, 50)])
+@pytest.mark.parametrize("size", first_fast((120, 36), (200, 50)))
 def test_a_lived_evening(size):
     async def scenario(screen):
         return screen.text()

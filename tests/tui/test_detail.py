@@ -12,6 +12,7 @@ from healmon.service.link import Tail
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.page import PageSheet
 from healmon_tui.screens.plan import PlanSheet
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import (
     NOW,
@@ -47,7 +48,7 @@ def run(scenario, keys, size=(120, 36), **options):
     [("worker", "enter"), ("session", "2 j enter"), ("disk", "3 enter"),
      ("database", "4 enter"), ("alert", "5 j j enter")],
 )  # fmt: skip
-@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (120, 36)))
 def test_a_screen_of_every_kind(name, keys, size):
     async def scenario(screen):
         assert isinstance(screen.app.screen, Detail)
@@ -180,3 +181,27 @@ def test_what_nothing_is_known_of_is_said():
         return screen.answer
 
     assert "nothing is known of mail_worker" in run(scenario, [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("a",), "acknowledged for 4h"),
+        (("r",), "mail_worker is up: nothing to do"),
+        (("x",), "clear mail_worker: it is of another kind"),
+        (("z",), "nothing to take back"),
+    ],
+)
+def test_what_came_of_a_key_is_said_where_it_was_pressed(keys, said):
+    async def scenario():
+        link = ScriptedLink(lived_world())
+        link.answers["acknowledge"] = Answer(ok=True, text="acknowledged for 4h")
+        link.answers["offer"] = Answer(ok=False, text="mail_worker is up: nothing to do")
+        async with open_screen(link, (80, 24)) as screen:
+            await screen.press("enter", *keys)
+            assert isinstance(screen.app.screen, Detail)
+            assert said in screen.lines()[-1]
+            await screen.press("escape")
+            assert said in screen.lines()[-1]
+
+    asyncio.run(scenario())

@@ -16,6 +16,7 @@ from healmon_tui.rows.scene import BRIGHT, FRESH, Scene
 from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.viewmodel import ViewModel
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, restart_plan, world
 
@@ -406,7 +407,7 @@ def restarting(link):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36), (200, 50)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (60, 15), (120, 36), (200, 50)))
 def test_how_all_of_it_looks(size):
     async def scenario(screen):
         def check(name):

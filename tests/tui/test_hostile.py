@@ -137,9 +137,10 @@ def test_nothing_foreign_crashes_or_drives_the_screen(text, size):
     drive(text, size)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "size",
-    [(80, 24), *(pytest.param(size, marks=pytest.mark.slow) for size in ((60, 15), (200, 50)))],
+    [(80, 24), (60, 15), (200, 50)],
 )
 def test_all_of_it_at_once_does_not_either(size):
     drive("".join(text[:60] for text in HOSTILE), size, also=True)

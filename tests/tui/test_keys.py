@@ -125,6 +125,18 @@ def test_a_destroying_plan_for_a_longer_name_takes_the_short_or_the_whole_name()
         run(scenario)
 
 
+@pytest.mark.parametrize("plan", [clean_plan(), clean_plan(tier=1)])
+def test_on_a_small_screen_it_is_said_that_there_is_more_of_the_plan(plan):
+    async def scenario(screen):
+        offering(screen.link, plan)
+        await screen.press("3", "c")
+        text = screen.app.screen.box.text()
+        assert "more lines" in text
+        assert ("type disk:/ and press enter" if plan.tier == 2 else "y do it") in text
+
+    run(scenario, size=(40, 10))
+
+
 def test_a_dry_run_shows_the_same_sheet_without_yes():
     async def scenario(screen):
         for plan, component in ((restart_plan("mail_worker"), "1"), (clean_plan(), "3")):

@@ -7,10 +7,12 @@ import asyncio
 import pytest
 
 from healmon import events as ev
+from healmon.service.link import Gone
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, calm_world, key, locked, world
 
-SIZES = [(60, 15), (80, 24), (120, 36), (200, 50)]
+SIZES = [(80, 24), (60, 15), (120, 36), (200, 50)]
 
 
 def test_a_golden_file_is_nothing_but_what_is_on_the_screen():
@@ -23,7 +25,7 @@ def test_a_golden_file_is_nothing_but_what_is_on_the_screen():
     assert all(len(line) <= 80 for line in lines)
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", first_fast(*SIZES))
 def test_a_busy_evening(size):
     async def scenario():
         async with open_screen(ScriptedLink(world()), size) as screen:
@@ -32,7 +34,7 @@ def test_a_busy_evening(size):
     check_golden(f"busy-{size[0]}x{size[1]}", asyncio.run(scenario()))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", first_fast(*SIZES))
 def test_a_calm_evening(size):
     async def scenario():
         async with open_screen(ScriptedLink(calm_world()), size) as screen:
@@ -44,7 +46,45 @@ def test_a_calm_evening(size):
     check_golden(f"calm-{size[0]}x{size[1]}", text)
 
 
-@pytest.mark.parametrize("size", SIZES)
+def test_what_is_not_well_is_said_before_there_is_an_alert():
+    """`healmon status` names it as unhealthy: here it is not all well either."""
+
+    async def scenario():
+        link = ScriptedLink(calm_world())
+        async with open_screen(link, (80, 24)) as screen:
+            link.emit(ev.Observed("workers", "task_worker", "unhealthy", "gone", "t", "v", {}))
+            await screen.settle()
+            down = screen.lines()[0]
+            link.emit(ev.Observed("workers", "task_worker", "unknown", "no /proc", "t", "v", {}))
+            await screen.settle()
+            return down, screen.lines()[0]
+
+    down, unknown = asyncio.run(scenario())
+    assert "✗1 not well" in down
+    assert "?1 unknown" in unknown
+    assert "all well" not in down + unknown
+
+
+def test_where_nobody_looks_nothing_is_known_to_be_well():
+    async def scenario():
+        link = ScriptedLink(calm_world(), attached="pid 4711")
+        async with open_screen(link, (120, 24)) as screen:
+            link.ended = Gone("pid 4711", NOW, "was killed or crashed", offered=True)
+            await screen.settle()
+            gone = screen.lines()[0]
+            link.ended = None
+            link.emit(ev.HealerFailed("disks", "statvfs: it hangs"))
+            await screen.settle()
+            return gone, screen.lines()[0]
+
+    gone, partly = asyncio.run(scenario())
+    assert "? nobody looks" in gone
+    assert "next" not in gone
+    assert "? not all seen" in partly
+    assert "all well" not in gone + partly
+
+
+@pytest.mark.parametrize("size", first_fast(*SIZES))
 def test_before_the_first_look_there_is_nothing_to_be_proud_of(size):
     async def scenario():
         async with open_screen(ScriptedLink(), size) as screen:

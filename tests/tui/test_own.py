@@ -9,6 +9,7 @@ import pytest
 from healmon import events as ev
 from healmon.service.own import Usage
 from healmon_tui.own import Own, OwnCount
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import HOST, ScriptedLink, calm_world, world
 
@@ -39,14 +40,14 @@ def test_a_wide_screen_says_what_healmon_costs():
     assert "self 38 MB" in status((200, 50), costs=Usage(None, 38_100_000))[0]
 
 
-@pytest.mark.parametrize("size", [(60, 15), (80, 24), (120, 36)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (60, 15), (120, 36)))
 def test_a_narrow_one_only_when_it_is_much(size):
     assert "self" not in status(size, costs=CALM)[0]
     assert "self 61.0% cpu 38 MB" in status(size, costs=Usage(61.0, 38_100_000))[0]
     assert "self 1.0% cpu 412 MB" in status(size, costs=Usage(1.0, 412_000_000))[0]
 
 
-@pytest.mark.parametrize("size", [(60, 15), (80, 24), (200, 50)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (60, 15), (200, 50)))
 def test_events_that_were_lost_are_told(size):
     events = (ev.StoreFaulted("disk full"), ev.StoreRecovered(7))
     assert "7 events lost" in status(size, events=events)[0]
@@ -61,7 +62,7 @@ def test_an_engine_that_began_anew_is_told():
     assert "engine restarted 1×" in status((80, 24), events=(started(),), attached="pid 4711")[0]
 
 
-@pytest.mark.parametrize("size", [(39, 9), (60, 15), (80, 24), (200, 50)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (39, 9), (60, 15), (200, 50)))
 def test_a_store_that_cannot_be_written_is_told_on_every_size(size):
     reason = "attempt to write a readonly database"
     lines = status(size, events=(ev.StoreFaulted(reason),))

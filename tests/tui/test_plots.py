@@ -13,6 +13,7 @@ from healmon.service.archive import Archive
 from healmon.service.series import Point, Series, Sums
 from healmon_tui import glyphs, plotlines, plots
 from healmon_tui.paint import dump, width
+from tests.helpers.examples import examples, first_fast
 from tests.helpers.plotted import plotted_world
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import ScriptedLink, lived_world
@@ -37,7 +38,7 @@ def sums(*made: Series, pieces: int = 144) -> Sums:
 COUNTS = st.lists(st.none() | st.integers(0, 900), min_size=1, max_size=144)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(failed=COUNTS, verified=COUNTS, cells=st.integers(10, 220), rows=st.integers(1, 12))
 def test_no_restart_is_lost_on_the_way_to_the_screen(failed, verified, cells, rows):
     made = sums(
@@ -156,7 +157,7 @@ def test_the_screen_of_plots():
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("size", [(200, 50), (60, 15), (39, 9)])
+@pytest.mark.parametrize("size", first_fast((60, 15), (200, 50), (39, 9)))
 def test_they_fit_any_terminal(size):
     async def run() -> None:
         async with open_screen(ScriptedLink(plotted_world(3.0)), size=size) as screen:

@@ -551,3 +551,39 @@ def test_all_that_holds_a_disk_is_beside_it():
     for part in ("about 9h12m (6h00m to 14h00m)", "/var/log  +12.4 GB/h", "app (812)",
                  "nginx (411)", "restart nginx"):  # fmt: skip
         assert part in lines, lines
+
+
+def badge(this, panel, chronicle=None):
+    return "".join(span.text for span in panels(this, chronicle)[panel].badge)
+
+
+def test_the_locks_that_are_counted_are_locks_and_the_same_in_both_places():
+    seen = [
+        observed(healer="databases", name="database:a", verdict="free", status="warning"),
+        observed(healer="databases", name="database:b", verdict="cannot-look", status="unknown"),
+        observed(healer="databases", name="database:c", verdict="working"),
+    ]
+    assert badge(scene(*seen), "databases") == "2 free · 1 unknown"
+    held = observed(healer="databases", name="database:d", verdict="stopped", status="critical")
+    this = scene(*seen, held)
+    assert badge(this, "databases") == "1 of 4 locked · 1 unknown"
+    line = "".join(span.text for span in status.line(this, status.Looking(), 120))
+    assert "locks 1 " in line
+
+
+def test_what_is_mended_and_not_over_is_counted_as_the_status_line_counts_it():
+    plan = restart_plan("w", id="1.2.3")
+    seen = after(
+        (9, ev.EngineStarted("h", "1", 1, "t", dry_run=False, interval=60, boot="b",
+                             steady_offset=0.0)),
+        (8, ev.AlertOpened(key("w", "down"), "CRITICAL", "w", "it is down")),
+        (7, ev.PlanMade(plan, NOW - 7, NOW - 7)),
+        (6, ev.ActionStarted(plan.id, "w")),
+        (5, ev.ActionVerified(plan.id, "w", "restart_worker", "alive", 1.0)),
+    )  # fmt: skip
+    chronicle = Chronicle()
+    for record in seen:
+        chronicle.add(record)
+    this = Scene.of(replay(seen), NOW, {}, chronicle)
+    assert "".join(span.text for span in status.counts(this)) == "✗1"
+    assert badge(this, "alerts", chronicle) == "0 open · 1 mended"

@@ -16,6 +16,7 @@ from healmon_tui.screens.overview import Overview
 from healmon_tui.screens.page import PageSheet
 from healmon_tui.screens.plan import PlanSheet
 from healmon_tui.screens.replay import Replay
+from tests.helpers.examples import first_fast
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, clear_plan, world
 
@@ -202,7 +203,7 @@ def test_its_screen_is_looked_at_again_and_again_only_while_it_is_shown():
     assert set(looks) == {"%12"}
 
 
-@pytest.mark.parametrize("size", [(100, 40), (200, 50)])
+@pytest.mark.parametrize("size", first_fast((100, 40), (200, 50)))
 def test_drawing_anew_is_no_reason_to_look_again(size):
     looks = []
 

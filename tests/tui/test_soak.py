@@ -25,6 +25,7 @@ def objects() -> Counter[str]:
     return Counter(type(one).__qualname__ for one in gc.get_objects())
 
 
+@pytest.mark.slow
 def test_the_chronicle_is_bounded_and_forgets_whoever_was_quiet_longest():
     kept = Chronicle()
     for record in story(16):
@@ -42,6 +43,7 @@ def test_the_chronicle_is_bounded_and_forgets_whoever_was_quiet_longest():
     assert len(kept._timelines) == chronicle.COMPONENTS
 
 
+@pytest.mark.slow
 def test_strips_forget_who_is_gone_and_all_of_them():
     kept = strips.Strips()
     for record in story(16):

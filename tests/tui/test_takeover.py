@@ -172,3 +172,51 @@ def test_place_and_stories_outlive_the_change_and_what_was_missed_is_told():
         assert screen.app.snapshot == replay(screen.link.past)
 
     run(scenario)
+
+
+def test_a_store_that_was_begun_anew_is_shown_and_nothing_of_the_one_before():
+    async def scenario(screen):
+        await screen.press("left_square_bracket")
+        assert screen.app.travel.then is not None
+        anew = [
+            ev.Recorded(number, NOW + number, event)
+            for number, event in enumerate((
+                ev.EngineStarted("atlas", "0.1.0", 4712, "daemon", dry_run=False, interval=60.0,
+                                 boot="b", steady_offset=0.0),
+                ev.Observed("workers", "other_worker", "healthy", "up", "t", "v", {}),
+                ev.AlertOpened("atlas/other_worker/x", "WARNING", "other_worker", "of the new one"),
+                ev.CycleFinished(1, 0.1, 60.0),
+            ), 1)
+        ]  # fmt: skip
+        link = screen.link
+        link.past, link._history, link.anew = anew, len(anew), True
+        screen.app._tick()
+        await screen.settle()
+        assert screen.app.travel.then is None
+        assert "begun anew" in screen.answer
+        assert screen.app.snapshot == replay(anew)
+        assert "assigner_worker" not in screen.text()
+        assert "other_worker" in screen.text()
+        assert [story.found for story in screen.app.bridge.chronicle.incidents()][-1:] == [
+            "of the new one"
+        ]
+        screen.app._tick()
+        assert link.opened == 2, "once is enough"
+
+    run(scenario)
+
+
+def test_nothing_grows_older_while_nobody_looks():
+    async def scenario(screen):
+        screen.link.ended = KILLED
+        await screen.settle()
+        before = screen.line_of("api_worker")
+        screen.link.clock.advance(7200)
+        await screen.settle()
+        assert screen.line_of("api_worker") == before
+        assert "2h" in screen.line_of("NO HEALER")
+        screen.link.ended = None
+        await screen.settle()
+        assert screen.line_of("api_worker") != before
+
+    run(scenario)

@@ -12,7 +12,9 @@ from healmon_tui.colours import AA, contrast, distance, from_linear, linear, sho
 from healmon_tui.fitting import APART, SIGNS
 from healmon_tui.looks import READ_ON, Look
 from healmon_tui.paint import Line, Span
+from tests.helpers.examples import first_fast
 
+OURS = [look.name for look in looks.OWN]
 COLOURED = [name for name in themes.KNOWN if name != themes.TERMINAL]
 DEFICIENCIES = {
     "protanopia": (
@@ -34,6 +36,15 @@ DEFICIENCIES = {
 """Machado, Oliveira and Fernandes 2009, severity 1.0, on linear light."""
 TOLD_APART = 0.1
 """In Oklab: five times what hardly anybody sees."""
+
+
+def own_fast(names):
+    """Our own looks are for every tier, those that are fitted to textual's themes slow ones."""
+    slow = [n for n in names if n not in {*OURS, themes.TERMINAL}]
+    return [
+        *(n for n in names if n not in slow),
+        *first_fast(*slow),
+    ]
 
 
 def seen_with(colour, deficiency):
@@ -66,29 +77,31 @@ def test_all_themes_of_textual_are_here_but_those_that_are_the_terminals_own():
     assert {"dark", "light", "safe", "safe-light", "terminal"} <= set(themes.KNOWN)
 
 
-@pytest.mark.parametrize("depth", ["truecolor", "256"])
-@pytest.mark.parametrize("name", COLOURED)
-def test_every_tone_can_be_read_on_every_ground(name, depth):
-    look = at(name, depth)
-    for tone, ink in look.tones.items():
-        for ground in READ_ON:
-            if tone != "faint":
-                assert contrast(ink, look.grounds[ground]) >= AA, (tone, ground)
-    for chip, (ink, paper) in look.chips.items():
-        assert contrast(ink, paper) >= AA, chip
-    assert contrast("#ffffff", look.grounds["alarm"]) >= AA
-    assert contrast(look.chips["chip-warn"][0], look.grounds["past"]) >= AA
+def looks_of(name):
+    return [(depth, at(name, depth)) for depth in ("truecolor", "256")]
 
 
-@pytest.mark.parametrize("depth", ["truecolor", "256"])
-@pytest.mark.parametrize("name", COLOURED)
-def test_no_two_signs_look_alike_and_the_cursor_is_seen(name, depth):
-    look = at(name, depth)
-    for one, other in combinations(SIGNS, 2):
-        assert distance(look.tones[one], look.tones[other]) >= APART, (one, other)
-    for ground in ("bar", "cursor"):
-        assert distance(look.grounds[ground], look.grounds["base"]) >= 0.024, ground
-    assert distance(look.grounds["cursor"], look.grounds["base"]) >= 0.06
+@pytest.mark.parametrize("name", own_fast(COLOURED))
+def test_every_tone_can_be_read_on_every_ground(name):
+    for depth, look in looks_of(name):
+        for tone, ink in look.tones.items():
+            for ground in READ_ON:
+                if tone != "faint":
+                    assert contrast(ink, look.grounds[ground]) >= AA, (depth, tone, ground)
+        for chip, (ink, paper) in look.chips.items():
+            assert contrast(ink, paper) >= AA, (depth, chip)
+        assert contrast("#ffffff", look.grounds["alarm"]) >= AA, depth
+        assert contrast(look.chips["chip-warn"][0], look.grounds["past"]) >= AA, depth
+
+
+@pytest.mark.parametrize("name", own_fast(COLOURED))
+def test_no_two_signs_look_alike_and_the_cursor_is_seen(name):
+    for depth, look in looks_of(name):
+        for one, other in combinations(SIGNS, 2):
+            assert distance(look.tones[one], look.tones[other]) >= APART, (depth, one, other)
+        for ground in ("bar", "cursor"):
+            assert distance(look.grounds[ground], look.grounds["base"]) >= 0.024, (depth, ground)
+        assert distance(look.grounds["cursor"], look.grounds["base"]) >= 0.06, depth
 
 
 @pytest.mark.parametrize("depth", ["truecolor", "256"])
@@ -109,15 +122,15 @@ def test_the_usual_ones_are_not_and_so_the_safe_ones_are_needed():
     assert distance(*seen) < TOLD_APART
 
 
-@pytest.mark.parametrize("depth", ["truecolor", "256", "16"])
-@pytest.mark.parametrize("name", themes.KNOWN)
-def test_bad_warn_heal_and_ok_do_not_look_alike(name, depth):
-    look = themes.palette(name, depth=depth)
-    styles = {look.style(tone, "base") for tone in ("bad", "warn", "heal", "ok", "calm", "text")}
-    assert len(styles) == 6
+@pytest.mark.parametrize("name", own_fast(themes.KNOWN))
+def test_bad_warn_heal_and_ok_do_not_look_alike(name):
+    tones = ("bad", "warn", "heal", "ok", "calm", "text")
+    for depth in ("truecolor", "256", "16"):
+        look = themes.palette(name, depth=depth)
+        assert len({look.style(tone, "base") for tone in tones}) == 6, depth
 
 
-@pytest.mark.parametrize("name", themes.KNOWN)
+@pytest.mark.parametrize("name", own_fast(themes.KNOWN))
 def test_a_terminal_of_16_colours_gets_its_own(name):
     look = themes.palette(name, depth="16")
     for tone in ("bad", "warn", "ok", "text", "chip-bad"):

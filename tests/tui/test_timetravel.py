@@ -17,6 +17,7 @@ from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.history import HistorySheet
 from healmon_tui.timetravel import OFF, told
 from healmon_tui.viewmodel import ViewModel
+from tests.helpers.examples import examples, first_fast
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import ScriptedLink, key, showing, world
 from tests.helpers.storekit import STORY, WALL
@@ -77,7 +78,9 @@ def numbered(story):
 
 
 @settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(story=STORY)
 def test_the_picture_of_any_moment_is_the_one_that_was_seen_live(story):
@@ -332,7 +335,7 @@ def test_what_happens_meanwhile_is_folded_and_not_shown():
     run(scenario)
 
 
-@pytest.mark.parametrize("size", [(60, 15), (80, 24), (39, 9)])
+@pytest.mark.parametrize("size", first_fast((80, 24), (60, 15), (39, 9)))
 def test_it_is_said_at_every_size(size):
     async def scenario(screen):
         await screen.press(BACK)

@@ -85,6 +85,13 @@ def test_a_healer_that_ends_and_the_next_one(tmp_path):
         assert stream.until("state")["healer"]["running"]
 
 
+def test_what_is_not_well_is_said_before_there_is_an_alert(tmp_path):
+    with staged(tmp_path / "state", past=scripted.calm_world()) as stage:
+        stage.emit(observed("task_worker"))
+        state = stage.shown(lambda s: s["verdict"]["text"] != "all well")
+        assert state["verdict"]["text"] == "1 not well"
+
+
 def test_no_healer_ever_ran_here(tmp_path):
     from tests.helpers.webstage import Served
 

@@ -283,6 +283,7 @@ def test_who_listens_at_the_other_localhost_is_told_of(tmp_path, caplog):
     assert f"somebody else listens on [::1]:{port}" in caplog.text
 
 
+@pytest.mark.slow
 def test_slow_ones_are_let_go(monkeypatch, tmp_path):
     """A request that trickles in holds its place for a while only, whole bodies as well."""
     monkeypatch.setattr(running, "HEAD", 1.5)

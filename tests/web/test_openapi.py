@@ -13,10 +13,13 @@ from tools import schemas
 
 from healmon.web import openapi
 from healmon.web.routes import ROUTES
+from tests.helpers.examples import examples
 from tests.helpers.webstage import Reply
 
 WALK = settings(
-    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(25),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 _text = st.text(max_size=30) | st.sampled_from(
     ["1", "-1", "8h", "0", "true", "nan", "9" * 30, "disk:/", "*", "\x00", "task_worker", "10y"]

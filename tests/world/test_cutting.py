@@ -102,6 +102,7 @@ def story(path: Path) -> tuple[list[list[int]], list[int]]:
 
 
 @pytest.mark.parametrize("kind", ["real", "simulated"])
+@pytest.mark.slow
 def test_a_log_in_use_gets_shorter_and_its_older_copies_go(kind, tmp_path):
     stage = RealStage(tmp_path) if kind == "real" else MadeUpStage()
     try:
@@ -129,6 +130,7 @@ def test_a_log_in_use_gets_shorter_and_its_older_copies_go(kind, tmp_path):
 # only the real ones
 
 
+@pytest.mark.slow
 def test_nothing_is_lost_while_it_is_written(real):
     path, cuts = Path(real.root, "a.log"), 0
     with subprocess.Popen(
@@ -251,6 +253,7 @@ def test_only_what_the_rule_means_is_cut(here, tmp_path):
     assert cut(here, owners=(os.geteuid() + 1,)).taken.files == 0
 
 
+@pytest.mark.slow
 def test_what_cannot_be_done_leaves_the_log_and_no_copy(here, monkeypatch):
     path = log(here)
     before, write = path.read_bytes(), filecontent.write

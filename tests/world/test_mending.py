@@ -22,6 +22,7 @@ from healmon.world.sqlite import Locks, SystemLocks
 from healmon.world.walframes import walk
 from tests.helpers.dbactor import Actors, ask, create
 from tests.helpers.dbcrash import CRASHES, crashed_wal, damage, hot_journal
+from tests.helpers.examples import examples
 
 STAMP = "20200101T000000Z"
 
@@ -276,7 +277,7 @@ def test_a_whole_wal_is_whole_and_a_cut_one_loses_nothing_more(frames):
     assert found(b"") == (0, 0, True)
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.data())
 def test_any_flipped_bit_before_a_commit_is_found(frames, data):
     raw, step = frames

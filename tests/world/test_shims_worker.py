@@ -21,6 +21,7 @@ from healmon.clock import boot_id
 from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.world.processes import Ended, Launch
 from healmon.world.system_processes import SystemProcesses
+from tests.helpers.examples import first_fast
 from tests.helpers.shimfarm import DAEMON, PYTHON, SLEEP, Farm, alive, farming, name_of
 from tests.helpers.wait import until
 
@@ -241,7 +242,7 @@ def bad_orders(folder: Path) -> dict[str, dict[str, object]]:
     }
 
 
-@pytest.mark.parametrize("thorough", [False, True])
+@pytest.mark.parametrize("thorough", first_fast(False, True))
 @pytest.mark.parametrize("case", [
     "missing", "interpreter", "not executable", "no program", "a directory", "not in PATH",
     "through a file", "NUL", "NUL in a variable", "a variable without a name", "no directory",

@@ -28,6 +28,7 @@ from healmon.world.simulated.taskdb import COLUMNS, HISTORY
 from healmon.world.taskdb import Settled, Settlement, SystemTaskDatabases, Task
 from healmon.world.tasktime import parse_task_time
 from tests.helpers.dbactor import Actors
+from tests.helpers.examples import examples
 from tests.helpers.tasksabotage import Sabotage
 from tests.helpers.taskstage import LAYOUTS, MadeUpStage, RealStage, tell
 from tests.helpers.wait import until
@@ -527,7 +528,7 @@ AFTERWARDS = st.dictionaries(
 )
 
 
-@settings(max_examples=15, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(15), suppress_health_check=list(HealthCheck))
 @given(
     rows=ROWS,
     layout=st.sampled_from(("full", "early", "archived", "bare")),

@@ -17,6 +17,7 @@ from healmon.world import taskdb
 from healmon.world.beats import Beat
 from healmon.world.tasklayouts import layouts
 from healmon.world.taskwords import Late, Owed, Settled, Settlement, Task
+from tests.helpers.examples import examples
 from tests.helpers.taskstage import LAYOUTS, MadeUpStage, RealStage
 
 pytestmark = pytest.mark.slow
@@ -567,7 +568,7 @@ def test_the_table_of_sessions_lets_go_only_of_what_was_taken_away(stage):
 # whatever happens
 
 
-@settings(max_examples=10, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(10), suppress_health_check=list(HealthCheck))
 @given(
     rows=st.lists(
         st.fixed_dictionaries(

@@ -11,13 +11,15 @@ import contextlib
 import gc
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.binding import BindingType
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
 from healmon.clock import Clock, SystemClock, process_seconds
+from healmon.errors import HealmonError
 from healmon.service.link import Link
 from healmon.service.screenlook import ScreenLook
 from healmon.state import Snapshot
@@ -88,7 +90,8 @@ class HealmonApp(Asked):
         self.first = first
         self.link = link
         self.bridge = Bridge(link, lambda: self.pacing.wake())  # noqa: PLW0108 - there is none yet
-        self.pacing = Pacing(self.bridge, self._draw, self._look)
+        draw, look = partial(self._or_end, self.redraw), partial(self._or_end, self._look)
+        self.pacing = Pacing(self.bridge, draw, look)
         self.failures = {}
         self.requests = Requests(self, link, demo_faults)
         self.watching = Watching(link, Beside(self._fell_over).run, self._looked)
@@ -134,9 +137,9 @@ class HealmonApp(Asked):
         """Draw no more: what would be drawn on is gone."""
         self.pacing.end()
 
-    def _draw(self) -> None:
+    def _or_end(self, work: Callable[[], None]) -> None:
         try:
-            self.redraw()
+            work()
         except Exception as error:  # noqa: BLE001 - as Textual does with what falls over in a message
             self._handle_exception(error)
 
@@ -145,6 +148,8 @@ class HealmonApp(Asked):
             self._hung_up()
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
+        if self.link.begun_anew() and not self._ending:
+            self._begin_anew()
 
     def touched(self) -> None:
         """Somebody is at the keys: the order stays as it is for a while."""
@@ -190,17 +195,19 @@ class HealmonApp(Asked):
 
     def _looked(self) -> None:
         """Draw what came of a look at the subject of the front screen, and nothing else."""
-        if self.pacing.gathering:
-            return  # it is drawn in a moment, with all else
         front = self.screen_stack[-1] if self.is_running else None
-        if isinstance(front, Showing):
+        # else it is drawn in a moment, with all that happens
+        if isinstance(front, Showing) and not self.pacing.gathering:
             with self.brush.gathered():
                 front.look_again()
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
         chronicle = self.bridge.chronicle
-        scene = Scene.of(self.bridge.snapshot, self.now, self.failures, chronicle)
+        gone = self.link.gone()
+        # what nobody looks at has no age: it is told as of the last sign of life
+        now = self.now if gone is None else min(self.now, gone.since or self.now)
+        scene = Scene.of(self.bridge.snapshot, now, self.failures, chronicle)
         panels = self._views.panels(scene, chronicle, settled=settled)
         return Picture(scene, panels, chronicle, self._looking())
 
@@ -238,6 +245,18 @@ class HealmonApp(Asked):
         """Become the healer, and say what came of it."""
         self.spawn(self._taken_over())
 
+    def _begin_anew(self) -> None:
+        """Show another store; what is frozen or past is of one that is not there any more."""
+        try:
+            self.bridge.begin_anew()
+        except (HealmonError, OSError):
+            return  # its trouble is told; the next tick tries again
+        self._frozen = None
+        if self.travel.then is not None:
+            self.travel.live()
+        self.flash("the health store was begun anew: what was before is not in it", "warn")
+        self.redraw()
+
     async def _taken_over(self) -> None:
         answer = await self.link.take_over()
         if answer.ok:
@@ -248,10 +267,7 @@ class HealmonApp(Asked):
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""
-        if self._frozen is None:
-            self._frozen = (self._picture().kept(), self.bridge.received)
-        else:
-            self._frozen = None
+        self._frozen = None if self._frozen else (self._picture().kept(), self.bridge.received)
         self.redraw()
 
     # keys
@@ -265,9 +281,16 @@ class HealmonApp(Asked):
 
     # requests
 
+    @property
+    def occupied(self) -> bool:
+        """Whether keys go to something that is answered or typed."""
+        return isinstance(self.screen_stack[-1], ModalScreen) or self.overview.typing
+
     def flash(self, text: str, tone: Tone = "text") -> None:
-        """Show one line for a while."""
-        self.overview.flash(text, tone)
+        """Show one line for a while, where it is read: on the front screen, and on the overview."""
+        front = next(s for s in reversed(self.screen_stack) if isinstance(s, Showing))
+        for screen in {front, self.overview}:
+            screen.flash(text, tone)
 
     def open_sheet(
         self, sheet: Screen[Result], answered: Callable[[Result | None], None] | None = None

@@ -53,15 +53,33 @@ class Bridge:
     def open(self) -> None:
         """Begin: take the link's snapshot, its recent past, and then every event."""
         with self._folding:
-            self._snapshot = self.link.open(self._sink)
-            self._oldest = self._snapshot.last_id + 1
-            for record in self.link.history(HISTORY):
-                self._oldest = min(self._oldest, record.id)
-                # what the sink delivers too comes from there
-                if record.id <= self._snapshot.last_id:
-                    self._chronicle.add(record)
-            self._chronicle.seed(self._snapshot)
-            self._opened = True
+            self._begin()
+
+    def begin_anew(self) -> None:
+        """Begin with what another store knows: numbers of before mean something else there.
+
+        Raises:
+            HealmonError, OSError: it cannot be read now; what was known stays.
+        """
+        with self._folding:
+            self._drain()
+            self._chronicle, kept = Chronicle(), self._chronicle
+            try:
+                self._begin()
+            except BaseException:
+                self._chronicle = kept
+                raise
+
+    def _begin(self) -> None:
+        self._snapshot = self.link.open(self._sink)
+        self._oldest = self._snapshot.last_id + 1
+        for record in self.link.history(HISTORY):
+            self._oldest = min(self._oldest, record.id)
+            # what the sink delivers too comes from there
+            if record.id <= self._snapshot.last_id:
+                self._chronicle.add(record)
+        self._chronicle.seed(self._snapshot)
+        self._opened = True
 
     def resume(self) -> None:
         """Go on with a link that leads to another healer now; what was told stays told."""
@@ -70,6 +88,9 @@ class Bridge:
             last = self._snapshot.last_id
             self._snapshot = self.link.open(self._sink)
             missed = self._snapshot.last_id - last
+            if missed < 0:  # the store was begun anew meanwhile: none of that is in it
+                self._chronicle, missed = Chronicle(), self._snapshot.last_id
+                last = 0
             for record in self.link.history(missed + HISTORY) if missed > 0 else ():
                 if last < record.id <= self._snapshot.last_id:
                     self._chronicle.add(record)

@@ -98,6 +98,11 @@ class Host(Protocol):
         """Return the key of an action as people write it; empty: it has none."""
         ...
 
+    @property
+    def occupied(self) -> bool:
+        """Whether keys go to something that is answered or typed."""
+        ...
+
     def flash(self, text: str, tone: Tone = "text") -> None:
         """Show one line for a while."""
         ...

@@ -35,6 +35,11 @@ class Asking(Protocol):
         """Wall seconds of the screen."""
         ...
 
+    @property
+    def occupied(self) -> bool:
+        """Whether keys go to something that is answered or typed."""
+        ...
+
     def flash(self, text: str, tone: Tone = "text") -> None:
         """Show one line for a while."""
         ...
@@ -113,7 +118,17 @@ class Offers:
         if not answer.ok or plan is None:
             self._app.flash(answer.text or f"{verb} {component}: nothing to do", "warn")
             return
+        if self._late(f"{verb} {component}"):
+            return
         self._show(plan, self._refusal(answer), f"{verb} {component}", note)
+
+    def _late(self, what: str) -> bool:
+        """Tell whether a sheet would come below keys that are meant for something else."""
+        if self._app.occupied:
+            self._app.flash(
+                f"{what}: not done; its plan came while you were busy: ask again", "warn"
+            )
+        return self._app.occupied
 
     def _refusal(self, answer: Answer) -> str:
         """Return why an offered plan may not be done now; empty: it may."""
@@ -160,6 +175,8 @@ class Offers:
         self._app.redraw()
         self._app.flash("")
         lead = f"{verb} {len(components)} components"
+        if self._late(lead):
+            return
         sheet = ManySheet(lead, plans, refused, held, note)
         self._app.open_sheet(sheet, lambda chosen: self._chosen(verb, chosen))
 

@@ -15,8 +15,8 @@ from healmon_tui import glyphs, maintenance, strips
 from healmon_tui.facts import Facts
 from healmon_tui.own import Own
 from healmon_tui.paint import Span, Spans, Tone, between, width
-from healmon_tui.rows import sessions, workers
-from healmon_tui.rows.scene import Scene, is_loud
+from healmon_tui.rows import databases, sessions, workers
+from healmon_tui.rows.scene import ACKNOWLEDGED, WELL_SO, Scene, is_loud
 
 OVERDUE: Final = 15.0
 """Seconds that a check may be late before it is said."""
@@ -110,15 +110,21 @@ def banner(snapshot: Snapshot, looking: Looking) -> str:
     return ""
 
 
-def counts(scene: Scene, *, words: bool = False) -> Spans:
-    """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them."""
+def counts(scene: Scene, *, words: bool = False, blind: str = "") -> Spans:
+    """Return ✗n ▲n: open alerts nobody has acknowledged; calm while healmon is at all of them.
+
+    Args:
+        scene: the moment.
+        words: say the severities, too.
+        blind: why nobody can say that all is well; empty: it can be said.
+    """
     found: dict[str, list[bool]] = {"CRITICAL": [], "WARNING": []}
     for alert in scene.snapshot.alerts.values():
         if is_loud(alert) and not alert.overlays.maintenance and alert.severity in found:
             handled = scene.healing(alert.component) is not None
             found[alert.severity].append(handled)
     if not any(found.values()):
-        return _quiet(scene.snapshot)
+        return _quiet(scene, blind)
     spans: list[Span] = []
     signs: tuple[tuple[str, str, Tone], ...] = (
         ("CRITICAL", glyphs.BAD, "bad"),
@@ -133,25 +139,50 @@ def counts(scene: Scene, *, words: bool = False) -> Spans:
     return tuple(spans)
 
 
-def _quiet(snapshot: Snapshot) -> Spans:
+def _quiet(scene: Scene, blind: str) -> Spans:
+    """Return how it is where no alert is loud: what was said of alerts, and what has none yet."""
+    snapshot = scene.snapshot
     if not snapshot.cycle.finished_at:
         return (Span("first look", "dim"),)
     quiet = [a for a in snapshot.alerts.values() if RANK[a.severity] > 0 and not a.pending]
     known = sum(a.acknowledged_at is not None for a in quiet)
     still = sum(a.acknowledged_at is None and bool(a.overlays.maintenance) for a in quiet)
-    if quiet:
-        signs = (
-            (glyphs.ACKED, known),
-            (glyphs.PAUSED, still),
-            (glyphs.SILENCED, len(quiet) - known - still),
-        )
-        return (Span(" ".join(f"{sign}{count}" for sign, count in signs if count), "calm"),)
-    return (Span(f"{glyphs.DONE} all well", "ok"),)
+    signs = (
+        (glyphs.ACKED, known),
+        (glyphs.PAUSED, still),
+        (glyphs.SILENCED, len(quiet) - known - still),
+    )
+    told = " ".join(f"{sign}{count}" for sign, count in signs if count)
+    parts = [*_unwell(scene), *([Span(told, "calm")] if told else [])]
+    if blind:
+        parts = [Span(f"{glyphs.UNKNOWN} {blind}", "warn"), *parts]
+    parts = parts or [Span(f"{glyphs.DONE} all well", "ok")]
+    return tuple(span for part in parts for span in (Span(" "), part))[1:]
+
+
+def _unwell(scene: Scene) -> list[Span]:
+    """Return how many are not well though no alert says so: it is mended first, or not yet sure."""
+    views = (v for v in scene.snapshot.components.values() if v.status not in WELL_SO)
+    marks = [scene.mark(view) for view in views if view.name not in scene.alerts]
+    marks = sorted((mark for mark in marks if mark.rank < ACKNOWLEDGED), key=lambda mark: mark.rank)
+    if not marks:
+        return []
+    word = "not well" if marks[0].glyph != glyphs.UNKNOWN else "unknown"
+    return [Span(f"{marks[0].glyph}{len(marks)} {word}", marks[0].tone)]
+
+
+def _blind(scene: Scene, looking: Looking) -> str:
+    """Return why it is not known how things are at this moment; empty: somebody looks."""
+    if looking.history is None and (looking.gone or looking.trouble):
+        return "nobody looks"
+    if not scene.snapshot.engine.running or silence(scene.snapshot, scene.now):
+        return "nobody looks"
+    return "not all seen" if scene.snapshot.failing else ""
 
 
 def _left(scene: Scene, looking: Looking, cells: int) -> list[Part]:
     snapshot = scene.snapshot
-    said = counts(scene, words=cells >= ROOMY)
+    said = counts(scene, words=cells >= ROOMY, blind=_blind(scene, looking))
     parts = [Part(9, (Span("healmon", "strong"),)), Part(ALWAYS, said)]
     parts += [Part(ALWAYS, (Span(f" {text} ", tone),)) for text, tone in _flags(scene, looking)]
     parts += _figures(scene)
@@ -202,9 +233,8 @@ def _figures(scene: Scene) -> list[Part]:
     if fullest is not None:
         tones: list[Tone] = [scene.mark(v).tone for v in disks if scene.mark(v).rank < 4]
         figures.append((7, f"disk {fullest:.0f}%", tones[0] if tones else "text"))
-    databases = scene.views("databases")
-    if databases:
-        locks = sum(scene.mark(v).rank < 4 for v in databases)
+    locks, _, watched = databases.tally(scene)
+    if watched:
         figures.append((8, f"locks {locks}", "strong" if locks else "text"))
     figures += _untold(snapshot)
     return [Part(drop, (Span(text, tone),)) for drop, text, tone in figures]
@@ -227,7 +257,7 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
     if silent:
         said = f" NO CHECK FOR {format_duration(int(silent))} "
         parts.append(Part(ALWAYS, (Span(said, "chip-bad"),)))
-    else:
+    elif looking.history is not None or not (looking.trouble or looking.gone):
         parts.append(Part(4, _cycle(scene)))
     if looking.history is not None:
         parts.append(Part(ALWAYS, _history(looking, looking.history)))
@@ -236,7 +266,9 @@ def _right(scene: Scene, looking: Looking) -> list[Part]:
         frozen = f" FROZEN {local_time(looking.frozen)}{unseen} "
         parts.append(Part(ALWAYS, (Span(frozen, "chip-warn"),)))
     elif looking.trouble or looking.gone:
-        parts.append(Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(scene.now)}"))))
+        parts.append(
+            Part(ALWAYS, (Span(" DOWN ", "chip-bad"), Span(f" {local_time(looking.now)}")))
+        )
     elif snapshot.engine.running:
         parts.append(Part(ALWAYS, (Span("LIVE ", "ok"), Span(local_time(scene.now), "text"))))
     else:

@@ -13,12 +13,14 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from healmon.plans import RANK
+from healmon.state import AlertView
 from healmon_tui import glyphs
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.columns import Column, name_cells
 from healmon_tui.paint import Span, Spans, width
 from healmon_tui.rows import alerts, databases, disks, sessions, workers
-from healmon_tui.rows.scene import ACKNOWLEDGED, Row, Scene
+from healmon_tui.rows.scene import ACKNOWLEDGED, Row, Scene, is_loud
 
 IDLE: Final = 2.0
 """Seconds without a key after which the order may change."""
@@ -186,7 +188,11 @@ def _badge(scene: Scene, panel: PanelId, rows: list[Row]) -> Spans:
         return (Span(f"{up}/{meant} up", "dim" if up == meant else "text"),)
     if panel == "sessions":
         return _sessions_badge(scene)
-    return tuple(span for span in _BADGES[panel](rows) if span.text)
+    if panel == "databases":
+        return _databases_badge(scene)
+    if panel == "alerts":
+        return tuple(span for span in _alerts_badge(scene, rows) if span.text)
+    return (Span(f"{len(rows)}", "dim"),)
 
 
 def _sessions_badge(scene: Scene) -> Spans:
@@ -196,23 +202,28 @@ def _sessions_badge(scene: Scene) -> Spans:
     return (Span(f"{known}", "dim"),)
 
 
-def _disks_badge(rows: list[Row]) -> Spans:
-    return (Span(f"{len(rows)}", "dim"),)
-
-
-def _databases_badge(rows: list[Row]) -> Spans:
-    held = sum(row.mark.rank < 7 for row in rows)
+def _databases_badge(scene: Scene) -> Spans:
+    held, unknown, known = databases.tally(scene)
     if held:
-        return (Span(f"{held} of {len(rows)} locked", "text"),)
-    return (Span(f"{len(rows)} free", "dim"),)
+        spans = (Span(f"{held} of {known} locked", "text"),)
+    else:
+        spans = (Span(f"{known - unknown} free", "dim"),)
+    return (*spans, Span(f" {glyphs.DOT} {unknown} unknown", "warn")) if unknown else spans
 
 
-def _alerts_badge(rows: list[Row]) -> Spans:
+def _alerts_badge(scene: Scene, rows: list[Row]) -> Spans:
+    there = scene.snapshot.alerts
     opened = sum(bool(row.alert) and row.mark.rank < ACKNOWLEDGED for row in rows)
     quiet = [row.mark.glyph for row in rows if row.mark.rank == ACKNOWLEDGED]
-    counts = ((word, quiet.count(sign)) for sign, word in _QUIET.items())
+    # its alert is open until looks agree that it is over, and counts in the status line
+    mended = sum(row.mark.rank == alerts.MENDED and _is_open(there.get(row.alert)) for row in rows)
+    counts = [("mended", mended), *((word, quiet.count(s)) for s, word in _QUIET.items())]
     tail = "".join(f" {glyphs.DOT} {count} {word}" for word, count in counts if count)
     return (Span(f"{opened} open", "text" if opened else "dim"), Span(tail, "dim"))
+
+
+def _is_open(alert: AlertView | None) -> bool:
+    return alert is not None and is_loud(alert) and RANK[alert.severity] > 0
 
 
 _QUIET: Final = {
@@ -220,10 +231,3 @@ _QUIET: Final = {
     glyphs.DOT: "explained",
 }  # fmt: skip
 """What the signs of alerts that nobody need be told of mean."""
-
-
-_BADGES: Final[dict[str, Callable[[list[Row]], Spans]]] = {
-    "disks": _disks_badge,
-    "databases": _databases_badge,
-    "alerts": _alerts_badge,
-}

@@ -104,11 +104,17 @@ class Judged:
     clear: dict[str, Clear]
 
 
+_QUIET: Final = Judged([], {})
+
+
 def judge(case: Case, verdict: Verdict) -> Judged:
     """Return what a verdict means for the alerts of its component.
 
     With status `unknown` (nobody could look) its findings are judged, but no alert ends.
     """
+    known = verdict.component in case.there or verdict.component in case.over
+    if not (verdict.findings or known):
+        return _QUIET  # as nearly all
     found = _findings(case, verdict)
     there = {alert.key: alert for alert in case.there.get(verdict.component, _NONE)}
     events = [
@@ -154,7 +160,8 @@ def _found(
             )
     elif alert.pending:
         yield from _again(case, verdict, finding, alert)
-    elif _worth_telling(alert, finding, case.now):
+    elif _worth_telling(alert, finding, case.now) or confirm.proved(case.snapshot, alert, case.now):
+        # found in spite of a proof: told once, and that proof vouches for no end any more
         yield AlertUpdated(key, finding.severity, finding.message, finding.evidence)
     elif alert.state == "stale":
         yield AlertSeen(key)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Mapping
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Final, NamedTuple
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 LIBRARIES: Final[Mapping[str, str]] = MappingProxyType(
     {"s3": "obstore", "gs": "obstore", "az": "obstore", "sftp": "asyncssh"}
@@ -55,7 +55,7 @@ def depot_of(url: str) -> Depot:
         ValueError: it names no backup target; says why. Never with the URL in it.
     """
     try:
-        parts = urlsplit(url)
+        parts = urllib.parse.urlsplit(url)
         port = parts.port or 0
     except ValueError as error:
         raise ValueError("is no URL") from error
@@ -72,17 +72,18 @@ def depot_of(url: str) -> Depot:
     return Depot(parts.scheme, parts.netloc, parts.path.strip("/"), options=options)
 
 
-def _host(parts: SplitResult, port: int) -> Depot:
+def _host(parts: urllib.parse.SplitResult, port: int) -> Depot:
     if parts.password:
         raise ValueError("a password does not belong in a URL: use a key or the ssh agent")
     if not parts.hostname or not parts.path.strip("/"):
         raise ValueError("names no directory: sftp://user@host/path")
-    path = f"/{unquote(parts.path).strip('/')}"
-    return Depot(parts.scheme, parts.hostname, path, unquote(parts.username or ""), port)
+    path = f"/{urllib.parse.unquote(parts.path).strip('/')}"
+    user = urllib.parse.unquote(parts.username or "")
+    return Depot(parts.scheme, parts.hostname, path, user, port)
 
 
-def _options(parts: SplitResult) -> Mapping[str, str]:
-    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+def _options(parts: urllib.parse.SplitResult) -> Mapping[str, str]:
+    given = dict(urllib.parse.parse_qsl(parts.query, keep_blank_values=True))
     known = _OPTIONS[parts.scheme]
     for name, value in given.items():
         if name not in known:

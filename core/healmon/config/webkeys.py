@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import urllib.parse
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
 
 from healmon.config import extras
 from healmon.config import kinds as k
@@ -67,7 +67,7 @@ def origin_of(url: str) -> str:
     Raises:
         ValueError: it is no URL of `http` or `https`, or has more than a place.
     """
-    parts = urlsplit(url)
+    parts = urllib.parse.urlsplit(url)
     plain = parts.scheme in ("http", "https") and not (parts.query or parts.fragment)
     if not plain or not parts.hostname or "@" in parts.netloc or parts.path not in ("", "/"):
         raise ValueError('an address such as "https://health.example.org", without a path')
@@ -145,7 +145,6 @@ def unguarded(web: Web) -> str:
 
 def clear_text(public_url: str) -> str:
     """Return why a public address will not do; empty: it will, or there is none."""
-    local = urlsplit(public_url).hostname in LOCAL
-    if not public_url.startswith("http://") or local:
+    if not public_url.startswith("http://") or urllib.parse.urlsplit(public_url).hostname in LOCAL:
         return ""
     return "a proxy that speaks no TLS sends logins in the clear: give an https address"

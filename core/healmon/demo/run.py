@@ -26,13 +26,13 @@ RUNS: dict[str, Callable[..., int]] = {
 
 
 def demo(way: str, args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
-    """Open the demo world on a screen, or run `--once`/`--no-ui` in it; returns the exit code.
+    """Open the demo world on a screen or on the page, or report on it; returns the exit code.
 
     Raises:
         UsageError: this way of running makes no sense in a throw-away world.
+        MissingPartError: the page is wanted, and its extra is not installed.
     """
-    if way not in {"tui", *RUNS}:
-        raise UsageError(f"--demo and --{way} do not go together")
+    run, more = _way(way, args)
     for line in sweep(Path(tempfile.gettempdir())):
         print(f"healmon: {line}", file=sys.stderr)  # noqa: T201 - this is the command line
     # a hang-up or SIGTERM must unwind the stack, so that the world is taken down with us
@@ -40,25 +40,42 @@ def demo(way: str, args: argparse.Namespace, open_screen: Callable[..., int]) ->
         signal.signal(number, _leave)
     world = DemoWorld.create()
     try:
+        with world.config_path.open("a", encoding="utf-8") as file:
+            file.write(more)
         world.start()
-        settings = load(world.config_path, {})
-        host = Host.open(
-            settings,
-            world.state_dir,
-            mode="demo",
-            dry_run=getattr(args, "dry_run", False),
-            read=lambda: load(world.config_path, {}),
-        )
-        log_to_file(world.state_dir / "healmon.log", args)
+        host = _opened(world, args)
         world.autofaults()
-        if way == "tui":
+        if run is None:
             return _on_screen(world, host, args, open_screen)
         try:
-            return RUNS[way](host, json_wanted=getattr(args, "json", False))
+            return run(host, json_wanted=getattr(args, "json", False))
         finally:
             host.close()
     finally:
         world.close()
+
+
+def _way(way: str, args: argparse.Namespace) -> tuple[Callable[..., int] | None, str]:
+    """Return what runs the host, None on a screen, and what its configuration says besides."""
+    if way == "serve":
+        from healmon.demo import served  # noqa: PLC0415 - the other ways need no web
+
+        return served.run_served, served.configuration(args)
+    if way not in {"tui", *RUNS}:
+        raise UsageError(f"--demo and --{way} do not go together")
+    return RUNS.get(way), ""
+
+
+def _opened(world: DemoWorld, args: argparse.Namespace) -> Host:
+    host = Host.open(
+        load(world.config_path, {}),
+        world.state_dir,
+        mode="demo",
+        dry_run=getattr(args, "dry_run", False),
+        read=lambda: load(world.config_path, {}),
+    )
+    log_to_file(world.state_dir / "healmon.log", args)
+    return host
 
 
 def _on_screen(

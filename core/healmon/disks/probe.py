@@ -318,6 +318,7 @@ async def _within(
         ProbeError: it did not answer in time, or an earlier one still hangs.
     """
     try:
-        return await asyncio.wait_for(hands.call(call, patient=patient), seconds)
+        async with asyncio.timeout(seconds):
+            return await hands.call(call, patient=patient)
     except TimeoutError as error:
         raise ProbeError(f"no answer within {seconds:g} s") from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import gc
 import logging
@@ -27,6 +26,7 @@ from healmon.service.systemd import Notifier
 from healmon.text import clean
 
 if TYPE_CHECKING:
+    import argparse
     import asyncio
 
     from healmon.service.host import Host
@@ -318,15 +318,29 @@ def _screen(args: argparse.Namespace, open_screen: Callable[..., int]) -> int:
         return host
 
     host = None
-    if instance.holder(state_dir) is None:
+    # who only looks is no healer, and keeps none from starting; without a configuration all do
+    looks = options["read_only"] and settings.source is not None
+    if looks:
+        _must_be_known(state_dir)
+    if instance.holder(state_dir) is None and not looks:
         with contextlib.suppress(HolderError):  # another one was a moment faster: look at it
             host = take()
     if host is not None and settings.source is None:
         return _first_run(EngineLink(host), open_screen, options)
     if host is not None:
         return open_screen(EngineLink(host), **options)
+    if getattr(args, "dry_run", False):
+        options["read_only"] = True  # that healer would do what is asked of it
     taker = None if options["read_only"] else take
     return open_screen(Relay(state_dir, settings.sessions.packs, taker), **options)
+
+
+def _must_be_known(state_dir: Path) -> None:
+    if not (state_dir / statedir.DATABASE).exists():
+        raise HolderError(
+            f"no healer has run on {state_dir} yet: there is nothing to look at",
+            remedy="start one (healmon daemon), or leave out --read-only",
+        )
 
 
 def _first_run(link: object, open_screen: Callable[..., int], options: dict[str, Any]) -> int:

@@ -87,6 +87,13 @@ class Link(Protocol):
         """Return what became of a healer that ended while it was looked at; None: it runs."""
         ...
 
+    def begun_anew(self) -> bool:
+        """Return whether the store that is looked at is another one by now, with its own numbers.
+
+        Nothing more is delivered then: `open` must be called again, and nothing of before holds.
+        """
+        ...
+
     async def take_over(self) -> Answer:
         """Make this process the healer, if there is none. Never raises: a refusal is an answer.
 

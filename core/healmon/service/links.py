@@ -135,6 +135,10 @@ class EngineLink(_Near):
         """Return None: our own healer is here as long as we are."""
         return None
 
+    def begun_anew(self) -> bool:
+        """Return False: our own healer goes on with what it knows, whatever becomes of the file."""
+        return False
+
     async def take_over(self) -> Answer:
         """Say that there is nothing to take over."""
         return Answer(ok=False, text="this screen heals already")
@@ -224,13 +228,20 @@ class EngineLink(_Near):
 
 
 class StoreLink(_Near):
-    """Looks at another process's healer through its store, and asks it through the queue."""
+    """Looks at another process's healer through its store, and asks it through the queue.
+
+    Attributes:
+        attached: who is looked at.
+        absent: nobody is.
+        anew: another store took the place of the one that was opened; nothing more is delivered.
+    """
 
     def __init__(self, state_dir: Path, packs: str = "") -> None:
         super().__init__(state_dir, packs)
         self._database = state_dir / DATABASE
         self.attached = "a healer that has ended"
         self.absent = False
+        self.anew = False
         self._ended = threading.Event()
         self._ear = Ear(state_dir)
         self._thread: threading.Thread | None = None
@@ -275,11 +286,16 @@ class StoreLink(_Near):
                 self.watch()
             try:
                 for record in following.look():
+                    if following.anew:
+                        break
                     sink(record)
             except (OSError, msgspec.MsgspecError, sqlite3.Error, HealmonError) as error:
                 self._trouble = clean(f"cannot read the store: {error}")
             else:
                 self._trouble = f"the healer ({self.attached}) has ended" if self.absent else ""
+                self.anew = following.anew > 0
+            if self.anew:
+                break  # what comes now does not belong to what was told
             self._ended.wait(CALM)
             self._ear.wait()
         following.close()

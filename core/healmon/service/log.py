@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from healmon import events as ev
 from healmon.config.settings import Settings
@@ -14,6 +14,9 @@ from healmon.plans import Overlays
 from healmon.service.logformat import EVENT, Journal, JsonLines, Lines, Redactor, to_journal
 from healmon.text import clean
 from healmon.world.logfile import SetAside
+
+if TYPE_CHECKING:
+    import argparse
 
 log = logging.getLogger("healmon")
 

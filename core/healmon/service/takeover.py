@@ -51,6 +51,7 @@ class Relay:
         self._inner: StoreLink | EngineLink = self._viewer
         self._looking = False
         self._switching = threading.Lock()
+        self._open = False
         self._running = True
         self._word = ""
         self._last = 0.0
@@ -63,8 +64,9 @@ class Relay:
     def open(self, sink: Callable[[Recorded], None]) -> Snapshot:
         """Begin delivering events to `sink`; once more after an attempt to take over.
 
-        Then it begins healing, or goes on looking.
+        Then it begins healing, or goes on looking; likewise where the store was begun anew.
         """
+        self._open = False
         if self._looking and self._inner is self._viewer:
             self._viewer.leave()
             self._viewer = self._inner = StoreLink(self._state_dir, self._packs)
@@ -77,6 +79,7 @@ class Relay:
         snapshot = self._opened(heard)
         self._running, self._word = snapshot.engine.running, snapshot.engine.stopped
         self._last = snapshot.at
+        self._open = True
         return snapshot
 
     def _opened(self, sink: Callable[[Recorded], None]) -> Snapshot:
@@ -105,6 +108,12 @@ class Relay:
         if self._running:
             how = "was killed or crashed"
         return Gone(self._viewer.attached, self._last, how, offered=self._take is not None)
+
+    def begun_anew(self) -> bool:
+        """Return whether another store is looked at by now, also where it could not be opened."""
+        if self._inner is not self._viewer or not self._looking:
+            return False
+        return self._viewer.anew or not self._open
 
     async def take_over(self) -> Answer:
         """Make this process the healer, if there is none."""

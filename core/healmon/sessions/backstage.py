@@ -74,6 +74,8 @@ class Backstage:
             self._busy = {}
             return {}
         alive = [pane for pane, _ in panes if not pane.dead]
+        if not alive:
+            self._busy = {}
         table, terminals = await asyncio.gather(self._table(), self._terminals(alive))
         everybody = {f.identity for pane in alive for f in members(table, pane.pid)}
         work = await self._on("processes", partial(self._processes.work, everybody))

@@ -162,8 +162,8 @@ def renewed(
         if pane.id in screens:
             found[pane.id] = _captured(pane, old, screens[pane.id], now)
         elif old is not None:
-            drawn = old.drawn if old.title == pane.title else now.wall
-            found[pane.id] = replace(old, title=pane.title, drawn=drawn)
+            same = old.title == pane.title
+            found[pane.id] = old if same else replace(old, title=pane.title, drawn=now.wall)
     return found
 
 

@@ -15,6 +15,7 @@ from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.plans import Diagnosis, Finding, Severity, Verdict, pack, unpack
 from healmon.sessions import caps, lost, outage
+from healmon.sessions.calm import Calm
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
 from healmon.sessions.following import Moment
 from healmon.sessions.judging import Draft, draft, may_settle, verdict_of
@@ -46,7 +47,12 @@ ONCE: Final = "once"
 
 
 def diagnose(
-    settings: Sessions, seen: Seen, known: Snapshot, now: Reading, packs: Packs | None = None
+    settings: Sessions,
+    seen: Seen,
+    known: Snapshot,
+    now: Reading,
+    packs: Packs | None = None,
+    calm: Calm | None = None,
 ) -> Diagnosis:
     """Return the judgement on every session, on what is owed, and on what is not to be seen.
 
@@ -56,8 +62,9 @@ def diagnose(
         known: everything known before.
         now: this moment.
         packs: know which keys interrupt which program; default: those that come with healmon.
+        calm: the verdicts that stand, of those for whom all this was the same; default: none does.
     """
-    judge = _Judge(settings, seen, known, now, packs or bundled())
+    judge = _Judge(settings, seen, known, now, packs or bundled(), calm or Calm())
     said = [*judge.sessions(), *judge.missing_ones(), *(judge.fault(f) for f in seen.faults)]
     said += judge.unseen({verdict.component for verdict in said})
     told = {verdict.component for verdict in said}
@@ -73,7 +80,13 @@ class _Judge:
     """One diagnosis: its inputs, and the soonest moment at which it could say something else."""
 
     def __init__(
-        self, settings: Sessions, seen: Seen, known: Snapshot, now: Reading, packs: Packs
+        self,
+        settings: Sessions,
+        seen: Seen,
+        known: Snapshot,
+        now: Reading,
+        packs: Packs,
+        calm: Calm,
     ) -> None:
         self._settings = settings
         self._packs = packs
@@ -82,6 +95,9 @@ class _Judge:
         self._now = now
         self._blind = {fault.name for fault in seen.faults if fault.kind == "tasks"}
         self._deaf = {fault.name for fault in seen.faults if fault.kind == "tmux"}
+        self._calm = calm
+        if seen.jumped or seen.faults:
+            calm.forget()
         self._hidden = {one.session: one.socket for one in self._silent()}
         engine = known.engine
         self._moment = Moment(
@@ -104,24 +120,35 @@ class _Judge:
 
     def sessions(self) -> list[Verdict]:
         """Judge all sessions that are there."""
-        unread: list[Verdict] = []
+        said: list[Verdict] = []
+        looks: dict[str, SessionSeen] = {}
         drafts: list[Draft] = []
         for one in self._seen.sessions:
             component = component_of(one.label)
+            stands = self._calm.stands(component, one, self._known)
+            if stands is not None:
+                said.append(stands)
+                continue
+            looks[component] = one
             before = facts_of(self._known, component)
             if before is not None and self._lacks(before):
                 why = "its task database cannot be read"
-                unread.append(self._not_seen(component, before, why))
+                said.append(self._not_seen(component, before, why))
             elif before is not None and before.socket in self._deaf - {one.pane.socket}:
                 # another session of this name was seen there, and may be the one that works
-                unread.append(self._not_seen(component, before, SILENT))
+                said.append(self._not_seen(component, before, SILENT))
             else:
                 drafts.append(self._draft(component, self._doubted(one)))
         self._brake(drafts)
         self._give_turn(drafts)
         waiting = {n for n, view in self._known.plans.items() if not view.acting}
         self.hold = tuple(d.component for d in drafts if d.component in waiting and not d.acts)
-        return [*unread, *(self._verdict(draft) for draft in drafts)]
+        for each in drafts:
+            verdict = self._verdict(each)
+            look = looks[each.component]
+            self._calm.keep(each.facts.state, verdict, look, self._known, self._now)
+            said.append(verdict)
+        return said
 
     def _silent(self) -> list[SessionFacts]:
         """Return what was known of the sessions whose servers do not answer now."""

@@ -116,7 +116,9 @@ def status_of(
 def summary_of(facts: SessionFacts, trouble: Trouble | None) -> str:
     """Return the one line that tells how a session stands."""
     said = facts.question or facts.rule
-    if facts.state in {"stalled", "frozen", "quiet", "tool"} and facts.quiet >= 60:
+    protected = facts.state == "protected" and trouble is not None and trouble.told
+    still = protected or facts.state in {"stalled", "frozen", "quiet", "tool"}
+    if still and facts.quiet >= 60:
         said = f"{said}; quiet for {facts.quiet / 60:.0f} min"
     elif trouble is not None and trouble.told:
         said = (

@@ -12,6 +12,7 @@ from healmon.config.settings import Sessions, Tasks
 from healmon.healer import Hand
 from healmon.plans import Diagnosis, Packed, Plan, Proof
 from healmon.sessions import lost
+from healmon.sessions.calm import Calm
 from healmon.sessions.diagnose import diagnose
 from healmon.sessions.facts import HEALER
 from healmon.sessions.offers import offered
@@ -67,6 +68,7 @@ class SessionsHealer:
         self._clock = clock
         self._probe = Probe(settings, tasks, tmux, taskdb, processes, clock, packs)
         self._remedy = Remedy(self._probe, clock, evidence)
+        self._calm = Calm()
         self._last: Reading | None = None
         self._tidied: float | None = None
 
@@ -90,7 +92,7 @@ class SessionsHealer:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge. Pure, but for whom the next look must look after."""
-        found = diagnose(self._settings, seen, known, now, self._probe.packs)
+        found = diagnose(self._settings, seen, known, now, self._probe.packs, self._calm)
         self._probe.lost = lost.watched(found)
         return found
 

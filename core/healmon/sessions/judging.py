@@ -175,7 +175,7 @@ def _drafted(
     subject = f"{'quarantined ' if elsewhere else ''}{facts.key}"
     held = _held(component, case, stands, known, free=caps.free(subject)) if due else ""
     if trouble is not None and trouble.told and not trouble.act:
-        held = trouble.why_not
+        held = trouble.why_not or stands.hands_off
     facts = replace(facts, held=held)
     return Draft(
         component=component,

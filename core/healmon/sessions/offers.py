@@ -17,7 +17,7 @@ from healmon.plans import Packed, Plan, Step, pack
 from healmon.sessions.facts import ANSWER, HEALER, Memory, Order, SessionFacts
 from healmon.sessions.planning import make_plan, tmux_words
 from healmon.sessions.recall import facts_of, is_session, memory_of
-from healmon.sessions.signs import Choice
+from healmon.sessions.signs import Choice, is_key
 from healmon.state import Snapshot, of_healer
 from healmon.text import clean
 from healmon.units import format_duration
@@ -136,7 +136,26 @@ def _chosen(facts: SessionFacts, arguments: Packed) -> Choice:
                 f"{facts.session} asks something else now: {facts.question or facts.rule}",
                 remedy=f"it offers: {offer}",
             )
+    _must_be_keys(facts, choice)
     return choice
+
+
+def _must_be_keys(facts: SessionFacts, choice: Choice) -> None:
+    """Refuse an answer that no key gives: a pack of one's own read the screen wrongly.
+
+    Raises:
+        DataError: there is none.
+    """
+    strange = next((key for key in choice.keys if not is_key(key)), None)
+    if strange is None and choice.keys:
+        return
+    rule = facts.matched.rpartition("/")[2]
+    raise DataError(
+        f"{facts.session} is in {facts.state}, and no key gives {choice.text!r}: the pack"
+        f" {facts.pack} takes {strange or ''!r} for its key",
+        remedy=f"mend `choices` of the rule {rule} in that pack's file, or name the key in"
+        " `answers`; `healmon check` tries it",
+    )
 
 
 def _short(text: str) -> str:

@@ -7,6 +7,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
+from operator import is_
 from typing import Final, Literal, TypeVar
 
 import msgspec
@@ -15,8 +16,9 @@ from msgspec.structs import replace
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Sessions, Tasks
 from healmon.errors import ProbeError
+from healmon.named import NamedTuple
 from healmon.sessions import places
-from healmon.sessions.answers import each, good
+from healmon.sessions.answers import Failed, each, good
 from healmon.sessions.backstage import Backstage, Behind
 from healmon.sessions.captures import Captures, Kept, own_clocks
 from healmon.sessions.family import Family
@@ -104,6 +106,18 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     runs: dict[str, bool] = {}
 
 
+class _Shown(NamedTuple):
+    """A session without tasks as it was shown last, and what was seen of it."""
+
+    panes: Sequence[Pane]
+    kept: Sequence[Kept]
+    seen: SessionSeen
+
+    def same(self, panes: Sequence[Pane], kept: Sequence[Kept]) -> bool:
+        """Return whether the very same is seen now."""
+        return self.panes == panes and all(map(is_, self.kept, kept))
+
+
 class Probe:
     """Looks, each socket and each task database on a thread of its own.
 
@@ -146,6 +160,7 @@ class Probe:
         self._captures = Captures()
         self._backstage = Backstage(self.on, tmux, processes, self.packs)
         self._listed: dict[str, Sequence[Pane]] = {}
+        self._shown: dict[Place, _Shown] = {}
 
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
@@ -190,9 +205,7 @@ class Probe:
         """
         now = self.clock.read()
         self._captures.begin(now)
-        listed, tasks = await asyncio.gather(
-            each(self.settings.sockets, self.panes), each(self.tasks, self.view)
-        )
+        listed, tasks = await self._ask()
         told = good(tasks)
         known = [task for view in told.values() for task in view.active]
         found = good(listed)
@@ -219,6 +232,13 @@ class Probe:
             late={source: view.late for source, view in told.items() if view.late},
             runs=await self._runs(),
         )
+
+    async def _ask(self) -> tuple[dict[str, tuple[Pane, ...] | Failed], dict[str, View | Failed]]:
+        """Return what all sockets and task databases answer."""
+        sockets = each(self.settings.sockets, self.panes)
+        if not self.tasks:  # without a task for each
+            return await sockets, {}
+        return await asyncio.gather(sockets, each(self.tasks, self.view))
 
     def _everywhere(
         self, found: Mapping[str, Sequence[Pane]], answers: Mapping[str, object]
@@ -265,25 +285,32 @@ class Probe:
         tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
         behind = await self._backstage.behind(tasked, now)
         sessions: dict[str, SessionSeen] = {}
+        before, self._shown = self._shown, {}
         # a server that does not answer keeps its sessions' names, and their doubt
         names = Counter(panes[0].name for panes in everywhere.values())
         labels = places.labels(everywhere)
         for (socket, number), panes in spread.groups.items():
             tasks = tuple(spread.working.get((socket, number), ()))
-            one = self._session(panes, tasks, behind, there[socket])
+            kept = [there[socket][pane.id] for pane in panes]
+            last = before.get((socket, number))
+            if tasks or last is None or not last.same(panes, kept):
+                last = _Shown(panes, kept, self._session(panes, tasks, behind, there[socket]))
+            one = last.seen
             shown = [one.pane] if one.sure else panes
-            label = labels[socket, number]
-            sessions[label] = replace(
-                one,
-                label=label,
-                twins=names[panes[0].name] > 1,
-                fresh=any(pane.id in captured[socket] for pane in shown),
-            )
+            label, twins = labels[socket, number], names[panes[0].name] > 1
+            fresh = any(pane.id in captured[socket] for pane in shown)
+            if (one.label, one.twins, one.fresh) != (label, twins, fresh):
+                one = replace(one, label=label, twins=twins, fresh=fresh)
+            sessions[label] = one
+            if not tasks:
+                self._shown[socket, number] = _Shown(panes, kept, one)
         return await self._with_hints(sessions.values(), behind, now)
 
     async def _with_hints(
         self, sessions: Collection[SessionSeen], behind: Mapping[str, Behind], now: Reading
     ) -> tuple[SessionSeen, ...]:
+        if not behind:
+            return tuple(sessions)
         signs = {one.pane.key: one.sign for one in sessions}
         files, received = await asyncio.gather(
             self._backstage.agent_files(behind), self._backstage.received(signs, behind, now)

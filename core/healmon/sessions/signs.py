@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Final, Literal
 
 import msgspec
+
+_KEY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,18}[A-Za-z0-9])?")
 
 Kind = Literal[
     "none", "starting", "busy", "tool", "retrying", "rate_limited", "approval", "question",
     "gave_up", "unsent", "idle",
 ]  # fmt: skip
 """What a pack's rules can say; `none`: no rule matched, nothing is known."""
+
+
+def is_key(name: str) -> bool:
+    """Return whether a text can be the name of a key as tmux has them: `1`, `y`, `Enter`, `C-c`."""
+    return _KEY.fullmatch(name) is not None
 
 
 class Choice(msgspec.Struct, frozen=True):

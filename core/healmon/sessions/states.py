@@ -252,3 +252,8 @@ def state_of(case: Case) -> tuple[State, str]:
         if words:
             return state, words
     raise AssertionError("the last rule applies to everything")
+
+
+def beneath(case: Case) -> State:
+    """Return the state that a protected session would be in if it were not."""
+    return next(state for state, rule in RULES if state != "protected" and rule(case))

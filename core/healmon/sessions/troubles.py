@@ -11,6 +11,7 @@ gave_up                       entry, new tasks       gave_up_after    gave_up_af
 approval question secret      entry                  waiting_after    never
 unsent suspended flow_stopped entry                  waiting_after    never
 human, by the marker alone    progress               stuck_after      never
+protected                     as what it would be, at most progress, told as late as that     never
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from collections.abc import Callable
 from typing import Final, Literal
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon.sessions.progress import old_enough
-from healmon.sessions.states import RESET_GRACE, Case, typed_lately
+from healmon.sessions.states import RESET_GRACE, Case, beneath, typed_lately
 from healmon.sessions.words import State
 
 Condition = Literal["stuck", "waiting", "idle", "unsent", "retrying", "suspended"]
@@ -145,6 +147,23 @@ def _human(case: Case, state: State) -> Trouble | None:
     return Trouble(condition="suspended", state=state, age=case.quiet, warn=case.limit, why_not=why)
 
 
+def _protected(case: Case, state: State) -> Trouble | None:
+    """Return the trouble that it would be in: to be protected forbids the touch, not the look."""
+    under = beneath(case)
+    found = None if under == state else trouble_of(case, under)
+    if found is None:
+        return None
+    # it has been in the state beneath for no longer than nothing was new
+    return replace(
+        found,
+        state=state,
+        age=min(found.age, case.quiet),
+        warn=max(found.warn, found.act),
+        act=NEVER,
+        why_not="",
+    )
+
+
 _RULES: Final[dict[State, Callable[[Case, State], Trouble | None]]] = {
     "stalled": _still,
     "tool": _still,
@@ -160,4 +179,5 @@ _RULES: Final[dict[State, Callable[[Case, State], Trouble | None]]] = {
     "suspended": _person("suspended"),
     "flow_stopped": _person("suspended"),
     "human": _human,
+    "protected": _protected,
 }

@@ -16,6 +16,7 @@ only, so that a status command answers at once. Importing this package loads nei
     faults     what a database error means, in words
     ballast    a spare megabyte for the day the disk is full
     read       rows for people, standard library only
+    numbering  which numbers a file gives its events
     stream     events and snapshots out of the store again
 """
 

@@ -12,10 +12,10 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from healmon.store import schema
 from healmon.store.salvage import RESTORE
+from healmon.text import quoted
 
 _BESIDE: Final = ("-journal", "-shm", "-wal")
 
@@ -64,7 +64,7 @@ def successor_of(path: Path) -> str:
     if not file.exists() or (wal.exists() and wal.stat().st_size):
         return ""  # its last words come last, and then it is closed
     try:
-        uri = f"file:{quote(str(file))}?immutable=1"
+        uri = f"file:{quoted(str(file))}?immutable=1"
         with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
             if schema.version_of(conn) != schema.VERSION:
                 return ""

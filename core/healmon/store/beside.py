@@ -16,11 +16,10 @@ import sqlite3
 import threading
 from collections.abc import Generator
 from pathlib import Path
-from urllib.parse import quote
 
 from healmon.errors import StoreFaultError, StoreVersionError
 from healmon.store.schema import APPLICATION_ID, VERSION
-from healmon.text import clean
+from healmon.text import clean, quoted
 
 FileId = tuple[int, int]
 
@@ -149,7 +148,7 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
         sqlite3.Error: it cannot be opened now.
         StoreVersionError: it is not a store of this version.
     """
-    uri = f"file:{quote(str(path))}?mode=rw"
+    uri = f"file:{quoted(str(path))}?mode=rw"
     conn = sqlite3.connect(
         uri, uri=True, timeout=patience, isolation_level=None, check_same_thread=False
     )

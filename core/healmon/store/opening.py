@@ -15,7 +15,6 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import quote
 
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
@@ -27,11 +26,13 @@ from healmon.store.salvage import Salvaged, known_to, prepare, salvage
 from healmon.store.stream import encode_snapshot
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
-from healmon.text import clean
+from healmon.text import clean, quoted
 
 BUSY_TIMEOUT: Final = 2.0
 """Seconds a statement waits for another process's lock."""
 _WAL_LIMIT: Final = 4 << 20
+_CACHE: Final = 512
+"""KiB of pages that a healer keeps: a round touches a few; SQLite's own 2 MB fill within days."""
 CHECKED: Final = "checked"
 """Key in `meta`: when the file was last checked as a whole."""
 CHECK_EVERY: Final = "-7 days"
@@ -61,7 +62,7 @@ def connect(path: Path, parameters: str) -> sqlite3.Connection:
         path: the file.
         parameters: of the URI: `mode=rwc`, `mode=ro`, `immutable=1`.
     """
-    uri = f"file:{quote(str(path))}?{parameters}"
+    uri = f"file:{quoted(str(path))}?{parameters}"
     return sqlite3.connect(
         uri, uri=True, timeout=BUSY_TIMEOUT, isolation_level=None, check_same_thread=False
     )
@@ -254,6 +255,7 @@ def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection
         if due:
             with immediate(conn):
                 conn.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (CHECKED, at))
+        conn.execute(f"PRAGMA cache_size = -{_CACHE}")  # last: a check has use for more
     except BaseException:
         conn.close()
         raise

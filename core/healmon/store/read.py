@@ -10,9 +10,9 @@ from __future__ import annotations
 import contextlib
 import json
 import sqlite3
+import urllib.parse
 from collections.abc import Generator
 from pathlib import Path
-from urllib.parse import quote
 
 from healmon.errors import StoreFaultError, StoreVersionError
 from healmon.store.schema import APPLICATION_ID, VERSION
@@ -60,7 +60,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
     with reading(str(path)):
         conn = sqlite3.connect(
-            f"file:{quote(str(path))}?mode=ro",
+            f"file:{urllib.parse.quote(str(path))}?mode=ro",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,

@@ -154,7 +154,19 @@ def verdict_of(known: Snapshot, healer: s.HealerNow) -> s.VerdictNow:
         said = ["something cannot be looked at"]
     if not known.cycle.finished_at:
         said = said or ["first look"]
+    if not said and (count := _unwell(known)):
+        said = [f"{count} not well"]
     return s.VerdictNow(level=level, text=", ".join(said) or "all well")
+
+
+def _unwell(known: Snapshot) -> int:
+    """Return how many are not well though no alert says so: mended first, or not yet sure."""
+    told = {alert.component for alert in known.alerts.values() if not alert.pending}
+    return sum(
+        view.status in parts.NOT_WELL or view.status == "warning"
+        for view in known.components.values()
+        if view.name not in told
+    )
 
 
 def _of(known: Snapshot, healer: str) -> Iterable[ComponentView]:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import urllib.parse
 from typing import Final
-from urllib.parse import quote, unquote_to_bytes
 
 import msgspec
+
+from healmon.text import quoted
 
 SUFFIX: Final = ".json"
 """Ends the name of a record: it stands beside the object, and only once that is verified."""
@@ -46,14 +48,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 def host_name() -> str:
     """Return what this host is called in keys."""
-    return quote(os.uname().nodename or "localhost", safe="")
+    return quoted(os.uname().nodename or "localhost", safe="")
 
 
 def key_of(host: str, path: str, sha256: str) -> str:
     """Return the key of a file's object: the same path with the same content has the same one."""
     told = os.fsencode(path)
     mark = hashlib.sha256(told + b"\0" + sha256.encode()).hexdigest()[:16]
-    return f"{host}/{quote(told, safe='')[-_LONGEST:]}.{mark}"
+    return f"{host}/{quoted(path, safe='')[-_LONGEST:]}.{mark}"
 
 
 def id_of(key: str) -> str:
@@ -65,9 +67,9 @@ def id_of(key: str) -> str:
 def path_in(key: str) -> str:
     """Return the path that a key speaks of; its end, where it is a long one."""
     found = _NAMED.fullmatch(key.rpartition("/")[2])
-    quoted = found["path"] if found else ""
-    path = os.fsdecode(unquote_to_bytes(quoted))
-    return path if path.startswith("/") and len(quoted) < _LONGEST else f"…{path}"
+    shown = found["path"] if found else ""
+    path = os.fsdecode(urllib.parse.unquote_to_bytes(shown))
+    return path if path.startswith("/") and len(shown) < _LONGEST else f"…{path}"
 
 
 def encoded(record: Record) -> bytes:

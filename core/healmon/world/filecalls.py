@@ -10,6 +10,7 @@ import ctypes
 import errno
 import functools
 import os
+import struct
 import threading
 from pathlib import Path
 from typing import Final
@@ -29,15 +30,14 @@ _PAUSE, _LOOKS, _SAME = 0.05, 60, 4
 _TRIES: Final = 16
 """How often openat2 is asked again when renames elsewhere made it unsure (EAGAIN)."""
 
-_libc: Final = ctypes.CDLL(None, use_errno=True)
+_HOW: Final = struct.Struct("=QQQ")
+"""flags, mode and resolve of `struct open_how`."""
 
 
-class _OpenHow(ctypes.Structure):
-    _fields_ = (
-        ("flags", ctypes.c_uint64),
-        ("mode", ctypes.c_uint64),
-        ("resolve", ctypes.c_uint64),
-    )
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    # a healer that cleans nothing does without ctypes
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _failed(name: str = "") -> OSError:
@@ -47,14 +47,14 @@ def _failed(name: str = "") -> OSError:
 
 def _openat2(directory: int, path: str, resolve: int) -> int:
     # without O_NOFOLLOW a link is told apart from what is no directory: ELOOP, not ENOTDIR
-    how = _OpenHow(flags=_DIRECTORY & ~os.O_NOFOLLOW, mode=0, resolve=resolve)
+    how = _HOW.pack(_DIRECTORY & ~os.O_NOFOLLOW, 0, resolve)
     for _ in range(_TRIES):
-        fd = _libc.syscall(
+        fd = _libc().syscall(
             ctypes.c_long(_OPENAT2),
             ctypes.c_int(directory),
             ctypes.c_char_p(os.fsencode(path)),
-            ctypes.byref(how),
-            ctypes.c_size_t(ctypes.sizeof(how)),
+            ctypes.c_char_p(how),
+            ctypes.c_size_t(_HOW.size),
         )
         if fd >= 0:
             return int(fd)
@@ -161,9 +161,9 @@ def put_back(source: int, name: str, target: int, old: str) -> None:
         FileExistsError: the name is taken again.
         OSError: whatever else rename(2) says.
     """
-    if hasattr(_libc, "renameat2"):
+    if hasattr(_libc(), "renameat2"):
         encoded = os.fsencode(name), os.fsencode(old)
-        if not _libc.renameat2(source, encoded[0], target, encoded[1], _NOREPLACE):
+        if not _libc().renameat2(source, encoded[0], target, encoded[1], _NOREPLACE):
             return
         error = _failed(name)
         if error.errno not in {errno.EINVAL, errno.ENOSYS}:
@@ -189,7 +189,7 @@ def sync(fd: int) -> None:
 
 
 def _sync(fd: int) -> None:
-    if not hasattr(_libc, "syncfs") or _libc.syncfs(fd):
+    if not hasattr(_libc(), "syncfs") or _libc().syncfs(fd):
         os.sync()
 
 

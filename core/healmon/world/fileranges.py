@@ -17,9 +17,6 @@ _UNFIT: Final = frozenset({errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.E
 """What a file system says that cannot do it."""
 _PART: Final = 1 << 20
 
-_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
-_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
-
 
 def data_from(fd: int) -> int:
     """Return where the text begins, behind the hole that an earlier trim left."""
@@ -64,7 +61,10 @@ def _range(fd: int, mode: int, end: int) -> bool:
     Raises:
         OSError: it failed otherwise.
     """
-    if not _fallocate(fd, mode, 0, end):
+    # asked for here: a healer that cleans nothing does without ctypes
+    fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    if not fallocate(fd, mode, 0, end):
         return True
     number = ctypes.get_errno()
     if number in _UNFIT:

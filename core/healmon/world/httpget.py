@@ -10,8 +10,8 @@ import asyncio
 import errno
 import os
 import re
+import urllib.parse
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote, urlsplit
 
 from healmon import lean
 from healmon.errors import ProbeError
@@ -77,7 +77,7 @@ def reason(error: OSError) -> str:
 
 
 async def _get(url: str, *, verified: bool) -> int:
-    parts = urlsplit(url)
+    parts = urllib.parse.urlsplit(url)
     secure = parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     context = _context(verified=verified) if secure else None
@@ -85,8 +85,8 @@ async def _get(url: str, *, verified: bool) -> int:
         parts.hostname, port, ssl=context, limit=LINE_LIMIT
     )
     try:
-        target = quote(parts.path or "/", safe=_PLAIN)
-        query = f"?{quote(parts.query, safe=_PLAIN)}" if parts.query else ""
+        target = urllib.parse.quote(parts.path or "/", safe=_PLAIN)
+        query = f"?{urllib.parse.quote(parts.query, safe=_PLAIN)}" if parts.query else ""
         host = parts.netloc.rpartition("@")[2].encode("idna" if parts.netloc.isascii() else "utf-8")
         head = f"GET {target}{query} HTTP/1.1\r\nHost: ".encode("ascii")
         writer.write(

@@ -11,10 +11,9 @@ import re
 import shutil
 import stat
 from pathlib import Path
-from urllib.parse import quote
 
 from healmon.errors import ProbeError
-from healmon.text import clean
+from healmon.text import clean, quoted
 
 SMALL = 1 << 16
 """Bytes of a small file that are read."""
@@ -194,5 +193,5 @@ def find_text(path: Path, text: bytes, offset: int, limit: int = 1 << 24) -> tup
 
 def folder_name(name: str) -> str:
     """Return a name as one safe path component: `a/b` becomes `a%2Fb`."""
-    safe = quote(name, safe=" ")
+    safe = quoted(name, safe=" ")
     return f"%2E{safe[1:]}" if safe.startswith(".") else safe

@@ -11,10 +11,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+import urllib.parse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, Protocol
-from urllib.parse import unquote
 
 import msgspec
 
@@ -163,7 +163,7 @@ def without_parts(text: str, url: str) -> str:
     if scheme in {"http", "https"}:
         user, _, place = re.split(r"[/?#]", rest, maxsplit=1)[0].rpartition("@")
         rest = f"{user}/{rest.partition(place)[2]}"
-    parts = {part for raw in (rest, unquote(rest)) for part in _PART.findall(raw)}
+    parts = {part for raw in (rest, urllib.parse.unquote(rest)) for part in _PART.findall(raw)}
     text = text.replace(url, MASK)
     for part in sorted(parts, key=len, reverse=True):
         text = text.replace(part, MASK)

@@ -9,9 +9,9 @@ import os
 import stat
 from collections.abc import Callable
 from typing import Final
-from urllib.parse import quote
 
 from healmon.config.depot import is_remote
+from healmon.text import quoted
 from healmon.world import filecalls, filecontent, packing
 from healmon.world.depots import Depots, Going
 from healmon.world.filedata import Inode
@@ -63,7 +63,7 @@ def _in_directory(place: str, going: Going) -> str:
 
 def name_of(path: str, digest: str) -> str:
     """Return the name of a copy: the end of the path, and enough digits to tell contents apart."""
-    return f"{quote(os.fsencode(path), safe='')[-_LONGEST:]}.{digest[:16]}"
+    return f"{quoted(path, safe='')[-_LONGEST:]}.{digest[:16]}"
 
 
 def _saved(

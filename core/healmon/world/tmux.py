@@ -119,6 +119,7 @@ class SystemTmux:
         self._clock = SystemClock() if clock is None else clock
         self._deadline = deadline
         self._program = program
+        self._read: dict[str, tuple[bytes, tuple[Pane, ...]]] = {}
 
     def panes(self, socket: str) -> tuple[Pane, ...]:
         """Return every pane of a server, each once."""
@@ -127,7 +128,12 @@ class SystemTmux:
         if _said(answer, "no current target"):
             return ()  # a server that was told to stay without sessions
         self._refuse(socket, answer)
-        return tmux_wire.read_list(answer.out, nonce, socket)
+        # most answers are the one before, and no text of tmux holds a NUL
+        said = answer.out.replace(nonce.encode(), b"\0")
+        known = self._read.get(socket)
+        if known is None or known[0] != said:
+            known = self._read[socket] = said, tmux_wire.read_list(answer.out, nonce, socket)
+        return known[1]
 
     def screens(self, socket: str, panes: Iterable[Pane]) -> dict[str, str]:
         """Return what these panes show, by pane id; those that are gone are missing."""

@@ -11,6 +11,7 @@ from healmon.alerts import escalation
 from healmon.alerts.judge import REFRESH
 from healmon.plans import RANK
 from tests.helpers import inbox
+from tests.helpers.examples import examples
 from tests.helpers.inbox import COMPONENT, HOST, WALL, Inbox, finding, verdict
 
 
@@ -157,7 +158,7 @@ _look = st.tuples(
 )
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.lists(_look, max_size=30))
 def test_for_any_life_there_is_one_alert_per_cause_that_is_there(looks: list) -> None:
     life = Inbox()

@@ -83,6 +83,7 @@ def workers(folder: Path) -> list:
     [DIES_AT_ONCE, Program(lives=40.0, end=Ended(code=1))],
     ids=["at once", "after 40 s"],
 )
+@pytest.mark.slow
 def test_six_hours_of_three_failing_workers_are_one_alert(tmp_path: Path, dies: Program) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         desk = Desk(bench)

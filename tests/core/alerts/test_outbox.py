@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from healmon import events as ev
 from healmon.alerts import channel_findings, outbox
 from healmon.config.settings import Rate
+from tests.helpers.examples import examples
 from tests.helpers.postroom import HOUR, MINUTE, Postroom, channels, key_of, ladder
 
 
@@ -192,7 +193,7 @@ steps = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(steps)
 def test_whatever_happens_nothing_told_is_left_unclosed_and_nothing_is_lost(story):
     post = Postroom(ladder("ops", "boss", channels=channels("ops", "boss", rate=Rate(60, MINUTE))))

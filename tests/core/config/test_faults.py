@@ -10,6 +10,7 @@ from healmon.config.keys import ROOT
 from healmon.config.load import load
 from healmon.config.toml import key_text, literal
 from healmon.errors import ConfigError, Problem
+from tests.helpers.examples import examples
 
 
 def test_an_unknown_key_is_told_with_line_and_nearest(configs):
@@ -335,7 +336,7 @@ def tables_of(table):
     return st.fixed_dictionaries({}, optional={**known, "unknown": deeper})
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck))
 @given(tables_of(ROOT))
 def test_whatever_stands_in_the_file_is_read_or_told(configs, document):
     text = "".join(f"{key_text(name)} = {literal(value)}\n" for name, value in document.items())

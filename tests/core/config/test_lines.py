@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from healmon.config.lines import key_lines
 from healmon.config.toml import key_text, literal
+from tests.helpers.examples import examples
 
 DOCUMENT = '''\
 # a comment with = and [brackets]
@@ -211,7 +212,7 @@ class Writer:
             yield f"'''{value}'''"
 
 
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.dictionaries(names, values, max_size=5), st.data())
 def test_the_line_of_every_key_of_any_document(document, data):
     writer = Writer(data.draw)

@@ -10,6 +10,7 @@ from healmon.config.load import load
 from healmon.config.schema import table_of
 from healmon.config.show import show
 from tests.helpers.configs import EXAMPLE
+from tests.helpers.examples import examples
 
 
 def without_source(loaded):
@@ -177,7 +178,7 @@ def configurations(draw):
 
 
 @settings(
-    max_examples=50,
+    max_examples=examples(50),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(configurations())

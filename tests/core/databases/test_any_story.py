@@ -25,6 +25,7 @@ from healmon.world.simulated.processes import Program
 from tests.helpers.dbactor import Actor, ask, create
 from tests.helpers.dbstory import PATH, Story
 from tests.helpers.dbwatch import Watch
+from tests.helpers.examples import examples
 from tests.helpers.wait import until
 
 # Real processes
@@ -227,7 +228,7 @@ class Life:
 
 
 @pytest.mark.slow
-@settings(max_examples=120)
+@settings(max_examples=examples(120))
 @given(st.sampled_from(["rollback", "wal"]), SETTINGS, st.booleans(), STORY)
 def test_nobody_is_wronged_and_no_commit_is_undone(mode, keys, deaf, scenes):
     story = Story(mode, busy_for=10.0, act_after=30.0, **keys)

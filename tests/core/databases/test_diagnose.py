@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from healmon.plans import describe
 from tests.helpers.dbstory import PATH, Story
+from tests.helpers.examples import examples
 
 
 @pytest.fixture(params=["rollback", "wal"])
@@ -482,7 +483,7 @@ STEPS = st.lists(
 
 
 @pytest.mark.slow
-@settings(max_examples=60)
+@settings(max_examples=examples(60))
 @given(STEPS)
 def test_nobody_is_accused_within_busy_for_of_a_sign_of_life(steps):
     story = Story()

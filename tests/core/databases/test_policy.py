@@ -385,13 +385,17 @@ def reuse(story, who):
     story.locks.begin(PATH, story.somebody("app", pid=who.pid).pid)
 
 
+def move_away(story, who):
+    story.machine.change(who, namespace=5)
+
+
 def hide(story, who):
     story.locks.refuse(PATH, "hangs")
 
 
 @pytest.mark.parametrize(
     "change",
-    [commit, commit_and_begin, work, stop, wait_for_the_disk, dismiss, reuse, hide],
+    [commit, commit_and_begin, work, stop, wait_for_the_disk, dismiss, reuse, move_away, hide],
 )
 @pytest.mark.parametrize("late", [False, True], ids=["before the journal", "during the journal"])
 def test_any_change_before_sigterm_is_a_veto(story, change, late):

@@ -126,6 +126,7 @@ def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
     assert sweep(tmp_path) == []
 
 
+@pytest.mark.slow
 def test_a_living_demo_is_left_alone(tmp_path: Path) -> None:
     with DemoWorld.create(tmp_path, fast=True) as world:
         world.start()

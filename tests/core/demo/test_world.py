@@ -116,6 +116,7 @@ def test_all_parts_come_up_quickly_and_all_go(world: DemoWorld) -> None:
     assert not root.exists()
 
 
+@pytest.mark.slow
 def test_two_workers_became_daemons_and_one_keeps_the_output_it_was_given(world: DemoWorld) -> None:
     world.start()
     pids = {name: int(world.layout.pid_file(name).read_text()) for name in WORKERS}
@@ -133,6 +134,7 @@ def test_two_workers_became_daemons_and_one_keeps_the_output_it_was_given(world:
     assert b"\xff\xfe" in until(out["assigner_worker"].read_bytes, what="a log line")
 
 
+@pytest.mark.slow
 def test_heartbeats_go_on(world: DemoWorld) -> None:
     world.start()
     for name in WORKERS:
@@ -189,6 +191,7 @@ def test_the_scratch_directory_begins_below_the_warning(world: DemoWorld) -> Non
     assert time.time() - (world.layout.logs / "app.log.1").stat().st_mtime > 7 * 86400
 
 
+@pytest.mark.slow
 def test_what_a_fault_says_is_told_and_one_that_fails_ends_no_other(world: DemoWorld) -> None:
     lines: list[str] = []
     world.start()
@@ -228,6 +231,7 @@ def test_a_directory_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
     assert list(deep.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_part_that_does_not_come_up_takes_the_rest_away(
     world: DemoWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,6 +243,7 @@ def test_a_part_that_does_not_come_up_takes_the_rest_away(
     assert not owned.strays(PROCESSES, world.layout, "python")
 
 
+@pytest.mark.slow
 def test_programs_end_by_themselves_when_the_directory_is_gone(world: DemoWorld) -> None:
     world.start()
     identities = [

@@ -136,6 +136,20 @@ def test_a_run_whose_end_nobody_knows_counts_as_all_of_it():
     assert not ceiling.reached(remembered(known, disk, start + DAY, memory), disk)
 
 
+def test_one_that_is_under_way_is_not_yet_one_whose_end_nobody_knows():
+    disk, start = Disk(max_files=5), ManualClock().read().steady
+    running = Snapshot(attempts={CLEAN: (attempt(start),)}, plans={NAME: None})
+    assert remembered(running, disk, start + 60).spent == ()
+    ended = Snapshot(attempts=running.attempts)
+    assert ceiling.reached(remembered(ended, disk, start + 61), disk)
+
+
+def test_one_of_a_boot_that_told_a_later_time_counts_as_made_now():
+    disk, start = Disk(max_files=5), ManualClock().read().steady
+    known = Snapshot(attempts={CLEAN: (attempt(start + 9 * DAY),)})
+    assert ceiling.reached(remembered(known, disk, start), disk)
+
+
 def test_what_a_run_said_of_itself_is_counted_once():
     disk, start = Disk(max_files=5), ManualClock().read().steady
     said = {"by_rule": [3, 300], "more": []}

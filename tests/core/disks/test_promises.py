@@ -98,6 +98,9 @@ def test_a_plan_is_not_acted_on_when_the_rules_or_the_clock_have_changed():
                       replace_wall(clock, -3 * 365 * DAY))  # fmt: skip
     with pytest.raises(VetoError, match="clock was set"):
         act(files, clock, late)
+    elsewhere = DiskFacts(kind="filesystem", path="/data", device=99)
+    with pytest.raises(VetoError, match="another file system is mounted"):
+        act(files, clock, clean_plan(TARGET, elsewhere, DISK, clock.read()))
     assert files.paths == before
 
 

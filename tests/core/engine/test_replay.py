@@ -16,6 +16,7 @@ from healmon.events import Recorded
 from healmon.state import Snapshot, replay
 from healmon.store import read, stream
 from healmon.store.store import Store
+from tests.helpers.examples import examples
 from tests.helpers.made_up import ScriptedHealer
 
 FATES = (None, VetoError("gone"), RemedyError("no luck"), ZeroDivisionError("bug"))
@@ -78,7 +79,7 @@ def run(path: Path, moves, *, clock: ManualClock) -> tuple[Snapshot, list[Record
     return engine.snapshot, told
 
 
-@settings(max_examples=15)
+@settings(max_examples=examples(15))
 @given(first=MOVES, second=MOVES)
 def test_the_stored_events_of_random_runs_fold_into_the_last_snapshot(first, second):
     with tempfile.TemporaryDirectory() as folder:

@@ -276,6 +276,7 @@ def test_maintenance_of_a_pattern_is_summed_up_at_its_end_also_across_runs():
             "pause", "things:*", {"for": 600, "note": "moving house"}, origin="ann"
         )
         assert answer.text == "actions paused for 10m: things:* (1 component)"
+        assert healer.paused == ["things:*"], "what is under way hears of it"
         healer.broken = True
         for _ in range(3):
             await engine.cycle()

@@ -31,6 +31,7 @@ def names() -> set[str]:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 @needs_prometheus
 def test_promtool_is_content_with_config_rules_and_numbers():
     promtool("check", "config", "scrape.yml", cwd=SHIPPED)

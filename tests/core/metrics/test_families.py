@@ -153,7 +153,8 @@ def test_hostile_names_come_through_every_format():
 
 @given(streams())
 def test_whatever_happens_is_told_the_same_in_every_format(stream):
-    same_everywhere(replay(stream))
+    found = same_everywhere(replay(stream))
+    assert found[("healmon_up",)] == 1
 
 
 def test_a_registered_collector_is_not_asked_before_it_is_scraped():

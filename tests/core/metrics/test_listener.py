@@ -106,6 +106,20 @@ def test_who_is_slow_takes_no_place_of_others_for_long(monkeypatch):
             return False
 
         until(answered, 20, "a place is free")
+        for each in slow:
+            each.settimeout(20)
+            with contextlib.suppress(ConnectionError):
+                while each.recv(4096):
+                    pass  # the end of each comes, or a reset; a time-out fails the test
+
+
+def test_as_many_as_are_served_keep_the_next_one_out(monkeypatch):
+    monkeypatch.setattr(listening, "AT_A_TIME", 2)
+    with listener() as one, contextlib.ExitStack() as stack:
+        for _ in range(2):
+            stack.enter_context(socket.create_connection(("127.0.0.1", one.address.port)))
+        with pytest.raises((OSError, http.client.HTTPException)):
+            asked(one)
 
 
 def test_an_address_that_is_taken_is_an_error():

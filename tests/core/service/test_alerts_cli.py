@@ -12,7 +12,7 @@ from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.plans import Overlays
 from healmon.service.events_cli import following
-from tests.helpers.storekit import Engine, opened_store, started
+from tests.helpers.storekit import WALL, Engine, opened_store, started
 
 STUCK, FULL, OVER = "box/sessions/session:a/stuck", "box/disks/disk://full", "box/workers/w/down"
 
@@ -218,6 +218,27 @@ def test_the_event_log_goes_on_with_what_comes_also_in_a_new_file(store):
     assert (row["id"], "anew" in row["payload"]) == (500, True)
     ended.set()
     assert list(followed) == []
+
+
+def test_the_event_log_goes_on_in_a_store_that_another_healer_began(store):
+    """Its numbers begin at 1 again: they are not those that were printed."""
+    ended = threading.Event()
+    followed = following(store, "", "", ended)
+    seen = [next(followed) for _ in range(10)]
+    for left in (store, *store.parent.glob("healmon.db-*")):
+        left.unlink()
+    with opened_store(store) as kept:
+        Engine(kept).tell(ev.AlertArchived("anew"))
+    row = next(followed)
+    assert (row["id"], "anew" in row["payload"]) == (1, True)
+    for left in (store, *store.parent.glob("healmon.db-*")):
+        left.unlink()
+    with opened_store(store) as kept:
+        engine = Engine(kept, WALL + 900)
+        for _ in range(len(seen) + 5):  # more than were printed of the one before
+            engine.tell(ev.AlertArchived("again"))
+    assert next(followed)["id"] == 1
+    ended.set()
 
 
 def test_the_log_of_one_component(store, healmon):

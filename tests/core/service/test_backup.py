@@ -40,7 +40,7 @@ def run(state: Path, capsys):
 def told(store: Store, events: int) -> Engine:
     engine = Engine(store)
     engine.tell(opened(), *(observed(f"w{n}", blob="x" * 500) for n in range(events - 1)))
-    assert asyncio.run(store.flush(10))
+    assert asyncio.run(store.flush(60))
     return engine
 
 
@@ -63,7 +63,7 @@ def test_while_a_healer_writes_the_copy_is_whole_and_of_one_moment(state, run, t
         assert out.startswith(f"{target}: ")
         assert out.endswith("up to event 300, quick_check ok\n")
         engine.tell(observed("later"))
-        assert asyncio.run(store.flush(10))
+        assert asyncio.run(store.flush(60))
         assert store.fault == ""
     assert target.stat().st_mode & 0o777 == 0o600
     with closing(sqlite3.connect(target)) as conn:

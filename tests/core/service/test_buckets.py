@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from healmon.service import buckets
 from healmon.service.buckets import Frame, Held, Point, Seen, frame
+from tests.helpers.examples import examples
 
 BEGIN = 1_770_000_000
 SECOND = st.integers(BEGIN - 400, BEGIN + 1_000)
@@ -21,7 +22,7 @@ FRAMES = st.builds(
 GAPS = st.lists(st.tuples(MOMENT, MOMENT).map(lambda gap: (min(gap), max(gap))), max_size=3)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     begin=st.floats(0, 2e9), length=st.floats(1e-3, 9 * 365 * 86_400), step=st.floats(0, 1e7)
 )  # fmt: skip
@@ -57,7 +58,7 @@ def test_a_stretch_that_is_none_is_refused_with_its_reason(values, why):
         frame(*values)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(moments=st.lists(MOMENT, max_size=30), where=FRAMES, blind=GAPS)
 def test_counts_add_up_to_what_there_was(moments, where, blind):
     inside = [at for at in moments if where.begin <= at < where.end]
@@ -71,7 +72,7 @@ def test_counts_add_up_to_what_there_was(moments, where, blind):
         assert point.value or not covered
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(found=st.lists(st.tuples(MOMENT, st.floats(0, 100)), max_size=20), where=FRAMES)
 def test_durations_keep_shortest_longest_and_the_middle(found, where):
     points = buckets.durations(found, where)
@@ -84,7 +85,7 @@ def test_durations_keep_shortest_longest_and_the_middle(found, where):
     assert len(points) == len(places)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     ends=st.lists(st.tuples(MOMENT, MOMENT | st.just(math.inf)).map(sorted), max_size=8),
     where=FRAMES,
@@ -147,7 +148,7 @@ def test_a_level_holds_until_nobody_looks():
     assert [(p.at - BEGIN) // 60 for p in short] == [1, 2]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(
     seen=st.dictionaries(st.integers(0, 9), st.floats(0, 1), max_size=6),
     before=st.none() | st.tuples(st.just(BEGIN - 9.0), st.floats(0, 1)),

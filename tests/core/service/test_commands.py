@@ -268,7 +268,7 @@ def test_another_process_asks_while_the_store_writes(tmp_path: Path) -> None:
         while client.poll() is None:
             for _ in range(50):
                 engine.emit(observed(blob="x" * 200))
-            assert asyncio.run(store.flush(10))
+            assert asyncio.run(store.flush(60))
             for command in queue.take(now()):
                 assert command.id not in answered
                 answered.add(command.id)

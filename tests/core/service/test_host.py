@@ -110,6 +110,7 @@ def test_a_pid_file_that_cannot_be_written_ends_no_daemon(tmp_path: Path) -> Non
     (tmp_path / "healmon.pid").mkdir()
     background.write_pid_file(tmp_path / "healmon.pid")
     background.remove_pid_file(tmp_path / "healmon.pid")
+    assert (tmp_path / "healmon.pid").is_dir(), "what is not ours stays"
 
 
 def test_an_engine_that_failed_heals_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,38 +118,68 @@ def test_killed_without_mercy_it_blocks_nobody(tmp_path: Path) -> None:
         lock.release()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("lasts", [0.3, 60.0])
-def test_a_child_just_forked_by_a_killed_holder_is_waited_for(tmp_path: Path, lasts: float) -> None:
-    code = f"""
+FORKS = """
 import os, sys, time
 from pathlib import Path
 from healmon.service.instance import Lock
 lock = Lock.acquire(Path(sys.argv[1]), version="1", mode="daemon")
 child = os.fork()
-if not child:
-    time.sleep({lasts})
-    os._exit(0)
-print(child, flush=True)
+if child:
+    print(child, flush=True)
 time.sleep(60)
 """
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_a_child_just_forked_by_a_killed_holder_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    class Pause:
+        """Lets the child end while it is waited for."""
+
+        def wait(self, seconds: float) -> None:
+            waits.append(seconds)
+            if ends:
+                os.kill(child, signal.SIGKILL)
+                until(lambda: instance.holder(tmp_path) is None, what="the end of the child")
+
+    waits: list[float] = []
+    monkeypatch.setattr(instance, "_pause", Pause)
     holding = subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", FORKS, str(tmp_path)], stdout=subprocess.PIPE, text=True
     )
     assert holding.stdout is not None
     child = int(holding.stdout.readline())
     holding.kill()
     holding.wait()
     try:
-        if lasts > 1:
+        if ends:
+            Lock.acquire(tmp_path, version="2", mode="once").release()
+            assert len(waits) == 1
+        else:
             with pytest.raises(HolderError):
                 Lock.acquire(tmp_path, version="2", mode="once")
-        else:
-            Lock.acquire(tmp_path, version="2", mode="once").release()
+            assert sum(waits) >= 2, "as long as a child may need"
     finally:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
         holding.stdout.close()
+
+
+def test_a_lock_file_removed_between_open_and_lock_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock, removed = fcntl.fcntl, []
+
+    def removing(*words: object) -> object:
+        if not removed:
+            removed.append((tmp_path / instance.NAME).unlink())
+        return lock(*words)
+
+    monkeypatch.setattr(instance.fcntl, "fcntl", removing)
+    held = Lock.acquire(tmp_path, version="1", mode="once")
+    assert instance.holder(tmp_path) == held.holder
+    held.release()
 
 
 def test_a_stopped_holder_still_holds(tmp_path: Path) -> None:

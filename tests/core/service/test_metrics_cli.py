@@ -35,7 +35,7 @@ def healer(box):
     try:
         with opened_store(box.state / "healmon.db") as store:
             Engine(store).tell(started(), observed("w", state="healthy"), CYCLE)
-            assert asyncio.run(store.flush(10))
+            assert asyncio.run(store.flush(60))
             yield
     finally:
         lock.release()

@@ -32,6 +32,10 @@ def spoken(state: Path, story):
     return asyncio.run(run())
 
 
+AT_ONCE = 2.0
+"""Seconds: less than a wait for nothing lasts, and what a busy machine may take all the same."""
+
+
 def waited(ear: Ear, seconds: float = 3.0) -> float:
     began = process_seconds()
     ear.wait(seconds, seconds)
@@ -51,7 +55,7 @@ def test_a_ring_is_heard_at_once_and_many_are_one(tmp_path: Path) -> None:
             assert await asyncio.to_thread(waited, ear, 0.2) >= 0.19, "nothing is new"
             for _ in range(1000):
                 push.ring()
-            assert await asyncio.to_thread(waited, ear) < 0.5
+            assert await asyncio.to_thread(waited, ear) < AT_ONCE
             assert await asyncio.to_thread(waited, ear, 0.2) >= 0.19, "all of them heard"
 
     spoken(tmp_path, story)
@@ -63,7 +67,7 @@ def test_what_was_stored_while_a_viewer_was_let_in_is_not_missed(tmp_path: Path)
         push.ring()
         await asyncio.sleep(0)
         with contextlib.closing(ear):
-            assert await asyncio.to_thread(waited, ear) < 0.5
+            assert await asyncio.to_thread(waited, ear) < AT_ONCE
 
     spoken(tmp_path, story)
 
@@ -74,7 +78,7 @@ def test_the_end_of_the_healer_is_heard_at_once_and_its_socket_is_gone(tmp_path:
 
     ear = spoken(tmp_path, story)
     assert not (tmp_path / NAME).exists()
-    assert waited(ear) < 0.5
+    assert waited(ear) < AT_ONCE
     assert not ear.connected
     assert waited(ear, 0.2) >= 0.19, "looks by itself from now on"
 
@@ -91,8 +95,8 @@ def test_nobody_there(tmp_path: Path) -> None:
         assert not ear.connected
         assert waited(ear, 0.2) >= 0.19
         ear.interrupt()
-        assert waited(ear) < 0.1
-        assert waited(ear) < 0.1
+        assert waited(ear) < AT_ONCE
+        assert waited(ear) < AT_ONCE
 
 
 def test_a_socket_left_over_is_replaced_and_something_else_put_aside(tmp_path: Path) -> None:
@@ -124,19 +128,22 @@ def test_a_path_longer_than_an_address(tmp_path: Path) -> None:
         with contextlib.closing(await greeted(deep)) as ear:
             assert ear.connected
             push.ring()
-            assert await asyncio.to_thread(waited, ear) < 0.5
+            assert await asyncio.to_thread(waited, ear) < AT_ONCE
 
     spoken(deep, story)
     assert not (deep / NAME).exists()
 
 
 def test_where_no_socket_can_be_made_nothing_else_ends(tmp_path: Path) -> None:
-    async def story(push: Push) -> None:
+    async def story(push: Push) -> str:
         push.ring()
+        return "it goes on"
 
-    spoken(tmp_path / "none", story)
+    assert spoken(tmp_path / "none", story) == "it goes on"
+    assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_a_hundred_viewers_of_whom_some_are_slow_and_some_are_killed(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from healmon.service.push import Ear;"
@@ -160,7 +167,7 @@ def test_a_hundred_viewers_of_whom_some_are_slow_and_some_are_killed(tmp_path: P
             await asyncio.sleep(0.05)
         assert len(push._viewers) == 60, "the killed ones are let go"
         for ear in ears:
-            assert await asyncio.to_thread(waited, ear) < 0.5
+            assert await asyncio.to_thread(waited, ear) < AT_ONCE
             ear.close()
         for _ in range(100):
             if not push._viewers:
@@ -189,7 +196,7 @@ def test_a_viewer_that_talks_is_let_go(tmp_path: Path) -> None:
         with contextlib.closing(await greeted(tmp_path)) as ear:
             assert ear._viewer is not None
             ear._viewer.send(b"rm -rf")
-            assert await asyncio.to_thread(waited, ear) < 0.5
+            assert await asyncio.to_thread(waited, ear) < AT_ONCE
             assert not ear.connected
 
     spoken(tmp_path, story)

@@ -11,6 +11,7 @@ from healmon.service.series import Series, Sums
 from healmon.state import open_alerts, replay
 from healmon.store import past
 from tests.helpers.archived import MemoryStore
+from tests.helpers.examples import examples
 from tests.helpers.storekit import observed, started
 
 BEGAN = 1_770_000_000.0
@@ -193,7 +194,7 @@ def lived(life: list[tuple[int, str, float]]) -> list[tuple[float, ev.Event]]:
 
 
 @example(life=[(0, "p", 45.0), (0, "a", 0.0)], first=0, length=30)
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(life=LIFE, first=st.integers(0, 400), length=st.integers(30, 900))
 def test_open_alerts_are_those_that_the_events_fold_into(life, first, length):
     happened = lived(life)
@@ -209,7 +210,7 @@ def test_open_alerts_are_those_that_the_events_fold_into(life, first, length):
         assert count == len(open_alerts(known)), (at, known.alerts)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(
     acts=st.lists(
         st.tuples(

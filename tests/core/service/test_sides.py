@@ -105,7 +105,10 @@ def test_an_exporter_ends_with_its_state_directory(tmp_path: Path) -> None:
     state.mkdir()
     watch = Watch(state, lambda: told.append("gone"))
     try:
+        assert told == []
         state.rmdir()
         until(lambda: told, 10, "the end")
+        assert told == ["gone"]
+        assert watch.fault == "", "an end, no fault"
     finally:
         watch.close()

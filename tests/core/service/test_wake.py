@@ -51,6 +51,7 @@ def test_a_knock_wakes_the_loop(tmp_path: Path) -> None:
     assert asyncio.run(listen()) == 1
 
 
+@pytest.mark.slow
 def test_many_knocks_are_one_and_a_full_pipe_rings_already(tmp_path: Path) -> None:
     pipe = WakePipe.open(tmp_path)
     try:

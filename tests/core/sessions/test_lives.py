@@ -18,6 +18,7 @@ from healmon.sessions.facts import Order, SessionFacts
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED
+from tests.helpers.examples import first_fast
 from tests.helpers.sessionjudge import (
     APPROVAL,
     BUSY,
@@ -220,10 +221,7 @@ def keys_of(plan):
     return unpack(plan.order, Order).keys
 
 
-SLOW = [pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 24)]
-
-
-@pytest.mark.parametrize("seed", [*range(4), *SLOW])
+@pytest.mark.parametrize("seed", first_fast(*range(24)))
 def test_whatever_happens_the_promises_hold(seed):
     life = Life(seed)
     life.live(HOURS)
@@ -241,6 +239,7 @@ def test_lives_are_full_of_acts():
     assert {"stuck", "waiting", "idle"} <= alerts
 
 
+@pytest.mark.slow
 def test_the_same_seed_is_the_same_life():
     one, two = Life(7), Life(7)
     one.live(1.5)
@@ -263,6 +262,7 @@ def live_all(seeds):
         Life(seed).live(2 * HOURS)
 
 
+@pytest.mark.slow
 def test_caps_that_hold_nothing_are_found(monkeypatch):
     monkeypatch.setattr(caps, "holds", lambda *_: "")
     monkeypatch.setattr(caps, "cooling", lambda *_: "")
@@ -270,6 +270,7 @@ def test_caps_that_hold_nothing_are_found(monkeypatch):
     assert "two in six hours" in said or "five an hour" in said
 
 
+@pytest.mark.slow
 def test_keys_for_whoever_waits_for_a_person_are_found(monkeypatch):
     monkeypatch.setattr(standing, "CLOSED", frozenset())
     monkeypatch.setattr(judging, "trouble_of", as_if_stalled)
@@ -282,6 +283,7 @@ def as_if_stalled(case, state):
     return trouble_of(case, "stalled" if state in {"approval", "secret"} else state)
 
 
+@pytest.mark.slow
 def test_work_that_is_not_noticed_is_found(monkeypatch):
     monkeypatch.setattr(progress, "_works", lambda *_: "")
     assert "a working session (" in found()

@@ -91,6 +91,21 @@ def test_25_two_tmux_processes_however_many_sessions(server: PrivateTmux, folder
     assert all(s.fresh for s in looker.look(fresh=True).sessions)
 
 
+def test_a_session_without_tasks_that_does_nothing_is_the_very_same_one(
+    server: PrivateTmux, folder: Path
+) -> None:
+    pane = server.new("still", "echo up; exec sleep 1000")
+    looker = Looker(folder, server.socket)
+
+    def same() -> bool:
+        before, after = (named(looker.look(), "still") for _ in range(2))
+        return before is after
+
+    until(same, 15, "a still screen")
+    server.run("resize-window", "-t", pane, "-x", "91", "-y", "17")
+    assert named(looker.look(), "still").pane.width == 91
+
+
 def test_a_second_socket_costs_two_more(
     server: PrivateTmux, other: PrivateTmux, folder: Path
 ) -> None:

@@ -11,7 +11,7 @@ from healmon.sessions.facts import ANSWER, REQUEUE, Order
 from healmon.sessions.offers import offered
 from healmon.sessions.probe import Fault
 from healmon.sessions.reporting import report
-from healmon.sessions.signs import Sign
+from healmon.sessions.signs import Choice, Sign
 from healmon.world.taskdb import Late, Owed
 from tests.helpers.sessionjudge import (
     APPROVAL,
@@ -61,6 +61,16 @@ def test_an_answer_to_another_question_is_refused(wrong):
     with pytest.raises(DataError) as refused:
         asked(a_session(sign=APPROVAL), "answer", **(SHOWN | wrong))
     assert "1: 1. Yes" in str(refused.value)
+
+
+def test_an_answer_that_no_key_gives_says_which_pack_to_mend():
+    sign = replace(APPROVAL, rule="aider/asks", choices=(Choice("[Y]es", ("[",)),))
+    with pytest.raises(DataError) as refused:
+        asked(a_session(sign=sign), "answer", number=1)
+    said = str(refused.value)
+    assert "approval" in said
+    assert "rule asks" in said
+    assert "'['" in said
 
 
 def test_who_asks_nothing_is_answered_nothing():

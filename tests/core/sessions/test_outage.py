@@ -65,6 +65,7 @@ def test_a_straggler_is_handled_and_only_after_it_agreed_anew():
     assert bench.now - over >= 120
 
 
+@pytest.mark.slow
 def test_its_members_have_no_alert_of_their_own_but_those_that_were_open():
     bench = BenchOfSessions()
     bench.run(700, world(1, 9))

@@ -282,6 +282,7 @@ def test_one_server_of_several_that_is_gone_is_the_cause_of_what_was_on_it():
     assert bench.open("healmon") == set()
 
 
+@pytest.mark.slow
 def test_23_an_outage_is_one_alert_and_a_straggler_is_handled():
     names = [f"s{n:02}" for n in range(20)]
 

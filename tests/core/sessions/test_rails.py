@@ -60,6 +60,7 @@ def test_no_session_is_acted_on_more_than_twice_in_six_hours():
         assert sum(at <= t < at + 6 * HOUR for t in times) <= 2
 
 
+@pytest.mark.slow
 def test_no_more_than_five_acts_an_hour_on_all_sessions():
     names = [f"s{n}" for n in range(12)]
     bench = BenchOfSessions(**QUICK, outage=100)

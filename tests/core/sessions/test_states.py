@@ -204,7 +204,6 @@ def test_witnesses_that_disagree_are_no_ground_to_act():
         ("suspended", a_session(family=a_family(stopped="claude"))),
         ("flow_stopped", a_job(family=Family(ticks=7, flow_stopped=True))),
         ("human", a_session(screen="## mine")),
-        ("protected", a_session("boss")),
     ],
 )
 def test_no_state_that_waits_for_a_person_is_ever_acted_upon(state, session):
@@ -213,6 +212,29 @@ def test_no_state_that_waits_for_a_person_is_ever_acted_upon(state, session):
     assert state in CLOSED
     assert bench.plan(session.label) is None
     assert "stuck" not in bench.open(session.label)
+
+
+@pytest.mark.parametrize(
+    ("session", "condition", "said"),
+    [
+        (a_session("boss"), "stuck", "boss is stuck: nothing new for"),
+        (a_session("boss", sign=APPROVAL), "waiting", "boss waits for an answer"),
+        (a_session("boss", sign=IDLE), "idle", "boss is idle for"),
+    ],
+)
+def test_what_is_protected_is_seen_and_told_and_never_touched(session, condition, said):
+    bench = BenchOfSessions(protect=("boss",))
+    bench.look(session)
+    assert bench.open("boss") == set()
+    assert not bench.run(10 * HOUR, lambda _: [session])
+    assert bench.state("boss") == "protected"
+    assert bench.open("boss") == {condition}
+    assert said in bench.message(condition, "boss")
+    view = bench.snapshot.components["session:boss"]
+    assert view.status == "warning"
+    assert "it is in sessions.protect; quiet for" in view.summary
+    bench.run(300, lambda t: [replace(session, screen=f"{t}\n{t * t}", sign=BUSY)])
+    assert bench.open("boss") == set(), "it goes on"
 
 
 @pytest.mark.parametrize("session", [a_session(sign=APPROVAL), a_session(screen="## mine")])

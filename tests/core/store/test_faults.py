@@ -529,7 +529,7 @@ while True:
     if n % 7 == 0:
         store.checkpoint(engine.snapshot)
     if n % 5 == 0:
-        assert asyncio.run(store.flush(10))
+        assert asyncio.run(store.flush(60))
         print(engine.snapshot.last_id, flush=True)
 """
 

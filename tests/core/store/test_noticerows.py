@@ -13,6 +13,7 @@ from healmon.events import Recorded
 from healmon.state import Snapshot, apply
 from healmon.store import schema
 from healmon.store.project import Projector, rebuild
+from tests.helpers.examples import examples
 from tests.helpers.postroom import WALL
 
 numbers = st.integers(1, 12)
@@ -37,7 +38,7 @@ def waiting(connection: sqlite3.Connection) -> list[tuple]:
     ).fetchall()
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(told, max_size=12))
 def test_what_waits_is_the_same_in_both(stream):
     connection = sqlite3.connect(":memory:", isolation_level=None)

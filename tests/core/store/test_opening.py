@@ -326,6 +326,7 @@ def killed_at(step: int, path: Path) -> bool:
     os._exit(0)
 
 
+@pytest.mark.slow
 def test_killed_at_any_step_of_beginning_anew_what_was_known_goes_on(tmp_path: Path) -> None:
     """A pause and an acknowledgement that are forgotten would be acts on the unknown."""
     for step in range(1, 40):

@@ -22,6 +22,7 @@ from healmon.store.read import ReadError
 from healmon.store.stream import encode_snapshot
 from healmon.store.tx import immediate
 from tests.helpers.archived import MemoryStore
+from tests.helpers.examples import examples
 from tests.helpers.storekit import KEYS, STORY, WALL, observed, opened, plan, started
 
 
@@ -38,7 +39,9 @@ def records(*events: tuple[float, ev.Event]) -> list[ev.Recorded]:
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(story=STORY, every=st.sampled_from((1, 3, 8)), page=st.sampled_from((1, 2, 100)))
 def test_the_state_at_any_event_is_the_fold_up_to_it(monkeypatch, story, every, page):

@@ -15,6 +15,7 @@ from healmon.clock import format_utc
 from healmon.state import Snapshot, open_alerts, pending_alerts, replay
 from healmon.store import read, stream
 from healmon.store.store import CHECKPOINT_EVERY, Store
+from tests.helpers.examples import examples
 from tests.helpers.storekit import (
     KINDS,
     STORY,
@@ -121,7 +122,7 @@ def _examples() -> list[ev.Event]:
     return found
 
 
-@settings(max_examples=35)
+@settings(max_examples=examples(35))
 @given(first=STORY, second=STORY, checkpoints=st.booleans())
 def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: bool) -> None:
     with tempfile.TemporaryDirectory() as directory:
@@ -140,7 +141,7 @@ def test_reopened_snapshot_is_the_fold(first: list, second: list, checkpoints: b
 
 
 @pytest.mark.slow
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 @given(story=STORY, keep=st.integers(0, 40), third=STORY)
 def test_reopened_snapshot_is_the_fold_also_after_pruning(
     story: list, keep: int, third: list
@@ -241,6 +242,7 @@ def test_the_pragmas_are_as_measured(tmp_path: Path) -> None:
         assert pragma("journal_mode") == "wal"
         assert pragma("synchronous") == 1
         assert pragma("auto_vacuum") == 2
+        assert pragma("cache_size") == -512, "a healer's memory does not grow with its history"
         assert pragma("journal_size_limit") == 4 << 20
         assert pragma("busy_timeout") == 2_000
 

@@ -6,6 +6,8 @@ import contextlib
 import sqlite3
 from pathlib import Path
 
+import pytest
+
 from healmon.store import schema
 from tests.helpers.storekit import line, program
 
@@ -34,6 +36,7 @@ print("done", flush=True)
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_write_alerts_of_the_same_keys_leave_one_open_each(
     tmp_path: Path,
 ) -> None:

@@ -17,7 +17,7 @@ DAY = 86_400.0
 
 
 def settled(store: Store) -> None:
-    assert asyncio.run(store.flush(10))
+    assert asyncio.run(store.flush(60))
 
     def idle() -> bool:
         with store._buffer._wake:
@@ -100,6 +100,7 @@ def test_free_pages_are_given_back(tmp_path: Path) -> None:
         assert again.last_id == 12_000
 
 
+@pytest.mark.slow
 def test_pruning_goes_in_bites_and_writing_goes_on_between_them(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     with opened_store(path) as store:
@@ -209,7 +210,7 @@ def test_pruning_an_ill_store_is_left_for_later(tmp_path: Path) -> None:
         rival.execute("COMMIT")
         rival.close()
         engine.tell(observed())
-        assert asyncio.run(store.flush(10))
+        assert asyncio.run(store.flush(60))
         store.prune(engine.snapshot.at)
         settled(store)
         conn = read.open_reader(path)
@@ -254,4 +255,4 @@ def test_whatever_goes_wrong_with_pruning_the_writer_goes_on(
         store.prune(limit)
         settled(store)
         engine.tell(observed())
-        assert asyncio.run(store.flush(10))
+        assert asyncio.run(store.flush(60))

@@ -62,9 +62,8 @@ def life(folder: Path, seed: int) -> list[str]:
     return [ev.encode(e).replace(str(folder), "") for e in play(folder, scene, *workers).events]
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(1, 4))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
 def test_they_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
     stood: list[str] = []
     stands = Calm.stands

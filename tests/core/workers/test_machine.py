@@ -27,6 +27,7 @@ from healmon.workers.model import (
 )
 from healmon.world.processes import Ended
 from healmon.world.shims import ShimEnd
+from tests.helpers.examples import examples
 from tests.helpers.judging import Judging, gone, record, shim, stranger, up, who
 from tests.helpers.workerbench import a_worker
 
@@ -204,5 +205,5 @@ class AnyLife(RuleBasedStateMachine):
             assert verdict.plan is None or facts.pid is not None or facts.state == "stopping"
 
 
-AnyLife.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
+AnyLife.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=25)
 TestAnyLife = AnyLife.TestCase

@@ -12,9 +12,9 @@ from healmon.clock import ManualClock
 from healmon.errors import SpawnError
 from healmon.world.processes import Ended, Identity, Launch
 from healmon.world.simulated.processes import Program, SimulatedProcesses
+from tests.helpers.examples import first_fast
 from tests.helpers.workerbench import Bench, a_worker
 
-SEEDS = [*range(4), *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 12))]
 HOURS = 8
 CYCLE = 60.0
 
@@ -105,7 +105,7 @@ class Watchman:
         )
 
 
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", first_fast(*range(12)))
 def test_whatever_happens_the_promises_hold(tmp_path: Path, seed: int) -> None:
     script = tmp_path / "task_worker.py"
     script.touch()

@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 
 import pytest
+from msgspec.structs import replace
 
 from healmon.clock import Reading, SystemClock
 from healmon.errors import RemedyError, VetoError
@@ -184,6 +185,17 @@ def test_what_changed_since_the_order_is_seen_and_nothing_is_pressed(stage, why)
     assert stage.keys("a") == []
     assert stage.status(task) in {"in_progress", "completed"}
     assert not stage.taken(task)
+
+
+def test_what_another_rule_reads_now_is_pressed_only_when_a_person_asks(stage):
+    stage.agent("a", "claude", "hung")
+    stage.task("a")
+    hands = stage.hands()
+    order = hands.order("a", matched="another")
+    assert "read by another rule" in refused(hands, order)
+    assert stage.keys("a") == []
+    hands.carry_out(replace(order, by_hand=True), "2.2.2")
+    assert stage.keys("a") == ["C-c"]
 
 
 def test_a_task_that_was_given_out_again_is_another_attempt(stage):

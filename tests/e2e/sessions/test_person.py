@@ -97,6 +97,7 @@ def test_an_approval_is_answered_on_the_screen(stage):
             await _until(pilot, lambda: isinstance(app.screen, PlanSheet))
             await _until(pilot, lambda: "3. No" in app.screen.box.text(), "the plan sheet")
             assert stage.keys("a") == []
+            await _until(pilot, lambda: not app.screen.unread, "time to read")
             await pilot.press("y")
             await _until(pilot, lambda: stage.keys("a"))
             await _until(pilot, lambda: "answer_session" in {a.action for a in app.snapshot.recent})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from textual_serve import app_service
 
 from healmon.web.terminal import page, program, service, socket
+from tests.helpers.examples import examples
 
 SECRETS = {
     "HEALMON_WEB_TOKEN": "t", "AWS_SECRET_ACCESS_KEY": "t", "HEALMON_NOTIFY__URL": "t",
@@ -80,7 +81,7 @@ def test_only_the_protocols_messages_are_heard(said, heard):
     assert socket.read(json.dumps(said)) == heard
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.text(max_size=60) | st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=8),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=6), inner),

@@ -26,6 +26,8 @@ from healmon_tui.rows.scene import (
 )
 
 DAY: Final = 86_400.0
+MENDED: Final = 8
+"""The rank of what was mended and is not over yet: looks must agree on that first."""
 _DONE: Final[dict[str, str]] = {
     "restart": "restarted", "clear": "cleared", "clean": "cleaned", "unlock": "unlocked",
     "start": "started", "stop": "stopped", "release": "released",
@@ -109,7 +111,7 @@ def _quiet(incident: Incident, alert: AlertView | None) -> Mark | None:
     if alert is not None and alert.overlays.maintenance:
         return Mark(glyphs.PAUSED, "calm", ACKNOWLEDGED)
     if incident.outcome == "verified":
-        return Mark(glyphs.DONE, "ok", 8)
+        return Mark(glyphs.DONE, "ok", MENDED)
     if alert is not None and not is_loud(alert):
         return Mark(glyphs.DOT, "calm", ACKNOWLEDGED)
     return None

@@ -10,7 +10,7 @@ from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.rows.memory import RowMemory
-from healmon_tui.rows.scene import WELL, Row, Scene, short
+from healmon_tui.rows.scene import WELL, WELL_SO, Row, Scene, short
 
 HEALER: Final = "databases"
 FREE: Final = frozenset({"free", "missing", "cannot-look", ""})
@@ -39,6 +39,14 @@ def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[R
 def remembered() -> RowMemory[ComponentView]:
     """Return an empty memory of such rows."""
     return RowMemory(_row, lambda view: (view.name, view.name))
+
+
+def tally(scene: Scene) -> tuple[int, int, int]:
+    """Return how many databases are locked and not well, how many unknown, how many there are."""
+    views = scene.views(HEALER)
+    seen = [view for view in views if view.status != "unknown"]
+    locked = sum(view.status not in WELL_SO and verdict(view) not in FREE for view in seen)
+    return locked, len(views) - len(seen), len(views)
 
 
 def verdict(view: ComponentView) -> str:

@@ -10,7 +10,7 @@ from healmon_tui.host import Host, host
 from healmon_tui.paint import Tone
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
-from healmon_tui.rows.scene import Row
+from healmon_tui.rows.scene import Row, short
 from healmon_tui.screens.travelling import Travelling
 from healmon_tui.viewmodel import PANELS, TITLE, PanelId
 from healmon_tui.widgets.bars import KeyBar
@@ -64,8 +64,29 @@ class Acting(Travelling):
             return False
         return super().check_action(action, parameters)
 
+    @property
+    def sighted(self) -> bool:
+        """Whether the row under the cursor is in sight."""
+        return True
+
+    def _unmeant(self) -> bool:
+        """Tell, and say, that the key was meant for no row, or for one that just gave way."""
+        panel = self._panels[self.panel]
+        gone, row = panel.slid, panel.selected
+        if not self.sighted:
+            self.flash("not done: no room to show the row", "warn")
+            return True
+        if not gone or row is None or panel.marked:
+            return False
+        here = short(row.component)
+        said = f"not done: {here} came under the cursor just now, where {short(gone)} was"
+        self.flash(said if short(gone) != here else "not done: the rows have just moved", "warn")
+        return True
+
     def action_act(self, verb: str) -> None:
         """Ask for the plan of a verb on the row under the cursor, or for those of the marked."""
+        if self._unmeant():
+            return
         marked = self._panels[self.panel].marked
         known = self.host.snapshot.components
         names = [row.component for row in marked if row.component in known]
@@ -85,7 +106,7 @@ class Acting(Travelling):
         """Do something with the session under the cursor."""
         from healmon_tui.screens.detail import for_session  # noqa: PLC0415 - loaded when it is opened
 
-        view = self._chosen(what, "sessions")
+        view = None if self._unmeant() else self._chosen(what, "sessions")
         if view is not None:
             for_session(self.host, what, view)
 
@@ -117,6 +138,8 @@ class Acting(Travelling):
         from healmon_tui.screens.detail import for_inbox  # noqa: PLC0415 - loaded when it is opened
 
         panel = self._panels[self.panel]
+        if what not in ("undo", "lift") and self._unmeant():
+            return
         rows = panel.marked or ((panel.selected,) if panel.selected is not None else ())
         if panel.marked and panel.hidden_marks:
             self.flash(self.hidden(), "warn")
@@ -147,7 +170,8 @@ class Acting(Travelling):
 
     def action_mark(self) -> None:
         """Mark the row under the cursor, or no longer."""
-        self._panels[self.panel].mark()
+        if self.sighted:
+            self._panels[self.panel].mark()
 
     def action_dry_run(self) -> None:
         """Switch the healer's dry run on, or off after a yes."""

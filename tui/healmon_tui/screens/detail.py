@@ -16,6 +16,7 @@ from healmon_tui.host import Host, host
 from healmon_tui.live import Seen
 from healmon_tui.picture import Picture
 from healmon_tui.requests import HEALER_OF
+from healmon_tui.rows.scene import short
 from healmon_tui.screens import travelling
 from healmon_tui.screens.help import HelpSheet
 from healmon_tui.screens.journal import Journal
@@ -140,6 +141,9 @@ class Detail(Travelling):
         view = self._view
         if view is not None and view.healer == HEALER_OF[verb]:
             host(self).requests.offer(verb, view.name)
+        else:
+            gone = "it is not there any more" if view is None else "it is of another kind"
+            host(self).flash(f"{verb} {short(self._about.component)}: {gone}", "dim")
 
     def action_explain(self) -> None:
         """Show why this is as it is."""

@@ -31,7 +31,7 @@ class Finding(Acting):
 
     def action_filter(self) -> None:
         """Begin to type a filter for the panel; what is there is gone on with."""
-        if not self._keys.display:
+        if not self.sighted:
             return  # so small that there is no line to type on
         from healmon_tui.typed import Typed  # noqa: PLC0415 - loaded when somebody types
 

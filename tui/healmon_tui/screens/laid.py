@@ -8,6 +8,7 @@ from textual.strip import Strip
 
 from healmon_tui import layout
 from healmon_tui.layout import Mode, Size, Want
+from healmon_tui.paint import Tone
 from healmon_tui.screens.commanding import Commanding
 from healmon_tui.viewmodel import PANELS, PanelId
 from healmon_tui.widgets.bars import Banner, Newest, StatusBar, Tabs
@@ -56,12 +57,24 @@ class Laid(Commanding):
         return layout.mode(width, height, full=self._zoom is Size.FULL, context=self._with_context)
 
     @property
+    def sighted(self) -> bool:
+        """Whether the row under the cursor is in sight."""
+        return self.mode is not Mode.TINY
+
+    def flash(self, text: str, tone: Tone = "text") -> None:
+        """Show an answer in the last line for a while, also where there is no such line else."""
+        super().flash(text, tone)
+        if not self.sighted:
+            self.call_after_refresh(self.host.redraw)
+
+    @property
     def _zoom(self) -> Size:
         return self._zooms[-1]
 
     def _lay_out(self) -> None:
+        said = not self.sighted and bool(self._keys.answer)
         above = bool(self._picture and self._picture.banner) + bool(self._pause.spans)
-        asked = (self.host.size, self.mode, self.panel, self._zoom, above, self._wants())
+        asked = (self.host.size, self.mode, self.panel, self._zoom, above, said, self._wants())
         if asked != self._laid_out:
             self._laid_out = asked
             self._lay_out_anew(above)
@@ -76,7 +89,7 @@ class Laid(Commanding):
             if single:
                 panel.styles.height = "1fr"
         self._tabs.display = single
-        self._keys.display = mode is not Mode.TINY
+        self._keys.display = self.sighted or bool(self._keys.answer)
         self._newest.display = mode is Mode.TINY or (single and self.panel != "alerts")
         self._newest.styles.height = "1fr" if mode is Mode.TINY else 2
         self.query_one("#body").display = mode is not Mode.TINY

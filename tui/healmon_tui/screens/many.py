@@ -160,7 +160,7 @@ class ManySheet(Sheet[Chosen | None]):
 
     def action_all(self) -> None:
         """Do all, where a letter is enough."""
-        if self.live and not self.typed:
+        if self.live and not self.typed and not self.unread:
             self.dismiss(Chosen(self.live))
 
     def action_each(self) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Generic, TypeVar
+from typing import ClassVar, Final, Generic, TypeVar
 
 from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.screen import ModalScreen
 
+from healmon.clock import process_seconds
 from healmon_tui.host import host
 from healmon_tui.paint import Line, Span, Spans, Tone
 from healmon_tui.screens.reading import reading
@@ -16,6 +17,8 @@ from healmon_tui.screens.showing import Tended
 from healmon_tui.widgets.box import Box
 
 Result = TypeVar("Result")
+READ: Final = 0.3
+"""Seconds before which nobody can have read a plan: a key that comes sooner was meant for more."""
 
 
 class Sheet(Tended, ModalScreen[Result], Generic[Result]):
@@ -30,6 +33,7 @@ class Sheet(Tended, ModalScreen[Result], Generic[Result]):
     def __init__(self, title: str, tone: Tone = "accent") -> None:
         super().__init__()
         self.box = Box(title, tone)
+        self._opened = process_seconds()
 
     def body(self, cells: int) -> list[Line]:
         """Return the lines to show."""
@@ -45,7 +49,13 @@ class Sheet(Tended, ModalScreen[Result], Generic[Result]):
 
     def on_mount(self) -> None:
         """Fill the box."""
+        self._opened = process_seconds()
         self.fill()
+
+    @property
+    def unread(self) -> bool:
+        """Whether it has been there for so short that no yes can be meant for it."""
+        return process_seconds() - self._opened < READ
 
     def on_resize(self, event: events.Resize) -> None:
         """Fill the box for another size."""

@@ -13,11 +13,12 @@ from healmon.plans import Plan, describe
 from healmon_tui import keymap
 from healmon_tui.context import sheet
 from healmon_tui.host import host
-from healmon_tui.paint import Line, Span, Spans, printable, wrap
+from healmon_tui.paint import Line, Span, Spans, printable, width, wrap
 from healmon_tui.rows.scene import short
 from healmon_tui.screens.modal import Sheet, keys, refusal
 from healmon_tui.stale import Binding as Bound
 from healmon_tui.stale import Overtaken, bind, made_after, overtaken
+from healmon_tui.widgets.box import Box
 
 SHORTEST = 3
 """Letters a name must have to be typed as confirmation; a shorter one is typed with its kind."""
@@ -105,15 +106,18 @@ class PlanSheet(Sheet[bool]):
         if self.refusal or self.overtaken is not None:
             return keys(("esc", "close"))
         if self.typed:
-            asked = (Span("this destroys: type ", "warn"), Span(self.word, "strong"))
-            return (*asked, Span(" and press ", "warn"), *keys(("enter", ""), ("esc", "no")))
+            asked = (Span("type ", "warn"), Span(self.word, "strong"))
+            said = (*asked, Span(" and press ", "warn"), *keys(("enter", ""), ("esc", "no")))
+            lead = Span("this destroys: ", "warn")
+            room = Box.cells_for(host(self).size.width)
+            return said if width((lead, *said)) > room else (lead, *said)
         key = host(self).key
         no = (refusal(self), "no (default)")
         return keys((key("sheet.yes"), "do it"), no, (key("sheet.copy"), "copy"))
 
     def action_yes(self) -> None:
         """Do it, where a letter is enough."""
-        if not self.refusal and not self.typed and self.overtaken is None:
+        if not self.refusal and not self.typed and self.overtaken is None and not self.unread:
             self.dismiss(True)  # noqa: FBT003 - the screen's result
 
     def action_copy(self) -> None:

@@ -6,7 +6,8 @@ from textual import events
 
 from healmon_tui import glyphs
 from healmon_tui.host import host
-from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, fill, width
+from healmon_tui.paint import Ground, Line, Span, Spans, Tone, clip, fill
+from healmon_tui.paint import width as cells_of
 from healmon_tui.widgets.clicking import key_at
 from healmon_tui.widgets.lines import Lines
 
@@ -65,16 +66,20 @@ class Box(Lines):
         room = max(height - 4, 1)
         self._top = max(0, min(self._top, len(self._body) - room))
         below = len(self._body) - self._top - room
-        foot = self._foot
+        foot, rule = self._foot, ""
         if below > 0:
             app = host(self)
             move = f"{app.key('move.down')} {app.key('move.up')}"
             foot = (*foot, Span("   "), Span(move, "accent"), Span(f" {below} more lines", "dim"))
+            if cells_of(foot) > width - 4:
+                # that there is more to read must not be what is cut
+                foot, rule = self._foot, f"{move} {below} more lines"
         lines = [_edge("╭", "╮", width, self._title, self._tone)]
         shown = self._body[self._top : self._top + room]
         lines += [_inside(line.spans, width) for line in shown]
         lines += [_inside((), width)] * (room - len(shown))
-        return [*lines, _edge("├", "┤", width), _inside(foot, width), _edge("╰", "╯", width)]
+        parting = _edge("├", "┤", width, rule, "dim")
+        return [*lines, parting, _inside(foot, width), _edge("╰", "╯", width)]
 
     def on_click(self, event: events.Click) -> None:
         """Press the key of the foot that was clicked."""
@@ -104,7 +109,7 @@ def _edge(left: str, right: str, cells: int, title: str = "", tone: Tone = "acce
     if title:
         spans = (*spans, Span(glyphs.RULE, "faint"), Span(f" {title} ", tone))
     spans = clip(spans, cells - 2)
-    rule = glyphs.RULE * (cells - 1 - width(spans))
+    rule = glyphs.RULE * (cells - 1 - cells_of(spans))
     return Line((*spans, Span(rule, "faint"), Span(right, "faint")), "sheet")
 
 

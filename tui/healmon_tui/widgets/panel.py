@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from textual import events
 from textual.message import Message
 
+from healmon.clock import process_seconds
 from healmon_tui import glyphs
 from healmon_tui.columns import Slot, place
 from healmon_tui.filtering import Filter, following, sieve
@@ -25,6 +26,8 @@ from healmon_tui.viewmodel import PANELS, PanelId, PanelView
 from healmon_tui.widgets.cells import drawn, reaching
 from healmon_tui.widgets.lines import Lines
 
+SEEN: Final = 0.5
+"""Seconds for which a row must have been under the cursor before a key can be meant for it."""
 Drawn: TypeAlias = dict[str, tuple[tuple[object, ...], Row, Line]]
 """Lines in sight by the key of their row, with how and of what they were drawn."""
 
@@ -60,6 +63,7 @@ class Panel(Lines, can_focus=True):
         self._drawn: Drawn = {}
         self._placed: tuple[tuple[int, int], tuple[Slot, ...]] = ((-1, -1), ())
         self._seen: object = None
+        self._slid: tuple[float, str] = (0.0, "")
 
     @property
     def selected(self) -> Row | None:
@@ -106,7 +110,7 @@ class Panel(Lines, can_focus=True):
         if view is self._all and how == self._seen:
             return
         self._seen = how
-        line = self._cursor - self._top
+        line, before = self._cursor - self._top, self.selected
         self._all = view
         self.view = sieve(view, self.filter, self._visible) if self.filter else view
         self._marks = self._marks and self._marks & {row.key for row in view.rows}
@@ -117,7 +121,15 @@ class Panel(Lines, can_focus=True):
             self._key = view.rows[self._cursor].key if view.rows else ""
         self._top = self._cursor - line
         self._keep_in_sight()
+        if before is not None and (now := self.selected) is not None and now.key != before.key:
+            self._slid = (process_seconds(), before.component)
         self.renew()
+
+    @property
+    def slid(self) -> str:
+        """The component whose row was under the cursor a moment ago, before another one came."""
+        at, component = self._slid
+        return component if component and process_seconds() - at < SEEN else ""
 
     def sift(self, wanted: Filter, home: str = "") -> None:
         """Hide the rows that a filter does not keep.
@@ -129,6 +141,7 @@ class Panel(Lines, can_focus=True):
         self.filter = wanted
         self._key = home or self._key
         self.show(self._all)
+        self._slid = (0.0, "")  # that was the person
         self.post_message(self.Moved(self))
 
     def seek(self, wanted: Filter, by: int) -> bool:
@@ -159,6 +172,7 @@ class Panel(Lines, can_focus=True):
         if not rows:
             return
         self._cursor = max(0, min(place_, len(rows) - 1))
+        self._slid = (0.0, "")
         self._key = rows[self._cursor].key
         self._keep_in_sight()
         self.renew()

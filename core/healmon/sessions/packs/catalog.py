@@ -142,7 +142,7 @@ class Packs:
         lines = regions.divide(screen, "", pack.layout).screen
         found = filter(None, (pack.resume_hint.search(line) for line in reversed(lines)))
         hint = next(found, None)
-        return "" if hint is None else (hint[1] if hint.re.groups else hint[0]).strip()
+        return "" if hint is None else (hint[1] or "" if hint.re.groups else hint[0]).strip()
 
 
 _NOBODY: Final = Pack("", "")

@@ -187,7 +187,7 @@ def _captured(pattern: re.Pattern[str] | None, rule: Rule, parts: Regions) -> st
         for line in reversed(parts.lines(region)):
             found = pattern.search(line)
             if found is not None:
-                return found[1] if found.re.groups else found[0]
+                return (found[1] or "") if found.re.groups else found[0]
     return ""
 
 

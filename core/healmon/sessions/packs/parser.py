@@ -24,13 +24,13 @@ from healmon.sessions.packs.model import (
     Region,
     Rule,
 )  # fmt: skip
+from healmon.sessions.signs import is_key
 from healmon.text import clean
 
 FORMAT: Final = 1
 RULES: Final = 200
 """Rules of one pack at most."""
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
-_KEY: Final = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,18}[A-Za-z0-9])?")
 _PATH: Final = re.compile(r" - at `\$([^`]*)`$")
 _STEP: Final = re.compile(r"\.?([A-Za-z0-9_-]+)|\[(\d+)\]")
 _LACKS: Final = re.compile(r"missing required field `([^`]*)`")
@@ -185,7 +185,7 @@ class _Parser:
             self._fail(where, clean(str(error)), found=clean(pattern, limit=120))
 
     def _key(self, key: str, where: KeyPath) -> None:
-        if not _KEY.fullmatch(key):
+        if not is_key(key):
             self._fail(where, "is no name of a key", found=key, allowed="as tmux has them: C-c")
 
     def _unique(self, names: Sequence[str]) -> None:

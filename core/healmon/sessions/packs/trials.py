@@ -23,7 +23,7 @@ from healmon.errors import Problem
 from healmon.sessions.packs.catalog import Packs
 from healmon.sessions.packs.explaining import saved
 from healmon.sessions.packs.model import Mode
-from healmon.sessions.signs import Kind, Sign
+from healmon.sessions.signs import Kind, Sign, is_key
 from healmon.text import clean
 from healmon.world.terminal import Terminal
 
@@ -104,6 +104,12 @@ def failures(
                 path = ("screens", i)
                 what = f"{clean(trial.name)}: expected {wanted}, the packs say {found or '-'}"
                 yield Problem(origin, lines.get(path), f"{path_text(path)}.{key}", what)
+        for choice in said.choices:
+            for key in (key for key in choice.keys if not is_key(key)):
+                what = f"{clean(trial.name)}: rule {said.rule} takes it for the key of an answer"
+                allowed = "`choices` that capture a key as tmux has them, or `answers`"
+                where = f"screens[{i}]"
+                yield Problem(origin, lines.get(("screens", i)), where, what, clean(key), allowed)
         for rule in trial.never:
             if rule in {said.rule, *said.also}:
                 what = f"{clean(trial.name)}: must not match, and does"

@@ -11,7 +11,6 @@ from healmon.sessions.packs import bundled
 from healmon.sessions.packs.catalog import Packs
 from healmon.sessions.packs.model import Pack
 from healmon.sessions.packs.parser import PackError, parse
-from healmon.sessions.packs.trials import failures
 from healmon.world import packfiles
 
 
@@ -38,6 +37,8 @@ def tried(folder: str) -> int:
     if not folder:
         return 0
     packs = packs_of(folder)
+    from healmon.sessions.packs.trials import failures  # noqa: PLC0415 - no healer tries packs
+
     trials = packfiles.read(Path(folder)).trials
     problems = tuple(
         problem

@@ -143,3 +143,32 @@ def test_files_that_cannot_be_read_are_all_told(packs: Path) -> None:
     said = str(caught.value)
     assert "latin.toml:1: is not UTF-8" in said
     assert "folder.toml: is not a regular file" in said
+
+
+ASKS = """\
+[[rules]]
+name = "asks"
+kind = "approval"
+tail.any = ['^Run it']
+choices = '(?P<key>[\\[a-z])(?P<text>\\w+)'
+seconds = 'Run it(?: in (\\d+))?'
+attempt = 'Run it(?: again (\\d+))?'
+"""
+ASKED = """\
+[[screens]]
+name = "asks"
+kind = "approval"
+screen = "Run it?\\n[Yes\\n"
+"""
+
+
+def test_check_tells_an_answer_whose_key_is_none(packs: Path, tmp_path: Path):
+    (packs / "aider.toml").write_text(GOOD + ASKS)
+    (packs / "aider.test.toml").write_text(TRIAL + ASKED)
+    ran = healmon(tmp_path, "check")
+    assert ran.returncode == 78
+    assert "aider.test.toml" in ran.stderr
+    assert "rule aider/asks takes it for the key of an answer" in ran.stderr
+    sign = packs_of(str(packs)).read("aider", "Run it?\n[Yes\n", "", RAW)
+    assert sign.kind == "approval"
+    assert (sign.seconds, sign.attempt) == (None, ""), "groups that took no part say nothing"
