@@ -90,8 +90,8 @@ class HealmonApp(Asked):
         self.first = first
         self.link = link
         self.bridge = Bridge(link, lambda: self.pacing.wake())  # noqa: PLW0108 - there is none yet
-        draw, look = partial(self._or_end, self.redraw), partial(self._or_end, self._look)
-        self.pacing = Pacing(self.bridge, draw, look)
+        draw, glance = partial(self._or_end, self.redraw), partial(self._or_end, self._look)
+        self.pacing = Pacing(self.bridge, draw, glance)
         self.failures = {}
         self.requests = Requests(self, link, demo_faults)
         self.watching = Watching(link, Beside(self._fell_over).run, self._looked)
