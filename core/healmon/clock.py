@@ -9,11 +9,27 @@ Three clocks, three uses:
   deadline, window and backoff; comparable across healmon's restarts.
 * **boot**: `CLOCK_BOOTTIME`, which counts suspend. Together with the other two it tells a suspend
   (boot ran ahead of steady) from a clock step (wall ran ahead of boot).
+
+One rule for what a set clock may change: nothing. What lasts was asked for in seconds, and it lasts
+as many *lived* seconds, whatever the wall clock is made to say meanwhile:
+
+| what | by which clock |
+|---|---|
+| ages, deadlines, windows, backoffs in memory | steady |
+| moments of the snapshot (ends, since, told, tried) | wall, moved along by `ClockJumped` |
+| stamps of files, of stored rows, of other programs | wall, read through `age` and `cutoff` |
+
+A clock knows when it was set (`steps`), and the snapshot keeps that for the next run. While healmon
+was down in the same boot, wall against boot still tells a step. Over a boot only the wall clock
+tells how long the host was off: it is believed for `BELIEVED` seconds. A clock that stands behind
+what is stored, or further ahead, counts as set: nothing ends, and nothing grows old, by what may be
+a flat battery.
 """
 
 from __future__ import annotations
 
 import time
+from _thread import allocate_lock
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +37,7 @@ from healmon.named import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final, Protocol
+    from typing import Final, Protocol, TypeAlias
 else:
     Protocol = object  # `typing` would take `status` longer than all the rest here
 
@@ -31,6 +47,17 @@ STEP_TOLERANCE: Final = 2.0
 
 TOGETHER: Final = 0.5
 """Seconds within which all clocks are read: what lies between them must not look like a step."""
+
+
+BELIEVED: Final = 1800.0
+"""Seconds for which a wall clock is believed that a host was off: a longer while may be a step."""
+
+STEPS_KEPT: Final = 200
+"""How many steps of the clock are kept, newest last."""
+
+Steps: TypeAlias = tuple[tuple[float, float, float], ...]
+"""When the wall clock was set, oldest first: the least that it showed afterwards, how far it was
+set, and within how many seconds: between two readings nobody knows when."""
 
 
 class Reading(NamedTuple):
@@ -68,8 +95,70 @@ def gap(before: Reading, after: Reading, tolerance: float = STEP_TOLERANCE) -> G
     )
 
 
+def kept(steps: Steps, wall: float, by: float, within: float = 0.0) -> Steps:
+    """Return the steps after one more; by 0.0 is none.
+
+    Args:
+        steps: those before.
+        wall: what the clock shows at the first reading after it.
+        by: how far it was set.
+        within: seconds since the reading before.
+    """
+    return (*steps, (wall - within, by, within))[-STEPS_KEPT:] if by else steps
+
+
+def age(steps: Steps, stamp: float, now: float) -> float:
+    """Return how many seconds were lived since a stamp of the wall clock, at least.
+
+    Where the clock was set back the same stamp came twice: the later one counts.
+
+    Args:
+        steps: when the clock was set.
+        stamp: wall seconds; one that no clock has shown yet is of this moment.
+        now: wall seconds.
+    """
+    lived, end, slack, leapt = 0.0, now, 0.0, 0.0
+    for start, by, within in reversed(steps):
+        if start <= stamp <= end + slack:
+            return max(lived + end - stamp, 0.0)
+        lived += max(end - start, 0.0)
+        end, slack = start - by, within
+        if end + slack < stamp < start:  # no clock of ours has made that
+            leapt = leapt or max(lived + end - stamp, 0.0)
+    return max(lived + end - stamp, 0.0) if stamp <= end + slack else leapt
+
+
+def shown(steps: Steps, stamp: float, now: float) -> bool:
+    """Return whether the wall clock has ever stood as high as a stamp, as far as is known."""
+    return stamp <= max((now, *(start - by + within for start, by, within in steps)))
+
+
+def cutoff(steps: Steps, seconds: float, now: float) -> float:
+    """Return the wall moment before which every stamp is so many lived seconds old, for sure.
+
+    Args:
+        steps: when the clock was set.
+        seconds: how old.
+        now: wall seconds.
+    """
+    left, end, earliest = seconds, now, now
+    for start, by, within in reversed(steps):
+        lived = max(end - start, 0.0)
+        if left <= 0.0 or lived - within >= left:
+            break
+        # what was stamped before the step was noticed may be of either side of it
+        earliest = min(earliest, max(start, end - left))
+        left, end = left - lived, start - by
+    return min(earliest, end - left)
+
+
 class Clock(Protocol):
     """What every part of healmon that needs time is given."""
+
+    @property
+    def steps(self) -> Steps:
+        """When the wall clock was set, as far as is known."""
+        ...  # noqa: PIE790 - a protocol, to the checkers
 
     def read(self) -> Reading:
         """Return all clocks at this moment."""
@@ -87,10 +176,22 @@ class SystemClock:
         offset: what to add to CLOCK_MONOTONIC to get steady seconds. Default: anchor to the wall
             clock now. A healer hands in the offset of its last run in the same boot, so that
             stored steady times stay comparable even when the wall clock was set in between.
+        steps: when the wall clock was set before.
     """
 
-    def __init__(self, offset: float | None = None) -> None:
+    def __init__(self, offset: float | None = None, steps: Steps = ()) -> None:
         self.offset = time.time() - time.monotonic() if offset is None else offset
+        self._steps = steps
+        self._noting = allocate_lock()
+        self._ahead = self._read_at = 0.0
+        self._noted_at = float("inf")  # there is nothing yet to compare the first reading with
+        now = SystemClock.read(self)
+        self._ahead, self._noted_at = now.wall - now.boot, now.boot
+
+    @property
+    def steps(self) -> Steps:
+        """When the wall clock was set, as far as is known."""
+        return self._steps
 
     def read(self) -> Reading:
         """Return all clocks at this moment.
@@ -100,10 +201,22 @@ class SystemClock:
         tries = 4
         while True:
             wall, mono = time.time(), time.monotonic()
-            reading = Reading(wall, mono + self.offset, time.clock_gettime(time.CLOCK_BOOTTIME))
+            boot = time.clock_gettime(time.CLOCK_BOOTTIME)
             tries -= 1
             if not tries or abs(time.time() - wall) < TOGETHER:
-                return reading
+                break
+        if abs(wall - boot - self._ahead) > STEP_TOLERANCE:
+            self._note(wall, boot)
+        self._read_at = boot
+        return Reading(wall, mono + self.offset, boot)
+
+    def _note(self, wall: float, boot: float) -> None:
+        """Remember a step since the reading before; threads may come late with older ones."""
+        with self._noting:
+            stepped = wall - boot - self._ahead
+            if boot > self._noted_at and abs(stepped) > STEP_TOLERANCE:
+                self._steps = kept(self._steps, wall, stepped, max(boot - self._read_at, 0.0))
+                self._ahead, self._noted_at = wall - boot, boot
 
     async def sleep(self, seconds: float) -> None:
         """Return after so many seconds."""
@@ -122,6 +235,7 @@ class ManualClock:
     def __init__(self, wall: float = 1_700_000_000.0, *, autojump: bool = True) -> None:
         self._reading = Reading(wall=wall, steady=wall, boot=10_000.0)
         self._autojump = autojump
+        self.steps: Steps = ()
 
     def read(self) -> Reading:
         """Return all clocks at this made-up moment."""
@@ -141,6 +255,7 @@ class ManualClock:
         """Set the wall clock forward (or back) without any time passing."""
         now = self._reading
         self._reading = Reading(now.wall + seconds, now.steady, now.boot)
+        self.steps = kept(self.steps, now.wall + seconds, seconds)
 
     async def sleep(self, seconds: float) -> None:
         """Return once `seconds` have passed on this clock."""

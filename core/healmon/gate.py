@@ -32,7 +32,8 @@ def _cooling(plan: Plan, snapshot: Snapshot, now_wall: float) -> str:
     for action in reversed(snapshot.recent):
         if (action.component, action.action) != (plan.component, plan.action):
             continue
-        if not 0 <= now_wall - action.at < plan.cooldown:
+        # a stored moment is rounded: it may lie a little ahead
+        if abs(now_wall - action.at) >= plan.cooldown:
             return ""
         if not action.ok:
             return f"cool-down after a failed attempt: {action.outcome}"

@@ -14,12 +14,16 @@ from healmon.clock import (
     ManualClock,
     Reading,
     SystemClock,
+    age,
     boot_id,
+    cutoff,
     format_utc,
     gap,
+    kept,
     local_time,
     parse_utc,
     process_seconds,
+    shown,
 )
 
 spans = st.floats(STEP_TOLERANCE + 0.1, 1e6)
@@ -226,3 +230,83 @@ def test_a_stop_between_two_clocks_is_no_step(monkeypatch):
     clock = SystemClock(0.0)
     assert not gap(clock.read(), clock.read()).stepped
     assert now == [1e9 + 1800.0]
+
+
+# Ages over steps: nothing is old, and nothing young for ever, by a clock that was set.
+
+marches = st.lists(
+    st.tuples(st.floats(1, 1e5), st.sampled_from([0.0, 0.0, 3600.0, -3600.0, 3e7, -3e7, 90.0])),
+    min_size=1, max_size=12,
+)  # fmt: skip
+
+
+def marched(march):
+    """Return steps, stamps with what was lived when each was made, what was lived, and now."""
+    clock, lived, stamps = ManualClock(), 0.0, []
+    for seconds, step in march:
+        for part in (0.2, 0.8):
+            clock.advance(seconds * part)
+            lived += seconds * part
+            stamps.append((clock.read().wall, lived))
+        if step:  # which is noticed a while later
+            before = clock.read().wall
+            clock.advance(7.0)
+            clock.step(step)
+            stamps.append((before + 5.0, lived + 5.0))
+            lived += 7.0
+            stamps.append((clock.read().wall, lived))
+            clock.steps = kept(clock.steps[:-1], clock.read().wall, step, 7.0)
+    return clock.steps, stamps, lived, clock.read().wall
+
+
+@given(marches)
+def test_no_stamp_is_told_older_than_what_was_lived_since(march):
+    steps, stamps, lived, now = marched(march)
+    for stamp, then in stamps:
+        assert age(steps, stamp, now) <= lived - then + 0.01
+        assert shown(steps, stamp, now)
+
+
+@given(marches, st.floats(0, 2e5))
+def test_what_lies_before_a_cutoff_is_that_old_for_sure(march, seconds):
+    steps, stamps, lived, now = marched(march)
+    before = cutoff(steps, seconds, now)
+    assert all(lived - then >= seconds - 0.01 for stamp, then in stamps if stamp < before - 0.001)
+    assert cutoff((), seconds, now) == now - seconds
+
+
+@given(marches, st.floats(1, 2e5))
+def test_a_step_that_was_lived_through_keeps_nothing_young(march, seconds):
+    steps, _, _, now = marched([*march, (seconds + 1.0, 0.0)])
+    assert cutoff(steps, seconds, now) == pytest.approx(now - seconds)
+
+
+def test_a_stamp_that_no_clock_has_shown_is_of_this_moment():
+    clock = ManualClock()
+    wall = clock.read().wall
+    assert age((), wall + 50, wall) == 0.0
+    assert not shown((), wall + 50, wall)
+    clock.step(1000.0)
+    clock.advance(10.0)
+    leapt = age(clock.steps, wall + 500, clock.read().wall)
+    assert leapt == 0.0, "between where the clock stood and where it was set to"
+    clock.advance(1000.0)
+    assert age(clock.steps, wall + 500, clock.read().wall) == pytest.approx(510.0)
+
+
+def test_the_system_clock_remembers_when_it_was_set(monkeypatch):
+    now, ahead = [1e9], [0.0]
+    machine = SimpleNamespace(
+        time=lambda: now[0] + ahead[0], monotonic=lambda: now[0], clock_gettime=lambda _: now[0],
+        CLOCK_BOOTTIME=7,
+    )  # fmt: skip
+    monkeypatch.setattr("healmon.clock.time", machine)
+    clock = SystemClock(0.0, ((5.0, 1.0, 0.0),))
+    clock.read()
+    ahead[0] = 1.0  # less than what counts
+    clock.read()
+    assert clock.steps == ((5.0, 1.0, 0.0),)
+    ahead[0], now[0] = 3601.0, now[0] + 60
+    clock.read()
+    clock.read()
+    assert clock.steps == ((5.0, 1.0, 0.0), (1e9 + 3601.0, 3601.0, 60.0))

@@ -168,8 +168,11 @@ class BenchOfSessions:
         """
         self.clock.advance(after)
         now, self.looks = self.clock.read(), self.looks + 1
-        jumped = bool(gap(self._last, now))
-        self._last = now
+        jump = gap(self._last, now)
+        if jump:
+            within = now.boot - self._last.boot
+            self.emit(ev.ClockJumped(jump.suspended, jump.stepped, within=within))
+        jumped, self._last = bool(jump), now
         painting = [s if s.pane.window_activity else idle_for(s, now.wall) for s in sessions]
         seen = Seen(
             sessions=tuple(painting), faults=tuple(faults), missing=missing or {},

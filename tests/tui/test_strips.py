@@ -173,3 +173,12 @@ def test_the_same_events_in_a_chronicle_and_of_a_whole_world():
     assert made.uptime("mail_worker", lived_world()[-1].wall)[-1] == "down"
     assert folded(*world()).uptime("task_worker", world()[-1].wall) == ("up",) * CELLS
     assert strips.SPAN == 1800
+
+
+def test_a_clock_that_is_set_moves_what_was_seen_along():
+    for by in (365 * 86400.0, -365 * 86400.0):
+        early = [seen(NOW - 900, "healthy", cpu=3.0), seen(NOW - 500, "down", cpu=9.0)]
+        made = folded(*early, ev.Recorded(9, NOW + by, ev.ClockJumped(0.0, by)))
+        straight = folded(*early)
+        assert made.uptime("w", NOW + by)[-8:] == straight.uptime("w", NOW)[-8:]
+        assert made.levels("w", NOW + by)[-4:] == straight.levels("w", NOW)[-4:]

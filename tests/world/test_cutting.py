@@ -127,6 +127,27 @@ def test_a_log_in_use_gets_shorter_and_its_older_copies_go(kind, tmp_path):
         stage.close()
 
 
+@pytest.mark.parametrize("kind", ["real", "simulated"])
+def test_what_was_taken_out_just_now_is_no_old_copy_after_the_clock_was_ahead(kind, tmp_path):
+    """Copies made while the clock was a year ahead bear later names than all that follow."""
+    stage = RealStage(tmp_path) if kind == "real" else MadeUpStage()
+    try:
+        ahead, made = 365 * 86_400.0, set[str]()
+        for step in (ahead, 60, 60 - ahead, 60, 60):
+            stage.now += step
+            stage.write("a.log", 0)
+            if isinstance(stage, RealStage):
+                log(stage, count=2000)
+            before = stage.names()
+            assert cut(stage, copies=2).taken.files == 1
+            (new,) = stage.names() - before
+            made |= {new}
+            assert len(stage.names()) == 1 + min(2, len(made))
+        assert stage.names() - {"a.log"} == set(sorted(made)[1:3]), "the two of the right clock"
+    finally:
+        stage.close()
+
+
 # only the real ones
 
 

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.errors import ProbeError
-from healmon.world import filecalls, fileuse
+from healmon.world import filecalls, fileuse, quarantine, removal
 from healmon.world.fileages import Allowance, choose
 from healmon.world.filedata import Choice, Limits, Need, Selection, Swept
 from healmon.world.files import SystemFiles
@@ -383,6 +383,61 @@ def test_what_cannot_be_put_back_is_kept_and_named(real, monkeypatch):
     assert Path(real.root, "a.log").read_bytes() == b"a third one"
 
 
+@pytest.mark.parametrize("slots", [True, False])
+def test_what_was_wanted_and_cannot_be_put_back_is_not_removed_by_the_next_run(
+    real, monkeypatch, slots
+):
+    """It is the very file that was judged; but somebody had come for it."""
+    real.write("a.log", 9 * DAY)
+    content, rename = Path(real.root, "a.log").read_bytes(), os.rename
+
+    def late(*args, **keys):
+        monkeypatch.setattr(os, "rename", rename)
+        rename(*args, **keys)
+        Path(real.root, "a.log").write_bytes(b"another one")
+
+    survey = real.files.survey(real.selection(), real.now, FAR)
+    monkeypatch.setattr(os, "rename", late)
+    monkeypatch.setattr(removal, "alone", lambda _: False)
+    if not slots:
+        monkeypatch.setattr(quarantine.Quarantine, "open_slots", lambda _: None)
+    swept = real.files.sweep(real.selection(), survey.choice, "delete", real.now, FAR, never)
+    assert swept.kept == {"open": 1}
+    kept = Path(swept.troubles[0].split("kept as ")[1])
+    assert kept.read_bytes() == content
+    done = real.files.finish(real.selection())
+    assert (done.removed, done.restored) == (0, 0)
+    assert str(kept) in done.troubles[0]
+    assert kept.read_bytes() == content
+
+
+def test_a_file_system_that_fails_meanwhile_ends_the_sweep_and_what_went_is_told(real, monkeypatch):
+    for n in range(70):
+        real.write(f"{n:02}.log", 9 * DAY, size=1)
+    numbers, calls = quarantine.Quarantine.numbers, iter(range(99))
+
+    def fails(place, kind):
+        if next(calls):
+            # one that came along instead, and that nobody has looked at yet
+            (slot,) = Path(real.root).glob(".healmon-trash-*/d.*.5")
+            replace_by_stranger(str(slot))
+            raise OSError(5, "Input/output error")
+        return numbers(place, kind)
+
+    monkeypatch.setattr(quarantine.Quarantine, "numbers", fails)
+    swept = clean(real)
+    gone = 70 - len(real.names())
+    assert 32 < gone == swept.taken.files < 70
+    assert "Input/output error" in swept.troubles[0]
+    assert swept.partial == "ended by an error: Input/output error"
+    monkeypatch.undo()
+    done = real.files.finish(real.selection())
+    assert (done.removed > 20, done.restored, done.troubles) == (True, 1, ())
+    contents = [Path(real.root, name).read_bytes() for name in real.names()]
+    assert contents.count(b"fresh") == 1
+    assert len(contents) == 70 - gone + 1
+
+
 def test_a_file_opened_while_it_is_set_aside_is_put_back(real, monkeypatch):
     real.write("a.log", 9 * DAY)
     rename, late_openers = os.rename, []
@@ -599,6 +654,21 @@ def test_without_leases_a_complete_list_decides(real, monkeypatch):
     monkeypatch.setattr(fileuse, "files_in_use", lambda: frozenset({held}))
     assert clean(real).kept == {"open": 1}
     assert real.names() == {"held.log"}
+
+
+@pytest.mark.parametrize("slots", [True, False])
+def test_without_leases_who_opens_it_after_the_list_was_made_keeps_it(real, monkeypatch, slots):
+    """A list is believed for a second; what has left its name is looked for on one more."""
+    for name in ("came.log", "free.log"):
+        real.write(name, 9 * DAY)
+    came = filecalls.inode_of(Path(real.root, "came.log").stat()).key
+    lists = iter([frozenset[tuple[int, int]]()])
+    monkeypatch.setattr(fileuse, "_leased", lambda _: "unknown")
+    monkeypatch.setattr(fileuse, "files_in_use", lambda: next(lists, frozenset({came})))
+    if not slots:
+        monkeypatch.setattr(quarantine.Quarantine, "open_slots", lambda _: None)
+    assert clean(real).kept == {"open": 1}
+    assert real.names() == {"came.log"}
 
 
 def test_leases_that_are_granted_to_everybody_are_not_believed(real, monkeypatch):

@@ -147,6 +147,27 @@ def test_two_directories_exchanged_while_one_of_them_is_cleaned(real, base):
     assert (len([p for p in found if p.name == "keep.txt"])) == 1
 
 
+@pytest.mark.parametrize("per_second", [0, 1000])
+def test_a_directory_moved_elsewhere_while_it_is_cleaned_keeps_the_rest(real, base, per_second):
+    """A descriptor goes along with it: what was saved from a rule must not go after all."""
+    for n in range(200):
+        real.write(f"in/deep/{n}.log", 9 * DAY, 3)
+    calls, saved = iter(range(10_000)), base / "saved"
+
+    def at_some_time() -> bool:
+        if next(calls) == 12:
+            Path(real.root, "in").rename(saved)
+        return False
+
+    limits = Limits(1_000_000, 60.0, per_second)
+    selection = real.selection()
+    swept = real.files.sweep(selection, Choice(), "delete", real.now, limits, at_some_time)
+    left = len(list(saved.rglob("*.log")))
+    assert left == 200 - swept.taken.files
+    assert swept.kept.keys() == {"moved"}
+    assert left > (180 if per_second else 100), "but those that were in hand"
+
+
 MOUNTED = """
 import sys
 from pathlib import Path

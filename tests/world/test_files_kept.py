@@ -114,6 +114,35 @@ def test_a_directory_that_opts_out_stays_whole(stage):
     assert sweep(stage).taken.files == 0, "the rule's own directory may opt out too"
 
 
+def test_a_place_below_what_opts_out_stays_whole(stage):
+    """`.healmon-keep` keeps all below it, from rules too that name a place further down."""
+    stage.write("in/deep/a.log", 9 * DAY)
+    stage.write(f"in/{OPT_OUT}", DAY, 1)
+    assert sweep(stage, roots=(f"{stage.root}/in/deep",)).taken.files == 0
+    assert "in/deep/a.log" in stage.names()
+
+
+@pytest.mark.parametrize("barred", ["data", "da*"])
+def test_a_place_below_an_excluded_directory_is_not_entered_for_a_budget_there(stage, barred):
+    """A rule for /srv that excludes `data` frees nothing for a budget of /srv/data/app."""
+    stage.write("data/app/a.log", 9 * DAY)
+    stage.write("b.log", 9 * DAY)
+    below = {"roots": (f"{stage.root}/data/app",), "named": (stage.root,)}
+    swept = sweep(stage, exclude=(barred,), **below)
+    assert (swept.taken.files, stage.names()) == (0, {"data/app/a.log", "b.log"})
+    named = {**below, "named": (stage.root, f"{stage.root}/data")}
+    assert sweep(stage, exclude=(barred,), **named).taken.files == 1, "it names a place below, too"
+
+
+def test_a_place_below_another_name_of_a_protected_directory_is_not_entered(real, tmp_path):
+    real.write("in/a.log", 9 * DAY)
+    (tmp_path / "keep").symlink_to(real.root)
+    survey = real.files.survey(
+        real.selection(roots=(f"{real.root}/in",), protected=(f"{tmp_path}/keep",)), real.now, FAR
+    )
+    assert (survey.due.files, survey.kept) == (0, {"protected": 1})
+
+
 def test_protected_files_and_directories_stay(stage):
     for name in ("a.log", "b.log", "in/a.log"):
         stage.write(name, 9 * DAY)
@@ -314,6 +343,37 @@ def test_the_same_name_with_another_content_is_another_copy(real, tmp_path):
         real.write("a.log", 9 * DAY)
         assert save(real, place).taken.files == 1
     assert len(list(place.glob("*a.log.*"))) == 2
+
+
+def test_every_copy_is_written_down_also_behind_a_line_that_a_full_disk_cut(real, tmp_path):
+    place = tmp_path / "backup"
+    place.mkdir()
+    (place / "healmon-manifest").write_bytes(b'["cut sho')
+    # the same content, and the same end of a long path
+    long = "x" * 120 + "/" + "y" * 120
+    names = {f"{who}/{long}/a.log" for who in "ab"}
+    for name in names:
+        real.write(name, 9 * DAY)
+        Path(real.root, name).write_bytes(b"the same\n" * 999)
+    assert sweep(real, backup=str(place)).taken.files == 2
+    records = map(read_line, (place / "healmon-manifest").read_bytes().split(b"\n"))
+    found = {one.path: place / one.entry for one in records if one is not None}
+    assert found.keys() == {f"{real.root}/{name}" for name in names}
+    assert all(copy.read_bytes() == b"the same\n" * 999 for copy in found.values())
+
+
+def test_a_backup_on_the_very_file_system_that_is_full_keeps_the_file(real, tmp_path):
+    """The mount point of what is not mounted: copies there free nothing and are hidden later."""
+    place = tmp_path / "backup"
+    place.mkdir()
+    real.write("a.log", 9 * DAY)
+    device = place.stat().st_dev
+    swept = sweep(real, backup=str(place), device=device)
+    assert swept.kept == {"unsaved": 1}
+    assert "is it mounted?" in swept.troubles[0]
+    assert not list(place.iterdir())
+    assert real.names() == {"a.log"}
+    assert sweep(real, backup=str(place)).taken.files == 1, "a budget becomes smaller all the same"
 
 
 def test_without_a_verified_copy_the_file_stays(real, tmp_path, monkeypatch):

@@ -192,6 +192,18 @@ def test_hostile_names_come_back_as_the_same_bytes(real):
     assert {os.fsencode(name) for name in real.names()} == set(names)
 
 
+def test_a_file_of_an_application_that_is_called_manifest_is_never_touched(real):
+    """What lies in the open may be planted; a file beside it is no manifest of healmon's."""
+    Path(real.root, "manifest").write_text("an application's\n")
+    entry = f"{local_name()}.t.1.1.1.1.1.{'ab' * 8}"
+    Path(real.root, entry).write_bytes(b"planted")
+    back = real.files.restore(real.selection(), "ab" * 8)
+    assert back.back.files == 0
+    assert "not written down" in back.troubles[0]
+    real.files.empty(real.selection(), Need(held=2**62), lambda: False)
+    assert Path(real.root, "manifest").read_text() == "an application's\n"
+
+
 def test_where_others_can_write_nothing_is_believed_and_nothing_written(real, monkeypatch):
     """On a disk too full for a directory, entries lie in the rule's own: names there prove less."""
     Path(real.root, "manifest").write_bytes(b"somebody's\n")

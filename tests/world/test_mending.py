@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from healmon.world.dbpairing import TOGETHER, misfit
+from healmon.world.healchild import inspect
+from healmon.world.lockchild import is_hot
 from healmon.world.mending import _ROOT, _RUN, Mender, SystemMender
 from healmon.world.simulated.mending import SimulatedMender
 from healmon.world.simulated.sqlite import SimulatedLocks
@@ -23,6 +27,7 @@ from healmon.world.walframes import walk
 from tests.helpers.dbactor import Actors, ask, create
 from tests.helpers.dbcrash import CRASHES, crashed_wal, damage, hot_journal
 from tests.helpers.examples import examples
+from tests.helpers.wait import until
 
 STAMP = "20200101T000000Z"
 
@@ -302,3 +307,90 @@ def test_a_flipped_bit_is_told_with_its_frame(tmp_path):
     mended = SystemMender(tmp_path / "kept").heal("a", str(path), (), STAMP)
     assert mended.word == "damaged"
     assert "frame 10" in mended.text
+
+
+OTHER = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as c:
+    c.execute("PRAGMA journal_mode=%s")
+    for n in range(9):
+        c.execute(f"CREATE TABLE t{n}(x)")
+        c.commit()
+    c.executemany("INSERT INTO t0 VALUES (?)", [("y" * 99,)] * 20_000)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["wal", "journal"])
+@pytest.mark.parametrize("how", ["written over", "moved there", "older, moved there"])
+def test_what_was_written_for_another_database_is_never_taken_over(tmp_path, mode, how):
+    """A backup that is put in the place of a database finds the -wal of the other beside it."""
+    path, backup = tmp_path / "a.db", tmp_path / "b.db"
+    (crashed_wal if mode == "wal" else hot_journal)(path, 1000)
+    left = Path(f"{path}-{mode}").stat().st_ctime_ns
+    mark = "wal" if mode == "wal" else "delete"
+    subprocess.run([sys.executable, "-I", "-S", "-c", OTHER % mark, str(backup)], check=True)
+    if how == "written over":
+        path.write_bytes(backup.read_bytes())
+    else:
+        if how != "moved there":
+            os.utime(backup, (1.6e9, 1.6e9))
+        until(lambda: time.time_ns() > left + 2 * TOGETHER)  # nobody can set when it was moved
+        backup.rename(path)
+    if mode == "wal" and how == "written over":
+        os.utime(f"{path}-wal", (1.6e9, 1.6e9))
+    before = path.read_bytes(), Path(f"{path}-{mode}").read_bytes()
+    mended = SystemMender(tmp_path / "kept").heal("a", str(path), (), STAMP)
+    assert mended.word == "mispaired", mended
+    assert "was not written for it" in mended.text
+    assert (path.read_bytes(), Path(f"{path}-{mode}").read_bytes()) == before
+    assert Path(mended.kept, f"a.db-{mode}").read_bytes() == before[1]
+
+
+STORY = """
+import os, random, sqlite3, sys
+path, mode, seed = sys.argv[1:]
+r = random.Random(seed)
+
+
+def user():
+    c = sqlite3.connect(path, isolation_level=None, timeout=0.01)
+    for pragma in ("synchronous=OFF", f"cache_size={r.choice([5, 200])}", f"journal_mode={mode}",
+                   f"wal_autocheckpoint={r.choice([0, 5, 1000])}"):
+        c.execute(f"PRAGMA {pragma}")
+    return c
+
+
+users = [user() for _ in range(3)]
+users[0].execute("CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+deeds = [
+    lambda c: c.execute("INSERT INTO t(x) VALUES (?)", ("y" * r.randrange(3000),)),
+    lambda c: c.execute("UPDATE t SET x = ? WHERE id % 3 = 0", ("z" * r.randrange(500),)),
+    lambda c: c.execute("DELETE FROM t WHERE id % ? = 0", (r.randrange(2, 9),)),
+    lambda c: c.execute(f"CREATE TABLE IF NOT EXISTS u{r.randrange(50)}(a)"),
+    lambda c: c.execute("VACUUM"),
+    lambda c: c.execute(f"PRAGMA wal_checkpoint({r.choice(['PASSIVE', 'FULL', 'RESTART'])})"),
+    lambda c: c.execute(r.choice(["BEGIN", "BEGIN IMMEDIATE", "COMMIT", "ROLLBACK"])),
+    lambda c: c.execute("INSERT INTO t(x) VALUES (randomblob(90000))"),
+]
+for _ in range(r.randrange(20, 200)):
+    try:
+        r.choice(deeds)(r.choice(users)).fetchall()
+    except sqlite3.OperationalError:
+        pass
+os.kill(os.getpid(), 9)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["wal", "delete", "persist"])
+def test_what_a_crash_left_is_known_as_the_databases_own_whatever_it_did(tmp_path, mode):
+    left = 0
+    for seed in range(6):
+        path = os.fsencode(tmp_path / f"{seed}.db")
+        argv = [sys.executable, "-I", "-S", "-c", STORY, os.fsdecode(path), mode, str(seed)]
+        assert subprocess.run(argv, timeout=60).returncode == -9
+        frames, hot = inspect(path), is_hot(path + b"-journal")
+        left += bool(frames.kept) or hot
+        assert misfit(path, frames, hot=hot) == "", seed
+    assert left >= 2

@@ -92,7 +92,20 @@ class Strips:
             self._turn(event.component, record.wall, "")
         elif isinstance(event, ev.EngineStarted) and self._last:
             self._gaps = [*self._gaps, (self._last, record.wall)][-GAPS:]
+        elif isinstance(event, ev.ClockJumped) and event.stepped:
+            self._moved(event.stepped)
         self._last = max(self._last, record.wall)
+
+    def _moved(self, by: float) -> None:
+        """Take in that the wall clock was set: all that is kept is as long ago as it was."""
+        for turns in self._turns.values():
+            turns[:] = [turn._replace(at=turn.at + by) for turn in turns]
+        for levels in self._levels.values():
+            levels[:] = [level._replace(at=level.at + by) for level in levels]
+        self._gaps = [(begin + by, end + by) for begin, end in self._gaps]
+        self._first = {name: at + by for name, at in self._first.items()}
+        self._last += by
+        self._known.clear()
 
     def seed(self, snapshot: Snapshot) -> None:
         """Begin with what is known now of whatever no event has told anything of."""

@@ -46,8 +46,13 @@ def overlaid(overlays: Overlays) -> str:
 
 def jump(event: ev.ClockJumped) -> str:
     """Return how the clock jumped."""
+    way = "forward" if event.stepped > 0 else "back"
     parts = [
         f"the host slept {format_duration(event.suspended)}" if event.suspended else "",
-        f"the clock was set by {format_duration(event.stepped)}" if event.stepped else "",
+        f"the clock was set {way} by {format_duration(abs(event.stepped))}"
+        if event.stepped
+        else "",
     ]
+    if event.off and event.stepped > 0:
+        return f"the host was off, or its clock was set, for {format_duration(event.stepped)}"
     return ", ".join(part for part in parts if part)

@@ -113,5 +113,5 @@ def _concerned(snapshot: Snapshot, notify: Notify, channel: Channel, name: str) 
     every = {**snapshot.ended, **snapshot.alerts}
     known = [every[key] for key in (*view.alerts, _place(name)) if key in every]
     return (first is not None and channel.name in first.channels) or any(
-        0 < alert.told.get(channel.name, 0.0) < view.ended_at for alert in known
+        channel.name in a.told and a.told[channel.name] < view.ended_at for a in known
     )

@@ -28,7 +28,7 @@ class Clear(msgspec.Struct, frozen=True):
     """An alert whose condition was not found any more.
 
     Attributes:
-        at: wall seconds of the newest check that counts.
+        at: steady seconds of the newest check that counts.
         checks: how many there were.
     """
 
@@ -42,9 +42,8 @@ def apart(interval: float) -> float:
 
 
 def another(before: float, now: float, interval: float) -> bool:
-    """Return whether a look is another check than the one at `before`; wall seconds."""
-    # a clock that was set back says nothing about how close they are
-    return not 0.0 <= now - before < apart(interval)
+    """Return whether a look is another check than the one at `before`; both by the same clock."""
+    return abs(now - before) >= apart(interval)
 
 
 def at_once(finding: Finding, rules: Alerts) -> bool:

@@ -58,7 +58,7 @@ def escalate(
 
 def calls(alert: AlertView) -> bool:
     """Return whether an alert calls for somebody: open, not acknowledged, not muted."""
-    unanswered = alert.opened_at > 0 and alert.acknowledged_at is None
+    unanswered = bool(alert.opened_at) and alert.acknowledged_at is None
     return unanswered and alert.state in {"open", "stale"} and not alert.overlays.muted
 
 

@@ -53,6 +53,7 @@ class Case:
         healer: whose look it is.
         rules: `[alerts]` of the configuration.
         now: wall seconds.
+        steady: steady seconds, by which looks are told apart.
         clear: looks that no longer found an alert, by key.
         there: the healer's alerts by component.
         over: those that may be opened again.
@@ -65,6 +66,7 @@ class Case:
     clear: Mapping[str, Clear] = field(default_factory=dict[str, Clear])
     there: Mapping[str, list[AlertView]] = field(default_factory=dict[str, list[AlertView]])
     over: Mapping[str, list[AlertView]] = field(default_factory=dict[str, list[AlertView]])
+    steady: float = 0.0
 
     @classmethod
     def of(
@@ -74,12 +76,13 @@ class Case:
         rules: Alerts,
         now: float,
         clear: Mapping[str, Clear] | None = None,
+        steady: float = 0.0,
     ) -> Case:
         """Return the case of a healer; the alerts are sorted by component once for all verdicts."""
         prefix = f"{snapshot.engine.host}/{healer}/"
         there = _by_component(snapshot.alerts.values(), prefix)
         over = _by_component(snapshot.ended.values(), prefix)
-        return cls(snapshot, healer, rules, now, clear or {}, there, over)
+        return cls(snapshot, healer, rules, now, clear or {}, there, over, steady or now)
 
     @property
     def interval(self) -> float:
@@ -180,7 +183,7 @@ def _again(case: Case, verdict: Verdict, finding: Finding, alert: AlertView) -> 
 def _opening(case: Case, key: str, component: str, finding: Finding) -> Event:
     before = case.snapshot.ended.get(key)
     ended = before.resolved_at if before is not None else None
-    if before is None or ended is None or not 0 <= case.now - ended < case.rules.reopen_within:
+    if before is None or ended is None or abs(case.now - ended) >= case.rules.reopen_within:
         return AlertOpened(key, finding.severity, component, finding.message, finding.evidence)
     return AlertReopened(
         key, finding.severity, component, finding.message, finding.evidence,
@@ -192,7 +195,7 @@ def _opening(case: Case, key: str, component: str, finding: Finding) -> Event:
 def _not_found(case: Case, verdict: Verdict, alert: AlertView) -> Event | Clear:
     if alert.pending:
         return AlertDropped(alert.key, f"gone before it was confirmed: {verdict.summary}")
-    clear = confirm.cleared(case.clear.get(alert.key), case.now, case.interval)
+    clear = confirm.cleared(case.clear.get(alert.key), case.steady, case.interval)
     enough = clear.checks >= case.rules.clear_checks
     if enough or confirm.proved(case.snapshot, alert, case.now):
         return AlertResolved(alert.key, verdict.summary)
@@ -254,9 +257,8 @@ def archive(snapshot: Snapshot, rules: Alerts, now_wall: float) -> list[Event]:
 
 
 def _forgotten(alert: AlertView, age: float, seconds: float) -> bool:
-    if alert.told:  # whoever was told of it must still be told that it is over
-        return abs(age) >= max(seconds, TOLD)
-    return not 0 <= age < seconds
+    # whoever was told of it must still be told that it is over
+    return abs(age) >= (max(seconds, TOLD) if alert.told else seconds)
 
 
 def _by_component(alerts: Iterable[AlertView], prefix: str) -> dict[str, list[AlertView]]:
@@ -290,7 +292,7 @@ def _worth_telling(alert: AlertView, finding: Finding, now_wall: float) -> bool:
     said = (_words(finding.message), _shape(finding.evidence))
     if said != (_words(alert.message), _shape(alert.evidence)):
         return True
-    return not 0.0 <= now_wall - alert.last_seen < REFRESH
+    return abs(now_wall - alert.last_seen) >= REFRESH
 
 
 def _words(text: str) -> str:

@@ -118,8 +118,7 @@ def _waiting(snapshot: Snapshot, notify: Notify, channel: str, now: float) -> li
 def _rested(channel: ChannelView, now: float) -> bool:
     if not channel.failing_since:
         return True
-    # a failure in the future is one of a clock that was wrong
-    return not 0.0 <= now - channel.failed_at < pause(channel.failures)
+    return abs(now - channel.failed_at) >= pause(channel.failures)
 
 
 def _timely(notice: NoticeView, now: float) -> bool:
@@ -137,7 +136,7 @@ def _within_rate(
 ) -> list[NoticeView]:
     """Return what the rate lets pass; its last fifth is kept for CRITICAL."""
     rate = channel.rate
-    room = rate.count - sum(0.0 <= now - at < rate.per for at in known.sent)
+    room = rate.count - sum(abs(now - at) < rate.per for at in known.sent)
     if room <= 0:
         return []
     kept = max(1, rate.count // 5) if rate.count > 1 else 0

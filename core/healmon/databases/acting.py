@@ -10,14 +10,25 @@ from healmon.config.settings import Database
 from healmon.databases.classify import CPU_TICKS, stands_still
 from healmon.databases.model import Baseline, Deed, Hold, Holder, Order, Refusal
 from healmon.databases.policy import matches
-from healmon.databases.probe import GAP, SAMPLES, Doors, facts_of, holder_of, take_sample
+from healmon.databases.probe import GAP, SAMPLES, Doors, holder_of, take_sample
 from healmon.databases.remember import changed_since
 from healmon.errors import ProbeError, RemedyError, VetoError
-from healmon.world.processes import DEAD, Identity
+from healmon.world.processes import DEAD, Identity, ProcessFacts
+
+
+class _Living(Protocol):
+    """A look at a process, among other things."""
+
+    @property
+    def alive(self) -> bool: ...
+
 
 Seen = TypeVar("Seen")
+Leaving = TypeVar("Leaving", bound=_Living)
 EVERY = 0.1
 """Seconds between looks for a proof."""
+MOMENT = 1.0
+"""Seconds after which one that let go lives on."""
 
 
 class Book(Protocol):
@@ -153,6 +164,32 @@ def send(identity: Identity, holder: Holder, number: int, doors: Doors) -> None:
         raise VetoError(f"{holder} has just ended")
 
 
+def standing(identity: Identity, doors: Doors) -> ProcessFacts | None:
+    """Return one look at a process; None: it has ended. Blocks.
+
+    Raises:
+        ProbeError: it cannot be told.
+    """
+    facts = doors.processes.inspect(identity)
+    return None if facts is None or facts.state in DEAD else facts
+
+
+async def seen_off(after: Leaving, look: Callable[[], Leaving], who: str, doors: Doors) -> Leaving:
+    """Return the last look at one that let go: most end a moment later."""
+    if not after.alive:
+        return after
+    try:
+        last, _ = await keep_looking(look, who, doors, MOMENT, lambda now: not now.alive)
+    except RemedyError:
+        return after
+    return last
+
+
+def went(holder: Holder, *, alive: bool) -> str:
+    """Return what one that was asked to end has done, as the begin of a sentence."""
+    return f"{holder} let go and lives on" if alive else f"{holder} ended"
+
+
 def look_after(target: Target, doors: Doors) -> After:
     """Look at a lock and its holder after a signal. Blocks.
 
@@ -160,9 +197,7 @@ def look_after(target: Target, doors: Doors) -> After:
         ProbeError: it cannot be seen.
     """
     sample = take_sample(target.order.path, doors)
-    facts = facts_of(target.hold.pid, doors)
-    same = facts is not None and facts.identity == target.identity
-    ours = facts if same and facts is not None and facts.state not in DEAD else None
+    ours = standing(target.identity, doors)
     writer = sample.reading.writer
     return After(
         alive=ours is not None,

@@ -8,14 +8,18 @@ from __future__ import annotations
 
 from healmon.config.settings import Database
 from healmon.databases.acting import (
+    After,
     Book,
     Target,
     insist,
+    look_after,
     nobodys,
+    seen_off,
     send,
     stays_still,
     target_of,
     watch_until,
+    went,
 )
 from healmon.databases.healing import heal_after
 from healmon.databases.model import Order
@@ -50,12 +54,16 @@ async def end_holder(
     sent: Packed = {"sigterm": 0.0}
     if not after.released:
         sent["sigkill"] = round(took, 2)
-        took += await _kill(target, database, doors, hand)
-    freed = f"{target.holder} ended; lock released {took:.1f} s after SIGTERM"
+        after, more = await _kill(target, database, doors, hand)
+        took += more
+    after = await seen_off(after, lambda: look_after(target, doors), str(target.holder), doors)
+    did = went(target.holder, alive=after.alive)
+    freed = f"{did}; lock released {took:.1f} s after SIGTERM"
     if "sigkill" in sent:
         freed += f", with SIGKILL after {sent['sigkill']:g} s"
     healed, details = await heal_after(order, doors, hand, book)
-    facts: Packed = {"pid": target.hold.pid, "released": True, "seconds": round(took, 2), **sent}
+    facts: Packed = {"pid": target.hold.pid, "released": True, "ended": not after.alive}
+    facts |= {"seconds": round(took, 2), **sent}
     return Proof(
         f"{freed}; {healed}",
         message=f"{order.name}: {target.holder} idled in a transaction and held the lock; {freed}; "
@@ -69,8 +77,10 @@ def _signal(target: Target, number: int, doors: Doors, database: Database) -> No
     send(target.identity, target.holder, number, doors)
 
 
-async def _kill(target: Target, database: Database, doors: Doors, hand: Hand) -> float:
-    """Send SIGKILL to whoever did not let go after SIGTERM; returns the seconds it took.
+async def _kill(
+    target: Target, database: Database, doors: Doors, hand: Hand
+) -> tuple[After, float]:
+    """Send SIGKILL to whoever did not let go; returns the last look and the seconds it took.
 
     Raises:
         RemedyError: it is alive and at work, or cannot be ended.
@@ -81,10 +91,10 @@ async def _kill(target: Target, database: Database, doors: Doors, hand: Hand) ->
     except (VetoError, ProbeError) as error:
         after, took = await watch_until(target, doors, 0.0, lambda now: now.released)
         if after.released:
-            return took
+            return after, took
         raise RemedyError(f"{target.holder} did not let go after SIGTERM, but {error}") from error
     after, took = await watch_until(target, doors, KILL_WAIT, lambda now: now.released)
     if not after.released:
         late = f"{KILL_WAIT:g} s after SIGKILL"
         raise RemedyError(f"{target.holder} still holds {target.held} {late}")
-    return took
+    return after, took

@@ -18,7 +18,7 @@ HELD = {"working", "stopped", "io-wait", "idle-in-transaction", "other-namespace
 """Verdicts under which one holder keeps the lock."""
 LEFT = {"leftover", "dotfile-lock"}
 """Verdicts under which nobody holds a lock and something is there all the same."""
-FOR_GOOD = {"damaged", "corrupt"}
+FOR_GOOD = {"damaged", "mispaired", "corrupt"}
 """What came of healing that no other try makes better."""
 
 
@@ -58,7 +58,7 @@ def _left_facts(
         reason = wording.LEFT_WAL if reading.wal is not None and reading.wal.size else ""
         facts = replace(facts, reason=reason or wording.LEFT_JOURNAL)
         for_good = memory.refused is not None and memory.refused.word in FOR_GOOD
-        if for_good or reading.network:
+        if for_good or reading.network or reading.links > 1:
             return facts
         order = Order(name=database.name, path=database.path, deed="heal", mark=memory.left)
         return replace(facts, order=order)

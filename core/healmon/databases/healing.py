@@ -89,12 +89,12 @@ async def _mend(order: Order, doors: Doors) -> Mended:
     wall = doors.clock.read().wall
     stamp = format_utc(wall)[:19].replace("-", "").replace(":", "").replace(" ", "T") + "Z"
     mended = await doors.hands.call(lambda: mender.heal(order.name, order.path, order.mark, stamp))
-    await doors.hands.call(lambda: mender.prune(wall))
+    await doors.hands.call(lambda: mender.prune(wall, doors.clock.steps))
     return mended
 
 
 def _told(order: Order, mended: Mended, book: Book) -> str:
-    if mended.word in {"damaged", "corrupt"}:
+    if mended.word in {"damaged", "mispaired", "corrupt"}:
         found = "; ".join(mended.check[:3]) or mended.text
         text = f"SQLite finds it damaged: {found}" if mended.word == "corrupt" else mended.text
         mark = order.mark

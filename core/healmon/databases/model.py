@@ -116,7 +116,7 @@ class Refusal(msgspec.Struct, frozen=True):
 
     Attributes:
         mark: what its files were like; it holds as long as they stay so.
-        word: `damaged` or `corrupt`: never again; `full` or `failed`: later again.
+        word: `damaged`, `mispaired` or `corrupt`: never again; `full` or `failed`: later again.
         text: why, for people.
         kept: where everything was copied to.
     """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from healmon.clock import age
 from healmon.config.settings import Database
 from healmon.databases.acting import Book, insist, target_of, watch_until
 from healmon.databases.model import Holder, Order
@@ -78,7 +79,8 @@ def _ready(holder: Holder, identity: Identity, doors: Doors) -> Pane:
     pane = pane_of(holder.tty, doors)
     if pane is None or doors.tmux is None:
         raise VetoError(f"{holder} stands in no pane that healmon watches")
-    if doors.clock.read().wall - pane.client_activity < QUIET and pane.attached:
+    typed = age(doors.clock.steps, pane.client_activity, doors.clock.read().wall)
+    if typed < QUIET and pane.attached:
         raise VetoError("somebody is at the keyboard there")
     terminal = doors.tmux.terminal(pane)
     facts = doors.processes.inspect(identity)

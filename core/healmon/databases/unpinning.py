@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from healmon.config.settings import Database
-from healmon.databases.acting import Book, keep_looking, nobodys, send
+from healmon.databases.acting import Book, keep_looking, nobodys, seen_off, send, standing, went
 from healmon.databases.classify import CPU_TICKS, pins_of
 from healmon.databases.healing import heal_after
 from healmon.databases.model import MOVING, Holder, Order, Pin
@@ -22,7 +22,7 @@ from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Packed, Proof
 from healmon.world.dbreading import DatabaseReading
-from healmon.world.processes import DEAD, KILL, TERM, Identity
+from healmon.world.processes import KILL, TERM, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,10 @@ class Reader:
 
 @dataclass(frozen=True, slots=True)
 class After:
-    """What one look after a signal shows: whether it let go, and who pins frames now."""
+    """What one look after a signal shows: whether it let go, lives, and who pins frames now."""
 
     gone: bool
+    alive: bool
     next: Pin | None
 
 
@@ -66,12 +67,15 @@ async def end_reader(
         sent["sigkill"] = round(took, 2)
         after, more = await _kill(reader, database, doors, hand)
         took += more
-    freed = f"{reader.holder} ended; {reader.pin.held_back} frames free {took:.1f} s after SIGTERM"
+    after = await seen_off(after, lambda: _look(reader, doors), str(reader.holder), doors)
+    did = went(reader.holder, alive=after.alive)
+    freed = f"{did}; {reader.pin.held_back} frames free {took:.1f} s after SIGTERM"
     if "sigkill" in sent:
         freed += f", with SIGKILL after {sent['sigkill']:g} s"
     healed, details = await heal_after(order, doors, hand, book)
-    text = f"{freed}; {_now(after.next)}; {healed}"
-    facts: Packed = {"pid": reader.pin.pid, "seconds": round(took, 2), **sent}
+    text = f"{freed}; {_now(after.next, reader)}; {healed}"
+    facts: Packed = {"pid": reader.pin.pid, "ended": not after.alive, "seconds": round(took, 2)}
+    facts |= sent
     return Proof(
         text,
         message=f"{order.name}: {reader.holder} idled in a read transaction and kept the -wal from"
@@ -80,9 +84,11 @@ async def end_reader(
     )
 
 
-def _now(pin: Pin | None) -> str:
+def _now(pin: Pin | None, reader: Reader) -> str:
     if pin is None:
         return "nobody pins the -wal: it shrinks at the next checkpoint of its users"
+    if pin.pid == reader.pin.pid:
+        return f"it reads anew and pins {pin.held_back} frames"
     return f"pid {pin.pid} pins {pin.held_back} frames still"
 
 
@@ -151,17 +157,18 @@ def _signal(reader: Reader, number: int, database: Database, doors: Doors) -> No
 
 
 async def _watch(reader: Reader, doors: Doors, seconds: float) -> tuple[After, float]:
-    def look() -> After:
-        reading = doors.locks.look(reader.order.path)
-        facts = facts_of(reader.pin.pid, doors)
-        lives = facts is not None and facts.identity == reader.identity
-        alive = lives and facts is not None and facts.state not in DEAD
-        # the locks were read first: who has ended since holds none of them any more
-        ended = reader.pin.pid if facts is None or facts.state in DEAD else 0
-        left = (pin for pin in pins_of(reading) if pin.pid != ended)
-        return After(not alive or not _pins(reader, reading), next(left, None))
+    return await keep_looking(
+        lambda: _look(reader, doors), str(reader.holder), doors, seconds, lambda now: now.gone
+    )
 
-    return await keep_looking(look, str(reader.holder), doors, seconds, lambda now: now.gone)
+
+def _look(reader: Reader, doors: Doors) -> After:
+    reading = doors.locks.look(reader.order.path)
+    alive = standing(reader.identity, doors) is not None
+    # the locks were read first: who has ended since holds none of them any more
+    nobody = not alive and doors.processes.identify(reader.pin.pid) is None
+    left = (pin for pin in pins_of(reading) if not nobody or pin.pid != reader.pin.pid)
+    return After(not alive or not _pins(reader, reading), alive, next(left, None))
 
 
 async def _kill(

@@ -130,6 +130,8 @@ def refused(database: Database, facts: Facts, why: Refusal) -> Finding:
         help_ = "it is tried again; SQLite takes it over when opened next"
     elif why.word == "corrupt":
         help_ = "restore a backup, or salvage with: sqlite3 FILE .recover"
+    elif why.word == "mispaired":
+        help_ = "before it is opened, move its -wal and -journal away if they are another one's"
     else:
         help_ = "do not open it: work on the copy, or restore a backup"
     message = f"{database.name}: {why.text}{copy}; {help_}"

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
+from healmon.clock import Steps, cutoff
 from healmon.config.depot import depot_of, is_remote
 from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Target
@@ -41,6 +42,24 @@ class Cover(msgspec.Struct, frozen=True):
     jobs: tuple[Job, ...]
     idle: tuple[str, ...]
     own: Selection | None = None
+
+
+def aged(cover: Cover, steps: Steps, now: float) -> Cover:
+    """Return the cover with every age as it was lived: no file is old by a clock that was set.
+
+    Args:
+        cover: by the rules alone.
+        steps: when the clock was set.
+        now: wall seconds.
+    """
+    if not steps:
+        return cover
+
+    def lived(job: Job) -> Job:
+        older_than = now - cutoff(steps, job.selection.older_than, now)
+        return replace(job, selection=replace(job.selection, older_than=older_than))
+
+    return replace(cover, jobs=tuple(map(lived, cover.jobs)))
 
 
 def targets_of(disk: Disk) -> tuple[Target, ...]:
@@ -148,6 +167,7 @@ def _jobs(
     selection = Selection(
         rule=rule.name,
         roots=roots,
+        named=rule.paths,
         patterns=rule.patterns,
         older_than=rule.older_than,
         larger_than=rule.larger_than or 0,

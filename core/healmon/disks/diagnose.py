@@ -10,7 +10,7 @@ from __future__ import annotations
 import msgspec
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps
 from healmon.config.settings import Disk
 from healmon.disks import ceiling, filling, oddities, undo, words
 from healmon.disks.gauge import level_of
@@ -73,14 +73,14 @@ def judge(seen: DiskSeen, stepped: float, disk: Disk, known: Snapshot, now: Read
             hope = "; ".join(filter(None, (obstacle or "cleaning by rule", memory.pinned)))
         findings.append(_full(seen.target, memory, disk, hope))
     findings += _warnings(seen, memory, disk)
-    findings += oddities.findings(seen, memory, now)
+    findings += oddities.findings(seen, memory, known.steps, now)
     verdict = _verdict(seen, gauge, memory, findings, _STATUS[memory.level])
     if verdict.status == "healthy" and findings:
         verdict = replace(verdict, status="warning")
     if memory.level == "critical" and not obstacle:
         facts, most = facts_of(seen, memory), ceiling.left(memory, disk)
         return replace(verdict, plan=clean_plan(seen.target, facts, disk, now, most=most))
-    return replace(verdict, plan=_upkeep(seen, stepped, disk, now))
+    return replace(verdict, plan=_upkeep(seen, stepped, disk, known.steps, now))
 
 
 def _warnings(seen: DiskSeen, memory: Memory, disk: Disk) -> list[Finding]:
@@ -97,11 +97,11 @@ def _warnings(seen: DiskSeen, memory: Memory, disk: Disk) -> list[Finding]:
     return findings
 
 
-def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, now: Reading) -> Plan | None:
+def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, steps: Steps, now: Reading) -> Plan | None:
     """Return what is to be done where nothing has to be freed at once."""
     if seen.leftovers:
         return finish_plan(seen, disk, now)
-    if undo.is_old(seen, disk, now) and not stepped:
+    if undo.is_old(seen, disk, steps, now) and not stepped:
         return undo.empty_plan(seen, disk, now)
     return None
 

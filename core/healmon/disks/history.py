@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
+from healmon.clock import Steps
 from healmon.disks.forecast import HOUR, KEPT, SLOT, Forecast, Sample, foresee
 from healmon.disks.model import Gauge, Outlook, Target
 from healmon.world.samples import Record, Ring
@@ -30,9 +31,13 @@ def ring_path(state_dir: str, target: Target, capacity: int) -> str:
 
 @dataclass(slots=True)
 class History:
-    """Samples of one target: the highest of every five minutes, eight days of them at most."""
+    """Samples of one target: the highest of every five minutes, eight days of them at most.
+
+    `steps` tells when the clock was set.
+    """
 
     ring: Ring
+    steps: Callable[[], Steps] = tuple
     rows: Rows = field(default_factory=lambda: Rows(maxlen=KEPT))
     outlook: Outlook | None = None
     loaded: bool = False
@@ -91,12 +96,13 @@ class History:
 
     def _ask(self, here: tuple[float, float], now: float) -> Outlook:
         found: list[tuple[Forecast, str]] = []
+        rows = since_set(self.rows, self.steps(), now)
         views: tuple[tuple[str, Callable[[Record], float], float], ...] = (
             ("space", lambda row: row[1], here[0]),
             ("inodes", lambda row: row[2], here[1]),
         )
         for cause, level, newest in views:
-            samples = [Sample(row[0], level(row), row[3]) for row in self.rows]
+            samples = [Sample(row[0], level(row), row[3]) for row in rows]
             samples.append(Sample(now, newest, self._cut))
             found.append((foresee(samples, now), cause))
         told, cause = min(found, key=lambda one: math.inf if one[0].eta is None else one[0].eta)
@@ -110,6 +116,23 @@ class History:
             inodes=cause == "inodes",
             past=hourly([*((row[0], row[1]) for row in self.rows), (now, here[0])], now),
         )
+
+
+def since_set(rows: Rows, steps: Steps, now: float) -> list[Record]:
+    """Return the samples since the clock was set last: over a step no rate can be told.
+
+    Args:
+        rows: oldest first.
+        steps: when the clock was set.
+        now: wall seconds.
+    """
+    start = next((at for at, by, _ in reversed(steps) if abs(by) > SLOT), -math.inf)
+    kept: list[Record] = []
+    for row in reversed(rows):
+        if not start <= row[0] <= (kept[-1][0] if kept else now):
+            break
+        kept.append(row)
+    return kept[::-1]
 
 
 def _here(gauge: Gauge) -> tuple[float, float]:

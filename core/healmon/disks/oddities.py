@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age
 from healmon.disks import words
 from healmon.disks.culprits import Culprits
 from healmon.disks.model import DiskSeen, Gauge, Memory
@@ -59,11 +59,11 @@ def _holders(found: Culprits) -> tuple[str, str]:
     return by, f"{size} of it in deleted files that are still open: {by}"
 
 
-def findings(seen: DiskSeen, memory: Memory, now: Reading) -> list[Finding]:
+def findings(seen: DiskSeen, memory: Memory, steps: Steps, now: Reading) -> list[Finding]:
     """Return the warnings on files that were exchanged, and on places that a rule may not have."""
     found: list[Finding] = []
     title = words.title(seen.target)
-    if memory.swapped and 0 <= now.wall - memory.swapped_at < LASTS:
+    if memory.swapped and age(steps, memory.swapped_at, now.wall) < LASTS:
         files = "1 file was" if memory.swapped == 1 else f"{memory.swapped} files were"
         text = (
             f"{title}: {files} exchanged for others while rules cleaned, and put back: "

@@ -19,7 +19,7 @@ from healmon.config.paths import Place, home_of, never_cleaned, user_number
 from healmon.config.settings import Disk
 from healmon.disks import gauge as gauges
 from healmon.disks.backups import Watch
-from healmon.disks.cover import Cover, cover_of, targets_of, within
+from healmon.disks.cover import Cover, aged, cover_of, targets_of, within
 from healmon.disks.culprits import Culprits, culprits
 from healmon.disks.forecast import KEPT
 from healmon.disks.history import History, ring_path
@@ -48,9 +48,9 @@ ASIDE: Final = 3600.0
 EXPLAINING: Final = 4.0
 """Seconds that a search for the biggest directories may take."""
 STEP: Final = 300.0
-"""Seconds by which the wall clock must be set for ages to be doubted."""
+"""Seconds by which the wall clock must be set for nothing to be cleaned for a while."""
 STEP_HOLDS: Final = 60.0
-"""Seconds for which they are."""
+"""Seconds for which nothing is; ages are those that were lived (`cover.aged`) all the same."""
 
 T = TypeVar("T")
 
@@ -113,7 +113,8 @@ class Probe:
         device = gauge.device if target.kind == "filesystem" else None
         place = Place("/", home_of(os.environ))
         barred = partial(never_cleaned, place=place)
-        return cover_of(self.disk, target, device, self.state_dir, barred, user_number)
+        cover = cover_of(self.disk, target, device, self.state_dir, barred, user_number)
+        return aged(cover, self.clock.steps, self.clock.read().wall)
 
     def measure(self, target: Target) -> Gauge:
         """Return how full a target is now. Blocks.
@@ -222,7 +223,7 @@ class Probe:
             return None
         if station.history is None:
             path = ring_path(self.state_dir, target, gauge.capacity)
-            station.history = History(Ring(path, KEPT))
+            station.history = History(Ring(path, KEPT), lambda: self.clock.steps)
         now = self.clock.read().wall
         told = station.history.glance(gauge, now)
         if told is not None:

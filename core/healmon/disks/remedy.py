@@ -16,7 +16,7 @@ from typing import Final, TypeVar
 
 from msgspec.structs import replace
 
-from healmon.clock import Clock
+from healmon.clock import Clock, cutoff
 from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.cover import OWN, Cover, Job, digest_of, within
@@ -240,7 +240,7 @@ class Remedy:
         return Proof(done_text, f"Taken back from the trash: {done_text}", details)
 
     async def _empty_old(self, order: Order, cover: Cover, hand: Hand) -> Proof:
-        before = self.clock.read().wall - self.disk.trash_for
+        before = cutoff(self.clock.steps, self.disk.trash_for, self.clock.read().wall)
         await hand.about_to(f"empty the trash of {order.target.path} of what is too old")
         taken, kept = Tally(), Counter[str]()
         for job in cover.jobs:

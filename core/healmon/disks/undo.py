@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age
 from healmon.config.settings import Disk
 from healmon.disks.cover import TRASH, digest_of, roots_in, targets_of
 from healmon.disks.model import EMPTY, HEALER, RESTORE, DiskSeen, Order, Target
@@ -57,9 +57,9 @@ def restore_plan(target: Target, wanted: str, disk: Disk, now: Reading) -> Plan:
     )
 
 
-def is_old(seen: DiskSeen, disk: Disk, now: Reading) -> bool:
+def is_old(seen: DiskSeen, disk: Disk, steps: Steps, now: Reading) -> bool:
     """Return whether something has lain in the trash for longer than it is kept."""
-    return seen.oldest is not None and now.wall - seen.oldest > disk.trash_for
+    return seen.oldest is not None and age(steps, seen.oldest, now.wall) > disk.trash_for
 
 
 def empty_plan(seen: DiskSeen, disk: Disk, now: Reading) -> Plan:

@@ -53,8 +53,9 @@ class Alarms:
             sure: what it finds to be over is over.
         """
         rules = replace(self._rules, clear_checks=1) if sure else self._rules
-        now = self._clock.read().wall
-        return alerts.Case.of(self._stream.snapshot, healer, rules, now, self._clear)
+        now = self._clock.read()
+        snapshot = self._stream.snapshot
+        return alerts.Case.of(snapshot, healer, rules, now.wall, self._clear, now.steady)
 
     def judge(self, case: alerts.Case, verdict: Verdict, cause: int | None = None) -> None:
         """Tell what a verdict means for the alerts of its component."""

@@ -273,6 +273,8 @@ class Engine:
             self._stopping.set()
         self._acts.begin()
         before = self.snapshot
+        left = before.at + self.stream.heed_absence(boot_id(), self._run.steady_offset)
+        now, offset = self._clock.read(), self._run.steady_offset
         self.stream.emit(
             ev.EngineStarted(
                 self._run.host,
@@ -282,8 +284,10 @@ class Engine:
                 self._acts.dry_run,
                 self._run.interval,
                 boot_id(),
-                self._run.steady_offset,
+                offset,
                 self._run.configuration,
+                lead=round(now.wall - now.steady, 3),
+                slept=round(now.boot - (now.steady - offset), 3),
             )
         )
         if before.engine.version == __version__:
@@ -291,7 +295,7 @@ class Engine:
         for component, view in before.plans.items():
             reason = "healmon ended while it was under way; looking again"
             self.stream.emit(ev.PlanAbandoned(view.plan.id, component, reason))
-        self._alarms.begin((healer.name for healer in self._healers), before.at)
+        self._alarms.begin((healer.name for healer in self._healers), left)
         acts = self._acts
         self._rooms = [
             Room(healer, self.stream, self._clock, self._alarms, acts.propose, acts.withdraw)

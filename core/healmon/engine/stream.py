@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Protocol
 
-from healmon.clock import Clock, Reading, gap
+from healmon.clock import Clock, Gap, Reading, gap
 from healmon.events import ClockJumped, Event, Recorded
 from healmon.state import Snapshot, apply
+from healmon.state.stepping import missed
 
 Sink = Callable[[Recorded], None]
 
@@ -55,9 +56,30 @@ class Stream:
         """
         before, now = self._heeded, self._clock.read()
         self._heeded = now
-        jump = gap(before, now) if before is not None else None
+        if before is not None and (jump := gap(before, now)):
+            self._jumped(jump, now.boot - before.boot)
+
+    def heed_absence(self, boot: str, offset: float) -> float:
+        """Tell what became of the clocks while no healmon ran, before anything else is told.
+
+        Returns:
+            By how many seconds the wall clock was set.
+
+        Args:
+            boot: the id of this boot.
+            offset: of the clock (`SystemClock.offset`).
+        """
+        last, now = self.snapshot.engine, self._clock.read()
+        self._heeded = now
+        jump = missed(last, self.snapshot.at, now, boot, offset)
         if jump:
-            self.emit(ClockJumped(round(jump.suspended, 1), round(jump.stepped, 1)))
+            within = now.wall - jump.stepped - self.snapshot.at
+            self._jumped(jump, within, off=last.boot != boot)
+        return jump.stepped
+
+    def _jumped(self, jump: Gap, within: float, *, off: bool = False) -> None:
+        suspended, stepped = round(jump.suspended, 3), round(jump.stepped, 3)
+        self.emit(ClockJumped(suspended, stepped, off, round(within, 3)))
 
     def emit(self, event: Event, cause: int | None = None) -> int:
         """Record an event and return its id."""

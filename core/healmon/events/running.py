@@ -9,7 +9,10 @@ from healmon.plans import Packed, Plan, Severity, Status
 
 
 class EngineStarted(Base, frozen=True):
-    """A healer took over the state directory; `configuration` is a digest of the one it read."""
+    """A healer took over the state directory; `configuration` is a digest of the one it read.
+
+    `lead` is wall minus steady seconds, `slept` the seconds that the host has slept in this boot.
+    """
 
     host: str
     version: str
@@ -20,6 +23,8 @@ class EngineStarted(Base, frozen=True):
     boot: str
     steady_offset: float
     configuration: str = ""
+    lead: float | None = None
+    slept: float = 0.0
 
 
 class EngineStopped(Base, frozen=True):
@@ -65,10 +70,15 @@ class HealerRecovered(Base, frozen=True):
 
 
 class ClockJumped(Base, frozen=True):
-    """The host slept, or its wall clock was set; in seconds."""
+    """The host slept, or its wall clock was set, `within` so many seconds; all in seconds.
+
+    `off`: over a boot, so that it may have been off for all or a part of that.
+    """
 
     suspended: float
     stepped: float
+    off: bool = False
+    within: float = 0.0
 
 
 class Observed(Base, frozen=True):

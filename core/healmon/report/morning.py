@@ -284,6 +284,8 @@ def _jump(payload: Row) -> str:
     parts: list[str] = []
     if payload["suspended"]:
         parts.append(f"the host slept for {format_duration(payload['suspended'])}")
+    if payload.get("off") and payload["stepped"] > 0:
+        return f"the host was off, or its clock was set, for {format_duration(payload['stepped'])}"
     if payload["stepped"]:
         parts.append(f"the wall clock was set by {payload['stepped']:+.0f} s")
     return " and ".join(parts) or "the clocks are as they were"

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from healmon import events as ev
-from healmon.clock import Clock, format_utc
+from healmon.clock import Clock, boot_id, format_utc
 from healmon.errors import ProbeError
 from healmon.events import Recorded
 from healmon.state.views import CycleView
@@ -27,7 +27,9 @@ from healmon.world.hands import Hands
 _log = logging.getLogger(__name__)
 
 FILE: Final = "healmon.heartbeat"
-"""In the state directory: JSON with `at` (UTC), `round`, `interval` (seconds)."""
+"""In the state directory: JSON with `at` (UTC), `round`, `interval` (seconds), and of the same
+moment `boot` (the id of the boot) and `boot_seconds` (`CLOCK_BOOTTIME`): they tell its age though
+the wall clock was set."""
 PING_TIMEOUT: Final = 10.0
 PING_EVERY: Final = 30.0
 """Seconds between two pings at least: rounds may be closer together."""
@@ -98,11 +100,13 @@ class Heartbeat:
         with self._signing:
             if cycle.finished_at == self._signed:
                 return
-            number = cycle.number - cycle.running
+            number, now = cycle.number - cycle.running, self._clock.read()
             told = {
                 "at": format_utc(cycle.finished_at),
                 "round": number,
                 "interval": self._interval,
+                "boot": boot_id(),
+                "boot_seconds": round(now.boot - (now.wall - cycle.finished_at), 3),
             }
             try:
                 notes.write_record(self._path, json.dumps(told).encode())

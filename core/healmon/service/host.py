@@ -17,7 +17,7 @@ from typing import Any
 
 from healmon import __version__, registry
 from healmon import events as ev
-from healmon.clock import Clock, SystemClock, boot_id
+from healmon.clock import Clock, SystemClock, boot_id, cutoff
 from healmon.config.settings import Settings
 from healmon.engine import Engine, Run
 from healmon.engine.run import Outlet
@@ -38,6 +38,7 @@ from healmon.service.textfile import Textfile
 from healmon.service.wake import WakePipe
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
+from healmon.state.stepping import resumed
 from healmon.store.store import Store
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
@@ -227,7 +228,7 @@ class Host:
         """Make one full cycle; returns the state afterwards."""
         now = self.clock.read().wall
         if retention.near(self.store.snapshot.at, now, retention.AWAY_ONCE):
-            self.store.prune(now - self.settings.store.retention)
+            self.store.prune(cutoff(self.clock.steps, self.settings.store.retention, now))
         return await self.engine.run_once()
 
     async def serve(self, ready: Callable[[], None], *, look: bool) -> None:
@@ -269,7 +270,8 @@ class Host:
                 self.store.checkpoint(self.engine.snapshot)
                 kept = now.steady
             if rounds.due(now):
-                self.store.prune(now.wall - self.settings.store.retention)
+                seconds = self.settings.store.retention
+                self.store.prune(cutoff(self.clock.steps, seconds, now.wall))
             with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
                 self.lock.mend()
             self._knocked.set()  # a knock may have been lost
@@ -354,11 +356,7 @@ class Host:
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:
     clock = SystemClock()
     store = Store.open(state_dir / DATABASE, host=settings.monitor.name, now=clock.read())
-    last = store.snapshot.engine
-    if last.boot == boot_id():
-        # the same boot: go on with the last run's steady timeline, whatever the wall clock did
-        clock = SystemClock(last.steady_offset)
-    return store, clock
+    return store, SystemClock(*resumed(store.snapshot, clock.read(), boot_id(), clock.offset))
 
 
 def _outlet(settings: Settings, state_dir: Path, store: Store) -> Outlet:

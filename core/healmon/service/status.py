@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from healmon.clock import SystemClock, parse_utc
+from healmon.clock import SystemClock, boot_id, parse_utc
 from healmon.errors import StoreFaultError
 from healmon.named import NamedTuple
 from healmon.service import instance
@@ -18,10 +18,13 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from healmon.clock import Reading
+
 NO_HEALER = 3
 HUNG_AFTER = 3
 """Intervals without a finished cycle after which the healer is called hung."""
 ACTIONS = 5
+HEARTBEAT = "healmon.heartbeat"
 OVERLAYS = {
     "silenced_by": "silenced", "maintenance": "in maintenance", "inhibited_by": "explained",
     "flapping": "flapping",
@@ -37,7 +40,9 @@ class _Seen(NamedTuple):
     pending: list[dict[str, Any]]
     actions: list[dict[str, Any]]
     untold: list[dict[str, Any]]
-    now: float
+    now: Reading
+    beaten: float | None = None
+    """Seconds since the newest cycle by a clock that nobody sets; None: it is not known."""
     still: bool = False
     dry_run: bool = False
     errand: instance.Holder | None = None
@@ -45,7 +50,11 @@ class _Seen(NamedTuple):
 
     def age(self, name: str) -> float | None:
         fact = self.facts.get(name)
-        return None if fact is None else max(0.0, self.now - parse_utc(fact["timestamp"]))
+        if fact is None:
+            return None
+        lived = self.beaten if name == "cycle" else _lived(fact, self.now)
+        passed = self.now.wall - parse_utc(fact["timestamp"]) if lived is None else lived
+        return max(0.0, passed)
 
     @property
     def cycle_age(self) -> float | None:
@@ -73,6 +82,24 @@ class _Seen(NamedTuple):
         return 1 if "WARNING" in levels else 0
 
 
+def _lived(started: dict[str, Any], now: Reading) -> float | None:
+    """Return the seconds since a start, whatever the wall clock did; None: they are not known."""
+    if started.get("lead") is None or started.get("boot") != boot_id():
+        return None
+    steady = parse_utc(started["timestamp"]) - float(started["lead"])
+    return now.boot - (steady - float(started["steady_offset"]) + float(started["slept"]))
+
+
+def _beaten(state_dir: Path, facts: dict[str, dict[str, Any]], now: Reading) -> float | None:
+    """Return the same since the newest cycle, from the heartbeat that it left."""
+    try:
+        beat = json.loads((state_dir / HEARTBEAT).read_text("ascii"))
+        ours = beat["boot"] == boot_id() and beat["at"] == facts["cycle"]["timestamp"]
+        return now.boot - float(beat["boot_seconds"]) if ours else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def status_asked(state_dir: Path, args: argparse.Namespace) -> int:
     """Do what `healmon status` asks; see `status`."""
     return status(state_dir, json_wanted=bool(getattr(args, "json", False)))
@@ -92,7 +119,7 @@ def _look(state_dir: Path) -> _Seen:
     held = instance.holder(state_dir) if state_dir.is_dir() else None
     holder, errand = (None, held) if held is not None and held.errand else (held, None)
     still = holder is not None and instance.stands_still(holder)
-    now = SystemClock().read().wall
+    now = SystemClock().read()
     try:
         connection = read.open_reader(state_dir / "healmon.db")
     except StoreFaultError:
@@ -100,13 +127,14 @@ def _look(state_dir: Path) -> _Seen:
     try:
         return _Seen(
             holder,
-            read.engine_facts(connection),
+            facts := read.engine_facts(connection),
             read.unhealthy(connection),
             read.open_alerts(connection),
             read.pending_alerts(connection),
             read.recent_actions(connection, ACTIONS),
             read.untold(connection),
             now,
+            _beaten(state_dir, facts, now),
             dry_run=holder is not None and read.dry_run(connection),
             still=still,
             errand=errand,

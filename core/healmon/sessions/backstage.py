@@ -9,7 +9,7 @@ from typing import Any, Final, Protocol
 
 import msgspec
 
-from healmon.clock import Reading
+from healmon.clock import Clock, Reading, Steps, age
 from healmon.errors import ProbeError
 from healmon.sessions.family import Family, Signals, Table, family, members
 from healmon.sessions.packs import Packs
@@ -57,13 +57,17 @@ class Backstage:
         tmux: the door to terminals.
         processes: the door to processes.
         packs: know programs by their command lines.
+        clock: knows when it was set.
     """
 
-    def __init__(self, on: Hand, tmux: Tmux, processes: Processes, packs: Packs) -> None:
+    def __init__(
+        self, on: Hand, tmux: Tmux, processes: Processes, packs: Packs, clock: Clock
+    ) -> None:
         self._on = on
         self._tmux = tmux
         self._processes = processes
         self._packs = packs
+        self._clock = clock
         self._busy: dict[str, float] = {}
 
     async def behind(
@@ -86,7 +90,7 @@ class Backstage:
             signals = Signals(
                 painting=now.wall - pane.window_activity <= PAINTING,
                 work=work,
-                tasked=_tasked(tasks, now),
+                tasked=_tasked(tasks, now, self._clock.steps),
             )
             terminal = terminals[pane.key]
             kin = family(table, pane.pid, terminal, signals, self._packs)
@@ -166,8 +170,8 @@ class Backstage:
         return {key: min(some) for key, some in least.items() if some}
 
 
-def _tasked(tasks: Iterable[Task], now: Reading) -> float | None:
+def _tasked(tasks: Iterable[Task], now: Reading, steps: Steps) -> float | None:
     """Return the seconds since the oldest task was given out; None when one does not say."""
-    ages = [None if t.assigned_at is None else now.wall - t.assigned_at for t in tasks]
-    known: Collection[float] = [age for age in ages if age is not None]
-    return max(known) if known and len(known) == len(ages) else None
+    stamps = [task.assigned_at for task in tasks]
+    known: Collection[float] = [age(steps, at, now.wall) for at in stamps if at is not None]
+    return max(known) if known and len(known) == len(stamps) else None

@@ -106,6 +106,7 @@ class _Judge:
             run_wall=engine.started_at,
             lasting=engine.mode == ONCE,
             interval=engine.interval,
+            steps=known.steps,
         )
         self.look_again: float | None = None
         self.systemic: tuple[Finding, ...] = ()

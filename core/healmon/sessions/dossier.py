@@ -18,7 +18,7 @@ from typing import Final, TypeVar
 from msgspec.structs import replace
 
 from healmon.attempts import UNKEPT
-from healmon.clock import Clock
+from healmon.clock import Clock, age, cutoff
 from healmon.errors import ProbeError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Packed, Plan
@@ -102,7 +102,7 @@ class Archive:
         files, now = self._files, self._clock.read().wall
         if files is None:
             return
-        files.prune(now - self._keep)
+        files.prune(cutoff(self._clock.steps, self._keep, now))
         if key:
             found += [one for one in self._stored(files, now) if one.key == key]
 
@@ -116,8 +116,10 @@ class Archive:
                 continue
             if one is None:
                 continue
-            if one.opened < now - BACK:
-                break
+            if age(self._clock.steps, one.opened, now) > BACK:
+                if not self._clock.steps:
+                    break
+                continue  # a clock that was set has put them out of their order
             if one.verdict is None:
                 some.append(one)
         return some

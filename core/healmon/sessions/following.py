@@ -14,7 +14,7 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age, shown
 from healmon.sessions import novelty
 from healmon.sessions.facts import Memory
 from healmon.sessions.novelty import Known
@@ -40,6 +40,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
         run_wall: wall seconds when this run of healmon began.
         lasting: each run is a look of its own (`--once`), so that looks agree across runs.
         interval: seconds between two cycles.
+        steps: when the clock was set.
     """
 
     now: Reading
@@ -47,6 +48,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     run_wall: float = 0.0
     lasting: bool = False
     interval: float = 60.0
+    steps: Steps = ()
 
 
 def pane_key(seen: SessionSeen) -> str:
@@ -98,7 +100,7 @@ def begin(seen: SessionSeen, moment: Moment, old: Memory | None = None) -> Memor
         trouble=old.trouble,
         attempt_wall=old.attempt_wall,
     )
-    return _handed(memory, seen, moment.now)
+    return _handed(memory, seen, moment)
 
 
 def follow(old: Memory, seen: SessionSeen, sign: Sign, moment: Moment) -> Memory:
@@ -166,14 +168,17 @@ def _looked(old: Memory, seen: SessionSeen, moment: Moment) -> Memory:
     )
     if old.run_wall != moment.run_wall and not moment.lasting:
         memory = unconfirmed(memory)
-    return _handed(memory, seen, now)
+    return _handed(memory, seen, moment)
 
 
-def _handed(memory: Memory, seen: SessionSeen, now: Reading) -> Memory:
+def _handed(memory: Memory, seen: SessionSeen, moment: Moment) -> Memory:
     """Remember when somebody who could type last did anything."""
-    if not seen.pane.attached or seen.pane.client_activity > now.wall + FUTURE:
+    typed, now, steps = float(seen.pane.client_activity), moment.now.wall, moment.steps
+    if not seen.pane.attached or not shown(steps, typed - FUTURE, now):
         return memory
-    return replace(memory, hand_wall=max(memory.hand_wall, float(seen.pane.client_activity)))
+    # after a clock was set back the newer stamp may be the smaller one
+    older = memory.hand_wall and age(steps, typed, now) > age(steps, memory.hand_wall, now)
+    return memory if older else replace(memory, hand_wall=typed)
 
 
 def restarted(

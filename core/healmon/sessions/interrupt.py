@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Final, Protocol
 
-from healmon.clock import Clock
+from healmon.clock import Clock, age
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.sessions.dossier import Dossier
 from healmon.sessions.facts import Order
@@ -133,7 +133,7 @@ class Interrupt:
     async def _wait(self) -> None:
         """Let the time pass in which a second key would do something else than the first."""
         last = self._dossier.evidence.last_press
-        passed = max(self._clock.read().wall - last, 0.0) if last else 0.0
+        passed = age(self._clock.steps, last, self._clock.read().wall) if last else 0.0
         await self._clock.sleep(max(self._pause - passed, 0.0))
 
     async def _press(self, number: int, keys: tuple[str, ...]) -> None:

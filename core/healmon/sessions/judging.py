@@ -88,7 +88,8 @@ def draft(
     """Return the judgement on a session that is there."""
     now, sign = moment.now, seen.sign
     memory = remember(component, seen, sign, known, moment)
-    case = Case(seen, sign, memory or Memory(), settings, now, never(known, component), packs)
+    forbidden = never(known, component)
+    case = Case(seen, sign, memory or Memory(), settings, now, forbidden, packs, known.steps)
     stands = of_case(case)
     if memory is not None and memory.state in PAUSED and stands.state not in PAUSED:
         memory = restarted(memory, seen, now, "a person was here", mends=False)

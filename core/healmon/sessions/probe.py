@@ -158,7 +158,7 @@ class Probe:
         self.packs = bundled() if packs is None else packs
         self._hands: dict[str, Hands] = {}
         self._captures = Captures()
-        self._backstage = Backstage(self.on, tmux, processes, self.packs)
+        self._backstage = Backstage(self.on, tmux, processes, self.packs, self.clock)
         self._listed: dict[str, Sequence[Pane]] = {}
         self._shown: dict[Place, _Shown] = {}
 

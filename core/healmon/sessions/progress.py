@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age, shown
 from healmon.sessions.facts import Memory
 from healmon.sessions.family import COUNTED, Family, spent
 from healmon.sessions.probe import SessionSeen
@@ -137,7 +137,14 @@ def limit_for(tasks: Collection[Task], stuck_after: float) -> float:
     return max((stuck_after, *chosen))
 
 
-def old_enough(tasks: Collection[Task], limit: float, now: Reading) -> bool:
-    """Return whether one of the tasks is as old as `limit`, or does not say how old it is."""
-    ages = [None if t.assigned_at is None else now.wall - t.assigned_at for t in tasks]
-    return any(age is None or age < -FUTURE or age >= limit for age in ages)
+def old_enough(tasks: Collection[Task], limit: float, now: Reading, steps: Steps = ()) -> bool:
+    """Return whether one of the tasks is as old as `limit`, or does not say how old it is.
+
+    `steps` tells when the clock was set: no task is old by that.
+    """
+    return any(
+        task.assigned_at is None
+        or not shown(steps, task.assigned_at - FUTURE, now.wall)
+        or age(steps, task.assigned_at, now.wall) >= limit
+        for task in tasks
+    )

@@ -17,7 +17,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from healmon.clock import Clock
+from healmon.clock import Clock, age
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.sessions import family, novelty
 from healmon.sessions.dossier import Dossier
@@ -89,7 +89,9 @@ class Rungs:
             return Effect(verdict.result, "it is no agent: it has no tools")
         table = await self._probe_table()
         ages = [t.assigned_at for t in self._one.tasks if t.assigned_at is not None]
-        tasked = self._clock.read().wall - min(ages) if ages else None
+        now, steps = self._clock.read().wall, self._clock.steps
+        # whoever lived before the task is no tool of it
+        tasked = max(age(steps, at, now) for at in ages) if ages else None
         packs = self._probe.packs
         some = family.tools(table, terminal.foreground, kin.agent, tasked, packs)
         if not some:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age
 from healmon.plans import Finding, Plan, Step, Verdict, pack
 from healmon.sessions.facts import HEALER, REQUEUE, Order, Row, SessionFacts
 from healmon.sessions.planning import task_words
@@ -43,23 +43,37 @@ def verdicts(
     for source in sorted({*seen.owed, *seen.late}):
         component = f"tasks:{clean(source, limit=LINE_LIMIT)}"
         owed = seen.owed.get(source, ())
-        late = [one for one in seen.late.get(source, ()) if _is_news(one, now)]
+        late = [one for one in seen.late.get(source, ()) if _is_news(one, known.steps, now)]
         if component in said or not (owed or late):
             continue
-        found.append(_verdict(component, source, owed, late, now))
+        moments = [due_of(one, known.steps, now) - now.wall for one in owed]
+        due = [one for one, left in zip(owed, moments, strict=True) if left <= 0]
+        found.append(_verdict(component, source, owed, late, due))
         if component not in known.plans:
-            soonest += [one.due - now.wall for one in owed if 0 < one.due - now.wall <= SOON]
+            soonest += [left for left in moments if 0 < left <= SOON]
     return found, min(soonest, default=None)
 
 
-def _is_news(one: Late, now: Reading) -> bool:
-    return one.at is None or now.wall - one.at < DAY
+def due_of(one: Owed, steps: Steps, now: Reading) -> float:
+    """Return when a task is to be given back: as much later as was said, whatever the clock did.
+
+    The row tells a moment of the clock as it was when the task failed. One that lies before the
+    clock was set forward, or a day beyond where it was set back to, is of before.
+    """
+    due = one.due
+    for start, by, _ in reversed(steps):
+        if (by > 0 and due < start) or (by < 0 and due > max(start, now.wall) + DAY):
+            due += by
+    return due
+
+
+def _is_news(one: Late, steps: Steps, now: Reading) -> bool:
+    return one.at is None or age(steps, one.at, now.wall) < DAY
 
 
 def _verdict(
-    component: str, source: str, owed: Sequence[Owed], late: Sequence[Late], now: Reading
+    component: str, source: str, owed: Sequence[Owed], late: Sequence[Late], due: Sequence[Owed]
 ) -> Verdict:
-    due = [one for one in owed if one.due <= now.wall]
     rule = f"{len(owed)} task(s) wait to be given back" if owed else "results came too late"
     facts = SessionFacts(
         state="idle",

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age, shown
 from healmon.config.settings import Sessions
 from healmon.sessions.facts import Memory
 from healmon.sessions.packs import Packs, bundled
@@ -45,6 +45,7 @@ class Case:
     Attributes:
         never: why it must never be touched, or empty.
         packs: know which keys interrupt which program.
+        steps: when the clock was set.
     """
 
     seen: SessionSeen
@@ -54,6 +55,7 @@ class Case:
     now: Reading
     never: str = ""
     packs: Packs = field(default_factory=bundled)
+    steps: Steps = ()
 
     @property
     def agent(self) -> str:
@@ -111,8 +113,10 @@ def typed_lately(case: Case) -> bool:
 
 
 def _lately(case: Case, wall: float) -> bool:
-    """Return whether that was a moment ago; what is to come is of before the clock was set back."""
-    return -FUTURE <= case.now.wall - wall < case.settings.quiet_client
+    """Return whether that was a moment ago; what no clock has shown is of before a set one."""
+    now = case.now.wall
+    known = shown(case.steps, wall - FUTURE, now)
+    return known and age(case.steps, wall, now) < case.settings.quiet_client
 
 
 def _somebody_was_there(case: Case) -> bool:

@@ -110,7 +110,7 @@ def _rate_limited(case: Case, state: State) -> Trouble:
 def _acted(
     condition: Condition, state: State, age: float, warn: float, act: float, case: Case
 ) -> Trouble:
-    old = old_enough(case.seen.tasks, act, case.now)
+    old = old_enough(case.seen.tasks, act, case.now, case.steps)
     return Trouble(
         condition=condition, state=state, age=age, warn=warn, act=max(act, 0.001), old=old
     )

@@ -135,8 +135,11 @@ def _opened(s: Snapshot, event: ev.AlertOpened, number: int, at: float) -> Snaps
             alert, id=known.id, first_seen=known.first_seen, count=known.count + 1,
             overlays=known.overlays,
         )  # fmt: skip
-    turns = _turned(s, event.key, at)
-    return _put(s, replace(alert, state="open", opened_at=at, turns=turns, unanswered_since=at))
+    before, turns = s.ended.get(event.key), _turned(s, event.key, at)
+    # who was told of the incident before, and not yet of its end, is told of this one's
+    told = before.told if before is not None else {}
+    alert = replace(alert, state="open", opened_at=at, turns=turns, unanswered_since=at, told=told)
+    return _put(s, alert)
 
 
 def _reopened(s: Snapshot, event: ev.AlertReopened, at: float) -> Snapshot:

@@ -106,7 +106,11 @@ def _ended(s: Snapshot, name: str, at: float, would: tuple[str, ...] = ()) -> Sn
     if known.told:
         known = HeldView(at, {})
     would = (*known.would, *would)
-    held = {n: view for n, view in s.held.items() if not 0 < view.ended_at < at - REMEMBERED}
+    held = {
+        n: view
+        for n, view in s.held.items()
+        if not view.ended_at or view.ended_at >= at - REMEMBERED
+    }
     opened = {key: alert for key, alert in known.alerts.items() if alert.times}
     if opened or would:
         held[name] = replace(known, alerts=opened, ended_at=at, would=would)

@@ -21,6 +21,8 @@ def engine_started(s: Snapshot, event: ev.EngineStarted, at: float) -> Snapshot:
         interval=event.interval,
         boot=event.boot,
         steady_offset=event.steady_offset,
+        lead=event.lead,
+        slept=event.slept,
         started_at=at,
         configuration=event.configuration,
     )

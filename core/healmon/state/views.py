@@ -9,6 +9,7 @@ import msgspec
 
 from healmon import events as ev
 from healmon.attempts import Attempts
+from healmon.clock import Steps
 from healmon.plans import RANK, Overlays, Packed, Plan, Severity, Status
 
 AlertState = Literal["pending", "open", "acknowledged", "resolved", "stale"]
@@ -21,7 +22,12 @@ TURNS = 20
 
 
 class EngineView(msgspec.Struct, frozen=True):
-    """The healer itself."""
+    """The healer itself.
+
+    `lead` is by how much the wall clock is ahead of the steady one, `slept` for how long the host
+    has slept in this boot; both as of the newest event, so that the next run can tell what became
+    of the clocks meanwhile. `lead` None: not known.
+    """
 
     running: bool = False
     host: str = ""
@@ -32,6 +38,8 @@ class EngineView(msgspec.Struct, frozen=True):
     interval: float = 60.0
     boot: str = ""
     steady_offset: float = 0.0
+    lead: float | None = None
+    slept: float = 0.0
     started_at: float = 0.0
     stopped: str = ""
     store_fault: str = ""
@@ -253,6 +261,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     `maintenance` (until when) and `pauses` (who and why) are keyed by what is paused: a component,
     or a pattern of components. `held` is keyed by what held it back: `silence:ID`,
     `maintenance:PATTERN`, `flapping:KEY`. `tallies` count this run, `counts` all runs.
+    `steps` tells when the wall clock was set (`clock.Steps`). All moments are as old as they look:
+    they move with the wall clock (`state.stepping`).
     """
 
     last_id: int = 0
@@ -276,6 +286,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     tallies: dict[str, int] = {}
     attempts: Attempts = {}
     counts: Counts = Counts()
+    steps: Steps = ()
 
 
 def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:

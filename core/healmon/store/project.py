@@ -46,13 +46,22 @@ _SILENCE: Final = (
     "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
     " VALUES (?, ?, ?, ?, ?, ?)"
 )
-_UNTIL_MOVED: Final = (  # as `state.stepping` has it
-    """UPDATE silences SET until = coalesce(strftime('%Y-%m-%d %H:%M:%f', until, ?), until)
-        WHERE ended_at IS NULL""",
-    """UPDATE health_alerts SET acknowledged_until =
-        coalesce(strftime('%Y-%m-%d %H:%M:%f', acknowledged_until, ?), acknowledged_until)
-        WHERE resolved = 0 AND acknowledged_until IS NOT NULL""",
-)
+_MOVED: Final = tuple(  # as `state.stepping` has it
+    f"UPDATE {table} SET "  # noqa: S608 - constants
+    + ", ".join(f"{c} = coalesce(strftime('%Y-%m-%d %H:%M:%f', {c}, ?1), {c})" for c in columns)
+    + where
+    for table, columns, where in (
+        ("components", ("since", "seen_at"), ""),
+        ("silences", ("created_at", "until"), " WHERE ended_at IS NULL"),
+        (
+            "health_alerts",
+            ("timestamp", "first_seen", "last_seen", "opened_at", "acknowledged_at",
+             "acknowledged_until"),
+            " WHERE resolved = 0",
+        ),
+        ("notices", ("created_at", "next_at"), " WHERE state = 'waiting'"),
+    )
+)  # fmt: skip
 _SILENCE_OVER: Final = "UPDATE silences SET ended_at = ?, resolution = ? WHERE id = ?"
 _NOTICE: Final = (
     "INSERT OR REPLACE INTO notices (id, created_at, channel, topic, title, body, keys, state,"
@@ -154,7 +163,7 @@ def _dry_run(*, on: bool) -> Statement:
 
 def _clock_set(event: ev.ClockJumped) -> list[Statement]:
     by = f"{round(event.stepped * 1000) / 1000:+.3f} seconds"
-    return [(sql, (by,)) for sql in _UNTIL_MOVED] if event.stepped else []
+    return [(sql, (by,)) for sql in _MOVED] if event.stepped else []
 
 
 def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:

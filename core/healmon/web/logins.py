@@ -29,6 +29,10 @@ ADDRESSES: Final = 1_000
 """Addresses whose wrong tokens are counted at a time."""
 
 
+SLACK: Final = 60.0
+"""Seconds by which a clock is set without anybody minding."""
+
+
 class Login(msgspec.Struct, frozen=True):
     """One browser's; times are wall seconds. `csrf` goes with whatever it wants to change."""
 
@@ -73,7 +77,9 @@ class Logins:
     def find(self, secret: str, now: float) -> Login | None:
         """Return the login that a cookie's value is of; None: there is none (any more)."""
         login = self._logins.get(_digest(secret)) if secret else None
-        return login if login is not None and login.until > now else None
+        if login is None or not 0 < login.until - now <= self._seconds + SLACK:
+            return None  # after a clock was set back none is good for longer than it may be
+        return login
 
     def end(self, secret: str) -> None:
         """End one."""

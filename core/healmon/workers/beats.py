@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps, age
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
 from healmon.world import notes
@@ -17,8 +17,12 @@ class Beats:
     def __init__(self) -> None:
         self._seen: dict[str, tuple[float, float, float]] = {}
 
-    def age(self, worker: Worker, now: Reading) -> tuple[float | None, float | None]:
+    def age(
+        self, worker: Worker, now: Reading, steps: Steps = ()
+    ) -> tuple[float | None, float | None]:
         """Return when a worker last showed life (wall), and how long ago that is; may block.
+
+        `steps` tells when the clock was set.
 
         Once a beat has been seen its age grows with steady time: neither a clock that is set nor
         a suspended host makes a worker look silent.
@@ -37,6 +41,6 @@ class Beats:
             return None, float("inf")
         known = self._seen.get(worker.name)
         if known is None or known[0] != beat:
-            known = (beat, now.steady, max(0.0, now.wall - beat))
+            known = (beat, now.steady, age(steps, beat, now.wall))
             self._seen[worker.name] = known
         return beat, known[2] + (now.steady - known[1])

@@ -147,7 +147,7 @@ class WorkersHealer:
         before, acts = frozenset(self._acting), self._acts
         now = self._clock.read()
         few = self._sight.turn(now)
-        look = partial(self._probe.look, dict(self._hints), before, now, few)
+        look = partial(self._probe.look, dict(self._hints), before, now, few, self._clock.steps)
         try:
             seen = self._sight.whole(await self._looking.call(look, patient=few is None))
         except BaseException:

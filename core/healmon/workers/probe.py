@@ -13,7 +13,7 @@ from functools import partial
 
 from msgspec.structs import replace
 
-from healmon.clock import Reading
+from healmon.clock import Reading, Steps
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
 from healmon.workers import changes
@@ -82,6 +82,7 @@ class Probe:
         self.finder = Finder(self._workers, processes, own_pid, glance)
         self._beats = Beats()
         self._looks = 0
+        self._steps: Steps = ()
         self._gauges = Gauges()
         self._kin: dict[str, frozenset[Identity]] = {}
         self._mounts = mounts()
@@ -92,6 +93,7 @@ class Probe:
         acting: frozenset[str],
         now: Reading,
         few: frozenset[str] | None = None,
+        steps: Steps = (),
     ) -> Seen:
         """Return what is there. Blocks; call it on a thread of its own.
 
@@ -100,10 +102,12 @@ class Probe:
             acting: workers that a plan is acting on right now.
             now: the time.
             few: the workers to look at; None: all.
+            steps: when the clock was set.
 
         Raises:
             ProbeError: the processes cannot be seen at all.
         """
+        self._steps = steps
         whole = few is None
         workers = [w for w in self._workers if few is None or w.name in few]
         known = {w.name: self._known(w, hints.get(w.name), now) for w in workers}
@@ -305,7 +309,7 @@ class Probe:
         members = family.tree([main.identity], shim) or (main,)
         self._kin[worker.name] = frozenset(f.identity for f in members)
         use = self._gauges.use(main.identity, members, worker.memory_limit, now.steady)
-        beat, age = self._beats.age(worker, now)
+        beat, age = self._beats.age(worker, now, self._steps)
         spawned = one.record is not None and one.record.worker == main.identity
         # the wall clock may have been set since: what was written down then is compared with then
         started = one.record.wall if spawned and one.record else now.wall - main.age

@@ -15,7 +15,7 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
@@ -156,10 +156,10 @@ class Cutter:
         copy = re.compile(re.escape(found.name) + _COPY)
         fd = filecalls.again(found.directory)
         try:
-            names = sorted(name for name in os.listdir(fd) if copy.fullmatch(name))  # noqa: PTH208 - fd
+            names = [name for name in os.listdir(fd) if copy.fullmatch(name)]  # noqa: PTH208 - fd
         finally:
             os.close(fd)
-        for name in names[: -self._selection.copies]:
+        for name in oldest_first(names, found.name, self._stamp)[: -self._selection.copies]:
             try:
                 st = os.stat(name, dir_fd=found.directory, follow_symlinks=False)
                 if stat.S_ISREG(st.st_mode) and st.st_nlink == 1:
@@ -172,6 +172,16 @@ def stamp(when: float) -> str:
     """Return `20260131-235959`, UTC: a name by which copies are sorted by age."""
     digits = re.sub(r"\D", "", format_utc(when))
     return f"{digits[:8]}-{digits[8:14]}"
+
+
+def oldest_first(names: Iterable[str], log: str, newest: str) -> list[str]:
+    """Return the copies of a log by age; `newest` is the stamp of the one that was just made.
+
+    One with a later stamp was made while the clock was ahead, so before it was set right: what was
+    taken out of the log a moment ago is never the oldest.
+    """
+    begin = len(log) + 1
+    return sorted(names, key=lambda name: (name[begin : begin + len(newest)] <= newest, name))
 
 
 def _undisturbed() -> bool:

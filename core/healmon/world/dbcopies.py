@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from healmon.clock import Steps, age
 from healmon.world import notes
 
 KEEP_FOR: Final = 7 * 86400.0
@@ -40,17 +41,19 @@ class Copies:
             target = home / f"{stamp}-{number}"
         return target
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, steps: Steps = ()) -> int:
         """Remove copies that are too old or too many, but never the newest; returns how many.
 
         Args:
             now: wall seconds.
+            steps: when the clock was set: none is old, and none the newest, by that.
         """
         removed = 0
         for home in _folders(self._folder):
-            made = sorted((_made(copy), copy) for copy in _folders(home) if _is_ours(copy))
-            for place, (when, copy) in enumerate(reversed(made)):
-                late = now - when > KEEP_FOR and place > 0
+            ours = (copy for copy in _folders(home) if _is_ours(copy))
+            made = sorted((age(steps, _made(copy), now), copy) for copy in ours)
+            for place, (old, copy) in enumerate(made):
+                late = old > KEEP_FOR and place > 0
                 removed += (late or place >= MOST) and _remove(copy)
         return removed
 

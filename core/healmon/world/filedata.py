@@ -130,6 +130,8 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         rule: its name.
         roots: absolute directories; none of their parts may be a symbolic link.
+        named: the directories that the rule names, where a root may be one further below: what
+            keeps a walk out is asked of each directory on the way down to it. None: the roots.
         patterns: globs over names; with a slash in it, over the path below the root.
         exclude: globs of what stays, files and whole directories.
         older_than: seconds since the last thing that happened to a file.
@@ -151,6 +153,7 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True):
     roots: tuple[str, ...]
     patterns: tuple[str, ...]
     older_than: float
+    named: tuple[str, ...] = ()
     larger_than: int = 0
     smaller_than: int = 0
     owners: tuple[int, ...] = ()

@@ -24,6 +24,9 @@ SHIELDED: Final = (
     *(".font-unix", ".Test-unix", "systemd-private-*", "snap-private-tmp", "ssh-*", "tmux-*"),
 )
 """Programs find these again by name without holding them open; a rule must name one to take it."""
+UNDATED: Final = 1_000_000_000 * 10**9
+"""Nanoseconds since the epoch (in 2001): what bears an earlier time was written by a host whose
+clock had not been set yet, and nobody knows how old it is."""
 _DATABASE: Final = (
     *(".db", ".db3", ".sqlite", *(f".sqlite{digit}" for digit in range(10))),
     *("-wal", "-shm", "-journal"),
@@ -158,10 +161,15 @@ class Matcher:
         young = self._young
         if inode.modified > young or inode.changed > young or inode.accessed > young:
             return "young"
-        return self._differs(inode) if self._picky else ""
+        newest = max(inode.modified, inode.changed, inode.accessed)
+        return self._differs(inode, newest)
 
-    def _differs(self, inode: Inode) -> str:
+    def _differs(self, inode: Inode, newest: int) -> str:
         """Return why a file is none of those that the rule means; empty: it is."""
+        if newest < UNDATED and not self._live:
+            return "undated"
+        if not self._picky:
+            return ""
         if self._owners and inode.owner not in self._owners:
             return "other owner"
         # the front of a live log may be a hole that an earlier cut has left

@@ -134,6 +134,19 @@ class Users:
         use = self._lease(fd, inode.device)
         return use if use == "leased" else self._told(fd, inode.key, kind, use)
 
+    def unused_since(self, fd: int, since: float) -> bool:
+        """Return whether nobody had a file open at some moment after that one.
+
+        For files without a lease, that have left their names: who was not too late is seen.
+
+        Args:
+            fd: our descriptor of the file.
+            since: process seconds at which it had left.
+        """
+        st = os.fstat(fd)
+        key, listed = (st.st_dev, st.st_ino), self._in_use(since)
+        return listed is not None and key not in listed and not opened_here(key, (fd,))
+
     def _is_parked(self, key: Key) -> bool:
         return len(self._parked) > _MOST_PARKED or key in self._parked.values()
 
@@ -180,9 +193,9 @@ class Users:
             self._truthful.add(device)
         return _leased(fd)
 
-    def _in_use(self) -> frozenset[Key] | None:
+    def _in_use(self, since: float = 0.0) -> frozenset[Key] | None:
         now = process_seconds()
-        if now - self._listed_at >= _FRESH:
+        if now - self._listed_at >= _FRESH or self._listed_at <= since:
             self._listed = files_in_use()
             self._listed_at = now
         return self._listed

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
 import msgspec
@@ -96,6 +96,7 @@ class _Level:
 
     fd: int
     path: str
+    key: Key
     listed: bool = False
     below: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
@@ -105,7 +106,13 @@ def _anywhere(name: str, path: str) -> str:
     return ""
 
 
-def _there(directory: int, name: str) -> bool:
+def _key_of(fd: int) -> Key:
+    st = os.fstat(fd)
+    return st.st_dev, st.st_ino
+
+
+def is_there(directory: int, name: str) -> bool:
+    """Return whether a directory has an entry of this name, or it cannot be told."""
     try:
         os.stat(name, dir_fd=directory, follow_symlinks=False)
     except OSError as error:
@@ -160,6 +167,7 @@ class Walk:
         self._stop = stop
         self._optout = optout
         self._limits = limits
+        self._stack: list[_Level] = []
         self._most = limits.entries
         self._until = process_seconds() + limits.seconds
 
@@ -177,10 +185,10 @@ class Walk:
 
     def chunks(self) -> Generator[Chunk]:
         """Pass over all wanted names once, a few of one directory at a time; none is empty."""
-        stack: list[_Level] = []
+        stack = self._stack = []
         try:
             root = filecalls.again(self._root)
-            stack.append(_Level(root, ""))
+            stack.append(_Level(root, "", _key_of(root)))
             if not self._admits(root):
                 return
             while stack and not self.stopped:
@@ -215,6 +223,9 @@ class Walk:
                     if files and wants is not None:
                         files = wants(files, above)
                     if files:
+                        if not self.in_place():
+                            self.skipped["moved"] += 1
+                            return
                         yield Chunk(level.fd, above, files)
                     if self._spent():
                         return
@@ -239,7 +250,7 @@ class Walk:
             os.close(fd)
             raise
         if admitted:
-            stack.append(_Level(fd, f"{path}/"))
+            stack.append(_Level(fd, f"{path}/", _key_of(fd)))
         else:
             os.close(fd)
 
@@ -251,7 +262,7 @@ class Walk:
         if (st.st_dev, st.st_ino) in self._avoid:
             self.skipped["own"] += 1
             return False
-        if self._optout and _there(fd, self._optout):
+        if self._optout and is_there(fd, self._optout):
             self.skipped["opted out"] += 1
             return False
         if self._locking:
@@ -262,6 +273,20 @@ class Walk:
                 self.skipped["locked" if locked else "unknown"] += 1
                 return False
         self.held += st.st_blocks * BLOCK
+        return True
+
+    def in_place(self) -> bool:
+        """Return whether the directory that the walk is in is still below the root.
+
+        A descriptor goes along with a directory that somebody moves elsewhere.
+        """
+        for above, level in pairwise(self._stack):
+            try:
+                st = os.stat("..", dir_fd=level.fd)
+            except OSError:
+                return False
+            if (st.st_dev, st.st_ino) != above.key:
+                return False
         return True
 
     def lost(self, error: OSError) -> None:

@@ -4,9 +4,10 @@ Run by `healmon.world.mending`, one for one database: it reads an order (one lin
 and answers with one line. Standard library only. It is a process of its own because it opens a
 watched database, because that may hang or, on a full disk, kill the process that does it.
 
-The order of its steps is the remedy: fence off everybody, look whether the -wal is whole, copy all
-that is there aside and onto the disk, and only then let SQLite do what it would do anyway, while
-nobody can join. It may be killed at any point: what was committed is there, or in the -wal still.
+The order of its steps is the remedy: fence off everybody, look whether the -wal is whole and was
+written for this database, copy all that is there aside and onto the disk, and only then let SQLite
+do what it would do anyway, while nobody can join. It may be killed at any point: what was committed
+is there, or in the -wal still.
 Nothing is ever removed here; SQLite itself removes what it has taken over.
 
 Paths travel as bytes in the guise of Latin-1, so that every file name survives JSON.
@@ -26,6 +27,7 @@ from contextlib import closing, contextmanager
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
+from healmon.world.dbpairing import misfit
 from healmon.world.lockchild import PENDING, is_hot
 from healmon.world.walframes import Frames, walk
 
@@ -60,8 +62,12 @@ def fenced(path: bytes) -> Generator[int]:
     """
     fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
             raise Refusal("live", "it is no regular file any more")
+        if status.st_nlink > 1:
+            # taking over one -wal would leave the other to be mixed in
+            raise Refusal("live", "it has several names: each may have a -wal of its own")
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, FENCE, PENDING)
         except (BlockingIOError, PermissionError) as error:
@@ -231,6 +237,7 @@ def heal(path: bytes, folder: bytes, wanted: list[int]) -> Answer:
     copies = sum(_size(path + end) for end in _BESIDE) + (size if size <= SMALL else 0)
     must_fit(path, os.path.dirname(folder), copies=copies)  # noqa: PTH120 - bytes
     hot = is_hot(path + b"-journal")
+    why = misfit(path, frames, hot=hot)
     with fenced(path) as fd:
         insist(path, found)
         os.mkdir(folder, 0o700)  # noqa: PTH102 - bytes
@@ -240,6 +247,9 @@ def heal(path: bytes, folder: bytes, wanted: list[int]) -> Answer:
         what = "its header is damaged" if not frames.header else f"frame {frames.valid + 1} is"
         text = f"the -wal is damaged ({what}): opening it would drop {frames.lost} commits or more"
         return {**answer, "word": "damaged", "text": text}
+    if why:
+        text = f"what lies beside it was not written for it ({why}): opening it would mix both"
+        return {**answer, "word": "mispaired", "text": text}
     try:
         rows = take_over(path)
     except sqlite3.Error as error:

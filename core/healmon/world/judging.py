@@ -10,7 +10,7 @@ from typing import Final
 
 from healmon.world.filedata import BLOCK, Key, Selection
 from healmon.world.filekeep import Newest
-from healmon.world.filematch import Matcher, is_database
+from healmon.world.filematch import UNDATED, Matcher, is_database
 from healmon.world.filewalk import Chunk, Found, Walk
 
 _KIND: Final = 0o170000 | stat.S_ISVTX
@@ -82,7 +82,7 @@ class Judge:
             found = Found(directory, name, above, st, newest, st.st_blocks * BLOCK)
             if (
                 fair
-                and newest <= young
+                and UNDATED <= newest <= young
                 and st.st_mode & _KIND == regular
                 and st.st_nlink == 1
                 and (device is None or st.st_dev == device)

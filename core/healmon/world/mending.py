@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 import msgspec
 from msgspec.structs import replace
 
+from healmon.clock import Steps
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.dbcopies import Copies
@@ -28,7 +29,7 @@ _RUN: Final = (
     "import sys; sys.path.append(sys.argv[1]); from healmon.world.healchild import main; main()"
 )
 
-MendWord = Literal["healed", "live", "full", "damaged", "corrupt", "failed"]
+MendWord = Literal["healed", "live", "full", "damaged", "mispaired", "corrupt", "failed"]
 
 
 class Mended(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,8 +38,9 @@ class Mended(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         word: `healed`: SQLite took them over and its check is fine; `live`: somebody is there,
             nothing was done; `full`: a disk has no room, nothing was done; `damaged`: commits
-            would be lost, nothing was done but the copy; `corrupt`: taken over, but the check
-            finds faults in the database; `failed`: see the text.
+            would be lost, nothing was done but the copy; `mispaired`: what lies there was written
+            for another database, nothing was done but the copy; `corrupt`: taken over, but the
+            check finds faults in the database; `failed`: see the text.
         text: in words.
         frames: committed frames that the -wal held.
         hot: there was a transaction to roll back.
@@ -79,7 +81,7 @@ class Mender(Protocol):
         """
         ...
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, steps: Steps = ()) -> int:
         """Remove copies older than a week, but never a database's newest; returns how many."""
         ...
 
@@ -137,6 +139,6 @@ class SystemMender:
             return False
         return True
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, steps: Steps = ()) -> int:
         """Remove copies older than a week, but never a database's newest; returns how many."""
-        return self._copies.prune(now)
+        return self._copies.prune(now, steps)

@@ -161,9 +161,15 @@ class Quarantine:
             return None
 
     def retire(self, entry: str, inode: Inode, when: float) -> str:
-        """Keep what lies in a slot under a name of its own; returns the name it has then."""
-        name = self.name_for("delete", inode, when)
-        if slots.place_of(entry) is None:
+        """Keep what cannot go back under a name of its own; returns the name it has then.
+
+        No file is so small as that name says: what was judged, and turned out to be wanted, is not
+        taken by the next run for one that is on its way out.
+        """
+        name = self.name_for("delete", inode._replace(size=-1), when)
+        here = self.look(entry)
+        meant = here is not None and here.number == inode.number
+        if slots.place_of(entry) is None and not meant:
             return entry
         try:
             os.rename(entry, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
@@ -229,7 +235,12 @@ class Quarantine:
         return found
 
     def tidy(self) -> None:
-        """Forget where entries came from that exist no more, as far as the disk has room for it."""
+        """Forget where entries came from that exist no more, as far as the disk has room for it.
+
+        Where others can write nothing was written down: a file of that name is somebody's own.
+        """
+        if not self.private:
+            return
         new = f"{_MANIFEST}.new"
         alive = {entry.name for entry in self.entries()}
         try:

@@ -15,6 +15,7 @@ from typing import Final
 
 import msgspec
 
+from healmon.clock import process_seconds
 from healmon.text import clean
 from healmon.world import filecalls, filecontent, packing, saving
 from healmon.world.depots import Going
@@ -75,6 +76,7 @@ class Remover:
     ) -> None:
         self.troubles: list[str] = []
         self._backup = selection.backup
+        self._apart = selection.device is not None
         self._compression: Compression = selection.compression
         self._made_safe = bool(selection.backup) or deed == "compress"
         self._quarantine = quarantine
@@ -145,7 +147,7 @@ class Remover:
         if self._backup:
             path, run = f"{self._root}/{found.path}", f"{int(self._when * 1e9):x}"
             going = Going(path, fd, found.inode, undisturbed, self._rule, run)
-            reason = saving.save(self._backup, going, self.troubles)
+            reason = saving.save(self._backup, going, self.troubles, apart=self._apart)
         if not reason and self._deed == "compress":
             reason, left = packing.pack(found, fd, undisturbed, self._compression)
         if not reason:
@@ -192,14 +194,15 @@ class Remover:
         """Move files into the slots, over those that are there, and look at them there."""
         names = slots.names[: len(claims)]
         reasons = list(map(self._move, claims, names))
-        listed = self._quarantine.numbers(self._kind)
+        slots.moved(number for number, reason in enumerate(reasons) if not reason)
+        listed, moved = self._quarantine.numbers(self._kind), process_seconds()
         for number, claim in enumerate(claims):
             if reasons[number]:
                 continue
             name = names[number]
             if listed.get(name) == claim.found.st.st_ino and claim.leased and alone(claim.fd):
                 continue
-            reasons[number] = self._looked_at(claim, name)
+            reasons[number] = self._looked_at(claim, name, moved)
             if reasons[number]:
                 slots.vacate(number)
                 self._put_back(name, claim.found)
@@ -214,7 +217,7 @@ class Remover:
         reason = self._move(claim, entry)
         if reason:
             return reason
-        reason = self._looked_at(claim, entry)
+        reason = self._looked_at(claim, entry, process_seconds())
         if reason:
             self._put_back(entry, found)
         else:
@@ -268,8 +271,14 @@ class Remover:
             return REASONS.get(error.errno or 0, "refused")
         return ""
 
-    def _looked_at(self, claim: Claim, entry: str) -> str:
-        """Return why what was moved must go back: it is another file, or somebody wants it."""
+    def _looked_at(self, claim: Claim, entry: str, moved: float | None = None) -> str:
+        """Return why what was moved must go back: it is another file, or somebody wants it.
+
+        Args:
+            claim: the file that was meant.
+            entry: what was moved.
+            moved: process seconds at which it had left its place for good; None: it can come back.
+        """
         judged = claim.found.st
         try:
             st = os.stat(entry, dir_fd=self._fd, follow_symlinks=False)
@@ -277,7 +286,11 @@ class Remover:
             return "swapped"
         if st.st_ino != judged.st_ino or st.st_dev != judged.st_dev:
             return "swapped"
-        return "" if not claim.leased or alone(claim.fd) else "open"
+        if claim.leased:
+            return "" if alone(claim.fd) else "open"
+        # the list that it was not on may be a second old: whoever came meanwhile is on the next
+        gone = moved is None or self._users.unused_since(claim.fd, moved)
+        return "" if gone else "open"
 
     def _put_back(self, entry: str, found: Found) -> None:
         quarantine = self._quarantine

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,8 @@ from typing import Final
 from healmon.text import clean
 from healmon.world import farmounts, filecalls
 from healmon.world.filedata import Key, Selection
+from healmon.world.filematch import OPT_OUT
+from healmon.world.filewalk import is_there
 
 _WORDS: Final = {
     errno.ELOOP: "goes through a symbolic link: name the real directory",
@@ -66,6 +68,68 @@ def opened(selection: Selection) -> Generator[Roots]:
                 continue
             found.roots.append(Root(fd, path, filecalls.kind_of(fd)))
         yield found
+
+
+def shut(
+    root: Root, selection: Selection, enters: Callable[[str, str], str], avoid: frozenset[Key]
+) -> str:
+    """Return why no walk begins at a root, by what is above it; empty: one may.
+
+    Args:
+        root: one of the selection's.
+        selection: the rule.
+        enters: says of a directory below one that the rule names why it is not entered.
+        avoid: directories that are never entered.
+    """
+    if selection.ours:
+        return ""
+    return shut_between(root.path, selection.named, enters) or _shut_above(root.fd, avoid)
+
+
+def shut_between(path: str, named: tuple[str, ...], enters: Callable[[str, str], str]) -> str:
+    """Return why a walk from a directory that a rule names would not come to this one; or empty.
+
+    With several that it lies below, one way down to it is enough.
+    """
+    reason = ""
+    for above in named:
+        if path == above:
+            return ""
+        if not path.startswith(f"{above.rstrip('/')}/"):
+            continue
+        parts = path[len(above) :].strip("/").split("/")
+        ways = [enters(name, "/".join(parts[: n + 1])) for n, name in enumerate(parts)]
+        reason = next(filter(None, ways), "")
+        if not reason:
+            return ""
+    return reason
+
+
+def _shut_above(fd: int, avoid: frozenset[Key]) -> str:
+    """Return why one of the directories above keeps all below it from every rule; or empty.
+
+    Asked of what is really above it: a protected path may be another name of one of them.
+    """
+    here, last = os.dup(fd), None
+    try:
+        while True:
+            try:
+                up = os.open("..", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=here)
+            except OSError:
+                return "unknown"
+            os.close(here)
+            here = up
+            st = os.fstat(here)
+            key = st.st_dev, st.st_ino
+            if key == last:
+                return ""
+            if key in avoid:
+                return "protected"
+            if is_there(here, OPT_OUT):
+                return "opted out"
+            last = key
+    finally:
+        os.close(here)
 
 
 def _elsewhere(mounts: farmounts.Mounts, path: str, selection: Selection) -> bool:

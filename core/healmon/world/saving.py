@@ -5,13 +5,14 @@ In a directory it is made here; how it comes to other targets, `depots` knows.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Callable
 from typing import Final
 
 from healmon.config.depot import is_remote
-from healmon.text import quoted
+from healmon.text import clean, quoted
 from healmon.world import filecalls, filecontent, packing
 from healmon.world.depots import Depots, Going
 from healmon.world.filedata import Inode
@@ -22,48 +23,61 @@ MANIFEST: Final = "healmon-manifest"
 _LONGEST: Final = 200
 """Bytes of a path that stand in the name of a copy."""
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-_APPEND: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 DEPOTS: Final = Depots()
 """What this process knows of the backup targets that are no directories."""
 
 
-def save(place: str, going: Going, troubles: list[str]) -> str:
+def save(place: str, going: Going, troubles: list[str], *, apart: bool = False) -> str:
     """Copy a file; returns why there is no verified copy, or empty.
 
     Args:
         place: the backup target. A directory must be there, and no part of its path a link.
         going: the file.
         troubles: gets what a person should know of, in words, once.
+        apart: the copy must be on another file system, as this one is full.
     """
-    if not is_remote(place):
-        return _in_directory(place, going)
-    reason = DEPOTS.save(place, going)
-    trouble = DEPOTS.trouble(place)
+    if is_remote(place):
+        reason = DEPOTS.save(place, going)
+        trouble = DEPOTS.trouble(place)
+    else:
+        reason, trouble = _in_directory(place, going, apart=apart)
     if reason and trouble and trouble not in troubles:
         troubles.append(trouble)
     return reason
 
 
-def _in_directory(place: str, going: Going) -> str:
+def _in_directory(place: str, going: Going, *, apart: bool) -> tuple[str, str]:
     try:
         directory = filecalls.open_root(place)
     except OSError:
-        return "unsaved"
+        return "unsaved", ""
     try:
-        return _saved(directory, going.path, going.fd, going.inode, going.undisturbed)
+        if apart and os.fstat(directory).st_dev == going.inode.device:
+            # most often the mount point of what is not mounted now: copies would be hidden there
+            where = f"backup {clean(place)} is on the file system that is full"
+            return "unsaved", f"{where}: a copy there frees nothing (is it mounted?)"
+        return _saved(directory, going.path, going.fd, going.inode, going.undisturbed), ""
     except filecontent.WantedError:
-        return "open"
+        return "open", ""
     except OSError:
-        return "unsaved"
+        return "unsaved", ""
     finally:
         os.close(directory)
 
 
 def name_of(path: str, digest: str) -> str:
-    """Return the name of a copy: the end of the path, and enough digits to tell contents apart."""
-    return f"{quoted(path, safe='')[-_LONGEST:]}.{digest[:16]}"
+    """Return the name of a copy: the path, and enough digits to tell contents apart.
+
+    Of a long path it has the end, and digits that tell it from others with the same end: what
+    they hold may be the same, but each has to be written down.
+    """
+    told = quoted(path, safe="")
+    if len(told) > _LONGEST:
+        told = f"{told[-_LONGEST:]}.{hashlib.sha256(os.fsencode(path)).hexdigest()[:16]}"
+    return f"{told}.{digest[:16]}"
 
 
 def _saved(
@@ -72,7 +86,8 @@ def _saved(
     digest = filecontent.digest_of(fd, undisturbed)
     name = name_of(path, digest)
     if _verified(directory, name, digest):
-        return ""  # a run that was killed had saved it
+        os.fsync(directory)
+        return ""  # a run that was killed had saved it, maybe not onto the disk
     out = os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600, dir_fd=directory)
     try:
         for chunk in filecontent.chunks(fd, undisturbed):
@@ -94,7 +109,10 @@ def _listed(directory: int, name: str, path: str, fd: int, inode: Inode, digest:
     record = record_of(Origin(name, path), "", inode, (st.st_uid, st.st_gid), digest)
     manifest = os.open(MANIFEST, _APPEND, 0o600, dir_fd=directory)
     try:
-        filecontent.write(manifest, line_of(record))
+        size = os.fstat(manifest).st_size
+        # a full disk cut the last line short: it spoils only itself
+        begin = b"\n" if size and os.pread(manifest, 1, size - 1) != b"\n" else b""
+        filecontent.write(manifest, begin + line_of(record))
         os.fsync(manifest)
     finally:
         os.close(manifest)

@@ -183,6 +183,7 @@ class Slots:
         self._boot = boot_id()
         self._serial = 0
         self._used: set[int] = set()
+        self._moved: set[int] = set()
         self.names = tuple(f"{_MARK}.{token}.{number}" for number in range(SIZE))
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._file = os.open(NAME, flags, 0o600, dir_fd=directory)
@@ -209,6 +210,11 @@ class Slots:
         except OSError:
             return False
 
+    def moved(self, numbers: Iterable[int]) -> None:
+        """Say which slots have got files of the batch that nobody has looked at yet."""
+        self._moved.update(numbers)
+        self._used -= self._moved
+
     def took(self, filled: Sequence[bool]) -> None:
         """Say of each row of the batch whether its file lies in its slot now, looked at.
 
@@ -218,20 +224,25 @@ class Slots:
         if not all(filled):
             self._empty([n for n in self._used if n < len(filled) and not filled[n]])
         self._used.update(compress(range(len(filled)), filled))
+        self._moved.clear()
 
     def vacate(self, number: int) -> None:
         """Say that what lay in a slot is no longer there."""
         self._used.discard(number)
+        self._moved.discard(number)
 
     def close(self) -> None:
-        """Remove what lies in the slots: all of it was looked at.
+        """Remove what lies in the slots and was looked at.
+
+        What an error kept from being looked at stays, and stays written down for the next run.
 
         Raises:
             OSError: some of it cannot be.
         """
         try:
             self._empty(list(self._used))
-            _wipe(self._file)
+            if not self._moved:
+                _wipe(self._file)
         finally:
             os.close(self._file)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, closing
 from itertools import islice
 from typing import Final
@@ -35,13 +35,13 @@ from healmon.world.holding import Grip
 from healmon.world.judging import Judge
 from healmon.world.pacing import Pacing
 from healmon.world.removal import ELSEWHERE, Claim, Remover
-from healmon.world.roots import Root, avoided, opened
+from healmon.world.roots import Root, avoided, opened, shut
 
 NAMES: Final = 20
 """How many names a report gives."""
 OVER: Final = "over the limit of one run"
 """Why files stay that were chosen, but are more than may go at once."""
-_TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "opted out")
+_TOLD: Final = ("locked", "unknown", "unreadable", "mount", "deep", "swapped", "moved", "opted out")
 _PASSED: Final = 100_000
 """How many files that stayed are remembered within one run."""
 
@@ -65,6 +65,9 @@ def survey(
             kept: Counter[str] = Counter()
             judge = Judge(selection, matcher, kept, avoid, passed)
             for root in at.roots:
+                if reason := shut(root, selection, matcher.enters, avoid):
+                    kept[reason] += 1
+                    continue
                 way = _way(root, matcher, limits, avoid)
                 with closing(way.chunks()) as chunks:
                     for chunk in chunks:
@@ -159,7 +162,12 @@ class Sweep:
         with opened(self._selection) as at:
             self._troubles += at.troubles
             for root in at.roots:
-                self._sweep(root)
+                try:
+                    self._sweep(root)
+                except OSError as error:
+                    # a file system that fails meanwhile: what has gone is told all the same
+                    self._troubles.append(f"{clean(root.path)}: {error.strerror}")
+                    self._partial = f"ended by an error: {error.strerror}"
         if self._allowance.over:
             self._kept[OVER] += self._allowance.over
         return Swept(
@@ -173,9 +181,12 @@ class Sweep:
         )
 
     def _sweep(self, root: Root) -> None:
+        avoid = avoided(self._selection)
+        if reason := shut(root, self._selection, self._matcher.enters, avoid):
+            self._kept[reason] += 1
+            return
         with ExitStack() as held:
             remover = self._remover(root, self._selection.trash, held)
-            avoid = avoided(self._selection)
             locking = not self._selection.ours
             walk = _way(root, self._matcher, self._limits, avoid, self._stop, locking=locking)
             judge = Judge(self._selection, self._matcher, Counter(), avoid, self._already)
@@ -213,7 +224,7 @@ class Sweep:
             if claims:
                 taker = self._settle(root, remover, claims, held)
             else:
-                taker = self._take_due(root, remover, due, grip, held)
+                taker = self._take_due(root, remover, self._there(walk, due), grip, held)
         # nobody is to wait while files are read, or while others have their turn
         quick = self._deed == "delete" and not self._selection.backup
         alike = self._files - before == len(chunk.entries)
@@ -268,6 +279,15 @@ class Sweep:
             for claim in claims:
                 os.close(claim.fd)
         return taker
+
+    def _there(self, walk: Walk, due: list[Found]) -> Iterator[Found]:
+        """Pass over due files as long as their directory stays where it is; it may take long."""
+        slow = self._limits.per_second or self._deed == "compress" or self._selection.backup
+        for found in due:
+            if slow and not walk.in_place():
+                self._kept["moved"] += 1
+                break
+            yield found
 
     def _settle(
         self, root: Root, remover: Remover, claims: list[Claim], held: ExitStack

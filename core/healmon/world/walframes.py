@@ -50,6 +50,20 @@ def walk(read: Read, size: int) -> Frames:
     return _walk(_frames(read, size, page), order, head)
 
 
+def pages(read: Read, size: int, count: int) -> Iterator[tuple[int, int]]:
+    """Pass over the first frames of a -wal: the page of each, and where its content stands.
+
+    Args:
+        read: as for `walk`.
+        size: of the file.
+        count: how many frames; `walk` has found them whole.
+    """
+    (page,) = struct.unpack(">I", read(4, 8)) if count else (0,)
+    step = FRAME + page
+    for offset in range(HEADER, min(size - step + 1, HEADER + count * step), step):
+        yield int.from_bytes(read(4, offset), "big"), offset + FRAME
+
+
 def _plausible(page: int) -> bool:
     return 512 <= page <= 65536 and not page & (page - 1)
 

@@ -1,7 +1,7 @@
 """Which notice may leave, and what becomes of those that cannot."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from healmon import events as ev
@@ -194,6 +194,7 @@ steps = st.lists(
 
 
 @settings(max_examples=examples(25), deadline=None)
+@example(["open", "wait", "over", "open"])
 @given(steps)
 def test_whatever_happens_nothing_told_is_left_unclosed_and_nothing_is_lost(story):
     post = Postroom(ladder("ops", "boss", channels=channels("ops", "boss", rate=Rate(60, MINUTE))))

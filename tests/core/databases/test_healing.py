@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from healmon.errors import RemedyError, VetoError
+from healmon.world.mending import SystemMender
 from tests.helpers.dbactor import ask, whole
 from tests.helpers.dbcrash import (
     crashed_wal,
@@ -83,6 +84,25 @@ def test_21b_the_child_alone_refuses_a_live_database(tmp_path, actors, watch):
     assert not eyes.copies()
     assert files(path) == before
     assert idle.does("SELECT count(*) FROM rows") == [[150]]
+
+
+def test_a_database_with_several_names_is_left_to_its_users(tmp_path, watch):
+    """Users of another name have a -wal of their own: taking over one spoils the other."""
+    path = tmp_path / "a.db"
+    crashed_wal(path)
+    os.link(path, tmp_path / "b.db")
+    before = files(path)
+    eyes = watch(path, busy_for=0.3)
+    eyes.look()
+    verdict = eyes.look()
+    assert verdict.metric_value == "leftover"
+    assert verdict.plan is None
+    assert [found.condition for found in verdict.findings] == ["hard-links"]
+    mended = SystemMender(tmp_path / "kept").heal("a", str(path), (), "20200101T000000Z")
+    assert (mended.word, "several names" in mended.text) == ("live", True)
+    assert files(path) == before
+    (tmp_path / "b.db").unlink()
+    assert eyes.due().action == "heal_database"
 
 
 @pytest.mark.parametrize("where", ["frame", "header"])

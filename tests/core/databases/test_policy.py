@@ -88,6 +88,15 @@ def test_one_that_ignores_sigterm_gets_sigkill_after_another_look(story):
     assert story.machine.identify(who.pid) is None
 
 
+def test_one_that_rolls_back_after_sigterm_and_lives_on_is_not_told_as_ended(story):
+    who = worker(story, program=Program(ignores=frozenset({signal.SIGTERM})))
+    plan = due(story)
+    story.machine.on_signal = lambda: story.locks.commit(PATH, who.pid)
+    proof = story.carry_out(plan)
+    assert "let go and lives on; lock released 0.0 s after SIGTERM" in proof.text
+    assert (proof.details["released"], proof.details["ended"]) == (True, False)
+
+
 def test_one_that_commits_after_sigterm_is_no_target_any_more(story):
     who = worker(story, program=Program(ignores=frozenset({signal.SIGTERM})))
 
@@ -149,17 +158,18 @@ def crashed(story):
     story.machine.end(who)
 
 
-def test_damage_is_told_and_not_tried_again_while_it_is_the_same(story):
+@pytest.mark.parametrize("word", ["damaged", "mispaired"])
+def test_damage_is_told_and_not_tried_again_while_it_is_the_same(story, word):
     crashed(story)
     story.look()
-    story.mender.answers = [DAMAGED]
+    story.mender.answers = [replace(DAMAGED, word=word)]
     plan = story.look(after=10).plan
     with pytest.raises(RemedyError, match="the -wal is damaged; all of it is copied to /state/x"):
         story.carry_out(plan)
     for _ in range(2):
         verdict = story.look(after=60)
         (finding,) = verdict.findings
-        assert (finding.condition, finding.severity) == ("left-damaged", "CRITICAL")
+        assert (finding.condition, finding.severity) == (f"left-{word}", "CRITICAL")
         assert "/state/x" in finding.message
         assert verdict.plan is None
     with pytest.raises(DataError):

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from healmon.databases.model import Order
-from healmon.errors import DataError, RemedyError, VetoError
+from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.plans import unpack
 from healmon.world.simulated.processes import Program
 from tests.helpers.dbactor import PINNING, ask, create
@@ -82,7 +82,9 @@ def test_a_worker_that_only_reads_is_ended_after_act_after(tell):
     proof = story.carry_out(plan, hand)
     assert hand.told == [f"send SIGTERM to pid {reader.pid} (report)"]
     assert story.machine.signals == [(reader, signal.SIGTERM)]
-    assert "1200 frames free 0.0 s after SIGTERM; nobody pins the -wal" in proof.text
+    assert f"pid {reader.pid} (report) ended; 1200 frames free 0.0 s after SIG" in proof.text
+    assert "nobody pins the -wal" in proof.text
+    assert proof.details["ended"] is True
     assert proof.message.startswith("architect: ")
     # no lock was cleared: nobody was kept from writing
     assert "released" not in proof.details
@@ -142,7 +144,47 @@ def test_one_that_ends_its_transaction_after_sigterm_lives_on(tell):
     reader, _ = pinned(story, program=DEAF)
     plan = due(story)
     story.machine.on_signal = lambda: story.locks.commit(PATH, reader.pid)
-    assert "0.0 s after SIGTERM" in story.carry_out(plan).text
+    proof = story.carry_out(plan)
+    assert "let go and lives on; 1200 frames free 0.0 s after SIGTERM; nobody pins" in proof.text
+    assert "ended" not in proof.text
+    assert proof.details["ended"] is False
+    assert [number for _, number in story.machine.signals] == [signal.SIGTERM]
+
+
+def test_one_that_lives_on_and_reads_anew_is_told_as_it_is(tell):
+    story = tell()
+    reader, writer = pinned(story, program=DEAF)
+    plan = due(story)
+
+    def begins_anew():
+        story.locks.commit(PATH, reader.pid)
+        story.locks.read(PATH, reader.pid)
+        grow(story, writer, 1300)
+
+    story.machine.on_signal = begins_anew
+    proof = story.carry_out(plan)
+    assert "let go and lives on; 1200 frames free" in proof.text
+    assert "it reads anew and pins 1300 frames" in proof.text
+    assert (proof.details["ended"], proof.details["pinned_by"]) == (False, reader.pid)
+    assert [number for _, number in story.machine.signals] == [signal.SIGTERM]
+
+
+@pytest.mark.parametrize("deed", ["unpin", "end"])
+def test_one_that_can_be_seen_no_more_is_not_told_as_ended(tell, monkeypatch, deed):
+    story = tell()
+    if deed == "unpin":
+        pinned(story, program=DEAF)
+        plan = due(story)
+    else:
+        story.employ(story.holder("w", program=DEAF))
+        plan = due(story)
+
+    def blind(identity):
+        raise ProbeError("too many open files")
+
+    story.machine.on_signal = lambda: monkeypatch.setattr(story.machine, "inspect", blind)
+    with pytest.raises(RemedyError, match=r"nothing can be seen|cannot be read"):
+        story.carry_out(plan)
     assert [number for _, number in story.machine.signals] == [signal.SIGTERM]
 
 
@@ -351,6 +393,45 @@ def test_a_real_reader_is_ended_and_the_wal_shrinks(tmp_path, actors, watch):
     assert eyes.look().metric_value == "free"
     assert ask(path, "SELECT count(*) FROM rows") == [[1410]]
     assert ask(path, "PRAGMA integrity_check") == [["ok"]]
+
+
+STUBBORN = """
+import json, signal, sqlite3, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+
+
+def begin(*_):
+    if c.in_transaction:
+        c.execute("COMMIT")
+    c.execute("BEGIN")
+    c.execute("SELECT count(*) FROM rows").fetchall()
+
+
+signal.signal(signal.SIGTERM, begin)
+print(json.dumps("ready"), flush=True)
+for line in sys.stdin:
+    begin()
+    print(json.dumps("reads"), flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_real_reader_that_begins_anew_is_not_told_as_ended(tmp_path, actors, watch):
+    path = tmp_path / "a.db"
+    create(path, "wal", rows=10)
+    old, writer = actors(path, STUBBORN), actors(path)
+    assert old.does("") == "reads"
+    writer.does(PINNING)
+    eyes = watch(path, busy_for=0.2, act_after=0.4, end_readers=True)
+    eyes.employ(old.pid)
+    proof = eyes.carry_out(eyes.due())
+    assert "let go and lives on" in proof.text
+    assert "nobody pins the -wal" in proof.text
+    assert proof.details["ended"] is False
+    assert old.process.poll() is None
+    # what it reads now pins the rest for as long as it likes; that is judged anew
+    writer.does(PINNING)
+    assert eyes.look().plan is None
 
 
 @pytest.mark.slow

@@ -176,3 +176,17 @@ def test_the_plan_says_which_files_a_rule_means():
 def test_a_backup_target_that_nobody_knows_keeps_the_files(logs, state):
     once(disk_of(logs, {"backup": "ftp://host/x"}), state)
     assert len(plain(logs)) == 10
+
+
+def test_what_a_rule_excludes_stays_when_it_is_a_disk_or_budget_of_its_own(logs, state):
+    """The rule names a directory above: on its way down it would not come there."""
+    inner = logs / "data" / "app"
+    inner.mkdir(parents=True)
+    for path in logs.glob("app.log.*"):
+        path.rename(inner / path.name)
+    budgets = (Budget(path=str(inner), limit=10 * SIZE),)
+    journal = once(disk_of(logs, {"exclude": ("data",)}, budgets=budgets), state)
+    assert len(plain(inner)) == 10
+    assert not journal.all(ev.ActionStarted)
+    once(disk_of(logs, {}, budgets=budgets), state)
+    assert len(plain(inner)) < 10

@@ -8,7 +8,7 @@ import json
 import pytest
 
 from healmon import events as ev
-from healmon.clock import ManualClock
+from healmon.clock import ManualClock, boot_id
 from healmon.errors import ProbeError
 from healmon.events import Recorded
 from healmon.service.heartbeat import FILE, MISSED, PING_EVERY, Heartbeat
@@ -71,6 +71,7 @@ def beats(tmp_path):
 
 def test_each_round_leaves_its_sign(beats):
     told = json.loads(beats(2).read_text())
+    assert (told.pop("boot"), told.pop("boot_seconds")) == (boot_id(), 10_030.0)
     assert told == {"at": "2026-02-02 02:40:30.000", "round": 2, "interval": 60.0}
     assert beats.checker.asked == ["https://check.example/uuid"] * 2
     assert set(beats.said) == {""}

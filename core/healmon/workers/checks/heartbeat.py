@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from healmon.clock import age
 from healmon.units import format_duration
 from healmon.workers.beats import CLOCK_GRAIN
 from healmon.workers.checks.model import Doors, Outcome, Subject
@@ -15,13 +16,13 @@ async def check(subject: Subject, doors: Doors) -> Outcome:
     Before its first beat nothing follows for as long as one beat may take.
     """
     worker, now = subject.worker, doors.clock.read()
-    beat, age = await doors.hands.call(partial(doors.beats.age, worker, now))
+    beat, old = await doors.hands.call(partial(doors.beats.age, worker, now, doors.clock.steps))
     limit = format_duration(worker.heartbeat_max_age)
-    if beat is None or age is None or not written_since(subject, beat):
-        young = now.wall - subject.born <= worker.heartbeat_max_age
+    if beat is None or old is None or not written_since(subject, beat):
+        young = age(doors.clock.steps, subject.born, now.wall) <= worker.heartbeat_max_age
         text = "it has written no heartbeat since it was started"
         return Outcome(None if young else False, text)
-    if age > worker.heartbeat_max_age:
+    if old > worker.heartbeat_max_age:
         return Outcome(ok=False, text=f"its heartbeat is older than {limit}")
     return Outcome(ok=True, text="heartbeat written")
 

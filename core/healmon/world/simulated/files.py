@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from healmon.errors import ProbeError
-from healmon.world.cutting import stamp
+from healmon.world.cutting import oldest_first, stamp
 from healmon.world.fileages import Add, Allowance, choose
 from healmon.world.filedata import (
     Asides,
@@ -128,13 +128,12 @@ class SimulatedFiles:
         choice: Choice,
         deed: Deed,
         when: float,
-        limits: Limits,
+        limits: Limits,  # noqa: ARG002 - no time passes here
         stop: Callable[[], bool],
         *,
         passed: frozenset[Key] = NOTHING_PASSED,
     ) -> Swept:
         """Take the chosen files."""
-        del limits
         allowance, run, partial = Allowance(choice), Run(), ""
         for root, at, file in list(self._matching(selection, when)):
             inode = self._inode(at, file)
@@ -337,7 +336,7 @@ class SimulatedFiles:
                 for at, file in self._files.items()
                 if at.startswith(f"{root}/") and self._mount_of(at) == self._mount_of(root)
             }
-            for at in matching(here, root, selection, Matcher(selection, when)):
+            for at in matching(here, self._files, root, selection, Matcher(selection, when)):
                 yield root, at, self._files[at]
 
     def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
@@ -390,8 +389,9 @@ class SimulatedFiles:
         held, file.held = file.held, 0
         self.write(f"{path}.{stamp(when)}{SUFFIXES[selection.compression]}", held // 4, when)
         self._free(mount, held - held // 4)
-        copies = sorted(at for at in self._files if at.startswith(f"{path}.2"))
-        for old in copies[: -selection.copies] if selection.copies else ():
+        copies = [at for at in self._files if at.startswith(f"{path}.2")]
+        keep = selection.copies or len(copies)
+        for old in oldest_first(copies, path, stamp(when))[:-keep]:
             self.remove(old)
         return held // 4
 

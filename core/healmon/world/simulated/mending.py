@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from healmon.clock import Steps
 from healmon.errors import ProbeError
 from healmon.world.mending import Mended
 from healmon.world.simulated.sqlite import SimulatedLocks
@@ -49,7 +50,7 @@ class SimulatedMender:
         self._locks.lock_by_directory(path, None)
         return True
 
-    def prune(self, now: float) -> int:
+    def prune(self, now: float, steps: Steps = ()) -> int:
         """Nothing is kept here."""
-        del now
+        del now, steps
         return 0

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from healmon.world.filedata import Deed, Inode, Key, Selection, Space, Swept, Tally, Trashed
 from healmon.world.filematch import OPT_OUT, Matcher
+from healmon.world.roots import shut_between
 
 
 @dataclass(slots=True)
@@ -126,16 +127,31 @@ def newest_beside(
 
 
 def matching(
-    files: Mapping[str, File], root: str, selection: Selection, matcher: Matcher
+    files: Mapping[str, File],
+    known: Mapping[str, File],
+    root: str,
+    selection: Selection,
+    matcher: Matcher,
 ) -> Iterator[str]:
-    """Pass over the files below a root that a rule names, and that nothing above keeps from it."""
+    """Pass over the files below a root that a rule names, and that nothing above keeps from it.
+
+    Args:
+        files: those below the root.
+        known: all files.
+        root: the directory.
+        selection: the rule.
+        matcher: made of it.
+    """
+    if shut_between(root, selection.named, matcher.enters):
+        return
+    upper = [root[:end] for end, mark in enumerate(root) if mark == "/"]
     for at in sorted(files):
         path = at.removeprefix(f"{root}/")
         above = path.split("/")[:-1]
         parts = [(name, "/".join(above[: n + 1])) for n, name in enumerate(above)]
         barred = any(matcher.enters(*part) for part in parts)
         barred |= any(at.startswith(f"{own}/") for own in selection.protected)
-        folders = [root, *(f"{root}/{'/'.join(above[: n + 1])}" for n in range(len(above)))]
-        barred |= any(f"{folder}/{OPT_OUT}" in files for folder in folders)
+        folders = [*upper, root, *(f"{root}/{'/'.join(above[: n + 1])}" for n in range(len(above)))]
+        barred |= any(f"{folder}/{OPT_OUT}" in known for folder in folders)
         if not barred and matcher.wants(path.rpartition("/")[2], path):
             yield at
