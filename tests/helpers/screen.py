@@ -78,7 +78,7 @@ async def open_screen(
 ) -> AsyncIterator[Screen]:
     """Run the app without a terminal; nothing happens because a second is over, only when told."""
     options = {"plain": False, "ascii_only": False, "clock": link.clock, **options}
-    with patch("healmon_tui.app.TICK", NEVER):
+    with patch("healmon_tui.pacing.TICK", NEVER):
         app = HealmonApp(link, **options)
         async with app.run_test(size=size) as pilot:
             screen = Screen(app, pilot, link)

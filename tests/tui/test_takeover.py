@@ -190,7 +190,7 @@ def test_a_store_that_was_begun_anew_is_shown_and_nothing_of_the_one_before():
         ]  # fmt: skip
         link = screen.link
         link.past, link._history, link.anew = anew, len(anew), True
-        screen.app._tick()
+        screen.app._look()
         await screen.settle()
         assert screen.app.travel.then is None
         assert "begun anew" in screen.answer
@@ -200,7 +200,7 @@ def test_a_store_that_was_begun_anew_is_shown_and_nothing_of_the_one_before():
         assert [story.found for story in screen.app.bridge.chronicle.incidents()][-1:] == [
             "of the new one"
         ]
-        screen.app._tick()
+        screen.app._look()
         assert link.opened == 2, "once is enough"
 
     run(scenario)

@@ -11,10 +11,10 @@ import contextlib
 import gc
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final, TypeVar
 
 from textual.binding import BindingType
-from textual.message import Message
 from textual.screen import ModalScreen, Screen
 from textual.worker import Worker, WorkerState
 
@@ -45,8 +45,6 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-TICK: Final = 1.0
-"""Seconds between drawings when nothing happens: ages and countdowns."""
 USAGE: Final = 64
 CUT_SHORT: Final = 130
 BROKEN: Final = 70
@@ -74,9 +72,6 @@ class HealmonApp(Asked):
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = []
 
-    class Woken(Message, bubble=False):
-        """Events wait to be folded."""
-
     def __init__(
         self,
         link: Link,
@@ -94,8 +89,9 @@ class HealmonApp(Asked):
         self.read_only = read_only
         self.first = first
         self.link = link
-        self.bridge = Bridge(link, lambda: self.post_message(self.Woken()))
-        self.pacing = Pacing(self.bridge, self.redraw)
+        self.bridge = Bridge(link, lambda: self.pacing.wake())  # noqa: PLW0108 - there is none yet
+        draw, glance = partial(self._or_end, self.redraw), partial(self._or_end, self._look)
+        self.pacing = Pacing(self.bridge, draw, glance)
         self.failures = {}
         self.requests = Requests(self, link, demo_faults)
         self.watching = Watching(link, Beside(self._fell_over).run, self._looked)
@@ -119,13 +115,13 @@ class HealmonApp(Asked):
             terminal.heed_signals(self._told_to_end, self._hung_up)
             self.call_after_refresh(_collect_from_now_on)
             self.dress(self.wardrobe.worn, terminal.depth(self.console))
+        self.pacing.begin()
         self.bridge.open()
         self.redraw()
         if self.first is not None:
             from healmon_tui.screens.firstrun import FirstRunScreen  # noqa: PLC0415 - loaded when it is opened
 
             self.push_screen(FirstRunScreen(self.first))
-        self.set_interval(TICK, self._tick)
         # sizes are known only after the first layout
         self.call_after_refresh(self.redraw)
         self.call_after_refresh(lambda: self.spawn(self._look_back()))
@@ -137,20 +133,23 @@ class HealmonApp(Asked):
 
     # events and time
 
-    def on_healmon_app_woken(self) -> None:
-        """Gather for a moment, then fold and draw once."""
-        self.pacing.woken()
+    def on_unmount(self) -> None:
+        """Draw no more: what would be drawn on is gone."""
+        self.pacing.end()
 
-    def _tick(self) -> None:
+    def _or_end(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as error:  # noqa: BLE001 - as Textual does with what falls over in a message
+            self._handle_exception(error)
+
+    def _look(self) -> None:
         if not self.is_headless and not self._ending and terminal.is_gone():
             self._hung_up()
         if self._frozen is None and self.travel.then is None:
             self.watching.look()
         if self.link.begun_anew() and not self._ending:
             self._begin_anew()
-        # what was drawn just now, or will be in a moment, need not be drawn twice
-        if not self.pacing.gathering and self.pacing.since > TICK / 2:
-            self.redraw()
 
     def touched(self) -> None:
         """Somebody is at the keys: the order stays as it is for a while."""
@@ -168,8 +167,11 @@ class HealmonApp(Asked):
 
     def redraw(self) -> None:
         """Fold what waits and draw; a frozen view only counts what it misses."""
-        if not self.is_running:
-            return
+        if self.is_running:
+            with self.brush.gathered():
+                self._redraw()
+
+    def _redraw(self) -> None:
         self.pacing.drawn()
         self.bridge.fold()
         frozen, then = self._frozen, self.travel.then
@@ -194,8 +196,10 @@ class HealmonApp(Asked):
     def _looked(self) -> None:
         """Draw what came of a look at the subject of the front screen, and nothing else."""
         front = self.screen_stack[-1] if self.is_running else None
-        if isinstance(front, Showing):
-            front.look_again()
+        # else it is drawn in a moment, with all that happens
+        if isinstance(front, Showing) and not self.pacing.gathering:
+            with self.brush.gathered():
+                front.look_again()
 
     def _picture(self) -> Picture:
         settled = process_seconds() - self._touched >= IDLE or self.travel.arrives()
@@ -263,7 +267,7 @@ class HealmonApp(Asked):
 
     def freeze(self) -> None:
         """Freeze the view, or let it go on."""
-        self._frozen = (self._picture(), self.bridge.received) if self._frozen is None else None
+        self._frozen = None if self._frozen else (self._picture().kept(), self.bridge.received)
         self.redraw()
 
     # keys

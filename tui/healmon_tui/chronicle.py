@@ -118,8 +118,10 @@ class Chronicle:
     def add(self, record: ev.Recorded) -> None:
         """Fold one more event."""
         event, at = record.event, record.wall
-        self.ledger.add(record)
         self.strips.add(record)
+        if isinstance(event, ev.Observed):
+            return  # most of all events, and no story
+        self.ledger.add(record)
         match event:
             case ev.AlertOpened() | ev.AlertUpdated() | ev.AlertResolved() | ev.AlertNoted():
                 self._on_alert(record, event)

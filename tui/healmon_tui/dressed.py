@@ -8,6 +8,7 @@ from textual.drivers.linux_driver import LinuxDriver
 
 from healmon.service.screenlook import ScreenLook
 from healmon_tui import glyphs, keymap, themes
+from healmon_tui.brush import Brush
 from healmon_tui.keywords import Given, remap
 from healmon_tui.listening import Listener
 from healmon_tui.themes import Depth, Palette
@@ -29,6 +30,7 @@ class Dressed(App[None]):
         self.given_keys: Given = look.keys
         self.set_keymap(remap(look.keys))
         self._told = list(look.problems)
+        self.brush = Brush(self)
         self.wardrobe = Wardrobe(
             look.themes,
             look.theme,

@@ -10,6 +10,7 @@ from textual.message_pump import MessagePump
 from textual.screen import Screen
 
 from healmon.state import Snapshot
+from healmon_tui.brush import Brush
 from healmon_tui.keymap import Action
 from healmon_tui.keywords import Given
 from healmon_tui.paint import Tone
@@ -37,6 +38,7 @@ class Host(Protocol):
     given_keys: Given
     first: FirstRun | None
     wardrobe: Wardrobe
+    brush: Brush
 
     @property
     def snapshot(self) -> Snapshot:

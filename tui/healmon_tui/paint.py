@@ -151,6 +151,36 @@ def fill(spans: Iterable[Span], cells: int) -> Spans:
     return tuple(kept)
 
 
+def differing(before: Line | None, line: Line, cells: int) -> tuple[int, Spans]:
+    """Return what of a line is another than before: its first cell, and the spans from there on.
+
+    What is not sure to fill one cell for each character differs as a whole.
+    """
+    old, new = before.spans if before is not None else (), line.spans
+    texts = "".join([span.text for span in old]), "".join([span.text for span in new])
+    sure = simple(texts[0]) and simple(texts[1]) and max(map(len, texts)) <= cells
+    if before is None or before.ground != line.ground or not sure:
+        return 0, fill(new, cells)
+    first = _alike(old, new)
+    x = sum([len(span.text) for span in new[:first]])
+    old, new = old[first:], new[first:]
+    last = _alike(old[::-1], new[::-1])
+    changed = new[: len(new) - last]
+    moved = sum([len(span.text) for span in changed])
+    moved -= sum([len(span.text) for span in old[: len(old) - last]])
+    return (x, fill(new, cells - x)) if moved else (x, changed)
+
+
+def _alike(some: Spans, others: Spans) -> int:
+    """Return how many spans are the same, from the first one on."""
+    count = 0
+    for one, other in zip(some, others, strict=False):
+        if one != other:
+            break
+        count += 1
+    return count
+
+
 def between(left: Spans, right: Spans, cells: int) -> Spans:
     """Return `left` and `right` at the two ends of a line; the left one gives way."""
     right = clip(right, cells)

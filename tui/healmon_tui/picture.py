@@ -7,6 +7,7 @@ from msgspec import Struct
 from healmon_tui import status
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.paint import Ground, Spans
+from healmon_tui.rows.late import made
 from healmon_tui.rows.scene import Scene
 from healmon_tui.viewmodel import PanelId, PanelView
 
@@ -18,6 +19,13 @@ class Picture(Struct, frozen=True):
     panels: dict[PanelId, PanelView]
     chronicle: Chronicle
     looking: status.Looking
+
+    def kept(self) -> Picture:
+        """Return the picture with all that is in it made now, for one that is shown for longer."""
+        for view in self.panels.values():
+            for row in view.rows:
+                made(row)
+        return self
 
     @property
     def banner(self) -> str:

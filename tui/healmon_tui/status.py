@@ -9,7 +9,7 @@ from msgspec import Struct, field
 
 from healmon.clock import local_time
 from healmon.plans import RANK
-from healmon.state import EVERYTHING, Snapshot, of_healer
+from healmon.state import EVERYTHING, Snapshot
 from healmon.units import duration_text, format_duration
 from healmon_tui import glyphs, maintenance, strips
 from healmon_tui.facts import Facts
@@ -228,7 +228,7 @@ def _figures(scene: Scene) -> list[Part]:
         past = sessions.stuck_lately(scene)
         if any(past):
             figures.append((16, strips.spark(past, 1.0, max(past)), "dim"))
-    disks = of_healer(snapshot, "disks").values()
+    disks = scene.views("disks")
     fullest = max((Facts(v.facts).number("percent") or 0.0 for v in disks), default=None)
     if fullest is not None:
         tones: list[Tone] = [scene.mark(v).tone for v in disks if scene.mark(v).rank < 4]

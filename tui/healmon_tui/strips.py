@@ -180,8 +180,10 @@ class Strips:
         if event.healer in ("workers", "sessions"):
             kind = kind_of(event.healer, event.status, event.facts)
             self._first.setdefault(name, at)
-            since = facts.number("since") if event.healer == "workers" else None
-            if name not in self._turns and since is not None and kind in ("up", "down"):
+            since = None
+            if name not in self._turns and event.healer == "workers":
+                since = facts.number("since")
+            if since is not None and kind in ("up", "down"):
                 # the first that is heard of it: it says itself since when it is so
                 self._turn(name, min(since, at), kind)
             self._turn(name, at, kind)
@@ -216,8 +218,9 @@ class Strips:
             levels = self._levels[name] = []
         if len(levels) > 1 and levels[-2].at // CELL == at // CELL:
             # the highest of a cell is all that is ever asked for, and what it ended with
-            top = max(levels[-2], levels[-1], key=_value)
-            levels[-2:] = [Level(levels[-2].at, top.value)]
+            last = levels.pop()
+            if last.value > levels[-1].value:
+                levels[-1] = Level(levels[-1].at, last.value)
         levels.append(Level(max(at, levels[-1].at) if levels else at, value))
         if len(levels) > 2 * LEVELS:
             del levels[:LEVELS]
@@ -308,10 +311,6 @@ def _merged(turns: Iterable[Turn]) -> list[Turn]:
 
 def _at(turn: Turn) -> float:
     return turn.at
-
-
-def _value(level: Level) -> float:
-    return level.value
 
 
 def _rank(kind: Kind) -> int:

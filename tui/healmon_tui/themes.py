@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Iterator
 from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct, field
-from rich.color import Color
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
@@ -93,12 +94,26 @@ class Palette(Struct, eq=False):
         )
 
     def strip(self, line: Line, cells: int) -> Strip:
-        """Return a line as exactly so many cells of segments.
+        """Return a line as exactly so many cells of segments."""
+        pieces = self._pieces(fill(line.spans, cells), line.ground)
+        segments = [Segment(shown, style) for shown, style in pieces]
+        if self.ascii:
+            return Strip(segments).adjust_cell_length(cells, self.style("text", line.ground))
+        return Strip(segments, cells)
+
+    def written(self, spans: Spans, ground: Ground, colours: ColorSystem) -> str:
+        """Return spans as a terminal takes them, one after the other.
+
+        What `strip` would come to, without the strip; not where the terminal takes ASCII only.
+        """
+        pieces, write = self._pieces(spans, ground), Strip.render_style
+        return "".join([write(style, shown, colours) for shown, style in pieces])
+
+    def _pieces(self, spans: Spans, ground: Ground) -> Iterator[tuple[str, Style]]:
+        """Go through what is shown of spans, and how.
 
         The last door before the terminal: nothing passes that is not printable.
         """
-        segments: list[Segment] = []
-        spans, ground = fill(line.spans, cells), line.ground
         for text, tone, ink in _joined(spans) if self.grounds else spans:
             shown = text if text.isprintable() else printable(text)
             if self.ascii:
@@ -107,10 +122,7 @@ class Palette(Struct, eq=False):
                 style = self.style(tone, ground)
                 if ink is not None:
                     style = inks.style(ink, style, self.tones, plain=self.plain)
-                segments.append(Segment(shown, style))
-        if self.ascii:
-            return Strip(segments).adjust_cell_length(cells, self.style("text", ground))
-        return Strip(segments, cells)
+                yield shown, style
 
 
 def _joined(spans: Spans) -> list[tuple[str, Tone, Ink | None]]:

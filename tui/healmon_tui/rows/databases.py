@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from healmon.state import ComponentView, of_healer
+from healmon.state import ComponentView
 from healmon.units import format_duration, format_size
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
@@ -32,7 +32,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
 
 def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per database, in no order."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return (memory or remembered()).rows(scene, views)
 
 
@@ -43,7 +43,7 @@ def remembered() -> RowMemory[ComponentView]:
 
 def tally(scene: Scene) -> tuple[int, int, int]:
     """Return how many databases are locked and not well, how many unknown, how many there are."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     seen = [view for view in views if view.status != "unknown"]
     locked = sum(view.status not in WELL_SO and verdict(view) not in FREE for view in seen)
     return locked, len(views) - len(seen), len(views)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from healmon.state import ComponentView, of_healer
+from healmon.state import ComponentView
 from healmon.units import format_duration, format_percent, format_size
 from healmon_tui import glyphs
 from healmon_tui.columns import Column
@@ -41,7 +41,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
 
 def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per file system or budget, in no order."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return (memory or remembered()).rows(scene, views)
 
 

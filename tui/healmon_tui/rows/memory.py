@@ -69,7 +69,8 @@ class RowMemory(Generic[Thing]):
                 kept is None
                 or due
                 or not calm
-                or not _same(kept.inputs[:2], (thing, scene.known.get(component)))
+                or kept.inputs[0] is not thing
+                or kept.inputs[1] is not scene.known.get(component)
             ):
                 kept = self._one(scene, thing, component, kept, due=due)
             fresh[key] = kept

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
 from msgspec import Struct, field
+from msgspec.structs import force_setattr
 
 from healmon.plans import RANK
 from healmon.state import (
@@ -15,6 +16,7 @@ from healmon.state import (
     ComponentView,
     PlanView,
     Snapshot,
+    of_healer,
     paused_until,
 )
 from healmon.units import format_duration
@@ -23,6 +25,8 @@ from healmon_tui.chronicle import Chronicle, Incident
 from healmon_tui.paint import Span, Spans, Tone
 from healmon_tui.strips import NOTHING, Strips
 from healmon_tui.turnwords import paused
+
+Made = TypeVar("Made")
 
 FRESH: Final = 30.0
 """Seconds for which a row shows that it was healed, or that nothing was done."""
@@ -73,7 +77,7 @@ class Row(Struct, frozen=True):
     key: str
     component: str
     mark: Mark
-    cells: dict[str, Spans]
+    cells: Mapping[str, Spans]
     order: tuple[object, ...]
     alert: str = ""
     meter: tuple[float, Tone] | None = None
@@ -94,6 +98,11 @@ class Scene(Struct, frozen=True):
     actions: dict[str, ActionView] = field(default_factory=dict[str, ActionView])
     known: Mapping[str, float] = field(default_factory=dict[str, float])
     chronicle: Chronicle | None = None
+    _once: dict[object, Any] = field(default_factory=dict[object, Any])
+
+    def __post_init__(self) -> None:
+        """Begin with nothing made, also where this scene is another one with a difference."""
+        force_setattr(self, "_once", dict[object, Any]())
 
     @classmethod
     def of(
@@ -110,6 +119,18 @@ class Scene(Struct, frozen=True):
                 alerts.setdefault(alert.component, []).append(alert)
         actions = {action.component: action for action in snapshot.recent}
         return cls(snapshot, now, alerts, actions, known or {}, chronicle)
+
+    def once(self, make: Callable[[Scene], Made]) -> Made:
+        """Return what a function makes of this scene, made once however many ask."""
+        if make not in self._once:
+            self._once[make] = make(self)
+        return cast("Made", self._once[make])
+
+    def views(self, healer: str) -> Collection[ComponentView]:
+        """Return the components of one healer, in their order."""
+        if healer not in self._once:
+            self._once[healer] = of_healer(self.snapshot, healer).values()
+        return cast("Collection[ComponentView]", self._once[healer])
 
     @property
     def all_on_hand(self) -> tuple[object, ...]:
@@ -217,6 +238,9 @@ class Scene(Struct, frozen=True):
         plan = self.healing(view.name)
         if plan is not None:
             return Span(doing(plan, self.now), "heal")
+        if view.name not in self.actions:
+            undone = self.undone(view.name) is not None
+            return Span("not done", "calm") if undone else Span(word, tone)
         action = self.healed(view.name)
         if action is not None:
             fresh = self.now - action.at < BRIGHT
@@ -235,6 +259,8 @@ class Scene(Struct, frozen=True):
         until = self.paused_until(view.name)
         action = self.actions.get(view.name)
         refusal = self.snapshot.refusals.get(view.name)
+        if until is None and action is None and refusal is None and self.undone(view.name) is None:
+            return (Span(known, "text"),) if known else ()  # most of them
         if until is not None:
             spans.append(Span(paused(until), "calm"))
         elif refusal is not None and view.status not in WELL_SO:

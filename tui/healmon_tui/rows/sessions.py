@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
-from healmon.state import ComponentView, of_healer
+from healmon.state import ComponentView
 from healmon_tui import glyphs
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.late import LateCells
 from healmon_tui.rows.memory import RowMemory
 from healmon_tui.rows.scene import WELL, Mark, Row, Scene, age, short
 
@@ -58,7 +60,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
 
 def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per session, in no order."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return (memory or remembered()).rows(scene, views)
 
 
@@ -69,14 +71,18 @@ def remembered() -> RowMemory[ComponentView]:
 
 def tally(scene: Scene) -> tuple[int, int, int]:
     """Return how many sessions are stuck, how many wait for a person, how many there are."""
-    views = [view for view in of_healer(scene.snapshot, HEALER).values() if is_session(view)]
+    return scene.once(_tally)
+
+
+def _tally(scene: Scene) -> tuple[int, int, int]:
+    views = [view for view in scene.views(HEALER) if is_session(view)]
     needs = [need(scene, view) for view in views]
     return needs.count(STUCK), needs.count(PERSON), len(needs)
 
 
 def stuck_lately(scene: Scene) -> tuple[int, ...]:
     """Return how many sessions were stuck in each cell of a strip, the newest last."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return scene.strips.stuck((view.name for view in views if is_session(view)), scene.now)
 
 
@@ -142,6 +148,19 @@ def spark(counts: tuple[float, ...], cells: int) -> str:
     return "".join(glyphs.BARS[level] for level in levels[-cells:])
 
 
+class _Seen(NamedTuple):
+    """A session, as its cells need it."""
+
+    scene: Scene
+    view: ComponentView
+    facts: Facts
+    word: str
+    needs: int
+    tone: Tone
+    quiet: float | None
+    rank: int
+
+
 def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
     word, needs = word_of(view, facts) or view.status, need(scene, view)
@@ -152,22 +171,15 @@ def _row(scene: Scene, view: ComponentView) -> Row:
     if tone in ("bad", "warn"):
         tone = mark.tone if mark.rank < WELL.rank else "text"
     quiet = quiet_for(facts, view, scene.now)
-    seen = facts.text("held", "why", "rule") if mark.rank < WELL.rank else facts.text("held")
-    cells: dict[str, Spans] = {
-        "name": (Span(short(view.name), "dim" if mark.rank == 8 else "text"),),
-        "state": (scene.state(view, word, tone),),
-        "quiet": _age(quiet, "text" if needs in (STUCK, QUIET) else "dim"),
-        "painted": _age(painted_for(facts, view, scene.now), "dim"),
-        "novelty": (Span(spark(facts.numbers("novelty"), 12), "accent"),),
-        "task": _tasks(facts.texts("tasks")),
-        "pane": _dim(place_of(facts)),
-        "command": _dim(facts.text("command")),
-        "rule": _dim(facts.text("matched")),
-        "why": scene.why(view, word, seen),
-        "line": _says(facts),
-    }
+    seen = _Seen(scene, view, facts, word, needs, tone, quiet, mark.rank)
     order = (needs, mark.rank, -(quiet or 0.0), view.name)
-    return Row(view.name, view.name, mark, cells, order)
+    return Row(view.name, view.name, mark, LateCells(_CELLS, seen), order)
+
+
+def _why(seen: _Seen) -> Spans:
+    facts, ill = seen.facts, seen.rank < WELL.rank
+    said = facts.text("held", "why", "rule") if ill else facts.text("held")
+    return seen.scene.why(seen.view, seen.word, said)
 
 
 def _says(facts: Facts) -> Spans:
@@ -204,3 +216,19 @@ def _age(seconds: float | None, tone: Tone) -> Spans:
 @lru_cache(maxsize=128)
 def _dim(text: str) -> Spans:
     return (Span(text, "dim"),) if text else (Span("-", "faint"),)
+
+
+_CELLS: Final[dict[str, Callable[[_Seen], Spans]]] = {
+    "name": lambda s: (Span(short(s.view.name), "dim" if s.rank == 8 else "text"),),
+    "state": lambda s: (s.scene.state(s.view, s.word, s.tone),),
+    "quiet": lambda s: _age(s.quiet, "text" if s.needs in (STUCK, QUIET) else "dim"),
+    "painted": lambda s: _age(painted_for(s.facts, s.view, s.scene.now), "dim"),
+    "novelty": lambda s: (Span(spark(s.facts.numbers("novelty"), 12), "accent"),),
+    "task": lambda s: _tasks(s.facts.texts("tasks")),
+    "pane": lambda s: _dim(place_of(s.facts)),
+    "command": lambda s: _dim(s.facts.text("command")),
+    "rule": lambda s: _dim(s.facts.text("matched")),
+    "why": _why,
+    "line": lambda s: _says(s.facts),
+}
+"""What makes each cell."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import lru_cache
-from typing import Final
+from typing import Final, NamedTuple
 
 from healmon.clock import local_time
-from healmon.state import ComponentView, of_healer
+from healmon.state import ComponentView
 from healmon.units import format_duration, format_size
 from healmon_tui import glyphs, strips
 from healmon_tui.columns import Column
 from healmon_tui.facts import Facts
 from healmon_tui.paint import Span, Spans, Tone
+from healmon_tui.rows.late import LateCells
 from healmon_tui.rows.memory import RowMemory
 from healmon_tui.rows.scene import WELL, Mark, Row, Scene, age, short
 
@@ -58,7 +60,7 @@ def columns(names: int, width: int) -> tuple[Column, ...]:
 
 def rows(scene: Scene, memory: RowMemory[ComponentView] | None = None) -> list[Row]:
     """Return one row per worker, in no order."""
-    views = of_healer(scene.snapshot, HEALER).values()
+    views = scene.views(HEALER)
     return (memory or remembered()).rows(scene, views)
 
 
@@ -69,7 +71,11 @@ def remembered() -> RowMemory[ComponentView]:
 
 def tally(scene: Scene) -> tuple[int, int]:
     """Return how many workers are up, of those that are meant to be."""
-    states = [state(Facts(view.facts)) for view in of_healer(scene.snapshot, HEALER).values()]
+    return scene.once(_tally)
+
+
+def _tally(scene: Scene) -> tuple[int, int]:
+    states = [state(Facts(view.facts)) for view in scene.views(HEALER)]
     meant = [word for word in states if word not in AT_REST]
     return sum(word in UP for word in meant), len(meant)
 
@@ -85,30 +91,28 @@ def say(word: str) -> str:
     return _WORDS.get(word, word)
 
 
+class _Seen(NamedTuple):
+    """A worker, as its cells need it."""
+
+    scene: Scene
+    view: ComponentView
+    facts: Facts
+    word: str
+    tone: Tone
+    alive: bool
+
+
 def _row(scene: Scene, view: ComponentView) -> Row:
     facts = Facts(view.facts)
     word = state(facts) or view.status
     mark = scene.mark(view)
     if mark.rank == WELL.rank and word in AT_REST:
         mark = Mark(glyphs.OFF, "dim", 8)
-    alive = word in ALIVE
     tone = _TONES.get(word, "text")
     if tone == "bad":
         tone = mark.tone
-    cells: dict[str, Spans] = {
-        "name": (Span(short(view.name), "dim" if word in AT_REST else "text"),),
-        "state": (scene.state(view, say(word), tone),),
-        "pid": _number(facts, "pid") if alive else (Span("-", "faint"),),
-        "up": _plain(_uptime(facts, view, scene.now) if alive else ""),
-        "cpu": _plain(_percent(facts.number("cpu")) if alive else ""),
-        "mem": _plain(_memory(facts.number("rss")) if alive else ""),
-        "rst": _restarts(facts),
-        "next": _plain(_next(facts, scene, view)),
-        "strip": strips.spans(scene.strips.uptime(view.name, scene.now)),
-        "used": (Span(_used(scene, view), "accent"),),
-        "why": scene.why(view, say(word), facts.text("why")),
-    }
-    return Row(view.name, view.name, mark, cells, (mark.rank, view.name))
+    seen = _Seen(scene, view, facts, word, tone, word in ALIVE)
+    return Row(view.name, view.name, mark, LateCells(_CELLS, seen), (mark.rank, view.name))
 
 
 def uptime(facts: Facts, view: ComponentView, now: float) -> float | None:
@@ -175,6 +179,34 @@ def _next(facts: Facts, scene: Scene, view: ComponentView) -> str:
     plan = scene.healing(view.name)
     at = plan.due_wall if plan is not None and not plan.acting else facts.number("next_at")
     return format_duration(math.ceil(at - scene.now)) if at is not None and at > scene.now else ""
+
+
+def _pid(seen: _Seen) -> Spans:
+    return _number(seen.facts, "pid") if seen.alive else _plain("")
+
+
+def _up(seen: _Seen) -> Spans:
+    return _plain(_uptime(seen.facts, seen.view, seen.scene.now) if seen.alive else "")
+
+
+def _lately(seen: _Seen) -> Spans:
+    return strips.spans(seen.scene.strips.uptime(seen.view.name, seen.scene.now))
+
+
+_CELLS: Final[dict[str, Callable[[_Seen], Spans]]] = {
+    "name": lambda s: (Span(short(s.view.name), "dim" if s.word in AT_REST else "text"),),
+    "state": lambda s: (s.scene.state(s.view, say(s.word), s.tone),),
+    "pid": _pid,
+    "up": _up,
+    "cpu": lambda s: _plain(_percent(s.facts.number("cpu")) if s.alive else ""),
+    "mem": lambda s: _plain(_memory(s.facts.number("rss")) if s.alive else ""),
+    "rst": lambda s: _restarts(s.facts),
+    "next": lambda s: _plain(_next(s.facts, s.scene, s.view)),
+    "strip": _lately,
+    "used": lambda s: (Span(_used(s.scene, s.view), "accent"),),
+    "why": lambda s: s.scene.why(s.view, say(s.word), s.facts.text("why")),
+}
+"""What makes each cell."""
 
 
 def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:

@@ -16,35 +16,30 @@ KEPT: Final = 512
 """Cells that are remembered: as many as a large screen has."""
 
 
-@lru_cache(maxsize=64)
-def gap(cells: int) -> Span:
-    """Return the blanks between two cells."""
-    return Span(" " * cells)
-
-
-def drawn(row: Row, slot: Slot) -> Spans:
-    """Return a cell of a row, exactly as wide as its column."""
+def drawn(row: Row, slot: Slot, after: int = 0) -> Spans:
+    """Return a cell of a row, exactly as wide as its column, and so many blanks."""
     column = slot.column
     if column.key == "meter":
-        return meter(row.meter[0], slot.cells, row.meter[1]) if row.meter else fill((), slot.cells)
+        bar = meter(row.meter[0], slot.cells, row.meter[1]) if row.meter else ()
+        return fill(bar, slot.cells + after)
     cell = row.cells.get(column.key, ())
     if column.tail and cell:
-        return fill((Span(cut_head(cell[0].text, slot.cells), cell[0].tone),), slot.cells)
+        return fill((Span(cut_head(cell[0].text, slot.cells), cell[0].tone),), slot.cells + after)
     if column.last and cell:
-        return fill((Span(cell[0].text[-slot.cells :], cell[0].tone),), slot.cells)
-    return _fitted(cell, slot.cells, column.right)
+        return fill((Span(cell[0].text[-slot.cells :], cell[0].tone),), slot.cells + after)
+    return _fitted(cell, slot.cells, column.right, after)
 
 
 @lru_cache(maxsize=KEPT)
-def _fitted(cell: Spans, cells: int, right: bool) -> Spans:  # noqa: FBT001 - a key
+def _fitted(cell: Spans, cells: int, right: bool, after: int) -> Spans:  # noqa: FBT001 - a key
     if right:
         span = cell[0] if cell else Span("")
-        return (Span(fit(span.text, cells, right=True), span.tone),)
+        return (Span(fit(span.text, cells, right=True) + " " * after, span.tone),)
     one = cell[0] if len(cell) == 1 else None
     if one is not None and one.ink is None and one.tone in INKS and plain(one.text, cells):
         # one span with its blanks: their ink is not seen
-        return (Span(one.text.ljust(cells), one.tone),)
-    return fill(cell, cells)
+        return (Span(one.text.ljust(cells + after), one.tone),)
+    return (*fill(cell, cells), Span(" " * after)) if after else fill(cell, cells)
 
 
 def reaching(row: Row, slots: Sequence[Slot]) -> Sequence[Slot]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from rich.color import ColorSystem
+from rich.console import Console
 from textual.containers import Container
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
+from healmon_tui.brush import Painted
 from healmon_tui.host import host
-from healmon_tui.paint import Ground, Line
+from healmon_tui.paint import Ground, Line, differing
 from healmon_tui.themes import Palette
 
 
@@ -32,7 +35,7 @@ class Frame(Container):
         return blank(self, crop)
 
 
-class Lines(Widget):
+class Lines(Painted):
     """Draws what `build` returns, and repaints only the lines that changed."""
 
     ALLOW_SELECT = False
@@ -65,16 +68,16 @@ class Lines(Widget):
         if not same_size:
             self.refresh()
             return
-        changed: list[Region] = []
+        changed: dict[int, Line | None] = {}
         for y, (old, new) in enumerate(zip_longest(before, shown)):
             if old is new:
                 continue
             if old is not None and old == new:
                 shown[y] = old  # it is painted already
             else:
-                changed.append(Region(0, y, width, 1))
+                changed[y] = old
         if changed:
-            self.refresh(*changed)
+            host(self).brush.lines(self, changed)
 
     def render_line(self, y: int) -> Strip:
         """Return one painted line."""
@@ -99,6 +102,17 @@ class Lines(Widget):
                 strips = [strip.apply_filter(found, background) for strip in strips]
         span = crop.column_span
         return strips if span == (0, width) else [strip.crop(*span) for strip in strips]
+
+    def written(self, y: int, before: Line | None, console: Console) -> tuple[int, str]:
+        """Return one line as a terminal takes it that shows `before` there, and its first cell."""
+        look, width = self.look, self._built_for[0]
+        if not look.solid or look.ascii:
+            return 0, self.render_lines(Region(0, y, width, 1))[0].render(console)
+        line = self._shown_at(y) or Line((), self.GROUND)
+        x, spans = differing(before, line, width)
+        # as strips do
+        colours = console._color_system or ColorSystem.TRUECOLOR  # noqa: SLF001 # pyright: ignore[reportPrivateUsage]
+        return x, look.written(spans, line.ground, colours)
 
     def _strip(self, y: int, width: int) -> Strip:
         line, known = self._shown_at(y), self._painted.get(y)

@@ -10,7 +10,7 @@ from textual.message import Message
 
 from healmon.clock import process_seconds
 from healmon_tui import glyphs
-from healmon_tui.columns import GUTTER, Slot, place
+from healmon_tui.columns import Slot, place
 from healmon_tui.filtering import Filter, following, sieve
 from healmon_tui.paint import (
     Line,
@@ -23,7 +23,7 @@ from healmon_tui.paint import (
 )
 from healmon_tui.rows.scene import WELL, Row
 from healmon_tui.viewmodel import PANELS, PanelId, PanelView
-from healmon_tui.widgets.cells import drawn, gap, reaching
+from healmon_tui.widgets.cells import drawn, reaching
 from healmon_tui.widgets.lines import Lines
 
 SEEN: Final = 0.5
@@ -113,7 +113,7 @@ class Panel(Lines, can_focus=True):
         line, before = self._cursor - self._top, self.selected
         self._all = view
         self.view = sieve(view, self.filter, self._visible) if self.filter else view
-        self._marks &= {row.key for row in view.rows}
+        self._marks = self._marks and self._marks & {row.key for row in view.rows}
         view = self.view
         found = view.find(self._key) if self._key else 0
         self._cursor = max(0, min(self._cursor if found is None else found, len(view.rows) - 1))
@@ -263,8 +263,11 @@ class Panel(Lines, can_focus=True):
         focused = index == self._cursor and self.has_focus
         how = (focused, row.key in self._marks, slots, cells)
         before = self._drawn.get(row.key)
-        if before is None or before[0] != how or before[1] != row:
-            before = (how, row, self._row(row, slots, focused=focused))
+        if before is None or before[1] is not row or before[0] != how:
+            line = self._row(row, slots, focused=focused)
+            # what is the same is the same one: it is painted already
+            line = before[2] if before is not None and before[2] == line else line
+            before = (how, row, line)
         fresh[row.key] = before
         return before[2]
 
@@ -276,11 +279,11 @@ class Panel(Lines, can_focus=True):
             Span(row.mark.glyph, row.mark.tone),
             Span(marked, "accent"),
         ]
-        used = GUTTER
-        for slot in reaching(row, slots):
-            spans.append(gap(slot.x - used))
-            spans += drawn(row, slot)
-            used = slot.x + slot.cells
+        shown = reaching(row, slots)
+        # each with the blanks up to the next one: half as many pieces to look through
+        ends = [*[slot.x for slot in shown[1:]], 0]
+        for slot, end in zip(shown, ends, strict=True):
+            spans += drawn(row, slot, max(end - slot.x - slot.cells, 0))
         # its door to the screen fills it
         return Line(tuple(spans), "cursor" if focused else "base")
 
