@@ -145,6 +145,10 @@ class VetoError(HealmonError):
     """The last look before acting found the world changed: the plan no longer holds."""
 
 
+class CalledOffError(HealmonError):
+    """A remedy ended where it waited: something else is wanted by now. What was begun stays."""
+
+
 class DeliveryError(HealmonError):
     """A notice did not leave, or nobody knows whether it did; holds no part of a URL."""
 

@@ -6,13 +6,15 @@ A fifth healer is a new folder with a class of this shape and one line in `regis
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Literal, Protocol, TypeAlias, TypeVar
 
 from healmon.clock import Reading
 from healmon.plans import Diagnosis, Packed, Plan, Proof
 from healmon.state import Snapshot
 
 Seen = TypeVar("Seen")
+Instead: TypeAlias = Plan | Literal["pause", "end"]
+"""What is wanted in the place of an act: another plan, hands off, or that this healer ends."""
 
 
 class Hand(Protocol):
@@ -78,6 +80,21 @@ class Healer(Protocol[Seen]):
         Raises:
             VetoError: the world is not as planned; nothing (more) was touched.
             RemedyError: a step failed, or the proof did not come.
+            CalledOffError: it gave way to something else.
+        """
+        ...
+
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:
+        """Have the act on a component end where it waits, since something else is wanted.
+
+        Args:
+            component: what is acted on.
+            reason: in words.
+            instead: what is wanted; where this healer is to end an act goes on that nobody else
+                could finish.
+
+        Returns:
+            Whether it ends before its time; what it has done by then stays, and is on record.
         """
         ...
 

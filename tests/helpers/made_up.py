@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from healmon.clock import Reading
 from healmon.events import Recorded, decode, encode
-from healmon.healer import Hand
+from healmon.healer import Hand, Instead
 from healmon.plans import Diagnosis, Finding, Plan, Proof, Step, Verdict
 from healmon.state import Snapshot, apply
 
@@ -102,6 +102,9 @@ class ScriptedHealer:
 
     async def pause(self, component: str) -> None:
         self.paused.append(component)
+
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:
+        return False
 
     def report(self, known: Snapshot) -> list[str]:
         return [f"   {view.summary}" for view in known.components.values()]

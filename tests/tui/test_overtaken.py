@@ -128,6 +128,14 @@ def test_what_overtakes_a_plan(plan, events, said):
     assert told(plan, *events) == said
 
 
+def test_what_was_under_way_when_it_was_shown_does_not_overtake_it():
+    hangs = restart_plan("task_worker", id="hangs")
+    start = replay(world())
+    for event in (ev.PlanMade(hangs, NOW, NOW), ev.ActionStarted("hangs", "task_worker")):
+        start = apply(start, ev.Recorded(start.last_id + 1, NOW, event))
+    assert told(PLAN, start=start) == ""
+
+
 def test_the_same_pid_started_anew_is_another_process():
     first = apply(replay(world()), ev.Recorded(900, NOW, seen("workers", "task_worker", **UP)))
     again = {**UP, "identity": {"boot": "b", "pid": 48_213, "ticks": 8}}

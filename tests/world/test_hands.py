@@ -51,6 +51,23 @@ def test_a_call_that_was_given_up_blocks_the_next_until_it_ends():
     hands.close()
 
 
+def test_a_call_that_was_given_up_and_ends_soon_spoils_nothing_for_the_next():
+    hands, gate = Hands("test"), threading.Event()
+
+    async def story() -> None:
+        given_up = asyncio.ensure_future(hands.call(gate.wait))
+        await asyncio.sleep(0.05)
+        given_up.cancel()
+        next_one = asyncio.ensure_future(hands.call(lambda: 1))
+        await asyncio.sleep(0.05)
+        assert not next_one.done()
+        gate.set()
+        assert await next_one == 1
+
+    asyncio.run(story())
+    hands.close()
+
+
 def test_hands_that_take_turns_share_a_thread_and_one_that_hangs_has_its_own():
     crew, gate = Crew(), threading.Event()
     first, second, hanging = (Hands(name, crew) for name in ("first", "second", "hanging"))

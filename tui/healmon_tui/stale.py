@@ -34,6 +34,8 @@ class Binding(NamedTuple):
     view: ComponentView | None
     acted: float
     """When healmon's newest action on it ended; 0.0: none did."""
+    doing: str = ""
+    """The plan that was under way then: the one that was shown takes its place, or is refused."""
 
 
 class Overtaken(NamedTuple):
@@ -51,8 +53,12 @@ class Overtaken(NamedTuple):
 
 def bind(known: Snapshot, component: str) -> Binding:
     """Return how a component is now."""
-    action = _newest(known, component)
-    return Binding(known.components.get(component), action.at if action is not None else 0.0)
+    action, flying = _newest(known, component), known.plans.get(component)
+    return Binding(
+        known.components.get(component),
+        action.at if action is not None else 0.0,
+        flying.plan.id if flying is not None and flying.acting else "",
+    )
 
 
 def made_after(plan: Plan) -> int:
@@ -73,7 +79,7 @@ def overtaken(plan: Plan, was: Binding, known: Snapshot, now: float) -> Overtake
     if action is not None and action.at > was.acted:
         return _by_healmon(name, action)
     flying = known.plans.get(plan.component)
-    if flying is not None and flying.acting and flying.plan.id != plan.id:
+    if flying is not None and flying.acting and flying.plan.id not in {plan.id, was.doing}:
         doing = verb(flying.plan.action)[1]
         return Overtaken(f"healmon began {doing} {name}", flying.due_wall, "wait for its end")
     if was.view is None or view is None:

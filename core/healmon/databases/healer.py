@@ -32,7 +32,7 @@ from healmon.databases.remember import NOT_TWICE
 from healmon.databases.shells import roll_back
 from healmon.databases.unpinning import end_reader
 from healmon.errors import DataError, ProbeError, RemedyError, VetoError
-from healmon.healer import Hand
+from healmon.healer import Hand, Instead
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.text import clean
@@ -197,6 +197,10 @@ class DatabasesHealer:
 
     async def pause(self, component: str) -> None:
         """Nothing is done here without the engine."""
+
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:  # noqa: ARG002 - the protocol's
+        """Return that no act ends before its time here: none of them waits for long."""
+        return False
 
     def report(self, known: Snapshot) -> list[str]:
         """Return the lines under "Checking database locks"."""

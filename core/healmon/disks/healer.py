@@ -22,7 +22,7 @@ from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
 from healmon.disks.undo import restore_plan
 from healmon.errors import DataError, VetoError
-from healmon.healer import Hand
+from healmon.healer import Hand, Instead
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.world.depots import Backups
@@ -138,6 +138,10 @@ class DisksHealer:
 
     async def pause(self, component: str) -> None:
         """Nothing is done here without the engine."""
+
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:  # noqa: ARG002 - the protocol's
+        """Return that no act ends before its time here: none of them waits for long."""
+        return False
 
     def report(self, known: Snapshot) -> list[str]:
         """Return the lines under "Checking disk space"."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from collections import Counter
+from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -14,12 +15,15 @@ from healmon import gate
 from healmon.clock import Clock, process_seconds
 from healmon.engine.room import Room
 from healmon.engine.stream import Stream
-from healmon.errors import RemedyError, VetoError
+from healmon.errors import CalledOffError, RemedyError, VetoError
+from healmon.healer import Instead
 from healmon.plans import Packed, Plan
-from healmon.text import clean
+from healmon.text import clean, like
 
 VETO_PAUSE = 0.25
 """Seconds before the same plan is tried again after a veto: a look may not see what a veto sees."""
+GIVES_WAY = 10.0
+"""Seconds that an act may take to end that gives way: it may be in a step."""
 JOURNAL_PATIENCE = 2.0
 """Seconds an act waits for its journal row to reach the disk; then it goes on without."""
 
@@ -37,6 +41,10 @@ class _Act:
     begun: bool = False
     called_off: str = ""
     acting: bool = False
+
+    def gives_way(self, reason: str, instead: Instead) -> bool:
+        """Have it end where it waits; returns whether it does."""
+        return self.room.healer.give_way(self.plan.component, f"called off: {reason}", instead)
 
 
 class _Hand:
@@ -70,6 +78,7 @@ class Acts:
     _done: set[str] = field(default_factory=set[str])
     _vetoed: dict[str, str] = field(default_factory=dict[str, str])
     _held: dict[Room, asyncio.Event] = field(default_factory=dict[Room, asyncio.Event])
+    _reserved: Counter[str] = field(default_factory=Counter[str])
     _serial: int = 0
     _closing: bool = False
 
@@ -85,6 +94,7 @@ class Acts:
             self._closing
             or self.asked_only
             or component in self._acts
+            or self._reserved[component]
             or (self.once and component in self._done)
         ):
             return
@@ -154,6 +164,41 @@ class Acts:
                 act.called_off = reason  # cancelled before its first step, it would tell of no end
             await asyncio.wait({act.task})
 
+    @contextmanager
+    def reserved(self, component: str) -> Generator[None]:
+        """Keep a component for what a person is about to have done: no diagnosis comes first."""
+        self._reserved[component] += 1
+        try:
+            yield
+        finally:
+            self._reserved[component] -= 1
+
+    async def give_way(self, component: str, reason: str, instead: Instead) -> None:
+        """Have what is under way on a component end for something else that is wanted.
+
+        What waits for its moment is called off. What acts ends where it waits, if its healer lets
+        it; else it is left to finish: see `busy`.
+        """
+        end = process_seconds() + GIVES_WAY
+        while True:
+            await self.call_off(component, reason)
+            act = self._acts.get(component)
+            if act is None or act.task is None or process_seconds() >= end:
+                return
+            if not act.gives_way(reason, instead):
+                return
+            await asyncio.wait({act.task}, timeout=end - process_seconds())
+
+    async def hands_off(self, component: str, reason: str) -> None:
+        """Have all that acts on these components (a pattern) end where it waits."""
+        acts = [act for name, act in self._acts.items() if like(component, name)]
+        ending = {a.task for a in acts if a.acting and a.task and a.gives_way(reason, "pause")}
+        for act in acts:
+            if not (act.acting or act.waiting or act.queued):  # it is past the gate
+                await self.call_off(act.plan.component, reason)
+        if ending:
+            await asyncio.wait(ending, timeout=GIVES_WAY)
+
     async def journal(self, act: _Act, text: str) -> None:
         """Record a step durably before it is taken."""
         plan = act.plan
@@ -220,6 +265,9 @@ class Acts:
         except VetoError as error:
             reason = clean(str(error))
             return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
+        except CalledOffError as error:
+            reason = clean(str(error))
+            return f"failed: {reason}", ev.PlanAbandoned(plan.id, plan.component, reason)
         except RemedyError as error:
             return self._failed(plan, str(error), began, error.details)
         except Exception as error:  # noqa: BLE001 - a remedy's crash must not end the engine
@@ -252,6 +300,8 @@ class Acts:
             await asyncio.sleep(0)  # what was begun in this very turn is under way after it
             for act in self._of(room):
                 self.withdraw(act.plan.component, reason)
+                if act.acting:  # the one that follows goes on with it
+                    act.gives_way(reason, "end")
             while tasks := [act.task for act in self._of(room) if act.task is not None]:
                 await asyncio.wait(tasks)
             yield
@@ -278,6 +328,8 @@ class Acts:
         self._closing = True
         for component in list(self._acts):
             await self.call_off(component, "healmon stopped")
+        for act in self._acts.values():  # the next healmon goes on with those that only wait
+            act.gives_way("healmon stopped", "end")
         tasks = self.in_flight
         if not tasks:
             return True

@@ -29,6 +29,7 @@ Reread: TypeAlias = Callable[[Packed, str], Awaitable[Answer]]
 """Reads the configuration again; from arguments and who asks to what became of it."""
 OFFER_HOLDS = 300.0
 """Seconds a plan sheet may be read before it must be asked for again."""
+_CLOSING = Answer(ok=False, text="not done: healmon is about to end")
 HEALER_VERBS = (
     "restart",
     "clear",
@@ -64,7 +65,7 @@ class Desk:
         self._check = check
         self.reread: Reread | None = None
         self._inbox = Inbox(stream, clock, acknowledge_for, changed)
-        self._pauses = Pauses(stream, clock, rooms, changed, check)
+        self._pauses = Pauses(stream, clock, rooms, acts, changed, check)
         self._dry_run = DryRun(stream, acts, rooms, check, always=always_dry)
         self._offers: dict[str, tuple[Room, Plan, float]] = {}
 
@@ -164,20 +165,33 @@ class Desk:
         if entry is None or self._clock.read().steady - entry[2] > OFFER_HOLDS:
             return Answer(ok=False, text="this plan is no longer on offer; ask for a new one")
         room, plan, _ = entry
-        if (why := self._not_now(plan)) is not None:
-            return why
+        if self._acts.closing:
+            return _CLOSING
         wall = self._clock.read().wall
         reason = gate.refusal(plan, self._stream.snapshot, wall, dry_run=self._acts.dry_run)
         if reason:
             self._stream.emit(ev.PlanRefused(plan, reason))
             return Answer(ok=False, text=f"not done: {reason}", plan=plan)
-        await self._acts.call_off(plan.component, f"{plan.origin} asked for {plan.action}")
-        return self._not_now(plan) or self._acts.pursue(room, plan, None)
+        with self._acts.reserved(plan.component):
+            await self._acts.give_way(plan.component, _asked(plan), plan)
+            return self._not_now(plan) or self._acts.pursue(room, plan, None)
+
+    async def _in_its_place(
+        self, plan: Plan, verb: str, arguments: Packed
+    ) -> Answer | asyncio.Task[str]:
+        """Have what is under way end, and begin what is asked for in its place."""
+        with self._acts.reserved(plan.component):
+            await self._acts.give_way(plan.component, _asked(plan), plan)
+            if (why := self._not_now(plan)) is not None:
+                return why
+            # what gave way has changed the world meanwhile
+            offer = await self._offer(verb, plan.component, arguments, plan.origin)
+            return await self._begin(offer.plan.id) if offer.plan is not None else offer
 
     def _not_now(self, plan: Plan) -> Answer | None:
         """Return why a plan cannot be begun at this moment; None: it can."""
         if self._acts.closing:
-            return Answer(ok=False, text="not done: healmon is about to end")
+            return _CLOSING
         busy = self._acts.busy(plan.component)
         if busy is None:
             return None
@@ -191,8 +205,16 @@ class Desk:
         offer = await self._offer(verb, component, arguments, origin)
         if offer.plan is None:
             return offer
-        begun = await self._begin(offer.plan.id)
+        if not offer.text and self._acts.busy(component) is not None:
+            begun = await self._in_its_place(offer.plan, verb, arguments)
+        else:
+            begun = await self._begin(offer.plan.id)
         if isinstance(begun, Answer):
             return begun
         outcome = await asyncio.shield(begun)
         return Answer(ok=not outcome.startswith(("failed", "not done")), text=outcome)
+
+
+def _asked(plan: Plan) -> str:
+    """Return why another act ends for one that a person asked for."""
+    return f"{plan.origin} asked for {plan.action}"

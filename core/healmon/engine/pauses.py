@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from healmon import alerts, gate
 from healmon import events as ev
 from healmon.clock import Clock
+from healmon.engine.acts import Acts
 from healmon.engine.inbox import lasting, note_of
 from healmon.engine.room import Room
 from healmon.engine.stream import Stream
@@ -25,6 +26,7 @@ class Pauses:
         stream: where events go.
         clock: the engine's clock.
         rooms: whose healers are told of a pause.
+        acts: what is under way.
         changed: called when what lies over alerts may have changed.
         check: asks for a look at everything.
     """
@@ -34,12 +36,14 @@ class Pauses:
         stream: Stream,
         clock: Clock,
         rooms: Sequence[Room],
+        acts: Acts,
         changed: Callable[[], None],
         check: Callable[[], None],
     ) -> None:
         self._stream = stream
         self._clock = clock
         self._rooms = rooms
+        self._acts = acts
         self._changed = changed
         self._check = check
 
@@ -107,6 +111,7 @@ class Pauses:
         self._changed()
         for room in self._rooms:
             await room.healer.pause(name)
+        await self._acts.hands_off(name, f"{clean(origin)} asked for hands off")
 
     def _must_be_known(self, name: str, *, pattern: bool) -> None:
         known = self._stream.snapshot.components

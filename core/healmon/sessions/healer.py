@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading, gap
 from healmon.config.settings import Sessions, Tasks
-from healmon.healer import Hand
+from healmon.healer import Hand, Instead
 from healmon.plans import Diagnosis, Packed, Plan, Proof
 from healmon.sessions import lost
 from healmon.sessions.calm import Calm
@@ -123,6 +123,10 @@ class SessionsHealer:
 
     async def pause(self, component: str) -> None:
         """Nothing is done here without the engine."""
+
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:  # noqa: ARG002 - the protocol's
+        """Return that no act ends before its time here: none of them waits for long."""
+        return False
 
     def report(self, known: Snapshot) -> list[str]:
         """Return the sessions' lines of the cycle report."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Coroutine
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol, TypeVar
@@ -34,6 +34,7 @@ from healmon.workers.model import (
 from healmon.workers.probe import NOW, Probe
 from healmon.workers.records import Records
 from healmon.workers.tree import Family
+from healmon.workers.yielding import Way
 from healmon.world import notes
 from healmon.world.hands import Hands
 from healmon.world.processes import DEAD, Ended, Identity, Launch, Processes
@@ -93,6 +94,7 @@ class Act:
         fresh_life: asked right before a worker is stopped that seemed to hang: what shows that it
             works again; None: it is not stopped for that.
         touched: process seconds when something was last done, or happened, to its processes.
+        way: whether it may go on.
     """
 
     tools: Tools
@@ -102,6 +104,22 @@ class Act:
     record: StartRecord
     fresh_life: FreshLife | None = None
     touched: float = 0.0
+    way: Way = field(default_factory=Way)
+
+    @property
+    def proves(self) -> bool:
+        """Whether nothing is left of it but a proof: another healer can go on with that."""
+        return self.record.phase in {"spawned", "verified"}
+
+    async def about_to(self, text: str) -> None:
+        """Journal what is about to be touched.
+
+        Raises:
+            CalledOffError: something else is wanted by now.
+        """
+        self.way.check(proves=False)
+        await self.hand.about_to(text)
+        self.way.check(proves=False)
 
     async def call(self, call: Callable[[], T]) -> T:
         """Return what a call that may hang returns.
@@ -140,15 +158,19 @@ class Act:
 
     async def look(self, known: Identity | None, *, now: bool = False) -> WorkerSeen:
         """Return a full look at the worker, begun after it was touched last; `now`: begun now."""
-        return (await self.look_around(known, now=now))[0]
+        return await self.judged(known, _itself, now=now)
 
-    async def look_around(
-        self, known: Identity | None, *, now: bool = False
-    ) -> tuple[WorkerSeen, Family]:
-        """Return the same, and all processes with it."""
+    async def judged(
+        self, known: Identity | None, judge: Callable[[WorkerSeen, Family], T], *, now: bool = False
+    ) -> T:
+        """Return what a full look at the worker, among all processes, comes to.
+
+        Where hundreds begin at once each waits for its turn: none must hold all processes for
+        that long, so they are judged where they were seen.
+        """
         touched = NOW if now else self.touched
         look, read = self.tools.probe.look_at, self.tools.clock.read()
-        return await self.call(partial(look, self.worker, known, read, touched))
+        return await self.call(lambda: judge(*look(self.worker, known, read, touched)))
 
     async def family(self, *, now: bool = False) -> Family:
         """Return all processes there are, likewise."""
@@ -191,7 +213,9 @@ class Act:
 
         Raises:
             RemedyError: their ends cannot be watched.
+            CalledOffError: something else is wanted by now.
         """
+        self.way.check(proves=self.proves)
         waiting, over = set(who), asyncio.Event()
 
         def ended(one: Identity) -> None:
@@ -202,6 +226,7 @@ class Act:
         before, self.touched = self.touched, NOW
         try:
             with ExitStack() as watches:
+                watches.callback(self.way.listen(over.set))
                 for one in who:
                     watches.callback(self.tools.processes.watch(one, partial(ended, one)))
                 if waiting:
@@ -211,7 +236,16 @@ class Act:
             raise RemedyError(f"cannot watch for an end: {clean(str(error))}") from error
         # an older look is as good as one from now unless something has ended since
         self.touched = before if len(left) == len(who) else process_seconds()
+        self.way.check(proves=self.proves)
         return left
+
+    async def unless_called_off(self, waited: Awaitable[T]) -> T:
+        """Return what something comes to that is waited for.
+
+        Raises:
+            CalledOffError: something else is wanted by now.
+        """
+        return await self.way.unless(waited, proves=self.proves)
 
     @staticmethod
     async def _either(one: Coroutine[Any, Any, object], other: Coroutine[Any, Any, object]) -> None:
@@ -222,6 +256,10 @@ class Act:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _itself(one: WorkerSeen, _: Family) -> WorkerSeen:
+    return one
 
 
 def alive_in(one: WorkerSeen) -> list[Identity]:

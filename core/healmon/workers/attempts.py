@@ -119,7 +119,9 @@ def _started_once(record: StartRecord, memory: Memory) -> Memory:
 def _going_on(look: Look, record: StartRecord, memory: Memory) -> Memory:
     """Return the memory of one whose half-done act goes on: when it is tried, and tried again."""
     now, at = look.now.steady, memory.goes_on
-    if at is None:
+    if look.goal == "maintenance":
+        return replace(memory, goes_on=record.steady)  # due all the time, and tried at no time
+    if at is None or at <= record.steady:
         return replace(memory, goes_on=now)
     if now <= at:
         return memory
@@ -176,14 +178,14 @@ def _left(look: Look, record: StartRecord, memory: Memory) -> Memory:
             return memory  # rolled back: what lives is what lived before
         return replace(memory, trial=record.trial, quarantined=False, retry_at=None)
     if record.launched is None:
-        return breaker.cut_short(worker, memory, now, CUT_SHORT, jitter)
+        return breaker.cut_short(worker, memory, now, record.reason or CUT_SHORT, jitter)
     memory = replace(memory, trial=record.trial, quarantined=False)
     end = causes.end_of(look.one, record.launched)
     if end.ended.code == 0 and worker.restart != "always" and not worker.forks:
         return replace(memory, completed=record.launched.boot, last_end=str(end), why="")
     if end.ended.code == 0 and worker.forks is not False:
-        return breaker.cut_short(worker, memory, now, CUT_SHORT, jitter)
-    why = f"{end}, while nobody looked" if end.ended != Ended() else CUT_SHORT
+        return breaker.cut_short(worker, memory, now, record.reason or CUT_SHORT, jitter)
+    why = f"{end}, while nobody looked" if end.ended != Ended() else record.reason or CUT_SHORT
     return fell(look, replace(memory, last_end=why), why, end)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from healmon.clock import Reading, Steps, age
 from healmon.config.settings import Worker
-from healmon.errors import ProbeError
-from healmon.world import notes
+from healmon.world import farfiles
 
 CLOCK_GRAIN = 0.05
 """Seconds that file times and process ages are coarse."""
@@ -29,13 +28,13 @@ class Beats:
 
         Returns:
             Twice None when it has no heartbeat file; no time and an endless age when there is none.
+
+        Raises:
+            ProbeError: it cannot be told.
         """
         if not worker.heartbeat_file:
             return None, None
-        try:
-            beat = notes.changed_at(worker.heartbeat_file)
-        except ProbeError:
-            beat = None
+        beat = farfiles.changed_at(worker.heartbeat_file)
         if beat is None:
             self._seen.pop(worker.name, None)
             return None, float("inf")

@@ -311,7 +311,8 @@ def _moments(mine: Judged, now: Reading) -> list[float]:
         moments.append(PATIENCE - down_for(memory, now))
     uptime = now.steady - memory.up_since
     if mine.half is not None and memory.goes_on is not None:
-        moments.append(max(SOON, memory.goes_on - now.steady))
+        if mine.look.goal != "maintenance":  # then it is due all the time, and not done
+            moments.append(max(SOON, memory.goes_on - now.steady))
         moments.append(worker.start_timeout - uptime)
     if mine.state in {"healthy", "trial"} and (memory.trial or memory.row):
         moments += [outlived(worker, memory) - uptime, worker.stable_after - uptime]

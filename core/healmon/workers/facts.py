@@ -95,7 +95,8 @@ def _why(mine: Judged, turn: Turn | None) -> str:
         return f"its shim started it again at once: {mine.memory.why}"
     if mine.half is not None:
         doing = "proving its start" if mine.state == "probation" else "stopping it"
-        return f"healmon ended while it was {doing}; that goes on"
+        left = f"{mine.half.reason}," if mine.half.reason else "healmon ended"
+        return f"{left} while it was {doing}; that goes on"
     if mine.state == "waiting_dependency":
         return f"waits for {mine.waits}"
     memory: Memory = mine.memory

@@ -14,7 +14,7 @@ from healmon.workers import match
 from healmon.workers.beats import CLOCK_GRAIN
 from healmon.workers.model import How, Match, StartRecord
 from healmon.workers.tree import LINE_LIMIT, Family
-from healmon.world import notes
+from healmon.world import farfiles
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 
 SETTLED_AGE = 10.0
@@ -168,7 +168,7 @@ class Finder:
         """
         if not worker.pid_file:
             return None
-        written = notes.changed_at(worker.pid_file)
+        written = farfiles.changed_at(worker.pid_file)
         named = self._named_by_pid_file(worker)
         if written is None or named is None or written < record.wall - CLOCK_GRAIN:
             return None
@@ -196,7 +196,7 @@ class Finder:
         return {i: replace(m, line=_line(m.facts, parent_of)) for i, m in matches.items()}
 
     def _named_by_pid_file(self, worker: Worker) -> ProcessFacts | None:
-        pid = notes.read_pid(worker.pid_file)
+        pid = farfiles.read_pid(worker.pid_file)
         identity = self._processes.identify(pid) if pid is not None else None
         return self._processes.inspect(identity) if identity is not None else None
 

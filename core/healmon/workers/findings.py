@@ -15,6 +15,7 @@ from healmon.state import AlertView
 from healmon.text import clean
 from healmon.workers import breaker, machine, sickness, wording
 from healmon.workers.lifecycle import Judged, copies, strangers
+from healmon.workers.look import probe_key
 from healmon.workers.model import Memory, State
 
 PATIENCE: Final = 120.0
@@ -189,7 +190,25 @@ def _of_the_living(mine: Judged, around: Around) -> list[Finding]:
     if one.beat_age is not None and one.beat_age > limit and uptime > limit:
         text = wording.silent(worker, pid, one.beat)
         found.append(Finding("silent", "WARNING", text, {"file": clean(worker.heartbeat_file)}))
-    return found + _of_memory(mine, around, pid)
+    return found + _unchecked(mine) + _of_memory(mine, around, pid)
+
+
+def _unchecked(mine: Judged) -> list[Finding]:
+    """Return that a check of a worker that lives cannot be made: nothing follows from it."""
+    worker, record, check = mine.look.worker, mine.look.one.record, mine.look.one.liveness
+    if worker.liveness is not None and check is not None and check.blind:
+        text = wording.unchecked(worker, "liveness", worker.liveness, check.text)
+        return [Finding("unchecked", "WARNING", text, confirmed=True)]
+    if mine.look.one.unheard:
+        text = wording.unheard(worker, mine.look.one.unheard)
+        return [Finding("unchecked", "WARNING", text)]
+    works = check is not None and bool(check.ok)
+    if worker.ready is None or record is None or not record.unproved or works:
+        return []
+    if record.worker != mine.look.identity or record.unproved_by != probe_key(worker.ready):
+        return []
+    text = wording.unchecked(worker, "ready", worker.ready, record.unproved)
+    return [Finding("unchecked", "WARNING", text, confirmed=True)]
 
 
 def _of_memory(mine: Judged, around: Around, pid: int) -> list[Finding]:

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Monitor, Worker
 from healmon.errors import DataError, HealmonError, VetoError
-from healmon.healer import Hand
+from healmon.healer import Hand, Instead
 from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import Snapshot, paused_by
 from healmon.text import clean, like
@@ -36,10 +36,11 @@ from healmon.workers.model import (
 from healmon.workers.places import devices_of
 from healmon.workers.probe import Probe
 from healmon.workers.records import Records, half_done
-from healmon.workers.refusal import goes_on
+from healmon.workers.refusal import goes_on, overtakes
 from healmon.workers.remedy import Remedy
 from healmon.workers.sight import Sight
 from healmon.workers.upkeep import Upkeep
+from healmon.workers.yielding import Way
 from healmon.world.hands import Hands
 from healmon.world.processes import Ended, Identity, Processes
 
@@ -113,7 +114,7 @@ class WorkersHealer:
         self._watches: dict[Identity, tuple[str, Callable[[], None]]] = {}
         self._startable: dict[str, tuple[Memory, WorkerSeen, grants.Start | None]] = {}
         self._afterwards = Afterwards()
-        self._acting: set[str] = set()
+        self._acting: dict[str, tuple[Order, Way]] = {}
         self._acts = 0
         self._touched: dict[str, int] = {}
 
@@ -154,7 +155,7 @@ class WorkersHealer:
             self._sight.failed()
             raise
         # what was acted on while we looked was seen half done: the look after the act will tell
-        blurred = before | self._acting | {n for n, at in self._touched.items() if at > acts}
+        blurred = before | self._acting.keys() | {n for n, at in self._touched.items() if at > acts}
         self._take_in(seen, blurred)
         seen = replace(
             seen,
@@ -306,12 +307,14 @@ class WorkersHealer:
         Raises:
             VetoError: the world is not as planned; nothing was touched.
             RemedyError: a step failed, or the proof did not come.
+            CalledOffError: it gave way to something else.
         """
         worker = self._workers.get(plan.component)
         if worker is None:
             raise VetoError(f"{plan.component} is no longer configured")
         order = unpack(plan.order, Order)
-        self._acting.add(worker.name)
+        way = Way()
+        self._acting[worker.name] = order, way
         try:
             if self._only_proves(order, worker.name):
                 # the next end may come before the proof: leave for its start is given first
@@ -320,12 +323,26 @@ class WorkersHealer:
                 await self._grants.withdraw([worker.name])
             ailing = self._liveness.hold(worker.name)
             fresh_life = partial(self._liveness.fresh_life, worker, ailing) if ailing else None
-            return await self._remedy.carry_out(worker, order, plan.origin, hand, fresh_life)
+            return await self._remedy.carry_out(worker, order, plan.origin, hand, fresh_life, way)
         finally:
-            self._acting.discard(worker.name)
+            del self._acting[worker.name]
             self._acts += 1
             self._touched[worker.name] = self._acts
             self._sight.touch(worker.name)
+
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:
+        """Have the act on a worker end where it waits, since something else is wanted."""
+        doing = self._acting.get(component)
+        if doing is None:
+            return False
+        order, way = doing
+        if isinstance(instead, Plan):
+            record = self._records.start(component)
+            wanted, now = unpack(instead.order, Order), self._clock.read()
+            if not overtakes(wanted, order, record, self._workers[component], now):
+                return False
+        way.end(reason, proofs_only=instead == "end")
+        return True
 
     def _only_proves(self, order: Order, name: str) -> bool:
         """Return whether an act neither ends nor starts anything: its shim has done that."""

@@ -153,6 +153,9 @@ def _taken_up(one: WorkerSeen, memory: Memory, configured: int) -> Memory:
 def _read(look: Look, memory: Memory, waits: str) -> tuple[Memory, Signal]:
     """Return the memory with everything that a look shows in it, and the signal in that."""
     if look.one.acting:
+        record = look.one.record
+        if record is not None and record.number > memory.newest:
+            memory = replace(memory, newest=record.number)  # what a person asks for has the next
         return memory, _phase(look, memory)
     memory = attempted(look, fallen(look, memory))
     if look.match is None:

@@ -48,6 +48,7 @@ class Patient:
         halted: its process stands still.
         counted_at: steady time of the newest look that counted as a failure for standing still.
         grace: the next failure is forgiven.
+        untold: checks in a row that could not be made.
     """
 
     identity: Identity
@@ -57,6 +58,7 @@ class Patient:
     halted: bool = False
     counted_at: float = float("-inf")
     grace: bool = False
+    untold: int = 0
     checker: Checker | None = None
 
 
@@ -70,7 +72,7 @@ def counted(check: Check, outcome: Outcome, limit: int, *, grace: bool = False) 
         grace: a failure is forgiven this time.
     """
     if outcome.ok is None or (not outcome.ok and grace):
-        return replace(check, text=outcome.text)
+        return replace(check, text=outcome.text, blind=False)
     if outcome.ok:
         return Check(ok=True, text=outcome.text)
     failures = check.failures + 1
@@ -220,10 +222,15 @@ class Liveness:
         liveness = self._workers[name].liveness
         limit = liveness.failures if liveness is not None else FAILURES
         hard, grace = patient.check.hard, patient.grace
+        blind = patient.check.blind
         patient.check = counted(patient.check, outcome, limit, grace=grace)
         if outcome.ok is not None:
-            patient.grace = False
-        return patient.check.hard != hard
+            patient.grace, patient.untold = False, 0
+        elif not outcome.young:
+            patient.untold += 1
+        if patient.untold >= limit:
+            patient.check = replace(patient.check, blind=True)
+        return patient.check.hard != hard or patient.check.blind != blind
 
     # Between the looks.
 

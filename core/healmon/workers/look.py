@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from healmon.clock import Reading
-from healmon.config.settings import Worker
+from healmon.config.settings import Ready, Worker
 from healmon.workers.causes import Configured
 from healmon.workers.model import Goal, Match, WorkerSeen
 from healmon.world.processes import Identity
@@ -44,3 +46,8 @@ class Look:
     def identity(self) -> Identity | None:
         """Who the worker is; None when none lives."""
         return self.match.facts.identity if self.match is not None else None
+
+
+def probe_key(probe: Ready) -> str:
+    """Return what tells one check from another, as it may be written down."""
+    return msgspec.json.encode(probe).decode()

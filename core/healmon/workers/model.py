@@ -40,12 +40,14 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
         failures: how many in a row failed.
         text: what it showed, for people.
         hard: so many failed in a row that the worker is unhealthy.
+        blind: as many in a row could not be made: whether it works cannot be told.
     """
 
     ok: bool | None = None
     failures: int = 0
     text: str = ""
     hard: bool = False
+    blind: bool = False
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
@@ -172,6 +174,8 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         log_offset: bytes that its output log had before.
         beat: wall seconds of the newest sign of life before.
         granted: its shim made it by itself, when `old` had ended: it was granted beforehand.
+        unproved: why its readiness could not be told: it is alive only; empty: it could.
+        unproved_by: the check that this was, to tell it from one that was corrected since.
     """
 
     number: int
@@ -196,6 +200,8 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     log_offset: int = 0
     beat: float | None = None
     granted: bool = False
+    unproved: str = ""
+    unproved_by: str = ""
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):
@@ -270,6 +276,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
         ends: how processes that were asked for have ended.
         beat: wall seconds of the newest sign of life, None when there is none.
         beat_age: its age in seconds; None when no heartbeat is configured.
+        unheard: why its heartbeat cannot be told; empty: it can.
         cpu: percent of one core since the last look, by identity's pid.
         output: the last lines of its output, when it is not up.
         trouble: why nothing can be said, or empty.
@@ -289,6 +296,7 @@ class WorkerSeen(msgspec.Struct, frozen=True, kw_only=True):
     ends: tuple[EndRecord, ...] = ()
     beat: float | None = None
     beat_age: float | None = None
+    unheard: str = ""
     cpu: dict[int, int] = {}
     output: str = ""
     trouble: str = ""

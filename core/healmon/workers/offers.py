@@ -70,7 +70,7 @@ def _verb(verb: str, worker: Worker, facts: WorkerFacts) -> Verb:
                 raise DataError(f"{name}: {facts.why}; nothing is done to what cannot be told")
             return "restart"
         case "start":
-            if facts.pid is not None or facts.state in {"unknown", *machine.UNDER_WAY}:
+            if not _may_start(facts):
                 raise DataError(f"{name} cannot be started: {place}")
             return "start"
         case "stop":
@@ -86,6 +86,12 @@ def _verb(verb: str, worker: Worker, facts: WorkerFacts) -> Verb:
                 f"no such request for a worker: {clean(verb)}",
                 remedy="there is: restart, start, stop, release",
             )
+
+
+def _may_start(facts: WorkerFacts) -> bool:
+    if facts.state == "stopping" and facts.desired == "down":
+        return True  # a person wanted it down, and wants that no more
+    return facts.pid is None and facts.state not in {"unknown", *machine.UNDER_WAY}
 
 
 def _why(verb: Verb, worker: Worker, facts: WorkerFacts, workers: Iterable[Worker]) -> str:

@@ -118,16 +118,16 @@ def _finish_plan(mine: Judged) -> Plan:
     if mine.state == "probation":
         assert identity is not None
         verb: Verb = half.verb
-        why = (
-            f"healmon ended{by} before it had proved its start of pid {identity.pid}: that goes on"
-        )
+        left = f"{half.reason}," if half.reason else f"healmon ended{by}"
+        why = f"{left} before it had proved its start of pid {identity.pid}: that goes on"
         if half.granted:
             why = f"down: {memory.why}; its shim started it again at once, as pid {identity.pid}"
         steps: tuple[Step, ...] = (Step(f"prove that pid {identity.pid} is well"),)
     else:
         verb = "stop" if _ends_only(mine) else half.verb
         pid = half.old.pid if half.old is not None else None
-        why = f"healmon ended while it was stopping pid {pid}{by}: that goes on"
+        left = f"{half.reason}," if half.reason else "healmon ended"
+        why = f"{left} while it was stopping pid {pid}{by}: that goes on"
         steps = (stop_step(worker, pid),)
         steps += () if verb == "stop" else (start_step(worker),)
     order = Order(

@@ -309,12 +309,16 @@ class Probe:
         members = family.tree([main.identity], shim) or (main,)
         self._kin[worker.name] = frozenset(f.identity for f in members)
         use = self._gauges.use(main.identity, members, worker.memory_limit, now.steady)
-        beat, age = self._beats.age(worker, now, self._steps)
+        beat, age, unheard = None, None, ""
+        try:
+            beat, age = self._beats.age(worker, now, self._steps)
+        except ProbeError as error:
+            unheard = str(error)
         spawned = one.record is not None and one.record.worker == main.identity
         # the wall clock may have been set since: what was written down then is compared with then
         started = one.record.wall if spawned and one.record else now.wall - main.age
         changed = changes.since(worker, started, now, self._mounts)
-        return replace(one, use=use, beat=beat, beat_age=age, changed=changed)
+        return replace(one, use=use, beat=beat, beat_age=age, unheard=unheard, changed=changed)
 
     def _of_the_absent(
         self, worker: Worker, one: WorkerSeen, family: Family, now: Reading

@@ -7,19 +7,22 @@ Without a readiness check V2 is all there is, and it is called what it is: alive
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
 from healmon.config.settings import Ready
-from healmon.errors import RemedyError
+from healmon.errors import ProbeError, RemedyError
+from healmon.text import clean
 from healmon.units import format_duration
 from healmon.workers.acting import STEP, Act, alive_in
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
-from healmon.workers.model import Fault, Match
-from healmon.workers.tree import heir
+from healmon.workers.look import probe_key
+from healmon.workers.model import Fault, Match, WorkerSeen
+from healmon.workers.tree import Family, heir
 from healmon.world import notes
-from healmon.world.processes import Ended, Identity
+from healmon.world.processes import Ended, Identity, ProcessFacts
 
 DAEMON_TIMEOUT: Final = 5.0
 """Seconds to look for a daemon after a start that ended at once, when none was promised."""
@@ -81,7 +84,7 @@ class Proving:
         while True:
             found = await self._candidate()
             if found is None:
-                await clock.sleep(STEP)
+                await self._act.unless_called_off(clock.sleep(STEP))
             elif not await self._act.ends_within(found.facts.identity, self._act.worker.min_uptime):
                 return found
             if clock.read().steady >= deadline:
@@ -107,18 +110,16 @@ class Proving:
             RemedyError: it stands still, or is not alone.
         """
         act = self._act
-        one, family = await act.look_around(identity)
-        if family.find(identity) is None:
+        judge = partial(_beside, identity)
+        facts, others = await act.judged(identity, judge)
+        if facts is None:
             # a look that serves several may be older than this process
-            one, family = await act.look_around(identity, now=True)
-        facts = family.find(identity)
+            facts, others = await act.judged(identity, judge, now=True)
         if facts is None:
             raise await self._ended(identity, "at once")
         if facts.state == "T":
             reason = f"pid {identity.pid} stands still (state T): somebody stopped it"
             raise await act.failure("worker", reason)
-        kin = {member.identity for member in family.tree([identity])}
-        others = [str(who.pid) for who in alive_in(one) if who not in kin]
         if others:
             reason = f"a second copy of {act.worker.name} lives as pid {', '.join(others)}"
             raise await act.failure("blocked", f"pid {identity.pid} is up, but {reason}")
@@ -141,9 +142,11 @@ class Proving:
             return ALIVE_ONLY
         check, clock = self._checker(ready, identity), act.tools.clock
         deadline, pause = clock.read().steady + act.worker.start_timeout, FIRST_PAUSE
-        while not (outcome := await check()).ok:
+        while not (outcome := await act.unless_called_off(check())).ok:
             if clock.read().steady >= deadline:
                 waited = format_duration(act.worker.start_timeout)
+                if outcome.ok is None and not outcome.young:
+                    return await self._untold(ready, outcome.text)
                 reason = f"pid {identity.pid} is alive but not ready after {waited}"
                 raise await act.failure("worker", f"{reason}: {outcome.text}")
             if await act.ends_within(identity, pause):
@@ -151,6 +154,11 @@ class Proving:
             pause = min(2 * pause, LONGEST_PAUSE)
         await act.keep(level="V3")
         return f"ready: {outcome.text}"
+
+    async def _untold(self, ready: Ready, text: str) -> str:
+        """Write down that the check cannot be made, which says nothing of the worker."""
+        await self._act.keep(unproved=clean(text), unproved_by=probe_key(ready))
+        return f"alive only: its readiness cannot be told: {text}"
 
     def _checker(self, ready: Ready, identity: Identity) -> Checker:
         record, records = self._act.record, self._act.tools.records
@@ -196,10 +204,20 @@ class Proving:
         worker, tools = self._act.worker, self._act.tools
 
         def look() -> tuple[float | None, int]:
-            beat, _ = tools.checks.beats.age(worker, tools.clock.read())
+            beat = None
+            with suppress(ProbeError):
+                beat, _ = tools.checks.beats.age(worker, tools.clock.read())
             return beat, notes.size_of(tools.records.log_path(worker.name))
 
         return await self._act.call(look)
+
+
+def _beside(
+    identity: Identity, one: WorkerSeen, family: Family
+) -> tuple[ProcessFacts | None, list[str]]:
+    """Return what a process does, and the pids of other copies than it and its kin."""
+    kin = {member.identity for member in family.tree([identity])}
+    return family.find(identity), [str(who.pid) for who in alive_in(one) if who not in kin]
 
 
 def fault_of(end: Ended) -> Fault:

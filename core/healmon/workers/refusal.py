@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from healmon.clock import Reading
+from healmon.config.settings import Worker
 from healmon.errors import ProbeError, VetoError
 from healmon.text import clean
 from healmon.workers.acting import Act
@@ -35,7 +37,29 @@ async def veto_of_fresh_life(act: Act) -> None:
 
 def goes_on(order: Order, half: StartRecord | None) -> bool:
     """Return whether an order is to go on with an act that was cut short, under its number."""
-    return half is not None and half.outcome == "begun" and half.number == order.number
+    if half is None or order.wish:
+        return False  # what a person asks for is an act of its own
+    return half.outcome == "begun" and half.number == order.number
+
+
+def overtakes(
+    wanted: Order, order: Order, record: StartRecord | None, worker: Worker, now: Reading
+) -> bool:
+    """Return whether what a person wants is something else than the act that is under way.
+
+    Args:
+        wanted: the person's order.
+        order: what is carried out.
+        record: how far that has come.
+        worker: its settings.
+        now: the time.
+    """
+    if (wanted.verb == "stop") != (order.verb == "stop"):
+        return True
+    if wanted.verb == "stop" or record is None or record.number != order.number:
+        return False  # that is under way already
+    # a start that hangs in its proof; one that is on its way there is what is wanted
+    return record.phase == "spawned" and now.steady - record.steady > worker.min_uptime
 
 
 def refuse(order: Order, one: WorkerSeen, alive: list[Identity]) -> None:

@@ -10,8 +10,8 @@ later one ends first what it was about to end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Collection
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from typing import Final
 
@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Worker
-from healmon.errors import VetoError
+from healmon.errors import CalledOffError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof, pack
 from healmon.text import clean
@@ -29,7 +29,8 @@ from healmon.workers.model import Order, StartRecord, WorkerSeen
 from healmon.workers.proving import Proving, fault_of
 from healmon.workers.records import former_of, half_done
 from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
-from healmon.workers.stopping import Stopping
+from healmon.workers.stopping import Asked, Stopping
+from healmon.workers.yielding import Way
 from healmon.world.processes import Ended, Identity
 
 FRESH: Final = 0.5
@@ -47,6 +48,7 @@ class Remedy:
     def __init__(self, tools: Tools, starts_in_flight: int = 0) -> None:
         self._tools = tools
         self._slots = asyncio.Semaphore(starts_in_flight) if starts_in_flight else None
+        self._asked: dict[str, Asked | None] = {}
         self._lesser = asyncio.Semaphore(max(1, starts_in_flight - 1))
 
     async def carry_out(
@@ -56,6 +58,7 @@ class Remedy:
         origin: str,
         hand: Hand,
         fresh_life: FreshLife | None = None,
+        way: Way | None = None,
     ) -> Proof:
         """Do what is ordered and prove it.
 
@@ -65,17 +68,35 @@ class Remedy:
             origin: who asked.
             hand: journals.
             fresh_life: what shows that one that seemed to hang works again; then it is left alone.
+            way: tells when something else is wanted meanwhile.
 
         Raises:
             VetoError: the world is not as planned; nothing was touched.
             RemedyError: a step failed, or the proof did not come.
+            CalledOffError: something else is wanted by now; how far it came is on record.
         """
-        if order.verb == "stop":
-            act, one = await self._begin(worker, order, origin, hand)
-            return await self._stop_for_good(act, one)
-        async with self._slot(order):
-            act, one = await self._begin(worker, order, origin, hand)
-            act.fresh_life = fresh_life if not order.wish else None
+        act = Act(
+            self._tools, worker, order, hand, _new_record(order, origin, self._tools.clock.read()),
+            fresh_life=fresh_life if not order.wish else None, way=way or Way(),
+        )  # fmt: skip
+        try:
+            if order.verb == "stop":
+                return await self._stop_for_good(act, await self._begin(act))
+            return await self._start(act)
+        except CalledOffError as error:
+            if not self._records_other(act):
+                with suppress(RemedyError):
+                    await act.keep(reason=clean(str(error)))
+            raise
+
+    def _records_other(self, act: Act) -> bool:
+        """Return whether the journal row is not this act's: it has touched nothing."""
+        newest = self._tools.records.start(act.worker.name)
+        return newest is None or newest.number != act.record.number
+
+    async def _start(self, act: Act) -> Proof:
+        async with self._slot(act.order):
+            one = await self._begin(act)
             old = act.record.old
             await self._replace(act, one)
             end = await Proving(act).settled()
@@ -86,7 +107,9 @@ class Remedy:
             await Proving(act).sole(identity)
             readiness = await Proving(act).ready(identity)
             await act.keep(phase="verified", outcome="verified")
-        moved = await Proving(act).progressing(identity) if act.record.level == "V3" else ""
+        moved = ""
+        with suppress(CalledOffError):  # it is proved already
+            moved = await Proving(act).progressing(identity) if act.record.level == "V3" else ""
         return self._proof(act, old, f"{readiness}; {moved}" if moved else readiness)
 
     @asynccontextmanager
@@ -99,36 +122,37 @@ class Remedy:
                 await places.enter_async_context(self._slots)
             yield
 
-    async def _begin(
-        self, worker: Worker, order: Order, origin: str, hand: Hand
-    ) -> tuple[Act, WorkerSeen]:
-        """Look again; return the act, and what it begins from.
+    async def _begin(self, act: Act) -> WorkerSeen:
+        """Look again; return what the act begins from.
 
         Raises:
             VetoError: the world is not as it was when the plan was made.
         """
-        now = self._tools.clock.read()
-        act = Act(self._tools, worker, order, hand, _new_record(order, origin, now))
+        order, now = act.order, self._tools.clock.read()
         one = await act.look(order.identity)
-        act.record = replace(act.record, former=former_of(one.record))
+        act.record = replace(
+            act.record, wall=now.wall, steady=now.steady, former=former_of(one.record)
+        )
         alive, half = alive_in(one), half_done(one.record)
         refuse(order, one, alive)
         old = order.identity if order.identity in alive else None
         if half is None:
             act.record = replace(act.record, old=old)
         elif goes_on(order, half):
-            act.record = replace(half, verb=order.verb, wish=order.wish or half.wish)
+            act.record = replace(half, verb=order.verb, reason="")
         else:
             # what that act was about to end is ended first
             tree = (*filter(None, [half.old]), *half.tree)
-            act.record = replace(act.record, old=old, tree=tree)
-        return act, one
+            if order.wish:  # with what it had begun: a daemon on its way is found by its session
+                tree = (*tree, *filter(None, [half.launched, half.worker]))
+            act.record = replace(act.record, old=old, tree=tuple(dict.fromkeys(tree)))
+        return one
 
     # Stopping.
 
     async def _stop_for_good(self, act: Act, one: WorkerSeen) -> Proof:
         name, old = act.worker.name, act.record.old
-        await act.hand.about_to(f"keep {name} down until somebody starts it")
+        await act.about_to(f"keep {name} down until somebody starts it")
         await act.keep()
         await act.wish("down")
         gone = await self._stop(act, one)
@@ -149,11 +173,23 @@ class Remedy:
         roots = (*filter(None, [old]), *act.record.tree, *orphans)
         if not roots:
             return ()
-        stopping = Stopping(act, roots, shim)
-        await stopping.all()
+        name = act.worker.name
+        stopping = Stopping(act, roots, shim, self._still_asked(name, roots))
+        try:
+            await stopping.all()
+        except CalledOffError:
+            self._asked[name] = stopping.asked
+            raise
         if old is not None:
             await act.note_end(old)
         return stopping.known
+
+    def _still_asked(self, name: str, roots: Collection[Identity]) -> Asked | None:
+        """Return who of these has been asked to end just now, by an act that gave way."""
+        asked = self._asked.pop(name, None)
+        if asked is None or asked.who.isdisjoint(roots):
+            return None
+        return asked if self._tools.clock.read().steady < asked.until else None
 
     async def _orphans(self, act: Act, one: WorkerSeen) -> tuple[Identity, ...]:
         """Return which of the orphans that are to be stopped live.
@@ -189,6 +225,10 @@ class Remedy:
                 raise VetoError("what was to be proved is gone; the next start is planned anew")
         else:
             await veto_of_fresh_life(act)
+            taken_over = act.record.old is not None and act.order.wish
+            if taken_over and one.wish is not None and one.wish.desired == "down":
+                await act.about_to(f"keep {act.worker.name} up from now on")
+                await act.wish("up")
             gone = await self._stop(act, one)
             if act.record.phase == "stopping":
                 await act.keep(phase="stopped")
@@ -196,7 +236,7 @@ class Remedy:
         looked = self._tools.clock.read().steady
         await starting.clean_ground(act, one)
         name = act.worker.name
-        await act.hand.about_to(f"start {name}: {clean(' '.join(act.worker.argv))}")
+        await act.about_to(f"start {name}: {clean(' '.join(act.worker.argv))}")
         if self._tools.clock.read().steady - looked > FRESH:
             one = await act.look(None, now=True)
             if others := alive_in(one):
@@ -218,7 +258,7 @@ class Remedy:
         if launched is None:
             return False
         name = act.worker.name
-        await act.hand.about_to(f"go on with start {record.number} of {name}: pid {launched.pid}")
+        await act.about_to(f"go on with start {record.number} of {name}: pid {launched.pid}")
         await act.wish("up")
         await act.keep(phase="spawned", launched=launched)
         return True

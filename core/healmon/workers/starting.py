@@ -21,7 +21,7 @@ from healmon.workers.acting import STEP, Act
 from healmon.workers.model import Fault, WorkerSeen
 from healmon.workers.places import far
 from healmon.workers.records import Records
-from healmon.world import notes
+from healmon.world import farfiles, notes
 from healmon.world.processes import Identity, Launch, Processes
 from healmon.world.shims import Shim, ShimOrder, Shims
 
@@ -101,7 +101,7 @@ async def _unlocked(act: Act, shim: Identity) -> Shim | None:
             break
         if now.alive and family.childless(shim):
             return replace(now, locked=False)
-        await act.tools.clock.sleep(STEP)
+        await act.unless_called_off(act.tools.clock.sleep(STEP))
     return now
 
 
@@ -123,6 +123,7 @@ async def spawn(act: Act) -> Identity:
 def _spawn(act: Act) -> Identity:
     worker, tools, folder = act.worker, act.tools, act.tools.records.folder(act.worker.name)
     log = tools.records.log_path(worker.name)
+    _must_answer(worker)
     if worker.script and not far(worker.script) and not notes.is_file(worker.script):
         raise SpawnError(f"there is no script {clean(worker.script)}")
     with suppress(OSError):
@@ -144,6 +145,16 @@ def _spawn(act: Act) -> Identity:
     tools.records.put_start(worker.name, act.record)
     act.touched = process_seconds()
     return launched
+
+
+def _must_answer(worker: Worker) -> None:
+    """Return when what a start needs can be reached: a start that hangs would keep all others."""
+    for path in (worker.cwd, worker.script, worker.argv[0]):
+        if path.startswith("/"):
+            try:
+                farfiles.answers(path)
+            except ProbeError as error:
+                raise SpawnError(str(error), host_fault=True) from error
 
 
 def order_of(worker: Worker, records: Records, number: int) -> ShimOrder:
@@ -168,5 +179,5 @@ def launch_of(worker: Worker, log: str) -> Launch:
 def _beat(worker: Worker) -> float | None:
     if worker.heartbeat_file:
         with suppress(ProbeError):
-            return notes.changed_at(worker.heartbeat_file)
+            return farfiles.changed_at(worker.heartbeat_file)
     return None

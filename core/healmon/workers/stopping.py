@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 from healmon.errors import RemedyError
 from healmon.workers.acting import Act
@@ -24,6 +24,17 @@ SHOWN: Final = 8
 """Members that are named; of more, how many they are."""
 
 
+class Asked(NamedTuple):
+    """Who was asked to end by SIGTERM: a program may take a second one for impatience.
+
+    Attributes:
+        until: steady time until when they have leave to.
+    """
+
+    who: frozenset[Identity]
+    until: float
+
+
 class Stopping:
     """Ends what belongs to one worker.
 
@@ -32,13 +43,22 @@ class Stopping:
         roots: processes that are known to be the worker's, the main one first; those that are gone
             still tell which session is its own.
         shim: what lives above them.
+        asked: what another act, which gave way to this one, had asked of them.
     """
 
-    def __init__(self, act: Act, roots: Collection[Identity], shim: Identity | None) -> None:
+    def __init__(
+        self,
+        act: Act,
+        roots: Collection[Identity],
+        shim: Identity | None,
+        asked: Asked | None = None,
+    ) -> None:
         self._act = act
         self._roots = tuple(roots)
         self._shim = shim
-        self._told: dict[int, set[Identity]] = {TERM: set(), KILL: set()}
+        self._until = asked.until if asked is not None else None
+        told = set(asked.who) if asked is not None else set[Identity]()
+        self._told: dict[int, set[Identity]] = {TERM: told, KILL: set()}
         self._known: dict[Identity, ProcessFacts] = {}
 
     @property
@@ -46,12 +66,21 @@ class Stopping:
         """Everybody who was seen to belong to the worker."""
         return tuple(self._known)
 
+    @property
+    def asked(self) -> Asked | None:
+        """Who was asked to end, and has time for that; None: nobody."""
+        if self._until is None or not self._told[TERM]:
+            return None
+        return Asked(frozenset(self._told[TERM]), self._until)
+
     async def all(self) -> None:
         """Return once nothing that belongs to the worker is left.
 
         Raises:
             RemedyError: something survived, or may not be signalled. Nothing is started then.
         """
+        if self._until is not None:
+            await self._go_on()
         for number, word, patience in (
             (TERM, "SIGTERM", self._act.worker.stop_timeout),
             (KILL, "SIGKILL", KILL_TIMEOUT),
@@ -66,9 +95,17 @@ class Stopping:
             + ("; it hangs in the kernel" if any(f.state == "D" for f in left) else ""),
         )
 
+    async def _go_on(self) -> None:
+        """Journal that what another act had asked for is waited for."""
+        members = self._members(await self._act.family())
+        if members:
+            await self._act.about_to(f"wait for {_pids(members)}: SIGTERM was sent already")
+            tree = tuple(dict.fromkeys((*self._act.record.tree, *self._known)))
+            await self._act.keep(phase="stopping", tree=tree)
+
     async def _round(self, number: int, word: str, patience: float) -> tuple[ProcessFacts, ...]:
         """Signal each member once and wait; return who is left of the tree."""
-        clock, deadline = self._act.tools.clock, None
+        clock, deadline = self._act.tools.clock, self._until if number == TERM else None
         while True:
             members = self._members(await self._act.family())
             if not members:
@@ -78,6 +115,7 @@ class Stopping:
                 await self._signal(fresh, number, word)
             now = clock.read().steady
             deadline = now + patience if deadline is None else deadline
+            self._until = deadline if number == TERM else None
             if now >= deadline:
                 return members
             who = [facts.identity for facts in members]
@@ -92,7 +130,7 @@ class Stopping:
         act = self._act
         for facts in members:
             await self._send(facts, ASK, word)  # nobody is signalled if not all may be
-        await act.hand.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
+        await act.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
         tree = tuple(dict.fromkeys((*act.record.tree, *self._known)))
         if (act.record.phase, act.record.tree) != ("stopping", tree):
             await act.keep(phase="stopping", tree=tree)

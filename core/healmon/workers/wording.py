@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from healmon.clock import Reading, format_utc
-from healmon.config.settings import Worker
+from healmon.config.settings import Ready, Worker
 from healmon.plans import Finding, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
 from healmon.text import clean
@@ -124,6 +124,29 @@ def second_copy(worker: Worker, pids: Sequence[int]) -> str:
     listed = " and ".join(str(pid) for pid in pids)
     told = f"stop all but one (healmon looks after {pids[0]})"
     return f"{worker.name} runs {len(pids)} times, as pids {listed}; {told}"
+
+
+def unchecked(worker: Worker, key: str, probe: Ready, text: str) -> str:
+    """Return the message of the finding `unchecked`.
+
+    Args:
+        worker: whose check it is.
+        key: `liveness` or `ready`.
+        probe: the check.
+        text: why it cannot be made.
+    """
+    where = f"workers.{worker.name}.{key}"
+    told = "it is not restarted for that; whether it works cannot be told meanwhile"
+    if not probe.command:
+        return f"{worker.name}: its check {where} cannot be made: {clean(text)}; {told}"
+    mend = f"make {clean(probe.command[0])} a program that can be run, or correct {where}.command"
+    return f"{worker.name}: {clean(text)}; {told}: {mend}"
+
+
+def unheard(worker: Worker, text: str) -> str:
+    """Return the message of the finding `unchecked` about a heartbeat that cannot be told."""
+    where = f"workers.{worker.name}.heartbeat_file"
+    return f"{worker.name}: its heartbeat ({where}) cannot be told, nothing follows: {clean(text)}"
 
 
 def silent(worker: Worker, pid: int, beat: float | None) -> str:

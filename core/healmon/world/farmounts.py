@@ -22,6 +22,9 @@ class Mounts:
 
     Args:
         lines: of its mountinfo.
+
+    Attributes:
+        any: whether there is a far one.
     """
 
     def __init__(self, lines: Iterable[str]) -> None:
@@ -36,11 +39,11 @@ class Mounts:
             # a later one lies over an earlier one at the same place
             far = kind in OTHER_HOSTS or kind.startswith("fuse")
             self._at[point] = os.makedev(int(major), int(minor)) if far else None
-        self._any = any(device is not None for device in self._at.values())
+        self.any = any(device is not None for device in self._at.values())
 
     def far(self, path: str) -> int | None:
         """Return the device of the far mount that an absolute path lies on; None: on a near one."""
-        while self._any:
+        while self.any:
             if path in self._at:
                 return self._at[path]
             if path in {"", "/"}:

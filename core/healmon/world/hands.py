@@ -26,6 +26,8 @@ T = TypeVar("T")
 
 PATIENCE: Final = 0.3
 """Seconds that a call which has time waits behind others, or for others before it is told."""
+LEAVE: Final = 2.0
+"""Seconds that a call which was given up on may still take before it is said to hang."""
 KEPT: Final = 2
 """Threads that are kept although there is nothing to do."""
 
@@ -162,6 +164,17 @@ class _Job(Generic[T]):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.since = process_seconds()
+        self._over = False
+        self._waiters: list[asyncio.Future[None]] = []
+
+    async def over(self) -> bool:
+        """Return whether it ends within `LEAVE`: who gave up on it need not be the last to call."""
+        leave = self.since + LEAVE - process_seconds()
+        if not self._over and leave > 0:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await asyncio.wait({waiter}, timeout=leave)
+        return self._over
 
     def run(self) -> None:
         try:
@@ -173,6 +186,10 @@ class _Job(Generic[T]):
 
     def _settle(self, settle: Callable[[], None]) -> None:
         def in_loop() -> None:
+            self._over = True
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_result(None)
             if not self.future.done():
                 settle()
 
@@ -211,7 +228,7 @@ class Hands:
             raise ProbeError(f"{self._name}: nothing is called any more")
         stuck = self._running
         # cancelled, not done: an answered call may still be on its way out of the thread
-        if stuck is not None and stuck.future.cancelled():
+        if stuck is not None and stuck.future.cancelled() and not await stuck.over():
             seconds = process_seconds() - stuck.since
             raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
         job = _Job(call, self._crew, patient=patient)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Order, StartRecord, Verb, WorkerSeen
 from healmon.workers.records import Records
 from healmon.workers.remedy import Remedy
+from healmon.workers.tree import Family
 from healmon.world.processes import CONT, KILL, TERM, Ended, Identity
 from healmon.world.shims import Shim, ShimEnd, ShimOrder
 from healmon.world.simulated.ports import SimulatedPorts
@@ -289,7 +291,8 @@ def test_whose_port_it_is_must_be_seen(tmp_path: Path) -> None:
 
         stage.world.spawn = veiled  # type: ignore[method-assign, assignment]
         said = await stage.act("restart")
-        assert "not ready after 1m00s: /proc/…/fd: Permission denied" in said
+        assert "its readiness cannot be told: /proc/…/fd: Permission denied" in said
+        assert stage.record.level == "V2"
 
     play(stage, scene)
 
@@ -683,3 +686,33 @@ def test_those_that_fail_again_and_again_never_take_all_places() -> None:
         assert entered == ["bad1", "good", "bad2"]
 
     asyncio.run(scenario())
+
+
+def test_of_many_acts_that_wait_for_each_other_none_holds_all_processes(tmp_path: Path) -> None:
+    clock = ManualClock()
+    world = SimulatedProcesses(clock)
+    workers = tuple(Worker(name=f"w{n}", argv=(f"/bin/w{n}", "-d")) for n in range(40))
+    healer = WorkersHealer(workers, tmp_path / "workers", world, clock)
+    held: list[int] = []
+    put = healer._records.put_start
+
+    def noted(name: str, record: StartRecord) -> None:
+        if record.level == "V2":
+            held.append(sum(isinstance(one, Family) for one in gc.get_objects()))
+        put(name, record)
+
+    healer._records.put_start = noted  # type: ignore[method-assign]
+
+    async def scene() -> None:
+        order = Order(verb="restart", number=1)
+        try:
+            async with asyncio.timeout(60):
+                await asyncio.gather(
+                    *(healer.carry_out(plan_of(worker, order), Noted()) for worker in workers)
+                )
+        finally:
+            await healer.close()
+
+    asyncio.run(scene())
+    assert len(held) == 2 * len(workers)
+    assert max(held) < 8, "each look at all is let go of as soon as it is judged"

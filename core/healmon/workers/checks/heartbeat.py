@@ -21,7 +21,7 @@ async def check(subject: Subject, doors: Doors) -> Outcome:
     if beat is None or old is None or not written_since(subject, beat):
         young = age(doors.clock.steps, subject.born, now.wall) <= worker.heartbeat_max_age
         text = "it has written no heartbeat since it was started"
-        return Outcome(None if young else False, text)
+        return Outcome(None if young else False, text, young)
     if old > worker.heartbeat_max_age:
         return Outcome(ok=False, text=f"its heartbeat is older than {limit}")
     return Outcome(ok=True, text="heartbeat written")

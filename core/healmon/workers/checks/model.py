@@ -24,10 +24,12 @@ class Outcome(NamedTuple):
     Attributes:
         ok: whether it passed; None: it cannot be told, and nothing follows from it.
         text: what it showed, for people.
+        young: it cannot be told yet, and that is as it should be.
     """
 
     ok: bool | None
     text: str
+    young: bool = False
 
 
 Checker = Callable[[], Awaitable[Outcome]]
