@@ -11,12 +11,15 @@ import re
 import shutil
 import stat
 from pathlib import Path
+from typing import TypeAlias
 
 from healmon.errors import ProbeError
 from healmon.text import clean, quoted
 
 SMALL = 1 << 16
 """Bytes of a small file that are read."""
+Mark: TypeAlias = tuple[int, int, int, int, int]
+"""Device, inode, bytes, and the times (ns) of content and inode."""
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 _PID = re.compile(rb"\s*(\d{1,10})\b")
 
@@ -40,6 +43,19 @@ def read_small(path: str | Path) -> bytes | None:
         return None
     except OSError as error:
         raise ProbeError(f"{clean(str(path))}: {error.strerror}") from error
+
+
+def mark_of(path: str) -> Mark | None:
+    """Return what tells one writing of a file from another; None where there is none to be seen.
+
+    Only some time apart: times of files move in steps of the kernel's, and one that is replaced may
+    come back with the number of one before.
+    """
+    try:
+        found = os.stat(path)  # noqa: PTH116 - hot
+    except (OSError, ValueError):
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def read_pid(path: str) -> int | None:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Generic, NamedTuple, TypeVar
 
 import msgspec
 
+from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world import notes
 from healmon.world.processes import Identity
 from healmon.world.shims import Grant, ShimEnd
 
+_T = TypeVar("_T")
 START: Final = "shim.json"
 ENDS: Final = "ends.jsonl"
 GRANT: Final = "grant"
+SETTLED: Final = 2.0
+"""Seconds after which whatever is written to a file gives it another mark."""
 
 
 class Begun(msgspec.Struct, frozen=True):
@@ -35,13 +40,56 @@ class Begun(msgspec.Struct, frozen=True):
     former: ShimEnd | None = None
 
 
+class _Read(NamedTuple, Generic[_T]):
+    """A file as it was read last.
+
+    Attributes:
+        mark: its, right before.
+        since: process seconds since when it has had that mark, as far as is known.
+        at: process seconds of the reading.
+    """
+
+    mark: notes.Mark
+    since: float
+    at: float
+    said: _T
+
+
+_STARTS: Final[dict[str, _Read[Begun | None]]] = {}
+_ENDS: Final[dict[str, _Read[tuple[ShimEnd, ...]]]] = {}
+
+
+def _same(path: str, known: dict[str, _Read[_T]], read: Callable[[str], _T]) -> _T:
+    """Return what a file says, not read again while it is the same, as nearly always.
+
+    What was read when its mark was young may have been written again under that mark.
+    """
+    mark, now = notes.mark_of(path), process_seconds()
+    before = known.get(path)
+    if mark is None:
+        known.pop(path, None)
+        return read(path)
+    if before is None or before.mark != mark:
+        since = now
+    elif before.at - before.since >= SETTLED:
+        return before.said
+    else:
+        since = before.since
+    said = read(path)
+    known[path] = _Read(mark, since, now, said)
+    return said
+
+
 def begun(folder: str) -> Begun | None:
     """Return the newest start in a folder; None when there was none.
 
     Raises:
         ProbeError: there is a record, and it cannot be read.
     """
-    path = f"{folder}/{START}"
+    return _same(f"{folder}/{START}", _STARTS, _begun)
+
+
+def _begun(path: str) -> Begun | None:
     data = notes.read_small(path)
     if data is None:
         return None
@@ -69,8 +117,12 @@ def ends(folder: str) -> tuple[ShimEnd, ...]:
     Raises:
         ProbeError: there is a record, and it cannot be read.
     """
+    return _same(f"{folder}/{ENDS}", _ENDS, _ends)
+
+
+def _ends(path: str) -> tuple[ShimEnd, ...]:
     found: list[ShimEnd] = []
-    for line in (notes.read_small(f"{folder}/{ENDS}") or b"").splitlines():
+    for line in (notes.read_small(path) or b"").splitlines():
         try:
             found.append(msgspec.json.decode(line, type=ShimEnd))
         except msgspec.DecodeError:
