@@ -18,7 +18,7 @@ from healmon.service.takeover import Relay
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
 from tests.helpers.box import alive
-from tests.helpers.terminal import Terminal, terminal
+from tests.helpers.terminal import Terminal, on_glass, terminal
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -45,6 +45,10 @@ class Viewer:
     def new(self) -> str:
         """What was written since the mark, without what drives the terminal."""
         return CODES.sub(b"", bytes(self.there.written[self.mark :])).decode("utf-8", "replace")
+
+    def glass(self) -> str:
+        """What is on the screen now."""
+        return on_glass(bytes(self.there.written))
 
     def shows(self, text: str, limit: float = 20.0) -> None:
         until(lambda: text in self.new(), limit, f"{text!r} on the screen")
@@ -150,8 +154,7 @@ def test_a_daemon_that_stops_comes_back_and_hangs_is_told_of(box):
         finally:
             os.kill(second, signal.SIGCONT)
         for one in (looking, screen):
-            one.now()
-            one.shows("LIVE")
+            until(lambda one=one: "LIVE" in one.glass(), 20, "both live")
             one.there.signal(signal.SIGTERM)
             assert one.there.ends() == 0
     assert holder(box) == second

@@ -56,6 +56,10 @@ class Server:
             os.write(self._fd, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
 
 
+LONG_AGO = 1_600_000_000
+"""Wall seconds: a file without a date is no rule's."""
+
+
 def _answer(code: int, node: int, body: bytes) -> bytes | int:
     """Return the body of an answer, or the number of an error."""
     if code == LOOKUP and body.rstrip(b"\0") != b"held":
@@ -75,7 +79,8 @@ def _answer(code: int, node: int, body: bytes) -> bytes | int:
 
 def _attributes(node: int) -> bytes:
     mode = stat.S_IFDIR | 0o755 if node == ROOT else stat.S_IFREG | 0o644
-    return struct.pack("<QQQQQQIIIIIIIIII", node, 0, 0, 0, 0, 0, 0, 0, 0, mode, 1, 0, 0, 0, 4096, 0)
+    times = (LONG_AGO, LONG_AGO, LONG_AGO, 0, 0, 0)
+    return struct.pack("<QQQQQQIIIIIIIIII", node, 0, 0, *times, mode, 1, 0, 0, 0, 4096, 0)
 
 
 @contextmanager

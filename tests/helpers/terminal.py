@@ -18,6 +18,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rich.cells import cell_len
+
 from tests.helpers.wait import until
 
 ROOT = Path(__file__).parents[2]
@@ -41,6 +43,28 @@ def driving(written: bytes) -> list[str]:
     """Return what of the bytes written drives a terminal and is not Textual's own."""
     rest = OURS.sub("", written.decode("utf-8"))
     return [c for c in rest if ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u2066"]
+
+
+_DRAWN = re.compile(r"\x1b\[(\d+);(\d+)H|\x1b\[[0-9;:?<=>]*[a-zA-Z]|\x1b.|([^\x1b])")
+
+
+def on_glass(written: bytes) -> str:
+    """Return the lines that a terminal shows after these bytes; a drawing may be of few cells."""
+    cells: dict[tuple[int, int], str] = {}
+    row = column = 0
+    for found in _DRAWN.finditer(written.decode("utf-8", "replace")):
+        to_row, to_column, char = found.groups()
+        if to_row:
+            row, column = int(to_row) - 1, int(to_column) - 1
+        elif char == "\n":
+            row, column = row + 1, 0
+        elif char and char.isprintable():
+            cells[row, column] = char
+            column += cell_len(char)
+    height = 1 + max((row for row, _ in cells), default=0)
+    width = 1 + max((column for _, column in cells), default=0)
+    lines = ("".join(cells.get((y, x), "") for x in range(width)) for y in range(height))
+    return "\n".join(lines)
 
 
 @dataclass
