@@ -133,7 +133,7 @@ async def _known(request: web.Request, handler: Handler) -> web.StreamResponse:
 
 
 async def _dressed(_request: web.BaseRequest, answer: web.StreamResponse) -> None:
-    for name, value in guard.headers("posed", secure=False).items():
+    for name, value in guard.headers("posed", strict=False).items():
         answer.headers.setdefault(name, value)
 
 
