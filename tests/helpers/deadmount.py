@@ -13,6 +13,7 @@ import stat
 import struct
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,8 +57,8 @@ class Server:
             os.write(self._fd, struct.pack("<IiQ", 16 + len(body), error, unique) + body)
 
 
-LONG_AGO = 1_600_000_000
-"""Wall seconds: a file without a date is no rule's."""
+WRITTEN = int(time.time())
+"""When the file was written: one without a date is no rule's, and an old one no heartbeat."""
 
 
 def _answer(code: int, node: int, body: bytes) -> bytes | int:
@@ -79,7 +80,7 @@ def _answer(code: int, node: int, body: bytes) -> bytes | int:
 
 def _attributes(node: int) -> bytes:
     mode = stat.S_IFDIR | 0o755 if node == ROOT else stat.S_IFREG | 0o644
-    times = (LONG_AGO, LONG_AGO, LONG_AGO, 0, 0, 0)
+    times = (WRITTEN, WRITTEN, WRITTEN, 0, 0, 0)
     return struct.pack("<QQQQQQIIIIIIIIII", node, 0, 0, *times, mode, 1, 0, 0, 0, 4096, 0)
 
 
