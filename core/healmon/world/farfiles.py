@@ -7,6 +7,8 @@ asked there until it has its answer. Everything near is asked as ever.
 
 from __future__ import annotations
 
+import os
+import select
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,7 +27,7 @@ T = TypeVar("T")
 PATIENCE: Final = 0.5
 """Seconds that a far file may take to answer."""
 TABLE_HOLDS: Final = 10.0
-"""Seconds that the table of mounts is good for."""
+"""Seconds after which the table of mounts is read again in any case, and links followed anew."""
 LINKS: Final = 40
 """Symbolic links on one way, as many as the kernel follows."""
 
@@ -48,15 +50,38 @@ class _Asked:
         self.over.set()
 
 
+class _Changes:
+    """Tells whether anything was mounted or unmounted since it was asked last; see proc(5)."""
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._table: int | None = None
+
+    def any(self) -> bool:
+        """Return whether there was; True where it cannot be told."""
+        if self._table is None:
+            try:
+                self._table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return True
+            self._poll.register(self._table, select.POLLPRI | select.POLLERR)
+            return True
+        return bool(self._poll.poll(0))
+
+
 class FarFiles:
     """Asks far files, each mount by one thread at a time; safe from any thread.
 
     Args:
         table: reads the mounts.
+        changed: whether they are others than when it was asked last.
     """
 
-    def __init__(self, table: Callable[[], Mounts] = mounts) -> None:
+    def __init__(
+        self, table: Callable[[], Mounts] = mounts, changed: Callable[[], bool] | None = None
+    ) -> None:
         self._read = table
+        self._changed = _Changes().any if changed is None else changed
         self._lock = threading.Lock()
         self._table = Mounts(())
         self._table_at = float("-inf")
@@ -89,7 +114,8 @@ class FarFiles:
     def _far(self, path: str) -> int | None:
         with self._lock:
             now = process_seconds()
-            if now - self._table_at > TABLE_HOLDS:
+            # one that has just been mounted may be dead already
+            if self._changed() or now - self._table_at > TABLE_HOLDS:
                 self._table, self._table_at = self._read(), now
                 self._mounts.clear()
             if path not in self._mounts:

@@ -15,11 +15,12 @@ from healmon.config.settings import Ready
 from healmon.errors import ProbeError
 from healmon.workers.beats import Beats
 from healmon.workers.equipment import Equipment
-from healmon.world.farfiles import far_through
+from healmon.world.farfiles import FarFiles, _Changes, far_through
 from healmon.world.farmounts import Mounts
 from healmon.world.processes import Identity
 from tests.helpers.deadmount import network_mount
 from tests.helpers.rig import play
+from tests.helpers.wait import until
 from tests.helpers.workerbench import a_worker
 from tests.helpers.workerhost import Host, Live, hosting
 
@@ -162,3 +163,21 @@ def test_a_link_that_leads_to_a_far_mount_is_far(tmp_path: Path) -> None:
     assert far_through(f"{tmp_path}/x/../far/y", table) is not None
     assert far_through(str(tmp_path / "near"), table) is None
     assert far_through(str(tmp_path / "round"), table) is None
+
+
+def test_a_mount_that_came_a_moment_ago_is_far(tmp_path: Path) -> None:
+    files, table, changed = str(tmp_path / "far/file"), [Mounts(())], [True]
+    far = FarFiles(lambda: table[0], lambda: changed[0])
+    assert far._far(files) is None
+    table[0], changed[0] = Mounts([f"1 2 0:77 / {tmp_path}/far rw - fuse.sshfs x rw"]), False
+    assert far._far(files) is None, "the table is not read for each question"
+    changed[0] = True
+    assert far._far(files) is not None
+
+
+def test_what_is_mounted_now_is_noticed_at_once(tmp_path: Path) -> None:
+    changes = _Changes()
+    assert changes.any(), "nobody knows yet"
+    until(lambda: not changes.any(), 10, "a moment in which no other test mounts anything")
+    with network_mount(tmp_path):
+        assert changes.any()
