@@ -7,8 +7,9 @@ import threading
 
 import pytest
 
+from healmon.clock import process_seconds
 from healmon.errors import ProbeError
-from healmon.world.hands import KEPT, Crew, Hands
+from healmon.world.hands import KEPT, PATIENCE, Crew, Hands
 from tests.helpers.wait import until
 
 
@@ -152,6 +153,26 @@ def test_what_has_no_time_does_not_wait_behind_what_has():
             assert await patient == 1
         gate.set()
         await stuck
+
+    asyncio.run(story())
+
+
+def test_what_waits_to_be_told_is_told_though_what_comes_next_was_given_up_on():
+    crew, gate = Crew(), threading.Event()
+    slow, given_up = Hands("slow", crew), Hands("given up", crew)
+
+    async def story() -> None:
+        first = asyncio.ensure_future(slow.call(lambda: gate.wait(60), patient=True))
+        await asyncio.sleep(PATIENCE * 1.5)  # its own patience has ended
+        crew._begun = process_seconds()  # as if it had only just begun: others wait for it
+        second = asyncio.ensure_future(given_up.call(lambda: 2, patient=True))
+        while not crew._waiting:
+            await asyncio.sleep(0)
+        second.cancel()
+        await asyncio.wait({second})
+        gate.set()
+        async with asyncio.timeout(10):
+            assert await first
 
     asyncio.run(story())
 

@@ -121,13 +121,13 @@ class Crew:
 
     def _called(self) -> threading.Lock:
         """Return the bell of one more thread at work; it is rung where nothing else is held."""
+        bell = self._resting.pop() if self._resting else None
+        if bell is None:
+            bell = threading.Lock()
+            bell.acquire()
+            threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True).start()
         self._begun = process_seconds()
         self._at_work += 1
-        if self._resting:
-            return self._resting.pop()
-        bell = threading.Lock()
-        bell.acquire()
-        threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True).start()
         return bell
 
     def _serve(self, bell: threading.Lock) -> None:
@@ -146,6 +146,8 @@ class Crew:
                     self._begun = process_seconds()
                 work()
                 del work  # what it holds must not live until the next one
+            if self._untold:  # the last one was given up on, and told nobody
+                self.tell()
 
 
 def _all(settles: list[Work]) -> None:
