@@ -199,9 +199,10 @@ def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
         if line:
             lines.append(line)
         line = word
-        # no further than is shown: each step measures all that is left of a word without an end
+        # no further than is shown, and no more of a word without an end than a line may hold
         while len(lines) <= most and cell_len(line) > cells > 0:
-            head = set_cell_size(line, cells).rstrip()
+            near = line[: 2 * cells]  # if too long by itself: what joins may take no cell at all
+            head = set_cell_size(near if cell_len(near) > cells else line, cells).rstrip()
             lines.append(head)
             line = line[len(head) or 1 :]
         if len(lines) >= most:
