@@ -92,6 +92,7 @@ def test_what_does_nothing_and_has_no_task_is_judged_no_more(monkeypatch):
     assert names == ["session:a", "session:b", "session:b"]
 
 
+@pytest.mark.slow
 def test_whatever_happens_what_stands_is_what_would_be_said():
     for seed in range(40):
         chance, rounds = random.Random(seed), Rounds()
