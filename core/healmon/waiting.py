@@ -17,29 +17,30 @@ async def over(things: Sequence[asyncio.Future[Any]], seconds: float) -> bool:
 
     A cancel ends the wait, and leaves them alone as well.
     """
-    loop = asyncio.get_running_loop()
-    waiter: asyncio.Future[bool] = loop.create_future()
-    left = sum(not thing.done() for thing in things)
-
-    def one_less(_: asyncio.Future[Any]) -> None:
-        nonlocal left
-        left -= 1
-        if not left:
-            _settle(waiter)
-
+    left = [thing for thing in things if not thing.done()]
     if not left:
         return True
-    for thing in things:
-        if not thing.done():
-            thing.add_done_callback(one_less)
+    loop = asyncio.get_running_loop()
+    waiter: asyncio.Future[bool] = loop.create_future()
+    open_ends = len(left)
+
+    def ended(_: asyncio.Future[Any]) -> None:
+        nonlocal open_ends
+        open_ends -= 1
+        if not open_ends:
+            _settle(waiter)
+
+    for thing in left:
+        thing.add_done_callback(ended)
     patience = loop.call_later(seconds, _settle, waiter)
     try:
         await waiter
     finally:
         patience.cancel()
-        for thing in things:
-            thing.remove_done_callback(one_less)
-    return all(thing.done() for thing in things)
+        if open_ends:
+            for thing in left:
+                thing.remove_done_callback(ended)
+    return not open_ends or all(thing.done() for thing in left)
 
 
 def _settle(waiter: asyncio.Future[bool]) -> None:
