@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
 
@@ -29,6 +29,9 @@ LABEL = 12
 """Cells of the label before each fact."""
 LONGEST = 2000
 """Characters of one text that are ever looked at: no screen is wider."""
+SPLIT: Final = (IndexError, ZeroDivisionError)
+"""What Rich raises for a joiner after nothing: it splits by other widths than it measures by."""
+JOINERS: Final = {0x200D: None, 0xFE0F: None}
 
 
 class Ink(NamedTuple):
@@ -86,7 +89,11 @@ def _cut(text: str, cells: int) -> str:
     if cell_len(text) <= cells:
         # a flood of combining characters fills no cells and still costs a terminal dearly
         return text[: 4 * cells]
-    return set_cell_size(text[: 4 * cells], cells - 1).rstrip() + MORE
+    try:
+        head = set_cell_size(text[: 4 * cells], cells - 1)
+    except SPLIT:
+        head = set_cell_size(text.translate(JOINERS)[: 4 * cells], cells - 1)
+    return head.rstrip() + MORE
 
 
 def cut_head(text: str, cells: int) -> str:
@@ -189,9 +196,17 @@ def between(left: Spans, right: Spans, cells: int) -> Spans:
 
 def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
     """Return the text broken at spaces into lines of at most so many cells."""
+    text = printable(text)
+    try:
+        return _wrapped(text, cells, most)
+    except SPLIT:
+        return _wrapped(text.translate(JOINERS), cells, most)
+
+
+def _wrapped(text: str, cells: int, most: int) -> list[str]:
     lines: list[str] = []
     line = ""
-    for word in printable(text).split(" "):
+    for word in text.split(" "):
         joined = f"{line} {word}" if line else word
         if cell_len(joined) <= cells:
             line = joined

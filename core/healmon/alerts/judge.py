@@ -300,13 +300,15 @@ def _worth_telling(alert: AlertView, finding: Finding, now_wall: float) -> bool:
 
 def _alike(one: object, other: object) -> bool:
     """Return whether two pieces of evidence differ in numbers only, also in those within texts."""
+    if one is other or _shape(one) == _shape(other):
+        return True
     if isinstance(one, dict) and isinstance(other, dict):
         mine, its = cast("dict[str, object]", one), cast("dict[str, object]", other)
         return mine.keys() == its.keys() and all(_alike(mine[name], its[name]) for name in mine)
     if isinstance(one, list | tuple) and isinstance(other, list | tuple):
         parts, others = cast("list[object]", one), cast("list[object]", other)
         return len(parts) == len(others) and all(map(_alike, parts, others))
-    return one is other or _shape(one) == _shape(other)
+    return False
 
 
 def _shape(value: object) -> object:
