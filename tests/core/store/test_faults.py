@@ -205,13 +205,18 @@ import sys
 from pathlib import Path
 from healmon.store import read
 conn = read.open_reader(Path(sys.argv[1]))
+if "midst" in sys.argv:
+    conn.isolation_level = None
+    conn.execute("BEGIN")
 print(read.last_event_id(conn), flush=True)
 sys.stdin.readline()
 """
 
 
-@pytest.mark.parametrize("watched", [False, True], ids=["alone", "with a reader attached"])
-def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: bool) -> None:
+@pytest.mark.parametrize(
+    "watched", ["", "attached", "midst"], ids=["alone", "a reader", "one that reads on for ever"]
+)
+def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: str) -> None:
     """The specification's own recipe, "remove WAL files", done to us: nothing may be lost."""
     path = tmp_path / "healmon.db"
     with contextlib.ExitStack() as stack:
@@ -221,18 +226,42 @@ def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: bo
             engine.tell(observed())
             assert flushed(store)
         if watched:  # then ours is not the last connection, and closing it brings nothing home
-            assert line(stack.enter_context(program(READER, path))) == "50"
+            assert line(stack.enter_context(program(READER, path, watched))) == "50"
+            engine.tell(observed())
+            assert flushed(store)
         for end in ("-wal", "-shm"):
             path.with_name(f"healmon.db{end}").unlink()
         engine.tell(opened())
         assert faults.back.wait(10)
         engine.tell(observed("later"))
         assert flushed(store)
-        assert ids(path) == list(range(1, 53))
+        assert ids(path) == list(range(1, engine.next))
         assert store._writer._preparer.lost == 0  # written twice, kept once
     assert whole(path) == "ok"
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
+
+
+@pytest.mark.parametrize("ends", [("-wal",), ("", "-wal")], ids=["its -wal", "all but its -shm"])
+def test_what_is_left_beside_a_reader_belongs_to_no_new_file(
+    tmp_path: Path, faults: Faults, ends: tuple[str, ...]
+) -> None:
+    """Its -shm told everybody of pages in a -wal that was gone: until it left, nobody wrote."""
+    path = tmp_path / "healmon.db"
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
+        engine = Engine(store)
+        engine.tell(started())
+        assert flushed(store)
+        assert line(stack.enter_context(program(READER, path, "midst"))) == "1"
+        engine.tell(observed())
+        assert flushed(store)
+        for end in ends:
+            path.with_name(f"healmon.db{end}").unlink()
+        engine.tell(opened())
+        assert faults.back.wait(10)
+        assert flushed(store)
+        assert ids(path) == ([3] if "" in ends else [1, 2, 3])
 
 
 def test_an_older_copy_of_our_own_file_is_put_back(tmp_path: Path, faults: Faults) -> None:
@@ -255,7 +284,10 @@ def test_an_older_copy_of_our_own_file_is_put_back(tmp_path: Path, faults: Fault
         assert again.snapshot == engine.snapshot
 
 
-def test_another_stores_file_is_put_in_our_place(tmp_path: Path, faults: Faults) -> None:
+@pytest.mark.parametrize("first", ["event", "snapshot"])
+def test_another_stores_file_is_put_in_our_place(
+    tmp_path: Path, faults: Faults, first: str
+) -> None:
     other = tmp_path / "other.db"
     with opened_store(other) as store:
         Engine(store).tell(*(observed(f"w{n}") for n in range(100)))
@@ -265,6 +297,9 @@ def test_another_stores_file_is_put_in_our_place(tmp_path: Path, faults: Faults)
         engine.tell(started(), opened())
         assert flushed(store)
         other.rename(path)
+        if first == "snapshot":
+            store.checkpoint(engine.snapshot)
+            assert faults.back.wait(10)
         engine.tell(observed("ours"))
         assert faults.back.wait(10)
         assert "was replaced" in store.repaired
