@@ -183,3 +183,53 @@ def test_a_loop_that_ended_as_it_gathered_holds_up_no_other():
     crew.gather(lambda: None, ended)
     ended.close()
     assert asyncio.run(Hands("later", crew).call(lambda: 1, patient=True)) == 1
+
+
+def test_who_waits_behind_one_that_is_given_up_on_waits_for_nobody_else():
+    crew, begun, gate = Crew(), threading.Event(), threading.Event()
+    hanging, hands = Hands("hanging", crew), Hands("hands", crew)
+
+    def hang() -> None:
+        begun.set()
+        gate.wait()
+
+    async def story() -> int:
+        stuck = asyncio.ensure_future(hanging.call(hang, patient=True))
+        first = asyncio.ensure_future(hands.call(lambda: 1, patient=True))
+        second = asyncio.ensure_future(hands.call(lambda: 2))
+        await asyncio.sleep(0)
+        assert begun.wait(10)  # the one thread that was called has taken it
+        stuck.cancel()
+        first.cancel()
+        return await asyncio.wait_for(second, 10)
+
+    try:
+        assert asyncio.run(story()) == 2
+    finally:
+        gate.set()
+
+
+def test_a_host_that_has_no_thread_left_is_asked_again_and_the_call_is_made_once(monkeypatch):
+    start, refused = threading.Thread.start, []
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "hands" and len(refused) < 3:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    made: list[int] = []
+    hands = Hands("test", Crew())
+    assert asyncio.run(hands.call(lambda: made.append(1))) is None
+    assert (len(refused), made) == (3, [1])
+
+
+def test_a_call_that_ends_in_a_stop_iteration_is_told_like_any_other():
+    hands = Hands("test", Crew())
+
+    async def story() -> None:
+        await asyncio.wait_for(hands.call(lambda: next(iter(()))), 10)
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(story())

@@ -53,12 +53,18 @@ class Crew:
         """How many threads have nothing to do."""
         return len(self._resting)
 
-    def give(self, work: Work) -> None:
-        """Have something done at once, by a new thread if need be; it must raise nothing."""
+    def give(self, work: Work) -> bool:
+        """Have something done at once, by a new thread if need be; it must raise nothing.
+
+        Returns:
+            False when no thread can be had now: it waits until somebody hastens it.
+        """
         with self._guard:
-            self._works.append(work)
             bell = self._called()
-        bell.release()
+            (self._works if bell is not None else self._waiting).append(work)
+        if bell is not None:
+            bell.release()
+        return bell is not None
 
     def gather(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         """Have something done with whatever else is given now; whoever waits too long hastens it.
@@ -119,13 +125,20 @@ class Crew:
             except RuntimeError:
                 continue  # the loop has ended: nobody waits any more
 
-    def _called(self) -> threading.Lock:
-        """Return the bell of one more thread at work; it is rung where nothing else is held."""
+    def _called(self) -> threading.Lock | None:
+        """Return the bell of one more thread at work; it is rung where nothing else is held.
+
+        None: the host has no thread left to give; whoever waits asks again.
+        """
         bell = self._resting.pop() if self._resting else None
         if bell is None:
             bell = threading.Lock()
             bell.acquire()
-            threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return None
         self._begun = process_seconds()
         self._at_work += 1
         return bell
@@ -166,8 +179,17 @@ class _Job(Generic[T]):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.since = process_seconds()
+        self.late: asyncio.TimerHandle
         self._over = False
         self._waiters: list[asyncio.Future[None]] = []
+
+    def hasten_later(self) -> None:
+        """See that it waits for nobody, again and again: whoever else saw to it may have gone."""
+        self.late = self.loop.call_later(PATIENCE, self._hasten)
+
+    def _hasten(self) -> None:
+        self.hasten_later()
+        self.crew.hasten()
 
     async def over(self) -> bool:
         """Return whether it ends within `LEAVE`: who gave up on it need not be the last to call."""
@@ -181,6 +203,8 @@ class _Job(Generic[T]):
     def run(self) -> None:
         try:
             result = self.call()
+        except StopIteration as error:  # no future takes it
+            self._settle(partial(self.future.set_exception, RuntimeError(repr(error))))
         except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call
             self._settle(partial(self.future.set_exception, error))
         else:
@@ -237,19 +261,17 @@ class Hands:
         with self._lock:
             self._jobs.append(job)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a job of any type fits
             idle, self._busy = not self._busy, True
-        if not patient:
-            if idle:
-                self._crew.give(self._work)
-            else:
-                self._crew.hasten()  # it may be waiting
+        if idle and not patient and self._crew.give(self._work):
             return await job.future
-        if idle:
+        if idle and patient:
             self._crew.gather(self._work, job.loop)
-        late = job.loop.call_later(PATIENCE, self._crew.hasten)
+        else:
+            self._crew.hasten()  # it may be waiting
+        job.hasten_later()
         try:
             return await job.future
         finally:
-            late.cancel()
+            job.late.cancel()
 
     def _work(self) -> None:
         while True:
