@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -37,6 +38,15 @@ def harmless(text):
 @given(TEXTS)
 def test_nothing_printable_acts_on_a_terminal(text):
     assert harmless(printable(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("⚠\ufe0f", "⚠"), ("👍🏽", "👍"), ("👨\u200d👩", "👨👩"), ("🏴\u200d☠\ufe0f", "🏴☠")],
+)
+def test_no_sign_is_as_wide_as_only_some_terminals_think(text, shown):
+    assert printable(text) == shown
+    assert printable("क्\u200dष") == "क्\u200dष", "scripts need it"
 
 
 @given(TEXTS, st.integers(0, 60))

@@ -6,9 +6,10 @@ is no markup in it, and `printable` has made everything a terminal would act on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
 from rich.cells import cell_len, set_cell_size
 
@@ -57,10 +58,20 @@ class Line(NamedTuple):
     ground: Ground = "base"
 
 
+_DISPUTED: Final = re.compile(
+    "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]|\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])"
+)
+"""What makes one picture of several signs, or a wide one of a narrow one, on some terminals only."""
+
+
 def printable(text: str) -> str:
-    """Return the text with nothing in it that a terminal would act on, in one line."""
+    """Return the text with nothing in it that a terminal would act on, in one line.
+
+    Nor that makes a sign as wide as only some think: what is beside it would be painted over.
+    """
     text = text[:LONGEST]
-    return text if text.isprintable() else clean(text)
+    text = text if text.isprintable() else clean(text)
+    return text if text.isascii() else _DISPUTED.sub("", text)
 
 
 def width(spans: Iterable[Span]) -> int:

@@ -21,7 +21,7 @@ class Kind(enum.Enum):
 
 
 class MovedError(Exception):
-    """The database file, or its -wal, is no longer the one that was opened."""
+    """The database file, or what is beside it, is no longer what was opened."""
 
 
 _KINDS = {

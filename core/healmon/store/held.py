@@ -130,10 +130,11 @@ class Held:
         """
         if identify(self._path) != self._file:
             raise MovedError("it was deleted or replaced while healmon runs")
-        if identify(self._wal) != self._wal_file:
+        if (identify(self._wal), identify(self._shm)) != (self._wal_file, self._shm_file):
+            # all of it is still in our hands; who opens it next has other locks, another index
             if self._conn is not None:
                 _bring_home(self._conn, self._path)
-            raise MovedError("its -wal was deleted or replaced while healmon runs")
+            raise MovedError("its -wal or -shm was deleted or replaced while healmon runs")
 
     def let_go(self) -> None:
         """Close the connection; `ready` opens it again."""

@@ -242,11 +242,13 @@ def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: st
         assert again.snapshot == engine.snapshot
 
 
-@pytest.mark.parametrize("ends", [("-wal",), ("", "-wal")], ids=["its -wal", "all but its -shm"])
-def test_what_is_left_beside_a_reader_belongs_to_no_new_file(
+@pytest.mark.parametrize(
+    "ends", [("-wal",), ("-shm",), ("", "-wal")], ids=["its -wal", "its -shm", "all but its -shm"]
+)
+def test_whoever_comes_after_a_part_was_deleted_shares_no_part_with_a_reader(
     tmp_path: Path, faults: Faults, ends: tuple[str, ...]
 ) -> None:
-    """Its -shm told everybody of pages in a -wal that was gone: until it left, nobody wrote."""
+    """An old -shm tells of pages in a -wal that is gone; a second one knows of no lock of ours."""
     path = tmp_path / "healmon.db"
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
