@@ -61,7 +61,7 @@ class Line(NamedTuple):
 _DISPUTED: Final = re.compile(
     "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]|\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])"
 )
-"""What makes one picture of several signs, or a wide one of a narrow one, on some terminals only."""
+"""What makes one sign of several, or a wide one of a narrow one, on some terminals only."""
 
 
 def printable(text: str) -> str:
