@@ -30,7 +30,7 @@ from healmon.state import AlertView, Snapshot
 REFRESH: Final = 600.0
 """Seconds after which an alert of which only the numbers changed is told again."""
 SOONEST: Final = 120.0
-"""The same of a young one: each time that it is twice as old, as what it says of minutes is half."""
+"""The same of a young one: each time that it is twice as old, and says half of the minutes."""
 
 TOLD: Final = 86400.0
 """Seconds for which an alert that is over is kept in mind at least, if a channel was told of it."""

@@ -11,7 +11,7 @@ from healmon.store import opening
 from healmon.store.backup import backup
 from healmon.store.ballast import Ballast
 from healmon.store.beside import Beside, FileId, identify
-from healmon.store.faults import MovedError
+from healmon.store.faults import MovedError, StrandedError
 
 
 class Held:
@@ -127,6 +127,7 @@ class Held:
 
         Raises:
             MovedError: it is not; SQLite itself goes on writing into a nameless file, content.
+            StrandedError: nor can it be now; the connection is all that has it.
         """
         if identify(self._path) != self._file:
             raise MovedError("it was deleted or replaced while healmon runs")
@@ -156,4 +157,9 @@ def _bring_home(conn: sqlite3.Connection, path: Path) -> None:
     (busy, *_) = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         # somebody reads on in it, for ever perhaps: they keep what they have, we a whole copy
-        backup(conn, path)
+        try:
+            backup(conn, path)
+        except (OSError, sqlite3.Error) as error:
+            raise StrandedError(
+                f"its -wal was deleted, and no copy can be made: {error}"
+            ) from error

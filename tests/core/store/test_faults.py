@@ -15,7 +15,8 @@ import pytest
 from healmon import events as ev
 from healmon.errors import StoreFaultError
 from healmon.state import replay
-from healmon.store import ballast, read, stream
+from healmon.store import ballast, held, opening, read, stream
+from healmon.store.backup import backup
 from healmon.store.store import Store
 from healmon.store.writer import BALLAST_EVERY
 from tests.helpers.storekit import (
@@ -216,8 +217,11 @@ sys.stdin.readline()
 @pytest.mark.parametrize(
     "watched", ["", "attached", "midst"], ids=["alone", "a reader", "one that reads on for ever"]
 )
-def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: str) -> None:
+def test_the_wal_is_deleted_under_us(
+    tmp_path: Path, faults: Faults, monkeypatch, watched: str
+) -> None:
     """The specification's own recipe, "remove WAL files", done to us: nothing may be lost."""
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0.05)
     path = tmp_path / "healmon.db"
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
@@ -246,10 +250,19 @@ def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: st
     "ends", [("-wal",), ("-shm",), ("", "-wal")], ids=["its -wal", "its -shm", "all but its -shm"]
 )
 def test_whoever_comes_after_a_part_was_deleted_shares_no_part_with_a_reader(
-    tmp_path: Path, faults: Faults, ends: tuple[str, ...]
+    tmp_path: Path, faults: Faults, monkeypatch, ends: tuple[str, ...]
 ) -> None:
     """An old -shm tells of pages in a -wal that is gone; a second one knows of no lock of ours."""
-    path = tmp_path / "healmon.db"
+    path, tries = tmp_path / "healmon.db", []
+
+    def fails_once(conn: sqlite3.Connection, target: Path) -> None:
+        tries.append(target)
+        if len(tries) == 1:
+            raise OSError(28, "No space left on device")
+        backup(conn, target)
+
+    monkeypatch.setattr(held, "backup", fails_once)
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0.05)
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
         engine = Engine(store)
@@ -264,6 +277,7 @@ def test_whoever_comes_after_a_part_was_deleted_shares_no_part_with_a_reader(
         assert faults.back.wait(10)
         assert flushed(store)
         assert ids(path) == ([3] if "" in ends else [1, 2, 3])
+    assert len(tries) == (0 if "" in ends else 2), "what it alone has is not let go of"
 
 
 def test_an_older_copy_of_our_own_file_is_put_back(tmp_path: Path, faults: Faults) -> None:
