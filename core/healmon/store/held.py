@@ -122,6 +122,11 @@ class Held:
             conn.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full_sync = full
 
+    @property
+    def nameless(self) -> bool:
+        """Whether the database itself was deleted or replaced: nothing will come of waiting."""
+        return self._conn is not None and identify(self._path) != self._file
+
     def must_be_ours(self) -> None:
         """Return if what was just committed is in the files that bear the names.
 

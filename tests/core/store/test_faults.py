@@ -147,6 +147,26 @@ def test_a_full_disk_is_waited_out_and_samples_go_first(tmp_path: Path, faults: 
     assert whole(path) == "ok"
 
 
+def test_a_file_that_somebody_deletes_to_make_room_is_let_go_of(
+    tmp_path: Path, faults: Faults
+) -> None:
+    """It could not be written, so nobody saw that it was gone, and its space was never free."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path, on_fault=faults.on_fault, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(started())
+        assert flushed(store)
+        squeeze(store, 0)
+        for number in range(100):
+            engine.emit(observed(f"w{number}", blob="x" * 500))
+        until(lambda: faults.told, what="the fault")
+        for end in ("", "-wal", "-shm"):
+            path.with_name(f"healmon.db{end}").unlink()
+        assert faults.back.wait(10)
+        assert flushed(store)
+        assert ids(path) == list(range(2, 102))
+
+
 def test_the_ballast_alone_lets_the_first_words_through(tmp_path: Path, faults: Faults) -> None:
     spare = ballast.Ballast(tmp_path / "healmon.ballast")
     assert spare.load()
@@ -356,6 +376,30 @@ def test_damage_met_while_running_is_set_aside(tmp_path: Path, faults: Faults, w
     assert whole(path) == "ok"
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
+
+
+def test_a_backup_that_took_a_damaged_file_s_place_is_not_what_is_damaged(
+    tmp_path: Path, faults: Faults
+) -> None:
+    path, copy = tmp_path / "healmon.db", tmp_path / "copy.db"
+    with opened_store(path, on_fault=faults.on_fault, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(f"w{n}", blob="y" * 900) for n in range(200)))
+        assert flushed(store)
+        conn = store._held._conn
+        backup(conn, copy)
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (path.stat().st_size - 4096))
+        conn.execute("PRAGMA shrink_memory")
+        copy.rename(path)
+        engine.tell(*(observed(f"w{n}", blob="z" * 900) for n in range(200)))
+        assert faults.back.wait(15)
+        assert flushed(store)
+    assert "malformed" in faults.told[0]
+    assert not list(tmp_path.glob("healmon.db.damaged-*"))
+    assert ids(path) == list(range(1, 401))
 
 
 def test_whoever_listens_cannot_stop_the_writer(tmp_path: Path) -> None:
