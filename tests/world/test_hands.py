@@ -233,3 +233,45 @@ def test_a_call_that_ends_in_a_stop_iteration_is_told_like_any_other():
 
     with pytest.raises(RuntimeError, match="StopIteration"):
         asyncio.run(story())
+
+
+def test_of_many_that_hang_each_gets_a_thread_of_its_own_and_the_last_one_is_made():
+    crew, gate = Crew(), threading.Event()
+    stuck = [Hands(f"mount {n}", crew) for n in range(3)]
+    last, later = Hands("near", crew), Hands("later", crew)
+
+    async def story() -> None:
+        hang = [asyncio.ensure_future(one.call(gate.wait, patient=True)) for one in stuck]
+        near = asyncio.ensure_future(last.call(lambda: "near", patient=True))
+        await asyncio.sleep(PATIENCE / 2)  # no timer of its own for the one that comes now
+        assert await asyncio.wait_for(later.call(lambda: "later", patient=True), 10) == "later"
+        assert await asyncio.wait_for(near, 10) == "near"
+        gate.set()
+        await asyncio.gather(*hang)
+
+    try:
+        asyncio.run(story())
+    finally:
+        gate.set()
+
+
+def test_what_comes_after_the_one_timer_has_come_is_hastened_like_any_other():
+    crew, begun, gate = Crew(), threading.Event(), threading.Event()
+    old, new, last = (Hands(name, crew) for name in ("old", "new", "last"))
+
+    def hang() -> None:
+        begun.set()
+        gate.wait()
+
+    async def story() -> str:
+        hanging = [asyncio.ensure_future(old.call(gate.wait, patient=True))]
+        await asyncio.sleep(1.5 * PATIENCE)
+        hanging.append(asyncio.ensure_future(new.call(hang, patient=True)))
+        await asyncio.to_thread(begun.wait, 10)  # so that the next one waits behind it
+        try:
+            return await asyncio.wait_for(last.call(lambda: "made", patient=True), 10)
+        finally:
+            gate.set()
+            await asyncio.gather(*hanging)
+
+    assert asyncio.run(story()) == "made"

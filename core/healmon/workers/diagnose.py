@@ -73,9 +73,9 @@ class Judge:
         quiet = _quiet(judged, before, given)
         wakes = self._keep(judged, quiet if weather is None else set(), standing, known, now)
         wakes += _weather_wakes(weather, now)
-        silent = set[str]()
+        silent = set(standing)
         if seen.fresh is not None:
-            silent = (quiet - seen.fresh) | standing.keys()
+            silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
         arounds = _arounds({name: judged[name] for name in told}, known, now)
         verdicts = tuple(
@@ -92,11 +92,13 @@ class Judge:
     def _standing(self, seen: Seen, known: Snapshot, now: Reading) -> dict[str, Judged]:
         """Return the judgements of earlier looks that still stand."""
         found: dict[str, Judged] = {}
-        for worker in self._workers if seen.fresh is not None else ():
-            paused = _paused(worker.name, known, now)
-            mine = self._calm.stands(worker.name, seen, known, paused=paused)
+        alerts = (*known.alerts.values(), *known.ended.values())
+        alarmed = {alert.component for alert in alerts}
+        for name in self._configured:
+            paused = _paused(name, known, now)
+            mine = self._calm.stands(name, seen, known, now, paused=paused, alarmed=alarmed)
             if mine is not None:
-                found[worker.name] = mine
+                found[name] = mine
         return found
 
     def _keep(

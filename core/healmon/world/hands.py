@@ -16,6 +16,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -34,6 +35,20 @@ KEPT: Final = 2
 Work = Callable[[], None]
 
 
+@dataclass(slots=True)
+class _Patience:
+    """The calls that one loop awaits and that may have to wait for a thread.
+
+    Attributes:
+        timer: None when nothing waited as it came; the next call sets it.
+        newer: some came after the timer was set.
+    """
+
+    timer: asyncio.TimerHandle | None = None
+    calls: int = 0
+    newer: bool = False
+
+
 class Crew:
     """Threads that do what they are given, each one thing at a time; safe from any thread."""
 
@@ -47,6 +62,7 @@ class Crew:
         self._given = 0
         self._gatherer: asyncio.AbstractEventLoop | None = None
         self._untold: list[tuple[asyncio.AbstractEventLoop, Work]] = []
+        self._patience: dict[asyncio.AbstractEventLoop, _Patience] = {}
 
     @property
     def idle(self) -> int:
@@ -92,6 +108,37 @@ class Crew:
             bell = self._called() if self._waiting and not soon else None
         if bell is not None:
             bell.release()
+
+    def awaited(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take in that one more call that may have to wait is awaited in the running loop.
+
+        One timer serves all of them: it comes `PATIENCE` after the first, and again as long as
+        others have come since or anything waits: whoever would have seen to it may have given up.
+        """
+        known = self._patience.setdefault(loop, _Patience())
+        known.calls += 1
+        known.newer = known.timer is not None
+        if known.timer is None:
+            known.timer = loop.call_later(PATIENCE, self._late, loop)
+
+    def _late(self, loop: asyncio.AbstractEventLoop) -> None:
+        known = self._patience[loop]
+        again = known.newer or self._waiting or self._untold
+        known.newer, known.timer = False, None
+        if again:
+            known.timer = loop.call_later(PATIENCE, self._late, loop)
+        # each that waits gets a thread of its own: what they wait for may hang for ever
+        for _ in range(max(1, len(self._waiting))):
+            self.hasten()
+
+    def answered(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take in that such a call is awaited no more."""
+        known = self._patience[loop]
+        known.calls -= 1
+        if not known.calls:
+            del self._patience[loop]
+            if known.timer is not None:
+                known.timer.cancel()
 
     def hasten(self) -> None:
         """Let nothing wait any longer: neither what is to be done nor what is to be told."""
@@ -179,17 +226,8 @@ class _Job(Generic[T]):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.since = process_seconds()
-        self.late: asyncio.TimerHandle
         self._over = False
         self._waiters: list[asyncio.Future[None]] = []
-
-    def hasten_later(self) -> None:
-        """See that it waits for nobody, again and again: whoever else saw to it may have gone."""
-        self.late = self.loop.call_later(PATIENCE, self._hasten)
-
-    def _hasten(self) -> None:
-        self.hasten_later()
-        self.crew.hasten()
 
     async def over(self) -> bool:
         """Return whether it ends within `LEAVE`: who gave up on it need not be the last to call."""
@@ -267,11 +305,11 @@ class Hands:
             self._crew.gather(self._work, job.loop)
         else:
             self._crew.hasten()  # it may be waiting
-        job.hasten_later()
+        self._crew.awaited(job.loop)
         try:
             return await job.future
         finally:
-            job.late.cancel()
+            self._crew.answered(job.loop)
 
     def _work(self) -> None:
         while True:
