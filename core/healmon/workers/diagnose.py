@@ -58,6 +58,10 @@ class Judge:
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
         standing = self._standing(seen, known, now)
+        if seen.fresh is None and len(standing) == len(self._workers):
+            memories = {name: mine.memory for name, mine in standing.items()}
+            if storm.weather(self._limits, memories, memories, now.steady) is None:
+                return self._at_rest(known, now)
         before = {n: recalled(known, n) for n in self._configured if n not in standing}
         judged, weather = self._judged(seen, known, before, standing, now)
         if weather is not None and standing:  # a storm is about all of them
@@ -87,6 +91,15 @@ class Judge:
             look_again=max(SOON, min(wakes)) if wakes else None,
             systemic=self._systemic(weather, judged, arounds, seen, known),
             hold=tuple(_overtaken(judged, plans, known, now)),
+        )
+
+    def _at_rest(self, known: Snapshot, now: Reading) -> Diagnosis:
+        """Return that there is nothing to tell of anybody, and when that changes by itself."""
+        wakes = [at for name in self._configured for at in self._calm.moments(name, now)]
+        return Diagnosis(
+            verdicts=(),
+            gone=tuple(n for n in of_healer(known, NAME) if n not in self._configured),
+            look_again=max(SOON, min(wakes)) if wakes else None,
         )
 
     def _standing(self, seen: Seen, known: Snapshot, now: Reading) -> dict[str, Judged]:

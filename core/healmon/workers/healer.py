@@ -268,7 +268,10 @@ class WorkersHealer:
         """Return the start that may be granted to a worker: as before, while nothing is new."""
         one, known = seen.workers[name], self._startable.get(name)
         partial_look = seen.fresh is not None and name not in seen.fresh
-        if partial_look and known is not None and known[0] is memory and known[1] is one:
+        # without failures, time changes nothing about it
+        as_before = one if partial_look else None if memory.failures else seen.alike.get(name)
+        if known is not None and known[0] is memory and known[1] is as_before:
+            self._startable[name] = memory, one, known[2]
             return known[2]
         start = grants.grantable(self._workers[name], one, memory, now)
         self._startable[name] = memory, one, start

@@ -55,7 +55,7 @@ def parse_stat(raw: bytes) -> Stat:
     """Return the fields of one `stat` line; the name may hold spaces, parentheses, line ends."""
     head, _, tail = raw.rpartition(b")")
     pid, _, name = head.partition(b" (")
-    field = tail.split()  # field[0] is number 3 of proc(5)
+    field = tail.split(None, 22)  # field[0] is number 3 of proc(5); the last one is the rest
     state = field[0].decode("ascii")
     if state in DEAD and int(field[17]) > 1:
         state = "S"  # only its first thread has ended; the process works on
@@ -133,7 +133,7 @@ def _hidden(pid: int) -> bool:
 
 
 def read(directory: int, name: str, limit: int = 4096) -> bytes | None:
-    """Return up to `limit` bytes of a file of a process; None when the process has ended.
+    """Return up to `limit` bytes (4096 at least) of a file of a process; None when it has ended.
 
     Raises:
         ProbeError: the file may not be read.
@@ -149,7 +149,8 @@ def read(directory: int, name: str, limit: int = 4096) -> bytes | None:
 
 def _read_and_close(fd: int, name: str, limit: int = 4096) -> bytes | None:
     try:
-        return _read_all(fd, limit)
+        data = os.read(fd, 4096)
+        return data if len(data) < 4096 else _with_rest(fd, data, limit)
     except ProcessLookupError:
         return None
     except OSError as error:
@@ -158,10 +159,7 @@ def _read_and_close(fd: int, name: str, limit: int = 4096) -> bytes | None:
         os.close(fd)
 
 
-def _read_all(fd: int, limit: int) -> bytes:
-    data = os.read(fd, min(limit, 4096))
-    if len(data) < 4096:
-        return data
+def _with_rest(fd: int, data: bytes, limit: int) -> bytes:
     parts, size = [data], len(data)
     while size < limit and (data := os.read(fd, min(limit - size, 1 << 16))):
         parts.append(data)
