@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from healmon.clock import Clock
 
@@ -32,15 +32,54 @@ async def over(things: Sequence[asyncio.Future[Any]], seconds: float) -> bool:
 
     for thing in left:
         thing.add_done_callback(ended)
-    patience = loop.call_later(seconds, _settle, waiter)
+    alarm = _ALARMS.get(loop) or _Alarm(loop)
+    alarm.add(waiter, loop.time() + seconds)
     try:
         await waiter
     finally:
-        patience.cancel()
+        alarm.remove(waiter)
         if open_ends:
             for thing in left:
                 thing.remove_done_callback(ended)
     return not open_ends or all(thing.done() for thing in left)
+
+
+class _Alarm:
+    """One timer of a loop for all that wait in it with a patience; there while anybody does."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._due: dict[asyncio.Future[bool], float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        _ALARMS[loop] = self
+
+    def add(self, waiter: asyncio.Future[bool], at: float) -> None:
+        """Settle a waiter at a moment of the loop's, unless it is removed before."""
+        self._due[waiter] = at
+        if self._timer is None or at < self._timer.when():
+            self._ring_at(at)
+
+    def remove(self, waiter: asyncio.Future[bool]) -> None:
+        """Let a waiter go."""
+        del self._due[waiter]
+        if not self._due:
+            self._ring_at(None)
+            del _ALARMS[self._loop]
+
+    def _ring_at(self, at: float | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(at, self._ring) if at is not None else None
+
+    def _ring(self) -> None:
+        now = self._loop.time()
+        for waiter, at in self._due.items():
+            if at <= now:
+                _settle(waiter)
+        self._ring_at(min((at for at in self._due.values() if at > now), default=None))
+
+
+_ALARMS: Final[dict[asyncio.AbstractEventLoop, _Alarm]] = {}
 
 
 def _settle(waiter: asyncio.Future[bool]) -> None:

@@ -255,9 +255,9 @@ class Liveness:
         """Wait for the next pulse; a look that shows somebody halted lets it come sooner."""
         while True:
             calm = CALM * PULSE - (self._clock.read().steady - self._seen_at)
-            if not self._halts() and calm <= PULSE_GRAIN:
-                return
             halts = self._halts()
+            if not halts and calm <= PULSE_GRAIN:
+                return
             lasted = await self._nap.take(self._until_next(PULSE) if halts else calm + SLACK)
             if lasted and self._halts():
                 return
