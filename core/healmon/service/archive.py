@@ -181,7 +181,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._file: tuple[int, int] | None = None
+        self._file: read.Files | None = None
         self._conn: sqlite3.Connection | None = None
 
     @contextlib.contextmanager

@@ -33,7 +33,7 @@ class Folding:
         self.snapshot = Snapshot()
         self.epoch = ""
         self._database = state_dir / DATABASE
-        self._file: tuple[int, int] | None = None
+        self._file: read.Files | None = None
         self._following: Following[Recorded] | None = None
 
     def look(self) -> Snapshot:

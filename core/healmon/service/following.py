@@ -41,7 +41,7 @@ class Following(Generic[T]):
         self._page = page
         self._number = number
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: read.Files | None = None
         self._version = -1
         self._stamp = ""
         self.anew = 0
