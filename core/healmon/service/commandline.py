@@ -155,7 +155,7 @@ def override(
     return 0
 
 
-def period(text: str | None) -> float | None:
+def period(text: str | None, option: str = "--for") -> float | None:
     """Return a duration given on the command line in seconds; None where none was given.
 
     Raises:
@@ -166,4 +166,4 @@ def period(text: str | None) -> float | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"--for {text}: {error}") from None
+        raise UsageError(f"{option} {text}: {error}") from None

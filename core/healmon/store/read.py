@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import urllib.parse
 from collections.abc import Generator
@@ -26,6 +27,8 @@ Row: TypeAlias = "dict[str, Any]"
 PATIENCE: Final = 1.0
 """Seconds a query waits for a lock; readers of a WAL database hardly ever meet one."""
 
+_GREATEST: Final = 2**63 - 1
+"""The last id that there can be."""
 _WORST_FIRST: Final = (
     "CASE severity WHEN 'CRITICAL' THEN 2 WHEN 'WARNING' THEN 1 ELSE 0 END DESC, first_seen, id"
 )
@@ -60,7 +63,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
     with reading(str(path)):
         conn = sqlite3.connect(
-            f"file:{urllib.parse.quote(str(path))}?mode=ro",
+            f"file:{urllib.parse.quote(os.fsencode(path))}?mode=ro",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,
@@ -146,7 +149,7 @@ def all_alerts(conn: sqlite3.Connection, limit: int, before: int = 0) -> list[Ro
     return _rows(
         conn,
         f"SELECT * FROM health_alerts WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
-        before,
+        min(before, _GREATEST),
         limit,
     )
 
