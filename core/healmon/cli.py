@@ -132,7 +132,7 @@ def _tell(text: str) -> None:
     """Say what went wrong; it may quote what was typed, or what others wrote."""
     from healmon.text import clean  # noqa: PLC0415 - who is well needs it not
 
-    print(f"healmon: {clean(text, lines=True, limit=2000)}", file=sys.stderr)  # noqa: T201 - this is the command line
+    print(f"healmon: {clean(text, lines=True, limit=1_000_000)}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def state_dir_of(args: argparse.Namespace) -> Path:

@@ -56,7 +56,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         ReadError: there is no store, or it cannot be read now.
         StoreVersionError: it is a newer healmon's, or no health store.
     """
-    if not path.exists():
+    if not path.is_file():
         raise ReadError(
             f"no health store at {path}",
             remedy="start a healer first, or name its directory with --state-dir",
