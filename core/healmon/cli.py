@@ -142,7 +142,13 @@ def state_dir_of(args: argparse.Namespace) -> Path:
     from healmon.config import locate  # noqa: PLC0415 - likewise
 
     config = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    return locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
+    found = locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
+    if os.path.isdir(found) and not os.access(found, os.X_OK):  # noqa: PTH112 - Path would raise
+        raise StateDirError(
+            f"state directory {found} is closed to others than uid {found.stat().st_uid}",
+            remedy="ask as that user or as root, or name another one with --state-dir",
+        )
+    return found
 
 
 def _plain(words: Sequence[str], ways: Mapping[str, str]) -> argparse.Namespace | None:

@@ -61,6 +61,11 @@ def stop(state_dir: Path) -> int:
             f"who holds {state_dir} cannot be told: its lock file was removed, or is being written",
             remedy="a healer makes it anew within a minute: try again then",
         )
+    if instance.names_a_stranger(holder, state_dir):
+        raise HolderError(
+            f"the lock in {state_dir} names pid {holder.pid}, whom another user runs",
+            remedy="nothing was signalled; see who has healmon.lock open",
+        )
     from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
     from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
 

@@ -175,7 +175,7 @@ def holder(state_dir: Path) -> Holder | None:
     """
     path = state_dir / NAME
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return _directory_holder(state_dir)
     try:
@@ -189,6 +189,19 @@ def holder(state_dir: Path) -> Holder | None:
 def stands_still(found: Holder) -> bool:
     """Return whether the process of a holder is stopped by a signal, or held by a debugger."""
     return bool(found.pid) and _lives(found) and _stat(found.pid)[:1] in (["T"], ["t"])
+
+
+def names_a_stranger(found: Holder, state_dir: Path) -> bool:
+    """Return whether the process of a holder is not the state directory's owner's, as a healer is.
+
+    The text is written by that owner, who may name there whom root is to end for him.
+    """
+    try:
+        text = Path(f"/proc/{found.pid}/status").read_text("ascii", "replace")
+        uid = int(text.partition("\nUid:")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return False  # it has ended
+    return _lives(found) and uid != state_dir.stat().st_uid
 
 
 def wait_released(state_dir: Path, seconds: float) -> bool:
