@@ -11,7 +11,11 @@ from healmon.world import notes
 
 def last_lines(records: Records, worker: Worker, lines: int) -> str:
     """Return the last lines of a worker's log without its secrets; the log itself keeps them."""
-    text = notes.tail(records.log_path(worker.name), lines)
+    return discreet(worker, notes.tail(records.log_path(worker.name), lines))
+
+
+def discreet(worker: Worker, text: str) -> str:
+    """Return what a program of a worker's wrote without the worker's secrets, and what looks so."""
     for secret in sorted(secrets_in(worker.env), key=len, reverse=True):
         text = text.replace(secret, MASK)
     return redact(text, paths=True)

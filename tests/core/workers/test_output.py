@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from healmon.config.settings import Worker
+from healmon.workers.checks import http
 from healmon.workers.facts import fixed
 from healmon.workers.output import last_lines
 from healmon.workers.planning import start_step
@@ -30,3 +33,9 @@ def test_last_words_are_told_without_secrets_and_the_log_keeps_them(tmp_path) ->
     assert records.log_path("w").read_text() == WROTE
     assert "hush" not in start_step(worker).command
     assert "hush" not in str(fixed(worker, "log", ()))
+
+
+def test_what_a_check_asks_is_told_without_its_password() -> None:
+    outcome = asyncio.run(http.check("http://u:hush-live@127.0.0.1:1/x?token=hush-query", 5.0))
+    assert outcome.ok is False
+    assert outcome.text.startswith("http://u:[redacted]@127.0.0.1:1/x?token=[redacted]: ")
