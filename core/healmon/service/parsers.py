@@ -219,6 +219,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     name = _command_in(argv)
     if name and name not in COMMANDS:
         raise _wrong("healmon", f"no command {name!r}{meant(name, COMMANDS)}")
+    if name == "completion" and "--" in argv:
+        # argparse would take a "--" that is being completed for its own
+        at = list(argv).index("--")
+        args = healmon_parser(name).parsed(argv[:at])
+        args.words = list(argv[at + 1 :])
+        return args
     return healmon_parser(name or "help").parsed(argv)
 
 
