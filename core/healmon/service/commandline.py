@@ -107,7 +107,7 @@ def check(args: argparse.Namespace) -> int:
     from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
 
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    settings = load(source, os.environ, screen=True)
+    settings = load(source, os.environ, screen=True, whole=True)
     user.tried(settings.sessions.packs)
     warn(trust.worries(settings))
     say(show(settings, mask=True))
