@@ -58,7 +58,7 @@ def stop(state_dir: Path) -> int:
         return 0
     if not holder.ticks:
         raise HolderError(  # a pid alone may be anybody's by now: nobody is signalled for it
-            f"who holds {state_dir} cannot be told: its lock file was removed, or is being written",
+            f"who holds {state_dir} cannot be told: its lock file was removed or emptied",
             remedy="a healer makes it anew within a minute: try again then",
         )
     if instance.names_a_stranger(holder, state_dir):

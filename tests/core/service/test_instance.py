@@ -207,14 +207,21 @@ def test_looking_never_turns_a_starter_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', "null", "\xff\xfe" * 9, "7\n"])
-def test_a_text_nobody_can_read_blocks_nobody(tmp_path: Path, text: str) -> None:
+def test_a_text_nobody_can_read_blocks_nobody_and_is_written_anew(
+    tmp_path: Path, text: str
+) -> None:
     (tmp_path / "healmon.lock").write_text(text)
     assert instance.holder(tmp_path) is None
     lock = Lock.acquire(tmp_path, version="1", mode="once")
     (tmp_path / "healmon.lock").write_text(text)  # scribbled over while it is held
-    assert instance.holder(tmp_path) == Holder()
-    with pytest.raises(HolderError, match="another healer"):
+    assert instance.holder(tmp_path) == Holder(pid=os.getpid()), "the kernel knows that much"
+    with pytest.raises(HolderError, match=f"pid {os.getpid()}"):
         Lock.acquire(tmp_path, version="1", mode="once")
+    with pytest.raises(HolderError, match="emptied"):
+        stop(tmp_path)
+    assert lock.mend()
+    assert instance.holder(tmp_path) == lock.holder
+    assert not lock.mend()
     lock.release()
 
 
