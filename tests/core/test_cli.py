@@ -90,6 +90,7 @@ def test_each_command_names_a_function_that_takes_what_it_is_given(command) -> N
         (("status", "--jsn"), 'did you mean "--json"'),
         (("status", "--js"), "no option '--js'"),
         (("restart",), "required: WORKER"),
+        (("import",), "import: give FILE"),
         (("restart", "a", "b"), "no further word 'b'"),
         (("status", "--log-level", "loud"), "choose from"),
         (("clear", "s", "--requeue", "--fail"), "not allowed with"),
@@ -216,3 +217,18 @@ def test_what_nobody_thought_of_is_told_in_two_lines_with_a_code_of_its_own(
     monkeypatch.setattr(cli.sys, "argv", ["healmon", "--log-level=debug", "status"])
     assert cli.main(()) == 70
     assert "Traceback" in capsys.readouterr().err
+
+
+def test_who_may_not_look_into_a_state_directory_is_told_whose_it_is(
+    capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for words in (("status",), ("stop",), ("restart", "w"), ("events",)):
+        code, out, err = told(capsys, *words, "--state-dir", str(tmp_path))
+        assert (code, out) == (73, ""), words
+        assert f"{tmp_path} is closed to others than uid {os.geteuid()}" in err
+
+
+def test_wrong_words_of_the_screens_command_are_told_by_their_own_name(capsys) -> None:
+    assert cli.main_tui(["bogus"], lambda *_: 0) == 64
+    assert capsys.readouterr().err.startswith("healmon: no further word 'bogus'")

@@ -87,7 +87,7 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 
 def _wrong(prog: str, message: str) -> UsageError:
-    command = prog.removeprefix("healmon").strip()
+    command = prog.partition(" ")[2]
     said = f"{command}: {message}" if command else message
     return UsageError(said, remedy=f"see: {prog} --help")
 
