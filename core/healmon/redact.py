@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, cast
 
 from healmon.text import clean
@@ -89,6 +90,12 @@ def redact_line(line: str) -> str:
     Long words near such a name stay: they may be paths.
     """
     return _line(line, near=False)
+
+
+@lru_cache(maxsize=256)  # what stands on a screen mostly stood there before
+def shown(line: str, limit: int) -> str:
+    """Return a line that somebody else wrote as it may be shown and kept anywhere."""
+    return clean(redact_line(line), limit=limit)
 
 
 def redact_words(words: Iterable[str]) -> tuple[str, ...]:

@@ -46,19 +46,18 @@ class SetAside(logging.FileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, to a new file if the old one has no room for it."""
         try:
-            if self.stream is None:
-                self.stream = self._open()
-            if self._full(record):
+            stream = self.stream = self.stream or self._open()
+            if self._full(stream, record):
                 self._set_aside()
         except Exception:  # noqa: BLE001 - as all handlers do: a log must stop nobody
             self.handleError(record)
             return
         super().emit(record)
 
-    def _full(self, record: logging.LogRecord) -> bool:
+    def _full(self, stream: TextIOWrapper, record: logging.LogRecord) -> bool:
         if not self._size or not self._keep:
             return False
-        found = os.fstat(self.stream.fileno())
+        found = os.fstat(stream.fileno())
         line = f"{self.format(record)}{self.terminator}".encode("utf-8", "backslashreplace")
         # a pipe or a terminal by that name is not to be renamed
         return stat.S_ISREG(found.st_mode) and found.st_size + len(line) >= self._size
