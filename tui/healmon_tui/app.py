@@ -374,7 +374,6 @@ def run(
         asyncio.run(_close(link))
         sys.stderr.write(f"{reason}\n")
         return USAGE
-    terminal.give_size()
     app = HealmonApp(link, demo_faults=demo_faults, read_only=read_only, look=look, first=first)
     app.title = title
     try:

@@ -30,7 +30,7 @@ def in_browser() -> bool:
 
 
 def unfit() -> str:
-    """Return why no screen can be drawn here; empty: it can."""
+    """Return why no screen can be drawn here; empty: it can, and the terminal has a size."""
     if in_browser():
         return ""
     streams = (sys.__stdin__, sys.__stdout__, sys.__stderr__)
@@ -38,10 +38,11 @@ def unfit() -> str:
         return "healmon-tui needs a terminal for its screen; without one use --no-ui"
     if os.environ.get("TERM", "dumb") in ("", "dumb"):
         return "healmon-tui cannot draw on a dumb terminal (TERM); use --no-ui"
+    _give_size()
     return ""
 
 
-def give_size() -> None:
+def _give_size() -> None:
     """Give a terminal without a size one, as on serial lines, in containers and under script(1).
 
     Textual guesses 24 lines for it and rich 25, so each draws it anew for the other's, for ever.
