@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import urllib.parse
 from collections.abc import Generator
@@ -28,6 +29,8 @@ Files: TypeAlias = "tuple[tuple[int, int] | None, ...]"
 PATIENCE: Final = 1.0
 """Seconds a query waits for a lock; readers of a WAL database hardly ever meet one."""
 
+_GREATEST: Final = 2**63 - 1
+"""The last id that there can be."""
 _WORST_FIRST: Final = (
     "CASE severity WHEN 'CRITICAL' THEN 2 WHEN 'WARNING' THEN 1 ELSE 0 END DESC, first_seen, id"
 )
@@ -55,14 +58,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
         ReadError: there is no store, or it cannot be read now.
         StoreVersionError: it is a newer healmon's, or no health store.
     """
-    if not path.exists():
+    if not path.is_file():
         raise ReadError(
             f"no health store at {path}",
             remedy="start a healer first, or name its directory with --state-dir",
         )
     with reading(str(path)):
         conn = sqlite3.connect(
-            f"file:{urllib.parse.quote(str(path))}?mode=ro",
+            f"file:{urllib.parse.quote(os.fsencode(path))}?mode=ro",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,
@@ -148,7 +151,7 @@ def all_alerts(conn: sqlite3.Connection, limit: int, before: int = 0) -> list[Ro
     return _rows(
         conn,
         f"SELECT * FROM health_alerts WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
-        before,
+        min(before, _GREATEST),
         limit,
     )
 
