@@ -20,6 +20,7 @@ from healmon.events import Recorded
 from healmon.plans import RANK, Severity
 from healmon.state import Snapshot
 from healmon.store import moments, read
+from healmon.store.bearers import bearers
 from healmon.store.past import Bounds, Past, Use, wall_of
 from healmon.text import clean
 from healmon.units import format_duration
@@ -192,7 +193,7 @@ class Reader:
             ReadError, StoreVersionError: the store cannot be read now.
         """
         with self._lock:
-            file = read.file_id(self._path)
+            file = bearers(self._path)
             if self._conn is None or file != self._file:
                 self._close()
                 self._conn, self._file = read.open_reader(self._path), file

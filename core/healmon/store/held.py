@@ -10,7 +10,8 @@ from healmon.clock import format_utc
 from healmon.store import opening
 from healmon.store.backup import backup
 from healmon.store.ballast import Ballast
-from healmon.store.beside import Beside, FileId, identify
+from healmon.store.bearers import FileId, identify
+from healmon.store.beside import Beside
 from healmon.store.faults import MovedError, StrandedError
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from typing import Any, Final, TypeAlias
 
 Row: TypeAlias = "dict[str, Any]"
-Files: TypeAlias = "tuple[tuple[int, int] | None, ...]"
-"""Which files bear the name of a database and those beside it."""
 
 PATIENCE: Final = 1.0
 """Seconds a query waits for a lock; readers of a WAL database hardly ever meet one."""
@@ -352,25 +350,6 @@ def data_version(conn: sqlite3.Connection) -> int:
 def meta(conn: sqlite3.Connection) -> dict[str, str]:
     """Return what the file says of itself: `epoch`, `host`, `created`, `checked` and more."""
     return {row["key"]: row["value"] for row in _rows(conn, "SELECT key, value FROM meta")}
-
-
-def file_id(path: Path) -> Files | None:
-    """Return which files bear the names now, None when there is no database.
-
-    A reader that keeps a connection opens a new one when this changes: a damaged or deleted store
-    is replaced by a new file, and the old connection goes on reading the old one. Where its -wal or
-    -shm was deleted, it sees nothing new any more, or nothing at all.
-    """
-    file, wal, shm = (_bearer(Path(f"{path}{end}")) for end in ("", "-wal", "-shm"))
-    return None if file is None else (file, wal, shm)
-
-
-def _bearer(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def dry_run(conn: sqlite3.Connection) -> bool:

@@ -12,6 +12,7 @@ import pytest
 from healmon import events as ev
 from healmon.errors import StoreVersionError
 from healmon.store import read, stream
+from healmon.store.bearers import bearers
 from tests.helpers.storekit import (
     KEYS,
     WALL,
@@ -209,12 +210,12 @@ print(before[0] != after[0], after[1] - before[1], flush=True)
 
 
 def test_a_replaced_file_can_be_noticed(path: Path) -> None:
-    before = read.file_id(path)
-    assert before == read.file_id(path)
+    before = bearers(path)
+    assert before == bearers(path)
     path.rename(path.with_name("old.db"))
-    assert read.file_id(path) is None
+    assert bearers(path) is None
     path.touch()
-    assert read.file_id(path) not in (None, before)
+    assert bearers(path) not in (None, before)
 
 
 FOLLOWER = """
