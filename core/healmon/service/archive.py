@@ -20,7 +20,7 @@ from healmon.events import Recorded
 from healmon.plans import RANK, Severity
 from healmon.state import Snapshot
 from healmon.store import moments, read
-from healmon.store.bearers import bearers
+from healmon.store.bearers import Files, bearers
 from healmon.store.past import Bounds, Past, Use, wall_of
 from healmon.text import clean
 from healmon.units import format_duration
@@ -182,7 +182,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._file: read.Files | None = None
+        self._file: Files | None = None
         self._conn: sqlite3.Connection | None = None
 
     @contextlib.contextmanager

@@ -13,7 +13,7 @@ from healmon.service.following import Following
 from healmon.service.statedir import DATABASE
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
-from healmon.store.bearers import bearers
+from healmon.store.bearers import Files, bearers
 
 PAGE: Final = 500
 """Events read at once."""
@@ -34,7 +34,7 @@ class Folding:
         self.snapshot = Snapshot()
         self.epoch = ""
         self._database = state_dir / DATABASE
-        self._file: read.Files | None = None
+        self._file: Files | None = None
         self._following: Following[Recorded] | None = None
 
     def look(self) -> Snapshot:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from healmon.store import read
-from healmon.store.bearers import bearers
+from healmon.store.bearers import Files, bearers
 from healmon.store.numbering import newest_number, stamp
 
 T = TypeVar("T")
@@ -42,7 +42,7 @@ class Following(Generic[T]):
         self._page = page
         self._number = number
         self._connection: sqlite3.Connection | None = None
-        self._file: read.Files | None = None
+        self._file: Files | None = None
         self._version = -1
         self._stamp = ""
         self.anew = 0

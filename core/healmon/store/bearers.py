@@ -9,6 +9,8 @@ if TYPE_CHECKING:
 
 FileId: TypeAlias = "tuple[int, int]"
 """Device and inode."""
+Files: TypeAlias = "tuple[FileId | None, ...]"
+"""Of a database, its -wal and its -shm."""
 
 
 def identify(path: Path) -> FileId | None:
@@ -23,7 +25,7 @@ def identify(path: Path) -> FileId | None:
     return stat.st_dev, stat.st_ino
 
 
-def bearers(path: Path) -> tuple[FileId | None, ...] | None:
+def bearers(path: Path) -> Files | None:
     """Return which files bear the names of a store now, None when there is no database.
 
     A reader that keeps a connection opens a new one when this changes: a damaged or deleted store
