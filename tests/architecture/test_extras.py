@@ -16,6 +16,7 @@ def test_only_the_web_room_knows_the_web_libraries() -> None:
     assert {path.parts[path.parts.index("healmon") + 1] for path in users} <= {"web", "metrics"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "code",
     [
@@ -29,6 +30,7 @@ def test_nothing_else_loads_them(code: str) -> None:
     assert not {module.partition(".")[0] for module in loaded(code)} & WEB
 
 
+@pytest.mark.slow
 def test_without_the_extra_the_command_ends_with_69() -> None:
     loaded(
         "sys.modules['aiohttp'] = None\n"

@@ -76,6 +76,7 @@ def test_no_openssl_is_loaded_and_digests_are_the_same():
     )
 
 
+@pytest.mark.slow
 def test_tls_is_spoken_when_it_is_needed(server):
     told = python(
         "import sys; from healmon import lean; lean.without_openssl()\n"

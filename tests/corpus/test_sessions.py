@@ -73,6 +73,7 @@ def test_what_healmon_makes_of_it(name: str) -> None:
     the_right_key_and_none_too_early(name, one)
 
 
+@pytest.mark.slow
 def test_it_acts_only_where_it_is_right_and_misses_hardly_anything() -> None:
     found = replay.score([judged(path.stem) for path in PATHS])
     assert found.precision == 1.0, found.wrong
@@ -89,6 +90,7 @@ def the_right_key_and_none_too_early(name: str, one: Judged) -> None:
     assert one.act == "never" or one.acted_at >= labels()[one.label].after
 
 
+@pytest.mark.slow
 def test_a_judge_that_takes_repainting_for_work_would_be_seen() -> None:
     """The corpus tells a good judge from a bad one: the seed's rule is wrong on it both ways."""
     wrong = {"missed": 0, "hurt": 0}

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.slow
 FIFTY = """
 import os, sys
 from healmon import cli
-from healmon.service import foreground  # once for all: fifty imports would take a minute
+from healmon import registry  # once for all: fifty imports would take a minute
+from healmon.service import foreground, host
 reader, writer = os.pipe()
 children = {}
 for number in range(50):

@@ -15,7 +15,18 @@ def examples(full: int) -> int:
     return max(2, full // 8) if FAST else full
 
 
+def span(full: float) -> float:
+    """Return how long to simulate where the whole suite simulates `full`."""
+    return full / 4 if FAST else full
+
+
 def first_fast(*cases: Any) -> list[Any]:
-    """Return cases to parametrise with: the first is for every tier, the others are slow ones."""
+    """Return cases to parametrise one name with: the first is for every tier, the others slow."""
     first, *others = cases
     return [first, *(pytest.param(case, marks=pytest.mark.slow) for case in others)]
+
+
+def first_sets_fast(*sets: tuple[Any, ...]) -> list[Any]:
+    """Return the same for several names."""
+    first, *others = sets
+    return [first, *(pytest.param(*values, marks=pytest.mark.slow) for values in others)]

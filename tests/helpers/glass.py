@@ -6,6 +6,7 @@ What combines with the character before it is left out.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Any
 
 from rich.cells import cell_len
@@ -52,7 +53,7 @@ class Glass:
                 look = "" if numbers == "0" else numbers
             elif char == "\n":
                 y, x = y + 1, 0
-            elif width := cell_len(char):
+            elif width := 1 if " " <= char <= "~" else cell_len(char):
                 self._cells[x, y] = (char, look)
                 if width == 2:
                     self._cells.pop((x + 1, y), None)
@@ -81,5 +82,10 @@ def _cells(strip: Strip) -> list[Cell]:
 
 def _seen(char: str, look: str) -> Cell:
     """Return a cell; the ink of a blank is not seen."""
-    ground = re.search(r"48;2;\d+;\d+;\d+$", look)
-    return (char, (ground[0] if ground else "")) if char == " " else (char, look)
+    return (char, _ground(look) if char == " " else look)
+
+
+@cache
+def _ground(look: str) -> str:
+    found = re.search(r"48;2;\d+;\d+;\d+$", look)
+    return found[0] if found else ""

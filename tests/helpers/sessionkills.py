@@ -32,6 +32,7 @@ from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
 from tests.helpers.forked import Forks, serve
+from tests.helpers.sessionstage import INTERVAL
 from tests.helpers.wait import until
 
 REPEAT = 1.0
@@ -123,7 +124,7 @@ def play(line: str) -> None:
     interrupt.REPEAT_AFTER = REPEAT
     watch(Steps(script))
     settings = load(Path(script.config), {})
-    settings = replace(settings, monitor=replace(settings.monitor, check_interval=0.3))
+    settings = replace(settings, monitor=replace(settings.monitor, check_interval=INTERVAL))
     host = until(lambda: opened(settings, script), 10, "the state directory free")
     try:
         asyncio.run(attend(script, host))

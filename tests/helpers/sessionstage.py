@@ -58,6 +58,8 @@ while True:
     print('\\r' + '|/-'[n % 3] + ' Sorting… ' + str(n // 10) + 's', end='', flush=True)
     time.sleep(0.1)
 """
+INTERVAL = 0.5
+"""Seconds between two rounds: each starts a Python that reads the tasks."""
 SMALL = {
     "stuck_after": "3s",
     "warn_after": "2s",
@@ -178,7 +180,7 @@ class Stage:
 
     def configure(self, **keys: object) -> Settings:
         """Write a configuration with small limits and return it as healmon reads it."""
-        interval = keys.pop("interval", 0.3)
+        interval = keys.pop("interval", INTERVAL)
         more = keys.pop("more", "")
         words = {"socket": self.tmux.socket, **SMALL, **keys}
         if "sockets" in words:

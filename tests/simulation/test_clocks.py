@@ -8,6 +8,7 @@ import pytest
 
 from healmon.clock import Gap
 from healmon.state import stepping
+from tests.helpers.examples import first_fast
 from tests.simulation import clocks
 
 LIVES = int(os.environ.get("HEALMON_CLOCKS", "3"))
@@ -27,7 +28,7 @@ def boot(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("healmon.engine.engine.boot_id", lambda: now[0])
 
 
-@pytest.mark.parametrize("seed", range(LIVES))
+@pytest.mark.parametrize("seed", first_fast(*range(LIVES)))
 def test_the_same_life_is_lived_whatever_the_wall_clock_is_set_to(seed: int) -> None:
     straight, turned = clocks.lived(str(seed)), clocks.lived(str(seed), f"turns {seed}")
     assert not clocks.parted(straight.story, turned.story)
@@ -48,7 +49,7 @@ def test_over_a_boot_nothing_that_holds_ends_too_early_or_lives_for_ever(seed: i
     ("what", "broken"),
     [
         ("_alert", lambda alert, move: alert),
-        ("_channel", lambda view, move: view),
+        pytest.param("_channel", lambda view, move: view, marks=pytest.mark.slow),
         ("missed", lambda *_: Gap(0.0, 0.0)),
     ],
 )

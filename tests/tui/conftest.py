@@ -6,6 +6,23 @@ import os
 import time
 
 import pytest
+from textual.css.stylesheet import Stylesheet
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _style_sheets_parsed_once():
+    """Keep parsed style sheets for all apps: each app would parse the same ones again."""
+    parsed, parse = {}, Stylesheet._parse_rules
+
+    def kept(self, *source, **more):
+        key = (source, tuple(more.items()), tuple(self._variables.items()))
+        if key not in parsed:
+            parsed[key] = parse(self, *source, **more)
+        return parsed[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", kept)
+        yield
 
 
 @pytest.fixture(autouse=True)

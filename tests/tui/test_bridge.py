@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 
+import pytest
+
 from healmon import events as ev
 from healmon.state import replay
 from healmon_tui.bridge import Bridge
@@ -83,6 +85,7 @@ def test_history_that_the_sink_delivers_too_is_not_told_twice():
     assert len([s for s in bridge.chronicle.incidents() if s.key == "new"]) == 1
 
 
+@pytest.mark.slow
 def test_a_burst_leaves_the_screen_answering():
     """20,000 events of another thread; keys are answered while they pour."""
     link = ScriptedLink(world())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from healmon import events as ev
 from healmon_tui.app import HealmonApp
 from healmon_tui.paint import Line, Span, differing, fill
+from tests.helpers.examples import first_fast
 from tests.helpers.glass import Glass
 from tests.helpers.screen import Screen
 from tests.helpers.scripted import ScriptedLink, lived_world, locked
@@ -66,7 +67,7 @@ def happens(link, random_):
         link.emit(ev.Observed("workers", f"w{number}", status, "why", "t", "v", worker))
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", first_fast(*SIZES))
 def test_the_terminal_shows_what_is_meant(size):
     chance = random.Random(size[0])
 
@@ -84,7 +85,7 @@ def test_the_terminal_shows_what_is_meant(size):
     on_glass(size, work)
 
 
-@pytest.mark.parametrize("options", [{"plain": True}, {"ascii_only": True}])
+@pytest.mark.parametrize("options", first_fast({"plain": True}, {"ascii_only": True}))
 def test_the_terminal_shows_what_is_meant_without_colours_or_signs(options):
     chance = random.Random(7)
 
@@ -100,6 +101,7 @@ def test_the_terminal_shows_what_is_meant_without_colours_or_signs(options):
     on_glass((120, 36), work, **options)
 
 
+@pytest.mark.slow
 def test_a_sheet_over_the_panels_is_not_painted_over():
     chance = random.Random(3)
 

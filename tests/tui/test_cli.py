@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 PROGRAM = """
 import json, sys
 import healmon_tui.cli as cli
@@ -45,6 +47,7 @@ def test_importing_the_command_loads_no_screen():
     assert json.loads(done.stdout) == []
 
 
+@pytest.mark.slow
 def test_without_a_terminal_it_refuses_in_one_line():
     done = python(REFUSED)
     assert done.returncode == 64

@@ -99,6 +99,7 @@ def test_what_came_of_a_look_does_not_draw_the_panels_anew():
     see(scenario)
 
 
+@pytest.mark.slow
 def test_a_pane_keeps_its_colours_and_they_are_readable_on_a_light_ground():
     async def scenario(screen):
         runs = ((Run("orange ", "#d77757"), Run("white", "15", "", "b"), Run(" none")),)
@@ -162,6 +163,7 @@ def test_a_strip_at_the_bottom_has_the_log_at_the_right():
     assert "MailError: [Errno 111]" in see(scenario, (120, 36))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"plain": True}, {"ascii_only": True}])
 def test_strips_and_sparks_without_colours_and_without_signs(options):
     async def scenario(screen):

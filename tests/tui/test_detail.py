@@ -12,7 +12,7 @@ from healmon.service.link import Tail
 from healmon_tui.screens.detail import Detail
 from healmon_tui.screens.page import PageSheet
 from healmon_tui.screens.plan import PlanSheet
-from tests.helpers.examples import first_fast
+from tests.helpers.examples import first_fast, first_sets_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import (
     NOW,
@@ -57,6 +57,7 @@ def test_a_screen_of_every_kind(name, keys, size):
     check_golden(f"detail-{name}-{size[0]}x{size[1]}", run(scenario, keys.split(), size))
 
 
+@pytest.mark.slow
 def test_the_last_lines_of_a_log_all_of_them_and_the_end_is_followed():
     async def scenario(screen):
         def write(count):
@@ -111,12 +112,12 @@ def test_an_alert_is_told_from_beginning_to_end():
 
 @pytest.mark.parametrize(
     ("keys", "press", "asked"),
-    [
+    first_sets_fast(
         ("enter", "r", ("mail_worker", "restart")),
         ("3 enter", "c", ("disk:/", "clean")),
         ("4 enter", "u", ("database:assigner", "unlock")),
         ("2 enter", "x", ("session:claude_architect", "clear")),
-    ],
+    ),
 )
 def test_the_keys_that_heal_it_act_there(keys, press, asked):
     async def scenario(screen):
@@ -139,6 +140,7 @@ def test_reading_only_nothing_acts():
     assert "restart" not in keys
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "target"),
     [
@@ -183,6 +185,7 @@ def test_what_nothing_is_known_of_is_said():
     assert "nothing is known of mail_worker" in run(scenario, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "said"),
     [

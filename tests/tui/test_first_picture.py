@@ -47,10 +47,12 @@ def loaded():
     return set(done.stdout.split())
 
 
+@pytest.mark.slow
 def test_the_first_picture_loads_nothing_that_it_does_not_show(loaded):
     assert sorted(LATER & loaded) == []
 
 
+@pytest.mark.slow
 def test_what_is_loaded_later_is_still_there(loaded):
     import importlib.util
 

@@ -87,6 +87,7 @@ def test_a_host_with_nothing_says_so():
         assert words in shown
 
 
+@pytest.mark.slow
 def test_i_shows_path_and_content_and_writes_only_on_yes():
     first = ScriptedFirstRun()
 
@@ -147,6 +148,7 @@ def test_what_cannot_be_written_is_said():
     assert "write a starter" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["enter", "escape"])
 def test_one_can_look_around_and_come_back(key):
     first = ScriptedFirstRun()
@@ -227,6 +229,7 @@ def test_q_leaves():
     assert run(scenario) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ascii_only", [True, False])
 @pytest.mark.parametrize("size", first_fast((60, 15), (200, 50)))
 def test_nothing_foreign_drives_it(size, ascii_only):

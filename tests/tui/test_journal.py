@@ -42,6 +42,7 @@ def test_every_touch_the_newest_last_with_its_proof(size):
     check_golden(f"journal-{size[0]}x{size[1]}", run(scenario, size))
 
 
+@pytest.mark.slow
 def test_it_follows_what_comes_until_somebody_scrolls():
     async def scenario(screen):
         assert "send Ctrl+C to pane %14" in cursor(screen)
@@ -67,6 +68,7 @@ def test_it_follows_what_comes_until_somebody_scrolls():
     run(scenario)
 
 
+@pytest.mark.slow
 def test_f_shows_only_what_was_done_to_the_selected_one():
     async def scenario(screen):
         assert "only index_worker" in screen.text()
@@ -108,6 +110,7 @@ def test_a_touch_gets_its_proof_when_it_comes():
     run(scenario)
 
 
+@pytest.mark.slow
 def test_esc_goes_back_and_a_frozen_view_has_no_later_touches():
     async def scenario(screen):
         touch(screen.link, "a later touch")

@@ -42,6 +42,7 @@ def test_a_yes_that_came_with_the_sheet_is_none(keys, sheet, monkeypatch):
     run(scenario)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("busy", ["question_mark", "s", "slash"])
 def test_a_plan_that_comes_late_opens_no_sheet_under_a_hand_that_types(busy):
     async def scenario(screen):
@@ -108,6 +109,7 @@ def test_a_row_that_moves_below_a_cursor_at_rest_is_not_hit_either(monkeypatch):
     run(scenario)
 
 
+@pytest.mark.slow
 def test_no_act_on_a_row_that_there_is_no_room_to_show():
     async def scenario(screen):
         for act in ("a", "r", "Z", "s", "m", "T", "space"):

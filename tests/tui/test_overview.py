@@ -65,6 +65,7 @@ def test_what_is_not_well_is_said_before_there_is_an_alert():
     assert "all well" not in down + unknown
 
 
+@pytest.mark.slow
 def test_where_nobody_looks_nothing_is_known_to_be_well():
     async def scenario():
         link = ScriptedLink(calm_world(), attached="pid 4711")
@@ -131,6 +132,7 @@ def test_one_line_is_enough_for_the_status():
     assert "✗2" in asyncio.run(scenario())[0]
 
 
+@pytest.mark.slow
 def test_it_follows_a_terminal_that_changes_its_size():
     async def scenario():
         async with open_screen(ScriptedLink(world()), (200, 50)) as screen:
@@ -227,6 +229,7 @@ def test_red_is_for_what_needs_a_person():
     assert marks["index_worker"].tone == "ok"
 
 
+@pytest.mark.slow
 def test_no_colour_leaves_no_colour_and_ascii_no_sign():
     async def scenario(**options):
         async with open_screen(ScriptedLink(world()), (80, 24), **options) as screen:

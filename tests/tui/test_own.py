@@ -40,6 +40,7 @@ def test_a_wide_screen_says_what_healmon_costs():
     assert "self 38 MB" in status((200, 50), costs=Usage(None, 38_100_000))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", first_fast((80, 24), (60, 15), (120, 36)))
 def test_a_narrow_one_only_when_it_is_much(size):
     assert "self" not in status(size, costs=CALM)[0]
@@ -47,6 +48,7 @@ def test_a_narrow_one_only_when_it_is_much(size):
     assert "self 1.0% cpu 412 MB" in status(size, costs=Usage(1.0, 412_000_000))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", first_fast((80, 24), (60, 15), (200, 50)))
 def test_events_that_were_lost_are_told(size):
     events = (ev.StoreFaulted("disk full"), ev.StoreRecovered(7))
@@ -55,6 +57,7 @@ def test_events_that_were_lost_are_told(size):
     assert "1 event lost" in status(size, events=(ev.StoreRecovered(1),))[0]
 
 
+@pytest.mark.slow
 def test_an_engine_that_began_anew_is_told():
     assert "restarted" not in status((80, 24), events=(started(),))[0]
     assert "engine restarted 2×" in status((80, 24), events=(started(),) * 3)[0]

@@ -114,3 +114,10 @@ def test_the_left_end_gives_way_to_the_right_end():
 
 def test_a_flood_of_combining_characters_is_cut():
     assert len(fit("e" + "\u0301" * 10_000, 10)) < 60
+
+
+@pytest.mark.parametrize("text", ["\u200d\u200d漢字a", "b \u200d\u200d漢字a漢字"])
+def test_a_joiner_that_follows_nothing_ends_no_drawing(text):
+    for cells in range(1, 12):
+        assert wrap(text, cells)
+        assert cut(text, cells)

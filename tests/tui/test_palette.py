@@ -227,6 +227,7 @@ def test_nothing_that_acts_can_be_done_with_hands_off_and_looking_can():
     assert "restart " not in free
 
 
+@pytest.mark.slow
 def test_five_hundred_targets_are_found_at_once():
     many = [
         ev.Observed("workers", f"w{n:03}", "healthy", "", "t", "v", {"state": "healthy"})

@@ -126,6 +126,7 @@ def test_times_are_written_at_full_hours_of_the_persons_clock(monkeypatch):
     assert "Feb" in month
 
 
+@pytest.mark.slow
 def test_the_screen_of_plots():
     async def run() -> None:
         async with open_screen(ScriptedLink(plotted_world()), size=(80, 24)) as screen:
@@ -170,6 +171,7 @@ def test_they_fit_any_terminal(size):
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_plots_of_the_past_end_with_it_and_frozen_ones_stand_still():
     async def run() -> None:
         asked: list[tuple[float, float]] = []
@@ -214,6 +216,7 @@ def test_a_store_that_cannot_be_read_is_told_in_words():
     asyncio.run(run())
 
 
+@pytest.mark.slow
 def test_ascii_fills_the_same_cells():
     async def run(ascii_only: bool) -> list[str]:
         link = ScriptedLink(plotted_world())

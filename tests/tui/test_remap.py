@@ -60,6 +60,7 @@ def test_every_key_has_one_name_here_and_there():
         assert keywords.key_name(keywords.textual(char)) == char
 
 
+@pytest.mark.slow
 def test_another_key_does_it_and_the_old_one_no_longer():
     async def scenario(screen):
         await screen.press("r")
@@ -75,6 +76,7 @@ def test_another_key_does_it_and_the_old_one_no_longer():
     assert [verb for verb, _, _ in link.asked] == ["offer", "offer"]
 
 
+@pytest.mark.slow
 def test_two_actions_can_change_their_keys():
     async def scenario(screen):
         await screen.press("2", "1", "x")
@@ -98,6 +100,7 @@ def test_an_action_without_a_key_is_nowhere():
     assert asked == []
 
 
+@pytest.mark.slow
 def test_footer_and_help_show_the_keys_that_are_in_force():
     given = {
         "worker.restart": ("R",), "app.help": ("f1",), "alert.ack": ("ctrl-a",),
@@ -121,6 +124,7 @@ def test_footer_and_help_show_the_keys_that_are_in_force():
     assert any(line.startswith("↓ !") and "one row down" in line for line in lines)
 
 
+@pytest.mark.slow
 def test_sheets_scroll_and_close_with_them():
     given = {"move.down": ("w",), "app.quit": ("Q",), "move.half_up": ("b",), "session.replay": ()}
 
@@ -143,6 +147,7 @@ def test_sheets_scroll_and_close_with_them():
     assert isinstance(front, Overview)
 
 
+@pytest.mark.slow
 def test_detail_follows_them():
     given = {"session.jump": ("O",), "view.back": ("backspace",), "move.down": ("w",)}
 
@@ -176,6 +181,7 @@ def test_reading_only_holds_for_them_too():
     assert link.asked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", first_fast(60, 40, 80, 120, 200))
 def test_help_is_always_in_the_footer(width):
     async def scenario(screen):
@@ -212,6 +218,7 @@ def test_no_given_key_is_shadowed_by_a_sheet():
     assert fixed - of_textual == {"enter", "ctrl+c", *screenchecks.FIXED}
 
 
+@pytest.mark.slow
 def test_a_sheet_is_answered_with_the_keys_that_were_given():
     given = {"sheet.yes": ("!",), "sheet.no": ("w",), "sheet.copy": ()}
 

@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 import healmon_tui
 
 SOURCES = sorted(Path(healmon_tui.__file__).parent.rglob("*.py"))
@@ -40,6 +42,7 @@ def matching(pattern):
     return [path.name for path in SOURCES if re.search(pattern, read(path))]
 
 
+@pytest.mark.slow
 def test_no_text_goes_where_markup_is_read():
     assert len(SOURCES) > 50
     for path in SOURCES:

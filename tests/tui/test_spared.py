@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 PROGRAM = """
 import sys
 from healmon_tui import spared
@@ -34,6 +36,7 @@ print("good")
 """
 
 
+@pytest.mark.slow
 def test_what_is_left_out_is_loaded_when_it_is_asked_for():
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=False

@@ -94,6 +94,7 @@ def test_t_says_what_is_worn_and_which_files_are_left_out():
     assert second == "theme: terminal"
 
 
+@pytest.mark.slow
 def test_a_theme_changes_no_letter():
     async def scenario():
         async with open_screen(ScriptedLink(world())) as screen:

@@ -43,6 +43,7 @@ def test_what_happens_is_told_at_once_to_who_looks_on(stage):
     fits("state", told)
 
 
+@pytest.mark.slow
 def test_all_viewers_share_one_text_and_a_storm_is_told_in_bites(stage):
     with Stream(stage) as one, Stream(stage) as other:
         one.next()
@@ -64,6 +65,7 @@ def test_a_viewer_hears_that_the_server_is_there(monkeypatch, stage):
         assert beat["now"].endswith("Z")
 
 
+@pytest.mark.slow
 def test_a_healer_that_ends_and_the_next_one(tmp_path):
     with staged(tmp_path / "state", past=scripted.world()) as stage, Stream(stage) as stream:
         assert stream.next()[0] == "state"

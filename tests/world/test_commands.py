@@ -95,6 +95,7 @@ def test_what_it_leaves_in_its_group_is_ended_too(tmp_path: Path) -> None:
     assert gone(file)
 
 
+@pytest.mark.slow
 def test_much_output_blocks_nobody() -> None:
     code = "import sys\nfor n in range(200000): print('x' * 20)\nprint('done')"
     assert python(code) == CommandEnd(Ended(code=0), "done")

@@ -584,6 +584,7 @@ SystemFiles().sweep(selection, Choice(), "delete", now, Limits(), lambda: False)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", ["state", "root"])
 @pytest.mark.parametrize("swapped", [False, True])
 def test_a_kill_between_rename_and_unlink_is_finished_by_the_next_run(

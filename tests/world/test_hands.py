@@ -30,6 +30,7 @@ def test_what_a_call_raises_is_raised():
     hands.close()
 
 
+@pytest.mark.slow
 def test_a_call_that_was_given_up_blocks_the_next_until_it_ends():
     hands, gate = Hands("test"), threading.Event()
 

@@ -89,6 +89,7 @@ def stage(request, tmp_path) -> Iterator[RealStage | SimulatedStage]:
     made.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["rollback", "wal"])
 def test_leftovers_are_taken_over_once(stage, mode):
     stage.crash(mode)
@@ -111,6 +112,7 @@ def test_nothing_is_done_when_anything_has_changed(stage):
     assert stage.locks.look(stage.path).leftover == mark
 
 
+@pytest.mark.slow
 def test_nothing_is_done_when_somebody_has_come(stage):
     stage.crash("wal")
     mark = stage.locks.look(stage.path).leftover
@@ -138,6 +140,7 @@ def test_nothing_is_healed_beside_a_lock_directory(tmp_path):
     assert Path(f"{path}-journal").stat().st_size
 
 
+@pytest.mark.slow
 def test_any_file_name_will_do(tmp_path):
     for number, name in enumerate((b"a\nb.db", b"\xff\xfe?#%41.db")):
         path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/" + name))

@@ -164,6 +164,7 @@ def test_a_mail_server_that_is_down_is_told_without_the_url(smtp) -> None:
     assert "sesame" not in said
 
 
+@pytest.mark.slow
 def test_a_web_hook_that_is_down_or_sends_elsewhere_is_told(sink) -> None:
     sink.status, sink.headers = 302, {"Location": "/elsewhere"}
     assert failure(channel(url=sink.url)) == "answered with status 302"
@@ -177,6 +178,7 @@ def test_without_apprise_it_is_said_how_to_get_it(tmp_path) -> None:
     assert said == "apprise is not installed: pip install 'healmon[notify]'"
 
 
+@pytest.mark.slow
 def test_an_url_that_apprise_does_not_know_is_told() -> None:
     assert failure(channel(url="sesame://host/x")) == "apprise knows no such URL"
 

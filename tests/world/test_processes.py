@@ -589,6 +589,7 @@ def open_descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 def test_nothing_leaks_and_no_zombie_stays(real: RealWorld) -> None:
     before = open_descriptors()
     with warnings.catch_warnings():

@@ -208,6 +208,7 @@ def giver(farm: Farm, worker: Identity) -> subprocess.Popen[bytes]:
     return made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("reaped", [True, False])
 def test_a_grant_ends_with_the_healmon_that_gave_it(farm: Farm, reaped: bool) -> None:
     shim = farm.run(SLEEP)
@@ -221,6 +222,7 @@ def test_a_grant_ends_with_the_healmon_that_gave_it(farm: Farm, reaped: bool) ->
     assert farm.sleepers() == []
 
 
+@pytest.mark.slow
 def test_a_grant_holds_while_the_healmon_that_gave_it_lives(
     farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

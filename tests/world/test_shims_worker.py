@@ -359,6 +359,7 @@ def test_what_ends_below_a_living_worker_is_reaped_and_not_told(farm: Farm) -> N
     assert farm.look().ends == ()
 
 
+@pytest.mark.slow
 def test_what_a_worker_used_is_told(farm: Farm) -> None:
     code = (
         "import time\nkept = bytearray(60_000_000)\n"

@@ -367,6 +367,7 @@ def hot_journal(path: Path, actors: Actors) -> None:
     assert Path(f"{path}-journal").stat().st_size > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("prepare", first_fast(crashed_wal, clean_database, live_wal, hot_journal))
 def test_a_thousand_looks_change_nothing(tmp_path, locks, actors, prepare):
     directory = tmp_path / "data"
@@ -442,6 +443,7 @@ locks.close()
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(
     os.geteuid() == 0 and shutil.which("setpriv") is None, reason="root needs setpriv to be humble"
 )
@@ -569,6 +571,7 @@ def test_an_open_file_description_has_no_pid(tmp_path, locks, actors):
     assert reading.writer.pid == -1
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root makes pid namespaces everywhere")
 def test_a_holder_outside_our_pid_namespace_has_pid_0(tmp_path, actors):
     create(tmp_path / "a.db")
@@ -664,6 +667,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 def test_a_killed_healmon_leaves_no_child_behind(tmp_path):
     create(tmp_path / "a.db")
     with subprocess.Popen(

@@ -449,6 +449,7 @@ HOSTILE = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_hostile_names_titles_and_directories(server: PrivateTmux, tmp_path: Path) -> None:
     server.new("first")
     for name in HOSTILE:

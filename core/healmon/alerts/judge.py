@@ -295,23 +295,27 @@ def _worth_telling(alert: AlertView, finding: Finding, now_wall: float) -> bool:
         return True
     if (finding.message, finding.evidence) == (alert.message, alert.evidence):
         return False
-    said = (_words(finding.message), _shape(finding.evidence))
-    if said != (_words(alert.message), _shape(alert.evidence)):
+    if not (_alike(finding.message, alert.message) and _alike(finding.evidence, alert.evidence)):
         return True
     age = alert.last_seen - alert.first_seen
     return abs(now_wall - alert.last_seen) >= min(REFRESH, max(SOONEST, age))
 
 
-def _words(text: str) -> str:
-    return _NUMBER.sub("#", text)
+def _alike(one: object, other: object) -> bool:
+    """Return whether two pieces of evidence differ in numbers only, also in those within texts."""
+    if one is other or _shape(one) == _shape(other):
+        return True
+    if isinstance(one, dict) and isinstance(other, dict):
+        mine, its = cast("dict[str, object]", one), cast("dict[str, object]", other)
+        return mine.keys() == its.keys() and all(_alike(mine[name], its[name]) for name in mine)
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        parts, others = cast("list[object]", one), cast("list[object]", other)
+        return len(parts) == len(others) and all(map(_alike, parts, others))
+    return False
 
 
 def _shape(value: object) -> object:
-    """Return evidence with all numbers alike, also those within texts."""
-    if isinstance(value, dict):
-        return {k: _shape(v) for k, v in cast("dict[str, object]", value).items()}
-    if isinstance(value, list | tuple):
-        return [_shape(part) for part in cast("list[object]", value)]
+    """Return a single value; all numbers are one, also those within a text."""
     if isinstance(value, str):
-        return _words(value)
-    return value if value is None or isinstance(value, bool) else "#"
+        return _NUMBER.sub("#", value)
+    return "#" if isinstance(value, int | float) and not isinstance(value, bool) else value

@@ -76,6 +76,8 @@ def test_evidence_of_another_shape_is_news(life: Inbox) -> None:
         {"who": {"pid": 9, "name": "python"}, "idle": True},
         {"who": {"pid": 9, "name": "python"}, "idle": False},
         {"who": None, "idle": False},
+        {"who": 7, "idle": False},
+        {"who": [7], "idle": False},
     ):
         assert len(life.look(verdict(finding(**changed)))) == 1
 

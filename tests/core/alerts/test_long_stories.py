@@ -108,6 +108,7 @@ def test_six_hours_of_three_failing_workers_are_one_alert(tmp_path: Path, dies: 
     assert len(bench.events) < CYCLES * 2, "what does not change costs nothing"
 
 
+@pytest.mark.slow
 def test_when_all_but_one_are_well_again_that_one_is_told_as_itself(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         desk = Desk(bench)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 
+import pytest
+
 from healmon.clock import Reading
 from healmon.config import settings as st
 from healmon.engine.alarms import Alarms
@@ -80,6 +82,7 @@ def test_six_hours_of_three_workers_that_fail_without_a_storm():
     assert 2 <= len(ward.told) <= 4
 
 
+@pytest.mark.slow
 def test_a_day_of_flapping_is_few_notices_and_a_closing_summary():
     ward = Ward(60)
     for cycle in range(24 * 60):
@@ -111,6 +114,7 @@ def test_a_disk_that_wanders_around_its_line_is_one_alert():
     assert not ward.told
 
 
+@pytest.mark.slow
 def test_a_night_of_random_trouble_closes_whatever_it_told():
     for seed in range(2):
         ward = Ward(60)

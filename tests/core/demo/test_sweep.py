@@ -241,6 +241,7 @@ def test_no_temp_directory_is_no_fault(tmp_path: Path) -> None:
     assert sweep(tmp_path / "none") == []
 
 
+@pytest.mark.slow
 def test_every_worker_is_found_by_its_script(killed: Layout) -> None:
     for name in WORKERS:
         assert str(killed.worker(name)) in {str(path) for path in killed.programs}

@@ -86,6 +86,7 @@ def test_the_normal_pace_heals_four_faults_within_the_first_minute(tmp_path: Pat
     assert at["fill-disk"] + max(r.older_than for r in settings.disk.rules) + 2 * look < 50
 
 
+@pytest.mark.slow
 def test_all_parts_come_up_quickly_and_all_go(world: DemoWorld) -> None:
     begin = time.monotonic()
     world.start()
@@ -143,6 +144,7 @@ def test_heartbeats_go_on(world: DemoWorld) -> None:
         until(lambda p=path, f=first: p.stat().st_mtime_ns > f, what=f"a heartbeat of {name}")
 
 
+@pytest.mark.slow
 def test_sessions_work_wait_or_are_protected(world: DemoWorld) -> None:
     world.start()
     until(

@@ -98,6 +98,7 @@ class HangingFiles(SystemFiles):
         return super().space(path)
 
 
+@pytest.mark.slow
 def test_a_mount_that_hangs_is_unknown_and_delays_nobody(tmp_path):
     dead = str(tmp_path)
     files = HangingFiles(dead)
@@ -164,6 +165,7 @@ print(*looked(*sys.argv[1:]))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
 def test_bind_mounts_and_overlays_of_one_file_system_count_once(tmp_path):
     script = MOUNTS.format(base=tmp_path) + (

@@ -17,6 +17,7 @@ def test_one_module_knows_the_client():
     assert users == {"collector.py"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["healmon.service.host", "healmon.service.metrics_cli", "healmon.service.exporter"]
 )

@@ -199,6 +199,7 @@ def test_each_way_to_be_wrong_has_its_exit_code_and_its_words(healmon, words, co
     assert said in err
 
 
+@pytest.mark.slow
 def test_the_event_log_goes_on_with_what_comes_also_in_a_new_file(store):
     ended = threading.Event()
     followed = following(store, "", "", ended)
@@ -220,6 +221,7 @@ def test_the_event_log_goes_on_with_what_comes_also_in_a_new_file(store):
     assert list(followed) == []
 
 
+@pytest.mark.slow
 def test_the_event_log_goes_on_in_a_store_that_another_healer_began(store):
     """Its numbers begin at 1 again: they are not those that were printed."""
     ended = threading.Event()

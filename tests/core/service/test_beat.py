@@ -56,6 +56,7 @@ def kept(tmp_path: Path):
     return BeatFiles(tmp_path / "state").all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [["77"], ["assigner:77"], ["77", "--source", "assigner"]])
 def test_a_beat_shows_in_the_task_and_tells_its_token(real, capsys, tmp_path, words):
     (_, task) = real.door.read(real.tasks)
@@ -67,6 +68,7 @@ def test_a_beat_shows_in_the_task_and_tells_its_token(real, capsys, tmp_path, wo
     assert [t.beat_at for t in door.read(real.tasks)] == [None, beat.at]
 
 
+@pytest.mark.slow
 def test_the_token_of_an_attempt_that_was_taken_away_is_refused(real, capsys, tmp_path):
     told = json.loads(run(capsys, "77", "--json")[1])
     fits("beat", told)
@@ -137,6 +139,7 @@ def test_a_state_directory_that_cannot_be_used_is_told(real, capsys, tmp_path):
     assert run(capsys, "77")[0] == 73
 
 
+@pytest.mark.slow
 def test_two_tables_of_one_file_are_two_sources(real, capsys, tmp_path):
     tell(real.file, (LAYOUTS["queue"].sql, None))
     sql = "INSERT INTO task_queue (id, task_type, status, assigned_worker) VALUES (?, 'x', ?, 'w')"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from healmon import events as ev
 from healmon.service.takeover import Relay
 from healmon.state import apply
@@ -11,6 +13,7 @@ from tests.helpers.storekit import Engine, opened_store, started
 from tests.helpers.wait import until
 
 
+@pytest.mark.slow
 def test_a_store_begun_anew_is_noticed_and_read_from_its_beginning(tmp_path):
     path = tmp_path / "healmon.db"
     with opened_store(path) as kept:

@@ -170,6 +170,7 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert (state / "healmon.db-wal").stat().st_size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("make", [lambda state: None, a_store, killed_store])
 def test_it_touches_nothing(bench: Bench, make: Callable[[Path], None]) -> None:
     make(bench.state)

@@ -158,7 +158,8 @@ def test_a_hundred_viewers_of_whom_some_are_slow_and_some_are_killed(tmp_path: P
             began = process_seconds()
             for _ in range(3000):  # nobody of the 40 reads, nor most of ours
                 push.ring()
-            assert process_seconds() - began < 10
+            # to wait for one of them a moment each would take hours
+            assert process_seconds() - began < 60
             other.kill()
             other.wait(10)
         for _ in range(100):

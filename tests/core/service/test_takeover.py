@@ -112,6 +112,7 @@ def test_what_keeps_from_taking_over_is_an_answer_and_looking_goes_on(state, err
     closed(link)
 
 
+@pytest.mark.slow
 def test_a_healer_that_comes_back_is_heard_again(state):
     lived(state, started(), ev.EngineStopped("asked to"))
     link = relay(state, refused(HolderError("no")))

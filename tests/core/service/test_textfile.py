@@ -88,6 +88,7 @@ def test_what_cannot_be_written_is_complained_of_and_the_old_file_stays(tmp_path
     assert said == [f"{path}: No such file or directory", ""]
 
 
+@pytest.mark.slow
 def test_a_write_that_hangs_is_complained_of_and_followed_by_none(tmp_path, monkeypatch):
     monkeypatch.setattr(textfile, "PATIENCE", 0.1)
     monkeypatch.setattr(textfile, "LAST", 0.1)

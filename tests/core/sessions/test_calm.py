@@ -102,6 +102,7 @@ def test_what_does_nothing_and_has_no_task_is_judged_no_more(monkeypatch):
     assert names == ["session:a", "session:b", "session:b"]
 
 
+@pytest.mark.slow
 def test_whatever_happens_what_stands_is_what_would_be_said():
     rests = 0
     for seed in range(40):

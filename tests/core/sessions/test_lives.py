@@ -18,7 +18,7 @@ from healmon.sessions.facts import Order, SessionFacts
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED
-from tests.helpers.examples import first_fast
+from tests.helpers.examples import first_fast, span
 from tests.helpers.sessionjudge import (
     APPROVAL,
     BUSY,
@@ -224,7 +224,7 @@ def keys_of(plan):
 @pytest.mark.parametrize("seed", first_fast(*range(24)))
 def test_whatever_happens_the_promises_hold(seed):
     life = Life(seed)
-    life.live(HOURS)
+    life.live(span(HOURS))
 
 
 @pytest.mark.slow

@@ -86,6 +86,7 @@ def test_too_few_are_none():
     assert len({p.component for p in plans}) == 3, "three are less than 30 % of twenty"
 
 
+@pytest.mark.slow
 def test_troubles_that_began_hours_apart_are_none():
     def make(t):
         names = [("a", 0.0), ("b", 2 * HOUR), ("c", 4 * HOUR)]
@@ -96,6 +97,7 @@ def test_troubles_that_began_hours_apart_are_none():
     assert bench.open("healmon") == set()
 
 
+@pytest.mark.slow
 def test_retries_of_many_count_too_and_idle_ones_do_not():
     bench = BenchOfSessions(retry_act=True)
     names = [f"s{n}" for n in range(5)]

@@ -98,6 +98,7 @@ def test_06_silent_work_of_a_child_is_work_and_that_of_the_screen_is_none():
     assert plans
 
 
+@pytest.mark.slow
 def test_07_an_approval_is_one_for_ten_hours_and_its_clock_stands():
     bench, plans = story(lambda _: [a_session(sign=APPROVAL)], 10 * HOUR)
     assert bench.state() == "approval"
@@ -160,6 +161,7 @@ def test_11_a_person_who_types_bars_everything_and_one_who_only_watches_nothing(
     assert story(lambda _: [a_session(pane=still)])[1], "somebody attached who is not there"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("result", ["ignored", "frozen"])
 def test_12_13_what_held_is_critical_quarantined_and_not_pressed_again(result):
     bench, (plan,) = story(lambda _: [a_session()], 1870)

@@ -52,6 +52,7 @@ def test_a_session_is_left_alone_after_an_act():
     assert min(b - a for a, b in pairwise(times)) >= 600
 
 
+@pytest.mark.slow
 def test_no_session_is_acted_on_more_than_twice_in_six_hours():
     bench = BenchOfSessions(**QUICK)
     times = [at for at, _ in acts(bench, 13 * HOUR, hung("a"))]
@@ -92,6 +93,7 @@ def test_an_act_that_was_vetoed_counts_for_nothing():
     assert bench.plan() is not None
 
 
+@pytest.mark.slow
 def test_the_breaker_opens_after_two_in_vain_and_lets_one_try_after_six_hours():
     bench = BenchOfSessions(**QUICK, cooldown=0.0, acts_per_session=100, acts_per_hour=100)
     done = acts(bench, 5 * HOUR, hung("a"), "error")
@@ -123,6 +125,7 @@ def test_an_act_that_healmons_end_cut_off_is_gone_on_with_as_the_same_act():
     assert "1 acts on this session" in bench.facts().held
 
 
+@pytest.mark.slow
 def test_an_act_in_whose_midst_healmon_ends_time_and_again_is_suspected():
     bench = BenchOfSessions(**QUICK)
     bench.run(400, hung("a"))
@@ -174,6 +177,7 @@ def test_what_was_cut_off_without_evidence_is_gone_on_with_by_nobody():
     assert "cool-down" in bench.facts().held
 
 
+@pytest.mark.slow
 def test_attempts_of_a_boot_that_told_a_later_time_do_not_hold_for_ever():
     bench = BenchOfSessions(**QUICK)
     assert len(acts(bench, 1500, hung("a"), "error")) == 2

@@ -10,6 +10,7 @@ from healmon.sessions.facts import Order
 from healmon.sessions.family import Family
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED, RULES
+from tests.helpers.examples import span
 from tests.helpers.sessionjudge import (
     APPROVAL,
     BUSY,
@@ -209,7 +210,7 @@ def test_witnesses_that_disagree_are_no_ground_to_act():
     ],
 )
 def test_no_state_that_waits_for_a_person_is_ever_acted_upon(state, session):
-    bench = judged(session, 10 * HOUR, protect=("boss",), typing_marker="##")
+    bench = judged(session, span(10 * HOUR), protect=("boss",), typing_marker="##")
     assert bench.state(session.label) == state
     assert state in CLOSED
     assert bench.plan(session.label) is None
@@ -228,7 +229,7 @@ def test_what_is_protected_is_seen_and_told_and_never_touched(session, condition
     bench = BenchOfSessions(protect=("boss",))
     bench.look(session)
     assert bench.open("boss") == set()
-    assert not bench.run(10 * HOUR, lambda _: [session])
+    assert not bench.run(span(10 * HOUR), lambda _: [session])
     assert bench.state("boss") == "protected"
     assert bench.open("boss") == {condition}
     assert said in bench.message(condition, "boss")

@@ -89,6 +89,7 @@ def test_a_wal_that_was_exchanged_waits_for_the_writer(path: Path) -> None:
         assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+@pytest.mark.slow
 def test_a_damaged_file_is_opened_by_hand_only_while_nobody_here_has_it_open(
     path: Path, monkeypatch
 ) -> None:

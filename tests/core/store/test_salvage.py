@@ -113,6 +113,7 @@ def test_all_that_is_left_in_the_file_comes_over(tmp_path: Path, damage: str) ->
         assert not store.repaired
 
 
+@pytest.mark.slow
 def test_a_few_lost_pages_cost_their_rows_only(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     before = fill(path, 60)
@@ -129,6 +130,7 @@ def test_a_few_lost_pages_cost_their_rows_only(tmp_path: Path) -> None:
     assert after["events"] <= before["events"]
 
 
+@pytest.mark.slow
 def test_what_is_in_the_wal_comes_over_too(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     code = """
@@ -156,6 +158,7 @@ os.kill(os.getpid(), 9)
     assert set(events) == set(range(1, 202))
 
 
+@pytest.mark.slow
 def test_a_stop_in_between_goes_on_at_the_next_start(tmp_path: Path, monkeypatch) -> None:
     path = tmp_path / "healmon.db"
     before = fill(path)
@@ -294,6 +297,7 @@ def test_the_old_layout_is_kept_before_a_newer_one(tmp_path: Path, monkeypatch) 
     assert history(kept) == history(path)
 
 
+@pytest.mark.slow
 def test_no_hand_but_sqlites_opens_the_store(tmp_path: Path) -> None:
     """Closing any descriptor of the file would drop all locks that this process has on it."""
     code = """

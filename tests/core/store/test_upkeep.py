@@ -44,6 +44,7 @@ def month(store: Store, per_day: int = 100) -> Engine:
     return engine
 
 
+@pytest.mark.slow
 def test_what_is_older_goes_and_what_is_open_stays(tmp_path: Path) -> None:
     path = tmp_path / "healmon.db"
     with opened_store(path) as store:

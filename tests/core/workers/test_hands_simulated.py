@@ -688,6 +688,7 @@ def test_those_that_fail_again_and_again_never_take_all_places() -> None:
     asyncio.run(scenario())
 
 
+@pytest.mark.slow
 def test_of_many_acts_that_wait_for_each_other_none_holds_all_processes(tmp_path: Path) -> None:
     clock = ManualClock()
     world = SimulatedProcesses(clock)

@@ -142,6 +142,7 @@ def test_05_dying_two_seconds_after_each_start_ends_in_quarantine_at_the_fifth(
     play(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_06_dying_every_eleven_minutes_fills_the_slow_window(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=660.0, end=Ended(signal=11))

@@ -12,7 +12,7 @@ from healmon.clock import ManualClock
 from healmon.errors import SpawnError
 from healmon.world.processes import Ended, Identity, Launch
 from healmon.world.simulated.processes import Program, SimulatedProcesses
-from tests.helpers.examples import first_fast
+from tests.helpers.examples import first_fast, span
 from tests.helpers.workerbench import Bench, a_worker
 
 HOURS = 8
@@ -124,7 +124,7 @@ def test_whatever_happens_the_promises_hold(tmp_path: Path, seed: int) -> None:
 
     async def life() -> None:
         nonlocal released
-        end = clock.read().steady + HOURS * 3600
+        end = clock.read().steady + span(HOURS) * 3600
         try:
             while clock.read().steady < end:
                 await bench.run(fate.random.uniform(1, CYCLE))

@@ -118,6 +118,7 @@ def test_the_backoff_doubles_and_the_breaker_opens(tmp_path: Path) -> None:
     play(tmp_path, scene)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jitter", first_fast(0.2, 0.0))
 @pytest.mark.parametrize("critical", [True, False])
 def test_six_hours_of_dying_at_once_are_one_alert_and_few_starts(
@@ -137,6 +138,7 @@ def test_six_hours_of_dying_at_once_are_one_alert_and_few_starts(
     play(tmp_path, scene, jitter=jitter, critical=critical)
 
 
+@pytest.mark.slow
 def test_dying_two_seconds_after_each_start_is_one_alert_too(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=2.0, end=Ended(code=1))
@@ -148,6 +150,7 @@ def test_dying_two_seconds_after_each_start_is_one_alert_too(tmp_path: Path) -> 
     play(tmp_path, scene)
 
 
+@pytest.mark.slow
 def test_dying_every_eleven_minutes_is_told_as_flapping(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=660.0, end=Ended(signal=11))
@@ -403,6 +406,7 @@ def test_a_short_job_completes_by_being_started(tmp_path: Path) -> None:
     play(tmp_path, scene, restart="on-failure")
 
 
+@pytest.mark.slow
 def test_exit_0_at_once_is_a_failure_of_what_must_always_run(tmp_path: Path) -> None:
     async def scene(bench: Bench, world: WatchedWorld) -> None:
         world.behave = lambda _: Program(lives=0.0, end=Ended(code=0))

@@ -17,7 +17,7 @@ from healmon import events as ev
 from healmon.plans import unpack
 from healmon.sessions import diagnose
 from healmon.sessions.verdict import Verdict
-from tests.helpers.sessionstage import HUNG
+from tests.helpers.sessionstage import HUNG, INTERVAL
 from tests.helpers.tmuxes import HANG, PrivateTmux, python
 from tests.helpers.wait import until
 
@@ -60,7 +60,7 @@ def stands(healmon, session, state, limit=30.0):
 
 def quiet_for(healmon, seconds):
     """Let so many seconds of cycles go by."""
-    healmon.cycles(int(seconds / 0.3) + 1)
+    healmon.cycles(int(seconds / INTERVAL) + 1)
 
 
 def test_01_agents_that_stream_work_however_long_nobody_looked(stage):

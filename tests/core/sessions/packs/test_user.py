@@ -91,6 +91,7 @@ def test_a_bad_pack_ends_check_and_every_start(packs: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_pack_that_reads_its_own_screen_wrong_is_told_by_check(packs: Path) -> None:
     (packs / "aider.toml").write_text(GOOD.replace("'^>$'", "'^nothing$'"))
     done = healmon(packs.parent, "check")
@@ -162,6 +163,7 @@ screen = "Run it?\\n[Yes\\n"
 """
 
 
+@pytest.mark.slow
 def test_check_tells_an_answer_whose_key_is_none(packs: Path, tmp_path: Path):
     (packs / "aider.toml").write_text(GOOD + ASKS)
     (packs / "aider.test.toml").write_text(TRIAL + ASKED)
