@@ -85,8 +85,9 @@ class Remedy:
             return await self._start(act)
         except CalledOffError as error:
             if not self._records_other(act):
+                now = self._tools.clock.read().steady
                 with suppress(RemedyError):
-                    await act.keep(reason=clean(str(error)))
+                    await act.keep(reason=clean(str(error)), called_off=now)
             raise
 
     def _records_other(self, act: Act) -> bool:
@@ -139,7 +140,7 @@ class Remedy:
         if half is None:
             act.record = replace(act.record, old=old)
         elif goes_on(order, half):
-            act.record = replace(half, verb=order.verb, reason="")
+            act.record = replace(half, verb=order.verb, reason="", called_off=0.0)
         else:
             # what that act was about to end is ended first
             tree = (*filter(None, [half.old]), *half.tree)
@@ -231,6 +232,8 @@ class Remedy:
                 await act.wish("up")
             gone = await self._stop(act, one)
             if act.record.phase == "stopping":
+                if not gone:  # a look may have seen that first, and taken the act for over
+                    raise VetoError("what was being stopped is gone; its start is planned anew")
                 await act.keep(phase="stopped")
             one = await self._nobody_left(act) if gone else one
         looked = self._tools.clock.read().steady
