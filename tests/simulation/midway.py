@@ -96,7 +96,7 @@ class Life(Host):
             raise
         self.tell(f"answer to {verb} {name}: {answer.ok} {answer.text}")
         self.must("crashed" not in answer.text, answer.text)
-        if answer.ok and verb == "pause":
+        if answer.ok and verb == "pause" and "in the midst" not in answer.text:
             self.off.add(name)
             self.loop.call_later(float(arguments["for"]) - 5.0, self.off.discard, name)  # type: ignore[arg-type]
         if answer.ok and verb == "stop":

@@ -102,7 +102,7 @@ class Pace:
     def pause(self) -> float:
         what = self.random.random()
         if what < self.hangs:
-            return self.random.uniform(0.5, 6.0)
+            return self.random.choice([0.5, 3.0, 12.0])
         return 0.0 if what < 0.5 else self.random.uniform(0.0, 0.02)
 
 

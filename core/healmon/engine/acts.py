@@ -189,8 +189,12 @@ class Acts:
                 return
             await asyncio.wait({act.task}, timeout=end - process_seconds())
 
-    async def hands_off(self, component: str, reason: str) -> None:
-        """Have all that acts on these components (a pattern) end where it waits."""
+    async def hands_off(self, component: str, reason: str) -> list[Plan]:
+        """Have all that acts on these components (a pattern) end where it waits.
+
+        Returns:
+            What is in the midst of something that it must finish.
+        """
         acts = [act for name, act in self._acts.items() if like(component, name)]
         past = [act for act in acts if not (act.waiting or act.queued)]  # the gate
         # all at once: while one ends another may begin to touch something
@@ -199,6 +203,9 @@ class Acts:
         await asyncio.gather(*early)
         if ending:
             await asyncio.wait(ending, timeout=GIVES_WAY)
+        return [
+            act.plan for act in past if act.acting and self._acts.get(act.plan.component) is act
+        ]
 
     async def journal(self, act: _Act, text: str) -> None:
         """Record a step durably before it is taken."""

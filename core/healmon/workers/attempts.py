@@ -26,7 +26,7 @@ from healmon.world.processes import Ended
 STARTS_KEPT: Final = 32
 """Moments of starts that are remembered: more than a host starts of one worker in a minute."""
 PROMPT: Final = 1.0
-"""Seconds after its moment in which another look may come before what goes on has begun."""
+"""Seconds after an act was called off in which looks may come whose plans nobody takes up."""
 GO_ON_EVERY: Final = 5.0
 """Seconds at least between two tries to go on with an act that was left half done."""
 CUT_SHORT: Final = "healmon ended while it was starting it"
@@ -88,12 +88,12 @@ def _untried(look: Look, record: StartRecord, memory: Memory) -> bool:
     if not record.called_off:
         return False
     at = memory.goes_on
-    return at is None or at <= _left_at(record) or look.now.steady <= at + PROMPT
+    return at is None or at <= _left_at(record) or look.now.steady <= at
 
 
 def _left_at(record: StartRecord) -> float:
     """Return the steady moment since when nobody carries an act out, as far as is known."""
-    return max(record.steady, record.called_off)
+    return max(record.steady, record.called_off + PROMPT if record.called_off else 0.0)
 
 
 def survived(look: Look) -> bool:
@@ -142,7 +142,7 @@ def _going_on(look: Look, record: StartRecord, memory: Memory) -> Memory:
         return replace(memory, goes_on=record.steady)  # due all the time, and tried at no time
     if at is None or at <= _left_at(record):
         return replace(memory, goes_on=now)
-    if now <= at + PROMPT:
+    if now <= at:
         return memory
     # that try came to nothing: others follow at ever longer intervals
     pause = max(GO_ON_EVERY, look.worker.restart_delay, 0.5 * (now - record.steady))

@@ -148,7 +148,8 @@ class Proving:
                 if outcome.ok is None and not outcome.young:
                     return await self._untold(ready, outcome.text)
                 reason = f"pid {identity.pid} is alive but not ready after {waited}"
-                raise await act.failure("worker", f"{reason}: {outcome.text}")
+                reason = f"{reason}: {outcome.text}"
+                raise await act.failure("worker", reason, unproved_by=probe_key(ready))
             if await act.ends_within(identity, pause):
                 raise await self._ended(identity, f"before it was ready: {outcome.text}")
             pause = min(2 * pause, LONGEST_PAUSE)

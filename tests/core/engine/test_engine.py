@@ -440,6 +440,28 @@ def test_a_pause_is_heard_by_all_that_look_before_one_of_them_has_ended():
     assert not journal.all(ev.StepTaken)
 
 
+def test_a_pause_says_what_is_in_the_midst_of_something_and_finished_all_the_same():
+    healer = ScriptedHealer()
+    engine, _, _ = build(healer)
+    goes_on = asyncio.Event()
+    healer.act_hook = goes_on.wait
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        asked = asyncio.create_task(engine.ask("restart", "things:one", {}, origin="ann"))
+        await reach(lambda: engine._acts.busy("things:one"))
+        answer = await engine.ask("pause", "things:one", {"for": 600.0}, origin="bob")
+        assert answer.text.endswith(
+            "things:one; in the midst of it, and being finished: mend_thing of things:one"
+        )
+        goes_on.set()
+        assert (await asked).ok
+        await engine._close()
+
+    asyncio.run(scenario())
+
+
 def test_what_is_asked_for_while_healmon_ends_is_refused_and_never_done_afterwards():
     healer = ScriptedHealer()
     engine, journal, _ = build(healer)

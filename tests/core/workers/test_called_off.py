@@ -67,6 +67,9 @@ class Scene(Life):
     def plans(self) -> list[ev.PlanMade]:
         return [r.event for r in self.all() if isinstance(r.event, ev.PlanMade)]
 
+    def alerts(self) -> list[str]:
+        return [key.rpartition("/")[2] for key in self.engine.snapshot.alerts]
+
     def wanted(self) -> str:
         wish = self.healer._records.wish("w")
         return wish.desired if wish is not None else ""
@@ -185,3 +188,16 @@ def test_who_wants_it_up_again_is_not_forgotten_when_that_is_cut_short(
         assert life.wanted() == "up"
 
     play(scene, ready=None)
+
+
+def test_one_that_is_not_ready_in_time_is_not_called_well(play: Callable[..., None]) -> None:
+    async def scene(life: Scene) -> None:
+        life.next = HANGS
+        await life.reach(life.alerts, "an alert")
+        assert life.alerts() == ["unready"]
+        assert life.engine.snapshot.components["w"].status == "warning"
+        life.next = Part(Program())
+        assert (await life.ask("restart")).ok
+        await life.reach(lambda: not life.alerts(), "its end", 200.0)
+
+    play(scene, start_timeout=5.0)
