@@ -10,10 +10,14 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from msgspec.structs import replace
 
 from healmon.clock import Clock
+from healmon.world import notes
 from healmon.world.processes import TERM, Ended, Identity, Launch
-from healmon.world.shims import Shim, ShimOrder
+from healmon.world.shims import Shim, ShimEnd, ShimOrder
 from healmon.world.simulated.ports import SimulatedPorts
 from healmon.world.simulated.processes import Program, SimulatedProcesses
 from healmon.world.simulated.shims import SimulatedShims
@@ -179,6 +183,22 @@ class Crowd(SimulatedProcesses):
 
 class CrowdShims(SimulatedShims):
     """Shims above such a crowd."""
+
+    def __init__(self, processes: Crowd, clock: Clock) -> None:
+        super().__init__(processes, clock)
+        self._offsets: dict[Identity, int] = {}
+
+    def look(self, folder: str) -> Shim | None:
+        shim = super().look(folder)
+        if shim is None:
+            return None
+        return replace(shim, log_offset=self._offsets.get(shim.worker, 0))
+
+    def _again(self, box: Any, end: ShimEnd) -> bool:
+        size = notes.size_of(Path(box.launch.log_path))
+        again = super()._again(box, end)
+        self._offsets[box.worker] = size
+        return again
 
     def start(self, order: ShimOrder) -> Shim:
         assert isinstance(self._processes, Crowd)

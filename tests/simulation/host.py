@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections import defaultdict, deque
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ class Host:
             storm_failures=self.random.choice([0, 0, 3]),
         )
         self.journal = CutOffJournal(self.hear)
-        self.told: deque[str] = deque(maxlen=90)
+        self.told: deque[str] = deque(maxlen=300)
         self.broken: list[str] = []
         self.kind = False
         self.off: set[str] = set()
@@ -148,7 +149,8 @@ class Host:
         """See to a touch of the world, right before it happens."""
         self.tell(f"   {what} {name} {who.pid if who else ''}")
         self.must(name, f"{what}: a stranger: {who}")
-        hands_off = [p for p in self.off if p in ("*", name)]
+        known, wall = self.engine.snapshot.maintenance, self.clock.read().wall
+        hands_off = [p for p in self.off if p in ("*", name) and known.get(p, 0.0) > wall]
         self.must(not hands_off, f"{what} {name} after a pause was answered")
         if who is None:
             copies = self.world.copies(name)
@@ -172,7 +174,13 @@ class Host:
             if not self.dies_in:
                 self.lease.alive, self.lease.killed = False, True
                 self.killed.set()
+                self.loop.call_soon(self.cut_off)
                 raise KilledError
+
+    def cut_off(self) -> None:
+        """Let nothing of a healmon that was killed run any further."""
+        for task in asyncio.all_tasks(self.loop) - self.mine:
+            task.cancel()
 
     def ended(self, name: str, identity: Identity, by_us: bool) -> None:
         self.tell(f"   end of {name} {identity.pid}{' by healmon' if by_us else ''}")
@@ -199,14 +207,17 @@ class Host:
             case ev.Remembered():
                 self._charged(event.component, unpack(event.memory, Memory))
             case ev.AlertResolved() if event.key.endswith("/down"):
-                name = event.key.split("/")[2]
-                told = self.world.copies(name) or name not in {w.name for w in self.workers}
-                ended = self.now - max(self.world.ended_at.values(), default=0.0) < 20.0
-                facts = self.facts(name)
-                wanted = facts is None or facts.desired == "up"
-                self.must(told or ended or not wanted, f"resolved although down: {event.key}")
+                self._over(event)
             case _:
                 pass
+
+    def _over(self, event: ev.AlertResolved) -> None:
+        """See to the end of an alert: who is said to be up is."""
+        name, told = event.key.split("/")[2], re.match(r"pid (\d+)", event.reason)
+        if told is not None:
+            pids = {i.pid for i in self.world.copies(name)}
+            pids |= {i.pid for i, at in self.world.ended_at.items() if self.now - at < 20.0}
+            self.must(int(told[1]) in pids, f"resolved although down: {event}")
 
     def _proved(self, event: ev.ActionVerified) -> None:
         """See to a proof: it tells of what is."""
@@ -222,7 +233,9 @@ class Host:
         self.must(lives, f"proved that {who.pid} lives, which it does not")
         if str(details["readiness"]).startswith("ready"):
             said = self.world.said.get(self.world.life_of.get(who, 0))
-            self.must(said, f"proved that {who.pid} is ready, which it is not")
+            self.must(
+                said or who in self.by_hand, f"proved that {who.pid} is ready, which it is not"
+            )
 
     def _gone(self, name: str, how: str) -> None:
         left = [

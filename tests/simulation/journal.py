@@ -23,12 +23,14 @@ class CutOffJournal:
         full: nothing reaches the disk.
         snapshot: what the next run begins with.
         lease: of the run that writes.
+        lost: how many events the end before lost.
     """
 
     def __init__(self, heard: Callable[[Event], None]) -> None:
         self.records: list[Recorded] = []
         self.snapshot = Snapshot()
         self.full = False
+        self.lost = 0
         self.lease = Lease()
         self._heard = heard
         self._pending: list[Recorded] = []
@@ -64,6 +66,7 @@ class CutOffJournal:
     def cut(self, chance: random.Random) -> None:
         """Lose what a kill loses."""
         self.keep(0 if self.full else chance.randint(0, len(self._pending)))
+        self.lost = len(self._pending)
         self._pending.clear()
 
 

@@ -33,8 +33,8 @@ from tests.simulation.virtual import EPOCH, Door, KilledError, Lease, VirtualLoo
 
 ANSWERED = 60.0
 """Seconds beyond its own waits in which an answer must come: calls hang, acts give way."""
-EACH = 400.0
-"""Seconds of one life, before all faults cease."""
+EACH = 120
+"""What happens in one life, before all faults cease."""
 ALL = 100_000
 
 
@@ -46,8 +46,8 @@ class Life(Host):
     async def happen(self) -> None:
         """Let something happen."""
         deeds: dict[str, tuple[float, Callable[[], object]]] = {
-            "ask": (14, self.ask),
-            "kill worker": (4, self.kill_worker),
+            "ask": (24, self.ask),
+            "kill worker": (6, self.kill_worker),
             "all die": (0.5, lambda: [self.kill_worker(n) for n in self.every]),
             "by hand": (0.5, self.start_by_hand),
             "reload": (4, self.reload),
@@ -68,8 +68,19 @@ class Life(Host):
 
     def ask(self) -> None:
         """Let a person ask for something, and go on meanwhile."""
-        name = self.random.choice(list(self.every))
-        verbs = ["restart", "stop", "stop", "start", "start", "release", "pause", "resume"]
+        busy = [name for name in self.engine._acts._acts if name in self.every]
+        name = self.random.choice(busy * 3 + list(self.every))
+        verbs = [
+            "restart",
+            "restart",
+            "stop",
+            "stop",
+            "start",
+            "start",
+            "release",
+            "pause",
+            "resume",
+        ]
         verb = self.random.choice(verbs)
         if verb in ("pause", "resume") and self.random.random() < 0.3:
             name = "*"
@@ -79,7 +90,7 @@ class Life(Host):
         task.add_done_callback(self.asking.discard)
 
     async def _ask(self, verb: str, name: str) -> Answer:
-        arguments: dict[str, object] = {"for": self.random.choice([20.0, 400.0, 4000.0])}
+        arguments: dict[str, object] = {"for": self.random.choice([5.0, 20.0, 400.0])}
         self.tell(f"asks: {verb} {name}")
         if verb == "resume":
             self.off.discard(name)
@@ -98,7 +109,6 @@ class Life(Host):
         self.must("crashed" not in answer.text, answer.text)
         if answer.ok and verb == "pause" and "in the midst" not in answer.text:
             self.off.add(name)
-            self.loop.call_later(float(arguments["for"]) - 5.0, self.off.discard, name)  # type: ignore[arg-type]
         if answer.ok and verb == "stop":
             self._stopped(name)
         return answer
@@ -145,6 +155,7 @@ class Life(Host):
             kept = len(unpack(known.memory.get(name, {}), Memory).failures)
             self.blames[name] += [self.now] * max(0, count - kept)
             self.charged[name] = kept
+            self.blames[name] += [self.now] * self.journal.lost
         self.off = {p for p in self.off if known.maintenance.get(p, 0.0) > wall}
         self.healer = self.a_healer()
         run = Run(host="box", steady_offset=EPOCH)
@@ -216,7 +227,7 @@ class Life(Host):
         self.must(self.running.exception() is None, repr(self.running.exception()))
         self.lease.alive = False
         self.journal.keep(0 if self.journal.full else ALL)
-        self.journal._pending.clear()
+        self.journal.cut(self.random)
         await self.alone()
         await asyncio.sleep(self.random.choice([0.1, 5.0, 400.0]))
         self.begin()
@@ -247,13 +258,12 @@ class Life(Host):
         self.mine = {asyncio.current_task()}  # type: ignore[arg-type]
         self.begin()
 
-    async def live(self, seconds: float) -> None:
+    async def live(self, deeds: int) -> None:
         """Let time pass, with everything that happens in it."""
         self.start()
         await self._pass(1.0)
-        end = self.now + seconds
-        while self.now < end:
-            mean = self.random.choice([0.05, 0.5, 2.0, 10.0, 60.0])
+        for _ in range(deeds):
+            mean = self.random.choice([0.02, 0.2, 1.0, 3.0, 20.0])
             await self._pass(self.random.expovariate(1 / mean))
             if self.engine.snapshot.components:
                 await self.happen()
@@ -300,7 +310,7 @@ class Life(Host):
         audit(self.journal.records)
 
 
-def lived(seed: str, folder: Path, seconds: float) -> None:
+def lived(seed: str, folder: Path, deeds: int) -> None:
     """Live one life to its end.
 
     Raises:
@@ -308,7 +318,7 @@ def lived(seed: str, folder: Path, seconds: float) -> None:
     """
 
     async def all_of_it(life: Life) -> None:
-        await life.live(seconds)
+        await life.live(deeds)
         await life.calm()
 
     try:

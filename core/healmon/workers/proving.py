@@ -60,7 +60,9 @@ class Proving:
                 await self._act.keep(worker=launched, how="spawned")
                 return None
         end = await self._act.how_ended(launched)
-        if worker.forks is False or end.code not in (0, None) or await self._again():
+        # one that was killed left nothing on purpose: what lives below it is no daemon
+        crashed = end.signal is not None or end.code not in (0, None)
+        if worker.forks is False or crashed or await self._again():
             return end
         patience = worker.start_timeout if worker.forks else DAEMON_TIMEOUT
         daemon = await self._daemon(min(patience, worker.start_timeout))

@@ -17,8 +17,9 @@ from healmon.config.settings import Ready, Worker
 from healmon.plans import Answer, unpack
 from healmon.workers import budget
 from healmon.workers.model import Memory
+from healmon.world.processes import Ended
 from healmon.world.simulated.processes import Program
-from tests.simulation.crowd import READY, Part
+from tests.simulation.crowd import READY, CrowdPorts, CrowdShims, Part
 from tests.simulation.midway import Life, lived_by
 from tests.simulation.virtual import VirtualLoop
 
@@ -26,15 +27,22 @@ from tests.simulation.virtual import VirtualLoop
 class Scene(Life):
     """One worker, whose lives go as they are told."""
 
-    def __init__(self, folder: Path, loop: VirtualLoop, **more: object) -> None:
+    def __init__(
+        self, folder: Path, loop: VirtualLoop, *, shims: bool = False, **more: object
+    ) -> None:
         self.settings = {"ready": Ready(log=READY), "start_timeout": 300.0, **more}
         self.next = Part(Program())
         super().__init__("a scene", folder, loop)
-        self.shims = self.ports = None
+        if not shims:
+            self.shims = self.ports = None
+        else:
+            self.shims = CrowdShims(self.world, self.clock)
+            self.ports = CrowdPorts(self.world, self.shims)
         self.limits = budget.NOBODY
         self.states: list[str] = []
         self.pace.pause = lambda: self.slow  # type: ignore[method-assign]
         self.slow = 0.0
+        self.slower_at = "never"
 
     def _workers(self) -> list[Worker]:
         return [Worker(name="w", argv=("/srv/w",), **self.settings)]
@@ -46,6 +54,8 @@ class Scene(Life):
         super().hear(event)
         if isinstance(event, ev.Observed) and event.component == "w":
             self.states.append(event.metric_value)
+        if isinstance(event, ev.StepTaken) and event.text.startswith(self.slower_at):
+            self.slow = 6.0
 
     async def reach(self, condition: Callable[[], object], what: str, limit: float = 60.0) -> None:
         end = self.now + limit
@@ -63,6 +73,14 @@ class Scene(Life):
 
     def memory(self) -> Memory:
         return unpack(self.engine.snapshot.memory["w"], Memory)
+
+    def outcomes(self) -> list[str]:
+        ends = ev.ActionVerified | ev.ActionFailed
+        return [repr(r.event) for r in self.all() if isinstance(r.event, ends)]
+
+    def step(self) -> str:
+        view = self.engine.snapshot.plans.get("w")
+        return view.steps[-1] if view is not None and view.steps else ""
 
     def plans(self) -> list[ev.PlanMade]:
         return [r.event for r in self.all() if isinstance(r.event, ev.PlanMade)]
@@ -201,3 +219,52 @@ def test_one_that_is_not_ready_in_time_is_not_called_well(play: Callable[..., No
         await life.reach(lambda: not life.alerts(), "its end", 200.0)
 
     play(scene, start_timeout=5.0)
+
+
+def test_what_a_killed_start_leaves_below_its_shim_is_no_daemon(play: Callable[..., None]) -> None:
+    async def scene(life: Scene) -> None:
+        life.next = Part(Program(), helpers=1)
+        await life.reach(lambda: life.world.copies("w"), "its start")
+        await asyncio.sleep(1.0)
+        life.kill_worker("w")
+        await life.reach(life.outcomes, "what came of it")
+        assert "killed by SIGKILL" in life.outcomes()[0]
+
+    play(scene, ready=None, min_uptime=3.0, shims=True)
+
+
+def test_a_daemon_that_comes_while_its_program_is_stopped_is_not_called_gone(
+    play: Callable[..., None],
+) -> None:
+    async def scene(life: Scene) -> None:
+        life.next = Part(Program(leaves=Program()))
+        await life.state("healthy")
+        (main,) = life.world.copies("w")
+        life.slow = 0.2
+        asking = asyncio.create_task(life.ask("stop"))
+        await life.reach(lambda: "keep w down" in life.step(), "the stop")
+        life.world.end(main, Ended(code=0))
+        answer = await asking
+        (daemon,) = life.world.copies("w")
+        assert not answer.ok
+        assert f"pid {daemon.pid} of w still runs" in answer.text
+        assert (await life.ask("stop")).ok
+        assert not life.world.copies("w")
+
+    play(scene, ready=None)
+
+
+def test_a_start_that_waits_behind_a_call_that_hangs_looks_again(
+    play: Callable[..., None],
+) -> None:
+    async def scene(life: Scene) -> None:
+        life.slower_at = "start w"
+        await life.reach(lambda: life.slow, "the start")
+        await asyncio.sleep(1.0)
+        life.start_by_hand()
+        life.slow = 0.0
+        await life.reach(life.outcomes, "what came of it")
+        assert "already up as pid" in life.outcomes()[0]
+        assert len(life.world.copies("w")) == 1
+
+    play(scene, ready=None)
