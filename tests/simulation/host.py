@@ -166,7 +166,8 @@ class Host:
             before = self.world.asked[who]
             again = self.now - before < self.every[name].stop_timeout - 0.5
             self.must(not again or before < self.changed_at, f"a second SIGTERM to {who}")
-        self._perhaps_killed()
+        if what != "grant":  # that is a shim's own
+            self._perhaps_killed()
 
     def _perhaps_killed(self) -> None:
         if self.dies_in:

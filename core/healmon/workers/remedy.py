@@ -230,8 +230,6 @@ class Remedy:
                 await act.wish("up")
             gone = await self._stop(act, one)
             if act.record.phase == "stopping":
-                if not gone:  # a look may have seen that first, and taken the act for over
-                    raise VetoError("what was being stopped is gone; its start is planned anew")
                 await act.keep(phase="stopped")
             if gone or act.record.old is not None:
                 one = await self._nobody_left(act)

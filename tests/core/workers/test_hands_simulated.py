@@ -140,21 +140,6 @@ def test_what_is_vetoed_leaves_no_row(tmp_path: Path) -> None:
     play(stage, scene)
 
 
-def test_what_was_half_stopped_and_is_gone_by_now_is_planned_anew(tmp_path: Path) -> None:
-    stage = Stage(tmp_path)
-
-    async def scene() -> None:
-        old = await stage.up()
-        half = replace(stage.record, number=2, phase="stopping", outcome="begun", old=old)
-        stage.healer._records.put_start("w", half)
-        stage.world.end(old, Ended(signal=TERM))
-        said = await stage.act("restart", identity=old, number=2)
-        assert said == "vetoed: what was being stopped is gone; its start is planned anew"
-        assert len(stage.world.spawned) == 1
-
-    play(stage, scene)
-
-
 # Stopping.
 
 
