@@ -49,6 +49,10 @@ TOGETHER: Final = 0.5
 """Seconds within which all clocks are read: what lies between them must not look like a step."""
 
 
+GRAIN: Final = 0.001
+"""Seconds for which one reading serves all that ask: nothing is told or stored any finer."""
+
+
 BELIEVED: Final = 1800.0
 """Seconds for which a wall clock is believed that a host was off: a longer while may be a step."""
 
@@ -184,6 +188,7 @@ class SystemClock:
         self._steps = steps
         self._noting = allocate_lock()
         self._ahead = self._read_at = 0.0
+        self._newest: tuple[float, Reading] = (float("-inf"), Reading(0.0, 0.0, 0.0))
         self._noted_at = float("inf")  # there is nothing yet to compare the first reading with
         now = SystemClock.read(self)
         self._ahead, self._noted_at = now.wall - now.boot, now.boot
@@ -198,6 +203,9 @@ class SystemClock:
 
         Stopped or put to sleep between two of them, they would tell of a step that never was.
         """
+        read_at, newest = self._newest
+        if time.monotonic() - read_at < GRAIN:
+            return newest
         tries = 4
         while True:
             wall, mono = time.time(), time.monotonic()
@@ -208,7 +216,9 @@ class SystemClock:
         if abs(wall - boot - self._ahead) > STEP_TOLERANCE:
             self._note(wall, boot)
         self._read_at = boot
-        return Reading(wall, mono + self.offset, boot)
+        newest = Reading(wall, mono + self.offset, boot)
+        self._newest = mono, newest
+        return newest
 
     def _note(self, wall: float, boot: float) -> None:
         """Remember a step since the reading before; threads may come late with older ones."""

@@ -11,7 +11,7 @@ vocabulary. Each healer keeps a typed struct of its own behind them and converts
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
@@ -184,6 +184,10 @@ class Diagnosis(msgspec.Struct, frozen=True):
     look_again: float | None = None
     systemic: tuple[Finding, ...] = ()
     hold: tuple[str, ...] = ()
+
+
+STANDS: Final = Diagnosis(())
+"""All is as it was told last; said only where nothing waits for another look (`state.ground`)."""
 
 
 class Proof(msgspec.Struct, frozen=True):

@@ -81,3 +81,14 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
     # looking before it is touched, the writer's, and the one beside it
     assert set(heard) == {"sqlite3.connect"}, json.dumps(heard)
     assert len(heard) <= 4
+
+
+def test_a_knock_that_was_lost_is_made_up_for_by_the_next_round(box):
+    box.write(interval="1s")
+    assert box.healmon("daemon").returncode == 0
+    try:
+        store = box.state / "healmon.db"
+        asked = commands.send(store, "pause", "database:x", {"for": 60}, "test")
+        assert commands.wait(store, asked, 30)[0] in {"done", "refused"}
+    finally:
+        box.healmon("stop")

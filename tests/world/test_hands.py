@@ -183,3 +183,23 @@ def test_a_loop_that_ended_as_it_gathered_holds_up_no_other():
     crew.gather(lambda: None, ended)
     ended.close()
     assert asyncio.run(Hands("later", crew).call(lambda: 1, patient=True)) == 1
+
+
+def test_of_many_that_hang_each_gets_a_thread_of_its_own_and_the_last_one_is_made():
+    crew, gate = Crew(), threading.Event()
+    stuck = [Hands(f"mount {n}", crew) for n in range(3)]
+    last, later = Hands("near", crew), Hands("later", crew)
+
+    async def story() -> None:
+        hang = [asyncio.ensure_future(one.call(gate.wait, patient=True)) for one in stuck]
+        near = asyncio.ensure_future(last.call(lambda: "near", patient=True))
+        await asyncio.sleep(PATIENCE / 2)  # no timer of its own for the one that comes now
+        assert await asyncio.wait_for(later.call(lambda: "later", patient=True), 10) == "later"
+        assert await asyncio.wait_for(near, 10) == "near"
+        gate.set()
+        await asyncio.gather(*hang)
+
+    try:
+        asyncio.run(story())
+    finally:
+        gate.set()

@@ -715,7 +715,7 @@ def test_a_process_hidden_by_proc_is_unknown_not_gone(
     really_open, really_exists = os.open, os.path.exists
 
     def hiding_open(path, *args, **kwargs):
-        if path == hidden:
+        if path in {hidden, f"{hidden}/stat"}:
             raise FileNotFoundError(2, "No such file or directory", path)
         return really_open(path, *args, **kwargs)
 

@@ -89,6 +89,11 @@ class Case:
         """Seconds between two checks."""
         return self.snapshot.engine.interval
 
+    def has_nothing_of(self, verdict: Verdict) -> bool:
+        """Return whether a verdict changes no alert, as nearly all: there is none, and was none."""
+        name = verdict.component
+        return not (verdict.findings or name in self.there or name in self.over)
+
     def key(self, component: str, condition: str) -> str:
         """Return the key of a condition."""
         return key_of(self.snapshot.engine.host, self.healer, component, condition)
@@ -115,9 +120,8 @@ def judge(case: Case, verdict: Verdict) -> Judged:
 
     With status `unknown` (nobody could look) its findings are judged, but no alert ends.
     """
-    known = verdict.component in case.there or verdict.component in case.over
-    if not (verdict.findings or known):
-        return _QUIET  # as nearly all
+    if case.has_nothing_of(verdict):
+        return _QUIET
     found = _findings(case, verdict)
     there = {alert.key: alert for alert in case.there.get(verdict.component, _NONE)}
     events = [

@@ -33,8 +33,8 @@ from healmon.databases.shells import roll_back
 from healmon.databases.unpinning import end_reader
 from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand, Instead
-from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
-from healmon.state import ComponentView, Snapshot, of_healer
+from healmon.plans import STANDS, Diagnosis, Packed, Plan, Proof, unpack
+from healmon.state import ComponentView, Rest, Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.hands import Hands
 from healmon.world.processes import Identity, Processes
@@ -91,6 +91,7 @@ class DatabasesHealer:
         self._acted: dict[Identity, Acted] = {}
         self._refused: dict[str, Refusal] = {}
         self._paused: dict[str, float] = {}
+        self._rest = Rest(HEALER)
         # one hanging file system each, twice: at the first look and while a lock stands still
         self.deadline: float = 10.0 + 4.5 * len(databases)
 
@@ -111,8 +112,12 @@ class DatabasesHealer:
         return replace(seen, acted=acted, refused=refused, paused=paused)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
-        """Judge; pure."""
-        return diagnose(seen, self._databases, known, now)
+        """Judge; pure, but for what stands."""
+        if self._rest.stands(seen, known):
+            return STANDS
+        found = diagnose(seen, self._databases, known, now)
+        self._rest.keep(seen, found.verdicts, known)
+        return found
 
     def offer(
         self,

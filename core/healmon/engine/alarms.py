@@ -59,6 +59,8 @@ class Alarms:
 
     def judge(self, case: alerts.Case, verdict: Verdict, cause: int | None = None) -> None:
         """Tell what a verdict means for the alerts of its component."""
+        if case.has_nothing_of(verdict):
+            return
         judged = alerts.judge(case, verdict)
         for alert in case.there.get(verdict.component, ()):
             self._clear.pop(alert.key, None)
@@ -94,6 +96,8 @@ class Alarms:
 
     def overlay(self) -> None:
         """Tell what lies over each alert now."""
+        if not self._stream.snapshot.alerts:
+            return
         now = self._clock.read().wall
         self._emit(alerts.overlay(self._stream.snapshot, self._rules, now))
 
@@ -113,6 +117,8 @@ class Alarms:
             healer: who looks.
         """
         snapshot = self._stream.snapshot
+        if not snapshot.alerts:
+            return None
         prefix = f"{snapshot.engine.host}/{healer}/"
         waiting = any(
             a.state == "pending" for k, a in snapshot.alerts.items() if k.startswith(prefix)

@@ -21,6 +21,7 @@ from healmon.engine.stream import Journal, Sink, Stream
 from healmon.healer import Healer
 from healmon.plans import Answer, Packed
 from healmon.state import Snapshot
+from healmon.waiting import Nap, over
 
 if TYPE_CHECKING:
     from healmon.engine.courier import Courier
@@ -72,6 +73,7 @@ class Engine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._nap = Nap(clock)
         self._stop_reason = ""
         self._checker = ""
         self._sides: dict[str, str] = {}
@@ -88,7 +90,7 @@ class Engine:
     def stop(self, reason: str = "asked to stop") -> None:
         """Ask the engine to finish its current action and end."""
         self._stop_reason = self._stop_reason or reason
-        self._in_loop(self._stopping.set)
+        self._in_loop(lambda: self._rouse(self._stopping))
 
     def renew(self, healers: Sequence[Healer[Any]]) -> None:
         """Have other healers in the next run: those of one that failed have ended with it."""
@@ -96,7 +98,11 @@ class Engine:
 
     def check_now(self) -> None:
         """Ask for a cycle at once."""
-        self._in_loop(self._check.set)
+        self._in_loop(lambda: self._rouse(self._check))
+
+    def _rouse(self, event: asyncio.Event) -> None:
+        event.set()
+        self._nap.end()
 
     def _in_loop(self, call: Callable[[], object]) -> None:
         if self._loop is None:
@@ -357,12 +363,10 @@ class Engine:
     async def _rounds(self) -> list[bool]:
         """Have every room look, all side by side; returns which of them answered."""
         rounds = [asyncio.create_task(room.round()) for room in self._rooms]
-        if not rounds:
-            return []
-        _, late = await asyncio.wait(rounds, timeout=QUICK)
-        if late:
+        if not await over(rounds, QUICK):
             await self.stream.journal.flush(QUICK)
-        return await asyncio.gather(*rounds)
+            await asyncio.gather(*rounds)
+        return [one.result() for one in rounds]
 
     def _judge_self(self, *, sure: bool = False) -> None:
         findings = alerts.engine_findings(
@@ -381,11 +385,5 @@ class Engine:
 
     async def _rest(self, until: float) -> None:
         """Wait for the next cycle's time, a request to check, or the end."""
-        pause = asyncio.create_task(self._clock.sleep(max(0.0, until - self._clock.read().steady)))
-        others = [asyncio.create_task(e.wait()) for e in (self._check, self._stopping)]
-        try:
-            await asyncio.wait({pause, *others}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (pause, *others):
-                task.cancel()
-            await asyncio.gather(pause, *others, return_exceptions=True)
+        if not (self._check.is_set() or self._stopping.is_set()):
+            await self._nap.take(max(0.0, until - self._clock.read().steady))

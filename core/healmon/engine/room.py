@@ -17,6 +17,7 @@ from healmon.healer import Healer
 from healmon.plans import Diagnosis, Plan, Verdict
 from healmon.state import of_healer
 from healmon.text import clean
+from healmon.waiting import over
 
 OVERTAKEN = "the newest look says otherwise"
 """Why a plan that waits is called off by its own healer."""
@@ -144,8 +145,7 @@ class Room:
         task: asyncio.Task[Any] = asyncio.ensure_future(self.healer.look())
         self._hanging = task
         # not wait_for: that waits for the cancelled look, and a look may refuse to end
-        done, _ = await asyncio.wait({task}, timeout=self.healer.deadline)
-        if not done:
+        if not await over([task], self.healer.deadline):
             task.cancel()
             raise ProbeError(f"no answer within {self.healer.deadline:g} s")
         return task.result()

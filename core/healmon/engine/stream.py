@@ -55,6 +55,8 @@ class Stream:
         Whoever compares now with when something ends calls it before: the ends move along.
         """
         before, now = self._heeded, self._clock.read()
+        if now is before:
+            return
         self._heeded = now
         if before is not None and (jump := gap(before, now)):
             self._jumped(jump, now.boot - before.boot)

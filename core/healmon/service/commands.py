@@ -29,6 +29,7 @@ from healmon.clock import SystemClock, format_utc, process_seconds
 from healmon.errors import DataError, StoreFaultError, StoreVersionError
 from healmon.service.push import Ear
 from healmon.store.beside import Beside, connected
+from healmon.store.queued import queued
 from healmon.store.tx import immediate
 from healmon.text import clean
 
@@ -243,7 +244,7 @@ class Queue:
     def _write(self, now: float | None, *, take: bool = False) -> list[Command]:
         try:
             with self._beside.use(HEALER_PATIENCE) as conn:
-                if not self._answers and not self._abandon and not _waiting(conn):
+                if not self._answers and not self._abandon and not queued(conn):
                     return []
                 with immediate(conn):
                     taken = self._in_transaction(conn, now, take=take)
@@ -308,12 +309,6 @@ def _object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
-
-
-def _waiting(conn: sqlite3.Connection) -> bool:
-    return bool(
-        conn.execute("SELECT EXISTS (SELECT 1 FROM commands WHERE state = 'queued')").fetchone()[0]
-    )
 
 
 def _outcome(text: str) -> str:

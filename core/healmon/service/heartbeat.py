@@ -79,6 +79,7 @@ class Heartbeat:
         self._cycle = cycle
         self._ping = ping
         self._hands = Hands("heartbeat")
+        self._boot = boot_id()
         self._missed = 0
         self._pinged = float("-inf")
         self._signing = threading.Lock()
@@ -105,7 +106,7 @@ class Heartbeat:
                 "at": format_utc(cycle.finished_at),
                 "round": number,
                 "interval": self._interval,
-                "boot": boot_id(),
+                "boot": self._boot,
                 "boot_seconds": round(now.boot - (now.wall - cycle.finished_at), 3),
             }
             try:

@@ -274,7 +274,8 @@ class Host:
                 self.store.prune(cutoff(self.clock.steps, seconds, now.wall))
             with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
                 self.lock.mend()
-            self._knocked.set()  # a knock may have been lost
+            if self.store.fault:  # else the store itself tells of a knock that was lost
+                self._knocked.set()
             await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
 
     def _heard(self, record: Recorded) -> None:
@@ -306,7 +307,10 @@ class Host:
                 return
 
     async def _overrides(self) -> None:
-        """Take queued overrides whenever somebody knocks, and once at the start."""
+        """Take queued overrides whenever somebody knocks, and once at the start.
+
+        A knock may be lost: the store's thread sees what waits with each round that it stores.
+        """
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
         knocked = self._knocked
@@ -318,11 +322,11 @@ class Host:
             push = Push.open(self.state_dir)
             stack.callback(push.close)
             self.store.on_stored = partial(self._stored, push)
+            loop = asyncio.get_running_loop()
+            self.store.on_queued = partial(_call_in, loop, knocked.set)
             try:
                 while True:
-                    with contextlib.suppress(TimeoutError):  # a knock may be lost: look anyway
-                        async with asyncio.timeout(ROUND_PATIENCE):
-                            await knocked.wait()
+                    await knocked.wait()
                     knocked.clear()
                     for command in queue.take(self.clock.read().wall):
                         task = asyncio.create_task(self._answer(queue, push, command))
@@ -351,6 +355,11 @@ class Host:
         await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
+
+
+def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    with contextlib.suppress(RuntimeError):  # it has ended
+        loop.call_soon_threadsafe(call)
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:

@@ -50,8 +50,7 @@ class Meter:
 
     def _look(self, now: float) -> Usage | None:
         try:
-            with procfs.opened(self._find() or 0) as directory:
-                stat = None if directory is None else procfs.stat_of(directory)
+            stat = procfs.stat_by(self._find() or 0)
         except ProbeError:
             return None
         before, self._before = self._before, None if stat is None else (now, stat)

@@ -12,8 +12,9 @@ from typing import Final
 
 from healmon.clock import Reading
 from healmon.plans import Verdict
+from healmon.sessions.facts import HEALER
 from healmon.sessions.probe import SessionSeen
-from healmon.state import ActionView, ComponentView, Snapshot
+from healmon.state import ActionView, ComponentView, Rest, Snapshot
 
 ALONE: Final = "idle"
 """The state of a session without tasks, from which time alone leads nowhere."""
@@ -31,10 +32,15 @@ class _Kept:
 
 
 class Calm:
-    """The verdicts that stand; belongs to one healer."""
+    """The verdicts that stand; belongs to one healer.
+
+    Attributes:
+        rest: the look after which all of them did.
+    """
 
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
+        self.rest = Rest(HEALER)
 
     def stands(self, component: str, seen: SessionSeen, known: Snapshot) -> Verdict | None:
         """Return the verdict on a session that still stands; None: it is to be judged."""
@@ -76,3 +82,4 @@ class Calm:
     def forget(self) -> None:
         """Have everybody judged anew."""
         self._kept.clear()
+        self.rest.end()

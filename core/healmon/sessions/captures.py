@@ -63,11 +63,23 @@ class Captures:
         self._kept: dict[str, dict[str, Kept]] = {}
         self._last: Reading | None = None
 
-    def begin(self, now: Reading) -> None:
-        """Begin a look; after a sleep or a step of the clock nothing that was kept is believed."""
-        if self._last is not None and (gap(self._last, now) or now.wall < self._last.wall):
+    def begin(self, now: Reading) -> bool:
+        """Begin a look; after a sleep or a step of the clock nothing that was kept is believed.
+
+        Returns:
+            Whether it is.
+        """
+        before, self._last = self._last, now
+        if before is not None and (gap(before, now) or now.wall < before.wall):
             self._kept = {}
-        self._last = now
+        return bool(self._kept)
+
+    def still(self, socket: str, panes: Sequence[Pane]) -> bool:
+        """Return whether no pane of a socket has moved since it was captured."""
+        kept = self._kept.get(socket, {})
+        return len(kept) == len(panes) and all(
+            pane.id in kept and kept[pane.id].activity == pane.window_activity for pane in panes
+        )
 
     def due(
         self, socket: str, panes: Sequence[Pane], watched: Container[str], now: Reading

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
-from healmon.plans import Diagnosis, Finding, Severity, Verdict, pack, unpack
+from healmon.plans import STANDS, Diagnosis, Finding, Severity, Verdict, pack, unpack
 from healmon.sessions import caps, lost, outage
 from healmon.sessions.calm import Calm
 from healmon.sessions.facts import HEALER, Memory, Row, SessionFacts
@@ -64,7 +64,10 @@ def diagnose(
         packs: know which keys interrupt which program; default: those that come with healmon.
         calm: the verdicts that stand, of those for whom all this was the same; default: none does.
     """
-    judge = _Judge(settings, seen, known, now, packs or bundled(), calm or Calm())
+    calm = calm or Calm()
+    if calm.rest.stands(seen, known):
+        return STANDS
+    judge = _Judge(settings, seen, known, now, packs or bundled(), calm)
     said = [*judge.sessions(), *judge.missing_ones(), *(judge.fault(f) for f in seen.faults)]
     said += judge.unseen({verdict.component for verdict in said})
     told = {verdict.component for verdict in said}
@@ -73,6 +76,8 @@ def diagnose(
     judge.look_in(soon)
     told |= {verdict.component for verdict in owed}
     gone = tuple(name for name in of_healer(known, HEALER) if name not in told)
+    if judge.stood == len(said) and not (gone or judge.look_again):
+        calm.rest.keep(seen, said, known)
     return Diagnosis(tuple(said), gone, judge.look_again, judge.systemic, judge.hold)
 
 
@@ -111,6 +116,7 @@ class _Judge:
         self.look_again: float | None = None
         self.systemic: tuple[Finding, ...] = ()
         self.hold: tuple[str, ...] = ()
+        self.stood = 0
 
     def look_in(self, seconds: float | None) -> None:
         """Ask for a look in so many seconds; None: none is wanted."""
@@ -129,6 +135,7 @@ class _Judge:
             stands = self._calm.stands(component, one, self._known)
             if stands is not None:
                 said.append(stands)
+                self.stood += 1
                 continue
             looks[component] = one
             before = facts_of(self._known, component)

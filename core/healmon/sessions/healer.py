@@ -88,7 +88,7 @@ class SessionsHealer:
             self._tidied = now.steady
             await self._remedy.tidy()
         seen = await self._probe.look()
-        return replace(seen, jumped=jumped)
+        return replace(seen, jumped=True) if jumped else seen
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Judge. Pure, but for whom the next look must look after."""

@@ -161,6 +161,7 @@ class Probe:
         self._backstage = Backstage(self.on, tmux, processes, self.packs, self.clock)
         self._listed: dict[str, Sequence[Pane]] = {}
         self._shown: dict[Place, _Shown] = {}
+        self._still: tuple[Seen, dict[str, tuple[Pane, ...]]] | None = None
 
     async def on(self, what: str, call: Callable[[], T]) -> T:
         """Return what a blocking call returns, made on the thread for `what`."""
@@ -204,8 +205,29 @@ class Probe:
             ProbeError: not one socket could be looked at.
         """
         now = self.clock.read()
-        self._captures.begin(now)
+        believed = self._captures.begin(now)
         listed, tasks = await self._ask()
+        still, self._still = self._still, None
+        if still is not None and believed and not (fresh or self.lost) and listed == still[1]:
+            self._still = still
+            return still[0]
+        seen, found = await self._look(listed, tasks, now, fresh=fresh)
+        moved = any(one.fresh for one in seen.sessions) or not all(
+            self._captures.still(socket, panes) for socket, panes in found.items()
+        )
+        if not (moved or seen.faults or self.tasks or self.lost):
+            self._still = seen, found
+        return seen
+
+    async def _look(
+        self,
+        listed: Mapping[str, tuple[Pane, ...] | Failed],
+        tasks: Mapping[str, View | Failed],
+        now: Reading,
+        *,
+        fresh: bool,
+    ) -> tuple[Seen, dict[str, tuple[Pane, ...]]]:
+        """Return all that is to be seen, and the panes of each socket, by what was answered."""
         told = good(tasks)
         known = [task for view in told.values() for task in view.active]
         found = good(listed)
@@ -222,7 +244,7 @@ class Probe:
         there = {s: self._captures.take(s, found[s], captured[s], now) for s in captured}
         spread = places.spread({s: own_clocks(found[s], there[s]) for s in there}, known)
         everywhere = self._everywhere(found, answers)
-        return Seen(
+        seen = Seen(
             sessions=await self._sessions(spread, everywhere, there, captured, now),
             missing=spread.missing,
             faults=faults,
@@ -232,6 +254,7 @@ class Probe:
             late={source: view.late for source, view in told.items() if view.late},
             runs=await self._runs(),
         )
+        return seen, found
 
     async def _ask(self) -> tuple[dict[str, tuple[Pane, ...] | Failed], dict[str, View | Failed]]:
         """Return what all sockets and task databases answer."""

@@ -6,6 +6,7 @@ again gives exactly the snapshot that the run ended with. Times in it are wall s
 """
 
 from healmon.state.fold import apply, replay
+from healmon.state.ground import Rest
 from healmon.state.pausing import EVERYTHING, paused_by, paused_until, refused_for
 from healmon.state.views import (
     FOREVER,
@@ -52,6 +53,7 @@ __all__ = [
     "PauseView",
     "PlanView",
     "RefusalView",
+    "Rest",
     "SilenceView",
     "Snapshot",
     "apply",

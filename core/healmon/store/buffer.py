@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
@@ -24,9 +23,6 @@ LINGER: Final = 0.02
 """Seconds that a first record waits for company, unless somebody waits for it."""
 CALM: Final = 0.25
 """Seconds that samples wait for company, or for the end of their round."""
-
-HOPS: Final = 3
-"""Turns of the loop after which whatever follows an event by itself is done."""
 
 _SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
 
@@ -102,7 +98,7 @@ class Buffer:
         except RuntimeError:
             self._wake_up()
         else:
-            loop.call_soon(_after, HOPS, loop, self._wake_up)
+            loop.call_soon(loop.call_soon, self._wake_up)  # what follows by itself comes before
 
     def _wake_up(self) -> None:
         with self._wake:
@@ -227,13 +223,6 @@ class Buffer:
         """Return how many items wait."""
         with self._wake:
             return len(self._items)
-
-
-def _after(turns: int, loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    if turns:
-        loop.call_soon(_after, turns - 1, loop, call)
-    else:
-        call()
 
 
 def _settle(futures: list[Future[bool]], *, answer: bool) -> None:

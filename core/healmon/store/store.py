@@ -210,6 +210,15 @@ class Store:
     def on_stored(self, callback: Callable[[], None] | None) -> None:
         self._writer.on_stored = callback
 
+    @property
+    def on_queued(self) -> Callable[[], None] | None:
+        """Called likewise when a command is seen to wait in the store; must not wait."""
+        return self._writer.on_queued
+
+    @on_queued.setter
+    def on_queued(self, callback: Callable[[], None] | None) -> None:
+        self._writer.on_queued = callback
+
     def append(self, record: Recorded) -> None:
         """Keep one more event. Never blocks, never raises; ids must grow."""
         self._since += 1

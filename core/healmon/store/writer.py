@@ -8,8 +8,10 @@ read-only or failing disk is waited out, a damaged file is set aside, a deleted 
 from __future__ import annotations
 
 import logging
+import sqlite3
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +21,7 @@ from healmon.store.buffer import Buffer, Work
 from healmon.store.faults import Kind, kind_of, words
 from healmon.store.held import Held
 from healmon.store.pieces import Piece, Preparer
+from healmon.store.queued import queued
 from healmon.store.salvage import Restoring
 from healmon.store.upkeep import Pruning
 
@@ -45,6 +48,7 @@ class Writer:
         on_fault: called from the writer's thread when it cannot be written any more.
         on_recover: called likewise once it can, with the number of records dropped meanwhile.
         on_stored: called likewise after each transaction; must not wait.
+        on_queued: called likewise when a command waits in the store by then.
         losses: grows whenever rows are missing that the engine's snapshot knows of.
     """
 
@@ -70,6 +74,7 @@ class Writer:
         self.on_fault: Callable[[str], None] | None = None
         self.on_recover: Callable[[int], None] | None = None
         self.on_stored: Callable[[], None] | None = None
+        self.on_queued: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._run, name="healmon-store", daemon=True)
 
     @property
@@ -157,6 +162,9 @@ class Writer:
         if any(piece.checkpoint for piece in pieces):
             # with synchronous NORMAL a disk that fails shows in the checkpoint of the WAL only
             conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with suppress(sqlite3.Error):  # all was written: what ails it, the next write tells
+            if self.on_queued is not None and queued(conn):
+                _call(self.on_queued)
         return []
 
     def _order_pruning(self, before: float) -> None:

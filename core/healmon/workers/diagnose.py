@@ -58,6 +58,10 @@ class Judge:
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
         standing = self._standing(seen, known, now)
+        if seen.fresh is None and len(standing) == len(self._workers):
+            memories = {name: mine.memory for name, mine in standing.items()}
+            if storm.weather(self._limits, memories, memories, now.steady) is None:
+                return self._at_rest(known, now)
         before = {n: recalled(known, n) for n in self._configured if n not in standing}
         judged, weather = self._judged(seen, known, before, standing, now)
         if weather is not None and standing:  # a storm is about all of them
@@ -73,9 +77,9 @@ class Judge:
         quiet = _quiet(judged, before, given)
         wakes = self._keep(judged, quiet if weather is None else set(), standing, known, now)
         wakes += _weather_wakes(weather, now)
-        silent = set[str]()
+        silent = set(standing)
         if seen.fresh is not None:
-            silent = (quiet - seen.fresh) | standing.keys()
+            silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
         arounds = _arounds({name: judged[name] for name in told}, known, now)
         verdicts = tuple(
@@ -89,14 +93,25 @@ class Judge:
             hold=tuple(_overtaken(judged, plans, known, now)),
         )
 
+    def _at_rest(self, known: Snapshot, now: Reading) -> Diagnosis:
+        """Return that there is nothing to tell of anybody, and when that changes by itself."""
+        wakes = [at for name in self._configured for at in self._calm.moments(name, now)]
+        return Diagnosis(
+            verdicts=(),
+            gone=tuple(n for n in of_healer(known, NAME) if n not in self._configured),
+            look_again=max(SOON, min(wakes)) if wakes else None,
+        )
+
     def _standing(self, seen: Seen, known: Snapshot, now: Reading) -> dict[str, Judged]:
         """Return the judgements of earlier looks that still stand."""
         found: dict[str, Judged] = {}
-        for worker in self._workers if seen.fresh is not None else ():
-            paused = _paused(worker.name, known, now)
-            mine = self._calm.stands(worker.name, seen, known, paused=paused)
+        alerts = (*known.alerts.values(), *known.ended.values())
+        alarmed = {alert.component for alert in alerts}
+        for name in self._configured:
+            paused = _paused(name, known, now)
+            mine = self._calm.stands(name, seen, known, now, paused=paused, alarmed=alarmed)
             if mine is not None:
-                found[worker.name] = mine
+                found[name] = mine
         return found
 
     def _keep(

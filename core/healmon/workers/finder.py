@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -78,6 +79,7 @@ class Finder:
         self._settled: frozenset[int] = frozenset()
         self._glance = glance
         self._newest: Scan | None = None
+        self._exact: dict[tuple[str, Identity], tuple[str, ...]] = {}
 
     def around(self, touched: float = 0.0) -> Scan:
         """Return a look at all processes that began after something was touched.
@@ -100,18 +102,25 @@ class Finder:
         self._newest = scan if self._glance else None
         return scan
 
-    def scan(self, *, full: bool, kin: frozenset[int] = frozenset()) -> tuple[Everyone, Candidates]:
+    def scan(
+        self, *, full: bool, kin: frozenset[int] = frozenset(), seen: Iterable[ProcessFacts] = ()
+    ) -> tuple[Everyone, Candidates]:
         """Return who was looked at, and for each worker those that may be it.
 
         Args:
             full: look at all, not only at those that may have changed since the last time.
             kin: pids that are looked at every time.
+            seen: who was looked at right now: not once more.
         """
+        if full:
+            self._exact.clear()
+        seen = list(seen)
         skip = frozenset[int]() if full else self._settled - kin
         settled = set(skip)
         everyone: Everyone = {}
         found: Candidates = {}
-        for facts in self._processes.everyone(skip):
+        others = self._processes.everyone(skip.union(facts.identity.pid for facts in seen))
+        for facts in chain(seen, others):
             everyone[facts.identity] = facts
             hits = self._index.may_be(facts) if facts.state not in DEAD else []
             for worker in hits:
@@ -201,6 +210,9 @@ class Finder:
         return self._processes.inspect(identity) if identity is not None else None
 
     def _likeness(self, worker: Worker, facts: ProcessFacts) -> match.Likeness:
+        # who was it, and says the same, is it still; at a look at all that is read again
+        if self._exact.get((worker.name, facts.identity)) == facts.command:
+            return "exact"
         own = self._own_namespace()
         if facts.identity.pid == self.own_pid or (
             own and facts.namespace and facts.namespace != own
@@ -210,7 +222,10 @@ class Finder:
             origin = self._processes.origin(facts.identity)
         except ProbeError:
             return ""
-        return match.likeness(worker, origin) if origin is not None else ""
+        like = match.likeness(worker, origin) if origin is not None else ""
+        if like == "exact" and facts.age > SETTLED_AGE:
+            self._exact[worker.name, facts.identity] = facts.command
+        return like
 
     def _parent(self, pid: int) -> int:
         """Return the parent of somebody who was left out of this scan; 0 when it is gone."""

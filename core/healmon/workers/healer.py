@@ -17,6 +17,7 @@ from healmon.plans import Diagnosis, Packed, Plan, Proof, unpack
 from healmon.state import Snapshot, paused_by
 from healmon.text import clean, like
 from healmon.workers import breaker, budget, grants, offers, wording
+from healmon.workers.calm import alike
 from healmon.workers.checks.build import checker
 from healmon.workers.checks.model import Checker, Subject
 from healmon.workers.diagnose import Judge, recalled
@@ -157,13 +158,10 @@ class WorkersHealer:
         # what was acted on while we looked was seen half done: the look after the act will tell
         blurred = before | self._acting.keys() | {n for n, at in self._touched.items() if at > acts}
         self._take_in(seen, blurred)
-        seen = replace(
-            seen,
-            workers={
-                name: self._told(name, one, acting=name in blurred)
-                for name, one in seen.workers.items()
-            },
-        )
+        told = {name: told for name, (_, told) in self._told_last.items()}
+        workers = {n: self._told(n, one, acting=n in blurred) for n, one in seen.workers.items()}
+        same = {name: one for name, one in told.items() if alike(one, workers[name])}
+        seen = replace(seen, workers=workers, alike=same)
         self._watch(seen)
         await self._note_ends(seen)
         return seen
@@ -270,7 +268,10 @@ class WorkersHealer:
         """Return the start that may be granted to a worker: as before, while nothing is new."""
         one, known = seen.workers[name], self._startable.get(name)
         partial_look = seen.fresh is not None and name not in seen.fresh
-        if partial_look and known is not None and known[0] is memory and known[1] is one:
+        # without failures, time changes nothing about it
+        as_before = one if partial_look else None if memory.failures else seen.alike.get(name)
+        if known is not None and known[0] is memory and known[1] is as_before:
+            self._startable[name] = memory, one, known[2]
             return known[2]
         start = grants.grantable(self._workers[name], one, memory, now)
         self._startable[name] = memory, one, start

@@ -18,6 +18,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Clock, Reading, gap
 from healmon.config.settings import Worker
+from healmon.waiting import Nap
 from healmon.workers.checks.model import Checker, Outcome
 from healmon.workers.model import Check
 from healmon.world.processes import Identity, Processes, ProcessFacts
@@ -103,12 +104,12 @@ class Liveness:
         self._at_once = asyncio.Semaphore(AT_ONCE)
         self._last: Reading | None = None
         self._seen_at = 0.0
-        self._hasten = asyncio.Event()
+        self._nap = Nap(clock)
 
     def start(self, wake: Callable[[], None]) -> None:
         """Begin to check between the looks; `wake()` is called when hard ones come or go."""
         self._wake = wake
-        self._hasten, self._seen_at = asyncio.Event(), self._clock.read().steady
+        self._seen_at = self._clock.read().steady
         loops = [self._pulse()]
         loops += [self._rounds(w) for w in self._workers.values() if w.liveness is not None]
         self._tasks = [asyncio.create_task(loop) for loop in loops]
@@ -158,7 +159,7 @@ class Liveness:
         now = self._tick()
         if len(up) == len(self._workers):
             self._seen_at = now.steady
-            self._hasten.set()  # the pulse rests anew, while we are awake anyway
+            self._nap.end()  # the pulse rests anew, while we are awake anyway
         for name, facts in up.items():
             if facts is None:
                 self._patients.pop(name, None)
@@ -210,7 +211,7 @@ class Liveness:
     def _halted(self, name: str, patient: Patient, now: Reading) -> bool:
         if not patient.halted:
             patient.halted, patient.check = True, Check()
-            self._hasten.set()
+            self._nap.end()
         elif now.steady - patient.counted_at < PULSE - PULSE_GRAIN:
             return False
         patient.counted_at = now.steady
@@ -254,19 +255,12 @@ class Liveness:
         """Wait for the next pulse; a look that shows somebody halted lets it come sooner."""
         while True:
             calm = CALM * PULSE - (self._clock.read().steady - self._seen_at)
-            if not self._halts() and calm <= PULSE_GRAIN:
+            halts = self._halts()
+            if not halts and calm <= PULSE_GRAIN:
                 return
-            self._hasten.clear()
-            until = self._until_next(PULSE) if self._halts() else self._clock.sleep(calm + SLACK)
-            pause = asyncio.ensure_future(until)
-            sooner = asyncio.ensure_future(self._hasten.wait())
-            try:
-                await asyncio.wait({pause, sooner}, return_when=asyncio.FIRST_COMPLETED)
-                if pause.done() and self._halts():
-                    return
-            finally:
-                pause.cancel()
-                sooner.cancel()
+            lasted = await self._nap.take(self._until_next(PULSE) if halts else calm + SLACK)
+            if lasted and self._halts():
+                return
 
     def _halts(self) -> bool:
         return any(patient.halted for patient in self._patients.values())
@@ -274,7 +268,7 @@ class Liveness:
     async def _rounds(self, worker: Worker) -> None:
         assert worker.liveness is not None
         while True:
-            await self._until_next(worker.liveness.every)
+            await self._clock.sleep(self._until_next(worker.liveness.every))
             patient = self._judged(worker.name)
             if patient is None:
                 continue
@@ -292,11 +286,11 @@ class Liveness:
         patient = self._patients.get(name)
         return patient if patient and not patient.held and not patient.halted else None
 
-    async def _until_next(self, every: float) -> None:
-        """Wait for the next multiple of a period, so that all that is due then wakes us once."""
+    def _until_next(self, every: float) -> float:
+        """Return the seconds to the next multiple of a period: all that is due wakes us once."""
         pause = every - self._clock.read().steady % every
         # a sleep may end a little early: that moment is over then
-        await self._clock.sleep(pause if pause > every / 20 else pause + every)
+        return pause if pause > every / 20 else pause + every
 
 
 def _hands_off(pid: int, state: str, *, maintained: bool) -> str:

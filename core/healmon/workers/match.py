@@ -66,7 +66,7 @@ class Index:
     def may_be(self, facts: ProcessFacts) -> list[Worker]:
         """Return the workers whose program and last arguments a process has; proves nothing."""
         command, found = facts.command, list[Worker]()
-        for needle in {basename(part) for part in command[:8]} & self._known.keys():
+        for needle in {part.rpartition("/")[2] for part in command[:8]} & self._known.keys():
             for length, endings in self._known[needle].items():
                 if length < len(command):
                     found += endings.get(command[len(command) - length :], ())

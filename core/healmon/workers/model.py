@@ -320,6 +320,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
         veiled: /proc does not show all processes: absence proves nothing.
         host: what the host has.
         fresh: who was looked at; all others are as they were seen last. None: all were.
+        alike: the looks before of those workers of which this one shows nothing new.
     """
 
     boot: str
@@ -328,3 +329,4 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
     veiled: bool = False
     host: HostSeen = HostSeen()
     fresh: frozenset[str] | None = None
+    alike: dict[str, WorkerSeen] = {}

@@ -148,11 +148,9 @@ class Probe:
             scan = self.finder.around(NOW)
             return scan.everyone, scan.found, scan.family
         kin = frozenset(i.pid for kin in self._kin.values() for i in kin)
-        everyone, found = self.finder.scan(full=False, kin=kin)
-        # who is known may have been left out
-        facts = {f.identity: f for one in known for f in one.known}
-        family = Family({**facts, **everyone}.values(), self.finder.own_pid)
-        return everyone, found, family
+        seen = {f.identity: f for one in known for f in one.known}
+        everyone, found = self.finder.scan(full=False, kin=kin, seen=seen.values())
+        return everyone, found, Family(everyone.values(), self.finder.own_pid)
 
     def look_at(
         self, worker: Worker, known: Identity | None, now: Reading, touched: float = NOW

@@ -32,6 +32,7 @@ class Family:
             self._children.setdefault(facts.parent, []).append(facts)
             self._sessions.setdefault(facts.session, []).append(facts)
         self._ours = frozenset((own_pid, *self.line(own_pid))) if own_pid else frozenset[int]()
+        self._trees: dict[tuple[Identity | None, ...], tuple[ProcessFacts, ...]] = {}
 
     def find(self, identity: Identity) -> ProcessFacts | None:
         """Return who that is now; None when it is gone or only a zombie."""
@@ -102,6 +103,12 @@ class Family:
                 which session is its own.
             shim: what lives above it; it is no member itself.
         """
+        asked = (shim, *roots)
+        if asked not in self._trees:
+            self._trees[asked] = self._tree(roots, shim)
+        return self._trees[asked]
+
+    def _tree(self, roots: Collection[Identity], shim: Identity | None) -> tuple[ProcessFacts, ...]:
         heads = [*filter(None, map(self.find, roots))]
         heads += [stray for root in roots for stray in self.session(root)]
         found = {one.identity: one for one in (self.below(shim) if shim is not None else ())}

@@ -20,8 +20,7 @@ def apart(pid: int) -> bool:
     """Return whether a process is such a program, or lives below one; False when unknown."""
     for _ in range(_LINE_LIMIT):
         try:
-            with procfs.opened(pid) as directory:
-                stat = procfs.stat_of(directory) if directory is not None else None
+            stat = procfs.stat_by(pid)
         except ProbeError:
             return False
         if stat is None:

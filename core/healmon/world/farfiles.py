@@ -7,8 +7,6 @@ asked there until it has its answer. Everything near is asked as ever.
 
 from __future__ import annotations
 
-import os
-import select
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,7 +18,7 @@ from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world import notes
-from healmon.world.farmounts import Mounts, mounts
+from healmon.world.farmounts import Changes, Mounts, mounts
 
 T = TypeVar("T")
 
@@ -50,25 +48,6 @@ class _Asked:
         self.over.set()
 
 
-class _Changes:
-    """Tells whether anything was mounted or unmounted since it was asked last; see proc(5)."""
-
-    def __init__(self) -> None:
-        self._poll = select.poll()
-        self._table: int | None = None
-
-    def any(self) -> bool:
-        """Return whether there was; True where it cannot be told."""
-        if self._table is None:
-            try:
-                self._table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
-            except OSError:
-                return True
-            self._poll.register(self._table, select.POLLPRI | select.POLLERR)
-            return True
-        return bool(self._poll.poll(0))
-
-
 class FarFiles:
     """Asks far files, each mount by one thread at a time; safe from any thread.
 
@@ -81,7 +60,7 @@ class FarFiles:
         self, table: Callable[[], Mounts] = mounts, changed: Callable[[], bool] | None = None
     ) -> None:
         self._read = table
-        self._changed = _Changes().any if changed is None else changed
+        self._changed = Changes().any if changed is None else changed
         self._lock = threading.Lock()
         self._table = Mounts(())
         self._table_at = float("-inf")

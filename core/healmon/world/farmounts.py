@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import re
+import select
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
@@ -76,3 +78,27 @@ class Seen:
         if space not in self._known:
             self._known[space] = mounts(process)
         return self._known[space]
+
+
+class Changes:
+    """Tells whether anything was mounted or unmounted since it was asked last; see proc(5).
+
+    Safe from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._poll = select.poll()
+        self._table: int | None = None
+        self._lock = threading.Lock()
+
+    def any(self) -> bool:
+        """Return whether there was; True where it cannot be told."""
+        with self._lock:
+            if self._table is not None:
+                return bool(self._poll.poll(0))
+            try:
+                self._table = os.open("/proc/self/mountinfo", os.O_RDONLY | os.O_CLOEXEC)
+            except OSError:
+                return True
+            self._poll.register(self._table, select.POLLPRI | select.POLLERR)
+            return True

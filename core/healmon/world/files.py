@@ -17,6 +17,7 @@ from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world import asides, filecalls, quarantine, saving, sweeping
+from healmon.world.farmounts import Changes
 from healmon.world.filedata import (
     Asides,
     Choice,
@@ -162,6 +163,8 @@ class SystemFiles:
 
     def __init__(self) -> None:
         self._users = Users()
+        self._mounted = Changes()
+        self._kinds: dict[tuple[str, int], str] = {}
 
     def space(self, path: str) -> Space:
         """Return how full the file system of a directory is.
@@ -176,7 +179,7 @@ class SystemFiles:
             raise ProbeError(f"{clean(path)}: {error.strerror}") from error
         try:
             st, told = os.fstat(fd), os.statvfs(fd)
-            kind = filecalls.kind_of(fd)
+            kind = self._kind(path, st.st_dev, fd)
         except OSError as error:
             raise ProbeError(f"{clean(path)}: {error.strerror}") from error
         finally:
@@ -184,7 +187,7 @@ class SystemFiles:
         return Space(
             device=st.st_dev,
             fsid=told.f_fsid,
-            kind=clean(kind),
+            kind=kind,
             readonly=bool(told.f_flag & os.ST_RDONLY),
             size=told.f_blocks * told.f_frsize,
             used=(told.f_blocks - told.f_bfree) * told.f_frsize,
@@ -192,6 +195,15 @@ class SystemFiles:
             inodes=told.f_files,
             inodes_free=told.f_ffree,
         )
+
+    def _kind(self, path: str, device: int, fd: int) -> str:
+        """Return the type of a file system; read again once anything was mounted or unmounted."""
+        if self._mounted.any():
+            self._kinds.clear()
+        known = self._kinds.get((path, device), "")
+        if not known:
+            known = self._kinds[path, device] = clean(filecalls.kind_of(fd))
+        return known
 
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies, as `du -x` counts it.

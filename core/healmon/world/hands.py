@@ -16,6 +16,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Final, Generic, TypeVar
 
@@ -34,6 +35,15 @@ KEPT: Final = 2
 Work = Callable[[], None]
 
 
+@dataclass(slots=True)
+class _Patience:
+    """The patient calls that one loop awaits; `newer`: some came after the timer was set."""
+
+    timer: asyncio.TimerHandle
+    calls: int = 0
+    newer: bool = False
+
+
 class Crew:
     """Threads that do what they are given, each one thing at a time; safe from any thread."""
 
@@ -47,6 +57,7 @@ class Crew:
         self._given = 0
         self._gatherer: asyncio.AbstractEventLoop | None = None
         self._untold: list[tuple[asyncio.AbstractEventLoop, Work]] = []
+        self._patience: dict[asyncio.AbstractEventLoop, _Patience] = {}
 
     @property
     def idle(self) -> int:
@@ -86,6 +97,35 @@ class Crew:
             bell = self._called() if self._waiting and not soon else None
         if bell is not None:
             bell.release()
+
+    def awaited(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take in that one more patient call is awaited in the running loop.
+
+        One timer serves all of them: it comes `PATIENCE` after the first, and once more where
+        others have come since.
+        """
+        known = self._patience.get(loop)
+        if known is None:
+            known = self._patience[loop] = _Patience(loop.call_later(PATIENCE, self._late, loop))
+        else:
+            known.newer = True
+        known.calls += 1
+
+    def _late(self, loop: asyncio.AbstractEventLoop) -> None:
+        known = self._patience[loop]
+        if known.newer:
+            known.newer, known.timer = False, loop.call_later(PATIENCE, self._late, loop)
+        # each that waits gets a thread of its own: what they wait for may hang for ever
+        for _ in range(max(1, len(self._waiting))):
+            self.hasten()
+
+    def answered(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take in that a patient call is awaited no more."""
+        known = self._patience[loop]
+        known.calls -= 1
+        if not known.calls:
+            known.timer.cancel()
+            del self._patience[loop]
 
     def hasten(self) -> None:
         """Let nothing wait any longer: neither what is to be done nor what is to be told."""
@@ -245,11 +285,11 @@ class Hands:
             return await job.future
         if idle:
             self._crew.gather(self._work, job.loop)
-        late = job.loop.call_later(PATIENCE, self._crew.hasten)
+        self._crew.awaited(job.loop)
         try:
             return await job.future
         finally:
-            late.cancel()
+            self._crew.answered(job.loop)
 
     def _work(self) -> None:
         while True:

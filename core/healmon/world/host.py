@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final, NamedTuple, Protocol
 
 from healmon.errors import ProbeError
 
 MEMINFO: Final = "/proc/meminfo"
+_FIELD: Final = re.compile(r"^Mem(Total|Available):\s*(\d+)", re.ASCII | re.MULTILINE)
 
 
 class HostMemory(NamedTuple):
@@ -50,9 +52,8 @@ def parse_memory(text: str) -> HostMemory:
     Raises:
         ProbeError: a field is missing or no number.
     """
-    fields = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    fields = dict(_FIELD.findall(text))
     try:
-        total, available = (int(fields[f"Mem{what}"].split()[0]) for what in ("Total", "Available"))
-    except (KeyError, ValueError, IndexError) as error:
+        return HostMemory(int(fields["Total"]) * 1024, int(fields["Available"]) * 1024)
+    except KeyError as error:
         raise ProbeError(f"{MEMINFO} cannot be understood") from error
-    return HostMemory(total * 1024, available * 1024)

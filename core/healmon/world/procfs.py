@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Generator, Iterator
-from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, suppress
+from functools import lru_cache
+from typing import Final, NamedTuple
 
 from healmon.errors import ProbeError
 from healmon.text import clean
@@ -26,6 +27,10 @@ ARGV_LIMIT = 1 << 18
 """Bytes of a command line that are read; a title may be megabytes long."""
 OPEN_FILES = 1024
 """Open files of a process that are looked at."""
+SHORT = 1_024
+"""Bytes of a command line that is kept in mind."""
+NAMESPACES_KEPT = 512
+"""Processes whose namespaces are kept in mind."""
 ARGUMENT_SHOWN = 1_000
 """Characters of one argument that are kept for people."""
 
@@ -50,7 +55,7 @@ def parse_stat(raw: bytes) -> Stat:
     """Return the fields of one `stat` line; the name may hold spaces, parentheses, line ends."""
     head, _, tail = raw.rpartition(b")")
     pid, _, name = head.partition(b" (")
-    field = tail.split()  # field[0] is number 3 of proc(5)
+    field = tail.split(None, 22)  # field[0] is number 3 of proc(5); the last one is the rest
     state = field[0].decode("ascii")
     if state in DEAD and int(field[17]) > 1:
         state = "S"  # only its first thread has ended; the process works on
@@ -69,31 +74,44 @@ def parse_stat(raw: bytes) -> Stat:
     )
 
 
-@contextmanager
-def opened(pid: int) -> Generator[int | None]:
+class _Opened:
+    """See `opened`; by hand, since each round opens dozens."""
+
+    __slots__ = ("_directory", "_pid")
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._directory: int | None = None
+
+    def __enter__(self) -> int | None:
+        if 0 < self._pid <= PID_MAX:
+            self._directory = _open(self._pid, "", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return self._directory
+
+    def __exit__(self, *_: object) -> None:
+        if self._directory is not None:
+            os.close(self._directory)
+
+
+def opened(pid: int) -> AbstractContextManager[int | None]:
     """Give a descriptor of the directory of a process; None when nobody has the pid.
 
     Raises:
         ProbeError: there is such a process and /proc does not show it.
     """
-    directory = _open(pid)
-    try:
-        yield directory
-    finally:
-        if directory is not None:
-            os.close(directory)
+    return _Opened(pid)
 
 
-def _open(pid: int) -> int | None:
-    if not 0 < pid <= PID_MAX:
-        return None
-    path = f"/proc/{pid}"
+def _open(pid: int, file: str, flags: int) -> int | None:
+    path = f"/proc/{pid}{file}"
     try:
-        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return os.open(path, flags)
     except FileNotFoundError:
         if _hidden(pid):
             message = f"process {pid} exists but /proc does not show it"
             raise ProbeError(message, remedy="mounted with hidepid? run healmon as root") from None
+        return None
+    except ProcessLookupError:
         return None
     except OSError as error:
         raise ProbeError(f"{path}: {error.strerror}") from error
@@ -115,27 +133,33 @@ def _hidden(pid: int) -> bool:
 
 
 def read(directory: int, name: str, limit: int = 4096) -> bytes | None:
-    """Return up to `limit` bytes of a file of a process; None when the process has ended.
+    """Return up to `limit` bytes (4096 at least) of a file of a process; None when it has ended.
 
     Raises:
         ProbeError: the file may not be read.
     """
     try:
         fd = os.open(name, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            return _read_all(fd, limit)
-        finally:
-            os.close(fd)
     except (FileNotFoundError, ProcessLookupError):
         return None
     except OSError as error:
         raise ProbeError(f"/proc/…/{name}: {error.strerror}") from error
+    return _read_and_close(fd, name, limit)
 
 
-def _read_all(fd: int, limit: int) -> bytes:
-    data = os.read(fd, min(limit, 4096))
-    if len(data) < 4096:
-        return data
+def _read_and_close(fd: int, name: str, limit: int = 4096) -> bytes | None:
+    try:
+        data = os.read(fd, 4096)
+        return data if len(data) < 4096 else _with_rest(fd, data, limit)
+    except ProcessLookupError:
+        return None
+    except OSError as error:
+        raise ProbeError(f"/proc/…/{name}: {error.strerror}") from error
+    finally:
+        os.close(fd)
+
+
+def _with_rest(fd: int, data: bytes, limit: int) -> bytes:
     parts, size = [data], len(data)
     while size < limit and (data := os.read(fd, min(limit - size, 1 << 16))):
         parts.append(data)
@@ -146,6 +170,19 @@ def _read_all(fd: int, limit: int) -> bytes:
 def stat_of(directory: int) -> Stat | None:
     """Return the `stat` of a process; None when it has ended and was reaped."""
     raw = read(directory, "stat")
+    return parse_stat(raw) if raw else None
+
+
+def stat_by(pid: int) -> Stat | None:
+    """Return the `stat` of whoever has a pid; None when nobody has.
+
+    Raises:
+        ProbeError: there is such a process and /proc does not show it.
+    """
+    if not 0 < pid <= PID_MAX:
+        return None
+    fd = _open(pid, "/stat", os.O_RDONLY | os.O_CLOEXEC)
+    raw = _read_and_close(fd, "stat") if fd is not None else None
     return parse_stat(raw) if raw else None
 
 
@@ -171,19 +208,18 @@ def facts_at(directory: int, boot: str, uptime: float) -> ProcessFacts | None:
         return None
     # a thread of the kernel has neither: not asking makes a look at all processes a third cheaper
     kernel = stat.flags & KERNEL_THREAD
-    argv = argv_of(directory) if not kernel else []
     return ProcessFacts(
         identity=Identity(boot, stat.pid, stat.start_ticks),
         parent=stat.parent,
         state=stat.state,
-        name=clean(stat.name),
-        command=tuple(clean(part, limit=ARGUMENT_SHOWN) for part in argv),
+        name=_name(stat.name),
+        command=_command(directory) if not kernel else (),
         cpu_seconds=stat.cpu_ticks / TICKS_PER_SECOND,
         rss=stat.rss_pages * PAGE,
         age=max(0.0, uptime - stat.start_ticks / TICKS_PER_SECOND),
         uid=os.fstat(directory).st_uid,
         tty=stat.tty,
-        namespace=_namespace(directory) if not kernel else 0,
+        namespace=_namespace(directory, stat) if not kernel else 0,
         group=stat.group,
         session=stat.session,
     )
@@ -191,9 +227,26 @@ def facts_at(directory: int, boot: str, uptime: float) -> ProcessFacts | None:
 
 def argv_of(directory: int) -> list[bytes]:
     """Return the arguments of a process as they stand there now; empty when there are none."""
-    raw = read(directory, "cmdline", ARGV_LIMIT)
+    return _parts(read(directory, "cmdline", ARGV_LIMIT) or b"")
+
+
+def _parts(raw: bytes) -> list[bytes]:
     # a process that rewrote its title may have filled the rest with NULs, or left out the last one
-    return raw.rstrip(b"\0").split(b"\0") if raw and raw.strip(b"\0") else []
+    return raw.rstrip(b"\0").split(b"\0") if raw.strip(b"\0") else []
+
+
+def _command(directory: int) -> tuple[str, ...]:
+    raw = read(directory, "cmdline", ARGV_LIMIT) or b""
+    return _known_words(raw) if len(raw) <= SHORT else _words(raw)
+
+
+def _words(raw: bytes) -> tuple[str, ...]:
+    return tuple(clean(part, limit=ARGUMENT_SHOWN) for part in _parts(raw))
+
+
+# who is looked at in each round says the same each time
+_known_words = lru_cache(maxsize=64)(_words)
+_name = lru_cache(maxsize=64)(clean)
 
 
 def work_at(directory: int) -> Work:
@@ -259,8 +312,17 @@ def _directories(directory: int) -> Iterator[str]:
                 return
 
 
-def _namespace(directory: int) -> int:
-    try:
-        return os.stat("ns/pid", dir_fd=directory).st_ino
-    except OSError:
-        return 0  # needs the right to trace it
+def _namespace(directory: int, stat: Stat) -> int:
+    """Return the inode of its pid namespace, which never changes; see pid_namespaces(7)."""
+    who = stat.pid, stat.start_ticks
+    if who not in _NAMESPACES:
+        if len(_NAMESPACES) >= NAMESPACES_KEPT:
+            _NAMESPACES.clear()
+        try:
+            _NAMESPACES[who] = os.stat("ns/pid", dir_fd=directory).st_ino
+        except OSError:
+            return 0  # needs the right to trace it
+    return _NAMESPACES[who]
+
+
+_NAMESPACES: Final[dict[tuple[int, int], int]] = {}

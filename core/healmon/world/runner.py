@@ -11,7 +11,7 @@ import select
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -60,8 +60,12 @@ def run(
         TimeoutError: it did not end in time; it was killed, what it did before is unknown.
         OSError: it could not be started.
     """
-    with ExitStack() as files:
-        into, out, err = (_memory_file(files) for _ in range(3))
+    files: list[int] = []
+    try:
+        for _ in range(3):
+            # not in a temporary directory: disks run full, and then healmon is needed most
+            files.append(os.memfd_create("healmon", os.MFD_CLOEXEC))  # noqa: PERF401 - none may leak
+        into, out, err = files
         written = 0
         while written < len(stdin):
             written += os.write(into, stdin[written:])
@@ -91,6 +95,9 @@ def run(
             _end(process)
             raise TimeoutError(f"no answer within {timeout:g} s")
         return Finished(code, _read(out), _read(err))
+    finally:
+        for file in files:
+            os.close(file)
 
 
 def _ends_within(pid: int, seconds: float) -> bool:
@@ -102,13 +109,6 @@ def _ends_within(pid: int, seconds: float) -> bool:
         return bool(poll.poll(seconds * 1000))
     finally:
         os.close(pidfd)
-
-
-def _memory_file(files: ExitStack) -> int:
-    # not in a temporary directory: disks run full, and then healmon is needed most
-    fd = os.memfd_create("healmon", os.MFD_CLOEXEC)
-    files.callback(os.close, fd)
-    return fd
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

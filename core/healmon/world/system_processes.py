@@ -115,8 +115,8 @@ class SystemProcesses:
         found: dict[Identity, str] = {}
         for identity in identities:
             if identity.boot == self._boot:
-                with suppress(ProbeError), procfs.opened(identity.pid) as directory:
-                    stat = procfs.stat_of(directory) if directory is not None else None
+                with suppress(ProbeError):
+                    stat = procfs.stat_by(identity.pid)
                     if stat is not None and stat.start_ticks == identity.ticks:
                         found[identity] = stat.state
         return found
@@ -159,8 +159,7 @@ class SystemProcesses:
         self._reap()
         pid = start(launch)
         # it cannot be anybody else: until we reap it, it keeps its pid and its place in /proc
-        with procfs.opened(pid) as directory:
-            stat = procfs.stat_of(directory) if directory is not None else None
+        stat = procfs.stat_by(pid)
         if stat is None:
             message = f"started process {pid}, but /proc does not show it"
             raise ProbeError(message, remedy="is SIGCHLD ignored, or /proc mounted with hidepid?")
@@ -202,8 +201,7 @@ class SystemProcesses:
                 return None  # a thread
             raise ProbeError(f"pidfd of process {identity.pid}: {error.strerror}") from error
         try:
-            with procfs.opened(identity.pid) as directory:
-                stat = procfs.stat_of(directory) if directory is not None else None
+            stat = procfs.stat_by(identity.pid)
         except ProbeError:
             os.close(pidfd)
             raise

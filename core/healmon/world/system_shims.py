@@ -197,8 +197,7 @@ class SystemShims:
     def _lives(self, identity: Identity) -> bool:
         if identity.boot != self._boot:
             return False
-        with procfs.opened(identity.pid) as directory:
-            stat = procfs.stat_of(directory) if directory is not None else None
+        stat = procfs.stat_by(identity.pid)
         return stat is not None and stat.start_ticks == identity.ticks and stat.state not in DEAD
 
     def _wait(self, identity: Identity, seconds: float) -> None:
@@ -241,8 +240,7 @@ class SystemShims:
     def _own_identity(self) -> Identity:
         pid = os.getpid()
         if self._own is None or self._own.pid != pid:
-            with procfs.opened(pid) as directory:
-                stat = procfs.stat_of(directory) if directory is not None else None
+            stat = procfs.stat_by(pid)
             self._own = Identity(self._boot, pid, stat.start_ticks if stat is not None else 0)
         return self._own
 
@@ -333,8 +331,7 @@ def _lock(folder: str) -> str:
 
 
 def _is_shim(pid: int) -> bool:
-    with procfs.opened(pid) as directory:
-        stat = procfs.stat_of(directory) if directory is not None else None
+    stat = procfs.stat_by(pid)
     return stat is not None and stat.name == _SHIM
 
 

@@ -119,6 +119,8 @@ class SystemTmux:
         self._clock = SystemClock() if clock is None else clock
         self._deadline = deadline
         self._program = program
+        self._found = ""
+        self._env: dict[str, str] | None = None
         self._read: dict[str, tuple[bytes, tuple[Pane, ...]]] = {}
 
     def panes(self, socket: str) -> tuple[Pane, ...]:
@@ -195,18 +197,18 @@ class SystemTmux:
             raise VetoError(f"pane {pane.id} is not what it was, or takes no keys")
 
     def _ask(self, socket: str, words: Sequence[str], stdin: bytes = b"") -> Finished:
-        program = self._program or shutil.which("tmux")
-        if program is None:
-            raise TmuxAbsentError(
-                "tmux is not installed", remedy="install it, or set sessions.sockets = []"
-            )
+        program = self._client()
         # without -u, tmux writes `_` for what the locale of the healer cannot show
         argv = [program, "-u", *where(socket), *words]
-        env = {k: v for k, v in os.environ.items() if k not in {"TMUX", "TMUX_PANE"}}
+        if self._env is None:  # it stays as it was when healmon began
+            outer = {"TMUX", "TMUX_PANE"}
+            self._env = {k: v for k, v in os.environ.items() if k not in outer}
         rights = sockets.rights_for(socket)
         for last in (False, True):
             try:
-                answer = run(argv, timeout=self._deadline, stdin=stdin, env=env, rights=rights)
+                answer = run(
+                    argv, timeout=self._deadline, stdin=stdin, env=self._env, rights=rights
+                )
             except TimeoutError as error:
                 raise ProbeError(
                     f"tmux on {shown(socket)}: {error}",
@@ -218,6 +220,18 @@ class SystemTmux:
             if last or not _said(answer, *_LEAVING):
                 break
         return answer
+
+    def _client(self) -> str:
+        """Return the tmux to run, looked for again once it is gone from where it was."""
+        if self._program is not None:
+            return self._program
+        if not (self._found and os.access(self._found, os.X_OK)):
+            self._found = shutil.which("tmux") or ""
+        if not self._found:
+            raise TmuxAbsentError(
+                "tmux is not installed", remedy="install it, or set sessions.sockets = []"
+            )
+        return self._found
 
     def _refuse(self, socket: str, answer: Finished) -> None:
         """Raise what a failed answer means; one with exit code 0 has not failed."""

@@ -21,13 +21,13 @@ class Time:
 
 def test_our_own_process_is_measured_every_ten_seconds_at_most(monkeypatch):
     looks = []
-    real = procfs.stat_of
+    real = procfs.stat_by
 
-    def counted(directory):
-        looks.append(directory)
-        return real(directory)
+    def counted(pid):
+        looks.append(pid)
+        return real(pid)
 
-    monkeypatch.setattr(procfs, "stat_of", counted)
+    monkeypatch.setattr(procfs, "stat_by", counted)
     time = Time()
     meter = Meter(os.getpid, time)
     first = meter.read()

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.errors import DataError
 from healmon.workers.calm import Calm
+from healmon.workers.model import Seen
 from healmon.world.processes import Ended
 from tests.helpers.witness import WatchedWorld
 from tests.helpers.workerbench import Bench, a_worker
@@ -65,16 +66,17 @@ def life(folder: Path, seed: int) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(4))
 def test_they_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    stood: list[str] = []
+    stood: list[bool] = []
     stands = Calm.stands
 
-    def counted(self: Calm, name: str, *words: Any, **more: Any) -> object:
-        mine = stands(self, name, *words, **more)
-        stood.extend([name] if mine is not None else [])
+    def counted(self: Calm, name: str, seen: Seen, *words: Any, **more: Any) -> object:
+        mine = stands(self, name, seen, *words, **more)
+        stood.extend([seen.fresh is None] if mine is not None else [])
         return mine
 
     monkeypatch.setattr(Calm, "stands", counted)
     calm = life(tmp_path / "calm", seed)
-    assert len(stood) > 30, "a look at few tells nothing of the others"
+    assert stood.count(False) > 30, "a look at few tells nothing of the others"
+    assert stood.count(True) > 30, "a look at all shows most of them as they were"
     monkeypatch.setattr(Calm, "stands", lambda *_, **__: None)
     assert life(tmp_path / "anew", seed) == calm

@@ -15,8 +15,8 @@ from healmon.config.settings import Ready
 from healmon.errors import ProbeError
 from healmon.workers.beats import Beats
 from healmon.workers.equipment import Equipment
-from healmon.world.farfiles import FarFiles, _Changes, far_through
-from healmon.world.farmounts import Mounts
+from healmon.world.farfiles import FarFiles, far_through
+from healmon.world.farmounts import Changes, Mounts
 from healmon.world.processes import Identity
 from tests.helpers.deadmount import network_mount
 from tests.helpers.rig import play
@@ -176,7 +176,7 @@ def test_a_mount_that_came_a_moment_ago_is_far(tmp_path: Path) -> None:
 
 
 def test_what_is_mounted_now_is_noticed_at_once(tmp_path: Path) -> None:
-    changes = _Changes()
+    changes = Changes()
     assert changes.any(), "nobody knows yet"
     until(lambda: not changes.any(), 10, "a moment in which no other test mounts anything")
     with network_mount(tmp_path):
