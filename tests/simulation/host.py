@@ -165,7 +165,9 @@ class Host:
         if what == f"signal {TERM}" and who in self.world.asked:
             before = self.world.asked[who]
             again = self.now - before < self.every[name].stop_timeout - 0.5
-            self.must(not again or before < self.changed_at, f"a second SIGTERM to {who}")
+            # another healer (a reload, the next run) does not know who was asked
+            other = before < self.changed_at + self.every[name].stop_timeout + 10.0
+            self.must(not again or other, f"a second SIGTERM to {who}")
         if what != "grant":  # that is a shim's own
             self._perhaps_killed()
 
