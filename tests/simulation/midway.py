@@ -92,8 +92,8 @@ class Life(Host):
     async def _ask(self, verb: str, name: str) -> Answer:
         arguments: dict[str, object] = {"for": self.random.choice([5.0, 20.0, 400.0])}
         self.tell(f"asks: {verb} {name}")
-        if verb == "resume":
-            self.off.discard(name)
+        if verb in ("pause", "resume"):
+            self.off.discard(name)  # what it replaces may be over; it counts once it is answered
         if verb in ("start", "restart", "release"):
             self.down.discard(name)
         patience = self._patience(verb, name)
