@@ -48,6 +48,7 @@ def leave(run: Callable[[], int]) -> NoReturn:
 
     To take an interpreter down costs as much as to look into the health store.
     """
+    _lend_streams()
     try:
         code = run()
     except SystemExit as end:  # how argparse ends after --help
@@ -62,6 +63,23 @@ def leave(run: Callable[[], int]) -> NoReturn:
     except OSError as error:
         code = _unwritten(error)
     os._exit(code)
+
+
+def _lend_streams() -> None:
+    """Make all that is said sayable, and give streams that were closed to us a place.
+
+    Else the next file that is opened, a lock or a store, would get the number of one, and with it
+    whatever anybody writes to that stream.
+    """
+    for name in ("stdin", "stdout", "stderr"):  # in the order of their numbers
+        stream = getattr(sys, name)
+        if stream is None:
+            mode = "r" if name == "stdin" else "w"
+            stream = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 - it stays open
+            os.set_inheritable(stream.fileno(), True)  # noqa: FBT003 - its only argument
+            setattr(sys, name, stream)
+        if name != "stdin":  # names of files need not be text, nor a locale have its letters
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _unwritten(error: OSError) -> int:
@@ -79,7 +97,7 @@ def _guarded(run: Callable[[], int]) -> int:
     try:
         return run()
     except HealmonError as error:
-        print(f"healmon: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
+        _tell(str(error))
         return error.exit_code
     except KeyboardInterrupt:
         return 130
@@ -87,10 +105,34 @@ def _guarded(run: Callable[[], int]) -> int:
         # whoever read our output has enough; do not complain when Python flushes at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        return _unwritten(error)
+    except Exception as error:  # noqa: BLE001 - nobody is to meet a traceback
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            return _unwritten(error)
+        return _our_fault(error)
+
+
+def _our_fault(error: Exception) -> int:
+    """Tell of what nobody thought of in a line; the traceback is for who wants to know all."""
+    import traceback  # noqa: PLC0415 - nobody hopes to need it
+
+    if isinstance(error, OSError) and error.filename:  # a name too long, a folder in its place
+        _tell(f"{os.fsdecode(error.filename)}: {error.strerror}")
+        return StateDirError.exit_code
+    place = traceback.extract_tb(error.__traceback__)[-1]
+    where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119 - a word, no path
+    _tell(f"a fault of healmon's own: {type(error).__name__}: {error} ({where})")
+    if "debug" in " ".join(sys.argv[1:]).replace("=", " ").split():
+        traceback.print_exception(error)
+    else:
+        _tell("the same with --log-level debug says more; please report it")
+    return HealmonError.exit_code
+
+
+def _tell(text: str) -> None:
+    """Say what went wrong; it may quote what was typed, or what others wrote."""
+    from healmon.text import clean  # noqa: PLC0415 - who is well needs it not
+
+    print(f"healmon: {clean(text, lines=True, limit=1_000_000)}", file=sys.stderr)  # noqa: T201 - this is the command line
 
 
 def state_dir_of(args: argparse.Namespace) -> Path:
@@ -100,7 +142,13 @@ def state_dir_of(args: argparse.Namespace) -> Path:
     from healmon.config import locate  # noqa: PLC0415 - likewise
 
     config = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    return locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
+    found = locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
+    if os.path.isdir(found) and not os.access(found, os.X_OK):  # noqa: PTH112 - Path would raise
+        raise StateDirError(
+            f"state directory {found} is closed to others than uid {found.stat().st_uid}",
+            remedy="ask as that user or as root, or name another one with --state-dir",
+        )
+    return found
 
 
 def _plain(words: Sequence[str], ways: Mapping[str, str]) -> argparse.Namespace | None:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import inspect
+import os
 import shlex
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from healmon import cli
 from healmon.service import parsers
 from healmon.service.commandtable import COMMANDS, GROUPS, Either
+from tests.helpers.storekit import opened_store
 
 SCREEN, WIDTH = 24, 80
 
@@ -87,6 +90,7 @@ def test_each_command_names_a_function_that_takes_what_it_is_given(command) -> N
         (("status", "--jsn"), 'did you mean "--json"'),
         (("status", "--js"), "no option '--js'"),
         (("restart",), "required: WORKER"),
+        (("import",), "import: give FILE"),
         (("restart", "a", "b"), "no further word 'b'"),
         (("status", "--log-level", "loud"), "choose from"),
         (("clear", "s", "--requeue", "--fail"), "not allowed with"),
@@ -154,3 +158,77 @@ def test_an_answer_that_nobody_can_take_is_told_in_a_line(words) -> None:
         gone.stdout.close()
         assert gone.stderr.read() == b""
     assert gone.returncode in {0, 3}
+
+
+def entered(*words: str | bytes, shell: str = 'exec "$@"', **environ: str):
+    """Run the command in a process of its own, with streams as the shell's words leave them."""
+    code = "from healmon.cli import entry; entry()"
+    return subprocess.run(
+        ["sh", "-c", shell, "sh", sys.executable, "-c", code, *words],
+        capture_output=True, text=True, timeout=60, errors="replace",
+        env={**os.environ, **environ},
+    )  # fmt: skip
+
+
+def test_streams_that_are_closed_or_know_few_letters_are_no_fault(tmp_path) -> None:
+    words = ("status", "--state-dir", tmp_path)
+    for closed in (">&-", "2>&-", "<&-", "<&- >&- 2>&-"):
+        done = entered(*words, shell=f'exec "$@" {closed}')
+        assert (done.returncode, done.stderr) == (3, ""), closed
+    done = entered("no-such", shell='exec "$@" >&-')
+    assert (done.returncode, "Traceback" in done.stderr) == (64, False)
+    # nothing that is opened later gets the number of a stream
+    code = "from healmon import cli; cli._lend_streams(); "
+    code += "import os; os.write(4, b'%d' % os.open('/', 0))"
+    done = entered(code, shell='exec 4>&1 <&- >&- 2>&-; exec "$1" -c "$4"')
+    assert int(done.stdout) > 2
+    done = entered("help", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "[OPTION]\\u2026" in done.stdout
+
+
+def test_names_that_are_no_text_and_numbers_beyond_all_are_no_fault(tmp_path) -> None:
+    state_dir = os.fsencode(tmp_path) + b"/\xff?#%41"
+    os.mkdir(state_dir)  # noqa: PTH102 - no text
+    with opened_store(Path(os.fsdecode(state_dir)) / "healmon.db"):
+        pass
+    where = (b"--state-dir", state_dir)
+    for words, code, says in (
+        (("status",), 3, "no healer runs"),
+        (("events", "--component", b"\xff"), 0, ""),
+        (("alerts", "--all", "--before", "9" * 30), 0, "no alerts"),
+        (("events", "--since", "\033[2J"), 64, "--since \u241b[2J"),
+        (("status", "--state-dir", "x" * 300), 73, "File name too long"),
+    ):
+        done = entered(*words, *(() if "--state-dir" in words else where))
+        assert done.returncode == code, done
+        assert says in done.stdout + done.stderr, done
+        assert "fault" not in done.stderr, done
+
+
+def test_what_nobody_thought_of_is_told_in_two_lines_with_a_code_of_its_own(
+    capsys, monkeypatch
+) -> None:
+    monkeypatch.setattr(cli, "_healmon", lambda _: 1 // 0)
+    assert cli.main(()) == 70
+    said = capsys.readouterr().err
+    assert said.startswith("healmon: a fault of healmon's own: ZeroDivisionError: ")
+    assert len(said.splitlines()) == 2
+    monkeypatch.setattr(cli.sys, "argv", ["healmon", "--log-level=debug", "status"])
+    assert cli.main(()) == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_who_may_not_look_into_a_state_directory_is_told_whose_it_is(
+    capsys, tmp_path, monkeypatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for words in (("status",), ("stop",), ("restart", "w"), ("events",)):
+        code, out, err = told(capsys, *words, "--state-dir", str(tmp_path))
+        assert (code, out) == (73, ""), words
+        assert f"{tmp_path} is closed to others than uid {os.geteuid()}" in err
+
+
+def test_wrong_words_of_the_screens_command_are_told_by_their_own_name(capsys) -> None:
+    assert cli.main_tui(["bogus"], lambda *_: 0) == 64
+    assert capsys.readouterr().err.startswith("healmon: no further word 'bogus'")

@@ -84,3 +84,17 @@ def test_of_what_cannot_be_done(box) -> None:
     box.config.write_text("[monitor]\nchek_interval = 1\n")
     told(box.run("--daemon"), 78, 'did you mean "check_interval"')
     told(box.healmon("check"), 78, "healmon.toml:2")
+
+
+def test_a_healer_heals_though_its_faces_cannot_be_served(box) -> None:
+    gone = "import sys; sys.modules.update(aiohttp=None, prometheus_client=None)"
+    (box.base / "sitecustomize.py").write_text(gone)
+    box.env["PYTHONPATH"] = str(box.base)
+    web, numbers = '[web]\nlisten = "127.0.0.1:1"\n', '[metrics]\nlisten = "127.0.0.1:2"\n'
+    box.write(box.worker("one"), web, numbers)
+    told(box.healmon("check"), 78, "pip install 'healmon[web]'")
+    told(box.run("--daemon"), 0)
+    sql = "SELECT group_concat(message) FROM health_alerts WHERE component = 'healmon'"
+    until(lambda: (box.rows(sql)[0][0] or "").count("pip install") == 2, 30, "both alerts")
+    until(lambda: box.events("actionverified"), 30, "the worker that was started")
+    told(box.run("--stop"), 0)

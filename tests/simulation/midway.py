@@ -137,7 +137,9 @@ class Life(Host):
         name = self.random.choice(list(self.every))
         if not self.world.family(name):
             program = Program(lives=self.random.choice([None, 100.0]), end=Ended(code=1))
-            self.by_hand.add(self.world.by_hand(name, self.every[name].argv, program))
+            who = self.world.by_hand(name, self.every[name].argv, program)
+            self.by_hand.add(who)
+            self.handed[who] = self.now
 
     def unstick(self) -> None:
         for identity, part in list(self.world._parts.items()):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
@@ -13,6 +14,7 @@ from healmon_tui.paint import (
     Line,
     Span,
     between,
+    breadth,
     clip,
     cut,
     dump,
@@ -39,11 +41,27 @@ def test_nothing_printable_acts_on_a_terminal(text):
     assert harmless(printable(text))
 
 
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("⚠\ufe0f", "⚠"), ("👍🏽", "👍"), ("👨\u200d👩", "👨👩"), ("🏴\u200d☠\ufe0f", "🏴☠")],
+)
+def test_no_sign_is_as_wide_as_only_some_terminals_think(text, shown):
+    assert printable(text) == shown
+    assert printable("क्\u200dष") == "क्\u200dष", "scripts need it"
+
+
+@pytest.mark.parametrize("mark", ["\u093e", "\u302e"])
+def test_marks_that_fill_a_cell_on_some_terminals_leave_their_place_on_none(mark):
+    spoof = mark * 30 + "all is well"
+    assert len(fit(spoof, 20).rstrip()) <= 20, "no further sign is drawn beyond it"
+    assert fit("पाठ", 6) == "पाठ" + 3 * " "
+
+
 @given(TEXTS, st.integers(0, 60))
 def test_cutting_and_fitting_keep_to_the_cells(text, cells):
-    assert cell_len(cut(text, cells)) <= cells
-    assert cell_len(fit(text, cells)) == cells
-    assert cell_len(fit(text, cells, right=True)) == cells
+    assert cell_len(cut(text, cells)) <= breadth(cut(text, cells)) <= cells
+    assert breadth(fit(text, cells)) == cells
+    assert breadth(fit(text, cells, right=True)) == cells
     assert len(cut(text, cells)) <= 4 * cells + 1
 
 
@@ -58,7 +76,7 @@ def test_spans_keep_to_the_cells(texts, cells):
 def test_wrapped_lines_keep_to_the_cells_and_end(text, cells):
     lines = wrap(text, cells, most=5)
     assert 1 <= len(lines) <= 5
-    assert all(cell_len(line) <= max(cells, 2) for line in lines)
+    assert all(breadth(line) <= max(cells, 2) for line in lines)
 
 
 @given(TEXTS)

@@ -161,3 +161,24 @@ def test_a_terminal_that_stops_reading_and_goes_on(note):
         there.type("q")
         assert there.ends() == 0
         there.restored()
+
+
+def test_stopped_from_outside_and_let_go_on_it_gives_the_terminal_back_as_it_was(note):
+    with terminal(PROGRAM, str(note)) as there:
+        there.shows("mail_worker")
+        there.written.clear()
+        there.signal(signal.SIGSTOP)
+        there.signal(signal.SIGCONT)
+        there.shows("mail_worker")
+        there.type("q")
+        assert there.ends() == 0
+        there.restored()
+    assert note.read_text() == "closed ended 0"
+
+
+def test_a_terminal_without_a_size_is_drawn_once_and_can_be_left(note):
+    with terminal(PROGRAM, str(note), size=(0, 0)) as there:
+        there.shows("mail_worker")
+        there.type("q")
+        assert there.ends() == 0
+        assert len(there.written) < 1_000_000

@@ -122,19 +122,21 @@ def test_the_viewer_may_not_act(stage):
     assert stage.asked == []
 
 
-def test_guessing_is_limited_also_with_the_right_token_afterwards(stage):
+def test_guessing_is_limited_and_keeps_nobody_else_of_the_same_address_out(stage):
     for n in range(logins.TRIES):
         reply = stage.ask("POST", "/login", {"token": f"guess {n}"}, Origin=stage.url)
         assert reply.status == 401
-    reply = stage.ask("POST", "/login", {"token": stage.token()}, Origin=stage.url)
+    reply = stage.ask("POST", "/login", {"token": "guess more"}, Origin=stage.url)
     assert reply.status == 429
     assert 0 < int(reply.headers["Retry-After"]) <= 61
-    assert stage.get("/api/v1/state").status == 429, "nor as a bearer's"
+    assert stage.ask("GET", "/api/v1/state", token="x").status == 429, "nor as a bearer's"
     assert "Set-Cookie" not in reply.headers
     form = {"Origin": stage.url, "Content_Type": "application/x-www-form-urlencoded"}
-    shown = stage.ask("POST", "/login", f"token={stage.token()}", **form)
+    shown = stage.ask("POST", "/login", "token=guess", **form)
     assert (shown.status, shown.headers.get_content_type()) == (429, "text/html")
     assert "try again in" in shown.text, "a person reads it on the page"
+    assert stage.ask("GET", "/api/v1/state", token=stage.token("viewer")).status == 200
+    assert stage.ask("POST", "/login", {"token": stage.token()}, Origin=stage.url).status == 200
 
 
 def test_bearers_that_guess_are_limited_and_who_is_logged_in_is_not(stage):

@@ -185,6 +185,56 @@ def test_a_loop_that_ended_as_it_gathered_holds_up_no_other():
     assert asyncio.run(Hands("later", crew).call(lambda: 1, patient=True)) == 1
 
 
+def test_who_waits_behind_one_that_is_given_up_on_waits_for_nobody_else():
+    crew, begun, gate = Crew(), threading.Event(), threading.Event()
+    hanging, hands = Hands("hanging", crew), Hands("hands", crew)
+
+    def hang() -> None:
+        begun.set()
+        gate.wait()
+
+    async def story() -> int:
+        stuck = asyncio.ensure_future(hanging.call(hang, patient=True))
+        first = asyncio.ensure_future(hands.call(lambda: 1, patient=True))
+        second = asyncio.ensure_future(hands.call(lambda: 2))
+        await asyncio.sleep(0)
+        assert begun.wait(10)  # the one thread that was called has taken it
+        stuck.cancel()
+        first.cancel()
+        return await asyncio.wait_for(second, 10)
+
+    try:
+        assert asyncio.run(story()) == 2
+    finally:
+        gate.set()
+
+
+def test_a_host_that_has_no_thread_left_is_asked_again_and_the_call_is_made_once(monkeypatch):
+    start, refused = threading.Thread.start, []
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == "hands" and len(refused) < 3:
+            refused.append(thread)
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    made: list[int] = []
+    hands = Hands("test", Crew())
+    assert asyncio.run(hands.call(lambda: made.append(1))) is None
+    assert (len(refused), made) == (3, [1])
+
+
+def test_a_call_that_ends_in_a_stop_iteration_is_told_like_any_other():
+    hands = Hands("test", Crew())
+
+    async def story() -> None:
+        await asyncio.wait_for(hands.call(lambda: next(iter(()))), 10)
+
+    with pytest.raises(RuntimeError, match="StopIteration"):
+        asyncio.run(story())
+
+
 def test_of_many_that_hang_each_gets_a_thread_of_its_own_and_the_last_one_is_made():
     crew, gate = Crew(), threading.Event()
     stuck = [Hands(f"mount {n}", crew) for n in range(3)]
@@ -203,3 +253,25 @@ def test_of_many_that_hang_each_gets_a_thread_of_its_own_and_the_last_one_is_mad
         asyncio.run(story())
     finally:
         gate.set()
+
+
+def test_what_comes_after_the_one_timer_has_come_is_hastened_like_any_other():
+    crew, begun, gate = Crew(), threading.Event(), threading.Event()
+    old, new, last = (Hands(name, crew) for name in ("old", "new", "last"))
+
+    def hang() -> None:
+        begun.set()
+        gate.wait()
+
+    async def story() -> str:
+        hanging = [asyncio.ensure_future(old.call(gate.wait, patient=True))]
+        await asyncio.sleep(1.5 * PATIENCE)
+        hanging.append(asyncio.ensure_future(new.call(hang, patient=True)))
+        await asyncio.to_thread(begun.wait, 10)  # so that the next one waits behind it
+        try:
+            return await asyncio.wait_for(last.call(lambda: "made", patient=True), 10)
+        finally:
+            gate.set()
+            await asyncio.gather(*hanging)
+
+    assert asyncio.run(story()) == "made"

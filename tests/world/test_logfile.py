@@ -64,6 +64,19 @@ def test_a_pipe_by_that_name_stays_where_it_is(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
 
 
+@pytest.mark.parametrize("keep", [3, 0])
+def test_a_pipe_that_nobody_reads_holds_nobody_up(tmp_path, monkeypatch, keep):
+    monkeypatch.setattr(logging, "raiseExceptions", False)
+    pipe = tmp_path / "log"
+    os.mkfifo(pipe)
+    written(pipe, ["nobody is there"], size=100, keep=keep)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        written(pipe, ["x" * 4000] * 40, size=100, keep=keep)  # more than a pipe holds
+    finally:
+        os.close(reader)
+
+
 def test_where_it_cannot_be_set_aside_nobody_is_stopped(tmp_path, monkeypatch):
     monkeypatch.setattr(logging, "raiseExceptions", False)
     (tmp_path / "log.1").mkdir()

@@ -186,9 +186,11 @@ def test_a_limit_that_cannot_be_is_the_commands_fault(
 
 
 @pytest.mark.skipif(not ROOT, reason="becoming somebody else needs root")
-def test_root_starts_it_as_somebody_else_for_good(farm: Farm) -> None:
-    script = "grep -E '^(Uid|Gid|CapEff|CapPrm|Groups)' /proc/self/status; echo User: $USER"
-    farm.start("/bin/sh", "-c", script, user="nobody")
+def test_root_starts_it_as_somebody_else_for_good(farm: Farm, monkeypatch) -> None:
+    monkeypatch.setenv("ROOTS_WORD", "hush")
+    script = "grep -E '^(Uid|Gid|CapEff|CapPrm|Groups)' /proc/self/status; echo User: $USER;"
+    script += "echo Word: $ROOTS_WORD $ITS_OWN"
+    farm.start("/bin/sh", "-c", script, user="nobody", env={"ITS_OWN": "said"})
     assert farm.over().ends[-1].ended == Ended(code=0), farm.output()
     found = {k: v.split() for k, v in (line.split(":") for line in farm.output().splitlines())}
     nobody = pwd.getpwnam("nobody")
@@ -197,6 +199,7 @@ def test_root_starts_it_as_somebody_else_for_good(farm: Farm) -> None:
     assert found["Groups"] == [str(nobody.pw_gid)]
     assert found["CapEff"] == found["CapPrm"] == ["0000000000000000"]
     assert found["User"] == ["nobody"]
+    assert found["Word"] == ["said"], "what root has in its environment is not for everybody"
     with pytest.raises(SpawnError, match="no user 'nobody-here'"):
         farm.start("/bin/true", user="nobody-here", number=2)
 

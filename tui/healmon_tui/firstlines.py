@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rich.cells import cell_len
-
 from healmon.units import format_size
 from healmon_tui import glyphs
-from healmon_tui.paint import Line, Span, Spans, cut_head, fill, fit, heading, wrap
+from healmon_tui.paint import Line, Span, Spans, breadth, cut_head, fill, fit, heading, wrap
 from healmon_tui.rows.disks import meter
 
 if TYPE_CHECKING:
@@ -170,7 +168,7 @@ def _sections(found: Found, cells: int) -> list[Section]:
         )
         for one in found.sessions
     ]
-    longest = max((cell_len(one.path) for one in found.databases), default=0)
+    longest = max((breadth(one.path) for one in found.databases), default=0)
     wide = min(longest, max(cells - 4 - USERS, name))
     databases: list[Spans] = [
         (Span(f"{fit(cut_head(one.path, wide), wide)} "), Span(_users(one.users), "dim"))

@@ -13,6 +13,8 @@ from typing import Final
 
 from rich.cells import cell_len
 
+from healmon.text import width
+
 OK: Final = "●"
 WARN: Final = "▲"
 BAD: Final = "✗"
@@ -87,7 +89,7 @@ def to_ascii(text: str) -> str:
     text = text.translate(_ASCII)
     if text.isascii():
         return text
-    return "".join(c if c.isascii() else "?" * cell_len(c) for c in text)
+    return "".join(c if c.isascii() else "?" * max(cell_len(c), width(c)) for c in text)
 
 
 def ascii_only() -> bool:

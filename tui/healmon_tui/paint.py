@@ -6,13 +6,15 @@ is no markup in it, and `printable` has made everything a terminal would act on 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Final, Literal, NamedTuple, TypeAlias
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from healmon.text import clean
+from healmon.text import width as counted
 from healmon_tui.glyphs import MORE, RULE, simple
 
 Tone: TypeAlias = Literal[
@@ -57,17 +59,51 @@ class Line(NamedTuple):
     ground: Ground = "base"
 
 
+_DISPUTED: Final = re.compile(
+    "[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]|\u200d(?=[\u2190-\u2bff\U0001f000-\U0001faff])"
+)
+"""What makes one sign of several, or a wide one of a narrow one, on some terminals only."""
+
+
 def printable(text: str) -> str:
-    """Return the text with nothing in it that a terminal would act on, in one line."""
+    """Return the text with nothing in it that a terminal would act on, in one line.
+
+    Nor that makes a sign as wide as only some think: what is beside it would be painted over.
+    """
     text = text[:LONGEST]
-    return text if text.isprintable() else clean(text)
+    text = text if text.isprintable() else clean(text)
+    return text if text.isascii() else _DISPUTED.sub("", text)
+
+
+@lru_cache(maxsize=4096)
+def _widest(char: str) -> int:
+    return max(cell_len(char), counted(char))
+
+
+@lru_cache(maxsize=1024)
+def breadth(text: str) -> int:
+    """Return how many cells a text fills at most: terminals do not agree on every sign.
+
+    The marks of Indic scripts, say, fill one or none. What were wider than its place would be
+    painted over what is beside it, whatever that says.
+    """
+    return len(text) if text.isascii() else sum(map(_widest, text))
+
+
+def _head(text: str, cells: int) -> str:
+    """Return the beginning of a text that fits into so many cells on any terminal."""
+    for index, char in enumerate(text):
+        cells -= _widest(char)
+        if cells < 0:
+            return text[:index]
+    return text
 
 
 def width(spans: Iterable[Span]) -> int:
     """Return how many cells the spans fill."""
     spans = tuple(spans)
     text = "".join([span.text for span in spans])
-    return len(text) if simple(text) else sum([cell_len(span.text) for span in spans])
+    return len(text) if simple(text) else sum([breadth(span.text) for span in spans])
 
 
 def plain(text: str, cells: int) -> bool:
@@ -83,20 +119,20 @@ def cut(text: str, cells: int) -> str:
 @lru_cache(maxsize=512)
 def _cut(text: str, cells: int) -> str:
     text = printable(text)
-    if cell_len(text) <= cells:
+    if breadth(text) <= cells:
         # a flood of combining characters fills no cells and still costs a terminal dearly
         return text[: 4 * cells]
-    return set_cell_size(text[: 4 * cells], cells - 1).rstrip() + MORE
+    return _head(text[: 4 * cells], cells - 1).rstrip() + MORE
 
 
 def cut_head(text: str, cells: int) -> str:
     """Return as much of the end of the text as fits, an ellipsis marking the beginning."""
     text = printable(text)
-    if cell_len(text) <= cells:
+    if breadth(text) <= cells:
         return cut(text, cells)
     kept, left = "", cells - 1
     for char in reversed(text):
-        left -= cell_len(char)
+        left -= breadth(char)
         if left < 0 or len(kept) >= 4 * cells:
             break
         kept = char + kept
@@ -108,7 +144,7 @@ def fit(text: str, cells: int, *, right: bool = False) -> str:
     if plain(text, cells):
         return text.rjust(cells) if right else text.ljust(cells)
     short = cut(text, cells)
-    room = " " * max(cells - cell_len(short), 0)
+    room = " " * max(cells - breadth(short), 0)
     return room + short if right else short + room
 
 
@@ -132,7 +168,7 @@ def _clipped(spans: Iterable[Span], cells: int) -> tuple[list[Span], int]:
             continue
         text = cut(text, left)
         kept.append(Span(text, span.tone, span.ink))
-        left -= cell_len(text)
+        left -= breadth(text)
         if text.endswith(MORE) and not span.text.endswith(MORE):
             break
     return kept, left
@@ -193,15 +229,15 @@ def wrap(text: str, cells: int, *, most: int = 12) -> list[str]:
     line = ""
     for word in printable(text).split(" "):
         joined = f"{line} {word}" if line else word
-        if cell_len(joined) <= cells:
+        if breadth(joined) <= cells:
             line = joined
             continue
         if line:
             lines.append(line)
         line = word
         # no further than is shown: each step measures all that is left of a word without an end
-        while len(lines) <= most and cell_len(line) > cells > 0:
-            head = set_cell_size(line, cells).rstrip()
+        while len(lines) <= most and breadth(line) > cells > 0:
+            head = _head(line, cells).rstrip()
             lines.append(head)
             line = line[len(head) or 1 :]
         if len(lines) >= most:

@@ -29,6 +29,8 @@ from healmon.state import AlertView, Snapshot
 
 REFRESH: Final = 600.0
 """Seconds after which an alert of which only the numbers changed is told again."""
+SOONEST: Final = 120.0
+"""The same of a young one: each time that it is twice as old, and says half of the minutes."""
 
 TOLD: Final = 86400.0
 """Seconds for which an alert that is over is kept in mind at least, if a channel was told of it."""
@@ -296,7 +298,8 @@ def _worth_telling(alert: AlertView, finding: Finding, now_wall: float) -> bool:
     said = (_words(finding.message), _shape(finding.evidence))
     if said != (_words(alert.message), _shape(alert.evidence)):
         return True
-    return abs(now_wall - alert.last_seen) >= REFRESH
+    age = alert.last_seen - alert.first_seen
+    return abs(now_wall - alert.last_seen) >= min(REFRESH, max(SOONEST, age))
 
 
 def _words(text: str) -> str:

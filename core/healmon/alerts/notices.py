@@ -137,8 +137,9 @@ def message(snapshot: Snapshot, notice: NoticeView, epoch: str) -> Message:
     """
     host = snapshot.engine.host
     known = {**snapshot.ended, **snapshot.alerts}
+    stamp = notice.stamp or notice.made_at  # a healmon of before kept none
     return Message(
-        id=f"{epoch}-{notice.id}-{round(notice.made_at * 1000)}", notice=notice.id, host=host,
+        id=f"{epoch}-{notice.id}-{round(stamp * 1000)}", notice=notice.id, host=host,
         channel=notice.channel, topic=notice.topic, level=notice.level, title=notice.title,
         body="\n".join(
             [

@@ -61,6 +61,7 @@ def side_fails(name: str, reason: str) -> Finding:
         "overrides": "what people ask for is not done",
         "engine": "the engine failed and began again",
         "housekeeping": "the health store is not tidied up",
+        "store-wal": "the health store's -wal cannot shrink",
     }.get(name, f"{name} does not run")
     return Finding(name, "WARNING", f"{what}: {reason}", {"reason": reason})
 

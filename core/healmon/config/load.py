@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from healmon.config import faces
 from healmon.config.faults import Faults
 from healmon.config.lines import key_lines
 from healmon.config.overrides import override
@@ -18,7 +19,9 @@ from healmon.config.trust import must_not_be_open
 from healmon.errors import ConfigError
 
 
-def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False) -> Settings:
+def load(
+    path: Path | None, environ: Mapping[str, str], *, screen: bool = False, whole: bool = False
+) -> Settings:
     """Return the configuration, complete and resolved.
 
     Without a file these are the settings of a healmon that watches file systems and tmux
@@ -28,6 +31,7 @@ def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False)
         path: the file, as `locate.find_config` returns it.
         environ: the environment, whose `HEALMON_SECTION__KEY` variables override keys.
         screen: whether its theme must be there, too: no healer is to fail for its looks.
+        whole: whether the extras that it asks for must be there, too: nor for who looks on.
 
     Raises:
         ConfigError: `problems` has every fault found, the message one line for each; anybody may
@@ -36,11 +40,16 @@ def load(path: Path | None, environ: Mapping[str, str], *, screen: bool = False)
     if path is not None:
         must_not_be_open(path)
     text = "" if path is None else read_text(path)
-    return understood(text, path, environ, screen=screen)
+    return understood(text, path, environ, screen=screen, whole=whole)
 
 
 def understood(
-    text: str, path: Path | None, environ: Mapping[str, str], *, screen: bool = False
+    text: str,
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    screen: bool = False,
+    whole: bool = False,
 ) -> Settings:
     """Return what a text means as the configuration at `path`, be it there or not.
 
@@ -57,6 +66,9 @@ def understood(
             from healmon.config import themefiles  # noqa: PLC0415 - for screens only
 
             themefiles.check(settings.ui.theme, path, environ, faults)
+        if whole and settings is not None:
+            for key, what in faces.missing(settings):
+                faults.add(key, what)
     except RecursionError as error:
         raise ConfigError(problems=(too_deep(file),)) from error
     problems = faults.problems()

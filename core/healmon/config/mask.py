@@ -11,6 +11,7 @@ import msgspec
 from healmon.config.lines import KeyPath
 from healmon.config.settings import Settings
 from healmon.config.toml import as_list
+from healmon.redact import redact_line, redact_words
 
 MASK: Final = "***"
 _ADDRESSES: Final = {"Channel": "url", "Monitor": "heartbeat_url"}
@@ -47,8 +48,17 @@ def secrets_of(settings: Settings, environ: Mapping[str, str]) -> frozenset[str]
         urls |= {channel.url, environ.get(channel.url_env, "")}
     found = {*urls, *(part for url in urls for part in _telling(url))}
     for worker in settings.workers:
-        found |= {value for name, value in worker.env.items() if looks_secret(name)}
+        found |= secrets_in(worker.env)
     # what is short is part of too much else
+    return frozenset(text for text in found if len(text) >= _LEAST)
+
+
+def secrets_in(env: Mapping[str, str]) -> frozenset[str]:
+    """Return the very texts of an environment that open doors: by name, or as a URL's password."""
+    found = {value for name, value in env.items() if looks_secret(name)}
+    for value in env.values():
+        _, _, rest = value.partition("://")
+        found.add(re.split("[/?#]", rest, maxsplit=1)[0].rpartition("@")[0].partition(":")[2])
     return frozenset(text for text in found if len(text) >= _LEAST)
 
 
@@ -124,9 +134,12 @@ def _assigned(value: object) -> object:
 
 def _masked(value: object) -> object:
     if isinstance(value, str):
-        return without_userinfo(value)
+        return without_userinfo(redact_line(value))
     if isinstance(value, tuple | list):
-        items = [_masked(item) for item in cast("Sequence[object]", value)]
+        items = cast("Sequence[object]", value)
+        if all(isinstance(item, str) for item in items):  # a command line, perhaps
+            items = redact_words(cast("Sequence[str]", items))
+        items = list(map(_masked, items))
         return tuple(items) if isinstance(value, tuple) else items
     if isinstance(value, Mapping):
         pairs = cast("Mapping[str, object]", value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-from healmon.config import extras
 from healmon.config import kinds as k
 from healmon.config.derive import Context
 from healmon.config.facesettings import Metrics
@@ -36,8 +35,6 @@ METRICS: Final = Table(
 
 def check(metrics: Metrics, path: KeyPath, context: Context) -> None:
     """Record what does not go together."""
-    if metrics.listen and not extras.installed(EXTRA):
-        context.faults.add((*path, "listen"), MISSING)
     fault = exposed(metrics)
     if fault:
         context.faults.add((*path, "listen"), fault, found=metrics.listen)

@@ -44,8 +44,9 @@ def place_of(config: Path | None, environ: Mapping[str, str]) -> Place:
 
 
 def home_of(environ: Mapping[str, str]) -> str:
-    """Return `$HOME`, or the home directory that the user database tells."""
-    return environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path would raise
+    """Return `$HOME`, or the home directory that the user database tells; else `/`."""
+    found = environ.get("HOME") or os.path.expanduser("~")  # noqa: PTH111 - Path would raise
+    return "/" if found == "~" else found
 
 
 def absolute(text: str, place: Place) -> str:

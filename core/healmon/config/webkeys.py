@@ -7,7 +7,6 @@ import re
 import urllib.parse
 from typing import Final, NamedTuple
 
-from healmon.config import extras
 from healmon.config import kinds as k
 from healmon.config.derive import Context
 from healmon.config.facesettings import Web
@@ -126,8 +125,6 @@ def check(web: Web, path: KeyPath, context: Context) -> None:
     """Record what does not go together: half of TLS, an open address without a guard."""
     if bool(web.cert) != bool(web.key):
         context.faults.clash(path, ("cert", "key"), "cert and key go together")
-    if web.listen and not extras.installed(EXTRA):
-        context.faults.add((*path, "listen"), MISSING)
     fault = unguarded(web)
     if web.listen and fault:
         context.faults.add((*path, "listen"), fault, found=web.listen)

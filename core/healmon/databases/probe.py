@@ -19,6 +19,7 @@ from healmon.databases.classify import pins_of, same_hold, stands_still
 from healmon.databases.model import DatabaseSeen, Holder, Pin, Sample, Seen
 from healmon.databases.policy import worker_of
 from healmon.errors import MissingPartError, ProbeError
+from healmon.redact import command_line
 from healmon.text import clean
 from healmon.world.dbreading import DatabaseReading, LookError
 from healmon.world.hands import Hands
@@ -216,7 +217,7 @@ def holder_of(pid: int, doors: Doors) -> Holder:
         pid=pid,
         identity=facts.identity,
         name=clean(facts.name, limit=60),
-        command=clean(" ".join(facts.command), limit=200),
+        command=command_line(facts.command),
         user=place.user,
         tty=place.tty,
         cwd=place.cwd,

@@ -143,6 +143,7 @@ class Courier:
             self._stream.emit(ev.HealerFailed(NAME, reason))
 
     def _decide(self) -> None:
+        self._stream.heed_clock()
         notify, stream, now = self._outlet.notify, self._stream, self._clock.read().wall
         flying = frozenset(number for number, _ in self._tasks.values())
         for event in decide(stream.snapshot, notify, now, flying):

@@ -20,6 +20,7 @@ from healmon.events import Recorded
 from healmon.plans import RANK, Severity
 from healmon.state import Snapshot
 from healmon.store import moments, read
+from healmon.store.bearers import Files, bearers
 from healmon.store.past import Bounds, Past, Use, wall_of
 from healmon.text import clean
 from healmon.units import format_duration
@@ -181,7 +182,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._file: tuple[int, int] | None = None
+        self._file: Files | None = None
         self._conn: sqlite3.Connection | None = None
 
     @contextlib.contextmanager
@@ -192,7 +193,7 @@ class Reader:
             ReadError, StoreVersionError: the store cannot be read now.
         """
         with self._lock:
-            file = read.file_id(self._path)
+            file = bearers(self._path)
             if self._conn is None or file != self._file:
                 self._close()
                 self._conn, self._file = read.open_reader(self._path), file

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from healmon.errors import HealmonError
+from healmon.errors import HealmonError, HolderError
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +40,12 @@ class Started:
     code: int
 
     def error(self, log_file: Path) -> HealmonError:
-        """Return the error to show, with the log's last lines."""
+        """Return the error to show, with the log's last lines.
+
+        Where another healer holds the state directory they would be that one's: it is named alone.
+        """
+        if self.code == HolderError.exit_code:
+            return _DaemonError(self.said, self.code)
         try:
             tail = log_file.read_text("utf-8", "replace").splitlines()[-TAIL:]
         except OSError:

@@ -58,8 +58,13 @@ def stop(state_dir: Path) -> int:
         return 0
     if not holder.ticks:
         raise HolderError(  # a pid alone may be anybody's by now: nobody is signalled for it
-            f"who holds {state_dir} cannot be told: its lock file was removed, or is being written",
+            f"who holds {state_dir} cannot be told: its lock file was removed or emptied",
             remedy="a healer makes it anew within a minute: try again then",
+        )
+    if instance.names_a_stranger(holder, state_dir):
+        raise HolderError(
+            f"the lock in {state_dir} names pid {holder.pid}, whom another user runs",
+            remedy="nothing was signalled; see who has healmon.lock open",
         )
     from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
     from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
@@ -102,7 +107,7 @@ def check(args: argparse.Namespace) -> int:
     from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
 
     source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
-    settings = load(source, os.environ, screen=True)
+    settings = load(source, os.environ, screen=True, whole=True)
     user.tried(settings.sessions.packs)
     warn(trust.worries(settings))
     say(show(settings, mask=True))
@@ -155,7 +160,7 @@ def override(
     return 0
 
 
-def period(text: str | None) -> float | None:
+def period(text: str | None, option: str = "--for") -> float | None:
     """Return a duration given on the command line in seconds; None where none was given.
 
     Raises:
@@ -166,4 +171,4 @@ def period(text: str | None) -> float | None:
     try:
         return parse_duration(text)
     except ValueError as error:
-        raise UsageError(f"--for {text}: {error}") from None
+        raise UsageError(f"{option} {text}: {error}") from None

@@ -21,6 +21,7 @@ from healmon.service.log import line
 from healmon.service.push import Ear
 from healmon.service.statedir import DATABASE
 from healmon.store import read
+from healmon.text import clean
 
 PAGE = 500
 
@@ -34,8 +35,8 @@ def events(state_dir: Path, args: argparse.Namespace) -> int:
     database = state_dir / DATABASE
     if not database.exists():
         raise HolderError(f"there is no health store in {state_dir} yet")
-    since = format_utc(SystemClock().read().wall - (period(args.since) or 0.0))
-    component = args.component or ""
+    since = format_utc(SystemClock().read().wall - (period(args.since, "--since") or 0.0))
+    component = clean(args.component or "")
     json_wanted = bool(getattr(args, "json", False))
     rows = (
         following(database, since, component, threading.Event())

@@ -13,6 +13,7 @@ from healmon.service.following import Following
 from healmon.service.statedir import DATABASE
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
+from healmon.store.bearers import Files, bearers
 
 PAGE: Final = 500
 """Events read at once."""
@@ -33,7 +34,7 @@ class Folding:
         self.snapshot = Snapshot()
         self.epoch = ""
         self._database = state_dir / DATABASE
-        self._file: tuple[int, int] | None = None
+        self._file: Files | None = None
         self._following: Following[Recorded] | None = None
 
     def look(self) -> Snapshot:
@@ -44,7 +45,7 @@ class Folding:
             OSError: likewise.
             msgspec.MsgspecError: another version wrote it.
         """
-        file = read.file_id(self._database)
+        file = bearers(self._database)
         if file is None or file != self._file:
             self.close()
             self._begin()

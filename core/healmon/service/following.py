@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 
 from healmon.store import read
+from healmon.store.bearers import Files, bearers
 from healmon.store.numbering import newest_number, stamp
 
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Following(Generic[T]):
         self._page = page
         self._number = number
         self._connection: sqlite3.Connection | None = None
-        self._file: tuple[int, int] | None = None
+        self._file: Files | None = None
         self._version = -1
         self._stamp = ""
         self.anew = 0
@@ -65,7 +66,7 @@ class Following(Generic[T]):
 
     def _current(self) -> sqlite3.Connection:
         """Return a connection to the file that bears the name now."""
-        file = read.file_id(self._database)
+        file = bearers(self._database)
         if self._connection is not None and file == self._file:
             return self._connection
         self.close()

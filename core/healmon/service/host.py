@@ -272,6 +272,7 @@ class Host:
             if rounds.due(now):
                 seconds = self.settings.store.retention
                 self.store.prune(cutoff(self.clock.steps, seconds, now.wall))
+            self.engine.side_fault("store-wal", self.store.pinned)
             with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
                 self.lock.mend()
             if self.store.fault:  # else the store itself tells of a knock that was lost

@@ -88,9 +88,7 @@ def import_history(state_dir: Path, args: argparse.Namespace) -> int:
         StoreFaultError: the store cannot be written; nothing was brought over.
     """
     if args.remove == bool(args.file):
-        raise UsageError(
-            "healmon import: give FILE, or --remove", remedy="see: healmon import --help"
-        )
+        raise UsageError("import: give FILE, or --remove", remedy="see: healmon import --help")
     zone = _zone(args.zone)
     dry_run = bool(getattr(args, "dry_run", False))
     state_dir = statedir.prepare(state_dir)
@@ -115,7 +113,9 @@ def _import(
             finally:
                 tables.close()
     except ProbeError as error:
-        raise DataError(f"{clean(str(path))}: {error.args[0]}", remedy=error.remedy) from error
+        shown, said = clean(str(path)), str(error.args[0])
+        named = said if said.startswith(shown) else f"{shown}: {said}"
+        raise DataError(named, remedy=error.remedy) from error
     except OSError as error:
         raise StateDirError(
             f"no copy can be made in {clean(str(state_dir))}: {error.strerror}",

@@ -123,16 +123,17 @@ class Lock:
         self._write()
 
     def mend(self) -> bool:
-        """Make the lock file anew if somebody removed it; True when that was needed.
+        """Make the lock file anew if somebody removed it, or emptied it; True when that was done.
 
-        Without it nobody could see who heals here; a second healer was kept out all the same. Where
-        it cannot be made now (a full disk, no state directory any more), nothing is changed.
+        Without it nobody could see who heals here, nor stop it; a second healer was kept out all
+        the same. Where it cannot be made now (a full disk, as perhaps when we began, no state
+        directory any more), nothing is changed.
         """
         try:
             with contextlib.suppress(FileNotFoundError):
                 there, held = self._path.stat(), os.fstat(self._file)
                 if (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino):
-                    return False
+                    return not self._written() and self._write()
             file = _open_locked(self._path)
         except OSError:
             return False
@@ -142,6 +143,9 @@ class Lock:
         self._file = file
         self._write()
         return True
+
+    def _written(self) -> bool:
+        return os.pread(self._file, _TEXT_LIMIT, 0) == self._text()
 
     def forget(self) -> None:
         """Close our descriptors only: a forked child goes on holding the lock."""
@@ -160,12 +164,17 @@ class Lock:
             fcntl.flock(self._directory, fcntl.LOCK_UN)
         self.forget()
 
-    def _write(self) -> None:
+    def _text(self) -> bytes:
+        return json.dumps(self.holder._asdict(), indent=1).encode() + b"\n"
+
+    def _write(self) -> bool:
         # in place: a new file by the same name would carry no lock
-        text = json.dumps(self.holder._asdict(), indent=1).encode() + b"\n"
+        text = self._text()
         with contextlib.suppress(OSError):  # a full disk: the lock holds, only its text is old
             os.pwrite(self._file, text, 0)
             os.ftruncate(self._file, len(text))
+            return True
+        return False
 
 
 def holder(state_dir: Path) -> Holder | None:
@@ -175,13 +184,14 @@ def holder(state_dir: Path) -> Holder | None:
     """
     path = state_dir / NAME
     try:
-        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
         return _directory_holder(state_dir)
     try:
         if not _is_locked(fd):
             return _directory_holder(state_dir)
-        return _read_text(fd)
+        found = _read_text(fd)
+        return found if found.pid else _directory_holder(state_dir) or found
     finally:
         os.close(fd)
 
@@ -189,6 +199,19 @@ def holder(state_dir: Path) -> Holder | None:
 def stands_still(found: Holder) -> bool:
     """Return whether the process of a holder is stopped by a signal, or held by a debugger."""
     return bool(found.pid) and _lives(found) and _stat(found.pid)[:1] in (["T"], ["t"])
+
+
+def names_a_stranger(found: Holder, state_dir: Path) -> bool:
+    """Return whether the process of a holder is not the state directory's owner's, as a healer is.
+
+    The text is written by that owner, who may name there whom root is to end for him.
+    """
+    try:
+        text = Path(f"/proc/{found.pid}/status").read_text("ascii", "replace")
+        uid = int(text.partition("\nUid:")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return False  # it has ended
+    return _lives(found) and uid != state_dir.stat().st_uid
 
 
 def wait_released(state_dir: Path, seconds: float) -> bool:

@@ -12,7 +12,7 @@ from healmon.clock import format_utc
 from healmon.config.mask import MASK, secrets_of, without_userinfo
 from healmon.config.settings import Settings
 from healmon.events import Recorded, component_of, encode, kind_of
-from healmon.sessions.redact import redact_line
+from healmon.redact import redact_line
 from healmon.text import clean
 
 TEXT: Final = "%(asctime)s %(levelname)s %(message)s"

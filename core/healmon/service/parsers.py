@@ -87,7 +87,7 @@ def meant(word: str, known: Iterable[str]) -> str:
 
 
 def _wrong(prog: str, message: str) -> UsageError:
-    command = prog.removeprefix("healmon").strip()
+    command = prog.partition(" ")[2]
     said = f"{command}: {message}" if command else message
     return UsageError(said, remedy=f"see: {prog} --help")
 
@@ -219,6 +219,12 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     name = _command_in(argv)
     if name and name not in COMMANDS:
         raise _wrong("healmon", f"no command {name!r}{meant(name, COMMANDS)}")
+    if name == "completion" and "--" in argv:
+        # argparse would take a "--" that is being completed for its own
+        at = list(argv).index("--")
+        args = healmon_parser(name).parsed(argv[:at])
+        args.words = list(argv[at + 1 :])
+        return args
     return healmon_parser(name or "help").parsed(argv)
 
 

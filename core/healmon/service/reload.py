@@ -26,9 +26,9 @@ from healmon.config.settings import Settings
 from healmon.engine.changing import Amendment
 from healmon.errors import ConfigError, HealmonError
 from healmon.plans import Answer, Packed
+from healmon.redact import redact_line
 from healmon.service.systemd import Notifier
 from healmon.service.watching import print_of
-from healmon.sessions.redact import redact_line
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.world.hands import Hands

@@ -30,7 +30,7 @@ def report(state_dir: Path, args: argparse.Namespace) -> int:
             remedy="start a healer first, or name its directory with --state-dir",
         )
     running = instance.holder(state_dir) is not None
-    page = page_of(database, period(args.since) or 0.0, running=running)
+    page = page_of(database, period(args.since, "--since") or 0.0, running=running)
     if getattr(args, "json", False):
         say(msgspec.json.encode(page).decode())
     else:

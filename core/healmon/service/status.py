@@ -167,7 +167,10 @@ def _headline(seen: _Seen, state_dir: Path) -> str:
     if seen.still:
         hung = f"; IT STANDS STILL: somebody stopped it; go on: kill -CONT {holder.pid}"
     dry = "; DRY RUN: it plans and touches nothing" if seen.dry_run else ""
-    return f"healmon {holder.version} runs: pid {holder.pid}, {holder.mode}{up}{dry}{hung}"
+    mode = f", {holder.mode}" if holder.mode else ""
+    return f"healmon {holder.version} runs: pid {holder.pid}{mode}{up}{dry}{hung}".replace(
+        "  ", " "
+    )
 
 
 def _cycle_line(seen: _Seen) -> list[str]:

@@ -18,6 +18,8 @@ from healmon.errors import DataError, StateDirError
 from healmon.text import clean
 
 NAME: Final = "healmon.service"
+STATE_DIR: Final = "/var/lib/healmon"
+"""Where the host's service keeps its state, unless the configuration says where."""
 SYSTEM_DIR: Final = "/etc/systemd/system"
 WATCHDOG: Final = 300
 """Seconds that systemd waits for a sign of life, of which healmon gives two."""
@@ -112,7 +114,7 @@ def _command(service: Service, verb: str) -> str:
     if service.state_dir:
         words += ["--state-dir", service.state_dir]
     elif service.system:
-        words += ["--state-dir", "/var/lib/healmon"]
+        words += ["--state-dir", STATE_DIR]
     return " ".join(map(_word, words))
 
 
@@ -134,7 +136,7 @@ def command(executable: str) -> tuple[str, ...]:
     script = Path(executable).parent / "healmon"
     if script.exists():
         return (str(script),)
-    return (executable, "-c", "import sys; from healmon.cli import main; sys.exit(main())")
+    return (executable, "-P", "-c", "from healmon.cli import entry; entry()")
 
 
 def place(service: Service, environ: Mapping[str, str]) -> Path:
@@ -185,6 +187,8 @@ def next_steps(service: Service, path: Path) -> list[str]:
     known = path.parent == Path(SYSTEM_DIR) or path.parent.name == "user"
     steps = [] if known else [f"{ctl} link {clean(str(path))}"]
     steps += [f"{ctl} daemon-reload", f"{ctl} enable --now {NAME}", f"{ctl} status {NAME}"]
+    if service.system and not service.state_dir:
+        steps.append(f"export HEALMON_STATE_DIR={STATE_DIR}   # for each command: it is kept there")
     if not service.system:
         steps.append("loginctl enable-linger   # or it ends, with its workers, when you log out")
     return steps

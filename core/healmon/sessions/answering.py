@@ -9,6 +9,7 @@ from typing import Final, Protocol, TypeVar
 from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.plans import Proof
+from healmon.redact import shown
 from healmon.sessions import checks, outcome
 from healmon.sessions.dossier import Dossier
 from healmon.sessions.facts import Order
@@ -131,7 +132,7 @@ def changed(sign: Sign, order: Order) -> str:
 def _asks(sign: Sign) -> str:
     """Return a question as it is shown to people (see `judging`)."""
     said = sign.text if sign.kind == "unsent" else sign.question or sign.text or sign.last_line
-    return clean(said, limit=LINE_LIMIT)
+    return shown(said, LINE_LIMIT)
 
 
 def _offers(sign: Sign, order: Order) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
+from healmon.redact import shown
 from healmon.sessions import novelty
 from healmon.sessions.facts import Memory, Order, Row
 from healmon.sessions.packs import Packs
@@ -83,7 +84,7 @@ def asks(sign: Sign, one: SessionSeen) -> str:
     if one.terminal is not None and one.terminal.secret:
         return "it asks for a password"
     if sign.kind in {"approval", "question"}:
-        return f"it waits for an answer: {clean(sign.question or sign.text, limit=120)}"
+        return f"it waits for an answer: {shown(sign.question or sign.text, 120)}"
     return ""
 
 

@@ -12,9 +12,9 @@ import msgspec
 from msgspec.structs import replace
 
 from healmon.plans import Packed, Plan, pack
+from healmon.redact import prompt_only, redact_all
 from healmon.sessions.facts import Order
 from healmon.sessions.probe import SessionSeen
-from healmon.sessions.redact import prompt_only, redact_all
 from healmon.sessions.verdict import Verdict
 from healmon.text import clean
 from healmon.world.taskdb import Task

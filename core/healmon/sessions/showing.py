@@ -7,6 +7,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from healmon.plans import Verdict
+from healmon.redact import shown
 from healmon.sessions import aftermath
 from healmon.sessions.facts import Memory, Row, SessionFacts
 from healmon.sessions.following import pane_key
@@ -69,10 +70,10 @@ def facts_seen(
         window=pane.window_index,
         pane_index=pane.pane_index,
         command=pane.command,
-        last_line="" if private else clean(sign.last_line, limit=LINE_LIMIT),
+        last_line="" if private else shown(sign.last_line, LINE_LIMIT),
         attached=pane.attached,
         rule=stands.rule,
-        question=clean(question, limit=QUESTION_LIMIT) if asks else "",
+        question=shown(question, QUESTION_LIMIT) if asks else "",
         hands_off=stands.hands_off,
         keys=stands.keys,
         mode=pane.mode,
@@ -82,7 +83,7 @@ def facts_seen(
         pack=sign.pack,
         version=sign.version,
         matched=sign.rule,
-        text="" if private else clean(sign.text, limit=LINE_LIMIT),
+        text="" if private else shown(sign.text, LINE_LIMIT),
         choices=choices,
         act_at=trouble.act if trouble is not None else 0.0,
         evidence=aftermath.evidence_of(known, component),

@@ -43,7 +43,7 @@ def fold_notice(s: Snapshot, event: NoticeEvent, number: int, at: float) -> Snap
 def _made(s: Snapshot, event: ev.NoticeMade, number: int, at: float) -> Snapshot:
     notice = NoticeView(
         number, event.channel, event.topic, event.title, event.body, event.keys,
-        made_at=at, next_at=event.not_before, level=event.level,
+        made_at=at, next_at=event.not_before, level=event.level, stamp=at,
     )  # fmt: skip
     replaced = {str(number) for number in event.replaces}
     waiting = {name: one for name, one in s.notices.items() if name not in replaced}

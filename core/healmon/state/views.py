@@ -173,7 +173,10 @@ class PauseView(msgspec.Struct, frozen=True):
 
 
 class NoticeView(msgspec.Struct, frozen=True):
-    """A notice in the outbox; `id` is the id of the event that made it."""
+    """A notice in the outbox; `id` is the id of the event that made it.
+
+    `stamp` is the wall time of that event for ever, a part of its name; `made_at` is how long ago.
+    """
 
     id: int
     channel: str
@@ -186,6 +189,7 @@ class NoticeView(msgspec.Struct, frozen=True):
     attempts: int = 0
     reason: str = ""
     level: Severity = "WARNING"
+    stamp: float = 0.0
 
 
 class ChannelView(msgspec.Struct, frozen=True):

@@ -18,10 +18,9 @@ from collections.abc import Generator
 from pathlib import Path
 
 from healmon.errors import StoreFaultError, StoreVersionError
+from healmon.store.bearers import FileId, identify
 from healmon.store.schema import APPLICATION_ID, VERSION
 from healmon.text import clean, quoted
-
-FileId = tuple[int, int]
 
 
 class Beside:
@@ -108,18 +107,6 @@ class Beside:
 
     def _now(self) -> tuple[FileId | None, FileId | None]:
         return identify(self._path), identify(self._wal)
-
-
-def identify(path: Path) -> FileId | None:
-    """Return which file bears a name now; None when none does.
-
-    By name on purpose: opening and closing the file by hand would drop this process's locks on it.
-    """
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 @contextlib.contextmanager

@@ -21,7 +21,11 @@ class Kind(enum.Enum):
 
 
 class MovedError(Exception):
-    """The database file, or its -wal, is no longer the one that was opened."""
+    """The database file, or what is beside it, is no longer what was opened."""
+
+
+class StrandedError(Exception):
+    """What was committed is in a -wal without a name, and cannot be brought home now."""
 
 
 _KINDS = {
@@ -55,6 +59,8 @@ def kind_of(error: BaseException) -> Kind:
     code = code_of(error)
     if code != -1:
         return _KINDS.get(code, Kind.UNWRITABLE)
+    if isinstance(error, StrandedError):
+        return Kind.LOCKED  # whatever keeps it, to let go of it would lose it
     if isinstance(error, sqlite3.OperationalError):
         return Kind.DAMAGED  # Python's own: a text in the file is not UTF-8
     return Kind.UNFIT if isinstance(error, sqlite3.Error) else Kind.UNWRITABLE

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from healmon.clock import format_utc
 from healmon.store import opening
+from healmon.store.backup import backup
 from healmon.store.ballast import Ballast
-from healmon.store.beside import Beside, FileId, identify
-from healmon.store.faults import MovedError
+from healmon.store.bearers import FileId, identify
+from healmon.store.beside import Beside
+from healmon.store.faults import MovedError, StrandedError
 
 
 class Held:
@@ -31,11 +33,14 @@ class Held:
     def __init__(self, path: Path, host: str, ballast: Ballast) -> None:
         self._path = path
         self._wal = Path(f"{path}-wal")
+        self._shm = Path(f"{path}-shm")
         self._host = host
         self._ballast = ballast
         self._conn: sqlite3.Connection | None = None
         self._file: FileId | None = None
         self._wal_file: FileId | None = None
+        self._shm_file: FileId | None = None
+        self._first: int | None = None
         self._full_sync = False
         self.epoch = ""
         self.repaired = ""
@@ -50,6 +55,7 @@ class Held:
         self.epoch = epoch_of(conn)  # reading also makes sure that there is a -wal to remember
         self._file = identify(self._path)
         self._wal_file = identify(self._wal)
+        self._shm_file = identify(self._shm)
         self.beside.follow(self._file, self._wal_file)
 
     def ready(self, wall: float, first: int | None) -> sqlite3.Connection:
@@ -57,27 +63,28 @@ class Held:
 
         Args:
             wall: the time of what is about to be written, for the names of files set aside.
-            first: the lowest event id about to be written.
+            first: the lowest event id about to be written; None: there is no event among it.
 
         Raises:
             sqlite3.Error, OSError, StoreVersionError: there is nothing to write to now.
         """
+        self._first = self._first if first is None else first
         if self._conn is None:
             self._ballast.relieve()
             with self.beside.away():
-                self._adopt_new(self._open(format_utc(wall), first))
+                self._adopt_new(self._open(format_utc(wall)))
         assert self._conn is not None
         return self._conn
 
-    def _open(self, at: str, first: int | None) -> opening.Opened:
+    def _open(self, at: str) -> opening.Opened:
         if self._wal_file is not None and identify(self._path) != self._file:
-            self._part_from_wal(at)
+            self._part(at)
         if self.damage:
             opened = opening.begin_again(self._path, self._host, at, self.damage)
             self.damage = ""
             return opened
         opened = opening.open_store(self._path, self._host, at)
-        if not self._collides(opened.conn, first):
+        if not self._collides(opened.conn):
             return opened
         # another store's file was put here: its ids and ours must not mix
         opened.conn.close()
@@ -85,13 +92,19 @@ class Held:
         self.repaired = f"{self._path.name} was replaced while healmon ran; kept as {kept.name}"
         return opening.open_store(self._path, self._host, at)
 
-    def _part_from_wal(self, at: str) -> None:
-        """Keep the -wal of a file that is gone from flowing into the one that took its place."""
-        if identify(self._wal) == self._wal_file:
-            opening.set_aside(self._path, "orphaned", at, ("-wal", "-shm"))
+    def _part(self, at: str) -> None:
+        """Keep what was beside a file that is gone from the one that took its place.
+
+        Its -wal would flow into that; its -shm, as long as anybody else has it open, would tell of
+        pages in a -wal that is another one, and nobody could read or write.
+        """
+        ours = {"-wal": (self._wal, self._wal_file), "-shm": (self._shm, self._shm_file)}
+        left = tuple(end for end, (path, file) in ours.items() if identify(path) == file)
+        opening.set_aside(self._path, "orphaned", at, left)
         self._wal_file = None
 
-    def _collides(self, conn: sqlite3.Connection, first: int | None) -> bool:
+    def _collides(self, conn: sqlite3.Connection) -> bool:
+        first = self._first
         if not self.epoch or first is None or epoch_of(conn) == self.epoch:
             return False
         (newest,) = conn.execute("SELECT max(id) FROM events").fetchone()
@@ -110,19 +123,25 @@ class Held:
             conn.execute(f"PRAGMA synchronous = {'FULL' if full else 'NORMAL'}")
             self._full_sync = full
 
+    @property
+    def nameless(self) -> bool:
+        """Whether the database itself was deleted or replaced: nothing will come of waiting."""
+        return self._conn is not None and identify(self._path) != self._file
+
     def must_be_ours(self) -> None:
         """Return if what was just committed is in the files that bear the names.
 
         Raises:
             MovedError: it is not; SQLite itself goes on writing into a nameless file, content.
+            StrandedError: nor can it be now; the connection is all that has it.
         """
         if identify(self._path) != self._file:
             raise MovedError("it was deleted or replaced while healmon runs")
-        if identify(self._wal) != self._wal_file:
-            # all of it is still in our hands: bring it home into the database itself
+        if (identify(self._wal), identify(self._shm)) != (self._wal_file, self._shm_file):
+            # all of it is still in our hands; who opens it next has other locks, another index
             if self._conn is not None:
-                self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            raise MovedError("its -wal was deleted or replaced while healmon runs")
+                _bring_home(self._conn, self._path)
+            raise MovedError("its -wal or -shm was deleted or replaced while healmon runs")
 
     def let_go(self) -> None:
         """Close the connection; `ready` opens it again."""
@@ -137,3 +156,16 @@ def epoch_of(conn: sqlite3.Connection) -> str:
     """Return the random name a store was born with."""
     row = conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
     return str(row[0]) if row else ""
+
+
+def _bring_home(conn: sqlite3.Connection, path: Path) -> None:
+    """Have all that is in a -wal without a name in the database that bears the name."""
+    (busy, *_) = conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    if busy:
+        # somebody reads on in it, for ever perhaps: they keep what they have, we a whole copy
+        try:
+            backup(conn, path)
+        except (OSError, sqlite3.Error) as error:
+            raise StrandedError(
+                f"its -wal was deleted, and no copy can be made: {error}"
+            ) from error

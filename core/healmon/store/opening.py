@@ -82,8 +82,9 @@ def open_store(path: Path, host: str, at: str) -> Opened:
     """
     _finish(path, at)
     unclean = _size(path, "-wal") > 0 or begun.doubted(path)
-    if not path.exists() and _size(path, "-wal") > 0:
-        set_aside(path, "orphaned", at)  # a dead file's -wal must not flow into a new one
+    if not path.exists() and any(_size(path, end) > 0 for end in _BESIDE):
+        # a dead file's -wal must not flow into a new one, nor its -shm tell of that
+        set_aside(path, "orphaned", at)
         unclean = False
     fresh = _size(path) <= 0
     try:

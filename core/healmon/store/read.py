@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sqlite3
 import urllib.parse
 from collections.abc import Generator
@@ -26,6 +27,8 @@ Row: TypeAlias = "dict[str, Any]"
 PATIENCE: Final = 1.0
 """Seconds a query waits for a lock; readers of a WAL database hardly ever meet one."""
 
+_GREATEST: Final = 2**63 - 1
+"""The last id that there can be."""
 _WORST_FIRST: Final = (
     "CASE severity WHEN 'CRITICAL' THEN 2 WHEN 'WARNING' THEN 1 ELSE 0 END DESC, first_seen, id"
 )
@@ -53,14 +56,14 @@ def open_reader(path: Path) -> sqlite3.Connection:
         ReadError: there is no store, or it cannot be read now.
         StoreVersionError: it is a newer healmon's, or no health store.
     """
-    if not path.exists():
+    if not path.is_file():
         raise ReadError(
             f"no health store at {path}",
             remedy="start a healer first, or name its directory with --state-dir",
         )
     with reading(str(path)):
         conn = sqlite3.connect(
-            f"file:{urllib.parse.quote(str(path))}?mode=ro",
+            f"file:{urllib.parse.quote(os.fsencode(path))}?mode=ro",
             uri=True,
             timeout=PATIENCE,
             isolation_level=None,
@@ -146,7 +149,7 @@ def all_alerts(conn: sqlite3.Connection, limit: int, before: int = 0) -> list[Ro
     return _rows(
         conn,
         f"SELECT * FROM health_alerts WHERE {where} ORDER BY id DESC LIMIT ?",  # noqa: S608 - constants
-        before,
+        min(before, _GREATEST),
         limit,
     )
 
@@ -347,19 +350,6 @@ def data_version(conn: sqlite3.Connection) -> int:
 def meta(conn: sqlite3.Connection) -> dict[str, str]:
     """Return what the file says of itself: `epoch`, `host`, `created`, `checked` and more."""
     return {row["key"]: row["value"] for row in _rows(conn, "SELECT key, value FROM meta")}
-
-
-def file_id(path: Path) -> tuple[int, int] | None:
-    """Return which file bears the name now, None when none does.
-
-    A reader that keeps a connection opens a new one when this changes: a damaged or deleted store
-    is replaced by a new file, and the old connection goes on reading the old one.
-    """
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino
 
 
 def dry_run(conn: sqlite3.Connection) -> bool:

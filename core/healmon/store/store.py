@@ -28,11 +28,15 @@ from healmon.store.faults import Kind, kind_of, words
 from healmon.store.held import Held
 from healmon.store.stream import fold
 from healmon.store.writer import Writer
+from healmon.text import clean
+from healmon.units import format_size
 
 CAPACITY: Final = 10_000
 """Records that wait in memory at most while the store cannot be written."""
 CHECKPOINT_EVERY: Final = 1_000
 """Events between two checkpoints: what a start has to fold at most, about 20 ms."""
+WAL_LARGE: Final = 64 << 20
+"""Bytes of a -wal that only somebody who reads on in it keeps from shrinking: it does at 4 MB."""
 PATIENCE: Final = 5.0
 """Seconds that opening waits for a store that cannot be read just now."""
 
@@ -172,6 +176,21 @@ class Store:
     def beside(self) -> Beside:
         """The one other connection of this process, for whoever else in it needs one."""
         return self._held.beside
+
+    @property
+    def pinned(self) -> str:
+        """Why the file's -wal grows and grows, in words; empty: it does not."""
+        wal = self.path.with_name(f"{self.path.name}-wal")
+        try:
+            size = wal.stat().st_size
+        except OSError:
+            return ""
+        if size < WAL_LARGE:
+            return ""
+        return (
+            f"it is {format_size(size)}, as another program reads on in it without an end;"
+            f" `fuser {clean(str(self.path))}` names who has it open"
+        )
 
     @property
     def epoch(self) -> str:

@@ -186,7 +186,8 @@ class Writer:
             self._pruning = None
 
     def _damaged(self, error: Exception) -> None:
-        self._held.damage = str(error)
+        if not self._held.nameless:  # else it is another file that bears the name, a backup perhaps
+            self._held.damage = str(error)
         self._held.let_go()
 
     def _failed(self, error: Exception) -> None:
@@ -197,8 +198,8 @@ class Writer:
                 return
         if kind is Kind.DAMAGED:
             self._damaged(error)
-        elif kind is not Kind.LOCKED and kind is not Kind.FULL:
-            self._held.let_go()
+        elif kind not in {Kind.LOCKED, Kind.FULL} or self._held.nameless:
+            self._held.let_go()  # a file without a name may be all that fills the disk
         self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
         self.fault = words(error, self._path)
         self._buffer.failed()

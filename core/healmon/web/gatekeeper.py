@@ -139,11 +139,11 @@ class Gatekeeper:
     def _bearer(self, request: web.Request) -> Visitor | web.Response:
         context, steady = self._context, self._context.live.steady()
         address = address_of(request, context)
-        wait = context.tries.wait(address, steady)
-        if wait:
-            return too_often(wait)
         role = context.keys.tokens.role_of(_token_of(request))
         if role is None:
+            wait = context.tries.wait(address, steady)
+            if wait:
+                return too_often(wait)
             context.tries.wrong(address, steady)
             return refusal(Refusal(401, "that is no token of this server"))
         return Visitor(role if context.settings.operator else "viewer", "", address)

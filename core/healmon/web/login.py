@@ -46,11 +46,11 @@ class Door:
         context, steady = self._context, self._context.live.steady()
         address = gatekeeper.address_of(request, context)
         json = request.content_type == "application/json"
-        wait = context.tries.wait(address, steady)
-        if wait:
-            return gatekeeper.too_often(wait) if json else self._later(request, wait)
         role = context.keys.tokens.role_of(await _token(request, json=json))
         if role is None:
+            wait = context.tries.wait(address, steady)
+            if wait:
+                return gatekeeper.too_often(wait) if json else self._later(request, wait)
             context.tries.wrong(address, steady)
             if json:
                 return gatekeeper.refusal(Refusal(401, "that is no token of this server"))

@@ -117,7 +117,8 @@ class Tries:
 
     Its times are steady seconds: who sets the clock back makes nobody wait longer.
 
-    Right ones are let in at any time only while their address has not used up its tries.
+    A right one is let in at any time: with 256 bits nobody hits it, pause or none, and nobody is to
+    keep others of the same address out by guessing.
     """
 
     def __init__(self, most: int = TRIES, within: float = WITHIN) -> None:

@@ -31,11 +31,11 @@ from healmon.workers.model import (
     Wish,
     WorkerSeen,
 )
+from healmon.workers.output import last_lines
 from healmon.workers.probe import NOW, Probe
 from healmon.workers.records import Records
 from healmon.workers.tree import Family
 from healmon.workers.yielding import Way
-from healmon.world import notes
 from healmon.world.hands import Hands
 from healmon.world.processes import DEAD, Ended, Identity, Launch, Processes
 from healmon.world.shims import Shim
@@ -151,7 +151,7 @@ class Act:
         """Write down that the act failed and return what to raise."""
         reason = clean(reason)
         await self.keep(outcome="failed", fault=fault, reason=reason, **changes)
-        said = notes.tail(self.tools.records.log_path(self.worker.name), 1)
+        said = last_lines(self.tools.records, self.worker, 1)
         return RemedyError(reason, remedy=f"its last words: {said}" if said else "")
 
     # Looking.

@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError
-from healmon.text import clean
+from healmon.redact import command_line
 from healmon.workers.model import Blocker, StartRecord, WorkerSeen
 from healmon.workers.tree import Family
 from healmon.world.ports import Listener, Ports
@@ -125,7 +125,7 @@ class Blocking:
     ) -> Iterator[Blocker]:
         for identity in sorted(holders, key=lambda one: one.ticks):
             facts = self._inspect(identity)
-            words = clean(" ".join(facts.command), limit=200) if facts is not None else ""
+            words = command_line(facts.command) if facts is not None else ""
             said = words or (facts.name if facts is not None else "")
             yield Blocker(what=what, identity=identity, command=said, orphan=orphan)
 

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Worker
+from healmon.redact import redact_words
 from healmon.state import Snapshot
 from healmon.text import clean
 from healmon.workers import breaker, sickness
@@ -31,7 +32,7 @@ class Fixed(NamedTuple):
 
 def fixed(worker: Worker, log_path: str, devices: tuple[int, ...]) -> Fixed:
     """Return what never changes of a worker: its command, its log, what it writes to."""
-    return Fixed(tuple(clean(part) for part in worker.argv), clean(log_path), devices)
+    return Fixed(tuple(clean(part) for part in redact_words(worker.argv)), clean(log_path), devices)
 
 
 def facts_of(

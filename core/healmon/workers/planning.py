@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.plans import Plan, Step, pack
+from healmon.redact import redact_words
 from healmon.text import clean
 from healmon.units import format_duration
 from healmon.workers import breaker, machine
@@ -184,7 +185,7 @@ def orphans_of(blockers: tuple[Blocker, ...]) -> tuple[Blocker, ...]:
 def start_step(worker: Worker) -> Step:
     """Return the step that starts a worker."""
     place = f" in {clean(worker.cwd)}" if worker.cwd else ""
-    return Step(f"start {worker.name}{place}", clean(shlex.join(worker.argv)))
+    return Step(f"start {worker.name}{place}", clean(shlex.join(redact_words(worker.argv))))
 
 
 def stop_step(worker: Worker, pid: int | None) -> Step:

@@ -31,10 +31,10 @@ from healmon.workers.model import (
     StartRecord,
     WorkerSeen,
 )
+from healmon.workers.output import last_lines
 from healmon.workers.records import Records, half_done
 from healmon.workers.tree import Family, heir
 from healmon.workers.twins import Twins
-from healmon.world import notes
 from healmon.world.farmounts import mounts
 from healmon.world.host import Host
 from healmon.world.ports import Ports
@@ -332,7 +332,7 @@ class Probe:
         return replace(
             one,
             left=tuple(identity for identity in tree if family.find(identity) is not None),
-            output=notes.tail(self._records.log_path(worker.name), TAIL_LINES),
+            output=last_lines(self._records, worker, TAIL_LINES),
             blockers=blockers,
             changed=changes.since(worker, started, now, self._mounts)
             if started is not None

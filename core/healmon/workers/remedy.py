@@ -21,6 +21,7 @@ from healmon.config.settings import Worker
 from healmon.errors import CalledOffError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof, pack
+from healmon.redact import command_line
 from healmon.text import clean
 from healmon.workers import blocking, starting
 from healmon.workers.acting import Act, FreshLife, Tools, alive_in
@@ -236,7 +237,7 @@ class Remedy:
         looked = self._tools.clock.read().steady
         await starting.clean_ground(act, one)
         name = act.worker.name
-        await act.about_to(f"start {name}: {clean(' '.join(act.worker.argv))}")
+        await act.about_to(f"start {name}: {command_line(act.worker.argv, 10_000)}")
         looked = await self._still_nobody(act, looked)
         await act.wish("up")
         await starting.spawn(act, looked)

@@ -37,9 +37,14 @@ Work = Callable[[], None]
 
 @dataclass(slots=True)
 class _Patience:
-    """The patient calls that one loop awaits; `newer`: some came after the timer was set."""
+    """The calls that one loop awaits and that may have to wait for a thread.
 
-    timer: asyncio.TimerHandle
+    Attributes:
+        timer: None when nothing waited as it came; the next call sets it.
+        newer: some came after the timer was set.
+    """
+
+    timer: asyncio.TimerHandle | None = None
     calls: int = 0
     newer: bool = False
 
@@ -64,12 +69,18 @@ class Crew:
         """How many threads have nothing to do."""
         return len(self._resting)
 
-    def give(self, work: Work) -> None:
-        """Have something done at once, by a new thread if need be; it must raise nothing."""
+    def give(self, work: Work) -> bool:
+        """Have something done at once, by a new thread if need be; it must raise nothing.
+
+        Returns:
+            False when no thread can be had now: it waits until somebody hastens it.
+        """
         with self._guard:
-            self._works.append(work)
             bell = self._called()
-        bell.release()
+            (self._works if bell is not None else self._waiting).append(work)
+        if bell is not None:
+            bell.release()
+        return bell is not None
 
     def gather(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         """Have something done with whatever else is given now; whoever waits too long hastens it.
@@ -99,33 +110,35 @@ class Crew:
             bell.release()
 
     def awaited(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take in that one more patient call is awaited in the running loop.
+        """Take in that one more call that may have to wait is awaited in the running loop.
 
-        One timer serves all of them: it comes `PATIENCE` after the first, and once more where
-        others have come since.
+        One timer serves all of them: it comes `PATIENCE` after the first, and again as long as
+        others have come since or anything waits: whoever would have seen to it may have given up.
         """
-        known = self._patience.get(loop)
-        if known is None:
-            known = self._patience[loop] = _Patience(loop.call_later(PATIENCE, self._late, loop))
-        else:
-            known.newer = True
+        known = self._patience.setdefault(loop, _Patience())
         known.calls += 1
+        known.newer = known.timer is not None
+        if known.timer is None:
+            known.timer = loop.call_later(PATIENCE, self._late, loop)
 
     def _late(self, loop: asyncio.AbstractEventLoop) -> None:
         known = self._patience[loop]
-        if known.newer:
-            known.newer, known.timer = False, loop.call_later(PATIENCE, self._late, loop)
+        again = known.newer or self._waiting or self._untold
+        known.newer, known.timer = False, None
+        if again:
+            known.timer = loop.call_later(PATIENCE, self._late, loop)
         # each that waits gets a thread of its own: what they wait for may hang for ever
         for _ in range(max(1, len(self._waiting))):
             self.hasten()
 
     def answered(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take in that a patient call is awaited no more."""
+        """Take in that such a call is awaited no more."""
         known = self._patience[loop]
         known.calls -= 1
         if not known.calls:
-            known.timer.cancel()
             del self._patience[loop]
+            if known.timer is not None:
+                known.timer.cancel()
 
     def hasten(self) -> None:
         """Let nothing wait any longer: neither what is to be done nor what is to be told."""
@@ -159,13 +172,20 @@ class Crew:
             except RuntimeError:
                 continue  # the loop has ended: nobody waits any more
 
-    def _called(self) -> threading.Lock:
-        """Return the bell of one more thread at work; it is rung where nothing else is held."""
+    def _called(self) -> threading.Lock | None:
+        """Return the bell of one more thread at work; it is rung where nothing else is held.
+
+        None: the host has no thread left to give; whoever waits asks again.
+        """
         bell = self._resting.pop() if self._resting else None
         if bell is None:
             bell = threading.Lock()
             bell.acquire()
-            threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True).start()
+            thread = threading.Thread(target=self._serve, args=(bell,), name="hands", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                return None
         self._begun = process_seconds()
         self._at_work += 1
         return bell
@@ -221,6 +241,8 @@ class _Job(Generic[T]):
     def run(self) -> None:
         try:
             result = self.call()
+        except StopIteration as error:  # no future takes it
+            self._settle(partial(self.future.set_exception, RuntimeError(repr(error))))
         except BaseException as error:  # noqa: BLE001 - handed to whoever awaits the call
             self._settle(partial(self.future.set_exception, error))
         else:
@@ -277,14 +299,12 @@ class Hands:
         with self._lock:
             self._jobs.append(job)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a job of any type fits
             idle, self._busy = not self._busy, True
-        if not patient:
-            if idle:
-                self._crew.give(self._work)
-            else:
-                self._crew.hasten()  # it may be waiting
+        if idle and not patient and self._crew.give(self._work):
             return await job.future
-        if idle:
+        if idle and patient:
             self._crew.gather(self._work, job.loop)
+        else:
+            self._crew.hasten()  # it may be waiting
         self._crew.awaited(job.loop)
         try:
             return await job.future

@@ -28,6 +28,8 @@ HOST_FAULTS = frozenset(
 """What the host lacks for the moment; the command may be right."""
 
 
+_HANDED_ON = frozenset({"PATH", "LANG", "LANGUAGE", "TZ"})
+"""What a process of another user has of our environment, with `LC_*`."""
 _LOG = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 
 
@@ -65,7 +67,7 @@ def prepare(order: Launch) -> Ready:
     if not order.argv:
         raise SpawnError("nothing to run: the command is empty")
     user = _user(order.user)
-    env = {**os.environ, **(user.env if user else {}), **order.env}
+    env = {**(user.env if user else os.environ), **order.env}
     program = order.argv[0]
     wrong = _unfit(order)
     if wrong:
@@ -168,9 +170,11 @@ def _user(name: str) -> User | None:
         return None
     if os.geteuid() != 0:
         raise SpawnError(f"only root can start a process as user {clean(name)!r}")
-    env = {"HOME": entry.pw_dir, "USER": name, "LOGNAME": name}
+    # as sudo does: what root has in its environment is not for everybody
+    kept = {k: v for k, v in os.environ.items() if k in _HANDED_ON or k.startswith("LC_")}
+    own = {"HOME": entry.pw_dir, "USER": name, "LOGNAME": name, "SHELL": entry.pw_shell}
     groups = os.getgrouplist(name, entry.pw_gid)
-    return User(entry.pw_uid, entry.pw_gid, groups, env)
+    return User(entry.pw_uid, entry.pw_gid, groups, {**kept, **own})
 
 
 def _limits(order: Launch) -> list[tuple[int, int]]:

@@ -12,6 +12,11 @@ if TYPE_CHECKING:
     from io import TextIOWrapper
 
 
+def _at_once(path: str, flags: int) -> int:
+    """Open a file, or fail: nobody need read a pipe by that name, nor go on reading it."""
+    return os.open(path, flags | os.O_NONBLOCK, 0o600)
+
+
 class SetAside(logging.FileHandler):
     """Writes lines to a file; a full one becomes `NAME.1`, that one `NAME.2`, and so on.
 
@@ -29,26 +34,30 @@ class SetAside(logging.FileHandler):
         self._keep = keep
 
     def _open(self) -> TextIOWrapper:
-        stream = super()._open()
+        stream = open(self.baseFilename, "a", encoding="utf-8", opener=_at_once)  # noqa: SIM115 - as logging does
         os.fchmod(stream.fileno(), 0o600)
         return stream
+
+    def close(self) -> None:
+        """Close the file; what a pipe's reader left there is lost."""
+        with suppress(OSError):
+            super().close()
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, to a new file if the old one has no room for it."""
         try:
-            if self._full(record):
+            stream = self.stream = self.stream or self._open()
+            if self._full(stream, record):
                 self._set_aside()
         except Exception:  # noqa: BLE001 - as all handlers do: a log must stop nobody
             self.handleError(record)
             return
         super().emit(record)
 
-    def _full(self, record: logging.LogRecord) -> bool:
+    def _full(self, stream: TextIOWrapper, record: logging.LogRecord) -> bool:
         if not self._size or not self._keep:
             return False
-        if self.stream is None:
-            self.stream = self._open()
-        found = os.fstat(self.stream.fileno())
+        found = os.fstat(stream.fileno())
         line = f"{self.format(record)}{self.terminator}".encode("utf-8", "backslashreplace")
         # a pipe or a terminal by that name is not to be renamed
         return stat.S_ISREG(found.st_mode) and found.st_size + len(line) >= self._size

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from healmon import alerts
 from healmon import events as ev
 from healmon.alerts import escalation
-from healmon.alerts.judge import REFRESH
+from healmon.alerts.judge import REFRESH, SOONEST
 from healmon.plans import RANK
 from tests.helpers import inbox
 from tests.helpers.examples import examples
@@ -54,9 +54,20 @@ def test_other_words_are_told_at_once_and_other_numbers_seldom(life: Inbox) -> N
     other = verdict(finding("full", message="disk 87.1 % used, growing", free="120.1 GB", files=[]))
     assert len(life.look(other)) == 1
     drift = verdict(finding("full", message="disk 88.0 % used, growing", free="118 GB", files=[]))
-    assert life.look(drift, after=REFRESH - 1) == []
+    assert life.look(drift, after=SOONEST - 1) == []
     assert len(life.look(drift, after=1)) == 1
     assert life.snapshot.alerts[life.key("full")].count == 3
+
+
+def test_what_an_alert_says_of_minutes_is_never_less_than_half_and_costs_few_words(
+    life: Inbox,
+) -> None:
+    told = 0
+    for minute in range(61):
+        told += len(life.look(verdict(finding(message=f"idle for {minute + 2} min"))))
+        said = int(life.snapshot.alerts[life.key()].message.split()[2]) - 2
+        assert minute - said <= min(REFRESH / 60, max(minute / 2, 1))
+    assert told == 1 + 4 + 4  # it opened; at 2, 4, 8 and 16 minutes; every ten from then on
 
 
 def test_evidence_of_another_shape_is_news(life: Inbox) -> None:

@@ -124,6 +124,13 @@ def test_a_state_directory_that_cannot_be_known_is_not_guessed(places, text):
         state_dir(None, environ_of(places), config)
 
 
+def test_a_user_whom_nobody_knows_is_at_home_at_the_root(places, monkeypatch):
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
+    assert state_dir(None, {}, None) == Path("/.local/state/healmon")
+    assert find_config(None, {}, places / "work") is None
+
+
 def test_an_unreadable_file_is_not_passed_over(places):
     with pytest.raises(ConfigError, match="No such file"):
         state_dir(None, environ_of(places), places / "work/absent.toml")

@@ -81,8 +81,8 @@ def test_text_without_a_url_stays_as_it_is(text):
 CONFIG = """
 [workers.a]
 command = ["curl", "http://me:sesame@host/", "--verbose"]
-args = ["postgres://me:sesame@host/db"]
-ready = { http = "http://me:sesame@localhost/ready" }
+args = ["postgres://me:sesame@host/db", "--token", "sesame"]
+ready = { http = "http://me:sesame@localhost/ready?key=sesame" }
 liveness = { command = ["ping", "https://sesame@host"] }
 env = { API_KEY = "sesame", db_Password = "sesame", EMPTY_TOKEN = "", APP_ENV = "prod",
         DATABASE_URL = "postgres://me:sesame@host/db" }
@@ -105,9 +105,10 @@ def test_what_is_shown_with_a_mask_holds_no_secret_and_everything_else(configs):
         "DATABASE_URL": "postgres://***@host/db",
     }  # fmt: skip
     assert document["workers"]["a"]["command"] == [
-        "curl", "http://***@host/", "--verbose", "postgres://***@host/db",
+        "curl", "http://***@host/", "--verbose", "postgres://***@host/db", "--token",
+        "[redacted]",
     ]  # fmt: skip
-    assert document["workers"]["a"]["ready"]["http"] == "http://***@localhost/ready"
+    assert document["workers"]["a"]["ready"]["http"] == "http://***@localhost/ready?key=[redacted]"
     assert document["workers"]["a"]["liveness"]["command"] == ["ping", "https://***@host"]
     assert document["disk"]["rules"][0]["backup"] == "sftp://***@host/prefix"
     assert document["sessions"] == plain["sessions"]

@@ -6,6 +6,8 @@ import pytest
 
 from healmon.config import extras
 from healmon.config.facesettings import Metrics
+from healmon.config.load import load
+from healmon.errors import ConfigError
 from healmon.service.sides import orders
 
 
@@ -42,7 +44,14 @@ def test_what_is_wrong_is_told_with_its_key_and_how_to_mend_it(configs, text, ke
     assert said in line
 
 
-def test_without_the_extra_to_listen_is_a_fault_and_a_textfile_is_none(configs, monkeypatch):
+def test_without_its_extra_a_face_is_a_fault_to_check_and_none_to_a_healer(configs, monkeypatch):
     monkeypatch.setattr(extras, "installed", lambda module: module != "prometheus_client")
-    (line,) = configs.lines("[metrics]\nlisten = '127.0.0.1:1'\ntextfile = 'a.prom'")
-    assert "pip install 'healmon[metrics]'" in line
+    text = "[metrics]\nlisten = '127.0.0.1:1'\ntextfile = 'a.prom'"
+    assert configs.settings(text).metrics.listen == "127.0.0.1:1"
+    with pytest.raises(ConfigError) as caught:
+        load(configs.path, {}, whole=True)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.key) == (2, "metrics.listen")
+    assert "pip install 'healmon[metrics]'" in problem.what
+    configs.path.write_text("[metrics]\ntextfile = 'a.prom'")
+    load(configs.path, {}, whole=True)

@@ -91,8 +91,10 @@ def test_it_is_shown_as_understood_and_by_default_nothing_listens(tmp_path):
 
 def test_the_extra_that_is_missing_is_named(tmp_path, monkeypatch):
     monkeypatch.setattr("healmon.config.extras.find_spec", lambda _name: None)
-    (told,) = problems('listen = "127.0.0.1:8080"', tmp_path)
-    assert "pip install 'healmon[web]'" in told
+    found = settings('listen = "127.0.0.1:8080"', tmp_path)
+    assert found.listen == "127.0.0.1:8080", "no healer is to fail for who looks on"
+    with pytest.raises(ConfigError, match="pip install 'healmon\\[web\\]'"):
+        load(tmp_path / "healmon.toml", {}, whole=True)
     with pytest.raises(MissingPartError, match="pip install 'healmon\\[web\\]'") as caught:
         serving.must_be_installed()
     assert caught.value.exit_code == 69

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import pytest
 from msgspec.structs import replace
 
-from healmon.databases.model import Order
+from healmon.databases.model import Memory, Order
+from healmon.databases.policy import why_reader_stays
 from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.plans import unpack
 from healmon.world.simulated.processes import Program
@@ -16,6 +18,7 @@ from tests.helpers.dbstory import PATH, Notebook, Story
 from tests.helpers.dbwatch import files
 
 LIMITS = {"busy_for": 10.0, "act_after": 120.0, "end_readers": True}
+ENDED = "it has just ended"
 DEAF = Program(ignores=frozenset({signal.SIGTERM}))
 
 
@@ -89,6 +92,17 @@ def test_a_worker_that_only_reads_is_ended_after_act_after(tell):
     # no lock was cleared: nobody was kept from writing
     assert "released" not in proof.details
     assert story.look().metric_value == "free"
+
+
+def test_a_pid_that_another_process_bears_by_now_is_nobody_to_end(tell):
+    story = tell()
+    pinned(story)
+    watched(story)
+    (seen,) = asyncio.run(story.healer.look()).databases
+    mine = seen.pin.identity
+    for identity, why in ((mine, ""), (replace(mine, ticks=mine.ticks + 1), ENDED), (None, ENDED)):
+        found = replace(seen, pin=replace(seen.pin, identity=identity))
+        assert why_reader_stays(story.database, found, Memory()) == why
 
 
 def test_a_writer_at_work_meanwhile_changes_nothing(tell):

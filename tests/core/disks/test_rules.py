@@ -11,12 +11,9 @@ from pathlib import Path
 import pytest
 
 from healmon import events as ev
-from healmon.clock import ManualClock, SystemClock
+from healmon.clock import SystemClock
 from healmon.config.settings import Budget, Disk, Rule
-from healmon.disks.cover import cover_of, targets_of
 from healmon.disks.healer import DisksHealer
-from healmon.disks.model import DiskFacts
-from healmon.disks.planning import clean_plan
 from healmon.engine import Engine, Run
 from healmon.world.files import SystemFiles
 from tests.helpers.made_up import MemoryJournal
@@ -146,31 +143,6 @@ def test_the_newest_the_protected_and_those_that_opted_out_stay(logs, state):
     assert (logs / "b.log.1").exists()
     assert len(plain(logs) - {"b.log.1"}) >= 2, "the newest three, one of them protected"
     assert "app.log.0" not in plain(logs)
-
-
-def test_a_place_below_a_protected_one_is_told_and_not_entered():
-    disk = disk_of(Path("/srv/app/logs"), {}, protect=("/srv/app",))
-    cover = cover_of(disk, targets_of(disk)[0], None, "/state", lambda _: "")
-    assert not cover.jobs
-    assert "is protected" in cover.idle[0]
-
-
-def test_who_owns_what_is_looked_up_and_a_stranger_frees_nothing():
-    users = {"app": 1001, "7": 7}.get
-    disk = disk_of(Path("/srv"), {"owner": ("app", "7"), "larger_than": 5})
-    (job,) = cover_of(disk, targets_of(disk)[0], None, "/state", lambda _: "", users).jobs
-    assert (job.selection.owners, job.selection.larger_than) == ((1001, 7), 5)
-    disk = disk_of(Path("/srv"), {"owner": ("app", "ghost")})
-    cover = cover_of(disk, targets_of(disk)[0], None, "/state", lambda _: "", users)
-    assert not cover.jobs
-    assert cover.idle == ("rule logs: there is no user ghost",)
-
-
-def test_the_plan_says_which_files_a_rule_means():
-    disk = disk_of(Path("/srv"), {"owner": ("app",), "larger_than": 5, "smaller_than": 10**6})
-    facts = DiskFacts(kind="budget", path="/srv")
-    plan = clean_plan(targets_of(disk)[0], facts, disk, ManualClock().read(), by_hand=True)
-    assert "files older than 1s, larger than 5B, smaller than 1MB, of app" in plan.steps[0].text
 
 
 def test_a_backup_target_that_nobody_knows_keeps_the_files(logs, state):

@@ -140,6 +140,25 @@ def test_what_was_not_delivered_is_delivered_by_the_next_run_under_the_same_id()
     assert not two.stream.snapshot.notices
 
 
+def test_a_clock_that_was_set_calls_nobody_early_and_renames_no_notice():
+    async def scenario():
+        rungs = (st.Rung(after=0.0, channels=("ops",)), st.Rung(after=900.0, channels=("boss",)))
+        notify = msgspec.structs.replace(at_once("ops", "boss", timeout=0.05), steps=rungs)
+        rig = Rig(notify)
+        rig.messenger.lost = {"ops"}  # taken, and nobody heard of it
+        rig.open()
+        await rig.courier.once()
+        rig.clock.step(86400.0)  # no round of the engine has seen it yet
+        rig.clock.advance(60.0)
+        await rig.courier.once()
+        await rig.courier.close(1.0)
+        return rig
+
+    rig = asyncio.run(scenario())
+    assert [m.channel for m in rig.messenger.taken] == ["ops", "ops"]
+    assert len({m.id for m in rig.messenger.taken}) == 1
+
+
 def test_what_a_crashing_door_says_is_not_told():
     async def main():
         rig = Rig(at_once("ops"))

@@ -87,6 +87,14 @@ def test_every_command_is_offered_and_each_name_has_a_word_about_it(state, capsy
     assert "\x1b" not in out
 
 
+@pytest.mark.parametrize("words", [("healmon", "status", "--"), ("healmon-tui", "--")])
+def test_two_dashes_are_the_beginning_of_an_option(capsys, words) -> None:
+    assert cli.main(["completion", "bash", "--", *words]) == 0
+    said = capsys.readouterr().out
+    assert "--json" in said
+    assert all(line.startswith("--") for line in said.splitlines())
+
+
 @pytest.mark.parametrize("wrong", ["none", "file", "garbage"])
 def test_without_a_store_there_are_no_names_and_no_noise(tmp_path, capsys, wrong) -> None:
     if wrong == "file":

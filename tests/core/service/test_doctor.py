@@ -397,6 +397,15 @@ def test_channels_that_could_not_be_used(bench: Bench) -> None:
     assert [where for _, _, where in bad(reality.secrets(ground))] == ["healmon.toml", "url"]
 
 
+def test_a_face_without_its_extra_is_a_warning_with_its_line(bench: Bench, monkeypatch) -> None:
+    monkeypatch.setattr("healmon.config.extras.find_spec", lambda name: name != "aiohttp" or None)
+    text = '[web]\nlisten = "127.0.0.1:1"\n[metrics]\nlisten = "127.0.0.1:2"\n'
+    (finding,) = bench.run(reality.faces, text)
+    assert (finding.level, finding.where) == ("warning", f"{bench.config}:6: web.listen")
+    assert finding.remedy == "pip install 'healmon[web]'"
+    assert "healing goes on" in finding.what
+
+
 # -- rivals
 
 

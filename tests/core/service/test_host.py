@@ -19,6 +19,7 @@ from healmon.errors import ConfigError
 from healmon.service import alongside, background, instance, links
 from healmon.service.asking import ask_healer
 from healmon.service.host import Host
+from healmon.store import store
 from tests.helpers.wait import until
 
 CONFIG = '[monitor]\nname = "box"\n[sessions]\nsockets = []\n[disk]\npaths = []\n'
@@ -75,6 +76,26 @@ def test_what_crashes_beside_the_engine_is_an_alert_and_begins_anew(
     made.close()
     opened = [str(getattr(event, "message", "")) for event in told]
     assert any("what people ask for is not done: crashed: OSError" in text for text in opened)
+
+
+def test_a_wal_that_somebody_keeps_from_shrinking_is_an_alert(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "WAL_LARGE", 1)
+    made = Host.open(settings_of(tmp_path), tmp_path / "state", mode="tui", dry_run=False)
+
+    async def scenario() -> None:
+        await made.engine._open()
+        await asyncio.wait([house := asyncio.create_task(made._keep_house())], timeout=0.05)
+        house.cancel()
+        await made.engine._close()
+
+    asyncio.run(scenario())
+    made.close()
+    (alert,) = made.engine.snapshot.alerts.values()
+    assert alert.key.endswith("/store-wal")
+    assert "fuser" in alert.message
+    assert made.store.pinned == "", "it shrank"
 
 
 def test_what_was_done_while_the_healer_ends_is_answered_and_not_lost(tmp_path: Path) -> None:

@@ -207,14 +207,21 @@ def test_looking_never_turns_a_starter_away(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"pid": "x"}', "null", "\xff\xfe" * 9, "7\n"])
-def test_a_text_nobody_can_read_blocks_nobody(tmp_path: Path, text: str) -> None:
+def test_a_text_nobody_can_read_blocks_nobody_and_is_written_anew(
+    tmp_path: Path, text: str
+) -> None:
     (tmp_path / "healmon.lock").write_text(text)
     assert instance.holder(tmp_path) is None
     lock = Lock.acquire(tmp_path, version="1", mode="once")
     (tmp_path / "healmon.lock").write_text(text)  # scribbled over while it is held
-    assert instance.holder(tmp_path) == Holder()
-    with pytest.raises(HolderError, match="another healer"):
+    assert instance.holder(tmp_path) == Holder(pid=os.getpid()), "the kernel knows that much"
+    with pytest.raises(HolderError, match=f"pid {os.getpid()}"):
         Lock.acquire(tmp_path, version="1", mode="once")
+    with pytest.raises(HolderError, match="emptied"):
+        stop(tmp_path)
+    assert lock.mend()
+    assert instance.holder(tmp_path) == lock.holder
+    assert not lock.mend()
     lock.release()
 
 
@@ -369,3 +376,17 @@ def test_whose_lock_file_was_removed_is_not_stopped_by_its_number_alone(tmp_path
     with pytest.raises(HolderError, match="lock file was removed"):
         stop(tmp_path)
     lock.release()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root could end somebody else's process")
+def test_root_ends_nobody_else_for_the_owner_of_a_state_directory(tmp_path: Path) -> None:
+    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
+    os.chown(tmp_path, 65534, 65534)  # what is in it is his: he could have written our pid
+    with pytest.raises(HolderError, match="whom another user runs"):
+        stop(tmp_path)
+    lock.release()
+
+
+def test_a_pipe_in_the_place_of_the_lock_file_holds_nobody_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "healmon.lock")
+    assert instance.holder(tmp_path) is None

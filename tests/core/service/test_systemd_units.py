@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,8 @@ def test_where_it_belongs_and_what_comes_next(tmp_path):
     named = {**home, "XDG_CONFIG_HOME": "/cfg"}
     assert str(place(USER, named)) == "/cfg/systemd/user/healmon.service"
     assert next_steps(SYSTEM, place(SYSTEM, {}))[1] == "systemctl enable --now healmon.service"
+    assert "HEALMON_STATE_DIR=/var/lib/healmon " in next_steps(SYSTEM, tmp_path)[-1]
+    assert "/var/lib" not in str(next_steps(replace(SYSTEM, state_dir="/s"), tmp_path))
     steps = next_steps(USER, tmp_path / NAME)
     assert steps[0] == f"systemctl --user link {tmp_path / NAME}"
     assert "enable-linger" in steps[-1]

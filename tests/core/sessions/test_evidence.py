@@ -13,11 +13,11 @@ from msgspec.structs import replace
 from healmon.clock import ManualClock
 from healmon.errors import VetoError
 from healmon.plans import Plan, pack
+from healmon.redact import MARK
 from healmon.sessions import dossier as module
 from healmon.sessions import evidence as ev
 from healmon.sessions.dossier import Archive, Dossier
 from healmon.sessions.facts import Order, Row
-from healmon.sessions.redact import MARK
 from healmon.sessions.verdict import Verdict
 from healmon.world.hands import Hands
 from healmon.world.simulated.evidencefiles import SimulatedEvidenceFiles

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from healmon.sessions import answering
+from healmon.sessions.facts import Order
 from healmon.sessions.family import Family
 from healmon.sessions.signs import Sign
 from healmon.sessions.states import CLOSED, RULES
@@ -301,6 +303,16 @@ def test_a_secret_shows_nothing_but_its_prompt():
     assert facts.text == ""
     assert not bench.memory().lines
     assert "hunter2" not in repr(bench.events)
+
+
+def test_what_looks_like_a_secret_in_a_line_is_not_told():
+    line = "run curl -H 'Authorization: Bearer hush-bearer-1' with token=hush-token?"
+    sign = Sign(kind="question", question=line, text=line, last_line=line)
+    facts = judged(a_session(sign=sign)).facts()
+    assert facts.question.startswith("run curl -H 'Authorization: Bearer [redacted]")
+    assert "hush" not in repr(facts)
+    order = Order(session="a", question=facts.question)
+    assert "something else" not in answering.changed(sign, order)
 
 
 def test_the_cooked_job_gets_the_configured_key_and_the_agent_its_own():

@@ -15,7 +15,8 @@ import pytest
 from healmon import events as ev
 from healmon.errors import StoreFaultError
 from healmon.state import replay
-from healmon.store import ballast, read, stream
+from healmon.store import ballast, held, opening, read, stream
+from healmon.store.backup import backup
 from healmon.store.store import Store
 from healmon.store.writer import BALLAST_EVERY
 from tests.helpers.storekit import (
@@ -146,6 +147,26 @@ def test_a_full_disk_is_waited_out_and_samples_go_first(tmp_path: Path, faults: 
     assert whole(path) == "ok"
 
 
+def test_a_file_that_somebody_deletes_to_make_room_is_let_go_of(
+    tmp_path: Path, faults: Faults
+) -> None:
+    """It could not be written, so nobody saw that it was gone, and its space was never free."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path, on_fault=faults.on_fault, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(started())
+        assert flushed(store)
+        squeeze(store, 0)
+        for number in range(100):
+            engine.emit(observed(f"w{number}", blob="x" * 500))
+        until(lambda: faults.told, what="the fault")
+        for end in ("", "-wal", "-shm"):
+            path.with_name(f"healmon.db{end}").unlink()
+        assert faults.back.wait(10)
+        assert flushed(store)
+        assert ids(path) == list(range(2, 102))
+
+
 def test_the_ballast_alone_lets_the_first_words_through(tmp_path: Path, faults: Faults) -> None:
     spare = ballast.Ballast(tmp_path / "healmon.ballast")
     assert spare.load()
@@ -205,14 +226,22 @@ import sys
 from pathlib import Path
 from healmon.store import read
 conn = read.open_reader(Path(sys.argv[1]))
+if "midst" in sys.argv:
+    conn.isolation_level = None
+    conn.execute("BEGIN")
 print(read.last_event_id(conn), flush=True)
 sys.stdin.readline()
 """
 
 
-@pytest.mark.parametrize("watched", [False, True], ids=["alone", "with a reader attached"])
-def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: bool) -> None:
+@pytest.mark.parametrize(
+    "watched", ["", "attached", "midst"], ids=["alone", "a reader", "one that reads on for ever"]
+)
+def test_the_wal_is_deleted_under_us(
+    tmp_path: Path, faults: Faults, monkeypatch, watched: str
+) -> None:
     """The specification's own recipe, "remove WAL files", done to us: nothing may be lost."""
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0.05)
     path = tmp_path / "healmon.db"
     with contextlib.ExitStack() as stack:
         store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
@@ -221,18 +250,54 @@ def test_the_wal_is_deleted_under_us(tmp_path: Path, faults: Faults, watched: bo
             engine.tell(observed())
             assert flushed(store)
         if watched:  # then ours is not the last connection, and closing it brings nothing home
-            assert line(stack.enter_context(program(READER, path))) == "50"
+            assert line(stack.enter_context(program(READER, path, watched))) == "50"
+            engine.tell(observed())
+            assert flushed(store)
         for end in ("-wal", "-shm"):
             path.with_name(f"healmon.db{end}").unlink()
         engine.tell(opened())
         assert faults.back.wait(10)
         engine.tell(observed("later"))
         assert flushed(store)
-        assert ids(path) == list(range(1, 53))
+        assert ids(path) == list(range(1, engine.next))
         assert store._writer._preparer.lost == 0  # written twice, kept once
     assert whole(path) == "ok"
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
+
+
+@pytest.mark.parametrize(
+    "ends", [("-wal",), ("-shm",), ("", "-wal")], ids=["its -wal", "its -shm", "all but its -shm"]
+)
+def test_whoever_comes_after_a_part_was_deleted_shares_no_part_with_a_reader(
+    tmp_path: Path, faults: Faults, monkeypatch, ends: tuple[str, ...]
+) -> None:
+    """An old -shm tells of pages in a -wal that is gone; a second one knows of no lock of ours."""
+    path, tries = tmp_path / "healmon.db", []
+
+    def fails_once(conn: sqlite3.Connection, target: Path) -> None:
+        tries.append(target)
+        if len(tries) == 1:
+            raise OSError(28, "No space left on device")
+        backup(conn, target)
+
+    monkeypatch.setattr(held, "backup", fails_once)
+    monkeypatch.setattr(opening, "BUSY_TIMEOUT", 0.05)
+    with contextlib.ExitStack() as stack:
+        store = stack.enter_context(opened_store(path, on_recover=faults.on_recover))
+        engine = Engine(store)
+        engine.tell(started())
+        assert flushed(store)
+        assert line(stack.enter_context(program(READER, path, "midst"))) == "1"
+        engine.tell(observed())
+        assert flushed(store)
+        for end in ends:
+            path.with_name(f"healmon.db{end}").unlink()
+        engine.tell(opened())
+        assert faults.back.wait(10)
+        assert flushed(store)
+        assert ids(path) == ([3] if "" in ends else [1, 2, 3])
+    assert len(tries) == (0 if "" in ends else 2), "what it alone has is not let go of"
 
 
 def test_an_older_copy_of_our_own_file_is_put_back(tmp_path: Path, faults: Faults) -> None:
@@ -255,7 +320,10 @@ def test_an_older_copy_of_our_own_file_is_put_back(tmp_path: Path, faults: Fault
         assert again.snapshot == engine.snapshot
 
 
-def test_another_stores_file_is_put_in_our_place(tmp_path: Path, faults: Faults) -> None:
+@pytest.mark.parametrize("first", ["event", "snapshot"])
+def test_another_stores_file_is_put_in_our_place(
+    tmp_path: Path, faults: Faults, first: str
+) -> None:
     other = tmp_path / "other.db"
     with opened_store(other) as store:
         Engine(store).tell(*(observed(f"w{n}") for n in range(100)))
@@ -265,6 +333,9 @@ def test_another_stores_file_is_put_in_our_place(tmp_path: Path, faults: Faults)
         engine.tell(started(), opened())
         assert flushed(store)
         other.rename(path)
+        if first == "snapshot":
+            store.checkpoint(engine.snapshot)
+            assert faults.back.wait(10)
         engine.tell(observed("ours"))
         assert faults.back.wait(10)
         assert "was replaced" in store.repaired
@@ -305,6 +376,30 @@ def test_damage_met_while_running_is_set_aside(tmp_path: Path, faults: Faults, w
     assert whole(path) == "ok"
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
+
+
+def test_a_backup_that_took_a_damaged_file_s_place_is_not_what_is_damaged(
+    tmp_path: Path, faults: Faults
+) -> None:
+    path, copy = tmp_path / "healmon.db", tmp_path / "copy.db"
+    with opened_store(path, on_fault=faults.on_fault, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(f"w{n}", blob="y" * 900) for n in range(200)))
+        assert flushed(store)
+        conn = store._held._conn
+        backup(conn, copy)
+        conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        with path.open("r+b") as file:
+            file.seek(4096)
+            file.write(b"\xff" * (path.stat().st_size - 4096))
+        conn.execute("PRAGMA shrink_memory")
+        copy.rename(path)
+        engine.tell(*(observed(f"w{n}", blob="z" * 900) for n in range(200)))
+        assert faults.back.wait(15)
+        assert flushed(store)
+    assert "malformed" in faults.told[0]
+    assert not list(tmp_path.glob("healmon.db.damaged-*"))
+    assert ids(path) == list(range(1, 401))
 
 
 def test_whoever_listens_cannot_stop_the_writer(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 from healmon import events as ev
 from healmon.errors import StoreVersionError
 from healmon.store import read, stream
+from healmon.store.bearers import bearers
 from tests.helpers.storekit import (
     KEYS,
     WALL,
@@ -23,6 +24,7 @@ from tests.helpers.storekit import (
     program,
     started,
 )
+from tests.helpers.wait import until
 
 METRICS = """SELECT timestamp, component, metric_type, status, action_taken
 FROM health_metrics
@@ -208,12 +210,45 @@ print(before[0] != after[0], after[1] - before[1], flush=True)
 
 
 def test_a_replaced_file_can_be_noticed(path: Path) -> None:
-    before = read.file_id(path)
-    assert before == read.file_id(path)
+    before = bearers(path)
+    assert before == bearers(path)
     path.rename(path.with_name("old.db"))
-    assert read.file_id(path) is None
+    assert bearers(path) is None
     path.touch()
-    assert read.file_id(path) not in (None, before)
+    assert bearers(path) not in (None, before)
+
+
+FOLLOWER = """
+import sys
+from pathlib import Path
+from healmon.service.following import Following
+from healmon.store import stream
+following = Following(Path(sys.argv[1]), 0, stream.read_events, lambda record: record.id)
+for _ in sys.stdin:
+    print([record.id for record in following.look()], following.anew, flush=True)
+"""
+
+
+@pytest.mark.parametrize("end", ["-wal", "-shm"])
+def test_who_follows_a_store_sees_what_comes_after_a_part_of_it_was_deleted(
+    tmp_path: Path, end: str
+) -> None:
+    """An attached screen showed the old state for ever, and no error."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store, program(FOLLOWER, path) as follower:
+
+        def news(*events: ev.Event) -> str:
+            engine.tell(*events)
+            # what was deleted is noticed by this: it is written anew
+            until(lambda: asyncio.run(store.flush(5)), what="what was told is stored")
+            follower.stdin.write("\n")
+            return line(follower)
+
+        engine = Engine(store)
+        assert news(started(), observed()) == "[1, 2] 0"
+        path.with_name(f"healmon.db{end}").unlink()
+        assert news(observed("b")) == "[3] 0"
+        assert news(observed("c")) == "[4] 0"
 
 
 def test_a_status_loads_nothing_heavy() -> None:

@@ -172,6 +172,22 @@ def test_an_event_that_comes_meanwhile_with_an_old_time_stays(tmp_path: Path) ->
         assert again.snapshot == engine.snapshot
 
 
+def test_what_no_checkpoint_knows_of_is_not_pruned(tmp_path: Path) -> None:
+    """Events of a newer healmon that was taken back: it has to find them when it comes again."""
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(f"w{n}") for n in range(20)))
+    conn = sqlite3.connect(path, isolation_level=None)
+    conn.execute("DELETE FROM checkpoints")
+    conn.execute("""UPDATE events SET payload = '{"kind": "of tomorrow"}' WHERE id > 17""")
+    pruning = upkeep.Pruning(format_utc(engine.snapshot.at + DAY))
+    while pruning.bite(conn):
+        pass
+    assert conn.execute("SELECT id FROM events").fetchall() == [(18,), (19,), (20,)]
+    conn.close()
+
+
 def test_reading_a_snapshot_while_history_is_pruned(tmp_path: Path) -> None:
     """Between the checkpoint and the events after it the writer may prune."""
     path = tmp_path / "healmon.db"

@@ -69,6 +69,14 @@ async def hangs(live: Live, host: Host) -> None:
     await live.state("probation")
 
 
+async def waits_for_its_end(live: Live, host: Host, verb: str) -> tuple[int, asyncio.Task[Answer]]:
+    """Return the process and the request, when the one was asked to end for the other."""
+    process = await live.up()
+    asked = asyncio.create_task(ask(live, verb))
+    await live.reach(lambda: "asked" in said(host), "the SIGTERM")
+    return process, asked
+
+
 def proved(host: Host) -> str:
     record = Records(host.state).start("task_worker")
     return record.level if record is not None else ""
@@ -177,9 +185,7 @@ def test_a_stop_takes_over_a_restart_that_waits_for_an_end_and_asks_nobody_twice
     async def scene() -> None:
         host.program("ready", "")
         async with host.healmon(slow(host)) as live:
-            await live.up()
-            restart = asyncio.create_task(ask(live, "restart"))
-            await live.reach(lambda: "asked" in said(host), "the SIGTERM")
+            _, restart = await waits_for_its_end(live, host, "restart")
             stop = asyncio.create_task(ask(live, "stop"))
             assert "stop_worker" in (await restart).text
             await live.reach(lambda: acting(live) == "stop_worker", "the stop")
@@ -201,9 +207,7 @@ def test_a_start_takes_over_a_stop_that_waits_for_an_end(host: Host) -> None:
     async def scene() -> None:
         host.program("ready", "")
         async with host.healmon(slow(host)) as live:
-            first = await live.up()
-            stop = asyncio.create_task(ask(live, "stop"))
-            await live.reach(lambda: "asked" in said(host), "the SIGTERM")
+            first, stop = await waits_for_its_end(live, host, "stop")
             live.engine.check_now()
             await live.state("stopping")
             start = asyncio.create_task(ask(live, "start"))
@@ -224,9 +228,7 @@ def test_a_pause_ends_a_stop_that_waits_and_nobody_is_killed_in_it(host: Host) -
     async def scene() -> None:
         host.program("ready", "")
         async with host.healmon(slow(host, stop_timeout=1.0)) as live:
-            first = await live.up()
-            restart = asyncio.create_task(ask(live, "restart"))
-            await live.reach(lambda: "asked" in said(host), "the SIGTERM")
+            first, restart = await waits_for_its_end(live, host, "restart")
             assert (await ask(live, "pause", **{"for": 600.0})).ok
             assert not (await restart).ok
             await asyncio.sleep(1.5)  # the SIGKILL would have come by then
@@ -261,9 +263,7 @@ def test_a_restart_that_is_on_its_way_is_what_a_second_one_asks_for(host: Host) 
     async def scene() -> None:
         host.program("ready", "")
         async with host.healmon(slow(host)) as live:
-            first = await live.up()
-            one = asyncio.create_task(ask(live, "restart"))
-            await live.reach(lambda: "asked" in said(host), "the SIGTERM")
+            first, one = await waits_for_its_end(live, host, "restart")
             other = await ask(live, "restart")
             assert not other.ok
             assert "restart_worker is under way already" in other.text

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
-from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 
 from healmon.clock import local_time
 from healmon.service.archive import Entry
 from healmon_tui import glyphs
 from healmon_tui.host import host
-from healmon_tui.paint import Line, Span, Spans, Tone, clip, fit
+from healmon_tui.paint import Line, Span, Spans, Tone, breadth, clip, fit
 from healmon_tui.screens.modal import Sheet, keys
 
 NAMES: Final = 24
@@ -47,7 +46,7 @@ class HistorySheet(Sheet[Entry | None]):
         self._edge = edge
         self._now = now
         # what is listed there began at or before its own event: the one told of next is meant
-        names = max((cell_len(entry.component) for entry in self._entries), default=0)
+        names = max((breadth(entry.component) for entry in self._entries), default=0)
         self._names = min(names, NAMES)
         far = any(abs(now - entry.wall) > DAY for entry in self._entries)
         self._times = 12 if far else 8

@@ -22,6 +22,7 @@ CHECKS: Final = (
     Checked("disk", reality.disks),
     Checked("packs", reality.packs),
     Checked("notify", reality.notices),
+    Checked("faces", reality.faces),
     Checked("secrets", reality.secrets),
     Checked("rivals", rivals.rivals),
     Checked("rivals", rivals.unseen),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from healmon.config import extras, trust
 from healmon.config.depot import is_remote
+from healmon.config.faces import missing as missing_faces
 from healmon.config.settings import Channel, Rule
 from healmon.errors import ConfigError, ProbeError
 from healmon.service.doctor.model import Finding, Ground
@@ -149,6 +150,16 @@ def packs(ground: Ground) -> Iterator[Finding]:
             )
         else:
             yield Finding("packs", "ok", f"{count} test screens are read as they say", where)
+
+
+def faces(ground: Ground) -> Iterator[Finding]:
+    """Look whether what is to be served beside the healer can be."""
+    if ground.settings is None:
+        return
+    for path, what in missing_faces(ground.settings):
+        said, _, remedy = what.partition(": ")
+        said = f"{said}, which is not installed: nothing is served; healing goes on"
+        yield Finding("faces", "warning", said, ground.at(*path), remedy)
 
 
 # -- notices

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from posixpath import basename
 
 from healmon.config.settings import Worker
+from healmon.redact import command_line
 from healmon.service.doctor.model import Finding, Ground
 from healmon.service.starter import programs
 from healmon.text import clean
@@ -51,7 +52,7 @@ def _monitors(everyone: dict[int, ProcessFacts]) -> Iterator[Finding]:
                 " look after",
             )  # fmt: skip
         elif programs.MONITORS.search(" ".join(map(basename, facts.command[:2]))):
-            shown = clean(" ".join(facts.command), limit=120)
+            shown = command_line(facts.command, 120)
             yield Finding(
                 NAME, "warning", f"another monitor runs (pid {pid}): {shown}", "",
                 "let one of the two look after the workers: end it, or leave healmon's out",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from healmon.errors import SpawnError
 from healmon.units import format_duration
 from healmon.workers.checks.model import Doors, Outcome, Subject
+from healmon.workers.output import discreet
 from healmon.world.commands import run
 from healmon.world.processes import Launch
 
@@ -24,7 +25,7 @@ async def check(
         end = await run(launch, patience, doors.processes, doors.hands)
     except SpawnError as error:
         return Outcome(None, f"the check command: {error}")
-    words = f": {end.words}" if end.words else ""
+    words = f": {discreet(worker, end.words)}" if end.words else ""
     if end.ended is None:
         late = f"the check command did not end within {format_duration(patience)}"
         return Outcome(ok=False, text=f"{late}{words}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from healmon.errors import ProbeError
+from healmon.redact import redact_line
 from healmon.text import clean
 from healmon.workers.checks.model import Outcome
 from healmon.world.httpget import UnaskedError, status_of
@@ -14,7 +15,7 @@ async def check(url: str, patience: float) -> Outcome:
     Raises:
         ProbeError: it could not be asked.
     """
-    shown = clean(url, limit=200)
+    shown = clean(redact_line(url), limit=200)
     try:
         status = await status_of(url, patience)
     except UnaskedError:

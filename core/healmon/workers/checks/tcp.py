@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from healmon.errors import ProbeError
-from healmon.text import clean
+from healmon.redact import command_line
 from healmon.workers.checks.model import Doors, Outcome, Subject
 from healmon.world.ports import Listener, Ports
 from healmon.world.processes import Identity
@@ -58,7 +58,7 @@ def _held(listeners: tuple[Listener, ...], doors: Doors, ports: Ports) -> str:
             facts = doors.processes.inspect(identity)
         except ProbeError:
             facts = None
-        words = clean(" ".join(facts.command), limit=200) if facts is not None else ""
+        words = command_line(facts.command) if facts is not None else ""
         return f"pid {identity.pid} ({words}) holds it"
     uids = ", ".join(sorted({str(one.uid) for one in listeners}))
     return f"somebody who cannot be seen holds it (user id {uids})"

@@ -1,4 +1,4 @@
-"""Takes secrets out of text that is kept: screens, titles, command lines. Pure.
+"""Takes secrets out of text that is kept: screens, titles, output, command lines. Pure.
 
 What looks like a secret goes, also when it is none: a screen is kept to show what a program did,
 and nobody needs a token for that. What was taken out is marked, so that nothing seems missing.
@@ -7,15 +7,17 @@ and nobody needs a token for that. What was taken out is marked, so that nothing
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any, Final, cast
 
-from healmon.plans import Packed
+from healmon.text import clean
 
 MARK: Final = "[redacted]"
 _WORD: Final = (
     r"(?:api[_-]?key|access[_-]?key(?:[_-]?id)?|secret[_-]?(?:access[_-]?)?key|private[_-]?key"
     r"|client[_-]?secret|auth[_-]?token|access[_-]?token|refresh[_-]?token|id[_-]?token|token"
-    r"|secret|password|passwd|passphrase|passcode|pwd|credentials?|session[_-]?(?:id|key|token)"
+    r"|secret|(?:pg)?password|passwd|passphrase|passcode|pwd|credentials?|session[_-]?(?:id|key|token)"
     r"|signature|x-api-key|x-auth-token)"
 )
 _SHAPES: Final = re.compile(
@@ -63,13 +65,18 @@ _BROKEN_OFF: Final = re.compile(r"\[redacted\][\"'\s│┃|]*$")
 _CONTINUED: Final = re.compile(r"^([\s│┃|>]*)([A-Za-z0-9+/_=.-]{6,})(?=[\"'\s│┃|]*$)")
 
 
-def redact(text: str) -> str:
-    """Return a text without anything that looks like a secret."""
+def redact(text: str, *, paths: bool = False) -> str:
+    """Return a text without anything that looks like a secret.
+
+    Args:
+        text: lines of it.
+        paths: long words near a word like "key" stay: they may be paths, and tell what is wrong.
+    """
     lines = _without_keys(text.split("\n"))
     done: list[str] = []
     for number, line in enumerate(lines):
         near = _NEAR.search(line) or (number and _NEAR.search(lines[number - 1]))
-        clear = _line(line, near=bool(near))
+        clear = _line(line, near=bool(near) and not paths)
         # a program breaks a long word at the edge of its box
         if done and _BROKEN_OFF.search(done[-1]) and not _plain_word(clear):
             clear = _CONTINUED.sub(rf"\1{MARK}", clear)
@@ -85,12 +92,39 @@ def redact_line(line: str) -> str:
     return _line(line, near=False)
 
 
+@lru_cache(maxsize=256)  # what stands on a screen mostly stood there before
+def shown(line: str, limit: int) -> str:
+    """Return a line that somebody else wrote as it may be shown and kept anywhere."""
+    return clean(redact_line(line), limit=limit)
+
+
+def redact_words(words: Iterable[str]) -> tuple[str, ...]:
+    """Return the words of a command line without what looks like a secret: they are told and kept.
+
+    The arguments of a program stand in every list of processes, but those are gone with it.
+    """
+    done: list[str] = []
+    for word in words:
+        option = done[-1] if done else ""
+        clear = redact_line(f"{option} {word}") if option.startswith("-") else ""
+        if clear.startswith(f"{option} "):
+            done.append(redact_line(clear.removeprefix(f"{option} ")))
+        else:
+            done.append(redact_line(word))
+    return tuple(done)
+
+
+def command_line(words: Iterable[str], limit: int = 200) -> str:
+    """Return a command line as it may be shown anywhere."""
+    return clean(" ".join(redact_words(words)), limit=limit)
+
+
 def redact_all(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return a JSON value with every text in it redacted; its keys stay."""
     if isinstance(value, str):
         return redact(value)
     if isinstance(value, dict):
-        return {key: redact_all(one) for key, one in cast("Packed", value).items()}
+        return {key: redact_all(one) for key, one in cast("dict[str, Any]", value).items()}
     if isinstance(value, list | tuple):
         return [redact_all(one) for one in cast("list[Any]", value)]
     return value

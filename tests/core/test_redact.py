@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from healmon.sessions.redact import MARK, prompt_only, redact, redact_all
+from healmon.redact import MARK, command_line, prompt_only, redact, redact_all, redact_words
 
 A20 = "aB3dE6gH9jK2mN5pQ8sT"
 HIDDEN = [
@@ -138,3 +138,22 @@ def test_a_large_screen_is_no_burden():
     assert redact("token=" + "=" * 20_000)
     assert redact(("a-" * 5000 + "key: ") * 3)
     assert redact("\n".join(["x" * 500 + " password"] * 400))
+
+
+def test_command_lines_tell_no_secret_wherever_it_stands_in_them():
+    words = ("prog", "--token", "hush-1", "-v", "--password=hush-2", "PGPASSWORD=hush-3", "x.py")
+    assert redact_words(words) == (
+        "prog", "--token", MARK, "-v", f"--password={MARK}", f"PGPASSWORD={MARK}", "x.py",
+    )  # fmt: skip
+    assert "hush" not in command_line(["sh", "-c", "DB_TOKEN=hush-4 run", "redis://u:hush-5@h/0"])
+    plain = ("python3", "-m", "worker", "--key-file", "/etc/keys/a", "--daemon", "")
+    assert redact_words(plain) == plain
+    assert command_line(plain[:3], 10) == "python3 -…"
+
+
+def test_paths_near_a_word_for_a_key_may_stay():
+    line = "KeyError in /srv/app/releases/20260207/worker.py: token=hush"
+    assert (
+        redact(line, paths=True)
+        == f"KeyError in /srv/app/releases/20260207/worker.py: token={MARK}"
+    )
