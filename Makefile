@@ -17,10 +17,12 @@ COMPILED := $(VENV)/.compiled
 # of `make simulate`: a number, or number:life for one life alone; and how long
 SEED ?= 1
 DAYS ?= 100
+# of `make midway`
+LIVES ?= 50
 # of `make kill-sweep`: how often the daemon is killed
 KILLS ?= 200
 
-.PHONY: help run test test-fast test-agents simulate kill-sweep check format keys man screenshots clean
+.PHONY: help run test test-fast test-agents simulate midway kill-sweep check format keys man screenshots clean
 .PHONY: tmux sftp chromium prometheus grafana
 .PHONY: bench-workers bench-sessions bench-alerts bench-databases bench-disks bench-service
 .PHONY: bench-history bench-tui bench-web
@@ -42,6 +44,9 @@ test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, fro
 
 simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
 	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)
+
+midway: $(STAMP) ## simulated lives in which acts are called off midway, each step checked: SEED=… LIVES=…
+	$(BIN)/python -m tests.simulation --seed $(SEED) --midway $(LIVES)
 
 kill-sweep: $(STAMP) tmux ## kill -9 a busy daemon at random moments, each promise checked: SEED=… KILLS=…
 	$(BIN)/python -m tests.helpers.killsweep --seed $(SEED) --kills $(KILLS)

@@ -198,9 +198,9 @@ class Life:
 
     async def block(self) -> None:
         worker = self.random.choice(self.workers)
-        # one whose moment has come finds nobody yet
+        # one whose moment has come finds nobody yet, and a look at a veiled world may fail
         at, _ = self.bench.due.get(worker.name, (self.now + 1.0, None))
-        if not self.world.copies(worker.argv) and at > self.now:
+        if not self.world.copies(worker.argv) and at > self.now and not self.world.veiled:
             self.world.blocked.add(worker.argv)
             await self.bench.round()
 

@@ -189,15 +189,23 @@ class Acts:
                 return
             await asyncio.wait({act.task}, timeout=end - process_seconds())
 
-    async def hands_off(self, component: str, reason: str) -> None:
-        """Have all that acts on these components (a pattern) end where it waits."""
+    async def hands_off(self, component: str, reason: str) -> list[Plan]:
+        """Have all that acts on these components (a pattern) end where it waits.
+
+        Returns:
+            What is in the midst of something that it must finish.
+        """
         acts = [act for name, act in self._acts.items() if like(component, name)]
-        ending = {a.task for a in acts if a.acting and a.task and a.gives_way(reason, "pause")}
-        for act in acts:
-            if not (act.acting or act.waiting or act.queued):  # it is past the gate
-                await self.call_off(act.plan.component, reason)
+        past = [act for act in acts if not (act.waiting or act.queued)]  # the gate
+        # all at once: while one ends another may begin to touch something
+        ending = {a.task for a in past if a.task and a.gives_way(reason, "pause") and a.acting}
+        early = [self.call_off(a.plan.component, reason) for a in past if not a.acting]
+        await asyncio.gather(*early)
         if ending:
             await asyncio.wait(ending, timeout=GIVES_WAY)
+        return [
+            act.plan for act in past if act.acting and self._acts.get(act.plan.component) is act
+        ]
 
     async def journal(self, act: _Act, text: str) -> None:
         """Record a step durably before it is taken."""
@@ -300,8 +308,8 @@ class Acts:
             await asyncio.sleep(0)  # what was begun in this very turn is under way after it
             for act in self._of(room):
                 self.withdraw(act.plan.component, reason)
-                if act.acting:  # the one that follows goes on with it
-                    act.gives_way(reason, "end")
+                # the one that follows goes on with it; one that only looks as yet hears of it later
+                act.gives_way(reason, "end")
             while tasks := [act.task for act in self._of(room) if act.task is not None]:
                 await asyncio.wait(tasks)
             yield

@@ -49,6 +49,11 @@ class Pauses:
 
     async def pause(self, target: str, arguments: Packed, origin: str) -> Answer:
         """Begin maintenance of a component, of all that are like a pattern, or of everything."""
+        said, left = await self._paused(target, arguments, origin)
+        return Answer(ok=True, text=f"{said}{left}")
+
+    async def _paused(self, target: str, arguments: Packed, origin: str) -> tuple[str, str]:
+        """Begin a pause; return in words that it has begun, and what is finished all the same."""
         name = clean(target) or gate.EVERYTHING
         self._must_be_known(name, pattern=True)
         seconds = lasting(arguments, alerts.PAUSED_AT_MOST, "a pause")
@@ -57,11 +62,12 @@ class Pauses:
                 f"{name} is never touched anyway", remedy=f"first: healmon touch {name}"
             )
         until = self._clock.read().wall + seconds
-        await self._hold(name, until, origin, note_of(arguments))
+        left = await self._hold(name, until, origin, note_of(arguments))
         count = len(alerts.covered(self._stream.snapshot, name))
         covers = {0: "no component now", 1: "1 component"}.get(count, f"{count} components")
         said = f"actions paused for {format_duration(seconds)}: {name}"
-        return Answer(ok=True, text=f"{said} ({covers})" if _PATTERN & set(name) else said)
+        said = f"{said} ({covers})" if _PATTERN & set(name) else said
+        return said, left
 
     def resume(self, target: str, origin: str) -> Answer:
         """End maintenance before its time."""
@@ -81,21 +87,21 @@ class Pauses:
     async def snooze(self, target: str, arguments: Packed, origin: str) -> Answer:
         """Pause a component and acknowledge what is told of it, both until the same moment."""
         self._must_be_known(target, pattern=False)
-        paused = await self.pause(target, arguments, origin)
+        _, left = await self._paused(target, arguments, origin)
         until = self._stream.snapshot.maintenance[target]
         note = note_of(arguments) or "snoozed"
         for alert in self._stream.snapshot.alerts.values():
             if alert.component == target:
                 self._stream.emit(ev.AlertAcknowledged(alert.key, clean(origin), note, until))
         seconds = format_duration(float(arguments["for"]))
-        return Answer(ok=paused.ok, text=f"left alone for {seconds}: {target}")
+        return Answer(ok=True, text=f"left alone for {seconds}: {target}{left}")
 
     async def never_touch(self, target: str, origin: str) -> Answer:
         """Keep healmon's hands off a component until somebody says otherwise."""
         self._must_be_known(target, pattern=False)
-        await self._hold(target, gate.FOREVER, origin)
+        left = await self._hold(target, gate.FOREVER, origin)
         self._check()
-        return Answer(ok=True, text=f"never touched until you say touch: {target}")
+        return Answer(ok=True, text=f"never touched until you say touch: {target}{left}")
 
     def touch(self, target: str, origin: str) -> Answer:
         """Take `never_touch` back."""
@@ -106,12 +112,15 @@ class Pauses:
         self._check()
         return Answer(ok=True, text=f"touched again if need be: {target}")
 
-    async def _hold(self, name: str, until: float, origin: str, note: str = "") -> None:
+    async def _hold(self, name: str, until: float, origin: str, note: str = "") -> str:
+        """Take hands off; return in words what must be finished all the same, or empty."""
         self._stream.emit(ev.MaintenanceStarted(name, until, clean(origin), note))
         self._changed()
         for room in self._rooms:
             await room.healer.pause(name)
-        await self._acts.hands_off(name, f"{clean(origin)} asked for hands off")
+        left = await self._acts.hands_off(name, f"{clean(origin)} asked for hands off")
+        told = ", ".join(f"{plan.action} of {plan.component}" for plan in left)
+        return f"; in the midst of it, and being finished: {told}" if told else ""
 
     def _must_be_known(self, name: str, *, pattern: bool) -> None:
         known = self._stream.snapshot.components

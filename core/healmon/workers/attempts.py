@@ -4,7 +4,8 @@ An act that a killed healmon left half done is finished or rolled back:
 
 * it was ending processes that still live: that goes on;
 * the process that it started lives: its proof goes on; when that comes to nothing, the process is
-  the worker all the same once it has lived long enough;
+  the worker all the same once it has lived long enough. How long hands were off does not count:
+  one that was called off is gone on with first, however old it is by then;
 * nothing lives: what it was about to start is started, at once, and no budget is used for that;
 * nothing had been touched: nothing has happened.
 
@@ -24,6 +25,8 @@ from healmon.world.processes import Ended
 
 STARTS_KEPT: Final = 32
 """Moments of starts that are remembered: more than a host starts of one worker in a minute."""
+PROMPT: Final = 1.0
+"""Seconds after an act was called off in which looks may come whose plans nobody takes up."""
 GO_ON_EVERY: Final = 5.0
 """Seconds at least between two tries to go on with an act that was left half done."""
 CUT_SHORT: Final = "healmon ended while it was starting it"
@@ -47,7 +50,9 @@ def half_done(look: Look, memory: Memory) -> StartRecord | None:
     record = look.one.record
     if look.one.acting or record is None or record.number <= memory.attempt:
         return None
-    if record.outcome != "begun" or not (_ending(look, record, memory) or _proving(look, record)):
+    if record.outcome != "begun" or not (
+        _ending(look, record, memory) or _proving(look, record, memory)
+    ):
         return None
     return record
 
@@ -65,7 +70,7 @@ def _ending(look: Look, record: StartRecord, memory: Memory) -> bool:
     return (record.phase == "stopping" or wished) and (lives or bool(look.one.left))
 
 
-def _proving(look: Look, record: StartRecord) -> bool:
+def _proving(look: Look, record: StartRecord, memory: Memory) -> bool:
     """Return whether what lives was started by an act that nobody finished, a while ago."""
     worker, match = look.worker, look.match
     if match is None or record.verb == "stop" or look.goal == "down":
@@ -74,7 +79,21 @@ def _proving(look: Look, record: StartRecord) -> bool:
     # killed between the spawn and the note of it: whoever lives now can only come from it
     unnoted = record.phase == "spawning" and record.launched is None
     young = match.facts.age < max(worker.min_uptime, worker.start_timeout)
+    young = young or _untried(look, record, memory)
     return young and (ours or (unnoted and look.identity != record.old))
+
+
+def _untried(look: Look, record: StartRecord, memory: Memory) -> bool:
+    """Return whether nobody has gone on yet with an act that was called off, however long ago."""
+    if not record.called_off:
+        return False
+    at = memory.goes_on
+    return at is None or at <= _left_at(record) or look.now.steady <= at
+
+
+def _left_at(record: StartRecord) -> float:
+    """Return the steady moment since when nobody carries an act out, as far as is known."""
+    return max(record.steady, record.called_off + PROMPT if record.called_off else 0.0)
 
 
 def survived(look: Look) -> bool:
@@ -121,7 +140,7 @@ def _going_on(look: Look, record: StartRecord, memory: Memory) -> Memory:
     now, at = look.now.steady, memory.goes_on
     if look.goal == "maintenance":
         return replace(memory, goes_on=record.steady)  # due all the time, and tried at no time
-    if at is None or at <= record.steady:
+    if at is None or at <= _left_at(record):
         return replace(memory, goes_on=now)
     if now <= at:
         return memory

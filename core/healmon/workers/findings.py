@@ -190,7 +190,20 @@ def _of_the_living(mine: Judged, around: Around) -> list[Finding]:
     if one.beat_age is not None and one.beat_age > limit and uptime > limit:
         text = wording.silent(worker, pid, one.beat)
         found.append(Finding("silent", "WARNING", text, {"file": clean(worker.heartbeat_file)}))
-    return found + _unchecked(mine) + _of_memory(mine, around, pid)
+    return found + _unchecked(mine) + _unready(mine) + _of_memory(mine, around, pid)
+
+
+def _unready(mine: Judged) -> list[Finding]:
+    """Return that a worker that lives was not ready in time, unless it was seen to work since."""
+    worker, record, check = mine.look.worker, mine.look.one.record, mine.look.one.liveness
+    if worker.ready is None or record is None or record.worker != mine.look.identity:
+        return []
+    failed = (record.outcome, record.fault) == ("failed", "worker")
+    works = check is not None and bool(check.ok)
+    if not failed or works or record.unproved_by != probe_key(worker.ready):
+        return []
+    bad: Severity = "CRITICAL" if worker.critical else "WARNING"
+    return [Finding("unready", bad, wording.unready(worker, record.reason), confirmed=True)]
 
 
 def _unchecked(mine: Judged) -> list[Finding]:

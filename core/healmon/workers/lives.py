@@ -115,6 +115,9 @@ def _ended(look: Look, memory: Memory, former: Identity, sick: str) -> Memory:
     memory = replace(memory, last_end=why)
     if look.goal == "down":
         return memory
+    if _was_being_ended(look, former):
+        # an act was cut short in the midst of that: what goes on is that, and no failure was it
+        return breaker.excused(worker, memory, now, why, look.jitter)
     if code == 0 and worker.restart != "always":
         return replace(memory, completed=former.boot, why="")
     lived = max(0.0, now.steady - memory.up_since)
@@ -123,6 +126,14 @@ def _ended(look: Look, memory: Memory, former: Identity, sick: str) -> Memory:
     if asked or clean_exit or look.goal == "maintenance":
         return breaker.excused(worker, memory, now, why, look.jitter)
     return fell(look, memory, f"{sick}; {why}" if sick else why, end, lived)
+
+
+def _was_being_ended(look: Look, former: Identity) -> bool:
+    """Return whether an act that was cut short, or called off, was ending this process."""
+    record = look.one.record
+    if record is None or record.outcome != "begun":
+        return False
+    return record.phase == "stopping" and record.old == former
 
 
 def _survived_a_stop(look: Look, former: Identity) -> bool:

@@ -175,7 +175,8 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         beat: wall seconds of the newest sign of life before.
         granted: its shim made it by itself, when `old` had ended: it was granted beforehand.
         unproved: why its readiness could not be told: it is alive only; empty: it could.
-        unproved_by: the check that this was, to tell it from one that was corrected since.
+        unproved_by: the check that this was, or that failed, to tell it from one corrected since.
+        called_off: steady moment when it gave way to something else; 0.0: it has not.
     """
 
     number: int
@@ -202,6 +203,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     granted: bool = False
     unproved: str = ""
     unproved_by: str = ""
+    called_off: float = 0.0
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

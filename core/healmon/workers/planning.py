@@ -108,7 +108,11 @@ def starts_none(mine: Judged) -> bool:
 
 
 def _ends_only(mine: Judged) -> bool:
-    return mine.look.goal == "down" or (mine.half is not None and mine.half.verb == "stop")
+    half, wish = mine.half, mine.look.one.wish
+    if mine.look.goal == "down" or half is None or half.verb != "stop":
+        return mine.look.goal == "down"
+    # who wanted it up again since was cut short, or called off, before that was on record
+    return wish is None or wish.number <= half.wish or wish.desired == "down"
 
 
 def _finish_plan(mine: Judged) -> Plan:
@@ -125,7 +129,7 @@ def _finish_plan(mine: Judged) -> Plan:
             why = f"down: {memory.why}; its shim started it again at once, as pid {identity.pid}"
         steps: tuple[Step, ...] = (Step(f"prove that pid {identity.pid} is well"),)
     else:
-        verb = "stop" if _ends_only(mine) else half.verb
+        verb = "stop" if _ends_only(mine) else "start" if half.verb == "stop" else half.verb
         pid = half.old.pid if half.old is not None else None
         left = f"{half.reason}," if half.reason else "healmon ended"
         why = f"{left} while it was stopping pid {pid}{by}: that goes on"

@@ -60,7 +60,9 @@ class Proving:
                 await self._act.keep(worker=launched, how="spawned")
                 return None
         end = await self._act.how_ended(launched)
-        if worker.forks is False or end.code not in (0, None) or await self._again():
+        # one that was killed left nothing on purpose: what lives below it is no daemon
+        crashed = end.signal is not None or end.code not in (0, None)
+        if worker.forks is False or crashed or await self._again():
             return end
         patience = worker.start_timeout if worker.forks else DAEMON_TIMEOUT
         daemon = await self._daemon(min(patience, worker.start_timeout))
@@ -148,7 +150,8 @@ class Proving:
                 if outcome.ok is None and not outcome.young:
                     return await self._untold(ready, outcome.text)
                 reason = f"pid {identity.pid} is alive but not ready after {waited}"
-                raise await act.failure("worker", f"{reason}: {outcome.text}")
+                reason = f"{reason}: {outcome.text}"
+                raise await act.failure("worker", reason, unproved_by=probe_key(ready))
             if await act.ends_within(identity, pause):
                 raise await self._ended(identity, f"before it was ready: {outcome.text}")
             pause = min(2 * pause, LONGEST_PAUSE)

@@ -93,8 +93,11 @@ class Records:
         self._put(name, ENDED, record)
 
     def put_wish(self, name: str, record: Wish) -> None:
-        """Keep the newest wish."""
-        self._put(name, WANTED, record)
+        """Keep the newest wish; an act that goes on may come with one that another has followed."""
+        with self._lock:
+            newest = self.wish(name)
+            if newest is None or newest.number <= record.number:
+                self._put(name, WANTED, record)
 
     def _path(self, name: str, file: str) -> str:
         return f"{self.folder(name)}/{file}"

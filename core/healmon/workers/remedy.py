@@ -13,7 +13,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Final
 
 from msgspec.structs import replace
 
@@ -33,9 +32,6 @@ from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
 from healmon.workers.stopping import Asked, Stopping
 from healmon.workers.yielding import Way
 from healmon.world.processes import Ended, Identity
-
-FRESH: Final = 0.5
-"""Seconds that a look is good for; what came in between may have taken longer."""
 
 
 class Remedy:
@@ -86,8 +82,9 @@ class Remedy:
             return await self._start(act)
         except CalledOffError as error:
             if not self._records_other(act):
+                now = self._tools.clock.read().steady
                 with suppress(RemedyError):
-                    await act.keep(reason=clean(str(error)))
+                    await act.keep(reason=clean(str(error)), called_off=now)
             raise
 
     def _records_other(self, act: Act) -> bool:
@@ -140,7 +137,7 @@ class Remedy:
         if half is None:
             act.record = replace(act.record, old=old)
         elif goes_on(order, half):
-            act.record = replace(half, verb=order.verb, reason="")
+            act.record = replace(half, verb=order.verb, reason="", called_off=0.0)
         else:
             # what that act was about to end is ended first
             tree = (*filter(None, [half.old]), *half.tree)
@@ -157,6 +154,8 @@ class Remedy:
         await act.keep()
         await act.wish("down")
         gone = await self._stop(act, one)
+        if gone or old is not None:
+            await self._nobody_left(act)  # a daemon may have been on its way
         await act.keep(phase="stopped", outcome="verified")
         if old is None and not gone:
             return Proof(f"{name} was not up; healmon leaves it down")
@@ -233,20 +232,27 @@ class Remedy:
             gone = await self._stop(act, one)
             if act.record.phase == "stopping":
                 await act.keep(phase="stopped")
-            one = await self._nobody_left(act) if gone else one
+            if gone or act.record.old is not None:
+                one = await self._nobody_left(act)
         looked = self._tools.clock.read().steady
         await starting.clean_ground(act, one)
         name = act.worker.name
         await act.about_to(f"start {name}: {command_line(act.worker.argv, 10_000)}")
-        if self._tools.clock.read().steady - looked > FRESH:
-            one = await act.look(None, now=True)
-            if others := alive_in(one):
-                reason = f"already up as pid {pids(others)}: started by somebody else"
-                if act.record.phase == "decided":
-                    raise VetoError(reason)
-                raise await act.failure("blocked", reason)
+        looked = await self._still_nobody(act, looked)
         await act.wish("up")
-        await starting.spawn(act)
+        await starting.spawn(act, looked)
+
+    async def _still_nobody(self, act: Act, looked: float) -> float:
+        """Look again if the last look has grown old; return when the newest one was."""
+        now = self._tools.clock.read().steady
+        if now - looked <= starting.FRESH:
+            return looked
+        if others := alive_in(await act.look(None, now=True)):
+            reason = f"already up as pid {pids(others)}: started by somebody else"
+            if act.record.phase == "decided":
+                raise VetoError(reason)
+            raise await act.failure("blocked", reason)
+        return now
 
     async def _found_again(self, act: Act, one: WorkerSeen) -> bool:
         """Return whether a start that was cut short had spawned something; it is on record then."""
@@ -269,9 +275,8 @@ class Remedy:
         one = await act.look(None, now=True)
         if left := alive_in(one):
             old = f"pid {act.record.old.pid} is gone, but " if act.record.old is not None else ""
-            reason = (
-                f"{old}pid {pids(left)} of {act.worker.name} still runs; no second copy is started"
-            )
+            reason = f"{old}pid {pids(left)} of {act.worker.name} still runs"
+            reason += "" if act.order.verb == "stop" else "; no second copy is started"
             raise await act.failure("blocked", reason)
         return one
 

@@ -17,16 +17,19 @@ from healmon.config.settings import Worker
 from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.text import clean
 from healmon.workers import blocking
-from healmon.workers.acting import STEP, Act
+from healmon.workers.acting import STEP, Act, alive_in
 from healmon.workers.model import Fault, WorkerSeen
 from healmon.workers.places import far
 from healmon.workers.records import Records
+from healmon.workers.refusal import pids
 from healmon.world import farfiles, notes
 from healmon.world.processes import Identity, Launch, Processes
 from healmon.world.shims import Shim, ShimOrder, Shims
 
 LOG_LIMIT: Final = 10_000_000
 """Bytes of an output log above which the next start sets it aside."""
+FRESH: Final = 0.5
+"""Seconds that a look is good for; what came in between may have taken longer."""
 LOCK_PATIENCE: Final = 5.0
 """Seconds that a shim may take to end after the last below it."""
 
@@ -105,14 +108,18 @@ async def _unlocked(act: Act, shim: Identity) -> Shim | None:
     return now
 
 
-async def spawn(act: Act) -> Identity:
+async def spawn(act: Act, looked: float) -> Identity:
     """Start the program and return who it is; it is on record before anything else can happen.
+
+    Args:
+        act: the act that this is a part of.
+        looked: steady time of the look that showed nobody.
 
     Raises:
         RemedyError: it could not be started, and whose fault that is.
     """
     try:
-        return await act.call(partial(_spawn, act))
+        return await act.call(partial(_spawn, act, looked))
     except SpawnError as error:
         fault: Fault = "host" if error.host_fault else "command"
         raise await act.failure(fault, str(error)) from error
@@ -120,7 +127,7 @@ async def spawn(act: Act) -> Identity:
         raise await act.failure("blocked", f"not started: {error}") from error
 
 
-def _spawn(act: Act) -> Identity:
+def _spawn(act: Act, looked: float) -> Identity:
     worker, tools, folder = act.worker, act.tools, act.tools.records.folder(act.worker.name)
     log = tools.records.log_path(worker.name)
     _must_answer(worker)
@@ -129,6 +136,10 @@ def _spawn(act: Act) -> Identity:
     with suppress(OSError):
         notes.rotate(log, LOG_LIMIT)
     now = tools.clock.read()
+    if now.steady - looked > FRESH:  # another call hung before this one
+        others = alive_in(tools.probe.look_at(worker, None, now)[0])
+        if others:
+            raise VetoError(f"already up as pid {pids(others)}: started by somebody else")
     act.record = replace(
         act.record,
         phase="spawning",

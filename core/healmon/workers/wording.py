@@ -143,6 +143,13 @@ def unchecked(worker: Worker, key: str, probe: Ready, text: str) -> str:
     return f"{worker.name}: {clean(text)}; {told}: {mend}"
 
 
+def unready(worker: Worker, reason: str) -> str:
+    """Return the message of the finding `unready`."""
+    key = f"workers.{worker.name}.start_timeout"
+    mend = f"healmon restart {worker.name}, or a longer {key}"
+    return f"{worker.name}: {clean(reason)}; it is not replaced for that: {mend}"
+
+
 def unheard(worker: Worker, text: str) -> str:
     """Return the message of the finding `unchecked` about a heartbeat that cannot be told."""
     where = f"workers.{worker.name}.heartbeat_file"

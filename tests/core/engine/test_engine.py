@@ -405,6 +405,63 @@ def test_of_two_people_the_later_one_is_heard_and_the_first_is_told_that_nothing
     assert len(journal.all(ev.StepTaken)) == 1
 
 
+def test_a_pause_is_heard_by_all_that_look_before_one_of_them_has_ended():
+    first, other = ScriptedHealer("first"), ScriptedHealer("other")
+    engine, journal, _ = build(first, other)
+    looking = []
+
+    def hesitant(healer, look, ending):
+        carry_out = healer.carry_out
+
+        async def slowly(plan, hand):
+            looking.append(plan.component)
+            try:
+                await asyncio.sleep(look)
+            except asyncio.CancelledError:
+                await asyncio.sleep(ending)
+                raise
+            return await carry_out(plan, hand)
+
+        healer.carry_out = slowly
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        hesitant(first, 5.0, 0.3)
+        hesitant(other, 0.1, 0.0)
+        asks = [engine.ask("restart", f"{n}:one", {}, origin="ann") for n in ("first", "other")]
+        asked = asyncio.gather(*asks)
+        await reach(lambda: len(looking) == 2)
+        assert (await engine.ask("pause", "*", {"for": 600.0}, origin="bob")).ok
+        assert {answer.text for answer in await asked} == {"not done: bob asked for hands off"}
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert not journal.all(ev.StepTaken)
+
+
+def test_a_pause_says_what_is_in_the_midst_of_something_and_finished_all_the_same():
+    healer = ScriptedHealer()
+    engine, _, _ = build(healer)
+    goes_on = asyncio.Event()
+    healer.act_hook = goes_on.wait
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        asked = asyncio.create_task(engine.ask("restart", "things:one", {}, origin="ann"))
+        await reach(lambda: engine._acts.busy("things:one"))
+        answer = await engine.ask("pause", "things:one", {"for": 600.0}, origin="bob")
+        assert answer.text.endswith(
+            "things:one; in the midst of it, and being finished: mend_thing of things:one"
+        )
+        goes_on.set()
+        assert (await asked).ok
+        await engine._close()
+
+    asyncio.run(scenario())
+
+
 def test_what_is_asked_for_while_healmon_ends_is_refused_and_never_done_afterwards():
     healer = ScriptedHealer()
     engine, journal, _ = build(healer)
