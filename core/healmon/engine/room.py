@@ -14,7 +14,7 @@ from healmon.engine.alarms import Alarms
 from healmon.engine.stream import Stream
 from healmon.errors import ProbeError
 from healmon.healer import Healer
-from healmon.plans import Diagnosis, Plan, Verdict
+from healmon.plans import STANDS, Diagnosis, Plan, Verdict
 from healmon.state import of_healer
 from healmon.text import clean
 from healmon.waiting import over
@@ -166,6 +166,8 @@ class Room:
         return False
 
     def _tell(self, diagnosis: Diagnosis) -> None:
+        if diagnosis is STANDS:
+            return
         for component in diagnosis.hold:
             self._withdraw(component, OVERTAKEN)
         # no alert of this healer changes but by its own verdicts: one case serves them all

@@ -25,8 +25,9 @@ from healmon.world.processes import Identity, Processes, ProcessFacts
 
 PULSE: Final = 10.0
 """Seconds between two looks at whether processes stand still, while one does."""
-CALM: Final = 3.0
-"""How many times longer that is while none does: a wake-up costs more than it tells."""
+CALM: Final = 6.0
+"""How many times longer that is while none does: a wake-up costs more than it tells, and a minute
+is what most hosts let pass between two looks, which tell the same."""
 PULSE_GRAIN: Final = 0.5
 SLACK: Final = 0.4
 """Seconds by which a calm pulse comes late, below its grain: a look that is due then serves it."""

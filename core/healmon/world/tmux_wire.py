@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from typing import Final
 
 import msgspec
@@ -306,7 +307,8 @@ def _target(pane: Pane) -> str:
     return f"{pane.session_id}:.{pane.id}"
 
 
-def _fields(names: Iterable[str]) -> str:
+@cache
+def _fields(names: tuple[str, ...]) -> str:
     return ",".join(f"#{{{name}}}" for name in names)
 
 
