@@ -90,10 +90,12 @@ class Life(Host):
         task.add_done_callback(self.asking.discard)
 
     async def _ask(self, verb: str, name: str) -> Answer:
-        arguments: dict[str, object] = {"for": self.random.choice([5.0, 20.0, 400.0])}
+        seconds = self.random.choice([5.0, 20.0, 400.0])
+        arguments: dict[str, object] = {"for": seconds}
+        until = self.clock.read().steady + seconds
         self.tell(f"asks: {verb} {name}")
         if verb in ("pause", "resume"):
-            self.off.discard(name)  # what it replaces may be over; it counts once it is answered
+            self.off.pop(name, None)  # what it replaces may be over; it counts once it is answered
         if verb in ("start", "restart", "release"):
             self.down.discard(name)
         patience = self._patience(verb, name)
@@ -108,7 +110,7 @@ class Life(Host):
         self.tell(f"answer to {verb} {name}: {answer.ok} {answer.text}")
         self.must("crashed" not in answer.text, answer.text)
         if answer.ok and verb == "pause" and "in the midst" not in answer.text:
-            self.off.add(name)
+            self.off[name] = until
         if answer.ok and verb == "stop":
             self._stopped(name)
         return answer
@@ -152,13 +154,13 @@ class Life(Host):
         self.killed.clear()
         self.dies_in = 0
         self.changed_at = self.now
-        known, wall = self.journal.snapshot, self.clock.read().wall
+        known = self.journal.snapshot
         for name, count in self.charged.items():  # what did not reach the disk is charged again
             kept = len(unpack(known.memory.get(name, {}), Memory).failures)
             self.blames[name] += [self.now] * max(0, count - kept)
             self.charged[name] = kept
             self.blames[name] += [self.now] * self.journal.lost
-        self.off = {p for p in self.off if known.maintenance.get(p, 0.0) > wall}
+        self.off = {p: end for p, end in self.off.items() if p in known.maintenance}
         self.healer = self.a_healer()
         run = Run(host="box", steady_offset=EPOCH)
         self.engine = Engine([self.healer], self.journal, self.clock, run)

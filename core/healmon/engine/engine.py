@@ -362,11 +362,19 @@ class Engine:
 
     async def _rounds(self) -> list[bool]:
         """Have every room look, all side by side; returns which of them answered."""
-        rounds = [asyncio.create_task(room.round()) for room in self._rooms]
-        if not await over(rounds, QUICK):
-            await self.stream.journal.flush(QUICK)
-            await asyncio.gather(*rounds)
-        return [one.result() for one in rounds]
+        begun = {room: await room.begin() for room in self._rooms if room.free}
+        busy = {r: asyncio.create_task(r.round()) for r in self._rooms if r not in begun}
+        try:
+            if not await over([*begun.values(), *busy.values()], QUICK):
+                await self.stream.journal.flush(QUICK)
+                late = (room.settled(answer) for room, answer in begun.items())
+                await asyncio.gather(*late, *busy.values())
+        except BaseException:
+            for room, answer in begun.items():
+                room.leave(answer)
+            raise
+        answers: dict[Room, asyncio.Future[bool]] = {**begun, **busy}
+        return [answers[room].result() for room in self._rooms]
 
     def _judge_self(self, *, sure: bool = False) -> None:
         findings = alerts.engine_findings(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 from healmon import events as ev
@@ -63,6 +64,8 @@ class Room:
         self._wake = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._hanging: asyncio.Task[Any] | None = None
+        self._answer: asyncio.Future[bool] | None = None
+        self._began = 0.0
         self._loop = asyncio.get_running_loop()
 
     def wake(self) -> None:
@@ -91,35 +94,92 @@ class Room:
             self._wake.clear()
             await self.round()
 
+    @property
+    def free(self) -> bool:
+        """Whether no round goes on, so that one begins at once."""
+        return not self._round.locked()
+
     async def round(self) -> bool:
         """Look, judge and tell once; returns False when the healer failed or was late."""
-        async with self._round:
-            self._forget_timer()
-            self._stream.heed_clock()
-            began = process_seconds()
-            try:
-                try:
-                    seen = await self._look()
-                finally:
-                    self.seconds = round(process_seconds() - began, 3)
-                snapshot = self._stream.snapshot
-                diagnosis = self.healer.diagnose(seen, snapshot, self._clock.read())
-            except ProbeError as error:
-                return self._failed(str(error))
-            except Exception as error:  # noqa: BLE001 - one healer's crash must not end the others
-                return self._failed(f"crashed: {type(error).__name__}: {error}")
-            self._seen_at = self._clock.read().steady
-            try:
-                self._tell(diagnosis)
-            except Exception as error:  # noqa: BLE001 - what it said makes no sense: likewise
-                return self._failed(f"crashed: {type(error).__name__}: {error}")
-            if self.healer.name in self._stream.snapshot.failing:
-                self._stream.emit(ev.HealerRecovered(self.healer.name))
-            again = (diagnosis.look_again, self._alarms.look_in(self.healer.name))
-            wanted = [seconds for seconds in again if seconds is not None]
-            if wanted:
-                self._timer = self._loop.call_later(min(wanted), self._wake.set)
-            return True
+        return await self.settled(await self.begin())
+
+    async def begin(self) -> asyncio.Future[bool]:
+        """Begin a round once the one before is over; return what will be its answer.
+
+        Whoever begins one waits for it with `settled`, or lets it go with `leave`. It is judged as
+        soon as the look ends, by nobody's task: in a round of all rooms that spares one for each.
+        """
+        await self._round.acquire()
+        self._forget_timer()
+        self._stream.heed_clock()
+        self._began = process_seconds()
+        answer = self._answer = self._loop.create_future()
+        if self._hanging is not None and not self._hanging.done():
+            self._end(self._failed("the look before this one still hangs"))
+        else:
+            self._hanging = asyncio.ensure_future(self.healer.look())
+            self._hanging.add_done_callback(partial(self._looked, answer))
+        return answer
+
+    async def settled(self, answer: asyncio.Future[bool]) -> bool:
+        """Return the answer of a round; False when it is late, which ends it."""
+        try:
+            left = self.healer.deadline - (process_seconds() - self._began)
+            # not wait_for: that waits for the cancelled look, and a look may refuse to end
+            if not answer.done() and not await over([answer], max(left, 0.0)):
+                self._give_up()
+        except BaseException:
+            self.leave(answer)
+            raise
+        return answer.result()
+
+    def leave(self, answer: asyncio.Future[bool]) -> None:
+        """Wait for a round no more; what it sees is not told."""
+        if self._answer is answer:
+            self._end(answered=False)
+
+    def _give_up(self) -> None:
+        assert self._hanging is not None
+        self.seconds = round(process_seconds() - self._began, 3)
+        self._hanging.cancel()
+        self._end(self._failed(f"no answer within {self.healer.deadline:g} s"))
+
+    def _looked(self, answer: asyncio.Future[bool], look: asyncio.Task[Any]) -> None:
+        """Judge and tell what a look has seen, unless nobody waits for it any more."""
+        if self._answer is answer:
+            self.seconds = round(process_seconds() - self._began, 3)
+            self._end(self._judged(look))
+        elif not look.cancelled():
+            look.exception()  # it was heard
+
+    def _end(self, answered: bool) -> None:  # noqa: FBT001 - what it is told is all there is
+        answer, self._answer = self._answer, None
+        self._round.release()
+        if answer is not None and not answer.done():
+            answer.set_result(answered)
+
+    def _judged(self, look: asyncio.Task[Any]) -> bool:
+        try:
+            snapshot = self._stream.snapshot
+            diagnosis = self.healer.diagnose(look.result(), snapshot, self._clock.read())
+        except ProbeError as error:
+            return self._failed(str(error))
+        except asyncio.CancelledError:
+            return self._failed("its look was called off")
+        except Exception as error:  # noqa: BLE001 - one healer's crash must not end the others
+            return self._failed(f"crashed: {type(error).__name__}: {error}")
+        self._seen_at = self._clock.read().steady
+        try:
+            self._tell(diagnosis)
+        except Exception as error:  # noqa: BLE001 - what it said makes no sense: likewise
+            return self._failed(f"crashed: {type(error).__name__}: {error}")
+        if self.healer.name in self._stream.snapshot.failing:
+            self._stream.emit(ev.HealerRecovered(self.healer.name))
+        again = (diagnosis.look_again, self._alarms.look_in(self.healer.name))
+        wanted = [seconds for seconds in again if seconds is not None]
+        if wanted:
+            self._timer = self._loop.call_later(min(wanted), self._wake.set)
+        return True
 
     async def follow(self, healer: Healer[Any]) -> None:
         """Have another healer look after the same, from the next look on; that is soon."""
@@ -138,17 +198,6 @@ class Room:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-    async def _look(self) -> Any:  # noqa: ANN401 - each healer has its own observation
-        if self._hanging is not None and not self._hanging.done():
-            raise ProbeError("the look before this one still hangs")
-        task: asyncio.Task[Any] = asyncio.ensure_future(self.healer.look())
-        self._hanging = task
-        # not wait_for: that waits for the cancelled look, and a look may refuse to end
-        if not await over([task], self.healer.deadline):
-            task.cancel()
-            raise ProbeError(f"no answer within {self.healer.deadline:g} s")
-        return task.result()
 
     def _failed(self, reason: str) -> bool:
         name, reason = self.healer.name, clean(reason, limit=500)

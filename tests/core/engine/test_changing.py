@@ -89,7 +89,8 @@ def test_an_act_under_way_ends_first_by_the_healer_that_began_it():
         assert not new.broken, "the newer one did what was asked since"
 
     journal = live(scenario, old)
-    assert len(journal.all(ev.ActionVerified)) == 2
+    # the newer one may have seen by itself what is broken before it was asked
+    assert len(journal.all(ev.ActionVerified)) in {2, 3}
     reasons = {e.reason for e in journal.all(ev.PlanAbandoned)}
     assert reasons <= {"olga asked for mend_thing"}, "the one that was planned a moment before"
     ended = len(journal.all(ev.ActionVerified)) + len(journal.all(ev.PlanAbandoned))

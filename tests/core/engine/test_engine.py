@@ -828,3 +828,51 @@ def test_a_store_that_was_damaged_meanwhile_is_an_alert_that_names_what_was_kept
         await engine._close()
 
     asyncio.run(scenario())
+
+
+def test_a_cycle_that_is_called_off_leaves_rooms_that_can_be_looked_into_again():
+    healer, gate = ScriptedHealer(), asyncio.Event()
+    healer.look_hook = gate.wait
+    engine, journal, _ = build(healer)
+
+    async def scenario():
+        await engine._open()
+        cycle = asyncio.create_task(engine.cycle())
+        await asyncio.sleep(0.05)
+        cycle.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await cycle
+        gate.set()
+        await asyncio.sleep(0.05)
+        assert not journal.all(ev.Observed), "nobody waits for what that look saw"
+        async with asyncio.timeout(10):
+            await engine.cycle()
+        assert journal.all(ev.Observed)
+        await engine._close()
+
+    asyncio.run(scenario())
+    assert healer.looks == 2
+
+
+def test_a_cycle_waits_for_a_round_that_goes_on_and_makes_another_one():
+    busy, other = ScriptedHealer("busy"), ScriptedHealer("other")
+    gate = asyncio.Event()
+    busy.look_hook = gate.wait
+    engine, journal, _ = build(busy, other)
+
+    async def scenario():
+        await engine._open()
+        going = asyncio.create_task(engine._rooms[0].round())
+        await asyncio.sleep(0.05)
+        cycle = asyncio.create_task(engine.cycle())
+        await asyncio.sleep(0.05)
+        assert (busy.looks, other.looks) == (1, 1)
+        gate.set()
+        async with asyncio.timeout(10):
+            assert await going
+            await cycle
+        assert busy.looks == 2
+        assert journal.all(ev.CycleFinished)[-1].late == ()
+        await engine._close()
+
+    asyncio.run(scenario())
