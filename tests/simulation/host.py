@@ -66,7 +66,7 @@ class Host:
         self.told: deque[str] = deque(maxlen=300)
         self.broken: list[str] = []
         self.kind = False
-        self.off: dict[str, float] = {}  # what is paused, and until when in steady seconds
+        self.off: dict[str, float] = {}  # what is paused, and until when on the boot clock
         self.down: set[str] = set()
         self.blames: dict[str, list[float]] = defaultdict(list)
         self.begun: dict[str, float] = {}
@@ -150,7 +150,7 @@ class Host:
         """See to a touch of the world, right before it happens."""
         self.tell(f"   {what} {name} {who.pid if who else ''}")
         self.must(name, f"{what}: a stranger: {who}")
-        known, now = self.engine.snapshot.maintenance, self.clock.read().steady
+        known, now = self.engine.snapshot.maintenance, self.clock.read().boot
         # the wall clock may have been set since, and that changes no pause
         paused = (p for p, end in self.off.items() if p in known and now < end)
         hands_off = [p for p in paused if p in ("*", name)]

@@ -92,7 +92,7 @@ class Life(Host):
     async def _ask(self, verb: str, name: str) -> Answer:
         seconds = self.random.choice([5.0, 20.0, 400.0])
         arguments: dict[str, object] = {"for": seconds}
-        until = self.clock.read().steady + seconds
+        until = self.clock.read().boot + seconds
         self.tell(f"asks: {verb} {name}")
         if verb in ("pause", "resume"):
             self.off.pop(name, None)  # what it replaces may be over; it counts once it is answered

@@ -84,7 +84,12 @@ class Stream:
         self.emit(ClockJumped(suspended, stepped, off, round(within, 3)))
 
     def emit(self, event: Event, cause: int | None = None) -> int:
-        """Record an event and return its id."""
+        """Record an event and return its id.
+
+        A clock that was set is told before: else the moments in the event moved along with it.
+        """
+        if not isinstance(event, ClockJumped):
+            self.heed_clock()
         with self._lock:
             record = Recorded(self._next, round(self._clock.read().wall, 3), event, cause)
             self._next += 1

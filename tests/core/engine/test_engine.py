@@ -876,3 +876,23 @@ def test_a_cycle_waits_for_a_round_that_goes_on_and_makes_another_one():
         await engine._close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("step", [-3600.0, 3600.0])
+def test_what_is_asked_right_after_the_clock_was_set_lasts_as_long_as_was_asked(
+    step: float,
+) -> None:
+    engine, _, clock = build(ScriptedHealer())
+
+    async def scenario():
+        await engine._open()
+        await engine.cycle()
+        clock.step(step)  # and nobody has noticed it yet
+        asked = await engine.ask("pause", "things:one", {"for": 1200.0}, origin="olga")
+        assert asked.ok
+        await engine.cycle()
+        left = engine.snapshot.maintenance["things:one"] - clock.read().wall
+        assert 1190 < left <= 1200
+        await engine._close()
+
+    asyncio.run(scenario())
