@@ -110,15 +110,19 @@ class Room:
         soon as the look ends, by nobody's task: in a round of all rooms that spares one for each.
         """
         await self._round.acquire()
-        self._forget_timer()
-        self._stream.heed_clock()
-        self._began = process_seconds()
         answer = self._answer = self._loop.create_future()
-        if self._hanging is not None and not self._hanging.done():
-            self._end(self._failed("the look before this one still hangs"))
-        else:
-            self._hanging = asyncio.ensure_future(self.healer.look())
-            self._hanging.add_done_callback(partial(self._looked, answer))
+        self._began = process_seconds()
+        try:
+            self._forget_timer()
+            self._stream.heed_clock()
+            if self._hanging is not None and not self._hanging.done():
+                self._end(self._failed("the look before this one still hangs"))
+            else:
+                self._hanging = asyncio.ensure_future(self.healer.look())
+                self._hanging.add_done_callback(partial(self._looked, answer))
+        except BaseException:
+            self.leave(answer)
+            raise
         return answer
 
     async def settled(self, answer: asyncio.Future[bool]) -> bool:
@@ -146,11 +150,16 @@ class Room:
 
     def _looked(self, answer: asyncio.Future[bool], look: asyncio.Task[Any]) -> None:
         """Judge and tell what a look has seen, unless nobody waits for it any more."""
-        if self._answer is answer:
-            self.seconds = round(process_seconds() - self._began, 3)
+        if self._answer is not answer:
+            if not look.cancelled():
+                look.exception()  # it was heard
+            return
+        self.seconds = round(process_seconds() - self._began, 3)
+        try:
             self._end(self._judged(look))
-        elif not look.cancelled():
-            look.exception()  # it was heard
+        except Exception as error:  # noqa: BLE001 - the engine's own: whoever waits fails with it
+            answer.set_exception(error)
+            self._end(answered=False)
 
     def _end(self, answered: bool) -> None:  # noqa: FBT001 - what it is told is all there is
         answer, self._answer = self._answer, None

@@ -896,3 +896,24 @@ def test_what_is_asked_right_after_the_clock_was_set_lasts_as_long_as_was_asked(
         await engine._close()
 
     asyncio.run(scenario())
+
+
+def test_an_engine_that_fails_as_it_tells_fails_with_that_and_its_rooms_stay_usable():
+    engine, journal, _ = build(ScriptedHealer())
+
+    def broken(record: ev.Recorded) -> None:
+        if isinstance(record.event, ev.Observed | ev.HealerFailed):
+            raise ZeroDivisionError
+
+    async def scenario():
+        await engine._open()
+        engine.subscribe(broken)
+        with pytest.raises(ZeroDivisionError):
+            await engine.cycle()
+        engine.stream.unsubscribe(broken)
+        async with asyncio.timeout(10):
+            await engine.cycle()
+        assert journal.all(ev.CycleFinished)[-1].late == ()
+        await engine._close()
+
+    asyncio.run(scenario())
