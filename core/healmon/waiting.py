@@ -6,7 +6,8 @@ A healer at rest waits a dozen times in each round, and little else of it costs 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from healmon.clock import Clock
@@ -85,6 +86,12 @@ _ALARMS: Final[dict[asyncio.AbstractEventLoop, _Alarm]] = {}
 def _settle(waiter: asyncio.Future[bool]) -> None:
     if not waiter.done():
         waiter.set_result(True)
+
+
+def call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
+    """Have something called in a loop, from any thread; in one that has ended nothing is."""
+    with suppress(RuntimeError):
+        loop.call_soon_threadsafe(call)
 
 
 class Nap:

@@ -73,6 +73,7 @@ def test_a_pipe_that_nobody_reads_holds_nobody_up(tmp_path, monkeypatch, keep):
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     try:
         written(pipe, ["x" * 4000] * 40, size=100, keep=keep)  # more than a pipe holds
+        assert os.read(reader, 1 << 17).startswith(b"xxx"), "what it holds is there"
     finally:
         os.close(reader)
 

@@ -18,7 +18,7 @@ from healmon.healer import Healer
 from healmon.plans import STANDS, Diagnosis, Plan, Verdict
 from healmon.state import of_healer
 from healmon.text import clean
-from healmon.waiting import over
+from healmon.waiting import call_in, over
 
 OVERTAKEN = "the newest look says otherwise"
 """Why a plan that waits is called off by its own healer."""
@@ -70,10 +70,7 @@ class Room:
 
     def wake(self) -> None:
         """Ask for a round as soon as possible; safe from any thread, also after the end."""
-        try:
-            self._loop.call_soon_threadsafe(self._wake.set)
-        except RuntimeError:
-            return  # the engine has ended
+        call_in(self._loop, self._wake.set)
 
     @property
     def restless(self) -> bool:

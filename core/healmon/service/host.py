@@ -40,6 +40,7 @@ from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
 from healmon.state.stepping import resumed
 from healmon.store.store import Store
+from healmon.waiting import call_in
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
@@ -245,7 +246,7 @@ class Host:
         helpers: list[asyncio.Task[Any]] = [waiting]
         try:
             if opened.is_set():
-                helpers.append(asyncio.create_task(self._overrides()))
+                helpers.append(asyncio.create_task(self._overrides(ROUND_PATIENCE)))
                 ready()
             await engine
         finally:
@@ -275,8 +276,8 @@ class Host:
             self.engine.side_fault("store-wal", self.store.pinned)
             with contextlib.suppress(OSError):  # a full disk must not end the house-keeping
                 self.lock.mend()
-            if self.store.fault:  # else the store itself tells of a knock that was lost
-                self._knocked.set()
+            if self.store.fault or self.settings.monitor.check_interval > HOUSEKEEPING:
+                self._knocked.set()  # else the store itself tells of a lost knock soon enough
             await self._house_time(now.steady + 0.9 * HOUSEKEEPING)
 
     def _heard(self, record: Recorded) -> None:
@@ -307,10 +308,11 @@ class Host:
             except TimeoutError:
                 return
 
-    async def _overrides(self) -> None:
+    async def _overrides(self, patience: float | None = None) -> None:
         """Take queued overrides whenever somebody knocks, and once at the start.
 
-        A knock may be lost: the store's thread sees what waits with each round that it stores.
+        A knock may be lost: the store's thread sees what waits with each round that it stores;
+        where there are no rounds it is looked for after so many seconds.
         """
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
@@ -324,10 +326,12 @@ class Host:
             stack.callback(push.close)
             self.store.on_stored = partial(self._stored, push)
             loop = asyncio.get_running_loop()
-            self.store.on_queued = partial(_call_in, loop, knocked.set)
+            self.store.on_queued = partial(call_in, loop, knocked.set)
             try:
                 while True:
-                    await knocked.wait()
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(patience):
+                            await knocked.wait()
                     knocked.clear()
                     for command in queue.take(self.clock.read().wall):
                         task = asyncio.create_task(self._answer(queue, push, command))
@@ -356,11 +360,6 @@ class Host:
         await self.store.flush(STORED)  # whoever is answered looks into the store at once
         queue.answer(command.id, json.dumps(outcome), ok=answer.ok)
         push.ring()
-
-
-def _call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
-    with contextlib.suppress(RuntimeError):  # it has ended
-        loop.call_soon_threadsafe(call)
 
 
 def _open_store(settings: Settings, state_dir: Path) -> tuple[Store, SystemClock]:
