@@ -73,6 +73,8 @@ class Holder(NamedTuple):
         """Return it as a person would say it."""
         if not self.pid:
             return "another healer"
+        if not self.ticks:
+            return f"pid {self.pid}"
         return f"pid {self.pid} ({self.mode}, version {self.version}) since {self.started} UTC"
 
 
@@ -325,9 +327,10 @@ def _held_by_other(state_dir: Path) -> HolderError:
     found = None
     for _ in range(round(_SETTLE / _POLL)):
         found = holder(state_dir)
-        if found is not None and found.pid and _lives(found):
+        if found is not None and found.pid and not _lives(found):
+            found = None  # the text is still that of a healer before, who is not to blame
+        if found is not None and found.ticks:
             break
-        found = None  # the text is still that of a healer before, who is not to blame
         pause.wait(_POLL)
     return HolderError(
         f"{state_dir} is held by {found or 'another healer'}",

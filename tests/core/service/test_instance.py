@@ -245,11 +245,31 @@ def test_a_holder_that_has_not_yet_said_who_it_is(tmp_path: Path) -> None:
             Lock.acquire(tmp_path, version="1", mode="once")
 
 
+def test_a_holder_seen_between_its_two_locks_is_named_in_full_once_it_has_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = os.open(tmp_path, os.O_RDONLY | os.O_DIRECTORY)
+    fcntl.flock(taken, fcntl.LOCK_EX)
+    held: list[Lock] = []
+
+    class Pause:
+        def wait(self, _seconds: float) -> None:
+            if not held:  # it comes to its second lock while the loser waits
+                os.close(taken)
+                held.append(Lock.acquire(tmp_path, version="7", mode="daemon"))
+
+    monkeypatch.setattr(instance, "_taken_from_the_dead", lambda _: None)
+    monkeypatch.setattr(instance, "_pause", Pause)
+    with pytest.raises(HolderError, match=rf"is held by pid {os.getpid()} \(daemon, version 7"):
+        Lock.acquire(tmp_path, version="1", mode="once")
+    held[0].release()
+
+
 def test_removing_the_lock_file_lets_no_second_healer_in(tmp_path: Path) -> None:
     with program(HOLD, tmp_path) as first:
         assert line(first) == "held"
         (tmp_path / "healmon.lock").unlink()
-        with pytest.raises(HolderError, match=f"pid {first.pid}"):
+        with pytest.raises(HolderError, match=rf"is held by pid {first.pid}\n"):
             Lock.acquire(tmp_path, version="1", mode="once")
         assert instance.holder(tmp_path).pid == first.pid
 
