@@ -21,7 +21,7 @@ from healmon.clock import Reading, Steps
 from healmon.plans import Packed
 from healmon.state import Snapshot
 from healmon.workers.lifecycle import Judged
-from healmon.workers.model import NAME, Seen, State, WorkerSeen
+from healmon.workers.model import Seen, State, WorkerSeen
 from healmon.world.processes import ProcessFacts
 
 TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
@@ -130,7 +130,6 @@ def _lasts(kept: _Kept, name: str, known: Snapshot, now: Reading) -> bool:
     return (
         kept.mine.state == "healthy"
         and not (memory.failures or memory.row)
-        and NAME not in known.failing
         and name in known.components
         and kept.steps is known.steps
         and all(at > now.steady for at in kept.moments)

@@ -57,7 +57,7 @@ class Judge:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
-        standing = self._standing(seen, known, now)
+        standing, failing = self._standing(seen, known, now), NAME in known.failing
         if seen.fresh is None and len(standing) == len(self._workers):
             memories = {name: mine.memory for name, mine in standing.items()}
             if storm.weather(self._limits, memories, memories, now.steady) is None:
@@ -78,7 +78,7 @@ class Judge:
         wakes = self._keep(judged, quiet if weather is None else set(), standing, known, now)
         wakes += _weather_wakes(weather, now)
         silent = set(standing)
-        if seen.fresh is not None:
+        if seen.fresh is not None and not failing:
             silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
         arounds = _arounds({name: judged[name] for name in told}, known, now)
@@ -103,8 +103,13 @@ class Judge:
         )
 
     def _standing(self, seen: Seen, known: Snapshot, now: Reading) -> dict[str, Judged]:
-        """Return the judgements of earlier looks that still stand."""
+        """Return the judgements of earlier looks that still stand.
+
+        After a look that failed none does: it was told of everybody that nothing is known.
+        """
         found: dict[str, Judged] = {}
+        if NAME in known.failing:
+            return found
         alerts = (*known.alerts.values(), *known.ended.values())
         alarmed = {alert.component for alert in alerts}
         for name in self._configured:

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from healmon import events as ev
+from healmon.clock import ManualClock
 from healmon.errors import DataError
 from healmon.workers.calm import Calm
 from healmon.workers.model import Seen
@@ -80,3 +81,31 @@ def test_they_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed
     assert stood.count(True) > 30, "a look at all shows most of them as they were"
     monkeypatch.setattr(Calm, "stands", lambda *_, **__: None)
     assert life(tmp_path / "anew", seed) == calm
+
+
+async def later(bench: Bench, seconds: float) -> None:
+    assert isinstance(bench.clock, ManualClock)
+    bench.clock.advance(seconds)
+    await bench.round()
+
+
+def test_after_a_look_that_failed_nothing_stands_of_those_that_are_not_looked_at(tmp_path: Path):
+    workers = [a_worker(name=name, argv=(f"/bin/{name}",), script="") for name in "ab"]
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        for name in "ab":
+            world.add((f"/bin/{name}",))
+        for _ in range(15):
+            await later(bench, 60)
+        assert bench.diagnosis.verdicts == ()
+        bench.emit(ev.HealerFailed("workers", "it crashed when all was seen"))
+        for name in "ab":
+            facts = bench.snapshot.components[name].facts
+            bench.emit(ev.Observed("workers", name, "unknown", "not seen", "", "", facts))
+        bench.healer._sight.touch("a")
+        await later(bench, 3)
+        bench.emit(ev.HealerRecovered("workers"))
+        await later(bench, 57)
+        assert [bench.status(name) for name in "ab"] == ["healthy", "healthy"]
+
+    play(tmp_path, scene, *workers)
