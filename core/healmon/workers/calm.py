@@ -34,6 +34,7 @@ class _Kept:
 
     Attributes:
         newest: the newest look at the worker, all of which show the same.
+        told: it was; what was judged anew in a look at others is told by the next one at all.
     """
 
     mine: Judged
@@ -43,6 +44,7 @@ class _Kept:
     run: float
     steps: Steps
     moments: tuple[float, ...]
+    told: bool
 
 
 class Calm:
@@ -77,7 +79,7 @@ class Calm:
         one = seen.workers[name]
         if seen.fresh is None or name in seen.fresh:
             alike = seen.alike.get(name) is kept.newest and name not in alarmed
-            if not (alike and _lasts(kept, name, known, now)):
+            if not (kept.told and alike and _lasts(kept, name, known, now)):
                 return None
         # the very same objects: whatever changes is another one
         elif kept.newest is not one:
@@ -93,7 +95,14 @@ class Calm:
         return kept.mine
 
     def keep(
-        self, mine: Judged, known: Snapshot, now: Reading, moments: Iterable[float], *, paused: bool
+        self,
+        mine: Judged,
+        known: Snapshot,
+        now: Reading,
+        moments: Iterable[float],
+        *,
+        paused: bool,
+        told: bool,
     ) -> None:
         """Take in a new judgement of which nothing needs to be written down.
 
@@ -103,6 +112,7 @@ class Calm:
             now: when it was made.
             moments: in how many seconds it changes by itself.
             paused: the worker is in maintenance.
+            told: it is told now.
         """
         name = mine.look.worker.name
         self._kept[name] = _Kept(
@@ -113,6 +123,7 @@ class Calm:
             known.engine.started_at,
             known.steps,
             tuple(now.steady + moment for moment in moments),
+            told,
         )
 
     def forget(self, name: str) -> None:

@@ -75,12 +75,13 @@ class Judge:
             if turn.at is not None
         }
         quiet = _quiet(judged, before, given)
-        wakes = self._keep(judged, quiet if weather is None else set(), standing, known, now)
-        wakes += _weather_wakes(weather, now)
         silent = set(standing)
         if seen.fresh is not None and not failing:
             silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
+        calm = quiet if weather is None else set[str]()
+        wakes = self._keep(judged, calm, told, standing, known, now)
+        wakes += _weather_wakes(weather, now)
         arounds = _arounds({name: judged[name] for name in told}, known, now)
         verdicts = tuple(
             self._verdict(judged[n], given.get(n), plans.get(n), arounds[n], known) for n in told
@@ -123,6 +124,7 @@ class Judge:
         self,
         judged: Mapping[str, Judged],
         quiet: Collection[str],
+        told: Collection[str],
         standing: Collection[str],
         known: Snapshot,
         now: Reading,
@@ -136,7 +138,8 @@ class Judge:
             moments = _moments(mine, now)
             wakes += moments
             if name in quiet and not mine.look.worker.after:
-                self._calm.keep(mine, known, now, moments, paused=_paused(name, known, now))
+                paused = _paused(name, known, now)
+                self._calm.keep(mine, known, now, moments, paused=paused, told=name in told)
             else:
                 self._calm.forget(name)
         return wakes

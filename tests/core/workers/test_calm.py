@@ -109,3 +109,22 @@ def test_after_a_look_that_failed_nothing_stands_of_those_that_are_not_looked_at
         assert [bench.status(name) for name in "ab"] == ["healthy", "healthy"]
 
     play(tmp_path, scene, *workers)
+
+
+def test_what_a_look_at_others_judged_anew_is_told_by_the_next_one_at_all(tmp_path: Path):
+    workers = [a_worker(name=name, argv=(f"/bin/{name}",), script="") for name in "ab"]
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        for name in "ab":
+            world.add((f"/bin/{name}",))
+        await bench.run(300)
+        wall = bench.clock.read().wall
+        bench.emit(ev.MaintenanceStarted("b", wall + 70.0, "tester"))
+        await later(bench, 60)
+        assert bench.facts("b").desired == "maintenance"
+        bench.healer._sight.touch("a")
+        await later(bench, 20)  # by then it is over
+        await later(bench, 40)
+        assert bench.facts("b").desired == "up"
+
+    play(tmp_path, scene, *workers)
