@@ -74,8 +74,7 @@ class Engine:
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
         self._nap = Nap(clock)
-        self._stop_reason = ""
-        self._checker = ""
+        self._stop_reason = self._checker = ""
         self._sides: dict[str, str] = {}
 
     @property
@@ -210,14 +209,16 @@ class Engine:
     async def run(self) -> None:
         """Check and heal until stopped, then end in order."""
         await self._open()
-        for one in (*self._rooms, *filter(None, (self._courier,))):
-            self._attend(one.attend())
+        for room in self._rooms:
+            self._attend(room.attend())
+        if self._courier is not None:
+            self._attend(self._courier.attend())
         try:
             while not self._stopping.is_set():
                 began = self._clock.read().steady
                 await self.cycle()
                 await self._rest(began + self._run.interval)
-                for task in filter(asyncio.Task.done, self._attending):
+                for task in [task for task in self._attending if task.done()]:
                     task.result()  # none ends but by failing, and nobody else would hear of it
         finally:
             await self._succession.close()
@@ -228,9 +229,8 @@ class Engine:
             await self._close()
 
     def _attend(self, doing: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(doing)
+        self._attending.append(task := asyncio.create_task(doing))
         task.add_done_callback(lambda _: self._nap.end())
-        self._attending.append(task)
 
     async def run_once(self) -> Snapshot:
         """Make one full cycle, wait for its plans, look again; return the state afterwards."""

@@ -72,10 +72,9 @@ class Rest:
     def keep(self, seen: object, said: Diagnosis, known: Snapshot) -> None:
         """Take in what was said after a look; it is kept if that is what was known before."""
         ground = Ground.of(known, self._healer)
-        restless = said.look_again is not None or said.gone or said.systemic
-        quiet = ground is not None and not restless
-        told = quiet and all(_told(verdict, ground.views) for verdict in said.verdicts)
-        self._kept = (seen, ground) if ground is not None and told else None
+        told = ground is not None and all(_told(one, ground.views) for one in said.verdicts)
+        rests = told and said.look_again is None and not (said.gone or said.systemic)
+        self._kept = (seen, ground) if ground is not None and rests else None
 
     def end(self) -> None:
         """Have everything said anew."""
