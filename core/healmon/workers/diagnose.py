@@ -339,6 +339,8 @@ def _moments(mine: Judged, now: Reading) -> list[float]:
         moments.append(worker.start_timeout - uptime)
     if mine.state in {"healthy", "trial"} and (memory.trial or memory.row):
         moments += [outlived(worker, memory) - uptime, worker.stable_after - uptime]
+    if mine.look.one.beat_age is not None:
+        moments.append(worker.heartbeat_max_age - uptime)  # from then on it is missed
     if mine.state == "healthy" and breaker.flapping(worker, memory, now):
         moments.append(memory.failures[0] + worker.slow_window - now.steady)
     return [moment for moment in moments if moment > 0]

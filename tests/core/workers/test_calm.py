@@ -128,3 +128,20 @@ def test_what_a_look_at_others_judged_anew_is_told_by_the_next_one_at_all(tmp_pa
         assert bench.facts("b").desired == "up"
 
     play(tmp_path, scene, *workers)
+
+
+def test_a_heartbeat_that_never_comes_is_missed_once_it_is_time(tmp_path: Path):
+    beat = str(tmp_path / "never")
+    worker = a_worker(
+        name="a", argv=("/bin/a",), script="", heartbeat_file=beat, heartbeat_max_age=150.0
+    )
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        world.add(worker.argv)
+        for _ in range(2):
+            await later(bench, 60)
+        assert bench.diagnosis.look_again == 30.0
+        await later(bench, 30)  # nothing but time has passed
+        assert bench.alert("silent", "a") is not None
+
+    play(tmp_path, scene, worker)
