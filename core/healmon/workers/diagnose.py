@@ -80,7 +80,7 @@ class Judge:
             silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
         calm = quiet if weather is None else set[str]()
-        wakes = self._keep(judged, calm, told, standing, known, now)
+        wakes = self._keep(judged, calm, set(told), standing, known, now)
         wakes += _weather_wakes(weather, now)
         arounds = _arounds({name: judged[name] for name in told}, known, now)
         verdicts = tuple(
