@@ -31,6 +31,9 @@ def life(folder: Path, seed: int) -> list[str]:
     folder.mkdir()
     plain = a_worker(argv=("/bin/plain",), script="", max_failures=50, slow_failures=50)
     workers = [replace(plain, name=name, argv=(f"/bin/{name}", "-d")) for name in NAMES]
+    workers[4] = replace(
+        workers[4], heartbeat_file="/never", heartbeat_max_age=dice.choice([30, 90])
+    )
     workers[5] = replace(workers[5], after=("a",))
 
     async def something(bench: Bench, world: WatchedWorld) -> None:
