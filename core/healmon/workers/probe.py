@@ -275,9 +275,12 @@ class Probe:
             daemon = self._left(worker, one.shim, family)
             one = replace(one, known=(daemon,) if daemon is not None else ())
         candidates = found.get(worker.name, [])
-        alone = len(one.known) == 1 and candidates == list(one.known)
-        if alone and self.finder.is_still(worker, one.known[0]):
-            # nobody but who is known: whose else he may be, a look at all asks
+        alone = len(one.known) == 1 and one.known[0] in candidates
+        if (
+            alone
+            and twins.are_plain(worker.name, candidates)
+            and self.finder.is_still(worker, one.known[0])
+        ):
             return replace(one, matches=(Match(one.known[0], "command line"),), trouble="")
         known = [f.identity for f in one.known]
         candidates = twins.left_to(worker.name, candidates)
