@@ -47,21 +47,32 @@ def given(tests: list[str], workers: int) -> list[list[str]]:
     return [[tests[number] for number in node.given] for node in nodes]
 
 
-@pytest.mark.parametrize(("count", "workers"), [(7600, 6), (101, 8), (40, 3), (9, 8)])
-def test_each_worker_begins_with_its_share_of_the_long_ones(count: int, workers: int) -> None:
+@pytest.mark.parametrize(("count", "workers"), [(7600, 8), (7600, 6), (101, 8), (40, 3)])
+def test_every_second_worker_begins_with_its_share_of_the_long_ones(
+    count: int, workers: int
+) -> None:
     tests = [f"t{number}" for number in range(count)]
-    long = dict(zip(tests[count // 2 :: 3], range(10, 90, 10), strict=False))
+    long = dict(zip(tests[count // 2 :: 3], range(10, 80, 10), strict=False))
     order = dealt(tests, [long.get(test, 0.0) for test in tests], workers)
     assert sorted(order) == sorted(tests)
     assert [t for t in order if t not in long] == [t for t in tests if t not in long]
-    sums = []
-    for share in given(order, workers):
+    sums: list[float] = []
+    for number, share in enumerate(given(order, workers)):
         head = [test for test in share if test in long]
         assert share[: len(head)] == head, "they come first"
         assert [long[t] for t in head] == sorted((long[t] for t in head), reverse=True)
-        sums.append(sum(long[test] for test in head))
-    if count // workers > len(long):
-        assert max(sums) - min(sums) <= max(long.values()), "no worker has much more than another"
+        if number % 2:
+            assert not head, "somebody has work for the processors"
+        else:
+            sums.append(sum(long[test] for test in head))
+    assert sum(sums) == sum(long.values())
+    assert max(sums) - min(sums) <= max(long.values()), "none has much more than another"
+
+
+def test_where_there_is_room_for_nothing_else_all_of_them_take_long_ones() -> None:
+    tests = [f"t{number}" for number in range(9)]
+    shares = given(dealt(tests, [9.0] * 9, 4), 4)
+    assert sorted(test for share in shares for test in share) == tests
 
 
 def test_where_nothing_is_long_the_order_stays() -> None:

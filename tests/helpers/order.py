@@ -4,7 +4,8 @@ With `--dist worksteal` every worker is given one range of the collected list, a
 length, and runs it from its beginning; whoever comes to the end of its own takes half of what is
 left at the end of the longest. A test of a minute that stands at the end of a range is begun last,
 and the suite lasts that minute longer, while the other processors have nothing to do. So what is
-marked `long` is dealt out over the ranges and stands at their beginnings; all else keeps its order.
+marked `long` is dealt out over every second range and stands at its beginning: the other workers
+give the processors something to do meanwhile. All else keeps its order.
 
 The workers are told numbers of tests, not names: each of them must make the same list.
 """
@@ -40,8 +41,9 @@ def dealt(tests: Sequence[T], seconds: Sequence[float], workers: int) -> list[T]
     for number in longest_first:
         if not seconds[number]:
             break
-        # whoever has least to do, of those with room: in the smallest of runs there may be none
-        to = min((n for n in range(workers) if len(heads[n]) < sizes[n]), key=lambda n: lasts[n])
+        # whoever has least to do, of those with room: the smallest of runs leave little
+        room = [n for n in range(workers) if len(heads[n]) < sizes[n]]
+        to = min([n for n in room if n % 2 == 0] or room, key=lambda n: lasts[n])
         heads[to].append(number)
         lasts[to] += seconds[number]
     others = iter([number for number, long in enumerate(seconds) if not long])
