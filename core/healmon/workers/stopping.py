@@ -20,8 +20,6 @@ from healmon.world.processes import ASK, CONT, KILL, TERM, Identity, ProcessFact
 
 KILL_TIMEOUT: Final = 5.0
 """Seconds a process may take to end after SIGKILL."""
-STANDS: Final = 1.0
-"""Seconds after SIGTERM until it is seen who has come to stand still in that very moment."""
 SHOWN: Final = 8
 """Members that are named; of more, how many they are."""
 
@@ -62,7 +60,6 @@ class Stopping:
         told = set(asked.who) if asked is not None else set[Identity]()
         self._told: dict[int, set[Identity]] = {TERM: told, KILL: set()}
         self._known: dict[Identity, ProcessFacts] = {}
-        self._let_go: set[Identity] = set()
 
     @property
     def known(self) -> tuple[Identity, ...]:
@@ -116,16 +113,13 @@ class Stopping:
             fresh = [facts for facts in members if facts.identity not in self._told[number]]
             if fresh:
                 await self._signal(fresh, number, word)
-            if number == TERM:
-                await self._let_go_on(members)
             now = clock.read().steady
             deadline = now + patience if deadline is None else deadline
             self._until = deadline if number == TERM else None
             if now >= deadline:
                 return members
             who = [facts.identity for facts in members]
-            soon = STANDS if number == TERM and fresh else patience
-            await self._act.left_after(who, min(deadline - now, soon))
+            await self._act.left_after(who, deadline - now)
 
     def _members(self, family: Family) -> tuple[ProcessFacts, ...]:
         members = family.tree((*self._roots, *self._known), self._shim)
@@ -143,13 +137,9 @@ class Stopping:
         for facts in members:
             self._told[number].add(facts.identity)
             await self._send(facts, number, word)
-
-    async def _let_go_on(self, members: Iterable[ProcessFacts]) -> None:
-        """Have those go on, once each, that stand still: they cannot hear SIGTERM."""
-        for facts in members:
-            if facts.state == "T" and facts.identity not in self._let_go:
-                self._let_go.add(facts.identity)
-                await self._send(facts, CONT, "SIGTERM")
+            if number == TERM and facts.state == "T":
+                # one that stands still cannot hear it
+                await self._send(facts, CONT, word)
 
     async def _send(self, facts: ProcessFacts, number: int, word: str) -> None:
         act = self._act

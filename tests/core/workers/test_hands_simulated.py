@@ -230,26 +230,6 @@ def test_who_stands_still_is_let_go_on_so_that_he_hears_it(tmp_path: Path) -> No
     play(stage, scene)
 
 
-def test_who_comes_to_stand_still_as_he_is_told_to_end_is_let_go_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    stage = Stage(tmp_path)
-    send = stage.world.signal
-
-    def late(who: Identity, number: int) -> bool:
-        if number == TERM:  # the stop was on its way when all were looked at
-            stage.world.halt(who)
-        return send(who, number)
-
-    async def scene() -> None:
-        main = await stage.up()
-        monkeypatch.setattr(stage.world, "signal", late)
-        assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
-        assert stage.signalled() == [(main.pid, TERM), (main.pid, CONT)]
-
-    play(stage, scene)
-
-
 def test_a_stop_of_one_that_is_down_ends_what_was_ordered_to_end(tmp_path: Path) -> None:
     stage = Stage(tmp_path, ready=Ready(tcp=80))
     stage.world.behave = lambda _: Program()
