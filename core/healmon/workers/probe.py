@@ -43,6 +43,8 @@ from healmon.world.shims import Shim, Shims
 FULL_EVERY = 10
 """Every so many looks all processes are looked at again, whatever was seen before."""
 TAIL_LINES = 5
+ASKED = 5
+"""How often a shim is asked that has started its worker again and has yet to say so."""
 NOW = float("inf")
 
 
@@ -118,7 +120,7 @@ class Probe:
         self._gauges.turn(whole=whole)
         twins = Twins(self.finder.twins, known, lambda name: self._known_by_name(name, now), family)
         for worker in workers:
-            one = self._found(worker, known[worker.name], found, everyone, family, twins)
+            one = self._found(worker, known[worker.name], found, everyone, family, twins, now)
             one = replace(
                 one,
                 cpu={f.identity.pid: cpu[f.identity] for f in one.known if f.identity in cpu},
@@ -166,7 +168,7 @@ class Probe:
         twins = Twins(
             self.finder.twins, mine, lambda name: self._known_by_name(name, now), scan.family
         )
-        found = self._found(worker, one, scan.found, scan.everyone, scan.family, twins)
+        found = self._found(worker, one, scan.found, scan.everyone, scan.family, twins, now)
         return found, scan.family
 
     def family(self, touched: float = NOW) -> Family:
@@ -265,6 +267,7 @@ class Probe:
         everyone: Everyone,
         family: Family,
         twins: Twins,
+        now: Reading,
     ) -> WorkerSeen:
         """Return a look at a worker with all that a search adds to it."""
         if not one.known and may_have_left_a_daemon(worker, one.record, one.shim):
@@ -284,8 +287,23 @@ class Probe:
         if not known:
             matches, doubt = twins.certain(worker.name, matches)
             trouble = trouble or doubt
+        if not known and any(_begun_anew(one.shim, match) for match in matches):
+            newer = self._told_late(worker, one, now)
+            if newer.known:
+                return self._found(worker, newer, found, everyone, family, twins, now)
         certain = known or matches
         return replace(one, matches=matches, trouble="" if certain else one.trouble or trouble)
+
+    def _told_late(self, worker: Worker, one: WorkerSeen, now: Reading) -> WorkerSeen:
+        """Return what is known of a worker once its shim has told that it has started it again.
+
+        Taken for a process that somebody else has started, the end before it would count for none.
+        """
+        for _ in range(ASKED):  # each time the shim is given a moment; a full disk tells nothing
+            newer = self._known(worker, None, now)
+            if newer.shim is None or one.shim is None or newer.shim.number != one.shim.number:
+                return newer
+        return one
 
     def _left(self, worker: Worker, shim: Shim | None, family: Family) -> ProcessFacts | None:
         """Return the daemon that a start left behind: below its shim, else by the lock it holds."""
@@ -348,3 +366,12 @@ class Probe:
                 total, available = self._host.memory()
                 return HostSeen(memory_total=total, memory_available=available)
         return HostSeen()
+
+
+def _begun_anew(shim: Shim | None, match: Match) -> bool:
+    """Return whether a shim has started its worker again, and has not written that down yet."""
+    if shim is None or not shim.alive or match.facts.parent != shim.shim.pid:
+        return False
+    # what a worker left behind at its end came to its shim, too: then that end is written down
+    told = any(end.identity == shim.worker for end in shim.ends)
+    return match.facts.identity != shim.worker and not told
