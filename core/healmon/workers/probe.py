@@ -35,7 +35,6 @@ from healmon.workers.output import last_lines
 from healmon.workers.records import Records, half_done
 from healmon.workers.tree import Family, heir
 from healmon.workers.twins import Twins
-from healmon.world.farmounts import mounts
 from healmon.world.host import Host
 from healmon.world.ports import Ports
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
@@ -87,7 +86,6 @@ class Probe:
         self._steps: Steps = ()
         self._gauges = Gauges()
         self._kin: dict[str, frozenset[Identity]] = {}
-        self._mounts = mounts()
 
     def look(
         self,
@@ -116,8 +114,6 @@ class Probe:
         lost = [name for name, one in known.items() if not one.known]
         full = bool(lost) or (whole and self._looks % FULL_EVERY == 0)
         self._looks += whole
-        if full:
-            self._mounts = mounts()
         everyone, found, family = self._around(known.values(), full=full)
         cpu = self._gauges.cpu_since([f for k in known.values() for f in k.known], whole=whole)
         seen: dict[str, WorkerSeen] = {}
@@ -342,7 +338,7 @@ class Probe:
         spawned = one.record is not None and one.record.worker == main.identity
         # the wall clock may have been set since: what was written down then is compared with then
         started = one.record.wall if spawned and one.record else now.wall - main.age
-        changed = changes.since(worker, started, now, self._mounts)
+        changed = changes.since(worker, started, now)
         return replace(one, use=use, beat=beat, beat_age=age, unheard=unheard, changed=changed)
 
     def _of_the_absent(
@@ -361,9 +357,7 @@ class Probe:
             left=tuple(identity for identity in tree if family.find(identity) is not None),
             output=last_lines(self._records, worker, TAIL_LINES),
             blockers=blockers,
-            changed=changes.since(worker, started, now, self._mounts)
-            if started is not None
-            else "",
+            changed=changes.since(worker, started, now) if started is not None else "",
         )
 
     def _host_seen(self) -> HostSeen:
