@@ -151,6 +151,13 @@ def test_whatever_is_found_it_is_a_configuration(argv: list[str], name: str, hos
     understood(starter._fitting(decide.document(found), Path("/x/h.toml")), Path("/x/h.toml"), {})
 
 
+def test_a_database_whose_name_is_no_text_is_a_comment_that_says_so() -> None:
+    found = Found(host="h", databases=(Database(path="/srv/\udcff.db", near=True),))
+    text = starter._fitting(decide.document(found), Path("/x/h.toml"))
+    assert "databases" not in tables(text)
+    assert "# missing: how to write it down: path is no plain text" in text
+
+
 def test_names_are_given_once_and_fit() -> None:
     text = text_of(WORKER, replace(WORKER, pid=5, pid_file="/tmp/b.pid"))
     assert tables(text)["workers"].keys() == {"task_worker", "task_worker_2"}

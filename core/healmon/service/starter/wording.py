@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from textwrap import wrap
 
@@ -35,13 +36,24 @@ def _comment(said: str) -> list[str]:
 def _block(block: Block) -> Iterator[str]:
     for said in block.seen:
         yield from _comment(said)
-    off = bool(block.missing)
-    for missing in block.missing:
+    missed = (*block.missing, *_unsayable(block))
+    off = bool(missed)
+    for missing in missed:
         yield from _comment(f"missing: {missing}")
     mark = "# " if off else ""
     yield f"{mark}[{_header(block.header)}]"
     for line in block.lines:
         yield _line(line, off=off)
+
+
+def _unsayable(block: Block) -> Iterator[str]:
+    """Yield what no TOML can say: a name of a file need be no text at all."""
+    for line in block.lines:
+        if not line.off:
+            try:
+                tomllib.loads(f"value = {literal(line.value)}")
+            except tomllib.TOMLDecodeError:
+                yield f"how to write it down: {line.key} is no plain text"
 
 
 def _header(header: str) -> str:
