@@ -77,7 +77,7 @@ bench-history: $(STAMP) ## what a jump through a million stored events costs (BE
 bench-alerts: $(STAMP) ## how fast the inbox opens over a million stored events, against an empty store
 	@$(BIN)/python -m benchmarks.alerts $(BENCH)
 
-bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status and once cost (BENCH="--quick")
+bench-service: $(STAMP) tmux ## what the daemon weighs and wakes, what status and once cost (BENCH="--quick", "--beside 10")
 	@$(BIN)/python -m benchmarks.service $(BENCH)
 
 bench-disks: $(STAMP) ## deleting and scanning 200,000 files against find, rm, systemd-tmpfiles (BENCH="--quick")
