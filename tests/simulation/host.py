@@ -74,7 +74,6 @@ class Host:
         self.charged: dict[str, int] = {}
         self.by_hand: set[Identity] = set()
         self.handed: dict[Identity, float] = {}
-        self.changed_at = 0.0
         self.dies_in = 0
         self.killed = asyncio.Event()
         self.mine: set[asyncio.Task[Any]] = set()
@@ -169,9 +168,7 @@ class Host:
         if what == f"signal {TERM}" and who in self.world.asked:
             before = self.world.asked[who]
             again = self.now - before < self.every[name].stop_timeout - 0.5
-            # another healer (a reload, the next run) does not know who was asked
-            other = before < self.changed_at + self.every[name].stop_timeout + 10.0
-            self.must(not again or other, f"a second SIGTERM to {who}")
+            self.must(not again, f"a second SIGTERM to {who}")
         if what != "grant":  # that is a shim's own
             self._perhaps_killed()
 

@@ -153,7 +153,6 @@ class Life(Host):
         self.lease = self.pace.lease = self.journal.lease = Lease()
         self.killed.clear()
         self.dies_in = 0
-        self.changed_at = self.now
         known = self.journal.snapshot
         for name, count in self.charged.items():  # what did not reach the disk is charged again
             kept = len(unpack(known.memory.get(name, {}), Memory).failures)
@@ -206,7 +205,6 @@ class Life(Host):
         await self.amend(self.random.choice([0.0, 5.0]))
 
     async def amend(self, patience: float) -> None:
-        self.changed_at = self.now
         self.healer = self.a_healer()
         amendment = Amendment(
             told=None, interval=60.0, alerts=Alerts(), outlet=None,

@@ -321,6 +321,23 @@ def test_11_a_trial_that_was_cut_short_is_still_due() -> None:
     assert judging.facts().slow == 1
 
 
+def test_11_what_is_about_to_go_on_is_not_over_and_its_start_counts() -> None:
+    judging, seen = cut_short(phase="stopping")
+    judging.look(up(10, 2000.0, record=seen.record))
+    plan = judging.make()
+    judging.look(gone(10, Ended(signal=15), record=seen.record), after=0.01)
+    assert judging.state() == "stopping"
+    assert not judging.planned()
+    started = judging.now + 0.01
+    fell = record(
+        1, steady=started, launched=who(20), outcome="failed", fault="worker", phase="spawned"
+    )
+    judging.end(plan)
+    judging.look(gone(20, record=fell), after=1.0)
+    assert started in judging.memory().starts
+    assert judging.facts().failures == 1
+
+
 def test_11_a_person_may_ask_for_something_else_under_a_new_number() -> None:
     judging, seen = cut_short(phase="stopping")
     judging.look(up(10, 2000.0, record=seen.record))
