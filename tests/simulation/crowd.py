@@ -70,6 +70,7 @@ class Crowd(SimulatedProcesses):
         """When the program of a start said that it is ready."""
         self.asked: dict[Identity, float] = {}
         """When each was sent its newest SIGTERM."""
+        self.born: dict[Identity, float] = {}
         self.ended_by_us: set[Identity] = set()
         self.ended_at: dict[Identity, float] = {}
         self.on_end: Callable[[str, Identity, bool], None] = lambda *_: None
@@ -89,6 +90,7 @@ class Crowd(SimulatedProcesses):
     def add(self, argv: tuple[str, ...], **more) -> Identity:
         identity = super().add(argv, **more)
         self.argv[identity] = argv
+        self.born[identity] = asyncio.get_running_loop().time()
         above = self._world.get(more.get("parent", 1))
         parent = above.facts.identity if above is not None else None
         owner = self.owners.get(argv) or self.owner.get(parent) if parent else self.owners.get(argv)

@@ -20,7 +20,7 @@ from healmon.events import Recorded
 from healmon.plans import unpack
 from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Memory, WorkerFacts
-from healmon.world.processes import TERM, Ended, Identity
+from healmon.world.processes import KILL, TERM, Ended, Identity
 from healmon.world.simulated.processes import Program
 from tests.simulation.crowd import READY, Crowd, CrowdPorts, CrowdShims, Part
 from tests.simulation.journal import CutOffJournal
@@ -74,7 +74,6 @@ class Host:
         self.charged: dict[str, int] = {}
         self.by_hand: set[Identity] = set()
         self.handed: dict[Identity, float] = {}
-        self.changed_at = 0.0
         self.dies_in = 0
         self.killed = asyncio.Event()
         self.mine: set[asyncio.Task[Any]] = set()
@@ -166,14 +165,20 @@ class Host:
             step = view.steps[-1] if view and view.steps else ""
             told = step.startswith(f"start {name}") if who is None else str(who.pid) in step
             self.must(told, f"{what} {name}: not journaled: {step}")
-        if what == f"signal {TERM}" and who in self.world.asked:
-            before = self.world.asked[who]
-            again = self.now - before < self.every[name].stop_timeout - 0.5
-            # another healer (a reload, the next run) does not know who was asked
-            other = before < self.changed_at + self.every[name].stop_timeout + 10.0
-            self.must(not again or other, f"a second SIGTERM to {who}")
+        if who is not None:
+            self._has_its_time(name, what, who)
         if what != "grant":  # that is a shim's own
             self._perhaps_killed()
+
+    def _has_its_time(self, name: str, what: str, who: Identity) -> None:
+        """See that whoever was sent SIGTERM has time to end, and gets it before any SIGKILL."""
+        patience, asked = self.every[name].stop_timeout, self.world.asked.get(who)
+        over = asked is None or self.now - asked >= patience - 0.5
+        if what == f"signal {TERM}":
+            self.must(over, f"a second SIGTERM to {who}")
+        elif what == f"signal {KILL}" and self.now - self.world.born[who] > 2 * patience:
+            # who came in the midst of a stop has what is left
+            self.must(asked is not None and over, f"SIGKILL to {who}, asked at {asked}")
 
     def by_hand_at(self, identity: Identity) -> float:
         """Return when a person started a process; one that nobody started by hand: long ago."""

@@ -7,6 +7,7 @@ from dataclasses import replace as with_
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.config.settings import Monitor, Worker
@@ -19,7 +20,7 @@ from healmon.workers.findings import PATIENCE, Around, down_for, findings, outli
 from healmon.workers.lifecycle import Judged, advance
 from healmon.workers.model import NAME, Memory, Seen
 from healmon.workers.storm import Storm
-from healmon.workers.turns import LATE, Line, Turn, turns, waiting
+from healmon.workers.turns import LATE, Line, Turn, begins_again, turns, waiting
 
 SOON: Final = 0.05
 """Seconds that the healer leaves at least between two looks of its own wish."""
@@ -57,7 +58,8 @@ class Judge:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
-        standing, failing = self._standing(seen, known, now), NAME in known.failing
+        seen, failing = _gone_on_with(seen, known, now), NAME in known.failing
+        standing = self._standing(seen, known, now)
         if seen.fresh is None and len(standing) == len(self._workers):
             memories = {name: mine.memory for name, mine in standing.items()}
             if storm.weather(self._limits, memories, memories, now.steady) is None:
@@ -234,6 +236,19 @@ def recalled(known: Snapshot, name: str) -> Memory:
         return unpack(known.memory.get(name, {}), Memory)
     except msgspec.ValidationError:
         return Memory()
+
+
+def _gone_on_with(seen: Seen, known: Snapshot, now: Reading) -> Seen:
+    """Return the look with those as acted on whose half-done act is gone on with by now.
+
+    It may begin after the look: taken for over, what comes of it would be counted by nobody.
+    """
+    acted_on = {
+        name: replace(one, acting=True)
+        for name, view in known.plans.items()
+        if (one := seen.workers.get(name)) is not None and begins_again(view, one.record, now)
+    }
+    return replace(seen, workers={**seen.workers, **acted_on}) if acted_on else seen
 
 
 def _left(

@@ -155,6 +155,7 @@ class WorkersHealer:
         except BaseException:
             self._sight.failed()
             raise
+        await self._note_ends(seen)
         # what was acted on while we looked was seen half done: the look after the act will tell
         blurred = before | self._acting.keys() | {n for n, at in self._touched.items() if at > acts}
         self._take_in(seen, blurred)
@@ -163,7 +164,6 @@ class WorkersHealer:
         same = {name: one for name, one in told.items() if alike(one, workers[name])}
         seen = replace(seen, workers=workers, alike=same)
         self._watch(seen)
-        await self._note_ends(seen)
         return seen
 
     def _told(self, name: str, one: WorkerSeen, *, acting: bool) -> WorkerSeen:

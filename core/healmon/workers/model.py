@@ -23,7 +23,7 @@ from healmon.world.processes import Ended, Identity, ProcessFacts
 from healmon.world.shims import Shim
 
 __all__ = [
-    "NAME", "Blocker", "Check", "Desired", "EndRecord", "Fault", "Goal", "HostSeen", "How",
+    "NAME", "Asked", "Blocker", "Check", "Desired", "EndRecord", "Fault", "Goal", "HostSeen", "How",
     "Level", "Match", "Memory", "Order", "Outcome", "Phase", "Seen", "StartRecord", "State", "Use",
     "Verb", "Wish", "WorkerFacts", "WorkerSeen",
 ]  # fmt: skip
@@ -150,6 +150,20 @@ class WorkerFacts(msgspec.Struct, frozen=True, kw_only=True):
     waits_for: str = ""
 
 
+class Asked(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Who was asked to end by SIGTERM: a program may take a second one for impatience.
+
+    Attributes:
+        who: each of them.
+        at: steady moment when that began.
+        surely: it was written down afterwards, too: nobody was killed in between.
+    """
+
+    who: tuple[Identity, ...]
+    at: float
+    surely: bool = False
+
+
 class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`workers/NAME/started.json`: the newest attempt to start a worker.
 
@@ -170,6 +184,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
         level: how far the start was proved.
         wish: number of the wish of a person that comes with it; 0: none.
         tree: all that belongs to `old`, as it was seen before it was stopped.
+        asked: who was sent SIGTERM: they have time for it, whoever goes on.
         former: who the worker was in the runs before, newest first: what they left is its own.
         log_offset: bytes that its output log had before.
         beat: wall seconds of the newest sign of life before.
@@ -197,6 +212,7 @@ class StartRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     level: Level = ""
     wish: int = 0
     tree: tuple[Identity, ...] = ()
+    asked: Asked | None = None
     former: tuple[Identity, ...] = ()
     log_offset: int = 0
     beat: float | None = None

@@ -10,7 +10,7 @@ later one ends first what it was about to end.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 
@@ -29,7 +29,7 @@ from healmon.workers.model import Order, StartRecord, WorkerSeen
 from healmon.workers.proving import Proving, fault_of
 from healmon.workers.records import former_of, half_done
 from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
-from healmon.workers.stopping import Asked, Stopping
+from healmon.workers.stopping import Stopping
 from healmon.workers.yielding import Way
 from healmon.world.processes import Ended, Identity
 
@@ -45,7 +45,6 @@ class Remedy:
     def __init__(self, tools: Tools, starts_in_flight: int = 0) -> None:
         self._tools = tools
         self._slots = asyncio.Semaphore(starts_in_flight) if starts_in_flight else None
-        self._asked: dict[str, Asked | None] = {}
         self._lesser = asyncio.Semaphore(max(1, starts_in_flight - 1))
 
     async def carry_out(
@@ -129,8 +128,9 @@ class Remedy:
         order, now = act.order, self._tools.clock.read()
         one = await act.look(order.identity)
         act.record = replace(
-            act.record, wall=now.wall, steady=now.steady, former=former_of(one.record)
-        )
+            act.record, wall=now.wall, steady=now.steady, former=former_of(one.record),
+            asked=one.record.asked if one.record is not None else None,
+        )  # fmt: skip
         alive, half = alive_in(one), half_done(one.record)
         refuse(order, one, alive)
         old = order.identity if order.identity in alive else None
@@ -173,23 +173,12 @@ class Remedy:
         roots = (*filter(None, [old]), *act.record.tree, *orphans)
         if not roots:
             return ()
-        name = act.worker.name
-        stopping = Stopping(act, roots, shim, self._still_asked(name, roots))
-        try:
-            await stopping.all()
-        except CalledOffError:
-            self._asked[name] = stopping.asked
-            raise
+        stopping = Stopping(act, roots, shim)
+        await stopping.all()
+        act.record = replace(act.record, asked=None)
         if old is not None:
             await act.note_end(old)
         return stopping.known
-
-    def _still_asked(self, name: str, roots: Collection[Identity]) -> Asked | None:
-        """Return who of these has been asked to end just now, by an act that gave way."""
-        asked = self._asked.pop(name, None)
-        if asked is None or asked.who.isdisjoint(roots):
-            return None
-        return asked if self._tools.clock.read().steady < asked.until else None
 
     async def _orphans(self, act: Act, one: WorkerSeen) -> tuple[Identity, ...]:
         """Return which of the orphans that are to be stopped live.

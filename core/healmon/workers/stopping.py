@@ -9,12 +9,15 @@ reach anybody else; the shim is never signalled, it ends with the last below it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from functools import partial
-from typing import Final, NamedTuple
+from typing import Final
+
+from msgspec.structs import replace
 
 from healmon.errors import RemedyError
 from healmon.workers.acting import Act
+from healmon.workers.model import Asked
 from healmon.workers.tree import Family, named
 from healmon.world.processes import ASK, CONT, KILL, TERM, Identity, ProcessFacts
 
@@ -24,41 +27,22 @@ SHOWN: Final = 8
 """Members that are named; of more, how many they are."""
 
 
-class Asked(NamedTuple):
-    """Who was asked to end by SIGTERM: a program may take a second one for impatience.
-
-    Attributes:
-        until: steady time until when they have leave to.
-    """
-
-    who: frozenset[Identity]
-    until: float
-
-
 class Stopping:
     """Ends what belongs to one worker.
 
     Args:
-        act: the act that this is a part of.
+        act: the act that this is a part of. Whom another act, or a healmon that was killed, had
+            asked to end is on its record.
         roots: processes that are known to be the worker's, the main one first; those that are gone
             still tell which session is its own.
         shim: what lives above them.
-        asked: what another act, which gave way to this one, had asked of them.
     """
 
-    def __init__(
-        self,
-        act: Act,
-        roots: Collection[Identity],
-        shim: Identity | None,
-        asked: Asked | None = None,
-    ) -> None:
+    def __init__(self, act: Act, roots: Collection[Identity], shim: Identity | None) -> None:
         self._act = act
         self._roots = tuple(roots)
         self._shim = shim
-        self._until = asked.until if asked is not None else None
-        told = set(asked.who) if asked is not None else set[Identity]()
-        self._told: dict[int, set[Identity]] = {TERM: told, KILL: set()}
+        self._told: dict[int, set[Identity]] = {TERM: set(), KILL: set()}
         self._known: dict[Identity, ProcessFacts] = {}
 
     @property
@@ -66,28 +50,15 @@ class Stopping:
         """Everybody who was seen to belong to the worker."""
         return tuple(self._known)
 
-    @property
-    def asked(self) -> Asked | None:
-        """Who was asked to end, and has time for that; None: nobody."""
-        if self._until is None or not self._told[TERM]:
-            return None
-        return Asked(frozenset(self._told[TERM]), self._until)
-
     async def all(self) -> None:
         """Return once nothing that belongs to the worker is left.
 
         Raises:
             RemedyError: something survived, or may not be signalled. Nothing is started then.
         """
-        if self._until is not None:
-            await self._go_on()
-        for number, word, patience in (
-            (TERM, "SIGTERM", self._act.worker.stop_timeout),
-            (KILL, "SIGKILL", KILL_TIMEOUT),
-        ):
-            left = await self._round(number, word, patience)
-            if not left:
-                return
+        await self._go_on()
+        if not await self._round(TERM) or not (left := await self._round(KILL)):
+            return
         who = named(left)
         raise await self._act.failure(
             "stop",
@@ -96,60 +67,111 @@ class Stopping:
         )
 
     async def _go_on(self) -> None:
-        """Journal that what another act had asked for is waited for."""
-        members = self._members(await self._act.family())
-        if members:
-            await self._act.about_to(f"wait for {_pids(members)}: SIGTERM was sent already")
-            tree = tuple(dict.fromkeys((*self._act.record.tree, *self._known)))
-            await self._act.keep(phase="stopping", tree=tree)
+        """Have those who were asked already be given their time for it."""
+        act, asked = self._act, self._act.record.asked
+        if asked is None or self._time_of(asked) <= 0:
+            return  # they are asked anew
+        members = self._members(await act.family())
+        who = [facts for facts in members if facts.identity in asked.who]
+        if not who:
+            return
+        was = "was" if asked.surely else "may have been"
+        await act.about_to(f"wait for {_pids(who)}: SIGTERM {was} sent already")
+        await act.keep(phase="stopping", tree=self._tree())
+        self._told[TERM].update(asked.who)
+        if not asked.surely:
+            await self._round(TERM)
+            self._told[TERM].difference_update(asked.who)
 
-    async def _round(self, number: int, word: str, patience: float) -> tuple[ProcessFacts, ...]:
+    def _time_of(self, asked: Asked) -> float:
+        """Return the seconds that are left to those who were asked."""
+        now = self._act.tools.clock.read().steady
+        return min(asked.at, now) + self._act.worker.stop_timeout - now
+
+    async def _round(self, number: int) -> tuple[ProcessFacts, ...]:
         """Signal each member once and wait; return who is left of the tree."""
-        clock, deadline = self._act.tools.clock, self._until if number == TERM else None
+        clock, deadline = self._act.tools.clock, None
         while True:
             members = self._members(await self._act.family())
             if not members:
                 return ()
             fresh = [facts for facts in members if facts.identity not in self._told[number]]
             if fresh:
-                await self._signal(fresh, number, word)
+                await self._signal(fresh, number)
             now = clock.read().steady
-            deadline = now + patience if deadline is None else deadline
-            self._until = deadline if number == TERM else None
+            if deadline is None:
+                deadline = now + self._patience(number)
             if now >= deadline:
                 return members
             who = [facts.identity for facts in members]
             await self._act.left_after(who, deadline - now)
+
+    def _patience(self, number: int) -> float:
+        asked = self._act.record.asked
+        return self._time_of(asked) if number == TERM and asked is not None else KILL_TIMEOUT
 
     def _members(self, family: Family) -> tuple[ProcessFacts, ...]:
         members = family.tree((*self._roots, *self._known), self._shim)
         self._known.update((facts.identity, facts) for facts in members)
         return members
 
-    async def _signal(self, members: list[ProcessFacts], number: int, word: str) -> None:
-        act = self._act
-        for facts in members:
-            await self._send(facts, ASK, word)  # nobody is signalled if not all may be
+    def _tree(self) -> tuple[Identity, ...]:
+        return tuple(dict.fromkeys((*self._act.record.tree, *self._known)))
+
+    # Signals.
+
+    async def _signal(self, members: list[ProcessFacts], number: int) -> None:
+        act, tree = self._act, self._tree()
+        word = "SIGTERM" if number == TERM else "SIGKILL"
+        # nobody is signalled if not all may be
+        await self._permitted(partial(self._send, members, ASK), word)
         await act.about_to(f"send {word} to {_pids(members)} ({act.worker.name})")
-        tree = tuple(dict.fromkeys((*act.record.tree, *self._known)))
+        self._told[number].update(facts.identity for facts in members)
+        if number == TERM:
+            await self._permitted(partial(self._ask, members), word)
+            return
         if (act.record.phase, act.record.tree) != ("stopping", tree):
             await act.keep(phase="stopping", tree=tree)
-        for facts in members:
-            self._told[number].add(facts.identity)
-            await self._send(facts, number, word)
-            if number == TERM and facts.state == "T":
-                # one that stands still cannot hear it
-                await self._send(facts, CONT, word)
+        await self._permitted(partial(self._send, members, number), word)
 
-    async def _send(self, facts: ProcessFacts, number: int, word: str) -> None:
-        act = self._act
-        try:
-            await act.call(partial(act.tools.processes.signal, facts.identity, number))
-        except PermissionError:
-            reason = f"pid {facts.identity.pid} is somebody else's: {word} is not permitted"
+    async def _permitted(self, send: Callable[[], ProcessFacts | None], word: str) -> None:
+        """Make a call that signals.
+
+        Raises:
+            RemedyError: somebody may not be signalled.
+        """
+        act, refused = self._act, await self._act.call(send)
+        if refused is not None:
+            reason = f"pid {refused.identity.pid} is somebody else's: {word} is not permitted"
             if act.record.phase != "decided" or act.order.verb == "stop":
                 await act.failure("blocked", reason)  # something was begun, and is on record
-            raise RemedyError(reason, remedy="run healmon as that user or as root") from None
+            raise RemedyError(reason, remedy="run healmon as that user or as root")
+
+    def _ask(self, members: list[ProcessFacts]) -> ProcessFacts | None:
+        """Send SIGTERM: in one call, as nothing may come between that and the note of it."""
+        who = tuple(one for one in self._known if one in self._told[TERM])
+        asked = Asked(who=who, at=self._act.tools.clock.read().steady)
+        self._note(asked)
+        refused = self._send(members, TERM)
+        self._note(replace(asked, surely=refused is None))
+        return refused
+
+    def _note(self, asked: Asked) -> None:
+        act = self._act
+        act.record = replace(act.record, phase="stopping", tree=self._tree(), asked=asked)
+        act.tools.records.put_start(act.worker.name, act.record)
+
+    def _send(self, members: list[ProcessFacts], number: int) -> ProcessFacts | None:
+        """Signal each member; return who may not be signalled."""
+        signal = self._act.tools.processes.signal
+        for facts in members:
+            try:
+                signal(facts.identity, number)
+                if number == TERM and facts.state == "T":
+                    signal(facts.identity, CONT)  # one that stands still cannot hear it
+            except PermissionError:
+                return facts
+        return None
 
 
 def _pids(members: Iterable[ProcessFacts]) -> str:

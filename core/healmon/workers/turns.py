@@ -11,12 +11,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from healmon.clock import Reading
+from healmon.clock import GRAIN, Reading
 from healmon.config.settings import Monitor
 from healmon.state import PlanView, Snapshot
 from healmon.workers import breaker, budget, machine, planning
 from healmon.workers.budget import Ask, Taken
 from healmon.workers.lifecycle import Judged
+from healmon.workers.model import NAME, StartRecord
 from healmon.workers.storm import Storm
 
 LATE: Final = 1.0
@@ -57,6 +58,14 @@ def waiting(known: Snapshot, name: str, now: Reading) -> PlanView | None:
     if view is None or view.plan.origin != "healmon" or budget.under_way(view, now.steady):
         return None
     return view
+
+
+def begins_again(view: PlanView, record: StartRecord | None, now: Reading) -> bool:
+    """Return whether the moment has come of a plan that goes on with a half-done act."""
+    if view.plan.healer != NAME or record is None or record.outcome != "begun":
+        return False
+    goes_on = view.plan.order.get("number") == record.number
+    return goes_on and budget.under_way(view, now.steady + GRAIN)
 
 
 def turns(line: Line) -> dict[str, Turn]:

@@ -208,6 +208,40 @@ def test_who_wants_it_up_again_is_not_forgotten_when_that_is_cut_short(
     play(scene, ready=None)
 
 
+@pytest.mark.parametrize("how", ["called off in a look", "reload", "killed"])
+def test_who_was_sent_sigterm_has_time_whoever_goes_on(play: Callable[..., None], how: str) -> None:
+    async def scene(life: Scene) -> None:
+        life.random.choice = lambda of: of[0]  # type: ignore[method-assign]
+        life.next = Part(Program(), grace=8.0, helpers=1)
+        await life.state("healthy")
+        main, helper = life.world.family("w")
+        asking = [asyncio.create_task(life.ask("stop"))]
+        await life.reach(lambda: helper in life.world.asked, "the SIGTERM")
+        asked = life.world.asked[helper]
+        if how == "called off in a look":
+            life.world.end(main)
+            life.slow = 0.2
+            asking.append(asyncio.create_task(life.ask("start")))
+            await life.reach(lambda: life.plans()[-1].plan.action == "start_worker", "a start")
+            await asyncio.sleep(0.5)
+            assert "w" in life.healer._acting
+            assert not life.engine.snapshot.plans["w"].acting
+        if how == "killed":
+            await life.kill()
+        else:
+            assert (await life.ask("pause", **{"for": 600.0})).ok
+            if how == "reload":
+                await life.amend(5.0)
+            await life.ask("resume")
+        life.slow = 0.0
+        await life.state("down")
+        assert life.world.ended_at[helper] == asked + 8.0
+        assert life.world.asked[helper] == asked, "a second one"
+        await asyncio.gather(*asking, return_exceptions=True)
+
+    play(scene, ready=None)
+
+
 def test_one_that_is_not_ready_in_time_is_not_called_well(play: Callable[..., None]) -> None:
     async def scene(life: Scene) -> None:
         life.next = HANGS

@@ -15,9 +15,10 @@ from healmon.config.settings import Ready, Worker
 from healmon.errors import RemedyError, SpawnError, VetoError
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
-from healmon.workers.model import Order, StartRecord, Verb, WorkerSeen
+from healmon.workers.model import Asked, Order, StartRecord, Verb, WorkerSeen
 from healmon.workers.records import Records
 from healmon.workers.remedy import Remedy
+from healmon.workers.stopping import KILL_TIMEOUT
 from healmon.workers.tree import Family
 from healmon.world.processes import CONT, KILL, TERM, Ended, Identity
 from healmon.world.shims import Shim, ShimEnd, ShimOrder
@@ -172,6 +173,30 @@ def test_only_who_is_left_gets_sigkill_and_only_after_the_patience(tmp_path: Pat
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
         assert stage.signalled() == [(main.pid, TERM), (deaf.pid, TERM), (deaf.pid, KILL)]
         assert stage.clock.read().steady - began >= 7.0
+
+    play(stage, scene)
+
+
+@pytest.mark.parametrize("surely", [True, False])
+def test_who_may_not_have_been_reached_is_asked_anew_after_the_patience(
+    tmp_path: Path, surely: bool
+) -> None:
+    stage = Stage(tmp_path, stop_timeout=7.0)
+    stage.world.behave = lambda _: DEAF
+
+    async def scene() -> None:
+        main = await stage.up()
+        asked = Asked(who=(main,), at=stage.clock.read().steady, surely=surely)
+        half = replace(stage.record, number=2, phase="stopping", outcome="begun", verb="stop")
+        stage.healer._records.put_start("w", replace(half, old=main, asked=asked))
+        stage.clock.advance(3.0)
+        assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
+        assert stage.signalled() == [(main.pid, TERM)] * (not surely) + [(main.pid, KILL)]
+        took = stage.clock.read().steady - asked.at - KILL_TIMEOUT
+        assert took == pytest.approx(7.0 if surely else 14.0)
+        was = "was" if surely else "may have been"
+        assert f"wait for pid {main.pid}: SIGTERM {was} sent already" in stage.hand.steps
+        assert stage.record.asked is None
 
     play(stage, scene)
 

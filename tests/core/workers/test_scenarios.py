@@ -9,8 +9,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
+from unittest import mock
 
 import pytest
 from msgspec.structs import replace
@@ -32,6 +36,7 @@ from tests.helpers.workerbench import Bench, a_worker
 from tests.helpers.workerplay import DIES_AT_ONCE, STAYS, play, starts
 
 MIB = 1 << 20
+T = TypeVar("T")
 HUNG = Check(ok=False, failures=3, text="no answer on port 8080", hard=True)
 
 
@@ -321,6 +326,23 @@ def test_11_a_trial_that_was_cut_short_is_still_due() -> None:
     assert judging.facts().slow == 1
 
 
+def test_11_what_is_about_to_go_on_is_not_over_and_its_start_counts() -> None:
+    judging, seen = cut_short(phase="stopping")
+    judging.look(up(10, 2000.0, record=seen.record))
+    plan = judging.make()
+    judging.look(gone(10, Ended(signal=15), record=seen.record), after=0.01)
+    assert judging.state() == "stopping"
+    assert not judging.planned()
+    started = judging.now + 0.01
+    fell = record(
+        1, steady=started, launched=who(20), outcome="failed", fault="worker", phase="spawned"
+    )
+    judging.end(plan)
+    judging.look(gone(20, record=fell), after=1.0)
+    assert started in judging.memory().starts
+    assert judging.facts().failures == 1
+
+
 def test_11_a_person_may_ask_for_something_else_under_a_new_number() -> None:
     judging, seen = cut_short(phase="stopping")
     judging.look(up(10, 2000.0, record=seen.record))
@@ -348,6 +370,39 @@ def test_11_healmon_that_was_killed_at_any_step_is_taken_up(tmp_path: Path) -> N
             await bench.run(60.0)
             assert len(world.copies(bench.workers[0].argv)) == 1, at
             assert bench.facts().state == "healthy", (at, old)
+
+    play(tmp_path, scene)
+
+
+def test_11_what_goes_on_and_ends_before_a_look_is_judged_counts(tmp_path: Path) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        def die(text: str) -> None:
+            if "SIGKILL" in text:
+                raise asyncio.CancelledError
+
+        async def slow(call: Callable[[], T], **_: bool) -> T:
+            if not isinstance(call, partial):  # ends are noted, as slowly as the act goes on
+                await bench.act(bench.due[name][1])
+            return call()
+
+        world.behave = lambda _: Program(ignores=frozenset({signal.SIGTERM}))
+        await bench.run(700.0)
+        (name,), (old,) = bench.snapshot.components, world.alive()
+        bench.on_step = die
+        with suppress(asyncio.CancelledError):
+            await bench.ask("restart")
+        bench.on_step = lambda _: None
+        await bench.close()
+        bench.begin()
+        await bench.round()
+        world.behave = lambda _: DIES_AT_ONCE
+        world.end(old)
+        with mock.patch.object(bench.healer._looking, "call", slow):
+            await bench.round()
+        assert bench.outcomes[-1].startswith("failed: exit 1 at once")
+        await bench.round()
+        assert bench.facts().failures == 1
+        assert starts(world)[-1] in bench.memory().starts
 
     play(tmp_path, scene)
 
