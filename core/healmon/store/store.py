@@ -97,6 +97,7 @@ class Store:
         error = store._load(host, format_utc(now.wall), ballast)
         if error is not None:
             store._load_unwritable(error)
+        store._held.tail.begin(store.snapshot)
         ballast.load()
         store._writer.start(now.wall)
         return store

@@ -18,7 +18,7 @@ from typing import Final
 from healmon.clock import format_utc
 from healmon.store.ballast import Ballast
 from healmon.store.buffer import Buffer, Work
-from healmon.store.faults import Kind, kind_of, words
+from healmon.store.faults import Kind, StrandedError, kind_of, words
 from healmon.store.held import Held
 from healmon.store.pieces import Piece, Preparer
 from healmon.store.queued import queued
@@ -152,6 +152,7 @@ class Writer:
         if left:
             return left
         self._held.must_be_ours()
+        self._held.tail.committed(pieces)
         self._healed = max(self._healed, *(piece.wounds for piece in pieces))
         self._commits += 1
         if self._held.changes != self._changes:
@@ -161,7 +162,9 @@ class Writer:
             self._ballast.load()
         if any(piece.checkpoint for piece in pieces):
             # with synchronous NORMAL a disk that fails shows in the checkpoint of the WAL only
-            conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            (busy, frames, copied) = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not busy and frames == copied:
+                self._held.tail.home()
         with suppress(sqlite3.Error):  # all was written: what ails it, the next write tells
             if self.on_queued is not None and queued(conn):
                 _call(self.on_queued)
@@ -188,18 +191,24 @@ class Writer:
     def _damaged(self, error: Exception) -> None:
         if not self._held.nameless:  # else it is another file that bears the name, a backup perhaps
             self._held.damage = str(error)
-        self._held.let_go()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(StrandedError):  # else there is nobody who has it
+            self._held.save()
+            self._held.let_go()
 
     def _failed(self, error: Exception) -> None:
         kind = kind_of(error)
-        if kind is Kind.FULL and not self._relieved:
+        cause = error.__cause__ if isinstance(error, StrandedError) else error
+        if cause is not None and kind_of(cause) is Kind.FULL and not self._relieved:
             self._relieved = True
             if self._ballast.release():
                 return
         if kind is Kind.DAMAGED:
             self._damaged(error)
         elif kind not in {Kind.LOCKED, Kind.FULL} or self._held.nameless:
-            self._held.let_go()  # a file without a name may be all that fills the disk
+            self._let_go()  # a file without a name may be all that fills the disk
         self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
         self.fault = words(error, self._path)
         self._buffer.failed()
