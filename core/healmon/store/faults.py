@@ -78,6 +78,6 @@ def words(error: BaseException, path: Path) -> str:
     if isinstance(error, StoreVersionError):
         return clean(str(error).partition("\n")[0])
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    told = _HELP.get(kind_of(error), "").format(path=path)
+    told = _HELP.get(kind_of(error.__cause__ or error), "").format(path=path)
     text = f"{path.name}: {error} ({name})"
     return clean(f"{text}; {told}" if told else text)

@@ -16,6 +16,7 @@ from healmon.store.bearers import FileId, identify
 from healmon.store.beside import Beside
 from healmon.store.faults import Kind, MovedError, StrandedError, kind_of
 from healmon.store.own import OVERWRITTEN, Own
+from healmon.store.salvage import epochs_of
 from healmon.store.tail import Tail
 from healmon.text import clean
 
@@ -55,6 +56,7 @@ class Held:
         self._full_sync = False
         self._own: Own | None = None
         self._tries = 0
+        self._parted = False
         self.epoch = ""
         self.tail = Tail()
         self.repaired = ""
@@ -65,8 +67,11 @@ class Held:
     def adopt(self, conn: sqlite3.Connection) -> None:
         """Go on with a connection that has just been opened."""
         self._conn = conn
-        self._full_sync = False
-        self.epoch = epoch_of(conn)  # reading also makes sure that there is a -wal to remember
+        self._full_sync = self._parted = False
+        self._tries = 0
+        self.epoch = opening.epoch_of(
+            conn
+        )  # reading also makes sure that there is a -wal to remember
         self._file = identify(self._path)
         self._wal_file = identify(self._wal)
         self._shm_file = identify(self._shm)
@@ -122,7 +127,7 @@ class Held:
 
     def _collides(self, conn: sqlite3.Connection) -> bool:
         first = self._first
-        if not self.epoch or first is None or epoch_of(conn) == self.epoch:
+        if not self.epoch or first is None or opening.epoch_of(conn) == self.epoch:
             return False
         (newest,) = conn.execute("SELECT max(id) FROM events").fetchone()
         return newest is not None and newest >= first
@@ -174,15 +179,22 @@ class Held:
     def _abandon(self, fault: str, at: str) -> None:
         """Close the connection without a checkpoint: it would mix two databases."""
         if fault == OVERWRITTEN:
-            self.damage = fault
+            self.damage = f"{fault}: {rescue.LOST}"
         else:
             with contextlib.suppress(OSError):
                 begun.begin(self._path)  # to be checked: a checkpoint may have copied zeroes
             if identify(self._wal) == self._wal_file:
-                asides.set_aside(self._path, "orphaned", at, ("-wal",))
+                asides.set_aside(self._path, "orphaned", at, asides.BESIDE)
             self._wal_file = None
         with rescue.unnamed(self._path):
             self.let_go()
+        if fault == OVERWRITTEN:
+            self._wal_file = None  # what it holds is gone through with the rest
+        if self.damage and asides.size(self._path) > 0 and epochs_of(self._path)[0] != self.epoch:
+            # its rows are not ours: only what was beside it is gone through
+            kept = asides.set_aside(self._path, "replaced", at, ("",))
+            self.damage = f"{fault}, by what is kept as {kept.name}: {rescue.LOST}"
+            rescue.widowed(self._path)
 
     def sync(self, conn: sqlite3.Connection, *, full: bool) -> None:
         """Have the next commits reach the disk itself (`full`) or only the kernel."""
@@ -219,8 +231,9 @@ class Held:
         Raises:
             StrandedError: there is no room for that now; nobody else has it.
         """
-        if self._conn is None or not self.nameless:
+        if self._parted or not self.nameless:
             return
+        assert self._conn is not None
         try:
             rescue.save(self._conn, self._path)
         except (sqlite3.Error, OSError) as error:
@@ -233,7 +246,7 @@ class Held:
                 f" could not be read any more ({clean(str(error))}): its history is lost, what was"
                 " known goes on"
             )
-        self._tries = 0
+        self._parted = True
 
     def let_go(self) -> None:
         """Close the connection; `ready` opens it again."""
@@ -242,12 +255,6 @@ class Held:
             with contextlib.suppress(sqlite3.Error):
                 self._conn.close()
             self._conn = self._own = None
-
-
-def epoch_of(conn: sqlite3.Connection) -> str:
-    """Return the random name a store was born with."""
-    row = conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
-    return str(row[0]) if row else ""
 
 
 def newest_of(conn: sqlite3.Connection) -> int:

@@ -23,7 +23,8 @@ from healmon.store.asides import BESIDE, FAMILY, free_name, rename, set_aside, s
 from healmon.store.backup import backup, must_be_whole
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
-from healmon.store.salvage import Salvaged, known_to, prepare, salvage
+from healmon.store.rescue import misfit
+from healmon.store.salvage import Salvaged, epochs_of, known_to, prepare, salvage
 from healmon.store.stream import encode_snapshot
 from healmon.store.tail import Tail
 from healmon.store.tx import immediate
@@ -83,9 +84,16 @@ def open_store(path: Path, host: str, at: str) -> Opened:
     _finish(path, at)
     told = rescue.take_up(path, at)
     unclean = size(path, "-wal") > 0 or begun.doubted(path)
-    if not path.exists() and any(size(path, end) > 0 for end in BESIDE):
-        # a dead file's -wal must not flow into a new one, nor its -shm tell of that
-        set_aside(path, "orphaned", at)
+    if size(path, "-wal") > 0 and (why := rescue.widowed(path)):
+        return begin_again(path, host, at, why, by_hand=True)
+    if not path.exists() and size(path, "-shm") > 0:
+        set_aside(path, "orphaned", at)  # it would tell of another -wal
+    if size(path) > 0 and size(path, "-wal") > 0 and (why := misfit(path)):
+        ours, beside = epochs_of(path)
+        if ours == beside:
+            return begin_again(path, host, at, why, by_hand=True)
+        told = f"{path.name} had another database's -wal beside it; kept as"
+        told = f"{told} {set_aside(path, 'orphaned', at, BESIDE).name}-wal"
         unclean = False
     fresh = size(path) <= 0
     try:
@@ -100,7 +108,7 @@ def open_store(path: Path, host: str, at: str) -> Opened:
 
 
 def begin_again(
-    path: Path, host: str, at: str, why: str, tail: Tail | None = None
+    path: Path, host: str, at: str, why: str, tail: Tail | None = None, *, by_hand: bool = False
 ) -> Opened:
     """Set a damaged file aside and begin a new one with what could be read of the old.
 
@@ -110,6 +118,7 @@ def begin_again(
         at: the time now, as the store writes it.
         why: what is wrong with the old one.
         tail: what is known by heart; better than what can be read.
+        by_hand: SQLite would take it for something else, or delete what lies beside it.
 
     Raises:
         OSError: it cannot be renamed; it is as it was, or the next opening finishes this.
@@ -118,7 +127,7 @@ def begin_again(
     if _finish(path, at):  # a rename failed the last time
         conn = _ready(path, host, at, check=False)
         return Opened(conn, fresh=True, repaired=_still_told(conn, path))
-    found = salvaged(path)
+    found = salvaged(path, by_hand=by_hand or tail is not None)
     tail = tail if tail is not None and tail.known else None
     kept = free_name(path, "damaged", at)
     begun.begin(path)
@@ -139,9 +148,30 @@ def begin_again(
     return Opened(conn, fresh=True, repaired=text)
 
 
-def salvaged(path: Path) -> Salvaged:
-    """Return what a damaged file, open nowhere in this process, still knows."""
-    return salvage(path, lambda: _known(path)) if holds_something(path) else Salvaged()
+def salvaged(path: Path, *, by_hand: bool = False) -> Salvaged:
+    """Return what a damaged file, open nowhere in this process, still knows.
+
+    Args:
+        path: the file.
+        by_hand: SQLite must not see what lies beside it.
+    """
+    if not holds_something(path):
+        return Salvaged()
+    found = salvage(path, None if by_hand else lambda: _known(path))
+    if by_hand and found.snapshot is None and size(path) > 0:
+        with contextlib.suppress(sqlite3.Error), _alone(path) as conn:
+            found.snapshot = known_to(conn).snapshot
+    return found
+
+
+def _alone(path: Path) -> contextlib.closing[sqlite3.Connection]:
+    return contextlib.closing(connect(path, "immutable=1"))
+
+
+def epoch_of(conn: sqlite3.Connection) -> str:
+    """Return the random name a store was born with."""
+    row = conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    return str(row[0]) if row else ""
 
 
 def _tell_it_what_was_known(

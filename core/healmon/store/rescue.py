@@ -7,12 +7,21 @@ opening finds it and goes on with it. What bears the name by then is set aside, 
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
+from typing import Final
 
-from healmon.store.asides import BESIDE, free_name, set_aside
+from healmon.store.asides import BESIDE, free_name, set_aside, size
 from healmon.store.backup import backup
+from healmon.world import dbpairing
+from healmon.world.walframes import walk
+
+LOST: Final = "what it alone held is lost"
+LARGE: Final = 64 << 20
+"""Bytes of a -wal that is not looked through at a start: some seconds."""
 
 
 def place(path: Path) -> Path:
@@ -81,3 +90,42 @@ def take_up(path: Path, at: str) -> str:
         set_aside(path, "orphaned", at, BESIDE)
     saved.rename(path)
     return f"{told}, and healmon's own goes on"
+
+
+def widowed(path: Path) -> str:
+    """Return why a database is not there whose -wal is; SQLite would delete that, unread.
+
+    Raises:
+        OSError: nothing can be put in its place.
+    """
+    if size(path) > 0:
+        return ""
+    why = "it is empty" if path.exists() else "it is gone"
+    path.touch(0o600)  # so that the two are set aside, and read, as one
+    return f"{why}, and its -wal was left: {LOST}"
+
+
+def misfit(path: Path) -> str:
+    """Return why what lies beside a database was not written for it; empty: nothing says so.
+
+    Args:
+        path: the database, open nowhere in this process.
+    """
+    wal = Path(f"{path}-wal")
+    try:
+        if wal.stat().st_size > LARGE:
+            return ""
+        with wal.open("rb", buffering=0) as file:
+            read = partial(_pread, file.fileno())
+            frames = walk(read, wal.stat().st_size)
+        # to be wrong costs nothing here: all of both is gone through
+        why = dbpairing.misfit(os.fsencode(path), frames, hot=False, together=0)
+    except OSError:
+        return ""
+    if not why or not frames.kept:
+        return ""
+    return f"its -wal was not written for it, {why}: what was between the two is lost"
+
+
+def _pread(fd: int, length: int, offset: int) -> bytes:
+    return os.pread(fd, length, offset)
