@@ -23,7 +23,6 @@ from healmon.store.asides import BESIDE, FAMILY, free_name, rename, set_aside, s
 from healmon.store.backup import backup, must_be_whole
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
-from healmon.store.rescue import misfit
 from healmon.store.salvage import Salvaged, epochs_of, known_to, prepare, salvage
 from healmon.store.stream import encode_snapshot
 from healmon.store.tail import Tail
@@ -83,18 +82,15 @@ def open_store(path: Path, host: str, at: str) -> Opened:
     """
     _finish(path, at)
     told = rescue.take_up(path, at)
-    unclean = size(path, "-wal") > 0 or begun.doubted(path)
-    if size(path, "-wal") > 0 and (why := rescue.widowed(path)):
-        return begin_again(path, host, at, why, by_hand=True)
+    if why := rescue.widowed(path) or _mispaired(path):
+        ours, beside = epochs_of(path)
+        if not ours or not beside or ours == beside:
+            return begin_again(path, host, at, why, by_hand=True)
+        kept = set_aside(path, "orphaned", at, BESIDE)
+        told = f"{path.name} had another store's -wal beside it; kept as {kept.name}-wal"
     if not path.exists() and size(path, "-shm") > 0:
         set_aside(path, "orphaned", at)  # it would tell of another -wal
-    if size(path) > 0 and size(path, "-wal") > 0 and (why := misfit(path)):
-        ours, beside = epochs_of(path)
-        if ours == beside:
-            return begin_again(path, host, at, why, by_hand=True)
-        told = f"{path.name} had another database's -wal beside it; kept as"
-        told = f"{told} {set_aside(path, 'orphaned', at, BESIDE).name}-wal"
-        unclean = False
+    unclean = size(path, "-wal") > 0 or begun.doubted(path)
     fresh = size(path) <= 0
     try:
         _refuse_others(path)
@@ -236,6 +232,21 @@ def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
         yield conn
     finally:
         conn.close()
+
+
+def _mispaired(path: Path) -> str:
+    """Return why a database and the -wal beside it are not one; empty: they are, or may be.
+
+    Files that were copied one after the other are, whatever their times say: row for row.
+    """
+    if size(path, "-wal") <= 0 or not (why := rescue.misfit(path)):
+        return ""
+    try:
+        with read_only(path) as conn:
+            (verdict,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
+            return "" if verdict == "ok" else why
+    except sqlite3.Error as error:
+        return why if kind_of(error) is Kind.DAMAGED else ""
 
 
 def holds_something(path: Path) -> bool:

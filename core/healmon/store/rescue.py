@@ -98,7 +98,7 @@ def widowed(path: Path) -> str:
     Raises:
         OSError: nothing can be put in its place.
     """
-    if size(path) > 0:
+    if size(path) > 0 or size(path, "-wal") <= 0:
         return ""
     why = "it is empty" if path.exists() else "it is gone"
     path.touch(0o600)  # so that the two are set aside, and read, as one

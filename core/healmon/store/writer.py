@@ -17,12 +17,13 @@ from typing import Final
 
 from healmon.clock import format_utc
 from healmon.store.ballast import Ballast
-from healmon.store.buffer import Buffer, Work
+from healmon.store.buffer import Buffer, Item, Work
 from healmon.store.faults import Kind, StrandedError, kind_of, words
 from healmon.store.held import Held
 from healmon.store.pieces import Piece, Preparer
 from healmon.store.queued import queued
 from healmon.store.salvage import Restoring
+from healmon.store.spill import Spill
 from healmon.store.upkeep import Pruning
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ _log = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two tries while the store cannot be written; doubles in between."""
+SPILL_FROM: Final = 1.0
+"""Seconds of a pause from which on what waits is kept beside the store, too."""
 BALLAST_EVERY: Final = 100
 """Transactions between two tries to take the ballast aboard again."""
 
@@ -42,6 +45,7 @@ class Writer:
         buffer: what waits.
         held: the file.
         ballast: the spare megabyte.
+        spill: where what waits is kept meanwhile.
 
     Attributes:
         fault: why the store cannot be written now, or empty.
@@ -52,11 +56,14 @@ class Writer:
         losses: grows whenever rows are missing that the engine's snapshot knows of.
     """
 
-    def __init__(self, path: Path, buffer: Buffer, held: Held, ballast: Ballast) -> None:
+    def __init__(
+        self, path: Path, buffer: Buffer, held: Held, ballast: Ballast, spill: Spill
+    ) -> None:
         self._path = path
         self._buffer = buffer
         self._held = held
         self._ballast = ballast
+        self._spill = spill
         self._preparer = Preparer()
         self._pruning: Pruning | None = None
         # an order may stand in the file from a run before
@@ -130,15 +137,34 @@ class Writer:
                 pieces = self._write(pieces)
             except Exception as error:  # noqa: BLE001 - whatever it is, what waits must be kept
                 self._failed(error)
-                if self._buffer.closing and self._pause > 2 * FIRST_PAUSE:
+                over = self._buffer.closing and self._pause > 2 * FIRST_PAUSE
+                if over or self._pause >= SPILL_FROM:
+                    self._keep(work.items)
+                if over:
                     return False
                 self._buffer.rest(self._pause)
                 continue
             if not pieces:
                 self._recovered()
                 self._buffer.done(work)
+                if self._spill.holds and not self._buffer.left():
+                    self._forget()
                 _call(self.on_stored)
                 return True
+
+    def _keep(self, items: list[Item]) -> None:
+        """Keep what waits for the next start, should this process not live to write it."""
+        place = self._spill.write(self._held.epoch, [*items, *self._buffer.waiting()])
+        if self._buffer.closing:
+            kept = f"is kept in {place} for the next start" if place else "is lost"
+            _log.error("what the health store could not be told %s", kept)
+
+    def _forget(self) -> None:
+        """Let go of what was kept: it is in the store, and on the disk itself."""
+        with suppress(sqlite3.Error):
+            conn = self._held.ready(self._wall, None)
+            conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._spill.clear()
 
     def _write(self, pieces: list[Piece]) -> list[Piece]:
         if not pieces:
@@ -160,6 +186,7 @@ class Writer:
             self._restoring = Restoring(self._path.parent)
         if self._commits % BALLAST_EVERY == 0:
             self._ballast.load()
+            self._spill.load()
         if any(piece.checkpoint for piece in pieces):
             # with synchronous NORMAL a disk that fails shows in the checkpoint of the WAL only
             (busy, frames, copied) = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
