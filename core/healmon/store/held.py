@@ -167,7 +167,9 @@ class Held:
         own = self._own
         if own is None:
             return
-        own.mend_index()
+        if own.torn:
+            with self.beside.away():
+                own.mend()
         if not own.fault():
             return
         with self.beside.away():  # it might have been at a checkpoint

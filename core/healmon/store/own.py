@@ -76,16 +76,21 @@ class Own:
         stamp = self._stamp()
         self._seen = (stamp, index.progress) if index and quiet and stamp else None
 
-    def mend_index(self) -> None:
-        """Give a -shm back what was truncated: to touch a page that is not there ends a process.
-
-        SQLite finds it empty and makes it anew from the -wal.
-        """
+    @property
+    def torn(self) -> bool:
+        """Whether the -shm was truncated: to touch a page that is not there ends a process."""
         size = self._size(self._shm)
-        if size < self._index_size:
-            with contextlib.suppress(OSError):
-                os.ftruncate(self._shm, self._index_size)
         self._index_size = max(size, self._index_size)
+        return size < self._index_size
+
+    def mend(self) -> None:
+        """Give a -shm back what was truncated; SQLite makes it anew from the -wal.
+
+        That is what it does where it finds the header empty.
+        """
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._shm, self._index_size)
+            os.pwrite(self._shm, bytes(_HEAD), 0)
 
     def fault(self) -> str:
         """Return what was done to the files by hand; empty: nothing that can be seen."""

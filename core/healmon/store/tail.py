@@ -33,6 +33,7 @@ class Tail:
     def __init__(self) -> None:
         self._base: Snapshot | str | None = None
         self._until = 0
+        self._home = 0
         self._pieces: deque[tuple[int, Piece]] = deque()
         self.newest = 0
 
@@ -54,12 +55,16 @@ class Tail:
             elif piece.number is not None:
                 self._pieces.append((piece.number, piece))
                 self.newest = max(self.newest, piece.number)
-        while len(self._pieces) > MOST:
-            self._pieces.popleft()
+        self._shorten()
 
     def home(self) -> None:
         """Note that the database file itself has all that was committed, on the disk."""
-        while self._pieces and self._pieces[0][0] <= self._until:
+        self._home = self.newest
+        self._shorten()
+
+    def _shorten(self) -> None:
+        until = min(self._until, self._home)
+        while self._pieces and (len(self._pieces) > MOST or self._pieces[0][0] <= until):
             self._pieces.popleft()
 
     def lacks(self, newest: int) -> bool:

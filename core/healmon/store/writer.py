@@ -174,6 +174,8 @@ class Writer:
         conn = self._held.ready(self._wall, first)
         # a step is on the disk itself, not only with the kernel, before the world is touched
         self._held.sync(conn, full=any(piece.durable for piece in pieces))
+        if any(piece.checkpoint for piece in pieces):
+            self._bring_home(conn)
         left = self._preparer.write(conn, pieces)
         if left:
             return left
@@ -187,15 +189,20 @@ class Writer:
         if self._commits % BALLAST_EVERY == 0:
             self._ballast.load()
             self._spill.load()
-        if any(piece.checkpoint for piece in pieces):
-            # with synchronous NORMAL a disk that fails shows in the checkpoint of the WAL only
-            (busy, frames, copied) = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-            if not busy and frames == copied:
-                self._held.tail.home()
         with suppress(sqlite3.Error):  # all was written: what ails it, the next write tells
             if self.on_queued is not None and queued(conn):
                 _call(self.on_queued)
         return []
+
+    def _bring_home(self, conn: sqlite3.Connection) -> None:
+        """Have the -wal taken over, so that it begins anew with the snapshot that is written next.
+
+        Should the database itself be lost, what was known stands in the -wal as a whole. And with
+        synchronous NORMAL a disk that fails shows here only.
+        """
+        (busy, frames, copied) = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and frames == copied:
+            self._held.tail.home()
 
     def _order_pruning(self, before: float) -> None:
         try:
