@@ -10,7 +10,7 @@ from typing import Final
 
 from healmon.clock import format_utc
 from healmon.store import asides, begun, opening, rescue
-from healmon.store.backup import backup
+from healmon.store.backup import backup, must_be_whole
 from healmon.store.ballast import Ballast
 from healmon.store.bearers import FileId, identify
 from healmon.store.beside import Beside
@@ -163,6 +163,7 @@ class Held:
 
         Raises:
             MovedError: they are let go of; what was committed is known by heart.
+            sqlite3.DatabaseError: they are damaged.
         """
         own = self._own
         if own is None:
@@ -170,13 +171,16 @@ class Held:
         if own.torn:
             with self.beside.away():
                 own.mend()
-        if not own.fault():
+        if not own.fault() and not own.touched:
             return
         with self.beside.away():  # it might have been at a checkpoint
-            fault = own.fault()
+            fault, touched = own.fault(), own.touched
         if fault and not self.nameless:
             self._abandon(fault, at)
             raise MovedError(fault)
+        if touched and self._conn is not None:
+            must_be_whole(self._conn)
+            own.remember()
 
     def _abandon(self, fault: str, at: str) -> None:
         """Close the connection without a checkpoint: it would mix two databases."""

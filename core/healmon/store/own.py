@@ -94,22 +94,31 @@ class Own:
 
     def fault(self) -> str:
         """Return what was done to the files by hand; empty: nothing that can be seen."""
-        if self._overwritten():
-            return OVERWRITTEN
+        now = self._by_hand()
+        if now is not None and self._seen is not None:
+            same = self._seen[0]
+            if (now.size, now.head) != (same.size, same.head):
+                return OVERWRITTEN
         return "" if self._has_frames() else WAL_GONE
 
-    def _overwritten(self) -> bool:
+    @property
+    def touched(self) -> bool:
+        """Whether somebody wrote into the database, or only set its time."""
+        return self._by_hand() is not None
+
+    def _by_hand(self) -> _Stamp | None:
+        """Return how the database is now, if it was not a checkpoint that changed it."""
         if self._seen is None:
-            return False
+            return None
         stamp, progress = self._seen
         now = self._stamp()
-        if now is None or now == stamp or (now.size, now.head) == (stamp.size, stamp.head):
-            return False  # also where it was only touched
+        if now is None or now == stamp:
+            return None
         index = self._index()
         if index is None or index.progress != progress or self._checkpointing():
-            return False
+            return None
         again = self._index()
-        return again is not None and again.progress == progress
+        return now if again is not None and again.progress == progress else None
 
     def _has_frames(self) -> bool:
         for _ in range(_TRIES):

@@ -226,3 +226,18 @@ def test_the_wal_of_another_store_is_never_taken_over(path: Path, other: Path) -
         assert "another store's -wal" in store.repaired
     assert list(after.parent.glob("healmon.db.orphaned-*-wal"))
     assert foreign(after) == 30
+
+
+def test_rubbish_written_into_the_database_is_met_before_it_spreads(
+    path: Path, faults: Faults
+) -> None:
+    """Its size and its header say nothing, only its time does: all of it is checked then."""
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = told(store)
+        with path.open("r+b") as file:
+            file.seek(9 * 4096)
+            file.write(os.urandom(4096))
+        goes_on(store, engine, faults)
+        assert "was damaged" in store.repaired
+    assert set(range(41, engine.next)) <= set(ids(path))
+    known_after(path, engine)
