@@ -69,9 +69,10 @@ class Held:
         self._conn = conn
         self._full_sync = self._parted = False
         self._tries = 0
-        self.epoch = opening.epoch_of(
-            conn
-        )  # reading also makes sure that there is a -wal to remember
+        # reading also makes sure that there is a -wal to remember
+        self.epoch = opening.epoch_of(conn)
+        with contextlib.suppress(sqlite3.Error):  # what a crash left must not stand there alone
+            conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
         self._file = identify(self._path)
         self._wal_file = identify(self._wal)
         self._shm_file = identify(self._shm)
@@ -179,6 +180,7 @@ class Held:
             self._abandon(fault, at)
             raise MovedError(fault)
         if touched and self._conn is not None:
+            self._conn.execute("PRAGMA shrink_memory")  # not of the pages that it has read before
             must_be_whole(self._conn)
             own.remember()
 

@@ -129,6 +129,22 @@ def test_the_wal_is_truncated_under_us(path: Path, faults: Faults, left: int) ->
     known_after(path, engine)
 
 
+def test_the_wal_that_a_kill_left_is_no_danger_to_what_is_in_it(
+    path: Path, faults: Faults
+) -> None:
+    with opened_store(path) as store:
+        engine = told(store)
+        left_by_a_kill(store, path.with_name("after"))
+    after = path.with_name("after") / "healmon.db"
+    with opened_store(after, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        os.truncate(f"{after}-wal", 0)
+        engine.tell(observed("more"))
+        assert flushed(store)
+    assert ids(after) == list(range(1, engine.next))
+    known_after(after, engine)
+
+
 def test_a_file_that_is_only_touched_is_still_ours(path: Path, faults: Faults) -> None:
     with opened_store(path, on_fault=faults.on_fault) as store:
         engine = told(store)
@@ -235,7 +251,7 @@ def test_rubbish_written_into_the_database_is_met_before_it_spreads(
     with opened_store(path, on_recover=faults.on_recover) as store:
         engine = told(store)
         with path.open("r+b") as file:
-            file.seek(9 * 4096)
+            file.seek(34 * 4096)
             file.write(os.urandom(4096))
         goes_on(store, engine, faults)
         assert "was damaged" in store.repaired
