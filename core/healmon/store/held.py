@@ -15,7 +15,7 @@ from healmon.store.ballast import Ballast
 from healmon.store.bearers import FileId, identify
 from healmon.store.beside import Beside
 from healmon.store.faults import Kind, MovedError, StrandedError, kind_of
-from healmon.store.own import OVERWRITTEN, Own
+from healmon.store.own import WAL_GONE, Own
 from healmon.store.salvage import epochs_of
 from healmon.store.tail import Tail
 from healmon.text import clean
@@ -185,20 +185,30 @@ class Held:
             own.remember()
 
     def _abandon(self, fault: str, at: str) -> None:
-        """Close the connection without a checkpoint: it would mix two databases."""
-        if fault == OVERWRITTEN:
-            self.damage = f"{fault}: {rescue.LOST}"
-        else:
-            with contextlib.suppress(OSError):
+        """Close the connection without a checkpoint: it would mix two databases.
+
+        Raises:
+            StrandedError: that cannot be had now; nothing is written meanwhile.
+        """
+        self.beside.bar()  # it would take the one for the -wal of the other, too
+        try:
+            if fault == WAL_GONE:
                 begun.begin(self._path)  # to be checked: a checkpoint may have copied zeroes
-            if identify(self._wal) == self._wal_file:
+            with rescue.unnamed(self._path):
+                self.let_go()
+            self._sort_out(fault, at)
+        except OSError as error:
+            raise StrandedError(f"{fault}, and it cannot be set aside: {error}") from error
+
+    def _sort_out(self, fault: str, at: str) -> None:
+        ours = identify(self._wal) == self._wal_file
+        self._wal_file = None
+        if fault == WAL_GONE:
+            if ours:
                 asides.set_aside(self._path, "orphaned", at, asides.BESIDE)
-            self._wal_file = None
-        with rescue.unnamed(self._path):
-            self.let_go()
-        if fault == OVERWRITTEN:
-            self._wal_file = None  # what it holds is gone through with the rest
-        if self.damage and asides.size(self._path) > 0 and epochs_of(self._path)[0] != self.epoch:
+            return
+        self.damage = f"{fault}: {rescue.LOST}"
+        if asides.size(self._path) > 0 and epochs_of(self._path)[0] != self.epoch:
             # its rows are not ours: only what was beside it is gone through
             kept = asides.set_aside(self._path, "replaced", at, ("",))
             self.damage = f"{fault}, by what is kept as {kept.name}: {rescue.LOST}"

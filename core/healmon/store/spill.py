@@ -82,6 +82,8 @@ class Spill:
     def write(self, epoch: str, items: Iterable[Item]) -> Path | None:
         """Keep what waits instead of what was kept before; return where, None: nowhere."""
         body = _packed(epoch, list(items))
+        if not body:
+            return None
         self._serial += 1
         head = _HEAD.pack(_MAGIC, self._serial, len(body), zlib.crc32(body))
         for path in self._places:
@@ -134,19 +136,21 @@ class Spill:
 
 
 def _packed(epoch: str, items: list[Item]) -> bytes:
-    """Return what fits: at worst the snapshot and no event, samples going first."""
+    """Return what fits, samples going first, then old decisions, the snapshot last; or nothing."""
     snapshots = [item.snapshot for item in items if isinstance(item, Checkpoint)]
     text = encode_snapshot(snapshots[-1]) if snapshots else ""
     records = [item for item in items if isinstance(item, ev.Recorded)]
     decisions = [record for record in records if not isinstance(record.event, SAMPLES)]
-    body = b""
-    for kept in (records, decisions, decisions[-len(decisions) // 4 :], []):
+    few = decisions[len(decisions) * 3 // 4 :]
+    for known, kept in (
+        (text, records), (text, decisions), (text, few), (text, []), ("", decisions), ("", few)
+    ):  # fmt: skip
         rows = [(r.id, r.wall, r.cause, ev.encode(r.event)) for r in kept]
-        whole = _Body(epoch, text, rows, len(records) - len(kept))
+        whole = _Body(epoch, known, rows, len(records) - len(kept))
         body = zlib.compress(msgspec.json.encode(whole), 3)
         if len(body) <= SLOT - _HEAD.size:
-            break
-    return body
+            return body
+    return b""
 
 
 def _slots(path: Path) -> Generator[tuple[int, bytes], None, None]:

@@ -154,17 +154,23 @@ class Writer:
 
     def _keep(self, items: list[Item]) -> None:
         """Keep what waits for the next start, should this process not live to write it."""
-        place = self._spill.write(self._held.epoch, [*items, *self._buffer.waiting()])
+        place: Path | None = None
+        try:
+            place = self._spill.write(self._held.epoch, [*items, *self._buffer.waiting()])
+        except Exception:  # noqa: BLE001 - nothing it meets ends the writer
+            _log.exception("what waits cannot be kept")
         if self._buffer.closing:
             kept = f"is kept in {place} for the next start" if place else "is lost"
             _log.error("what the health store could not be told %s", kept)
 
     def _forget(self) -> None:
         """Let go of what was kept: it is in the store, and on the disk itself."""
-        with suppress(sqlite3.Error):
+        try:
             conn = self._held.ready(self._wall, None)
             conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
             self._spill.clear()
+        except Exception as error:  # noqa: BLE001 - the next write tries again
+            _log.info("what was kept stays: %s", words(error, self._path))
 
     def _write(self, pieces: list[Piece]) -> list[Piece]:
         if not pieces:

@@ -140,6 +140,7 @@ def test_the_wal_that_a_kill_left_is_no_danger_to_what_is_in_it(
         engine = Engine(store)
         os.truncate(f"{after}-wal", 0)
         engine.tell(observed("more"))
+        assert faults.back.wait(15)
         assert flushed(store)
     assert ids(after) == list(range(1, engine.next))
     known_after(after, engine)
