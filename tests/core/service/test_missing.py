@@ -9,9 +9,11 @@ import pytest
 
 from healmon.clock import boot_id, format_utc
 from healmon.service.heartbeat import FILE
+from healmon.service.host import Host
 from healmon.service.missing import missing
 from healmon.state import Snapshot
 from healmon.state.views import CycleView
+from tests.core.service.test_host import settings_of
 
 WALL = 1_770_000_000.0
 
@@ -47,3 +49,15 @@ def test_it_is_told_when_the_whole_store_is(tmp_path: Path) -> None:
     assert "what it knew is lost" in missing(tmp_path, Snapshot())
     (tmp_path / FILE).write_text("{")
     assert not missing(tmp_path, Snapshot())
+
+
+def test_a_healer_that_starts_without_its_store_says_so(tmp_path: Path) -> None:
+    settings = settings_of(tmp_path)
+    Host.open(settings, tmp_path / "state", mode="tui", dry_run=False).close()
+    sign(tmp_path / "state", WALL, 3, boot_id())
+    (tmp_path / "state" / "healmon.db").unlink()
+    host = Host.open(settings, tmp_path / "state", mode="tui", dry_run=False)
+    try:
+        assert "there was no health store" in host.engine._run.repaired
+    finally:
+        host.close()
