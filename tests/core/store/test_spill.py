@@ -131,17 +131,12 @@ def test_what_waited_for_another_store_is_set_aside(tmp_path: Path) -> None:
     assert len(found.records) == 62
 
 
-FULL_AT_THE_END = (
+FULL = (
     IN_NAMESPACE
     + """
 from healmon import events as ev
 mount("-t", "tmpfs", "-o", "size=24m", "tmpfs", str(where))
-path = where / "healmon.db"
-store = Store.open(path, host="box", now=reading())
-engine = Engine(store)
-engine.tell(started(), opened())
-assert asyncio.run(store.flush(5))
-fat = where / "fat"
+path, fat = where / "healmon.db", where / "fat"
 def fill():
     with fat.open("ab", buffering=0) as file:
         try:
@@ -149,6 +144,19 @@ def fill():
                 file.write(b"x" * 4096)
         except OSError:
             pass
+def stored():
+    import sqlite3
+    return sqlite3.connect(path).execute("SELECT count(*), max(id) FROM events").fetchone()
+"""
+)
+
+AT_THE_END = (
+    FULL
+    + """
+store = Store.open(path, host="box", now=reading())
+engine = Engine(store)
+engine.tell(started(), opened())
+assert asyncio.run(store.flush(5))
 n = 0
 while not store.fault:
     fill()
@@ -172,19 +180,41 @@ again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot, "started with room"
 until(lambda: asyncio.run(again.flush(5)), 20, "writing")
 assert again.close(5)
-import sqlite3
-(count, last) = sqlite3.connect(path).execute("SELECT count(*), max(id) FROM events").fetchone()
-assert count == last == engine.snapshot.last_id, (count, last)
+assert stored() == (engine.snapshot.last_id,) * 2, stored()
+print("done", flush=True)
+"""
+)
+
+DELETED = (
+    FULL
+    + """
+faults = Faults()
+store = Store.open(path, host="box", now=reading(), on_fault=faults.on_fault)
+engine = Engine(store)
+engine.tell(started(), *(observed(f"w{n}", blob="x" * 900) for n in range(1500)))
+assert asyncio.run(store.flush(20))
+fill()
+path.unlink()
+engine.tell(opened("box/disks/disk:/x/full"))
+until(lambda: faults.told, 20, "the fault")
+assert "it was deleted, and no copy can be made" in faults.told[0], faults.told
+assert "free space" in faults.told[0], faults.told
+os.truncate(fat, 0)
+until(lambda: asyncio.run(store.flush(5)), 30, "room")
+assert store.close(10)
+assert stored() == (engine.snapshot.last_id,) * 2, stored()
+assert not list(where.glob(".*")), "nothing half made is left"
 print("done", flush=True)
 """
 )
 
 
 @pytest.mark.slow
-def test_on_a_disk_that_is_really_full(tmp_path: Path) -> None:
+@pytest.mark.parametrize("story", [AT_THE_END, DELETED], ids=["at the end", "deleted meanwhile"])
+def test_on_a_disk_that_is_really_full(tmp_path: Path, story: str) -> None:
     if not has_namespaces():
         pytest.skip("needs root and mount namespaces")
-    with program(FULL_AT_THE_END, tmp_path, Path(__file__).parents[3], under=UNSHARE) as process:
+    with program(story, tmp_path, Path(__file__).parents[3], under=UNSHARE) as process:
         assert line(process) == "done"
         assert process.wait(60) == 0
 
