@@ -37,6 +37,7 @@ from healmon.named import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final, Protocol, TypeAlias
 else:
     Protocol = object  # `typing` would take `status` longer than all the rest here
@@ -172,6 +173,14 @@ class Clock(Protocol):
         """Return after so many steady seconds; 0 yields to other tasks once."""
         ...  # noqa: PIE790 - a protocol, to the checkers
 
+    def alarm(self, seconds: float, ring: Callable[[], object]) -> Callable[[], object]:
+        """Have something called in the running event loop after so many steady seconds.
+
+        Returns:
+            What calls it off.
+        """
+        ...  # noqa: PIE790 - a protocol, to the checkers
+
 
 class SystemClock:
     """The machine's clocks.
@@ -234,6 +243,12 @@ class SystemClock:
 
         await asyncio.sleep(seconds)
 
+    def alarm(self, seconds: float, ring: Callable[[], object]) -> Callable[[], object]:
+        """Have something called in the running event loop after so many seconds."""
+        import asyncio  # noqa: PLC0415 - as above
+
+        return asyncio.get_running_loop().call_later(max(seconds, 0.0), ring).cancel
+
 
 class ManualClock:
     """A clock that moves only when told, or when everybody waits for it.
@@ -277,6 +292,14 @@ class ManualClock:
             self.advance(until - self._reading.steady)
         while self._reading.steady < until:  # noqa: ASYNC110 - others move this clock, not an event
             await asyncio.sleep(0)
+
+    def alarm(self, seconds: float, ring: Callable[[], object]) -> Callable[[], object]:
+        """Have something called once `seconds` have passed on this clock."""
+        import asyncio  # noqa: PLC0415 - as above
+
+        sleeping = asyncio.ensure_future(self.sleep(seconds))
+        sleeping.add_done_callback(lambda _: sleeping.cancelled() or ring())
+        return sleeping.cancel
 
 
 def boot_id() -> str:

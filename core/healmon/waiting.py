@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
 from healmon.clock import Clock
@@ -33,8 +34,8 @@ async def over(things: Sequence[asyncio.Future[Any]], seconds: float) -> bool:
 
     for thing in left:
         thing.add_done_callback(ended)
-    alarm = _ALARMS.get(loop) or _Alarm(loop)
-    alarm.add(waiter, loop.time() + seconds)
+    alarm = _alarm(loop)
+    alarm.add(waiter, loop.time() + seconds, partial(_settle, waiter))
     try:
         await waiter
     finally:
@@ -45,24 +46,31 @@ async def over(things: Sequence[asyncio.Future[Any]], seconds: float) -> bool:
     return not open_ends or all(thing.done() for thing in left)
 
 
+def unless_over(thing: asyncio.Future[Any], at: float, late: Callable[[], object]) -> None:
+    """Have `late` called at a moment of a future's loop, if it is not over by then."""
+    alarm = _alarm(thing.get_loop())
+    alarm.add(thing, at, late)
+    thing.add_done_callback(alarm.remove)
+
+
 class _Alarm:
     """One timer of a loop for all that wait in it with a patience; there while anybody does."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
-        self._due: dict[asyncio.Future[bool], float] = {}
+        self._due: dict[asyncio.Future[Any], tuple[float, Callable[[], object]]] = {}
         self._timer: asyncio.TimerHandle | None = None
         _ALARMS[loop] = self
 
-    def add(self, waiter: asyncio.Future[bool], at: float) -> None:
-        """Settle a waiter at a moment of the loop's, unless it is removed before."""
-        self._due[waiter] = at
+    def add(self, thing: asyncio.Future[Any], at: float, late: Callable[[], object]) -> None:
+        """Have `late` called at a moment of the loop's, unless the thing is removed before."""
+        self._due[thing] = at, late
         if self._timer is None or at < self._timer.when():
             self._ring_at(at)
 
-    def remove(self, waiter: asyncio.Future[bool]) -> None:
-        """Let a waiter go."""
-        del self._due[waiter]
+    def remove(self, thing: asyncio.Future[Any]) -> None:
+        """Wait for something no more."""
+        del self._due[thing]
         if not self._due:
             self._ring_at(None)
             del _ALARMS[self._loop]
@@ -74,18 +82,22 @@ class _Alarm:
 
     def _ring(self) -> None:
         now = self._loop.time()
-        for waiter, at in self._due.items():
-            if at <= now:
-                _settle(waiter)
-        self._ring_at(min((at for at in self._due.values() if at > now), default=None))
+        late = [call for at, call in self._due.values() if at <= now]
+        self._ring_at(min((at for at, _ in self._due.values() if at > now), default=None))
+        for call in late:
+            call()
 
 
 _ALARMS: Final[dict[asyncio.AbstractEventLoop, _Alarm]] = {}
 
 
-def _settle(waiter: asyncio.Future[bool]) -> None:
+def _alarm(loop: asyncio.AbstractEventLoop) -> _Alarm:
+    return _ALARMS.get(loop) or _Alarm(loop)
+
+
+def _settle(waiter: asyncio.Future[bool], how: bool = True) -> None:  # noqa: FBT001, FBT002 - what it is told is all there is
     if not waiter.done():
-        waiter.set_result(True)
+        waiter.set_result(how)
 
 
 def call_in(loop: asyncio.AbstractEventLoop, call: Callable[[], object]) -> None:
@@ -107,17 +119,16 @@ class Nap:
 
     async def take(self, seconds: float) -> bool:
         """Return after so many steady seconds, or as soon as it is ended; whether it lasted."""
-        waiter = self._waiter = asyncio.get_running_loop().create_future()
-        sleep = asyncio.ensure_future(self._clock.sleep(seconds))
-        sleep.add_done_callback(lambda _: _settle(waiter))
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        self._waiter = waiter
+        call_off = self._clock.alarm(seconds, partial(_settle, waiter))
         try:
-            await waiter
-            return sleep.done()
+            return await waiter
         finally:
-            sleep.cancel()
+            call_off()
             self._waiter = None
 
     def end(self) -> None:
         """End the nap that is taken now, if one is."""
         if self._waiter is not None:
-            _settle(self._waiter)
+            _settle(self._waiter, how=False)

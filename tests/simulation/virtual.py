@@ -65,6 +65,9 @@ class VirtualClock:
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
 
+    def alarm(self, seconds: float, ring: Callable[[], object]) -> Callable[[], object]:
+        return self._loop.call_later(max(seconds, 0.0), ring).cancel
+
     def suspend(self, seconds: float) -> None:
         """Let the host sleep: wall and boot pass, steady stands still."""
         self._slept += seconds

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import threading
 
 import pytest
@@ -30,13 +31,23 @@ def test_what_a_call_raises_is_raised():
     hands.close()
 
 
+async def outside(hands, gate):
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(hands.call(gate.wait), 0.05)
+
+
+async def by_itself(hands, gate):
+    with pytest.raises(ProbeError, match=r"no answer within 0\.05 s"):
+        await hands.call(gate.wait, within=0.05)
+
+
 @pytest.mark.slow
-def test_a_call_that_was_given_up_blocks_the_next_until_it_ends():
+@pytest.mark.parametrize("give_up", [outside, by_itself])
+def test_a_call_that_was_given_up_blocks_the_next_until_it_ends(give_up):
     hands, gate = Hands("test"), threading.Event()
 
     async def story() -> None:
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(hands.call(gate.wait), 0.05)
+        await give_up(hands, gate)
         with pytest.raises(ProbeError, match="hanging"):
             await hands.call(lambda: 1)
         gate.set()
@@ -50,6 +61,27 @@ def test_a_call_that_was_given_up_blocks_the_next_until_it_ends():
         pytest.fail("it still seems to hang")
 
     asyncio.run(story())
+    hands.close()
+
+
+def test_a_call_that_is_called_off_as_it_is_given_up_on_is_called_off():
+    hands, gate = Hands("test"), threading.Event()
+    faults: list[dict[str, object]] = []
+
+    async def story() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        asked = asyncio.ensure_future(hands.call(gate.wait, within=30))
+        await asyncio.sleep(0)
+        job = hands._jobs[0] if hands._jobs else hands._running
+        job.forsake(30)
+        asked.cancel()
+        await asyncio.wait([asked], timeout=5)
+        assert asked.cancelled()
+        gate.set()
+
+    asyncio.run(story())
+    gc.collect()
+    assert not faults
     hands.close()
 
 

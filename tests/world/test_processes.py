@@ -19,6 +19,7 @@ import pytest
 
 from healmon.clock import ManualClock, boot_id
 from healmon.errors import ProbeError, SpawnError
+from healmon.world import procfs
 from healmon.world.processes import AgentFile, Ended, Identity, Launch, Processes
 from healmon.world.procfs import parse_stat
 from healmon.world.simulated.processes import Program, SimulatedProcesses
@@ -413,6 +414,27 @@ def test_everyone_holds_each_but_the_skipped(world: World) -> None:
     skipped = {f.identity for f in world.processes.everyone(skip={child.pid})}
     assert child not in skipped
     assert stranger in skipped
+
+
+def threads_of_the_kernel() -> set[int]:
+    return {
+        int(entry.name)
+        for entry in Path("/proc").iterdir()
+        if entry.name.isdecimal()
+        and (stat := procfs.stat_by(int(entry.name)))
+        and stat.flags & procfs.KERNEL_THREAD
+    }
+
+
+def test_threads_of_the_kernel_are_no_processes_and_whoever_has_the_pid_of_one_is_seen(
+    real: RealWorld,
+) -> None:
+    child, door = real.child(), real.processes
+    assert not threads_of_the_kernel() & {f.identity.pid for f in door.everyone()}
+    door._kernels.add(child.pid)  # as if one had ended and left it its pid
+    assert child not in {f.identity for f in door.everyone(skip={1})}
+    assert child in {f.identity for f in door.everyone()}, "a look at all reads it again"
+    assert child in {f.identity for f in door.everyone(skip={1})}
 
 
 def test_a_process_remembers_what_it_was_started_as(world: World) -> None:

@@ -740,6 +740,21 @@ def test_a_socket_by_name_is_found(
         named_server.close()
 
 
+def test_a_client_hands_no_secret_of_ours_to_its_server(
+    monkeypatch: pytest.MonkeyPatch, server: PrivateTmux, tmp_path: Path
+) -> None:
+    server.new("a")
+    given = tmp_path / "given"
+    monkeypatch.setenv("MY_TOKEN", "hunter2")
+    monkeypatch.setenv("LC_TIME", "C")
+    told = fake(tmp_path, f'env > {given}; exec {shutil.which("tmux")} "$@"')
+    assert told.panes(server.socket)
+    words = given.read_text()
+    assert "hunter2" not in words
+    assert "LC_TIME=C" in words
+    assert "PATH=" in words
+
+
 def test_any_number_of_panes_costs_two_calls(server: PrivateTmux, tmp_path: Path) -> None:
     for number in range(12):
         server.new(f"s{number}", "sleep 1000")

@@ -82,8 +82,8 @@ class Case:
     ) -> Case:
         """Return the case of a healer; the alerts are sorted by component once for all verdicts."""
         prefix = f"{snapshot.engine.host}/{healer}/"
-        there = _by_component(snapshot.alerts.values(), prefix)
-        over = _by_component(snapshot.ended.values(), prefix)
+        there = _by_component(snapshot.alerts.values(), prefix) if snapshot.alerts else {}
+        over = _by_component(snapshot.ended.values(), prefix) if snapshot.ended else {}
         return cls(snapshot, healer, rules, now, clear or {}, there, over, steady or now)
 
     @property

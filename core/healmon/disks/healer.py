@@ -159,7 +159,7 @@ class DisksHealer:
             remedy.stopped = True
             remedy.hands.close()
         self._hands.close()
-        self._probe.close()
+        await self._probe.close()
 
 
 def facts_in(view: ComponentView) -> DiskFacts:

@@ -33,7 +33,13 @@ def ring_path(state_dir: str, target: Target, capacity: int) -> str:
 class History:
     """Samples of one target: the highest of every five minutes, eight days of them at most.
 
-    `steps` tells when the clock was set.
+    They are written when a forecast is made, a few at once: until then one that is killed loses
+    them, as it loses the sample that it is at.
+
+    Attributes:
+        ring: the file.
+        steps: tells when the clock was set.
+        unwritten: samples that are not in the file yet.
     """
 
     ring: Ring
@@ -41,6 +47,7 @@ class History:
     rows: Rows = field(default_factory=lambda: Rows(maxlen=KEPT))
     outlook: Outlook | None = None
     loaded: bool = False
+    unwritten: list[Record] = field(default_factory=list[Record])
     _slot: int = -1
     _began: float = 0.0
     _high: tuple[float, float] = (0.0, 0.0)
@@ -55,12 +62,13 @@ class History:
     def glance(self, gauge: Gauge, now: float) -> Outlook | None:
         """Count one measurement in and return the outlook; None: that is for `note` to do.
 
-        It touches no file and counts nothing: most measurements need no more.
+        It touches no file and makes no forecast: most measurements need no more.
         """
-        settled = self.loaded and not self._cleaned and int(now // SLOT) == self._slot
-        if not settled or self.outlook is None or not 0 <= now - self.outlook.at < ASK:
+        if not self.loaded or self._cleaned:
             return None
-        self._rise(_here(gauge))
+        if self.outlook is None or not 0 <= now - self.outlook.at < ASK:
+            return None
+        self._count(_here(gauge), now)
         return self.outlook
 
     def note(self, gauge: Gauge, now: float) -> Outlook:
@@ -73,16 +81,23 @@ class History:
         if not self.loaded:
             self.rows.extend(self.ring.load())
             self.loaded = True
-        slot = int(now // SLOT)
         here = _here(gauge)
-        if slot != self._slot or self._cleaned:
-            self._begin(slot, now, here)
-        self._rise(here)
+        self._count(here, now)
+        self.write()
         if self.outlook is None or not 0 <= now - self.outlook.at < ASK:
             self.outlook = self._ask(here, now)
         return self.outlook
 
-    def _rise(self, here: tuple[float, float]) -> None:
+    def write(self) -> None:
+        """Write down the samples that are not yet; what cannot be written is lost. Blocks."""
+        ended, self.unwritten = self.unwritten, []
+        if ended:
+            self.ring.add(ended)
+
+    def _count(self, here: tuple[float, float], now: float) -> None:
+        slot = int(now // SLOT)
+        if slot != self._slot or self._cleaned:
+            self._begin(slot, now, here)
         self._high = (max(self._high[0], here[0]), max(self._high[1], here[1]))
 
     def _begin(self, slot: int, now: float, here: tuple[float, float]) -> None:
@@ -90,7 +105,7 @@ class History:
         if self._slot >= 0:
             row = (self._began, *self._high, self._cut)
             self.rows.append(row)
-            self.ring.add([row])
+            self.unwritten.append(row)
         self._slot, self._began, self._high = slot, now, here
         self._cut, self._cleaned = self._cleaned, False
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final, TypeVar
+from typing import Final
 
 from healmon.clock import Clock
 from healmon.config.paths import Place, home_of, never_cleaned, user_number
@@ -51,8 +51,6 @@ STEP: Final = 300.0
 """Seconds by which the wall clock must be set for nothing to be cleaned for a while."""
 STEP_HOLDS: Final = 60.0
 """Seconds for which nothing is; ages are those that were lived (`cover.aged`) all the same."""
-
-T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -135,8 +133,12 @@ class Probe:
             if station.history is not None:
                 station.history.cleaned()
 
-    def close(self) -> None:
-        """Let the threads end."""
+    async def close(self) -> None:
+        """Write down the samples that are not yet, and let the threads end."""
+        kept = [station.history for station in self._stations.values()]
+        for history in (one for one in kept if one is not None and one.unwritten):
+            with suppress(ProbeError):  # the state directory hangs: they are lost
+                await self._keeping.call(history.write, within=PATIENCE)
         self._keeping.close()
         if self.backups is not None:
             self.backups.close()
@@ -201,7 +203,7 @@ class Probe:
             return station.culprits
         call = partial(self._explain, target, gauge, now.wall, station.culprits)
         try:
-            station.culprits = await _within(WALKING + PATIENCE, station.walking, call)
+            station.culprits = await station.walking.call(call, within=WALKING + PATIENCE)
             station.explained_at = now.steady
         except (ProbeError, OSError):
             return station.culprits
@@ -230,7 +232,7 @@ class Probe:
             return told  # without waking a thread
         call = partial(station.history.note, gauge, now)
         try:
-            return await _within(PATIENCE, self._keeping, call, patient=True)
+            return await self._keeping.call(call, patient=True, within=PATIENCE)
         except ProbeError:
             return None
 
@@ -239,9 +241,8 @@ class Probe:
         if station.gauge is not None and now - station.measured_at < station.took / DUTY:
             return station.gauge
         patience = self.measuring if target.kind == "filesystem" else WALKING + PATIENCE
-        gauge, took = await _within(
-            patience, station.measuring, partial(self._timed, target), patient=True
-        )
+        measure = partial(self._timed, target)
+        gauge, took = await station.measuring.call(measure, patient=True, within=patience)
         station.gauge, station.measured_at, station.took = gauge, now, took
         return gauge
 
@@ -263,7 +264,7 @@ class Probe:
         if known and not due:
             return
         call = partial(self._walk, target, gauge, now.wall, due=due)
-        count, asides = await _within(WALKING + PATIENCE, station.walking, call)
+        count, asides = await station.walking.call(call, within=WALKING + PATIENCE)
         station.leftovers = sum(aside.leftovers for aside in asides)
         station.oldest = min((a.oldest for a in asides if a.oldest is not None), default=None)
         station.asides_at = now.steady
@@ -308,18 +309,3 @@ class Probe:
                 known.append(gauge)
             found.append(seen)
         return tuple(found)
-
-
-async def _within(
-    seconds: float, hands: Hands, call: Callable[[], T], *, patient: bool = False
-) -> T:
-    """Return what a blocking call returns.
-
-    Raises:
-        ProbeError: it did not answer in time, or an earlier one still hangs.
-    """
-    try:
-        async with asyncio.timeout(seconds):
-            return await hands.call(call, patient=patient)
-    except TimeoutError as error:
-        raise ProbeError(f"no answer within {seconds:g} s") from error

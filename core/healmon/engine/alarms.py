@@ -103,6 +103,9 @@ class Alarms:
 
     def tend(self) -> None:
         """Do what is due by the clock."""
+        known = self._stream.snapshot
+        if not (known.alerts or known.ended or known.maintenance or known.silences):
+            return
         now = self._clock.read().wall
         self._emit(alerts.expire(self._stream.snapshot, now))
         self._emit(alerts.expire_maintenance(self._stream.snapshot, now))

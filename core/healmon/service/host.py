@@ -41,7 +41,7 @@ from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
 from healmon.state.stepping import resumed
 from healmon.store.store import Store
-from healmon.waiting import call_in
+from healmon.waiting import Nap, call_in
 from healmon.world.notifying import SystemMessenger
 from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
@@ -81,10 +81,13 @@ class Host:
     notifier: Notifier = field(default_factory=Notifier)
     file: Print | None = None
     _heart: Heartbeat | None = None
-    _round: asyncio.Event = field(default_factory=asyncio.Event)
     _knocked: asyncio.Event = field(default_factory=asyncio.Event)
     _sides: Sides | None = None
     _numbers: Textfile | None = None
+    _between: Nap = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._between = Nap(self.clock)
 
     @classmethod
     def open(
@@ -174,7 +177,7 @@ class Host:
         """Heal until `engine.stop()`, answering overrides meanwhile; again after it has failed."""
         if self._heart is not None:
             # events belong to one loop, and healers that were closed have ended
-            self._round, self._knocked = asyncio.Event(), asyncio.Event()
+            self._knocked = asyncio.Event()
             self.healers[:] = registry.build(self.parts(self.settings))
             self.engine.renew(self.healers)
         heart = self._heart = Heartbeat(
@@ -284,7 +287,7 @@ class Host:
     def _heard(self, record: Recorded) -> None:
         """Take note of a round that begins, and of a store that is written again."""
         if isinstance(record.event, CycleStarted):
-            self._round.set()
+            self._between.end()
         elif isinstance(record.event, ev.StoreRecovered):
             # it may be a new file: it is given the whole state at once
             self.store.checkpoint(self.engine.snapshot)
@@ -301,12 +304,7 @@ class Host:
         A timer of its own would wake us once more, and in the middle of a look.
         """
         while self.clock.read().steady < due:
-            self._round.clear()
-            try:
-                # not wait_for: until Python 3.12 it loses a cancel that comes with a round
-                async with asyncio.timeout(ROUND_PATIENCE):
-                    await self._round.wait()
-            except TimeoutError:
+            if await self._between.take(ROUND_PATIENCE):
                 return
 
     async def _overrides(self, patience: float | None = None) -> None:

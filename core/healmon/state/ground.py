@@ -37,20 +37,17 @@ class Ground(msgspec.Struct, frozen=True):
 
     def holds(self, known: Snapshot) -> bool:
         """Return whether nothing has happened to any of them."""
+        same = known.engine is self.engine and known.recent is self.recent
+        if not same or known.maintenance or self.healer in known.failing:
+            return False
+        for name, view in self.views.items():
+            waits = known.memory.get(name) or name in known.plans
+            if waits or known.components.get(name) is not view:
+                return False
+        if not (known.alerts or known.ended):
+            return True
         prefix = f"{known.engine.host}/{self.healer}/"
-        return (
-            known.engine is self.engine
-            and known.recent is self.recent
-            and not known.maintenance
-            and self.healer not in known.failing
-            and all(
-                known.components.get(name) is view
-                and not known.memory.get(name)
-                and name not in known.plans
-                for name, view in self.views.items()
-            )
-            and not any(key.startswith(prefix) for key in (*known.alerts, *known.ended))
-        )
+        return not any(key.startswith(prefix) for key in (*known.alerts, *known.ended))
 
 
 class Rest:

@@ -24,6 +24,8 @@ COUNTED: Final = 200
 
 def paused_by(s: Snapshot, component: str, now_wall: float) -> str:
     """Return the pause that covers a component and lasts longest; empty: none."""
+    if not s.maintenance:
+        return ""
     over = [
         (until, name)
         for name, until in s.maintenance.items()

@@ -11,10 +11,9 @@ simply up, with no failure that grows old and no alert that waits for its end.
 from __future__ import annotations
 
 from collections.abc import Container, Iterable
-from dataclasses import dataclass
-from dataclasses import replace as with_
 from typing import Final
 
+import msgspec
 from msgspec.structs import replace
 
 from healmon.clock import Reading, Steps
@@ -28,8 +27,7 @@ TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
 """States in which nothing is to be told of a worker that was not looked at and has not changed."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(msgspec.Struct, frozen=True):
     """A judgement, what it was made from, and the steady times at which it changes by itself.
 
     Attributes:
@@ -89,7 +87,7 @@ class Calm:
         )
         if not same:
             return None
-        self._kept[name] = with_(kept, newest=one)
+        self._kept[name] = replace(kept, newest=one)
         return kept.mine
 
     def keep(

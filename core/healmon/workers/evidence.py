@@ -10,9 +10,9 @@ from healmon.world.shims import Shim
 
 def main_of(one: WorkerSeen) -> ProcessFacts | None:
     """Return the process that is a worker, by the best evidence; None when it is not up."""
-    for facts in (*one.known, *(m.facts for m in one.matches)):
-        return facts
-    return None
+    if one.known:
+        return one.known[0]
+    return one.matches[0].facts if one.matches else None
 
 
 def may_have_left_a_daemon(worker: Worker, record: StartRecord | None, shim: Shim | None) -> bool:

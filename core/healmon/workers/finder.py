@@ -119,7 +119,7 @@ class Finder:
         settled = set(skip)
         everyone: Everyone = {}
         found: Candidates = {}
-        others = self._processes.everyone(skip.union(facts.identity.pid for facts in seen))
+        others = self._processes.everyone(skip.union([facts.identity.pid for facts in seen]))
         for facts in chain(seen, others):
             everyone[facts.identity] = facts
             hits = self._index.may_be(facts) if facts.state not in DEAD else []
@@ -169,6 +169,11 @@ class Finder:
             matches = self._with_lines(matches, everyone)  # whose child is whose: rarely asked
         return _leaders(matches), trouble
 
+    def is_still(self, worker: Worker, facts: ProcessFacts) -> bool:
+        """Return whether a process that was a worker by its command line has the same still."""
+        # at a look at all that is read again
+        return self._exact.get((worker.name, facts.identity)) == facts.command
+
     def newborn(self, worker: Worker, record: StartRecord, now: Reading) -> Match | None:
         """Return the process that a pid file names, if both are younger than a start.
 
@@ -210,8 +215,7 @@ class Finder:
         return self._processes.inspect(identity) if identity is not None else None
 
     def _likeness(self, worker: Worker, facts: ProcessFacts) -> match.Likeness:
-        # who was it, and says the same, is it still; at a look at all that is read again
-        if self._exact.get((worker.name, facts.identity)) == facts.command:
+        if self.is_still(worker, facts):
             return "exact"
         own = self._own_namespace()
         if facts.identity.pid == self.own_pid or (

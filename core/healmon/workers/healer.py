@@ -193,7 +193,10 @@ class WorkersHealer:
         alive: dict[Identity, str] = {}
         fresh = _fresh(seen)
         for name, one in fresh.items():
-            alive |= {f.identity: name for f in (*one.known, *(m.facts for m in one.matches))}
+            for facts in one.known:
+                alive[facts.identity] = name
+            for match in one.matches:
+                alive[match.facts.identity] = name
             if one.shim is not None and one.shim.alive:
                 alive[one.shim.shim] = name
         watched = {i for i, (name, _) in self._watches.items() if name in fresh}

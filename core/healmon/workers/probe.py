@@ -111,12 +111,13 @@ class Probe:
         whole = few is None
         workers = [w for w in self._workers if few is None or w.name in few]
         known = {w.name: self._known(w, hints.get(w.name), now) for w in workers}
-        full = (whole and self._looks % FULL_EVERY == 0) or any(not k.known for k in known.values())
+        lost = [name for name, one in known.items() if not one.known]
+        full = bool(lost) or (whole and self._looks % FULL_EVERY == 0)
         self._looks += whole
         if full:
             self._mounts = mounts()
         everyone, found, family = self._around(known.values(), full=full)
-        cpu = self._gauges.cpu_since((f for k in known.values() for f in k.known), whole=whole)
+        cpu = self._gauges.cpu_since([f for k in known.values() for f in k.known], whole=whole)
         seen: dict[str, WorkerSeen] = {}
         self._gauges.turn(whole=whole)
         twins = Twins(self.finder.twins, known, lambda name: self._known_by_name(name, now), family)
@@ -147,7 +148,7 @@ class Probe:
         if full:
             scan = self.finder.around(NOW)
             return scan.everyone, scan.found, scan.family
-        kin = frozenset(i.pid for kin in self._kin.values() for i in kin)
+        kin = frozenset([i.pid for kin in self._kin.values() for i in kin])
         seen = {f.identity: f for one in known for f in one.known}
         everyone, found = self.finder.scan(full=False, kin=kin, seen=seen.values())
         return everyone, found, Family(everyone.values(), self.finder.own_pid)
@@ -239,7 +240,7 @@ class Probe:
         ends = [recorded] if recorded is not None else []
         ends += ends_of(shim)
         alive: list[ProcessFacts] = []
-        for identity in dict.fromkeys(i for i in asked if i is not None):
+        for identity in dict.fromkeys(filter(None, asked)):
             try:
                 facts = self._processes.inspect(identity)
                 if facts is not None and facts.state not in DEAD:
@@ -273,8 +274,16 @@ class Probe:
         if not one.known and may_have_left_a_daemon(worker, one.record, one.shim):
             daemon = self._left(worker, one.shim, family)
             one = replace(one, known=(daemon,) if daemon is not None else ())
+        candidates = found.get(worker.name, [])
+        alone = len(one.known) == 1 and one.known[0] in candidates
+        if (
+            alone
+            and twins.are_plain(worker.name, candidates)
+            and self.finder.is_still(worker, one.known[0])
+        ):
+            return replace(one, matches=(Match(one.known[0], "command line"),), trouble="")
         known = [f.identity for f in one.known]
-        candidates = twins.left_to(worker.name, found.get(worker.name, []))
+        candidates = twins.left_to(worker.name, candidates)
         matches, trouble = self.finder.matches(worker, known, candidates, everyone)
         if not known:
             matches, doubt = twins.certain(worker.name, matches)
@@ -305,7 +314,7 @@ class Probe:
     ) -> WorkerSeen:
         shim = one.shim.shim if one.shim is not None and one.shim.alive else None
         members = family.tree([main.identity], shim) or (main,)
-        self._kin[worker.name] = frozenset(f.identity for f in members)
+        self._kin[worker.name] = frozenset([f.identity for f in members])
         use = self._gauges.use(main.identity, members, worker.memory_limit, now.steady)
         beat, age, unheard = None, None, ""
         try:

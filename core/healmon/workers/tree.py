@@ -105,8 +105,22 @@ class Family:
         """
         asked = (shim, *roots)
         if asked not in self._trees:
-            self._trees[asked] = self._tree(roots, shim)
+            alone = self._alone(roots, shim)
+            self._trees[asked] = (alone,) if alone is not None else self._tree(roots, shim)
         return self._trees[asked]
+
+    def _alone(self, roots: Collection[Identity], shim: Identity | None) -> ProcessFacts | None:
+        """Return the one process that is all of a worker, as most are; None: look closer."""
+        if len(roots) != 1:
+            return None
+        (root,) = roots
+        main = self.find(root)
+        if main is None or self._children.get(root.pid) or self.apart(main) or root == shim:
+            return None
+        for kin in (self._sessions.get(root.pid), self._children.get(shim.pid) if shim else None):
+            if kin and (len(kin) != 1 or kin[0] is not main):
+                return None
+        return main
 
     def _tree(self, roots: Collection[Identity], shim: Identity | None) -> tuple[ProcessFacts, ...]:
         heads = [*filter(None, map(self.find, roots))]

@@ -35,6 +35,19 @@ class Twins:
         self._ask = ask
         self._family = family
         self._trees: dict[str, frozenset[Identity]] = {}
+        self._mains = {f.identity: name for name, one in known.items() for f in one.known}
+
+    def are_plain(self, name: str, candidates: Iterable[ProcessFacts]) -> bool:
+        """Return whether each of some processes is what a worker, or a twin, is known to be.
+
+        Then nobody's family needs to be asked whose they are.
+        """
+        mains = self._mains
+        for facts in candidates:
+            owner = mains.get(facts.identity)
+            if owner != name and owner not in self._twins[name]:
+                return False
+        return True
 
     def left_to(self, name: str, candidates: Iterable[ProcessFacts]) -> list[ProcessFacts]:
         """Return those of the processes that no twin of a worker is known to be."""

@@ -22,6 +22,7 @@ from typing import Final, Generic, TypeVar
 
 from healmon.clock import process_seconds
 from healmon.errors import ProbeError
+from healmon.waiting import unless_over
 
 T = TypeVar("T")
 
@@ -226,8 +227,21 @@ class _Job(Generic[T]):
         self.loop = asyncio.get_running_loop()
         self.future: asyncio.Future[T] = self.loop.create_future()
         self.since = process_seconds()
+        self._late = False
         self._over = False
         self._waiters: list[asyncio.Future[None]] = []
+
+    @property
+    def forsaken(self) -> bool:
+        """Whether whoever called gave up on it; one that is answered may still be on its way."""
+        return self._late or self.future.cancelled()
+
+    def forsake(self, seconds: float) -> None:
+        """Give up on it after so many seconds."""
+        if not self.future.done():
+            self._late = True
+            self.future.set_exception(ProbeError(f"no answer within {seconds:g} s"))
+            self.future.exception()  # whoever awaited it may be called off at this very moment
 
     async def over(self) -> bool:
         """Return whether it ends within `LEAVE`: who gave up on it need not be the last to call."""
@@ -276,7 +290,9 @@ class Hands:
         self._running: _Job[object] | None = None
         self._closed = False
 
-    async def call(self, call: Callable[[], T], *, patient: bool = False) -> T:
+    async def call(
+        self, call: Callable[[], T], *, patient: bool = False, within: float | None = None
+    ) -> T:
         """Return what `call()` returns, made on a thread.
 
         Whoever awaits may give up (cancel, time out); the call itself cannot be stopped.
@@ -284,18 +300,22 @@ class Hands:
         Args:
             call: may hang.
             patient: it may wait behind others for a moment, `PATIENCE` at most.
+            within: seconds after which it is given up on; None: whoever awaits sees to that.
 
         Raises:
-            ProbeError: an earlier call that was given up on still hangs, or all is over.
+            ProbeError: it did not answer in time, an earlier call that was given up on still hangs,
+                or all is over.
         """
         if self._closed:
             raise ProbeError(f"{self._name}: nothing is called any more")
-        stuck = self._running
-        # cancelled, not done: an answered call may still be on its way out of the thread
-        if stuck is not None and stuck.future.cancelled() and not await stuck.over():
+        asked, stuck = process_seconds(), self._running
+        if stuck is not None and stuck.forsaken and not await stuck.over():
             seconds = process_seconds() - stuck.since
             raise ProbeError(f"{self._name}: an earlier call has been hanging for {seconds:.0f} s")
         job = _Job(call, self._crew, patient=patient)
+        if within is not None:
+            left = within - (job.since - asked)
+            unless_over(job.future, job.loop.time() + left, partial(job.forsake, within))
         with self._lock:
             self._jobs.append(job)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] - a job of any type fits
             idle, self._busy = not self._busy, True
@@ -318,7 +338,7 @@ class Hands:
                 if not self._jobs:
                     return
                 job = self._running = self._jobs.popleft()
-            if not job.future.cancelled():
+            if not job.forsaken:
                 job.run()
             self._running = None
             del job

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Final, NamedTuple, Protocol
 
@@ -40,8 +41,11 @@ class SystemHost:
             ProbeError: it cannot be told.
         """
         try:
-            with open(MEMINFO, encoding="ascii") as file:  # noqa: PTH123 - no path of the disk's
-                return parse_memory(file.read(8192))
+            fd = os.open(MEMINFO, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                return parse_memory(os.read(fd, 512).decode("ascii", "replace"))
+            finally:
+                os.close(fd)
         except OSError as error:
             raise ProbeError(f"{MEMINFO}: {error.strerror}") from error
 

@@ -7,6 +7,7 @@ import os
 import select
 import subprocess
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -68,6 +69,11 @@ class _Child(Standing):
         return got
 
 
+@lru_cache(maxsize=64)
+def _question(path: str) -> bytes:
+    return json.dumps({"path": os.fsencode(path).decode("latin-1")}).encode() + b"\n"
+
+
 class LockLine:
     """Asks one child, and replaces it when it dies or hangs. Safe from any thread.
 
@@ -90,7 +96,7 @@ class LockLine:
             ChildDiedError: it died of this question twice.
             ProbeError: no child can be started, or the line is closed.
         """
-        question = json.dumps({"path": os.fsencode(path).decode("latin-1")}).encode() + b"\n"
+        question = _question(path)
         with self._lock:
             if self._closed:
                 raise ProbeError("the lock child has been sent away")

@@ -45,14 +45,20 @@ def read_small(path: str | Path) -> bytes | None:
         raise ProbeError(f"{clean(str(path))}: {error.strerror}") from error
 
 
+ABSENT: Mark = (0, 0, 0, 0, 0)
+"""Of a file that is not there."""
+
+
 def mark_of(path: str) -> Mark | None:
-    """Return what tells one writing of a file from another; None where there is none to be seen.
+    """Return what tells one writing of a file from another; None where it cannot be seen.
 
     Only some time apart: times of files move in steps of the kernel's, and one that is replaced may
     come back with the number of one before.
     """
     try:
         found = os.stat(path)  # noqa: PTH116 - hot
+    except (FileNotFoundError, NotADirectoryError):
+        return ABSENT
     except (OSError, ValueError):
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

@@ -7,7 +7,7 @@ with the start ticks afterwards, so they cannot reach a stranger.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -166,7 +166,7 @@ class Processes(Protocol):
         """Return what it was started as, for comparing; None when it is gone or a zombie."""
         ...
 
-    def everyone(self, skip: Container[int] = ()) -> Iterable[ProcessFacts]:
+    def everyone(self, skip: Collection[int] = ()) -> Iterable[ProcessFacts]:
         """Return one look at every process that can be read, but those with a pid in `skip`."""
         ...
 

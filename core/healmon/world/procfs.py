@@ -23,6 +23,7 @@ PID_MAX = 1 << 22
 """The kernel's own upper limit of pids (PID_MAX_LIMIT)."""
 KERNEL_THREAD = 0x00200000
 """PF_KTHREAD of the kernel's sched.h, in field 9 of `stat`."""
+_NUMBERS: Final = (b"\nPid:\t", b"\nTgid:\t")
 ARGV_LIMIT = 1 << 18
 """Bytes of a command line that are read; a title may be megabytes long."""
 OPEN_FILES = 1024
@@ -179,11 +180,20 @@ def stat_by(pid: int) -> Stat | None:
     Raises:
         ProbeError: there is such a process and /proc does not show it.
     """
+    raw = raw_stat(pid)
+    return parse_stat(raw) if raw else None
+
+
+def raw_stat(pid: int) -> bytes | None:
+    """Return the `stat` line of whoever has a pid; None when nobody has.
+
+    Raises:
+        ProbeError: there is such a process and /proc does not show it.
+    """
     if not 0 < pid <= PID_MAX:
         return None
     fd = _open(pid, "/stat", os.O_RDONLY | os.O_CLOEXEC)
-    raw = _read_and_close(fd, "stat") if fd is not None else None
-    return parse_stat(raw) if raw else None
+    return _read_and_close(fd, "stat") if fd is not None else None
 
 
 def leads(directory: int) -> bool:
@@ -191,22 +201,30 @@ def leads(directory: int) -> bool:
     status = read(directory, "status")
     if status is None:
         return False
-    fields = dict(line.split(b":\t", 1) for line in status.splitlines() if b":\t" in line)
-    return fields.get(b"Tgid") == fields.get(b"Pid")
+    own, first = (status.partition(name)[2].partition(b"\n")[0] for name in _NUMBERS)
+    return own == first
 
 
-def facts_at(directory: int, boot: str, uptime: float) -> ProcessFacts | None:
+def of_kernel(raw: bytes | None) -> bool:
+    """Return whether a `stat` line is of a thread of the kernel."""
+    return bool(raw and int(raw.rpartition(b")")[2].split(None, 7)[6]) & KERNEL_THREAD)
+
+
+def facts_at(
+    directory: int, boot: str, uptime: float, raw: bytes | None = None
+) -> ProcessFacts | None:
     """Return one look at a process; None when it has ended and was reaped.
 
     Args:
         directory: from `opened`.
         boot: id of this boot.
         uptime: seconds on the boot clock now.
+        raw: its `stat`, if that has been read just now.
     """
-    stat = stat_of(directory)
-    if stat is None:
+    raw = raw or read(directory, "stat")
+    if not raw:
         return None
-    # a thread of the kernel has neither: not asking makes a look at all processes a third cheaper
+    stat = parse_stat(raw)
     kernel = stat.flags & KERNEL_THREAD
     return ProcessFacts(
         identity=Identity(boot, stat.pid, stat.start_ticks),

@@ -59,12 +59,16 @@ _STARTS: Final[dict[str, _Read[Begun | None]]] = {}
 _ENDS: Final[dict[str, _Read[tuple[ShimEnd, ...]]]] = {}
 
 
-def _same(path: str, known: dict[str, _Read[_T]], read: Callable[[str], _T]) -> _T:
-    """Return what a file says, not read again while it is the same, as nearly always.
+def _same(path: str, known: dict[str, _Read[_T]], read: Callable[[str], _T], none: _T) -> _T:
+    """Return what a file says, `none` where there is none; not read again while it is the same.
 
     What was read when its mark was young may have been written again under that mark.
     """
-    mark, now = notes.mark_of(path), process_seconds()
+    mark = notes.mark_of(path)
+    if mark == notes.ABSENT:
+        known.pop(path, None)
+        return none
+    now = process_seconds()
     before = known.get(path)
     if mark is None:
         known.pop(path, None)
@@ -86,7 +90,7 @@ def begun(folder: str) -> Begun | None:
     Raises:
         ProbeError: there is a record, and it cannot be read.
     """
-    return _same(f"{folder}/{START}", _STARTS, _begun)
+    return _same(f"{folder}/{START}", _STARTS, _begun, None)
 
 
 def _begun(path: str) -> Begun | None:
@@ -117,7 +121,7 @@ def ends(folder: str) -> tuple[ShimEnd, ...]:
     Raises:
         ProbeError: there is a record, and it cannot be read.
     """
-    return _same(f"{folder}/{ENDS}", _ENDS, _ends)
+    return _same(f"{folder}/{ENDS}", _ENDS, _ends, ())
 
 
 def _ends(path: str) -> tuple[ShimEnd, ...]:

@@ -46,7 +46,7 @@ def rights_for(socket: str) -> Rights | None:
         return None  # tmux itself looks after the folder of its names
     strangers: list[int] = []
     try:
-        for path, found in _way(path_of(socket)):
+        for path, found in _way(socket):
             # whoever owns a part of the way can make it lead elsewhere at any time
             if found.st_uid != 0:
                 strangers.append(found.st_uid)
@@ -60,10 +60,10 @@ def rights_for(socket: str) -> Rights | None:
     return Rights(strangers[0], _group_of(strangers[0])) if strangers else None
 
 
-def _way(path: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _way(path: str) -> Iterator[tuple[str, os.stat_result]]:
     """Yield every folder, link and file that is passed on the way to a path, as the kernel goes."""
     at, links = "/", 0
-    parts = list(reversed(path.parts[1:]))
+    parts = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     yield at, os.lstat(at)
     while parts:
         part = parts.pop()

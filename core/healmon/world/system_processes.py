@@ -7,7 +7,7 @@ import errno
 import os
 import signal
 import threading
-from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from healmon.clock import SystemClock, boot_id
@@ -38,6 +38,7 @@ class SystemProcesses:
         self._lock = threading.Lock()
         self._children: set[Identity] = set()
         self._ends: dict[Identity, Ended] = {}
+        self._kernels = set[int]()
 
     @property
     def own_pid(self) -> int:
@@ -76,8 +77,11 @@ class SystemProcesses:
                 return None
             return procfs.origin_at(directory)
 
-    def everyone(self, skip: Container[int] = ()) -> Iterator[ProcessFacts]:
+    def everyone(self, skip: Collection[int] = ()) -> Iterator[ProcessFacts]:
         """Return one look at every process that can be read, but those with a pid in `skip`.
+
+        Threads of the kernel are no processes, and half of all that stands there. A look at all
+        reads each of them; one that skips others does not read those again.
 
         Raises:
             ProbeError: /proc cannot be read at all.
@@ -88,18 +92,29 @@ class SystemProcesses:
         except OSError as error:
             raise ProbeError(f"/proc: {error.strerror}") from error
         uptime = self._clock.read().boot
-        for name in names:
-            if not name.isdecimal() or int(name) in skip:
+        before = self._kernels
+        kernels = before if skip else set[int]()
+        for pid in map(int, filter(str.isdecimal, names)):
+            if pid in skip or pid in kernels:
                 continue
             try:
-                with procfs.opened(int(name)) as directory:
+                # without opening its directory, as where others belong to one that was read
+                if pid in before and procfs.of_kernel(procfs.raw_stat(pid)):
+                    kernels.add(pid)
+                    continue
+                with procfs.opened(pid) as directory:
                     if directory is None:
                         continue
-                    facts = procfs.facts_at(directory, self._boot, uptime)
+                    raw = procfs.read(directory, "stat")
+                    if procfs.of_kernel(raw):
+                        kernels.add(pid)
+                        continue
+                    facts = procfs.facts_at(directory, self._boot, uptime, raw)
             except ProbeError:
                 continue
             if facts is not None:
                 yield facts
+        self._kernels = kernels
 
     def work(self, identities: Iterable[Identity]) -> dict[Identity, Work]:
         """Return what each process has done so far; those that are gone are missing."""

@@ -31,6 +31,12 @@ _REFUSED: Final = (
     "ermission denied", "not permitted", "unsafe permissions", "access not allowed",
 )  # fmt: skip
 _LEAVING: Final = ("server exited", "lost server")
+_ENV: Final = frozenset((
+    "PATH", "HOME", "USER", "LOGNAME", "SHELL", "TERM", "LANG", "LOCPATH", "TZ", "TMPDIR",
+    "TMUX_TMPDIR", "LD_LIBRARY_PATH",
+))  # fmt: skip
+"""What a client is given of our environment, and all `LC_…`: it hands that on to its server, whose
+owner may be somebody else, and ours may hold secrets."""
 
 
 class TmuxAbsentError(MissingPartError):
@@ -201,8 +207,7 @@ class SystemTmux:
         # without -u, tmux writes `_` for what the locale of the healer cannot show
         argv = [program, "-u", *where(socket), *words]
         if self._env is None:  # it stays as it was when healmon began
-            outer = {"TMUX", "TMUX_PANE"}
-            self._env = {k: v for k, v in os.environ.items() if k not in outer}
+            self._env = {k: v for k, v in os.environ.items() if k in _ENV or k.startswith("LC_")}
         rights = sockets.rights_for(socket)
         for last in (False, True):
             try:

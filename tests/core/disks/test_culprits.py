@@ -147,7 +147,7 @@ def test_a_look_at_what_is_full_names_them_and_at_what_is_not_does_not_search(tm
         try:
             return asyncio.run(probe.look()).disks[0]
         finally:
-            probe.close()
+            asyncio.run(probe.close())
 
     assert seen(64 * KB).culprits.files[0].path == f"{logs}/a.log"
     assert seen(640 * KB).culprits is None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
 from msgspec.structs import replace
 
-from healmon.disks.forecast import SLOT
+from healmon.clock import ManualClock
+from healmon.config.settings import Disk
+from healmon.disks.forecast import KEPT, SLOT
 from healmon.disks.history import ASK, History
 from healmon.disks.model import Gauge
+from healmon.disks.probe import Probe
+from healmon.world.files import SystemFiles
 from healmon.world.samples import Ring
 
 NOW = 300_000 * SLOT
@@ -28,14 +33,42 @@ def history(folder: Path) -> History:
     return History(Ring(str(folder / "a.ring"), 10))
 
 
-def test_the_first_measurement_and_each_new_five_minutes_are_no_matter_of_a_glance(tmp_path):
+def test_the_first_measurement_is_no_matter_of_a_glance(tmp_path):
     past = history(tmp_path)
     assert past.glance(gauge(10), NOW) is None
 
     told = past.note(gauge(10), NOW)
 
-    assert past.glance(gauge(10), NOW + SLOT - 1) is told
-    assert past.glance(gauge(10), NOW + SLOT) is None
+    assert past.glance(gauge(10), NOW + SLOT) is told
+
+
+def test_samples_of_glances_are_written_with_the_next_forecast(tmp_path):
+    past = history(tmp_path)
+    past.note(gauge(10), NOW)
+    for slot in (1, 2):
+        past.glance(gauge(10 + slot), NOW + slot * SLOT)
+    assert kept(tmp_path) == []
+
+    past.note(gauge(20), NOW + ASK)
+
+    assert kept(tmp_path) == [10.0, 11.0, 12.0]
+    assert [row[1] for row in past.rows] == [10.0, 11.0, 12.0]
+
+
+def test_samples_that_are_not_written_yet_are_when_its_healer_ends(tmp_path):
+    clock = ManualClock(NOW)
+    disk = Disk(paths=(str(tmp_path),))
+    probe = Probe(disk, str(tmp_path / "state"), SystemFiles(), clock)
+
+    async def life() -> None:
+        for _ in range(3):
+            await probe.look()
+            clock.advance(SLOT)
+        await probe.close()
+
+    asyncio.run(life())
+    (ring,) = (tmp_path / "state" / "history").iterdir()
+    assert len(Ring(str(ring), KEPT).load()) == 2
 
 
 def test_what_a_glance_measured_is_kept_with_the_rest(tmp_path):

@@ -121,7 +121,7 @@ def test_a_mount_that_hangs_is_unknown_and_delays_nobody(tmp_path):
         first, second, third = asyncio.run(scenario())
     finally:
         files.answer.set()
-        probe.close()
+        asyncio.run(probe.close())
     for seen in (first, second):
         by_path = {one.target.path: one for one in seen.disks}
         assert by_path[dead].gauge is None
@@ -137,7 +137,7 @@ def looked(*paths: Path | str, budgets=()) -> list[str]:
     try:
         seen = asyncio.run(probe.look())
     finally:
-        probe.close()
+        asyncio.run(probe.close())
     return [one.target.path for one in seen.disks]
 
 

@@ -58,7 +58,7 @@ def look(*paths: Path, rules: tuple[Rule, ...] = ()):
     try:
         seen = asyncio.run(probe.look())
     finally:
-        probe.close()
+        asyncio.run(probe.close())
     return seen.disks, diagnose(seen, disk, Snapshot(), ManualClock().read()).verdicts
 
 

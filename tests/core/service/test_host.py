@@ -20,6 +20,7 @@ from healmon.service import alongside, background, instance, links
 from healmon.service.asking import ask_healer
 from healmon.service.host import Host
 from healmon.store import store
+from healmon.waiting import Nap
 from tests.helpers.wait import until
 
 CONFIG = '[monitor]\nname = "box"\n[sessions]\nsockets = []\n[disk]\npaths = []\n'
@@ -186,11 +187,12 @@ def test_a_starter_that_was_interrupted_ends_no_daemon(tmp_path: Path) -> None:
 def test_housekeeping_ends_though_a_round_begins_at_that_moment(turns: int) -> None:
     async def scene() -> bool:
         host = object.__new__(Host)
-        host.clock, host._round = ManualClock(), asyncio.Event()
+        host.clock = ManualClock(autojump=False)
+        host._between = Nap(host.clock)
         task = asyncio.create_task(host._house_time(1e12))
         for _ in range(3):
             await asyncio.sleep(0)
-        host._round.set()
+        host._between.end()
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()

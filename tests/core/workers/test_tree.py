@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 from msgspec.structs import replace
 
 from healmon.workers.tree import Family, heir, named
@@ -116,3 +118,21 @@ def test_a_circle_of_parents_ends() -> None:
 
 def test_processes_in_words_tell_their_state() -> None:
     assert named([a(12, state="D"), a(13)]) == "pid 12 (worker, state D), pid 13 (worker, state S)"
+
+
+def test_who_is_alone_is_all_that_a_closer_look_finds() -> None:
+    luck, alone = random.Random(7), 0
+    for _ in range(3000):
+        pids = luck.sample(range(2, 12), luck.randint(1, 5))
+        everyone = [
+            a(pid, luck.choice([1, *pids]), session=luck.choice([pid, *pids]),
+              name=luck.choice(["worker", "worker", "tmux: server"]), state=luck.choice("SSZ"))
+            for pid in pids
+        ]  # fmt: skip
+        family = Family(everyone, luck.choice([0, *pids]))
+        main = luck.choice(everyone).identity
+        shim = luck.choice([None, luck.choice(everyone).identity, Identity(BOOT, 99, 99)])
+        one = family._alone([main], shim)
+        alone += one is not None
+        assert one is None or family._tree([main], shim) == (one,)
+    assert alone > 100
