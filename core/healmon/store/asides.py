@@ -50,3 +50,8 @@ def size(path: Path, end: str = "") -> int:
         return Path(f"{path}{end}").stat().st_size
     except FileNotFoundError:
         return -1
+
+
+def holds_something(path: Path) -> bool:
+    """Return whether there is anything to read in the file or beside it."""
+    return size(path) > 0 or size(path, "-wal") > 0

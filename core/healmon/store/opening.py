@@ -19,7 +19,7 @@ from typing import Final
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
 from healmon.store import begun, rescue, schema
-from healmon.store.asides import BESIDE, FAMILY, free_name, rename, set_aside, size
+from healmon.store.asides import BESIDE, FAMILY, free_name, holds_something, rename, set_aside, size
 from healmon.store.backup import backup, must_be_whole
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
@@ -239,7 +239,12 @@ def _mispaired(path: Path) -> str:
 
     Files that were copied one after the other are, whatever their times say: row for row.
     """
-    if size(path, "-wal") <= 0 or not (why := rescue.misfit(path)):
+    if not 0 < size(path, "-wal") <= rescue.LARGE:
+        return ""  # nothing, or more than can be looked through at a start
+    ours, beside = epochs_of(path)
+    if ours and beside and ours != beside:
+        return "its -wal is another store's"
+    if not (why := rescue.misfit(path)):
         return ""
     try:
         with read_only(path) as conn:
@@ -247,11 +252,6 @@ def _mispaired(path: Path) -> str:
             return "" if verdict == "ok" else why
     except sqlite3.Error as error:
         return why if kind_of(error) is Kind.DAMAGED else ""
-
-
-def holds_something(path: Path) -> bool:
-    """Return whether there is anything to read in the file or beside it."""
-    return size(path) > 0 or size(path, "-wal") > 0
 
 
 def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection:

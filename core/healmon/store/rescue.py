@@ -113,8 +113,6 @@ def misfit(path: Path) -> str:
     """
     wal = Path(f"{path}-wal")
     try:
-        if wal.stat().st_size > LARGE:
-            return ""
         with wal.open("rb", buffering=0) as file:
             read = partial(_pread, file.fileno())
             frames = walk(read, wal.stat().st_size)

@@ -21,7 +21,7 @@ from healmon.clock import Reading, format_utc, process_seconds
 from healmon.errors import StoreFaultError
 from healmon.events import Recorded
 from healmon.state import Snapshot, replay
-from healmon.store import opening
+from healmon.store import asides, opening
 from healmon.store.ballast import Ballast
 from healmon.store.beside import Beside
 from healmon.store.buffer import Buffer, Checkpoint
@@ -140,7 +140,7 @@ class Store:
 
     def _load_unwritable(self, error: Exception) -> None:
         self._writer.fault = words(error, self.path)
-        if not opening.holds_something(self.path):
+        if not asides.holds_something(self.path):
             return  # nothing was ever known; healing can begin
         try:
             with opening.read_only(self.path) as conn:
