@@ -4,8 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
-# most tests wait for real processes: a few more at a time than there are cores
-JOBS ?= 6
+# most tests wait for real processes: so many at a time that two cores are always busy
+JOBS ?= 8
 # these need the processor: to load everything once more costs more than it gives
 FAST_JOBS ?= 3
 # no bytecode would have each of a thousand processes compile everything for itself

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from tests.helpers.examples import FAST, examples
+from tests.helpers.order import dealt
 
 # a busy machine is no fault of the code under test; forty examples keep the suite short
 settings.register_profile("untimed", deadline=None, max_examples=examples(40))
@@ -24,6 +25,15 @@ def pytest_ignore_collect(collection_path: Path) -> bool | None:
     if FAST and collection_path.suffix == ".py":
         return bool(SLOW.search(collection_path.read_text("utf-8"))) or None
     return None
+
+
+@pytest.hookimpl(trylast=True)  # when all that is left out has been
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Have xdist's workers begin with what is marked `long` (`tests/helpers/order.py`)."""
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)
+    marks = [item.get_closest_marker("long") for item in items]
+    if workers > 1:
+        items[:] = dealt(items, [mark.args[0] if mark else 0.0 for mark in marks], workers)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

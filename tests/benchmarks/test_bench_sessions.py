@@ -59,6 +59,7 @@ def test_a_word_for_nobody_is_wrong_usage(capsys: pytest.CaptureFixture[str]) ->
     assert "cycle" in capsys.readouterr().err
 
 
+@pytest.mark.long(75)
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
 def test_a_short_run_looks_at_every_session_every_way(tmp_path: Path) -> None:

@@ -139,6 +139,7 @@ def mine(folder: Path) -> list[str]:
     return found
 
 
+@pytest.mark.long(20)
 @pytest.mark.slow
 def test_a_short_run_measures_healmon_and_the_floors_and_leaves_nothing(tmp_path, monkeypatch):
     monkeypatch.setenv("TMPDIR", str(tmp_path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healmon import events as ev
-from healmon.plans import Finding, Plan, Verdict
+from healmon.plans import Diagnosis, Finding, Plan, Verdict
 from healmon.state import FOREVER, Rest, Snapshot, apply
 
 SEEN = ("free", "free")
@@ -35,7 +35,7 @@ def after(known: Snapshot, *events: ev.Event) -> Snapshot:
 
 def resting(known: Snapshot, *said: Verdict) -> Rest:
     rest = Rest("databases")
-    rest.keep(SEEN, said or (QUIET, OTHER), known)
+    rest.keep(SEEN, Diagnosis(said or (QUIET, OTHER)), known)
     return rest
 
 
@@ -94,6 +94,15 @@ def test_what_is_yet_to_be_told_is_not_kept(said):
     assert not resting(known, said, OTHER).stands(SEEN, known)
 
 
+@pytest.mark.parametrize(
+    "more", [{"look_again": 7.0}, {"gone": ("database:c",)}, {"systemic": (ODD,)}], ids=str
+)
+def test_whoever_wants_to_look_again_is_not_at_rest(more):
+    known, rest = told(), Rest("databases")
+    rest.keep(SEEN, Diagnosis((QUIET, OTHER), **more), known)
+    assert not rest.stands(SEEN, known)
+
+
 def test_it_ends_with_the_run():
     known = told()
     rest = resting(known)
@@ -106,5 +115,5 @@ def test_an_end_of_rest_lasts_until_something_is_kept_again():
     rest = resting(known)
     rest.end()
     assert not rest.stands(SEEN, known)
-    rest.keep(SEEN, (QUIET, OTHER), known)
+    rest.keep(SEEN, Diagnosis((QUIET, OTHER)), known)
     assert rest.stands(SEEN, known)

@@ -86,6 +86,7 @@ def test_a_killed_worker_is_noticed_at_once_restarted_after_its_delay_and_verifi
     assert any(row[3:] == ("recovered", "restart_worker") for row in metrics)
 
 
+@pytest.mark.long(12)
 def test_a_worker_that_dies_at_once_is_one_critical_alert_and_no_storm(box):
     code = f'open({str(box.pids)!r}, "a").write("1\\n"); raise SystemExit(3)'
     box.write(box.worker("task_worker", code, restart_delay="1s", restart_delay_max="1s"))
@@ -108,6 +109,7 @@ def test_a_worker_that_dies_at_once_is_one_critical_alert_and_no_storm(box):
     assert box.run("--status").returncode == 2
 
 
+@pytest.mark.long(12)
 def test_killed_daemon_leaves_workers_up_and_the_next_one_adopts_them(box):
     box.write(box.worker("a"), box.worker("b"))
     daemon = up(box)

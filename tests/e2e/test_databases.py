@@ -94,6 +94,7 @@ def test_a_crash_is_healed_and_damage_is_kept_and_told(box):
     assert len(list((box.state / "databases" / "b").iterdir())) == 1
 
 
+@pytest.mark.long(15)
 def test_a_strangers_lock_is_an_alert_with_what_to_type(box):
     path = box.base / "a.db"
     create(path)

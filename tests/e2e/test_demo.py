@@ -34,6 +34,7 @@ def temp():
         yield Path(made)
 
 
+@pytest.mark.long(45)
 def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
     env = {**os.environ, "TMPDIR": str(temp), "HOME": str(temp)}
     env.pop("TMUX", None)

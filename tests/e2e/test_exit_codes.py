@@ -55,6 +55,7 @@ def test_of_rounds_and_of_the_status(box) -> None:
     told(box.run("--stop"), 0, "nothing to stop")
 
 
+@pytest.mark.long(15)
 def test_of_a_round_that_could_not_look_everywhere(box) -> None:
     filled(box, 8)
     # a tmux server that takes calls and never answers

@@ -9,6 +9,7 @@ from tests.helpers.killsweep import sweep
 pytestmark = pytest.mark.slow
 
 
+@pytest.mark.long(60)
 def test_kills_at_random_moments_lose_nothing_and_double_nothing():
     counted = sweep(6, seed=5)
     assert counted["killed while up"] + counted["killed while starting"] == 6

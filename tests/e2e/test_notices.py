@@ -43,6 +43,7 @@ def up(box):
     return int(answer.stdout.split("pid ")[1].split(",")[0])
 
 
+@pytest.mark.long(15)
 def test_both_are_down_healmon_is_killed_and_everything_is_told(box, sinks):
     hook, mail = sinks
     (box.base / "data").mkdir()

@@ -113,6 +113,7 @@ def test_eighteen_prompts_are_one_decision_one_interrupt_eighteen_rows(box, tmux
     ]
 
 
+@pytest.mark.long(12)
 def test_a_protected_session_is_never_typed_into(box, tmux):
     database, count = world(box, tmux, "boss", 2)
     assert box.run("--daemon").returncode == 0

@@ -49,6 +49,7 @@ def test_an_exit_code_that_no_healmon_saw_is_known_to_the_next_one(box):
     assert len([p for p in box.started_pids() if alive(p)]) == 1, "one copy"
 
 
+@pytest.mark.long(40)
 def test_three_that_fall_together_are_one_alert_and_come_back_one_after_the_other(box):
     names = ("a", "b", "c")
     box.write(*(box.worker(name, restart_delay="1s", min_uptime="200ms") for name in names))

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.clock import ManualClock
 from healmon.config.settings import Database
+from healmon.databases.diagnose import diagnose
 from healmon.databases.equipment import Equipment
 from healmon.databases.healer import DatabasesHealer
 from healmon.databases.model import Facts
-from healmon.plans import Diagnosis, Plan, Proof, Verdict, unpack
+from healmon.plans import STANDS, Diagnosis, Plan, Proof, Verdict, unpack
 from healmon.state import Snapshot, apply
 from healmon.world.processes import Identity
 from healmon.world.simulated.mending import SimulatedMender
@@ -82,6 +83,7 @@ class Story:
             equipment=Equipment(mender=self.mender, supervised=Records(self)),
         )  # fmt: skip
         self.known = Snapshot()
+        self.rests = 0
         self._events = 0
 
     def employ(self, *identities: Identity, name: str = "w") -> None:
@@ -101,19 +103,32 @@ class Story:
         return who
 
     def diagnose(self) -> Diagnosis:
-        seen = asyncio.run(self.healer.look())
-        found = self.healer.diagnose(seen, self.known, self.clock.read())
+        """Look and judge; what stands must be what would be said. As a room, tell only news."""
+        seen, now = asyncio.run(self.healer.look()), self.clock.read()
+        found = self.healer.diagnose(seen, self.known, now)
+        if found is STANDS:
+            self.rests += 1
+            found = diagnose(seen, (self.database,), self.known, now)
+            assert all(self._told(one) and not one.findings for one in found.verdicts)
+            assert (found.gone, found.look_again) == ((), None)
         for verdict in found.verdicts:
-            self.tell(
-                ev.Observed(
-                    "databases", verdict.component, verdict.status, verdict.summary,
-                    verdict.metric_type, verdict.metric_value, verdict.facts,
-                )
-            )  # fmt: skip
-            self.tell(ev.Remembered(verdict.component, verdict.memory))
+            if not self._told(verdict):
+                self.tell(
+                    ev.Observed(
+                        "databases", verdict.component, verdict.status, verdict.summary,
+                        verdict.metric_type, verdict.metric_value, verdict.facts,
+                    )
+                )  # fmt: skip
+            if self.known.memory.get(verdict.component, {}) != verdict.memory:
+                self.tell(ev.Remembered(verdict.component, verdict.memory))
         for component in found.gone:
             self.tell(ev.ComponentGone(component))
         return found
+
+    def _told(self, verdict: Verdict) -> bool:
+        view = self.known.components.get(verdict.component)
+        said = (verdict.status, verdict.summary, verdict.facts)
+        return view is not None and said == (view.status, view.summary, view.facts)
 
     def tell(self, event: ev.Event) -> None:
         self._events += 1

@@ -124,13 +124,15 @@ class Farm:
         """Return who has the shim for a parent."""
         return [f.identity for f in self.processes.everyone() if f.parent == shim.shim.pid]
 
-    def daemon(self, shim: Shim) -> Identity | None:
-        """Return who is left below a shim once all forks are over; None before."""
+    def daemon(self, shim: Shim, *, once: bool = False) -> Identity | None:
+        """Return who is left below a shim once all forks are over, or the one; None before."""
         if len(alone := self.below(shim)) != 1:
             return None
         facts = self.processes.inspect(alone[0])
-        # one that is on its way leads a session, for the next fork
-        on_its_way = facts is None or facts.session == facts.identity.pid
+        # one that is on its way has yet to leave the shim's session, or leads one for the next fork
+        on_its_way = facts is None or (
+            not once and facts.session in {shim.shim.pid, facts.identity.pid}
+        )
         return None if on_its_way or self.below(shim) != alone else alone[0]
 
     def nursery(self, door: SystemShims | None = None) -> int:

@@ -137,6 +137,7 @@ def test_nothing_foreign_crashes_or_drives_the_screen(text, size):
     drive(text, size)
 
 
+@pytest.mark.long(15)
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "size",

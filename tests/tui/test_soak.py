@@ -83,6 +83,7 @@ async def _hours(hours: float) -> list[Counter[str]]:
     return counted
 
 
+@pytest.mark.long(30)
 @pytest.mark.slow
 def test_hours_of_events_and_keys_leave_no_more_objects_than_before():
     counted = asyncio.run(_hours(10.1))

@@ -730,6 +730,23 @@ def test_age_is_counted_from_the_start(real: RealWorld) -> None:
     assert own_facts.namespace > 0
 
 
+def test_what_another_thread_forgets_in_between_spoils_no_look(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Forgotten(dict):
+        def __contains__(self, who: object) -> bool:
+            known = super().__contains__(who)
+            self.clear()
+            return known
+
+    monkeypatch.setattr(procfs, "_NAMESPACES", Forgotten())
+    processes = SystemProcesses()
+    own = processes.identify(os.getpid())
+    assert own is not None
+    looks = [processes.inspect(own) for _ in range(3)]
+    assert len({one.namespace for one in looks if one is not None}) == 1
+
+
 def test_a_process_hidden_by_proc_is_unknown_not_gone(
     real: RealWorld, monkeypatch: pytest.MonkeyPatch
 ) -> None:

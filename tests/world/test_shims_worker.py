@@ -335,7 +335,8 @@ def test_whatever_forks_stays_below_until_its_end(farm: Farm) -> None:
         shim = farm.run(code, name=name)
         until(lambda name=name: farm.look(name).ends, what="the end of the program")
         assert farm.look(name).ends[0].ended == ended
-        daemon = until(lambda shim=shim: farm.daemon(shim), what="the daemon alone")
+        once = name != "double"
+        daemon = until(lambda s=shim, o=once: farm.daemon(s, once=o), what="the daemon alone")
         assert farm.look(name).alive
         farm.kill(daemon, signal.SIGTERM)
         last = farm.over(name).ends[-1]

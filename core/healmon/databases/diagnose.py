@@ -16,7 +16,7 @@ from healmon.config.settings import Database
 from healmon.databases import wording
 from healmon.databases.classify import classify
 from healmon.databases.facts import HELD, LEFT, facts_of
-from healmon.databases.hazards import deleted, hazards
+from healmon.databases.hazards import deleted, hazards, ripens
 from healmon.databases.model import (
     ENDING,
     HEALER,
@@ -119,7 +119,9 @@ def _judge(
     memory = only_pin(memory)
     if memory.pin is not None and now.steady - memory.pin_since >= max(database.busy_for, 1.0):
         word = "reader-pins-wal"
-    return _verdict(database, seen, word, memory, now), None
+    ripe = ripens(database, seen, now)
+    again = ripe + 0.1 if ripe else None
+    return _verdict(database, seen, word, memory, now), again
 
 
 def _unseen(database: Database, seen: DatabaseSeen, word: VerdictWord, before: Memory) -> Verdict:

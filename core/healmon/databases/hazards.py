@@ -108,15 +108,20 @@ def _network(database: Database, seen: DatabaseSeen) -> Finding | None:
     return Finding("network", "WARNING", message, evidence)
 
 
-def _mixed(database: Database, seen: DatabaseSeen, now: Reading) -> Finding | None:
+def ripens(database: Database, seen: DatabaseSeen, now: Reading) -> float | None:
+    """Return in how many seconds what is seen is dangerous if it only stays; None: in none."""
     first, last = seen.samples[0].reading, seen.samples[-1].reading
     lock = last.dotfile
     if lock is None or first.dotfile != lock or not (first.locks and last.locks):
         return None
-    if now.wall - lock.mtime_ns / 1e9 < database.busy_for:
+    return max(0.0, database.busy_for - (now.wall - lock.mtime_ns / 1e9))
+
+
+def _mixed(database: Database, seen: DatabaseSeen, now: Reading) -> Finding | None:
+    if ripens(database, seen, now) != 0.0:
         return None
     path = clean(database.path)
-    pids = sorted({held.pid for held in last.locks})
+    pids = sorted({held.pid for held in seen.samples[-1].reading.locks})
     message = (
         f"{database.name}: {path}.lock is there (unix-dotfile) while others lock it with the"
         f" kernel: they do not see each other and destroy it; let all use the same VFS"

@@ -116,7 +116,7 @@ class DatabasesHealer:
         if self._rest.stands(seen, known):
             return STANDS
         found = diagnose(seen, self._databases, known, now)
-        self._rest.keep(seen, found.verdicts, known)
+        self._rest.keep(seen, found, known)
         return found
 
     def offer(

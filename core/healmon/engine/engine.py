@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from healmon.engine.stream import Journal, Sink, Stream
 from healmon.healer import Healer
 from healmon.plans import Answer, Packed
 from healmon.state import Snapshot
-from healmon.waiting import Nap, over
+from healmon.waiting import Nap, call_in, over
 
 if TYPE_CHECKING:
     from healmon.engine.courier import Courier
@@ -74,8 +74,7 @@ class Engine:
         self._check = asyncio.Event()
         self._stopping = asyncio.Event()
         self._nap = Nap(clock)
-        self._stop_reason = ""
-        self._checker = ""
+        self._stop_reason = self._checker = ""
         self._sides: dict[str, str] = {}
 
     @property
@@ -107,11 +106,8 @@ class Engine:
     def _in_loop(self, call: Callable[[], object]) -> None:
         if self._loop is None:
             call()
-            return
-        try:
-            self._loop.call_soon_threadsafe(call)
-        except RuntimeError:
-            return  # the engine has ended
+        else:
+            call_in(self._loop, call)
 
     async def ask(
         self, verb: str, target: str, arguments: Packed, *, origin: str, command: int = 0
@@ -194,7 +190,7 @@ class Engine:
             self._courier = Courier(self.stream, self._clock, outlet)
             self._courier.begin()
             if self._attending:
-                self._attending.append(asyncio.create_task(self._courier.attend()))
+                self._attend(self._courier.attend())
 
     def _checker_faulted(self, reason: str) -> None:
         if bool(reason) != bool(self._checker):
@@ -213,14 +209,17 @@ class Engine:
     async def run(self) -> None:
         """Check and heal until stopped, then end in order."""
         await self._open()
-        self._attending = [asyncio.create_task(room.attend()) for room in self._rooms]
+        for room in self._rooms:
+            self._attend(room.attend())
         if self._courier is not None:
-            self._attending.append(asyncio.create_task(self._courier.attend()))
+            self._attend(self._courier.attend())
         try:
             while not self._stopping.is_set():
                 began = self._clock.read().steady
                 await self.cycle()
                 await self._rest(began + self._run.interval)
+                for task in [task for task in self._attending if task.done()]:
+                    task.result()  # none ends but by failing, and nobody else would hear of it
         finally:
             await self._succession.close()
             for task in self._attending:
@@ -228,6 +227,10 @@ class Engine:
             await asyncio.gather(*self._attending, return_exceptions=True)
             self._attending = []
             await self._close()
+
+    def _attend(self, doing: Coroutine[Any, Any, None]) -> None:
+        self._attending.append(task := asyncio.create_task(doing))
+        task.add_done_callback(lambda _: self._nap.end())
 
     async def run_once(self) -> Snapshot:
         """Make one full cycle, wait for its plans, look again; return the state afterwards."""

@@ -208,6 +208,11 @@ class Queue:
         self._abandon = False
         self._answers: list[tuple[str, str, int]] = []
 
+    @property
+    def owes(self) -> bool:
+        """Whether something is yet to be written that could not be; from any thread."""
+        return self._abandon or bool(self._answers)
+
     def abandon_taken(self, now: float) -> None:
         """Mark what a healer before us took and did not answer as `lost`. Call it at the start."""
         self._abandon = True

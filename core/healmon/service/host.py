@@ -292,9 +292,11 @@ class Host:
             # it may be a new file: it is given the whole state at once
             self.store.checkpoint(self.engine.snapshot)
 
-    def _stored(self, push: Push) -> None:
+    def _stored(self, push: Push, queue: commands.Queue, knock: Callable[[], None]) -> None:
         """Tell of news in the store; from its thread."""
         push.ring()
+        if queue.owes:
+            knock()
         if self._heart is not None:
             self._heart.stored()
 
@@ -323,9 +325,8 @@ class Host:
             _listen(self.state_dir, knocked.set, stack)
             push = Push.open(self.state_dir)
             stack.callback(push.close)
-            self.store.on_stored = partial(self._stored, push)
-            loop = asyncio.get_running_loop()
-            self.store.on_queued = partial(call_in, loop, knocked.set)
+            knock = self.store.on_queued = partial(call_in, asyncio.get_running_loop(), knocked.set)
+            self.store.on_stored = partial(self._stored, push, queue, knock)
             try:
                 while True:
                     with contextlib.suppress(TimeoutError):

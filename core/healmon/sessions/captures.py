@@ -77,8 +77,8 @@ class Captures:
     def still(self, socket: str, panes: Sequence[Pane]) -> bool:
         """Return whether no pane of a socket has moved since it was captured."""
         kept = self._kept.get(socket, {})
-        return len(kept) == len(panes) and all(
-            pane.id in kept and kept[pane.id].activity == pane.window_activity for pane in panes
+        return len(kept) == len(panes) and not any(
+            pane.id not in kept or _stale(pane, kept[pane.id]) for pane in panes
         )
 
     def due(
@@ -142,10 +142,12 @@ def is_due(pane: Pane, kept: Kept | None, now: Reading, *, watched: bool) -> boo
     """
     if kept is None or kept.key != pane.key or kept.size != (pane.width, pane.height):
         return True
-    moved = kept.activity != pane.window_activity
-    if watched:
-        return moved or kept.wall - kept.activity < SETTLED
-    return moved and now.steady - kept.steady >= IDLE_EVERY
+    return _stale(pane, kept) and (watched or now.steady - kept.steady >= IDLE_EVERY)
+
+
+def _stale(pane: Pane, kept: Kept) -> bool:
+    """Return whether a pane may show more than what is kept of it."""
+    return kept.activity != pane.window_activity or kept.wall - kept.activity < SETTLED
 
 
 def is_asking(kept: Kept | None) -> bool:

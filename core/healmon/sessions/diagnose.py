@@ -76,9 +76,10 @@ def diagnose(
     judge.look_in(soon)
     told |= {verdict.component for verdict in owed}
     gone = tuple(name for name in of_healer(known, HEALER) if name not in told)
-    if judge.stood == len(said) and not (gone or judge.look_again):
-        calm.rest.keep(seen, said, known)
-    return Diagnosis(tuple(said), gone, judge.look_again, judge.systemic, judge.hold)
+    found = Diagnosis(tuple(said), gone, judge.look_again, judge.systemic, judge.hold)
+    if judge.stood == len(said):
+        calm.rest.keep(seen, found, known)
+    return found
 
 
 class _Judge:

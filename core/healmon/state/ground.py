@@ -6,11 +6,9 @@ with the same seen, the same would be said.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import msgspec
 
-from healmon.plans import Verdict
+from healmon.plans import Diagnosis, Verdict
 from healmon.state.views import ActionView, ComponentView, EngineView, Snapshot, of_healer
 
 
@@ -53,7 +51,7 @@ class Ground(msgspec.Struct, frozen=True):
 class Rest:
     """The newest look of a healer, if what it showed was told already; belongs to one healer.
 
-    Only what time alone does not change may be kept here, beyond what `Ground` asks for.
+    Only what time alone does not change is kept: whoever wants to look again is not at rest.
 
     Args:
         healer: whose components they are.
@@ -68,11 +66,12 @@ class Rest:
         kept = self._kept
         return kept is not None and kept[1].holds(known) and kept[0] == seen
 
-    def keep(self, seen: object, said: Iterable[Verdict], known: Snapshot) -> None:
+    def keep(self, seen: object, said: Diagnosis, known: Snapshot) -> None:
         """Take in what was said after a look; it is kept if that is what was known before."""
         ground = Ground.of(known, self._healer)
-        told = ground is not None and all(_told(verdict, ground.views) for verdict in said)
-        self._kept = (seen, ground) if ground is not None and told else None
+        told = ground is not None and all(_told(one, ground.views) for one in said.verdicts)
+        rests = told and said.look_again is None and not (said.gone or said.systemic)
+        self._kept = (seen, ground) if ground is not None and rests else None
 
     def end(self) -> None:
         """Have everything said anew."""

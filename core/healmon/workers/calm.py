@@ -20,7 +20,7 @@ from healmon.clock import Reading, Steps
 from healmon.plans import Packed
 from healmon.state import Snapshot
 from healmon.workers.lifecycle import Judged
-from healmon.workers.model import NAME, Seen, State, WorkerSeen
+from healmon.workers.model import Seen, State, WorkerSeen
 from healmon.world.processes import ProcessFacts
 
 TELLS_NOTHING: Final = frozenset[State]({"healthy", "probation"})
@@ -32,6 +32,7 @@ class _Kept(msgspec.Struct, frozen=True):
 
     Attributes:
         newest: the newest look at the worker, all of which show the same.
+        told: it was; what was judged anew in a look at others is told by the next one at all.
     """
 
     mine: Judged
@@ -41,6 +42,7 @@ class _Kept(msgspec.Struct, frozen=True):
     run: float
     steps: Steps
     moments: tuple[float, ...]
+    told: bool
 
 
 class Calm:
@@ -75,7 +77,7 @@ class Calm:
         one = seen.workers[name]
         if seen.fresh is None or name in seen.fresh:
             alike = seen.alike.get(name) is kept.newest and name not in alarmed
-            if not (alike and _lasts(kept, name, known, now)):
+            if not (kept.told and alike and _lasts(kept, name, known, now)):
                 return None
         # the very same objects: whatever changes is another one
         elif kept.newest is not one:
@@ -91,7 +93,14 @@ class Calm:
         return kept.mine
 
     def keep(
-        self, mine: Judged, known: Snapshot, now: Reading, moments: Iterable[float], *, paused: bool
+        self,
+        mine: Judged,
+        known: Snapshot,
+        now: Reading,
+        moments: Iterable[float],
+        *,
+        paused: bool,
+        told: bool,
     ) -> None:
         """Take in a new judgement of which nothing needs to be written down.
 
@@ -101,6 +110,7 @@ class Calm:
             now: when it was made.
             moments: in how many seconds it changes by itself.
             paused: the worker is in maintenance.
+            told: it is told now.
         """
         name = mine.look.worker.name
         self._kept[name] = _Kept(
@@ -111,6 +121,7 @@ class Calm:
             known.engine.started_at,
             known.steps,
             tuple(now.steady + moment for moment in moments),
+            told,
         )
 
     def forget(self, name: str) -> None:
@@ -128,7 +139,6 @@ def _lasts(kept: _Kept, name: str, known: Snapshot, now: Reading) -> bool:
     return (
         kept.mine.state == "healthy"
         and not (memory.failures or memory.row)
-        and NAME not in known.failing
         and name in known.components
         and kept.steps is known.steps
         and all(at > now.steady for at in kept.moments)

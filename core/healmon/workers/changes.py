@@ -7,14 +7,13 @@ from healmon.config.settings import Worker
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.units import format_duration
-from healmon.world import notes
-from healmon.world.farmounts import Mounts
+from healmon.world import farfiles, notes
 
 GRAIN = 1.0
 """Seconds: what was written within the second of the start was written for it."""
 
 
-def since(worker: Worker, started: float, now: Reading, table: Mounts) -> str:
+def since(worker: Worker, started: float, now: Reading) -> str:
     """Return what changed since a start, in words; empty: nothing that can be seen.
 
     What another host must answer for is not asked: while it is away, it would keep us from all.
@@ -23,12 +22,11 @@ def since(worker: Worker, started: float, now: Reading, table: Mounts) -> str:
         worker: its settings.
         started: wall seconds of the start.
         now: the time; what is younger than that was not changed yet.
-        table: of the mounts.
     """
     program = worker.argv[0]
     paths = [worker.script, program if "/" in program else notes.find_program(program)]
     for path in paths:
-        if not path or table.far(path) is not None:
+        if not path or farfiles.far(path) is not None:
             continue
         try:
             changed = notes.changed_at(path)

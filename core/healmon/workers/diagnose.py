@@ -57,7 +57,7 @@ class Judge:
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
-        standing = self._standing(seen, known, now)
+        standing, failing = self._standing(seen, known, now), NAME in known.failing
         if seen.fresh is None and len(standing) == len(self._workers):
             memories = {name: mine.memory for name, mine in standing.items()}
             if storm.weather(self._limits, memories, memories, now.steady) is None:
@@ -75,12 +75,13 @@ class Judge:
             if turn.at is not None
         }
         quiet = _quiet(judged, before, given)
-        wakes = self._keep(judged, quiet if weather is None else set(), standing, known, now)
-        wakes += _weather_wakes(weather, now)
         silent = set(standing)
-        if seen.fresh is not None:
+        if seen.fresh is not None and not failing:
             silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
+        calm = quiet if weather is None else set[str]()
+        wakes = self._keep(judged, calm, set(told), standing, known, now)
+        wakes += _weather_wakes(weather, now)
         arounds = _arounds({name: judged[name] for name in told}, known, now)
         verdicts = tuple(
             self._verdict(judged[n], given.get(n), plans.get(n), arounds[n], known) for n in told
@@ -103,8 +104,13 @@ class Judge:
         )
 
     def _standing(self, seen: Seen, known: Snapshot, now: Reading) -> dict[str, Judged]:
-        """Return the judgements of earlier looks that still stand."""
+        """Return the judgements of earlier looks that still stand.
+
+        After a look that failed none does: it was told of everybody that nothing is known.
+        """
         found: dict[str, Judged] = {}
+        if NAME in known.failing:
+            return found
         alerts = (*known.alerts.values(), *known.ended.values())
         alarmed = {alert.component for alert in alerts}
         for name in self._configured:
@@ -118,6 +124,7 @@ class Judge:
         self,
         judged: Mapping[str, Judged],
         quiet: Collection[str],
+        told: Collection[str],
         standing: Collection[str],
         known: Snapshot,
         now: Reading,
@@ -131,7 +138,8 @@ class Judge:
             moments = _moments(mine, now)
             wakes += moments
             if name in quiet and not mine.look.worker.after:
-                self._calm.keep(mine, known, now, moments, paused=_paused(name, known, now))
+                paused = _paused(name, known, now)
+                self._calm.keep(mine, known, now, moments, paused=paused, told=name in told)
             else:
                 self._calm.forget(name)
         return wakes
@@ -331,6 +339,8 @@ def _moments(mine: Judged, now: Reading) -> list[float]:
         moments.append(worker.start_timeout - uptime)
     if mine.state in {"healthy", "trial"} and (memory.trial or memory.row):
         moments += [outlived(worker, memory) - uptime, worker.stable_after - uptime]
+    if mine.look.one.beat_age is not None:
+        moments.append(worker.heartbeat_max_age - uptime)  # from then on it is missed
     if mine.state == "healthy" and breaker.flapping(worker, memory, now):
         moments.append(memory.failures[0] + worker.slow_window - now.steady)
     return [moment for moment in moments if moment > 0]

@@ -187,7 +187,7 @@ def _of_the_living(mine: Judged, around: Around) -> list[Finding]:
         text = wording.second_copy(worker, pids)
         found.append(Finding("second_copy", "WARNING", text, {"pids": pids}))
     uptime, limit = now.steady - mine.memory.up_since, worker.heartbeat_max_age
-    if one.beat_age is not None and one.beat_age > limit and uptime > limit:
+    if one.beat_age is not None and one.beat_age > limit and uptime >= limit:
         text = wording.silent(worker, pid, one.beat)
         found.append(Finding("silent", "WARNING", text, {"file": clean(worker.heartbeat_file)}))
     return found + _unchecked(mine) + _unready(mine) + _of_memory(mine, around, pid)

@@ -250,6 +250,7 @@ class WorkersHealer:
         self._memories |= {v.component: unpack(v.memory, Memory) for v in diagnosis.verdicts}
         memories = self._memories
         self._hints = {n: m.identity for n, m in memories.items() if m.identity is not None}
+        self._sight.judged(self._hints)
         off = known.engine.dry_run
         free = {n: m for n, m in memories.items() if not (off or n in held)}
         self._grants.aim(self._grantable(seen, free, now))

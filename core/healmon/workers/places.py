@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from healmon.config.settings import Worker
-from healmon.world.farmounts import Mounts, mounts
+from healmon.world import farfiles
 
 
 def devices_of(worker: Worker, log: Path) -> tuple[int, ...]:
@@ -13,20 +13,19 @@ def devices_of(worker: Worker, log: Path) -> tuple[int, ...]:
 
     Never hangs: of a mount that another host answers for, the kernel's table has the number.
     """
-    table = mounts()
     files = (worker.pid_file, worker.heartbeat_file)
     places = [log, *(Path(name) for name in (worker.cwd, *files) if name)]
-    return tuple(sorted({found for place in places if (found := _device(place, table))}))
+    return tuple(sorted({found for place in places if (found := _device(place))}))
 
 
 def far(path: str) -> bool:
     """Return whether another host must answer for a path; it is not asked just to know more."""
-    return mounts().far(path) is not None
+    return farfiles.far(path) is not None
 
 
-def _device(place: Path, table: Mounts) -> int:
+def _device(place: Path) -> int:
     """Return where a file is, or will be; 0 where that cannot be told."""
-    if (device := table.far(str(place))) is not None:
+    if (device := farfiles.far(str(place))) is not None:
         return device
     for path in (place, *place.parents):
         try:

@@ -35,7 +35,6 @@ from healmon.workers.output import last_lines
 from healmon.workers.records import Records, half_done
 from healmon.workers.tree import Family, heir
 from healmon.workers.twins import Twins
-from healmon.world.farmounts import mounts
 from healmon.world.host import Host
 from healmon.world.ports import Ports
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
@@ -44,6 +43,8 @@ from healmon.world.shims import Shim, Shims
 FULL_EVERY = 10
 """Every so many looks all processes are looked at again, whatever was seen before."""
 TAIL_LINES = 5
+ASKED = 5
+"""How often a shim is asked that has started its worker again and has yet to say so."""
 NOW = float("inf")
 
 
@@ -85,7 +86,6 @@ class Probe:
         self._steps: Steps = ()
         self._gauges = Gauges()
         self._kin: dict[str, frozenset[Identity]] = {}
-        self._mounts = mounts()
 
     def look(
         self,
@@ -114,15 +114,13 @@ class Probe:
         lost = [name for name, one in known.items() if not one.known]
         full = bool(lost) or (whole and self._looks % FULL_EVERY == 0)
         self._looks += whole
-        if full:
-            self._mounts = mounts()
         everyone, found, family = self._around(known.values(), full=full)
         cpu = self._gauges.cpu_since([f for k in known.values() for f in k.known], whole=whole)
         seen: dict[str, WorkerSeen] = {}
         self._gauges.turn(whole=whole)
         twins = Twins(self.finder.twins, known, lambda name: self._known_by_name(name, now), family)
         for worker in workers:
-            one = self._found(worker, known[worker.name], found, everyone, family, twins)
+            one = self._found(worker, known[worker.name], found, everyone, family, twins, now)
             one = replace(
                 one,
                 cpu={f.identity.pid: cpu[f.identity] for f in one.known if f.identity in cpu},
@@ -170,7 +168,7 @@ class Probe:
         twins = Twins(
             self.finder.twins, mine, lambda name: self._known_by_name(name, now), scan.family
         )
-        found = self._found(worker, one, scan.found, scan.everyone, scan.family, twins)
+        found = self._found(worker, one, scan.found, scan.everyone, scan.family, twins, now)
         return found, scan.family
 
     def family(self, touched: float = NOW) -> Family:
@@ -269,6 +267,7 @@ class Probe:
         everyone: Everyone,
         family: Family,
         twins: Twins,
+        now: Reading,
     ) -> WorkerSeen:
         """Return a look at a worker with all that a search adds to it."""
         if not one.known and may_have_left_a_daemon(worker, one.record, one.shim):
@@ -288,8 +287,23 @@ class Probe:
         if not known:
             matches, doubt = twins.certain(worker.name, matches)
             trouble = trouble or doubt
+        if not known and any(_begun_anew(one.shim, match) for match in matches):
+            newer = self._told_late(worker, one, now)
+            if newer.known:
+                return self._found(worker, newer, found, everyone, family, twins, now)
         certain = known or matches
         return replace(one, matches=matches, trouble="" if certain else one.trouble or trouble)
+
+    def _told_late(self, worker: Worker, one: WorkerSeen, now: Reading) -> WorkerSeen:
+        """Return what is known of a worker once its shim has told that it has started it again.
+
+        Taken for a process that somebody else has started, the end before it would count for none.
+        """
+        for _ in range(ASKED):  # each time the shim is given a moment; a full disk tells nothing
+            newer = self._known(worker, None, now)
+            if newer.shim is None or one.shim is None or newer.shim.number != one.shim.number:
+                return newer
+        return one
 
     def _left(self, worker: Worker, shim: Shim | None, family: Family) -> ProcessFacts | None:
         """Return the daemon that a start left behind: below its shim, else by the lock it holds."""
@@ -324,7 +338,7 @@ class Probe:
         spawned = one.record is not None and one.record.worker == main.identity
         # the wall clock may have been set since: what was written down then is compared with then
         started = one.record.wall if spawned and one.record else now.wall - main.age
-        changed = changes.since(worker, started, now, self._mounts)
+        changed = changes.since(worker, started, now)
         return replace(one, use=use, beat=beat, beat_age=age, unheard=unheard, changed=changed)
 
     def _of_the_absent(
@@ -343,9 +357,7 @@ class Probe:
             left=tuple(identity for identity in tree if family.find(identity) is not None),
             output=last_lines(self._records, worker, TAIL_LINES),
             blockers=blockers,
-            changed=changes.since(worker, started, now, self._mounts)
-            if started is not None
-            else "",
+            changed=changes.since(worker, started, now) if started is not None else "",
         )
 
     def _host_seen(self) -> HostSeen:
@@ -354,3 +366,12 @@ class Probe:
                 total, available = self._host.memory()
                 return HostSeen(memory_total=total, memory_available=available)
         return HostSeen()
+
+
+def _begun_anew(shim: Shim | None, match: Match) -> bool:
+    """Return whether a shim has started its worker again, and has not written that down yet."""
+    if shim is None or not shim.alive or match.facts.parent != shim.shim.pid:
+        return False
+    # what a worker left behind at its end came to its shim, too: then that end is written down
+    told = any(end.identity == shim.worker for end in shim.ends)
+    return match.facts.identity != shim.worker and not told

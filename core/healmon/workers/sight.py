@@ -2,16 +2,19 @@
 
 After an end, or an act that is over, a look is at those workers only; all others are as they were
 seen last. All are looked at in every cycle, when the judgement of them changes by itself, after a
-look that failed, and whenever nothing has happened since the look before.
+look that failed or was never judged, and whenever nothing has happened since the look before.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
 from healmon.clock import Reading
 from healmon.workers.model import Seen, WorkerSeen
 from healmon.workers.records import Records
+from healmon.world.processes import DEAD, Identity, ProcessFacts
 
 
 class Sight:
@@ -29,6 +32,7 @@ class Sight:
         self._whole_at = float("-inf")
         self._again_at = float("inf")
         self._last: Seen | None = None
+        self._judged = False
 
     def touch(self, name: str) -> None:
         """Have a worker looked at the next time: something has happened to it."""
@@ -42,7 +46,7 @@ class Sight:
         """Return whom to look at now; None: all. What comes of it goes to `whole`."""
         few, self._touched = frozenset(self._touched), set()
         late = now.steady >= min(self._whole_at + self._every, self._again_at)
-        if self._last is not None and few and not late:
+        if self._last is not None and self._judged and few and not late:
             return few
         self._whole_at = now.steady
         return None
@@ -60,7 +64,7 @@ class Sight:
 
     def whole(self, seen: Seen) -> Seen:
         """Return a look with what it left out as that was seen last."""
-        before, self._last = self._last, seen
+        before, self._last, self._judged = self._last, seen, False
         if seen.fresh is None or before is None:
             return seen
         workers = {
@@ -69,3 +73,27 @@ class Sight:
         }
         self._last = replace(seen, workers=workers)
         return self._last
+
+    def judged(self, who: Mapping[str, Identity]) -> None:
+        """Take in that the newest look was judged, and who each worker is by that.
+
+        Whom only memory named was found among all processes, and stands in no look at the worker:
+        shown again without all of them, it would be taken for gone, and started a second time.
+        """
+        self._judged = True
+        if self._last is None or self._last.everyone is None:
+            return
+        workers = dict(self._last.workers)
+        for name, identity in who.items():
+            facts = self._last.everyone.get(identity)
+            if facts is not None and facts.state not in DEAD and name in workers:
+                workers[name] = _with(workers[name], facts)
+        self._last = replace(self._last, workers=workers)
+
+
+def _with(one: WorkerSeen, facts: ProcessFacts) -> WorkerSeen:
+    """Return a look at a worker in which a process of its stands; itself, if it does."""
+    seen = (*one.known, *(match.facts for match in one.matches))
+    if any(other.identity == facts.identity for other in seen):
+        return one
+    return replace(one, known=(facts, *one.known))

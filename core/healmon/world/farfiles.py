@@ -73,7 +73,7 @@ class FarFiles:
         Raises:
             ProbeError: the mount that it lies on does not answer.
         """
-        device = self._far(path)
+        device = self.far(path)
         if device is None:
             return call()
         with self._lock:
@@ -90,7 +90,8 @@ class FarFiles:
             raise asked.error
         return asked.result  # type: ignore[return-value]  # pyright: ignore[reportReturnType] - the call's
 
-    def _far(self, path: str) -> int | None:
+    def far(self, path: str) -> int | None:
+        """Return the device of the far mount that a path leads to; None: to a near one."""
         with self._lock:
             now = process_seconds()
             # one that has just been mounted may be dead already
@@ -135,6 +136,11 @@ def _silent(path: str) -> ProbeError:
 
 
 _FILES: Final = FarFiles()
+
+
+def far(path: str) -> int | None:
+    """Return the device of the far mount that a path leads to, which is not asked; else None."""
+    return _FILES.far(path)
 
 
 def changed_at(path: str) -> float | None:

@@ -333,14 +333,16 @@ def _directories(directory: int) -> Iterator[str]:
 def _namespace(directory: int, stat: Stat) -> int:
     """Return the inode of its pid namespace, which never changes; see pid_namespaces(7)."""
     who = stat.pid, stat.start_ticks
-    if who not in _NAMESPACES:
-        if len(_NAMESPACES) >= NAMESPACES_KEPT:
-            _NAMESPACES.clear()
+    found = _NAMESPACES.get(who)  # asked once: another thread may forget all of them meanwhile
+    if found is None:
         try:
-            _NAMESPACES[who] = os.stat("ns/pid", dir_fd=directory).st_ino
+            found = os.stat("ns/pid", dir_fd=directory).st_ino
         except OSError:
             return 0  # needs the right to trace it
-    return _NAMESPACES[who]
+        if len(_NAMESPACES) >= NAMESPACES_KEPT:
+            _NAMESPACES.clear()
+        _NAMESPACES[who] = found
+    return found
 
 
 _NAMESPACES: Final[dict[tuple[int, int], int]] = {}

@@ -39,6 +39,19 @@ def test_free_with_idle_connections_and_readers(tell, mode):
     assert story.report() == ["   ✅ No database locks"]
 
 
+def test_a_lock_directory_beside_other_locks_is_an_alarm_once_it_is_no_longer_young(tell, mode):
+    story = tell(mode)
+    story.locks.read(PATH, story.somebody().pid)
+    for _ in range(3):
+        story.look(after=60)
+    assert story.rests
+    story.locks.lock_by_directory(PATH, int((story.clock.read().wall + 57) * 1e9))
+    assert story.look(after=60).findings == ()
+    assert story.diagnose().look_again == pytest.approx(story.database.busy_for - 3 + 0.1, abs=0.01)
+    (finding,) = story.look(after=8).findings  # nothing but time has passed
+    assert finding.condition == "mixed-locking"
+
+
 def test_an_idle_transaction_is_named_only_after_busy_for(tell, mode):
     story = tell(mode)
     holder = story.holder("sqlite3", "x.db")

@@ -917,3 +917,27 @@ def test_an_engine_that_fails_as_it_tells_fails_with_that_and_its_rooms_stay_usa
         await engine._close()
 
     asyncio.run(scenario())
+
+
+def test_an_engine_of_which_a_part_fails_between_two_rounds_fails_with_it_at_once():
+    healer = ScriptedHealer()
+    engine, journal, _ = build(healer)
+
+    def broken(record: ev.Recorded) -> None:
+        if isinstance(record.event, ev.HealerFailed):
+            raise ZeroDivisionError
+
+    async def fail():
+        raise ProbeError("nothing is to be seen")
+
+    async def scenario():
+        engine.subscribe(broken)
+        running = asyncio.create_task(engine.run())
+        await reach(lambda: journal.all(ev.CycleFinished))
+        healer.look_hook = fail
+        healer.wake()
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(running, 5.0)
+        assert len(journal.all(ev.CycleStarted)) == 1
+
+    asyncio.run(scenario())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -15,8 +16,8 @@ from healmon import events as ev
 from healmon.clock import ManualClock
 from healmon.config.load import load
 from healmon.config.settings import Settings
-from healmon.errors import ConfigError
-from healmon.service import alongside, background, instance, links
+from healmon.errors import ConfigError, StoreFaultError
+from healmon.service import alongside, background, commands, instance, links
 from healmon.service.asking import ask_healer
 from healmon.service.host import Host
 from healmon.store import store
@@ -126,6 +127,41 @@ def test_what_was_done_while_the_healer_ends_is_answered_and_not_lost(tmp_path: 
         one.join(20)
     made.close()
     assert answers[0].text == "the healer is not running", "answered, by the one that was asked"
+
+
+def test_an_answer_that_could_not_be_written_is_with_the_next_round(tmp_path: Path) -> None:
+    made = Host.open(settings_of(tmp_path), tmp_path / "state", mode="tui", dry_run=False)
+    original, use, locked = made.engine.ask, made.store.beside.use, list[bool]()
+
+    async def answered(*words: Any, **more: Any) -> object:
+        answer = await original(*words, **more)
+        locked.append(True)  # from now on, once
+        return answer
+
+    def used(patience: float) -> object:
+        if locked.count(True) > locked.count(False):
+            locked.append(False)
+            raise StoreFaultError("it is locked")
+        return use(patience)
+
+    made.engine.ask = answered  # type: ignore[method-assign]
+    made.store.beside.use = used  # type: ignore[method-assign, assignment]
+    told: list[str] = []
+
+    def person() -> None:
+        asked = commands.send(made.store.path, "check", "", {}, "me")
+        made.engine.check_now()
+        until(lambda: False in locked, 20, "an answer that cannot be written")
+        made.engine.check_now()
+        told.append(commands.wait(made.store.path, asked, 20)[0])
+        made.engine.stop()
+
+    one = threading.Thread(target=person)
+    one.start()
+    asyncio.run(made.run())
+    one.join(30)
+    made.close()
+    assert told == ["done"]
 
 
 def test_a_pid_file_that_cannot_be_written_ends_no_daemon(tmp_path: Path) -> None:

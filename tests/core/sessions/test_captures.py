@@ -94,6 +94,17 @@ def test_a_pane_without_tasks_is_captured_rarely_until_it_asks() -> None:
     assert eye.count == before + 3
 
 
+def test_what_came_within_the_second_of_a_capture_is_shown_at_last_without_tasks_too() -> None:
+    eye, one = Eye(), pane(window_activity=int(START))
+    eye.look([one], {"%1": "before"}, at(0.1), set())
+    assert not eye.captures.still("s", [one]), "it may have written on within that second"
+    for minute in (1, 2, 3):
+        eye.look([one], {"%1": "after"}, at(60.0 * minute), set())
+        assert eye.screen(one) == "after"
+    assert eye.count == 2
+    assert eye.captures.still("s", [one])
+
+
 def test_another_pane_with_the_same_id_shows_nothing_of_the_old_one() -> None:
     eye, old = Eye(), pane()
     eye.look([old], {"%1": "old"}, at(0), {"%1"})

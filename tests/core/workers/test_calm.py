@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from healmon import events as ev
+from healmon.clock import ManualClock
 from healmon.errors import DataError
 from healmon.workers.calm import Calm
 from healmon.workers.model import Seen
@@ -30,6 +31,9 @@ def life(folder: Path, seed: int) -> list[str]:
     folder.mkdir()
     plain = a_worker(argv=("/bin/plain",), script="", max_failures=50, slow_failures=50)
     workers = [replace(plain, name=name, argv=(f"/bin/{name}", "-d")) for name in NAMES]
+    workers[4] = replace(
+        workers[4], heartbeat_file="/never", heartbeat_max_age=dice.choice([30, 90])
+    )
     workers[5] = replace(workers[5], after=("a",))
 
     async def something(bench: Bench, world: WatchedWorld) -> None:
@@ -80,3 +84,67 @@ def test_they_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed
     assert stood.count(True) > 30, "a look at all shows most of them as they were"
     monkeypatch.setattr(Calm, "stands", lambda *_, **__: None)
     assert life(tmp_path / "anew", seed) == calm
+
+
+async def later(bench: Bench, seconds: float) -> None:
+    assert isinstance(bench.clock, ManualClock)
+    bench.clock.advance(seconds)
+    await bench.round()
+
+
+def test_after_a_look_that_failed_nothing_stands_of_those_that_are_not_looked_at(tmp_path: Path):
+    workers = [a_worker(name=name, argv=(f"/bin/{name}",), script="") for name in "ab"]
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        for name in "ab":
+            world.add((f"/bin/{name}",))
+        for _ in range(15):
+            await later(bench, 60)
+        assert bench.diagnosis.verdicts == ()
+        bench.emit(ev.HealerFailed("workers", "it crashed when all was seen"))
+        for name in "ab":
+            facts = bench.snapshot.components[name].facts
+            bench.emit(ev.Observed("workers", name, "unknown", "not seen", "", "", facts))
+        bench.healer._sight.touch("a")
+        await later(bench, 3)
+        bench.emit(ev.HealerRecovered("workers"))
+        await later(bench, 57)
+        assert [bench.status(name) for name in "ab"] == ["healthy", "healthy"]
+
+    play(tmp_path, scene, *workers)
+
+
+def test_what_a_look_at_others_judged_anew_is_told_by_the_next_one_at_all(tmp_path: Path):
+    workers = [a_worker(name=name, argv=(f"/bin/{name}",), script="") for name in "ab"]
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        for name in "ab":
+            world.add((f"/bin/{name}",))
+        await bench.run(300)
+        wall = bench.clock.read().wall
+        bench.emit(ev.MaintenanceStarted("b", wall + 70.0, "tester"))
+        await later(bench, 60)
+        assert bench.facts("b").desired == "maintenance"
+        bench.healer._sight.touch("a")
+        await later(bench, 20)  # by then it is over
+        await later(bench, 40)
+        assert bench.facts("b").desired == "up"
+
+    play(tmp_path, scene, *workers)
+
+
+def test_a_heartbeat_that_never_comes_is_missed_once_it_is_time(tmp_path: Path):
+    beat = str(tmp_path / "never")
+    worker = a_worker(
+        name="a", argv=("/bin/a",), script="", heartbeat_file=beat, heartbeat_max_age=150.0
+    )
+
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        world.add(worker.argv)
+        for _ in range(2):
+            await later(bench, 60)
+        assert bench.diagnosis.look_again == 30.0
+        await later(bench, 30)  # nothing but time has passed
+        assert bench.alert("silent", "a") is not None
+
+    play(tmp_path, scene, worker)

@@ -356,6 +356,39 @@ def test_one_that_falls_again_before_it_is_proved_has_failed_twice(host: Host) -
     play(scene)
 
 
+class Tardy(SystemShims):
+    """Its shims come to write down that they have started a worker again when it is up for long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._told: dict[str, Shim] = {}
+
+    def look(self, folder: str) -> Shim | None:
+        shim, told = super().look(folder), self._told.get(folder)
+        if shim is not None:
+            self._told[folder] = shim
+        late = shim is not None and told is not None and shim.number != told.number
+        return told if late else shim
+
+
+@pytest.mark.slow
+def test_an_end_counts_also_where_its_shim_is_late_to_tell_of_it(host: Host) -> None:
+    async def scene() -> None:
+        worker = eager(host, max_failures=9)
+        async with host.healmon(worker, equipment=Equipment(shims=Tardy())) as live:
+            who = await ready(live)
+            for number in (1, 2):
+                host.kill(who)
+                who = await ready(live, but=who)
+                assert failures(live) == number
+                assert record(host).granted
+            facts = live.facts()
+            assert facts is not None
+            assert facts.last_end == "killed by SIGKILL"
+
+    play(scene)
+
+
 @pytest.mark.slow
 def test_what_a_person_stopped_stays_down(host: Host) -> None:
     async def scene() -> None:

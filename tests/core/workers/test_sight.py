@@ -16,6 +16,7 @@ from healmon.workers.model import Seen, StartRecord, WorkerSeen
 from healmon.workers.records import Records
 from healmon.workers.sight import Sight
 from healmon.world.simulated.processes import SimulatedProcesses
+from tests.helpers.witness import WatchedWorld
 from tests.helpers.workerbench import Bench
 
 
@@ -40,6 +41,7 @@ def test_the_first_look_is_at_all(sight: Sight) -> None:
 def test_after_an_end_only_that_one_is_looked_at_once(sight: Sight) -> None:
     sight.turn(at(0))
     sight.whole(all_of("a", "b"))
+    sight.judged({})
     sight.touch("a")
     assert sight.turn(at(1)) == {"a"}
     assert sight.turn(at(2)) is None, "nothing has happened since: somebody else asks"
@@ -51,6 +53,7 @@ def test_no_look_at_all_is_older_than_a_cycle(
 ) -> None:
     sight.turn(at(0))
     sight.whole(all_of("a", "b"))
+    sight.judged({})
     sight.touch("a")
     assert sight.turn(at(seconds)) == few
 
@@ -61,6 +64,7 @@ def test_when_the_judgement_changes_by_itself_all_are_looked_at(
 ) -> None:
     sight.turn(at(0))
     sight.whole(all_of("a", "b"))
+    sight.judged({})
     sight.look_again(at(moment).steady if moment is not None else None)
     sight.touch("a")
     assert sight.turn(at(2)) == few
@@ -69,11 +73,19 @@ def test_when_the_judgement_changes_by_itself_all_are_looked_at(
 def test_after_a_look_that_failed_all_are_looked_at(sight: Sight) -> None:
     sight.turn(at(0))
     sight.whole(all_of("a", "b"))
+    sight.judged({})
     sight.touch("a")
     sight.turn(at(1))
     sight.failed()
     sight.touch("b")
     assert sight.turn(at(2)) is None
+
+
+def test_after_a_look_that_was_never_judged_all_are_looked_at(sight: Sight) -> None:
+    sight.turn(at(0))
+    sight.whole(all_of("a", "b"))
+    sight.touch("a")
+    assert sight.turn(at(1)) is None
 
 
 def test_the_others_are_told_as_seen_last_with_their_records_of_now(
@@ -114,3 +126,29 @@ def test_of_those_of_whom_there_is_nothing_new_nothing_is_told(tmp_path: Path) -
     assert told(few) == ["b"]
     gone = replace(few, workers={**seen.workers, "c": WorkerSeen()})
     assert told(gone) == ["b", "c"], "whoever has changed is told"
+
+
+def test_whom_only_memory_names_is_not_gone_in_a_look_at_others(tmp_path: Path) -> None:
+    clock = ManualClock()
+    world = WatchedWorld(clock)
+    a, b = Worker(name="a", argv=("/bin/a",)), Worker(name="b", argv=("/bin/b",))
+    bench = Bench((replace(a, after=("b",)), b), tmp_path, world, clock)
+    world.attend(bench)
+
+    async def later() -> None:
+        clock.advance(5.0)
+        await bench.round()
+
+    async def scene() -> None:
+        mine = world.add(a.argv)
+        world.add(b.argv)
+        await later()
+        world.retitle(mine, ("a: serving",))
+        bench.begin()
+        await later()
+        bench.healer._sight.touch("b")
+        await later()
+        assert (bench.status("a"), bench.due) == ("healthy", {}), "a second copy is on its way"
+        await bench.close()
+
+    asyncio.run(scene())

@@ -168,11 +168,11 @@ def test_a_link_that_leads_to_a_far_mount_is_far(tmp_path: Path) -> None:
 def test_a_mount_that_came_a_moment_ago_is_far(tmp_path: Path) -> None:
     files, table, changed = str(tmp_path / "far/file"), [Mounts(())], [True]
     far = FarFiles(lambda: table[0], lambda: changed[0])
-    assert far._far(files) is None
+    assert far.far(files) is None
     table[0], changed[0] = Mounts([f"1 2 0:77 / {tmp_path}/far rw - fuse.sshfs x rw"]), False
-    assert far._far(files) is None, "the table is not read for each question"
+    assert far.far(files) is None, "the table is not read for each question"
     changed[0] = True
-    assert far._far(files) is not None
+    assert far.far(files) is not None
 
 
 def test_what_is_mounted_now_is_noticed_at_once(tmp_path: Path) -> None:

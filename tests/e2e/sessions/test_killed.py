@@ -60,6 +60,7 @@ def steps_of(stage, which=""):
 AT = {"deaf": range(1, 16, 2), "obeys": range(2, 14, 4), "cancels": range(4, 14, 4)}
 
 
+@pytest.mark.long(10)
 @pytest.mark.parametrize(("scene", "kill_at"), [(scene, n) for scene in SCENES for n in AT[scene]])
 def test_the_next_healmon_goes_on(stage, player, scene, kill_at):
     stage.tmux.new("other")

@@ -282,6 +282,7 @@ def test_11_a_reader_and_a_control_client_block_nothing(stage):
     assert stage.keys("control") == ["C-c"]
 
 
+@pytest.mark.long(15)
 def test_12_a_job_that_ignores_its_interrupt_gets_one_repeat_and_a_person_is_called(stage):
     stage.hung("a", deaf=True)
     task = stage.task("a")
@@ -637,6 +638,7 @@ def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):
         }  # fmt: skip
 
 
+@pytest.mark.long(25)
 def test_24_sleep_steps_resizes_and_restarts_confirm_anew(stage, monkeypatch):
     from healmon.clock import Reading, SystemClock
 
