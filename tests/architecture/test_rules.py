@@ -122,10 +122,12 @@ def test_who_opens_the_store_by_hand_is_known_by_name() -> None:
 
     `ballast` has a file of its own, `backup` a new copy, `carving` a damaged file that nobody in
     this process has open (`Held.ready` keeps the connection beside it closed meanwhile), `begun`
-    the file that will take its place, before SQLite opens that.
+    the file that will take its place, before SQLite opens that; `rescue` looks through a -wal
+    before anybody here opens its database, `spill` has a file of its own.
     """
     found = {p.name for p in (CORE / "store").glob("*.py") if opens_by_hand(p)}
-    assert found == {"ballast.py", "backup.py", "begun.py", "carving.py"}
+    known = {"ballast.py", "backup.py", "begun.py", "carving.py", "rescue.py", "spill.py"}
+    assert found == known
     users = {p.name for p in CORE.rglob("*.py") if "Carver(" in p.read_text()}
     assert users == {"salvage.py"}
 

@@ -29,6 +29,7 @@ from healmon.service import alongside, commands, retention, statedir
 from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
+from healmon.service.missing import missing
 from healmon.service.push import Push
 from healmon.service.reload import Read, Reloader, digest
 from healmon.service.sides import Sides, orders
@@ -142,7 +143,7 @@ class Host:
             dry_run=dry_run or settings.monitor.dry_run,
             alerts=settings.alerts,
             steady_offset=clock.offset,
-            repaired=store.repaired,
+            repaired="; ".join(filter(None, (store.repaired, missing(state_dir, store.snapshot)))),
             outlet=_outlet(settings, state_dir, store),
             configuration=digest(settings),
             source=settings.source or "",

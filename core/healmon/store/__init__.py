@@ -9,6 +9,9 @@ only, so that a status command answers at once. Importing this package loads nei
     writer     the one thread that writes: `pieces` of work into the `held` file
     opening    opens the file, refuses what is not ours, sets aside what is damaged
     begun      what takes a damaged file's place: whole before it bears the name
+    own        were our files written by hand? `tail` knows what they lack then
+    rescue     files that lost their name, or found each other by mistake; `asides` has names
+    spill      what waits, kept until the next start while nothing can be written
     beside     the one other connection of the healer's process, and those of other programs
     upkeep     retention and free pages, in small bites
     salvage    what a damaged file still knows; `carving` finds its rows page by page

@@ -45,8 +45,9 @@ def backup(conn: sqlite3.Connection, target: Path, *, replace: bool = True) -> N
             _name(fresh, target)
         _sync(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     finally:
-        with contextlib.suppress(OSError):
-            fresh.unlink(missing_ok=True)
+        for end in ("", "-journal"):  # that of a copy that a full disk cut short
+            with contextlib.suppress(OSError):
+                Path(f"{fresh}{end}").unlink(missing_ok=True)
 
 
 def must_be_whole(conn: sqlite3.Connection) -> None:

@@ -38,6 +38,7 @@ class Beside:
         self._ids: tuple[FileId | None, FileId | None] = (None, None)
         self._writers: tuple[FileId | None, FileId | None] = (None, None)
         self._closed = False
+        self._barred = False
 
     @contextlib.contextmanager
     def use(self, patience: float) -> Generator[sqlite3.Connection, None, None]:
@@ -63,6 +64,8 @@ class Beside:
     def _ready(self, patience: float) -> sqlite3.Connection:
         if self._closed:
             raise _fault(self._path, "it is closed")
+        if self._barred:
+            raise _fault(self._path, "it is being mended")
         if self._conn is not None and self._ids != self._now():
             self._close()  # it would go on writing into a file that was replaced
         if self._conn is None:
@@ -81,6 +84,11 @@ class Beside:
     def follow(self, file: FileId | None, wal: FileId | None) -> None:
         """Note which database and -wal the writer has open."""
         self._writers = file, wal
+        self._barred = False
+
+    def bar(self) -> None:
+        """Keep the connection closed until the writer has one again (`follow`)."""
+        self._barred = True
 
     @contextlib.contextmanager
     def away(self) -> Generator[None, None, None]:

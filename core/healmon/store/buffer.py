@@ -24,7 +24,7 @@ LINGER: Final = 0.02
 CALM: Final = 0.25
 """Seconds that samples wait for company, or for the end of their round."""
 
-_SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
+SAMPLES = (ev.Observed, ev.CycleStarted, ev.CycleFinished)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Buffer:
     def put(self, record: ev.Recorded) -> None:
         """Add a record; never blocks, never raises."""
         with self._wake:
-            sample = isinstance(record.event, _SAMPLES)
+            sample = isinstance(record.event, SAMPLES)
             if len(self._items) >= self._capacity and not self._make_room(for_sample=sample):
                 self.dropped += 1
                 return
@@ -218,6 +218,11 @@ class Buffer:
         with self._wake:
             self.closing = True
             self._wake.notify_all()
+
+    def waiting(self) -> list[Item]:
+        """Return what waits, in order; it goes on waiting."""
+        with self._wake:
+            return list(self._items.values())
 
     def left(self) -> int:
         """Return how many items wait."""

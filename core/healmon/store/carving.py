@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -31,6 +31,10 @@ LONGEST: Final = 16 << 20
 """Bytes of one row; more is no row of ours."""
 _LEAF: Final = 13
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}")
+_EPOCH: Final = re.compile(rb"epoch([0-9a-f]{16})")
+"""Key and value of `meta` as they stand in a page."""
+_EARLY: Final = 64
+"""Pages of a database among which the first rows of `meta` are."""
 _SEVERITIES: Final = frozenset({"CRITICAL", "WARNING", "INFO"})
 
 
@@ -52,6 +56,8 @@ class Carver:
         self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._wal = -1
         self._newer: dict[int, int] = {}
+        self._older: list[int] = []
+        self._left: dict[int, int] = {}
         try:
             self._size = _page_size(os.pread(self._fd, 32, 0))
             self._open_wal(Path(f"{path}-wal"))
@@ -59,7 +65,8 @@ class Carver:
         except OSError:
             self.close()
             raise
-        self.pages = max([-(-held // self._size), *self._newer])
+        self._last = max([-(-held // self._size), *self._newer])
+        self.pages = self._last + len(self._older)
 
     def _open_wal(self, path: Path) -> None:
         with suppress(FileNotFoundError):
@@ -67,11 +74,17 @@ class Carver:
         if self._wal < 0:
             return
         size = os.fstat(self._wal).st_size
+        if not os.fstat(self._fd).st_size:
+            self._size = _page_size(bytes(16) + os.pread(self._wal, 4, 8)[2:])
         kept = walk(lambda length, offset: os.pread(self._wal, length, offset), size).kept
-        for number in range(kept):
+        for number in range(max(0, size - HEADER) // (FRAME + self._size)):
             offset = HEADER + number * (FRAME + self._size)
             (page,) = struct.unpack(">I", os.pread(self._wal, 4, offset))
-            self._newer[page] = offset + FRAME
+            if number < kept:
+                self._newer[page] = offset + FRAME
+            else:
+                self._older.append(offset + FRAME)
+                self._left[page] = offset + FRAME
 
     def __enter__(self) -> Self:
         return self
@@ -92,11 +105,29 @@ class Carver:
         self._fd = self._wal = -1
 
     def page(self, number: int) -> bytes:
-        """Return a page, from 1 on; shorter, or empty, where the file ends."""
-        offset = self._newer.get(number)
-        if offset is not None:
-            return os.pread(self._wal, self._size, offset)
-        return os.pread(self._fd, self._size, (number - 1) * self._size)
+        """Return a page, from 1 on; shorter, or empty, where the file ends.
+
+        Behind those of the database come what the -wal has left of the time before it was last
+        begun anew: where the database was overwritten, nobody else has that.
+        """
+        if number > self._last:
+            older = number - self._last
+            if older > len(self._older):
+                return b""
+            return os.pread(self._wal, self._size, self._older[-older])
+        if number in self._newer:
+            return os.pread(self._wal, self._size, self._newer[number])
+        found = os.pread(self._fd, self._size, (number - 1) * self._size)
+        if len(found) < self._size and number in self._left:
+            return os.pread(self._wal, self._size, self._left[number])
+        return found
+
+    def epochs(self) -> tuple[str, str]:
+        """Return which stores the database and the -wal say that they are of; empty: none."""
+        return (
+            _epoch(os.pread(self._fd, self._size, n * self._size) for n in range(_EARLY)),
+            _epoch(os.pread(self._wal, self._size, at) for at in self._newer.values()),
+        )
 
     def rows(self, first: int, last: int) -> Iterator[Row]:
         """Pass over the rows of ours on some pages, `last` among them."""
@@ -135,6 +166,10 @@ class Carver:
         if len(found) < length:
             raise ValueError("its overflow pages are lost")
         return bytes(found)
+
+
+def _epoch(pages: Iterable[bytes]) -> str:
+    return next((found[1].decode() for page in pages if (found := _EPOCH.search(page))), "")
 
 
 def _page_size(header: bytes) -> int:

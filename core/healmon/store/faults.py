@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import errno
 import sqlite3
 from pathlib import Path
 
@@ -41,6 +42,8 @@ _KINDS = {
     sqlite3.SQLITE_RANGE: Kind.UNFIT,
 }
 
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
 _HELP = {
     Kind.LOCKED: "another process holds a lock on it; `fuser {path}` names who has it open",
     Kind.FULL: "free space on the file system of {path}",
@@ -59,6 +62,8 @@ def kind_of(error: BaseException) -> Kind:
     code = code_of(error)
     if code != -1:
         return _KINDS.get(code, Kind.UNWRITABLE)
+    if isinstance(error, OSError) and error.errno in _FULL:
+        return Kind.FULL
     if isinstance(error, StrandedError):
         return Kind.LOCKED  # whatever keeps it, to let go of it would lose it
     if isinstance(error, sqlite3.OperationalError):
@@ -73,6 +78,6 @@ def words(error: BaseException, path: Path) -> str:
     if isinstance(error, StoreVersionError):
         return clean(str(error).partition("\n")[0])
     name = getattr(error, "sqlite_errorname", type(error).__name__)
-    told = _HELP.get(kind_of(error), "").format(path=path)
+    told = _HELP.get(kind_of(error.__cause__ or error), "").format(path=path)
     text = f"{path.name}: {error} ({name})"
     return clean(f"{text}; {told}" if told else text)

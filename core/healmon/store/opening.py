@@ -18,12 +18,14 @@ from typing import Final
 
 from healmon.errors import StoreVersionError
 from healmon.state import Snapshot
-from healmon.store import begun, schema
+from healmon.store import begun, rescue, schema
+from healmon.store.asides import BESIDE, FAMILY, free_name, holds_something, rename, set_aside, size
 from healmon.store.backup import backup, must_be_whole
 from healmon.store.faults import Kind, kind_of
 from healmon.store.project import rebuild
-from healmon.store.salvage import Salvaged, known_to, prepare, salvage
+from healmon.store.salvage import Salvaged, epochs_of, known_to, prepare, salvage
 from healmon.store.stream import encode_snapshot
+from healmon.store.tail import Tail
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
 from healmon.text import clean, quoted
@@ -36,8 +38,6 @@ _CACHE: Final = 512
 CHECKED: Final = "checked"
 """Key in `meta`: when the file was last checked as a whole."""
 CHECK_EVERY: Final = "-7 days"
-_BESIDE: Final = ("-wal", "-shm")
-_FAMILY: Final = ("", *_BESIDE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +81,17 @@ def open_store(path: Path, host: str, at: str) -> Opened:
         sqlite3.Error: it cannot be opened now (locked, full, read-only, …).
     """
     _finish(path, at)
-    unclean = _size(path, "-wal") > 0 or begun.doubted(path)
-    if not path.exists() and any(_size(path, end) > 0 for end in _BESIDE):
-        # a dead file's -wal must not flow into a new one, nor its -shm tell of that
-        set_aside(path, "orphaned", at)
-        unclean = False
-    fresh = _size(path) <= 0
+    told = rescue.take_up(path, at)
+    if why := rescue.widowed(path) or _mispaired(path):
+        ours, beside = epochs_of(path)
+        if not ours or not beside or ours == beside:
+            return begin_again(path, host, at, why, by_hand=True)
+        kept = set_aside(path, "orphaned", at, BESIDE)
+        told = f"{path.name} had another store's -wal beside it; kept as {kept.name}-wal"
+    if not path.exists() and size(path, "-shm") > 0:
+        set_aside(path, "orphaned", at)  # it would tell of another -wal
+    unclean = size(path, "-wal") > 0 or begun.doubted(path)
+    fresh = size(path) <= 0
     try:
         _refuse_others(path)
         conn = _ready(path, host, at, check=unclean)
@@ -95,11 +100,21 @@ def open_store(path: Path, host: str, at: str) -> Opened:
             raise
         return begin_again(path, host, at, str(error))
     begun.remove(path)  # of a start that was cut short, and somebody else mended the file
-    return Opened(conn, fresh, _still_told(conn, path))
+    return Opened(conn, fresh, "; ".join(filter(None, (told, _still_told(conn, path)))))
 
 
-def begin_again(path: Path, host: str, at: str, why: str) -> Opened:
+def begin_again(
+    path: Path, host: str, at: str, why: str, tail: Tail | None = None, *, by_hand: bool = False
+) -> Opened:
     """Set a damaged file aside and begin a new one with what could be read of the old.
+
+    Args:
+        path: the database file, open nowhere in this process.
+        host: kept in the new file.
+        at: the time now, as the store writes it.
+        why: what is wrong with the old one.
+        tail: what is known by heart; better than what can be read.
+        by_hand: SQLite would take it for something else, or delete what lies beside it.
 
     Raises:
         OSError: it cannot be renamed; it is as it was, or the next opening finishes this.
@@ -108,50 +123,78 @@ def begin_again(path: Path, host: str, at: str, why: str) -> Opened:
     if _finish(path, at):  # a rename failed the last time
         conn = _ready(path, host, at, check=False)
         return Opened(conn, fresh=True, repaired=_still_told(conn, path))
-    found = salvaged(path)
-    kept = _free_name(path, "damaged", at)
+    found = salvaged(path, by_hand=by_hand or tail is not None)
+    tail = tail if tail is not None and tail.known else None
+    kept = free_name(path, "damaged", at)
     begun.begin(path)
     try:
         # closed before the renames: the last connection leaves one file, and it is on the disk
         with contextlib.closing(_ready(begun.place(path), host, at, check=False)) as conn:
-            _tell_it_what_was_known(conn, found, kept, at, why)
+            _tell_it_what_was_known(conn, found, kept, at, why, tail)
     except BaseException:
         with contextlib.suppress(OSError):
             begun.begin(path)
         raise
-    _rename(path, kept)
+    rename(path, kept)
     begun.place(path).rename(path)
     conn = _ready(path, host, at, check=False)
-    told = "what was known goes on" if found.snapshot is not None else "what was known is lost"
+    goes_on = tail is not None or found.snapshot is not None
+    told = "what was known goes on" if goes_on else "what was known is lost"
     text = f"{path.name} was damaged ({clean(why)}); kept as {kept.name}, a new one begun; {told}"
     return Opened(conn, fresh=True, repaired=text)
 
 
-def salvaged(path: Path) -> Salvaged:
-    """Return what a damaged file, open nowhere in this process, still knows."""
-    return salvage(path, lambda: _known(path)) if _size(path) > 0 else Salvaged()
+def salvaged(path: Path, *, by_hand: bool = False) -> Salvaged:
+    """Return what a damaged file, open nowhere in this process, still knows.
+
+    Args:
+        path: the file.
+        by_hand: SQLite must not see what lies beside it.
+    """
+    if not holds_something(path):
+        return Salvaged()
+    found = salvage(path, None if by_hand else lambda: _known(path))
+    if by_hand and found.snapshot is None and size(path) > 0:
+        with contextlib.suppress(sqlite3.Error), _alone(path) as conn:
+            found.snapshot = known_to(conn).snapshot
+    return found
+
+
+def _alone(path: Path) -> contextlib.closing[sqlite3.Connection]:
+    return contextlib.closing(connect(path, "immutable=1"))
+
+
+def epoch_of(conn: sqlite3.Connection) -> str:
+    """Return the random name a store was born with."""
+    row = conn.execute("SELECT value FROM meta WHERE key = 'epoch'").fetchone()
+    return str(row[0]) if row else ""
 
 
 def _tell_it_what_was_known(
-    conn: sqlite3.Connection, found: Salvaged, kept: Path, at: str, why: str
+    conn: sqlite3.Connection, found: Salvaged, kept: Path, at: str, why: str, tail: Tail | None
 ) -> None:
-    if found.snapshot is not None:
+    if tail is not None:
+        found.newest["events"] = tail.newest  # what is above is none of ours
+    elif found.snapshot is not None:
         keep_snapshot(conn, found.snapshot)
     elif found.newest.get("events"):
         # no id is ever given twice
         keep_snapshot(conn, Snapshot(last_id=found.newest["events"]))
     with immediate(conn):
         prepare(conn, kept, found, at, clean(why))
+    if tail is not None:
+        tail.write(conn)
 
 
 def _finish(path: Path, at: str) -> bool:
     """Finish what a healmon was killed in the midst of; returns whether there was anything."""
+    rescue.give_back(path, at)
     if path.exists() or not (kept := begun.successor_of(path)):
         return False
     target = path.with_name(kept)
-    if any(Path(f"{target}{end}").exists() for end in _BESIDE if Path(f"{path}{end}").exists()):
+    if any(Path(f"{target}{end}").exists() for end in BESIDE if Path(f"{path}{end}").exists()):
         set_aside(path, "orphaned", at)  # not of that file
-    _rename(path, target)
+    rename(path, target)
     begun.place(path).rename(path)
     return True
 
@@ -170,39 +213,6 @@ def keep_snapshot(conn: sqlite3.Connection, snapshot: Snapshot) -> None:
         store_checkpoint(conn, snapshot.last_id, encode_snapshot(snapshot))
 
 
-def set_aside(path: Path, label: str, at: str, members: tuple[str, ...] = _FAMILY) -> Path:
-    """Rename a database with its -wal and -shm; return the new name of the database.
-
-    The two keep their place beside it, so that SQLite still finds what belongs together.
-
-    Args:
-        path: the database file.
-        label: what became of it: `damaged`, `orphaned`, `replaced`.
-        at: the time now, as the store writes it.
-        members: which of the three.
-    """
-    target = _free_name(path, label, at)
-    _rename(path, target, members)
-    return target
-
-
-def _free_name(path: Path, label: str, at: str) -> Path:
-    stamp = f"{at[:19].replace('-', '').replace(':', '').replace(' ', 'T')}Z"
-    target = path.with_name(f"{path.name}.{label}-{stamp}")
-    number = 1
-    while any(Path(f"{target}{end}").exists() for end in _FAMILY):
-        number += 1
-        target = path.with_name(f"{path.name}.{label}-{stamp}-{number}")
-    return target
-
-
-def _rename(path: Path, target: Path, members: tuple[str, ...] = _FAMILY) -> None:
-    for end in members:
-        member = Path(f"{path}{end}")
-        if member.exists():
-            member.rename(f"{target}{end}")
-
-
 @contextlib.contextmanager
 def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
     """Give a connection that sees everything, the -wal included, and cannot write.
@@ -215,7 +225,7 @@ def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
         try:
             schema.version_of(conn)
         except sqlite3.OperationalError as error:
-            if _size(path, "-wal") > 0 or kind_of(error) is Kind.LOCKED:
+            if size(path, "-wal") > 0 or kind_of(error) is Kind.LOCKED:
                 raise
             conn.close()
             conn = connect(path, "immutable=1")
@@ -224,16 +234,24 @@ def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
         conn.close()
 
 
-def holds_something(path: Path) -> bool:
-    """Return whether there is anything to read in the file or beside it."""
-    return _size(path) > 0 or _size(path, "-wal") > 0
+def _mispaired(path: Path) -> str:
+    """Return why a database and the -wal beside it are not one; empty: they are, or may be.
 
-
-def _size(path: Path, end: str = "") -> int:
+    Files that were copied one after the other are, whatever their times say: row for row.
+    """
+    if not 0 < size(path, "-wal") <= rescue.LARGE:
+        return ""  # nothing, or more than can be looked through at a start
+    ours, beside = epochs_of(path)
+    if ours and beside and ours != beside:
+        return "its -wal is another store's"
+    if not (why := rescue.misfit(path)):
+        return ""
     try:
-        return Path(f"{path}{end}").stat().st_size
-    except FileNotFoundError:
-        return -1
+        with read_only(path) as conn:
+            (verdict,) = conn.execute("PRAGMA integrity_check(1)").fetchone()
+            return "" if verdict == "ok" else why
+    except sqlite3.Error as error:
+        return why if kind_of(error) is Kind.DAMAGED else ""
 
 
 def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection:
@@ -277,7 +295,7 @@ def _ours_alone(path: Path) -> None:
 
     By its name: a descriptor that is closed here would drop all locks on it.
     """
-    for end in _FAMILY:
+    for end in FAMILY:
         with contextlib.suppress(OSError):
             Path(f"{path}{end}").chmod(0o600)
 
@@ -298,11 +316,11 @@ def _refuse_others(path: Path) -> None:
         StoreVersionError: it is not ours to write.
         sqlite3.DatabaseError: it is damaged.
     """
-    if _size(path) <= 0:
+    if size(path) <= 0:
         return
     # a connection with mode=ro makes -wal and -shm where there are none, and leaves them; with
     # immutable=1 it does not, but then it sees nothing of a -wal or a journal
-    pending = _size(path, "-wal") > 0 or _size(path, "-journal") > 0
+    pending = size(path, "-wal") > 0 or size(path, "-journal") > 0
     if pending:
         try:
             _look(path, "mode=ro")

@@ -94,7 +94,7 @@ class Preparer:
         try:
             with immediate(conn):
                 for piece in pieces:
-                    _write(conn, piece)
+                    write_piece(conn, piece)
         except UNFIT as error:
             if not is_unfit(error):
                 raise
@@ -108,7 +108,7 @@ class Preparer:
             for piece in pieces:
                 conn.execute("SAVEPOINT one")
                 try:
-                    _write(conn, piece)
+                    write_piece(conn, piece)
                     fit.append(piece)
                 except UNFIT as error:
                     if not is_unfit(error):
@@ -127,7 +127,12 @@ def is_unfit(error: Exception) -> bool:
     return not isinstance(error, sqlite3.Error) or kind_of(error) is Kind.UNFIT
 
 
-def _write(conn: sqlite3.Connection, piece: Piece) -> None:
+def write_piece(conn: sqlite3.Connection, piece: Piece) -> None:
+    """Write one piece, an event that is there already not again; within the caller's transaction.
+
+    Raises:
+        sqlite3.Error: it cannot be written, now or ever (`is_unfit`).
+    """
     if piece.checkpoint is not None:
         for sql, values in piece.statements:
             conn.execute(sql, values)

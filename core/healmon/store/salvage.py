@@ -58,16 +58,16 @@ class Salvaged:
     newest: dict[Table, int] = field(default_factory=dict["Table", int])
 
 
-def salvage(path: Path, ask: Callable[[], Salvaged]) -> Salvaged:
+def salvage(path: Path, ask: Callable[[], Salvaged] | None) -> Salvaged:
     """Return what a damaged file still knows.
 
     Args:
         path: the file, open nowhere in this process.
-        ask: reads it through SQLite (`known_to`); an error when that cannot be.
+        ask: reads it through SQLite (`known_to`), an error when that cannot be; None: it must not.
     """
     found = Salvaged()
     try:
-        found = ask()
+        found = ask() if ask is not None else found
     except sqlite3.Error:
         _log.info("SQLite cannot read what %s knew; it is carved", path.name)
     unseen = BEYOND
@@ -85,6 +85,19 @@ def salvage(path: Path, ask: Callable[[], Salvaged]) -> Salvaged:
     if found.snapshot is not None:
         found.snapshot = replace(found.snapshot, last_id=found.newest["events"])
     return found
+
+
+def epochs_of(path: Path) -> tuple[str, str]:
+    """Return which stores a file and its -wal say that they are of; empty: that cannot be told.
+
+    Args:
+        path: the file, open nowhere in this process.
+    """
+    try:
+        with Carver(path) as carver:
+            return carver.epochs()
+    except OSError:
+        return "", ""
 
 
 def known_to(conn: sqlite3.Connection) -> Salvaged:

@@ -11,6 +11,7 @@ makes the rows whole again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -19,17 +20,20 @@ from typing import Final
 from healmon.clock import Reading, format_utc, process_seconds
 from healmon.errors import StoreFaultError
 from healmon.events import Recorded
-from healmon.state import Snapshot
-from healmon.store import opening
+from healmon.state import Snapshot, replay
+from healmon.store import asides, opening
 from healmon.store.ballast import Ballast
 from healmon.store.beside import Beside
 from healmon.store.buffer import Buffer, Checkpoint
 from healmon.store.faults import Kind, kind_of, words
 from healmon.store.held import Held
+from healmon.store.spill import Spill
 from healmon.store.stream import fold
 from healmon.store.writer import Writer
 from healmon.text import clean
 from healmon.units import format_size
+
+_log = logging.getLogger(__name__)
 
 CAPACITY: Final = 10_000
 """Records that wait in memory at most while the store cannot be written."""
@@ -56,11 +60,13 @@ class Store:
         self.snapshot = Snapshot()
         self._held = held
         self._buffer = Buffer(capacity)
-        self._writer = Writer(path, self._buffer, held, ballast)
+        self._spill = Spill(path.parent)
+        self._writer = Writer(path, self._buffer, held, ballast, self._spill)
         self._since = 0
         self._losses = 0
         self._newest = 0
         self._kept = 0
+        self._born = ""
 
     @classmethod
     def open(
@@ -97,7 +103,11 @@ class Store:
         error = store._load(host, format_utc(now.wall), ballast)
         if error is not None:
             store._load_unwritable(error)
+        store._held.tail.begin(store.snapshot)
+        store._held.epoch = store._held.epoch or store._born
+        store._take_up_spilled(format_utc(now.wall))
         ballast.load()
+        store._spill.load()
         store._writer.start(now.wall)
         return store
 
@@ -130,7 +140,7 @@ class Store:
 
     def _load_unwritable(self, error: Exception) -> None:
         self._writer.fault = words(error, self.path)
-        if not opening.holds_something(self.path):
+        if not asides.holds_something(self.path):
             return  # nothing was ever known; healing can begin
         try:
             with opening.read_only(self.path) as conn:
@@ -153,8 +163,30 @@ class Store:
         self._held.damage = str(error)  # so that it is begun once there is room
         return True
 
+    def _take_up_spilled(self, at: str) -> None:
+        """Go on with what the last run could not write: first of all that is written."""
+        kept = self._spill.read()
+        if kept is None:
+            return
+        if self.last_id and kept.epoch and self._born and kept.epoch != self._born:
+            place = self._spill.set_aside(at)
+            _log.error("what waited for another health store is not taken up; kept as %s", place)
+            return
+        later = [record for record in kept.records if record.id > self.last_id]
+        base = self.snapshot
+        if kept.snapshot is not None and kept.snapshot.last_id > base.last_id:
+            base = kept.snapshot
+        known = replay((record for record in later if record.id > base.last_id), base)
+        for record in later:
+            self.append(record)
+        if known.last_id > self.snapshot.last_id:
+            self._held.changes += 1  # what did not fit is missing from the rows
+            self.snapshot, self.last_id = known, known.last_id
+            self.checkpoint(known)
+            _log.warning("%d records that could not be written before are now", len(later))
+
     def _know(self, conn: sqlite3.Connection) -> None:
-        self.snapshot = fold(conn)
+        self.snapshot, self._born = fold(conn), opening.epoch_of(conn)
         newest, kept = conn.execute(
             "SELECT (SELECT max(id) FROM events), (SELECT max(event_id) FROM checkpoints)"
         ).fetchone()

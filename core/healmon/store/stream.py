@@ -80,6 +80,15 @@ def encode_snapshot(snapshot: Snapshot) -> str:
     return _encoder.encode(snapshot).decode()
 
 
+def decode_snapshot(text: str) -> Snapshot:
+    """Return the snapshot that a checkpoint's text says.
+
+    Raises:
+        msgspec.DecodeError: it is laid out by another version.
+    """
+    return _decoder.decode(text)
+
+
 def _checkpoint(conn: sqlite3.Connection) -> Snapshot:
     rows = conn.execute("SELECT event_id, snapshot FROM checkpoints ORDER BY event_id DESC")
     for event_id, text in rows.fetchall():

@@ -60,8 +60,12 @@ _PRUNED_TO: Final = (
 
 
 def store_checkpoint(conn: sqlite3.Connection, event_id: int, text: str) -> None:
-    """Keep a snapshot's text, and only the newest few; within the caller's transaction."""
+    """Keep a snapshot's text, and only the newest few; within the caller's transaction.
+
+    With it the store's name comes into the -wal (`salvage.epochs_of`): they are on one page.
+    """
     conn.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?)", (event_id, text))
+    conn.execute("INSERT OR REPLACE INTO meta VALUES ('checkpoint', ?)", (str(event_id),))
     conn.execute(
         "DELETE FROM checkpoints WHERE event_id NOT IN"
         " (SELECT event_id FROM checkpoints ORDER BY event_id DESC LIMIT ?)",

@@ -17,12 +17,13 @@ from typing import Final
 
 from healmon.clock import format_utc
 from healmon.store.ballast import Ballast
-from healmon.store.buffer import Buffer, Work
-from healmon.store.faults import Kind, kind_of, words
+from healmon.store.buffer import Buffer, Item, Work
+from healmon.store.faults import Kind, StrandedError, kind_of, words
 from healmon.store.held import Held
 from healmon.store.pieces import Piece, Preparer
 from healmon.store.queued import queued
 from healmon.store.salvage import Restoring
+from healmon.store.spill import Spill
 from healmon.store.upkeep import Pruning
 
 _log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ _log = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 """Seconds between two tries while the store cannot be written; doubles in between."""
+SPILL_FROM: Final = 1.0
+"""Seconds of a pause from which on what waits is kept beside the store, too."""
 BALLAST_EVERY: Final = 100
 """Transactions between two tries to take the ballast aboard again."""
 
@@ -42,6 +45,7 @@ class Writer:
         buffer: what waits.
         held: the file.
         ballast: the spare megabyte.
+        spill: where what waits is kept meanwhile.
 
     Attributes:
         fault: why the store cannot be written now, or empty.
@@ -52,11 +56,14 @@ class Writer:
         losses: grows whenever rows are missing that the engine's snapshot knows of.
     """
 
-    def __init__(self, path: Path, buffer: Buffer, held: Held, ballast: Ballast) -> None:
+    def __init__(
+        self, path: Path, buffer: Buffer, held: Held, ballast: Ballast, spill: Spill
+    ) -> None:
         self._path = path
         self._buffer = buffer
         self._held = held
         self._ballast = ballast
+        self._spill = spill
         self._preparer = Preparer()
         self._pruning: Pruning | None = None
         # an order may stand in the file from a run before
@@ -130,15 +137,40 @@ class Writer:
                 pieces = self._write(pieces)
             except Exception as error:  # noqa: BLE001 - whatever it is, what waits must be kept
                 self._failed(error)
-                if self._buffer.closing and self._pause > 2 * FIRST_PAUSE:
+                over = self._buffer.closing and self._pause > 2 * FIRST_PAUSE
+                if over or self._pause >= SPILL_FROM:
+                    self._keep(work.items)
+                if over:
                     return False
                 self._buffer.rest(self._pause)
                 continue
             if not pieces:
                 self._recovered()
                 self._buffer.done(work)
+                if self._spill.holds and not self._buffer.left():
+                    self._forget()
                 _call(self.on_stored)
                 return True
+
+    def _keep(self, items: list[Item]) -> None:
+        """Keep what waits for the next start, should this process not live to write it."""
+        place: Path | None = None
+        try:
+            place = self._spill.write(self._held.epoch, [*items, *self._buffer.waiting()])
+        except Exception:  # noqa: BLE001 - nothing it meets ends the writer
+            _log.exception("what waits cannot be kept")
+        if self._buffer.closing:
+            kept = f"is kept in {place} for the next start" if place else "is lost"
+            _log.error("what the health store could not be told %s", kept)
+
+    def _forget(self) -> None:
+        """Let go of what was kept: it is in the store, and on the disk itself."""
+        try:
+            conn = self._held.ready(self._wall, None)
+            conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._spill.clear()
+        except Exception as error:  # noqa: BLE001 - the next write tries again
+            _log.info("what was kept stays: %s", words(error, self._path))
 
     def _write(self, pieces: list[Piece]) -> list[Piece]:
         if not pieces:
@@ -148,10 +180,13 @@ class Writer:
         conn = self._held.ready(self._wall, first)
         # a step is on the disk itself, not only with the kernel, before the world is touched
         self._held.sync(conn, full=any(piece.durable for piece in pieces))
+        if any(piece.checkpoint for piece in pieces):
+            self._bring_home(conn)
         left = self._preparer.write(conn, pieces)
         if left:
             return left
         self._held.must_be_ours()
+        self._held.tail.committed(pieces)
         self._healed = max(self._healed, *(piece.wounds for piece in pieces))
         self._commits += 1
         if self._held.changes != self._changes:
@@ -159,13 +194,21 @@ class Writer:
             self._restoring = Restoring(self._path.parent)
         if self._commits % BALLAST_EVERY == 0:
             self._ballast.load()
-        if any(piece.checkpoint for piece in pieces):
-            # with synchronous NORMAL a disk that fails shows in the checkpoint of the WAL only
-            conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            self._spill.load()
         with suppress(sqlite3.Error):  # all was written: what ails it, the next write tells
             if self.on_queued is not None and queued(conn):
                 _call(self.on_queued)
         return []
+
+    def _bring_home(self, conn: sqlite3.Connection) -> None:
+        """Have the -wal taken over, so that it begins anew with the snapshot that is written next.
+
+        Should the database itself be lost, what was known stands in the -wal as a whole. And with
+        synchronous NORMAL a disk that fails shows here only.
+        """
+        (busy, frames, copied) = conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        if not busy and frames == copied:
+            self._held.tail.home()
 
     def _order_pruning(self, before: float) -> None:
         try:
@@ -188,18 +231,24 @@ class Writer:
     def _damaged(self, error: Exception) -> None:
         if not self._held.nameless:  # else it is another file that bears the name, a backup perhaps
             self._held.damage = str(error)
-        self._held.let_go()
+        self._let_go()
+
+    def _let_go(self) -> None:
+        with suppress(StrandedError):  # else there is nobody who has it
+            self._held.save()
+            self._held.let_go()
 
     def _failed(self, error: Exception) -> None:
         kind = kind_of(error)
-        if kind is Kind.FULL and not self._relieved:
+        cause = error.__cause__ if isinstance(error, StrandedError) else error
+        if cause is not None and kind_of(cause) is Kind.FULL and not self._relieved:
             self._relieved = True
             if self._ballast.release():
                 return
         if kind is Kind.DAMAGED:
             self._damaged(error)
         elif kind not in {Kind.LOCKED, Kind.FULL} or self._held.nameless:
-            self._held.let_go()  # a file without a name may be all that fills the disk
+            self._let_go()  # a file without a name may be all that fills the disk
         self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
         self.fault = words(error, self._path)
         self._buffer.failed()

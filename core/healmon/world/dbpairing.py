@@ -25,13 +25,14 @@ _ALL: Final = 0xFFFFFFFF
 """Count of a journal that says: as many as there are."""
 
 
-def misfit(path: bytes, frames: Frames, *, hot: bool) -> str:
+def misfit(path: bytes, frames: Frames, *, hot: bool, together: int = TOGETHER) -> str:
     """Return why what lies beside a database was not written for it; empty: nothing says so.
 
     Args:
         path: the database. It must not be locked by this process: it is opened and closed.
         frames: what stands in its -wal.
         hot: its journal is hot.
+        together: nanoseconds within which no order of times says anything.
     """
     ends = [end for end, there in ((b"-wal", frames.kept), (b"-journal", hot)) if there]
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
@@ -39,7 +40,7 @@ def misfit(path: bytes, frames: Frames, *, hot: bool) -> str:
         for end in ends:
             beside = os.open(path + end, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
             try:
-                why = _wal(fd, beside, frames) if end == b"-wal" else _journal(fd, beside)
+                why = _wal(fd, beside, frames, together) if end == b"-wal" else _journal(fd, beside)
             finally:
                 os.close(beside)
             if why:
@@ -57,7 +58,7 @@ def _counter(page: bytes) -> int:
     return int.from_bytes(page[COUNTER : COUNTER + 4], "big")
 
 
-def _wal(database: int, wal: int, frames: Frames) -> str:
+def _wal(database: int, wal: int, frames: Frames, together: int) -> str:
     firsts: list[int] = []
     latest: dict[int, int] = {}
     for number, offset in pages(_reader(wal), os.fstat(wal).st_size, frames.kept):
@@ -67,7 +68,7 @@ def _wal(database: int, wal: int, frames: Frames) -> str:
     if firsts and not _goes_on(database, wal, firsts):
         return "the counter in its header is not the one that its -wal goes on from"
     copied = (_is_copied(database, wal, *page) for page in sorted(latest.items()))
-    if latest and _is_later(database, wal) and not any(copied):
+    if latest and _is_later(database, wal, together) and not any(copied):
         return "the database was written or moved there after its -wal, and not by a checkpoint"
     return ""
 
@@ -90,11 +91,11 @@ def _is_copied(database: int, wal: int, number: int, offset: int) -> bool:
     return os.pread(database, page, (number - 1) * page) == os.pread(wal, page, offset)
 
 
-def _is_later(database: int, wal: int) -> bool:
+def _is_later(database: int, wal: int, together: int) -> bool:
     """Return whether a database was written, moved or named after the last that befell its -wal."""
     ours, beside = os.fstat(database), os.fstat(wal)
     written = ours.st_mtime_ns - beside.st_mtime_ns
-    return max(written, ours.st_ctime_ns - beside.st_ctime_ns) > TOGETHER
+    return max(written, ours.st_ctime_ns - beside.st_ctime_ns) > together
 
 
 def _journal(database: int, journal: int) -> str:

@@ -1,0 +1,185 @@
+"""Whether somebody wrote into the store's files by hand, seen through SQLite's own descriptors.
+
+`cp backup healmon.db` and `> healmon.db-wal` leave every name and every inode as it was, and SQLite
+does not look: it would copy pages of one database into another, or zeroes. Nothing is opened here
+and nothing closed, for that would drop the locks of this process. What tells:
+
+*   Only a checkpoint writes into the database, and it says in the index (-shm) how far it is. The
+    database changed and the index did not: it was not a checkpoint.
+*   The index says how many frames the -wal has, and which salts stand in its header.
+
+Format: sqlite.org/walformat.html.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import struct
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from healmon.store.bearers import FileId
+
+OVERWRITTEN: Final = "it was overwritten while healmon runs"
+WAL_GONE: Final = "its -wal was truncated or overwritten while healmon runs"
+_MAIN_HEAD: Final = 100
+_HEAD: Final = 136
+_HEADER: Final = 48
+_CKPT_LOCK: Final = 121
+_FLOCK: Final = "hhqqi4x"
+_TRIES: Final = 3
+
+
+class _Index(NamedTuple):
+    """What the index says: the newest frame, page size, salts, and what checkpoints have done."""
+
+    frames: int
+    page: int
+    salts: bytes
+    copied: int
+    begun: int
+
+    @property
+    def progress(self) -> tuple[bytes, int, int]:
+        """What changes with every checkpoint."""
+        return self.salts, self.copied, self.begun
+
+
+class _Stamp(NamedTuple):
+    """The database: what changes with every copy over it, and hardly otherwise."""
+
+    size: int
+    mtime: int
+    head: bytes
+
+
+class Own:
+    """SQLite's descriptors of one database in this process; it must be the only connection to it.
+
+    Args:
+        files: the database, its -wal and its -shm.
+    """
+
+    def __init__(self, files: tuple[FileId | None, ...]) -> None:
+        self._main, self._wal, self._shm = _descriptors(files)
+        self._index_size = self._size(self._shm)
+        self._seen: tuple[_Stamp, tuple[bytes, int, int]] | None = None
+        self.remember()
+
+    def remember(self) -> None:
+        """Take the database as it is now for right."""
+        index = self._index()
+        # the index first, and none while a checkpoint is at work: what is taken is never too old
+        quiet = index is not None and index.copied == index.begun
+        stamp = self._stamp()
+        self._seen = (stamp, index.progress) if index and quiet and stamp else None
+
+    @property
+    def torn(self) -> bool:
+        """Whether the -shm was truncated: to touch a page that is not there ends a process."""
+        size = self._size(self._shm)
+        self._index_size = max(size, self._index_size)
+        return size < self._index_size
+
+    def mend(self) -> None:
+        """Give a -shm back what was truncated; SQLite makes it anew from the -wal.
+
+        That is what it does where it finds the header empty.
+        """
+        with contextlib.suppress(OSError):
+            os.ftruncate(self._shm, self._index_size)
+            os.pwrite(self._shm, bytes(_HEAD), 0)
+
+    def fault(self) -> str:
+        """Return what was done to the files by hand; empty: nothing that can be seen."""
+        now = self._by_hand()
+        if now is not None and self._seen is not None:
+            same = self._seen[0]
+            if (now.size, now.head) != (same.size, same.head):
+                return OVERWRITTEN
+        return "" if self._has_frames() else WAL_GONE
+
+    @property
+    def touched(self) -> bool:
+        """Whether somebody wrote into the database, or only set its time."""
+        return self._by_hand() is not None
+
+    def _by_hand(self) -> _Stamp | None:
+        """Return how the database is now, if it was not a checkpoint that changed it."""
+        if self._seen is None:
+            return None
+        stamp, progress = self._seen
+        now = self._stamp()
+        if now is None or now == stamp:
+            return None
+        index = self._index()
+        if index is None or index.progress != progress or self._checkpointing():
+            return None
+        again = self._index()
+        return now if again is not None and again.progress == progress else None
+
+    def _has_frames(self) -> bool:
+        for _ in range(_TRIES):
+            index = self._index()
+            if index is None or not index.frames:
+                return True
+            try:
+                salts = os.pread(self._wal, 8, 16)
+                size = os.fstat(self._wal).st_size
+            except OSError:
+                return True
+            if salts == index.salts and size >= 32 + index.frames * (24 + index.page):
+                return True
+            if index == self._index():
+                return False  # nobody began the -wal anew meanwhile
+        return True
+
+    def _stamp(self) -> _Stamp | None:
+        try:
+            status = os.fstat(self._main)
+            head = os.pread(self._main, _MAIN_HEAD, 0)
+        except OSError:
+            return None
+        return _Stamp(status.st_size, status.st_mtime_ns, head)
+
+    def _index(self) -> _Index | None:
+        """Return what the index says; None: it is being written, or made anew."""
+        try:
+            head = os.pread(self._shm, _HEAD, 0)
+        except OSError:
+            return None
+        if len(head) < _HEAD or not head[12] or head[:_HEADER] != head[_HEADER : 2 * _HEADER]:
+            return None
+        page, frames = struct.unpack_from("=HI", head, 14)
+        (copied,) = struct.unpack_from("=I", head, 96)
+        (begun,) = struct.unpack_from("=I", head, 128)
+        return _Index(frames, page if page > 1 else 65536, head[32:40], copied, begun)
+
+    def _checkpointing(self) -> bool:
+        """Return whether another process is at a checkpoint, or that cannot be told."""
+        ask = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, _CKPT_LOCK, 1, 0)
+        try:
+            kind, *_ = struct.unpack(_FLOCK, fcntl.fcntl(self._shm, fcntl.F_GETLK, ask))
+        except OSError:
+            return True
+        return bool(kind != fcntl.F_UNLCK)
+
+    def _size(self, fd: int) -> int:
+        try:
+            return os.fstat(fd).st_size
+        except OSError:
+            return 0
+
+
+def _descriptors(files: tuple[FileId | None, ...]) -> list[int]:
+    """Return which descriptor of this process each file has; -1 for none."""
+    found: dict[FileId, int] = {}
+    with contextlib.suppress(OSError):
+        for entry in Path("/proc/self/fd").iterdir():
+            with contextlib.suppress(OSError, ValueError):
+                fd = int(entry.name)
+                status = os.fstat(fd)
+                found[status.st_dev, status.st_ino] = fd
+    return [-1 if file is None else found.get(file, -1) for file in files]
