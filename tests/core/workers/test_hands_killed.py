@@ -101,8 +101,12 @@ class Scene:
 
     def settle(self) -> None:
         """Wait until each worker that was started has its helper, and that is deaf."""
-        for main in self.mains():
-            until(lambda m=main: str(m.pid) in self.told("starts").split(), what="its start")
+
+        def told() -> bool:
+            # asked anew each time: a worker's child is its double until it is the helper
+            return {str(main.pid) for main in self.mains()} <= set(self.told("starts").split())
+
+        until(told, what="its start")
         until(lambda: len(self.told("helper.py.deaf")) == self.starts(), what="helpers")
 
     # healmon.

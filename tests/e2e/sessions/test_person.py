@@ -60,7 +60,7 @@ def test_an_approval_is_answered_from_the_command_line(stage, healmon):
         assert code == 0, told
         assert json.loads(told)["ok"]
         assert stage.keys("a") == ["1"]
-        until(lambda: healer.state("a") != "approval", 30, "the question gone")
+        until(lambda: _stored(stage, "a") != "approval", 30, "the question gone from the store")
         code, _, said = healmon("answer", "a", "1")
         assert code == 65
         assert "asks nothing" in said
