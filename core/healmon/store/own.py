@@ -63,8 +63,10 @@ class Own:
     """
 
     def __init__(self, files: tuple[FileId | None, ...]) -> None:
+        self._files = files
+        self._index_size = 0
         self._main, self._wal, self._shm = _descriptors(files)
-        self._index_size = self._size(self._shm)
+        self._index_size = self._size_of_index()
         self._seen: tuple[_Stamp, tuple[bytes, int, int]] | None = None
         self.remember()
 
@@ -79,7 +81,7 @@ class Own:
     @property
     def torn(self) -> bool:
         """Whether the -shm was truncated: to touch a page that is not there ends a process."""
-        size = self._size(self._shm)
+        size = self._size_of_index()
         self._index_size = max(size, self._index_size)
         return size < self._index_size
 
@@ -125,11 +127,10 @@ class Own:
             index = self._index()
             if index is None or not index.frames:
                 return True
-            try:
-                salts = os.pread(self._wal, 8, 16)
-                size = os.fstat(self._wal).st_size
-            except OSError:
+            status, salts = _seen(self._wal, self._files[1], 8, 16)
+            if status is None:
                 return True
+            size = status.st_size
             if salts == index.salts and size >= 32 + index.frames * (24 + index.page):
                 return True
             if index == self._index():
@@ -137,12 +138,8 @@ class Own:
         return True
 
     def _stamp(self) -> _Stamp | None:
-        try:
-            status = os.fstat(self._main)
-            head = os.pread(self._main, _MAIN_HEAD, 0)
-        except OSError:
-            return None
-        return _Stamp(status.st_size, status.st_mtime_ns, head)
+        status, head = _seen(self._main, self._files[0], _MAIN_HEAD)
+        return _Stamp(status.st_size, status.st_mtime_ns, head) if status is not None else None
 
     def _index(self) -> _Index | None:
         """Return what the index says; None: it is being written, or made anew."""
@@ -166,11 +163,20 @@ class Own:
             return True
         return bool(kind != fcntl.F_UNLCK)
 
-    def _size(self, fd: int) -> int:
-        try:
-            return os.fstat(fd).st_size
-        except OSError:
-            return 0
+    def _size_of_index(self) -> int:
+        status, _ = _seen(self._shm, self._files[2])
+        return status.st_size if status is not None else self._index_size
+
+
+def _seen(
+    fd: int, file: FileId | None, length: int = 0, offset: int = 0
+) -> tuple[os.stat_result | None, bytes]:
+    """Return the status and a part of a file; None when its descriptor is another one's by now."""
+    with contextlib.suppress(OSError):
+        status = os.fstat(fd)
+        if (status.st_dev, status.st_ino) == file:
+            return status, os.pread(fd, length, offset) if length else b""
+    return None, b""
 
 
 def _descriptors(files: tuple[FileId | None, ...]) -> list[int]:

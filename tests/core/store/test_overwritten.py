@@ -13,6 +13,8 @@ import pytest
 
 from healmon import events as ev
 from healmon.store.backup import backup
+from healmon.store.bearers import identify
+from healmon.store.own import Own
 from healmon.store.store import Store
 from tests.core.store.test_faults import flushed, ids, whole
 from tests.helpers.storekit import (
@@ -253,3 +255,20 @@ def test_rubbish_written_into_the_database_is_met_before_it_spreads(
         assert "was damaged" in store.repaired
     assert set(range(41, engine.next)) <= set(ids(path))
     known_after(path, engine)
+
+
+def test_a_descriptor_that_is_another_files_by_now_accuses_nobody(tmp_path):
+    files = [tmp_path / f"healmon.db{end}" for end in ("", "-wal", "-shm")]
+    with closing(sqlite3.connect(files[0], isolation_level=None)) as conn:
+        conn.execute("PRAGMA journal_mode = WAL")
+        conn.execute("CREATE TABLE t (x)")
+        own = Own(tuple(identify(path) for path in files))
+        assert own._seen is not None
+        assert not own.fault()
+        stranger = tmp_path / "stranger"
+        stranger.write_bytes(b"x" * 4096)
+        with stranger.open() as file:  # a reader's descriptor, closed and given to somebody else
+            own._main = own._wal = own._shm = file.fileno()
+            assert not own.fault()
+            assert not own.touched
+            assert not own.torn
