@@ -136,9 +136,15 @@ class Probe:
     async def close(self) -> None:
         """Write down the samples that are not yet, and let the threads end."""
         kept = [station.history for station in self._stations.values()]
-        for history in (one for one in kept if one is not None and one.unwritten):
+        owing = [history for history in kept if history is not None and history.unwritten]
+
+        def write() -> None:
+            for history in owing:
+                history.write()
+
+        if owing:
             with suppress(ProbeError):  # the state directory hangs: they are lost
-                await self._keeping.call(history.write, within=PATIENCE)
+                await self._keeping.call(write, within=PATIENCE)
         self._keeping.close()
         if self.backups is not None:
             self.backups.close()

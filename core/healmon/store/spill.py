@@ -115,14 +115,17 @@ class Spill:
     def set_aside(self, at: str) -> str:
         """Rename what was kept for another store; return what it is called now.
 
+        Where it cannot be renamed it keeps its name and says so; who opens the store goes on.
+
         Args:
             at: the time now, as the store writes it.
         """
         told = ""
         for path in self._places:
             if any(True for _ in _slots(path)):
-                path.rename(target := free_name(path, "other", at))
-                told = target.name
+                told = path.name
+                with contextlib.suppress(OSError):
+                    told = path.rename(free_name(path, "other", at)).name
         self.holds = False
         return told
 

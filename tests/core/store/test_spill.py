@@ -131,6 +131,19 @@ def test_what_waited_for_another_store_is_set_aside(tmp_path: Path) -> None:
     assert len(found.records) == 62
 
 
+def test_what_waited_for_another_store_and_cannot_be_set_aside_keeps_nobody_from_healing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nowhere = tmp_path / "none" / "kept"
+    monkeypatch.setattr("healmon.store.spill.free_name", lambda *_: nowhere)
+    with opened_store(tmp_path / "healmon.db") as store:
+        Engine(store).tell(started())
+        assert flushed(store)
+    Spill(tmp_path).write("another", [ev.Recorded(99, WALL, observed(), None)])
+    with opened_store(tmp_path / "healmon.db") as store:
+        assert store.last_id == 1
+
+
 FULL = (
     IN_NAMESPACE
     + """
