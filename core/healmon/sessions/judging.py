@@ -112,7 +112,7 @@ def remember(
     old, last = memory_of(known, component), aftermath.last_attempt(known, component)
     if old is not None:
         old = aftermath.noticed(old, last, seen, moment.now)
-    if not seen.tasks and (old is None or not (old.failure or old.quarantine)):
+    if not seen.tasks and (old is None or not _owes(component, old, known)):
         return None
     if old is not None and seen.pane.dead:
         return old
@@ -122,6 +122,13 @@ def remember(
     if aftermath.is_other_program(memory, seen):
         return restarted(aftermath.released(memory), seen, moment.now, "another program")
     return aftermath.watched(memory, seen)
+
+
+def _owes(component: str, old: Memory, known: Snapshot) -> bool:
+    """Return whether a session without tasks is not done with: what became of it is to be told."""
+    # its tasks are taken away before an attempt has ended: how it ends is not known yet
+    view = known.plans.get(component)
+    return bool(old.failure or old.quarantine or (view is not None and view.acting))
 
 
 def _plain(

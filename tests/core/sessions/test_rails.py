@@ -198,6 +198,31 @@ def test_a_failure_is_noticed_also_when_the_clock_was_set_back_before():
     assert {"stuck", "quarantined"} <= bench.open()
 
 
+def test_a_look_between_the_end_of_the_tasks_and_of_the_attempt_forgets_nothing():
+    bench = BenchOfSessions(**QUICK)
+    bench.run(400, hung("a"))
+    plan = bench.planned()[0]
+    assert bench.begin(plan)
+    bench.look(a_session(tasks=()), after=1)
+    bench.end(plan, "ignored")
+    bench.look(a_session(tasks=()), after=1)
+    assert {"stuck", "quarantined"} <= bench.open()
+    assert "CRITICAL" in {a.severity for a in bench.snapshot.alerts.values()}
+
+
+@pytest.mark.parametrize("result", ["cleared", "settled"])
+def test_after_a_look_in_the_midst_of_an_attempt_that_worked_nothing_is_told(result):
+    bench = BenchOfSessions(**QUICK)
+    bench.run(400, hung("a"))
+    plan = bench.planned()[0]
+    assert bench.begin(plan)
+    bench.look(a_session(tasks=()), after=1)
+    bench.end(plan, result)
+    bench.look(a_session(tasks=()), after=1)
+    assert not bench.open()
+    assert not bench.verdict().memory
+
+
 def test_what_a_person_did_counts_for_no_cap_and_closes_the_breaker():
     bench = BenchOfSessions(**QUICK, cooldown=0.0, acts_per_session=3)
     acts(bench, 2 * HOUR, hung("a"), "error")
