@@ -18,12 +18,14 @@ from healmon.workers.calm import TELLS_NOTHING, Calm
 from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
 from healmon.workers.lifecycle import Judged, advance
-from healmon.workers.model import NAME, Memory, Seen
+from healmon.workers.model import NAME, UNTOLD, Memory, Seen
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, begins_again, turns, waiting
 
 SOON: Final = 0.05
 """Seconds that the healer leaves at least between two looks of its own wish."""
+MOMENT: Final = 0.5
+"""Seconds that a shim is given to write down what it has done."""
 
 
 class Judge:
@@ -343,6 +345,8 @@ def _moments(mine: Judged, now: Reading) -> list[float]:
     """Return in how many seconds the judgement of a worker will change by itself."""
     worker, memory = mine.look.worker, mine.memory
     moments: list[float] = []
+    if mine.look.one.trouble == UNTOLD:
+        moments.append(MOMENT)
     if mine.state in {"quarantined", "unhealthy"} and memory.retry_at is not None:
         moments.append(memory.retry_at - now.steady)
     if memory.down_since is not None:

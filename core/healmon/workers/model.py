@@ -23,13 +23,15 @@ from healmon.world.processes import Ended, Identity, ProcessFacts
 from healmon.world.shims import Shim
 
 __all__ = [
-    "NAME", "Asked", "Blocker", "Check", "Desired", "EndRecord", "Fault", "Goal", "HostSeen", "How",
-    "Level", "Match", "Memory", "Order", "Outcome", "Phase", "Seen", "StartRecord", "State", "Use",
-    "Verb", "Wish", "WorkerFacts", "WorkerSeen",
+    "NAME", "UNTOLD", "Asked", "Blocker", "Check", "Desired", "EndRecord", "Fault", "Goal",
+    "HostSeen", "How", "Level", "Match", "Memory", "Order", "Outcome", "Phase", "Seen",
+    "StartRecord", "State", "Use", "Verb", "Wish", "WorkerFacts", "WorkerSeen",
 ]  # fmt: skip
 
 NAME = "workers"
 """The healer's name."""
+UNTOLD = "its shim has started it again and has yet to say so"
+"""The trouble with a worker that is up, and nobody has written down since when."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

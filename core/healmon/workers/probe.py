@@ -23,6 +23,7 @@ from healmon.workers.evidence import ends_of, main_of, may_have_left_a_daemon
 from healmon.workers.finder import Candidates, Everyone, Finder
 from healmon.workers.gauges import Gauges
 from healmon.workers.model import (
+    UNTOLD,
     Blocker,
     EndRecord,
     HostSeen,
@@ -45,6 +46,8 @@ FULL_EVERY = 10
 TAIL_LINES = 5
 ASKED = 5
 """How often a shim is asked that has started its worker again and has yet to say so."""
+YOUNG = 10.0
+"""Seconds for which it may fail to: on a busy host it waits longer for the processor than we do."""
 NOW = float("inf")
 
 
@@ -287,10 +290,13 @@ class Probe:
         if not known:
             matches, doubt = twins.certain(worker.name, matches)
             trouble = trouble or doubt
-        if not known and any(_begun_anew(one.shim, match) for match in matches):
+        anew = () if known else [match for match in matches if _begun_anew(one.shim, match)]
+        if anew:
             newer = self._told_late(worker, one, now)
             if newer.known:
                 return self._found(worker, newer, found, everyone, family, twins, now)
+            if any(match.facts.age < YOUNG for match in anew):
+                return replace(one, matches=(), trouble=UNTOLD)
         certain = known or matches
         return replace(one, matches=matches, trouble="" if certain else one.trouble or trouble)
 
