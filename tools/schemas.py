@@ -109,6 +109,7 @@ class Status(msgspec.Struct, kw_only=True):
     """`healmon status --json`; without a healer what tells of it is null.
 
     `running` is false and `mode` is `now` or `import` while one holds the directory for just that.
+    `unreadable` says why the health store could not be read: what is wrong is not known then.
     """
 
     running: bool
@@ -123,6 +124,7 @@ class Status(msgspec.Struct, kw_only=True):
     state_dir: str
     log: str
     exit_code: Literal[0, 1, 2, 3]
+    unreadable: str = ""
     unhealthy: list[ComponentRow]
     alerts: list[AlertRow]
     pending: list[AlertRow]

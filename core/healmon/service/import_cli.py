@@ -16,6 +16,7 @@ from healmon import __version__
 from healmon.clock import SystemClock, format_utc
 from healmon.config import locate
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.errors import DataError, ProbeError, StateDirError, StoreFaultError, UsageError
 from healmon.service import history, statedir
 from healmon.service.commandline import say
@@ -215,7 +216,7 @@ def _layouts(tables: PrivateTables, path: Path) -> dict[str, history.Layout]:
 
 
 def _open(state_dir: Path, args: argparse.Namespace) -> sqlite3.Connection:
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     name = load(source, os.environ).monitor.name
     database = state_dir / DATABASE
     try:

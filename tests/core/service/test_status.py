@@ -50,3 +50,20 @@ def test_a_healer_is_one(status, mode):
     assert f"healmon 9.9 runs: pid {told['pid']}, {mode}" in text
     fits("status", told)
     assert (told["running"], told["mode"]) == (True, mode)
+
+
+def test_a_store_that_cannot_be_read_is_not_told_as_nothing_wrong(status, tmp_path):
+    (tmp_path / "state" / "healmon.db").write_bytes(b"not a database, by far" * 999)
+    codes, text, told = status("daemon")
+    assert codes == [3, 3]
+    assert "nothing is wrong" not in text
+    assert "what is wrong is not known: the health store" in text
+    assert "file is not a database" in told["unreadable"]
+    assert told["running"]
+    fits("status", told)
+
+
+def test_before_the_first_cycle_nobody_says_that_nothing_is_wrong(status):
+    _, text, _ = status("daemon")
+    assert "none has finished yet" in text
+    assert "nothing is wrong" not in text
