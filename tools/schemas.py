@@ -105,6 +105,13 @@ class Untold(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class Paused(msgspec.Struct, kw_only=True):
+    """What is paused, a component or a pattern (`*`: everything); in the year 9999: for ever."""
+
+    component: str
+    until: str
+
+
 class Status(msgspec.Struct, kw_only=True):
     """`healmon status --json`; without a healer what tells of it is null.
 
@@ -130,6 +137,7 @@ class Status(msgspec.Struct, kw_only=True):
     pending: list[AlertRow]
     actions: list[MetricRow]
     untold: list[Untold]
+    paused: list[Paused] = []
 
 
 class Happened(msgspec.Struct, kw_only=True):

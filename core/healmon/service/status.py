@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from healmon.clock import SystemClock, boot_id, parse_utc
+from healmon.clock import SystemClock, boot_id, format_utc, parse_utc
 from healmon.errors import StoreFaultError
 from healmon.named import NamedTuple
 from healmon.service import instance
@@ -46,6 +46,7 @@ class _Seen(NamedTuple):
     """Seconds since the newest cycle by a clock that nobody sets; None: it is not known."""
     still: bool = False
     dry_run: bool = False
+    paused: tuple[dict[str, Any], ...] = ()
     errand: instance.Holder | None = None
     """Who holds the directory for one thing: no healer."""
     unreadable: str = ""
@@ -153,6 +154,7 @@ def _read(blind: _Seen, connection: Connection, state_dir: Path) -> _Seen:
         untold=read.untold(connection),
         beaten=_beaten(state_dir, facts, blind.now),
         dry_run=blind.holder is not None and read.dry_run(connection),
+        paused=tuple(read.paused(connection, format_utc(blind.now.wall))),
     )
 
 
@@ -162,6 +164,7 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     lines += _section("open alerts", seen.alerts, _alert_line)
     lines += _section("not confirmed yet", seen.pending, _alert_line)
     lines += _section("not told", seen.untold, _untold_line)
+    lines += _section("not acted on", [*seen.paused], _paused_line)
     lines += _section("recent actions", seen.actions, _action_line)
     if seen.unreadable:
         lines.append(f"what is wrong is not known: {seen.unreadable}")
@@ -223,6 +226,12 @@ def _untold_line(row: dict[str, Any]) -> str:
     return f"channel {row['channel']}: {waiting}: {row['reason']}"
 
 
+def _paused_line(row: dict[str, Any]) -> str:
+    what = "everything" if row["component"] == "*" else row["component"]
+    never = row["until"] >= "9998"  # `state.FOREVER`, which costs an import of all of it
+    return f"{what}: {'never touched' if never else 'paused till ' + row['until'][:16] + ' UTC'}"
+
+
 def _action_line(row: dict[str, Any]) -> str:
     return f"{row['timestamp'][:19]} {row['action_taken']} {row['component']}: {row['status']}"
 
@@ -248,4 +257,5 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "pending": seen.pending,
         "actions": seen.actions,
         "untold": seen.untold,
+        "paused": [*seen.paused],
     }

@@ -7,7 +7,9 @@ import json
 import pytest
 
 from healmon import cli
+from healmon.events import MaintenanceStarted
 from healmon.service import instance
+from healmon.state import FOREVER
 from tests.helpers.shapes import fits
 from tests.helpers.storekit import Engine, opened_store, started
 
@@ -67,3 +69,15 @@ def test_before_the_first_cycle_nobody_says_that_nothing_is_wrong(status):
     _, text, _ = status("daemon")
     assert "none has finished yet" in text
     assert "nothing is wrong" not in text
+
+
+def test_what_is_paused_is_told(status, tmp_path):
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(
+            MaintenanceStarted("*", FOREVER - 1e9, "olga"), MaintenanceStarted("w", FOREVER, "olga")
+        )
+    _, text, told = status("daemon")
+    assert "not acted on:\n  everything: paused till 9967-" in text
+    assert "  w: never touched" in text
+    assert [one["component"] for one in told["paused"]] == ["*", "w"]
+    fits("status", told)
