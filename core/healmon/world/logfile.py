@@ -65,8 +65,9 @@ class SetAside(logging.FileHandler):
         return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
 
     def _let_go(self) -> None:
-        self.stream.close()
-        self.stream = None  # type: ignore[assignment]  # pyright: ignore[reportAttributeAccessIssue] - the next line opens it
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = None  # pyright: ignore[reportAttributeAccessIssue] - the next line opens it
 
     def _full(self, stream: TextIOWrapper, record: logging.LogRecord) -> bool:
         if not self._size or not self._keep:
