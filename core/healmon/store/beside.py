@@ -158,7 +158,7 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
 def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
     (version,) = conn.execute("PRAGMA user_version").fetchone()
     (application,) = conn.execute("PRAGMA application_id").fetchone()
-    if not (application or version):  # whoever began it had no room to write anything
+    if not path.stat().st_size:  # whoever began it had no room to write anything
         raise _fault(path, "nothing stands in it yet")
     if application != APPLICATION_ID or version != VERSION:
         raise StoreVersionError(

@@ -217,8 +217,9 @@ def test_a_text_nobody_can_read_blocks_nobody_and_is_written_anew(
     assert instance.holder(tmp_path) == Holder(pid=os.getpid()), "the kernel knows that much"
     with pytest.raises(HolderError, match=f"pid {os.getpid()}"):
         Lock.acquire(tmp_path, version="1", mode="once")
-    with pytest.raises(HolderError, match="emptied"):
-        stop(tmp_path)
+    proven = instance.proven(Holder(pid=os.getpid()), tmp_path)
+    assert (proven.ticks, proven.boot_id) == (lock.holder.ticks, lock.holder.boot_id)
+    assert instance.proven(Holder(pid=os.getppid()), tmp_path).ticks == 0, "it holds nothing there"
     assert lock.mend()
     assert instance.holder(tmp_path) == lock.holder
     assert not lock.mend()
