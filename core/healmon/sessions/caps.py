@@ -19,7 +19,7 @@ from healmon.attempts import Attempt
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions.facts import ACTION
-from healmon.state import Snapshot
+from healmon.state import Snapshot, finished_on
 from healmon.units import format_duration
 
 HOUR: Final = 3600.0
@@ -72,8 +72,8 @@ def _acts(done: Sequence[Attempt], component: str) -> list[Attempt]:
 
 def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
     """Return why tasks of a session that is lost or quarantined are left for a while, or empty."""
-    mine = (a for a in reversed(known.recent) if a.component == component)
-    last = next((action for action in mine if action.action == ACTION), None)
+    mine = (a for a in reversed(finished_on(known, component)) if a.action == ACTION)
+    last = next(mine, None)
     left = settings.cooldown - max(now.wall - last.at, 0.0) if last is not None else 0.0
     return f"cool-down for another {format_duration(left)}" if left > 0 else ""
 
