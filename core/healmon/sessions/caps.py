@@ -15,10 +15,13 @@ from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Final
 
+from msgspec.structs import replace
+
 from healmon.attempts import Attempt
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions.facts import ACTION
+from healmon.sessions.outcome import held_in
 from healmon.state import Snapshot, finished_on
 from healmon.units import format_duration
 
@@ -40,8 +43,12 @@ def free(subject: str) -> bool:
 
 
 def attempts(known: Snapshot) -> list[Attempt]:
-    """Return the attempts to clear sessions that count, oldest first."""
-    return list(known.attempts.get(ACTION, ()))
+    """Return the attempts to clear sessions that count, oldest first.
+
+    One that was cut off once it was known that the program had held is over: nobody goes on.
+    """
+    done = known.attempts.get(ACTION, ())
+    return [replace(a, cut=False) if a.cut and held_in(a.left) else a for a in done]
 
 
 def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from healmon import events as ev
-from healmon.sessions import outcome
+from healmon.sessions import caps, outcome
 from healmon.sessions.verdict import Verdict
 from tests.core.sessions.test_rails import QUICK, hung
 from tests.helpers.sessionjudge import HOUR, BenchOfSessions, a_session
@@ -21,6 +21,10 @@ def in_the_midst():
     plan = bench.planned()[0]
     assert bench.begin(plan)
     return bench, plan
+
+
+def now(bench):
+    return bench.clock.read()
 
 
 def taking_away(bench, plan, result):
@@ -58,6 +62,7 @@ def test_one_that_held_is_told_also_if_healmon_ends_before_its_attempt_does(resu
     bench.look(IDLE, after=1)
     assert bench.open() >= TOLD
     assert "healmon ended while" in bench.message("stuck")
+    assert "cool-down" in caps.holds(bench.snapshot, plan.component, bench.settings, now(bench))
 
 
 def test_one_that_let_go_is_told_of_nobody_if_healmon_ends_before_its_attempt_does():
