@@ -340,3 +340,13 @@ def test_stuck_sessions_that_nobody_tells_of_are_found(monkeypatch):
 
     monkeypatch.setattr(judging, "replace", mute)
     assert "it is said why not" in found()
+
+
+@pytest.mark.slow
+def test_a_look_in_the_midst_of_an_act_that_forgets_it_is_found(monkeypatch):
+    def forgets(_, old, __):
+        return bool(old.failure or old.quarantine)
+
+    monkeypatch.setattr(judging, "_owes", forgets)
+    with pytest.raises(AssertionError, match="a failed act is told"):
+        Life(2).live(HOURS)
