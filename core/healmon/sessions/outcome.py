@@ -93,8 +93,13 @@ def held_words(verdict: Verdict) -> str:
 
 def held_in(step: str) -> Result | None:
     """Return the result that the step of an attempt tells, if the program had held by then."""
-    told = next((one for one in HELD if step.endswith(f" [{one}]") or f" [{one}] [" in step), None)
-    return told if step.startswith(SETTLING) else None
+    if not step.startswith(SETTLING):
+        return None
+    told: Result
+    for told in HELD:
+        if step.endswith(f" [{told}]") or f" [{told}] [" in step:
+            return told
+    return None
 
 
 def to_do(order: Order, verdict: Verdict) -> str:
