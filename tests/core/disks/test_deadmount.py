@@ -112,7 +112,7 @@ def test_a_mount_that_dies_while_it_is_cleaned_holds_up_no_other(tmp_path):
             plans = {one.component: one.plan for one in found}
             last = Ends()
             hanging = asyncio.create_task(healer.carry_out(plans[f"disk:{far}"], last))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not last.steps:
                     await asyncio.sleep(0.01)
                 proof = await healer.carry_out(plans[f"disk:{near}"], Noted())
@@ -131,7 +131,7 @@ def test_a_list_of_open_files_is_not_complete_beside_a_dead_mount(far):
     told: list[object] = []
     thread = threading.Thread(target=lambda: told.append(files_in_use()), daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert told == [None]
 
 
@@ -149,7 +149,7 @@ def test_who_holds_a_log_is_told_beside_a_dead_mount(tmp_path, far):
         told: list[Holders] = []
         thread = threading.Thread(target=lambda: told.append(holders(key)), daemon=True)
         thread.start()
-        thread.join(20)
+        thread.join(60)
         writer.kill()
     assert [(one.unfit, one.appends) for one in told] == [("", True)]
 

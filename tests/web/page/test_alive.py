@@ -47,16 +47,16 @@ def served(box):
 
 
 def test_a_crash_is_seen_and_an_alert_acknowledged(box, served, browser):
-    (alert, *_) = until(lambda: box.rows(INBOX), 30, "the alert of a worker that is not there")[0]
+    (alert, *_) = until(lambda: box.rows(INBOX), 60, "the alert of a worker that is not there")[0]
     tab = browser.tab()
     tab.go(served.login_url())
-    tab.until("document.querySelector('[data-key=b][data-level=ok]')", 30)
+    tab.until("document.querySelector('[data-key=b][data-level=ok]')", 60)
     tab.run(STAMPS)
 
     ((before,),) = box.rows("SELECT max(id) FROM events")
     (pid,) = box.started_pids()
     os.kill(pid, signal.SIGKILL)
-    tab.until("stamps.some(([, name, level]) => name === 'b' && level !== 'ok')", 30)
+    tab.until("stamps.some(([, name, level]) => name === 'b' && level !== 'ok')", 60)
     seen = tab.run("stamps.find(([, name, level]) => name === 'b' && level !== 'ok')[0]")
     ((told,),) = box.rows(
         "SELECT timestamp FROM events WHERE component = 'b' AND kind = 'observed'"
@@ -65,7 +65,7 @@ def test_a_crash_is_seen_and_an_alert_acknowledged(box, served, browser):
     )
     assert seen - parse_utc(told) < 3, "seconds from the healer's knowledge to the page"
 
-    tab.until("document.querySelector('[data-key=b][data-level=ok]')", 30)
+    tab.until("document.querySelector('[data-key=b][data-level=ok]')", 60)
     tab.until("document.querySelector('[data-list=actions]').innerText.includes('alive after')")
 
     # the plan is read first; who does not want it has lost nothing
@@ -84,8 +84,8 @@ def test_a_crash_is_seen_and_an_alert_acknowledged(box, served, browser):
     tab.until("document.querySelector('#act').open")
     tab.write("the script <b>moved</b>")
     tab.press("Enter")
-    tab.until("document.querySelector('#answer').innerText.includes('✓')", 20)
-    until(lambda: box.rows(INBOX)[0][1], 10, "it is in the store")
+    tab.until("document.querySelector('#answer').innerText.includes('✓')", 60)
+    until(lambda: box.rows(INBOX)[0][1], 60, "it is in the store")
     ((number, by, note),) = box.rows(INBOX)
     assert (number, note) == (alert, "the script <b>moved</b>")
     assert by.startswith("web operator")
