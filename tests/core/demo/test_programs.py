@@ -58,6 +58,20 @@ def test_a_writer_that_says_that_it_holds_the_lock_holds_it(tmp_path, monkeypatc
     assert said[-1] == ("COMMIT", False), "who is stopped before it has the lock, and says nothing"
 
 
+def test_a_silent_build_takes_as_much_of_a_busy_processor_as_of_a_free_one(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    build, own, walls = loaded("build", home, monkeypatch), iter(range(100)), iter(range(0, 900, 9))
+    clock = SimpleNamespace(
+        process_time=lambda: next(own) * build.BEAT * build.SHARE / 10,
+        perf_counter=lambda: float(next(walls)),
+        sleep=lambda _seconds: home.rmdir(),  # it ends
+    )
+    monkeypatch.setattr(build, "time", clock)
+    assert build.work() == 0
+    assert next(own) >= 10
+
+
 def test_who_was_killed_is_waited_for_until_the_machine_has_a_moment_for_its_end(monkeypatch):
     who, steps = Identity("boot", 4711, 1), iter(range(1000))
     monkeypatch.setattr(owned, "process_seconds", lambda: float(next(steps)))
