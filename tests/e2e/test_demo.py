@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.box import _cmdline, _everyone
-from tests.helpers.depotservers import free_port
+from tests.helpers.freeport import free_port
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
