@@ -126,7 +126,6 @@ def every_panel_has_something_to_draw(prometheus: Prometheus) -> None:
         return [expression for expression in asked if not prometheus.query(expression)]
 
     prometheus.until(lambda: not silent(), 60, "something to draw for each panel")
-    assert silent() == []
 
 
 def test_the_next_healer_has_an_exporter_of_its_own_and_counts_on(box):
@@ -156,7 +155,7 @@ def test_the_next_healer_has_an_exporter_of_its_own_and_counts_on(box):
     assert second != first
     assert port_of(second) == port
     until(lambda: "\nhealmon_up 1.0" in fetched(url)[2], 60, "a healer is told")
-    assert "\nhealmon_starts_total 2.0\n" in fetched(url)[2]
+    until(lambda: "\nhealmon_starts_total 2.0\n" in fetched(url)[2], 60, "its start is counted")
     box.run("--stop")
     until(lambda: not alive(second), 60, "it ends with its healer")
     assert "\nhealmon_up 0.0\n" in numbers.read_text(), "the healer's last word"
