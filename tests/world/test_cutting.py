@@ -22,7 +22,7 @@ from healmon.world.fileholders import Holders
 from tests.helpers.filestage import SIZE, MadeUpStage, RealStage
 from tests.helpers.wait import until
 
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 REPO = Path(__file__).parents[2]
 LINE = re.compile(rb"^line (\d+) x*$")
 WRITER = """

@@ -59,7 +59,7 @@ def line(server, keys):
 
 @pytest.fixture
 def depots(monkeypatch):
-    made = Depots(patience=20.0)
+    made = Depots(patience=60.0)
     monkeypatch.setattr(saving, "DEPOTS", made)
     yield made
     made.rest()
@@ -80,7 +80,7 @@ def url(line: Line, stage: RealStage | None = None) -> str:
 def sweep(stage: RealStage, target: str) -> Swept:
     return stage.files.sweep(
         stage.selection(backup=target), Choice(held=1 << 40, files=100), "delete", stage.now,
-        Limits(), lambda: False,
+        Limits(seconds=600.0), lambda: False,
     )  # fmt: skip
 
 
@@ -119,7 +119,7 @@ def saved(server: S3Server, stage: RealStage) -> dict[str, bytes]:
 def targets(request, keys):
     """Targets, one of which is out of order."""
     if request.param == "real":
-        made = Depots(patience=10.0)
+        made = Depots(patience=60.0)
         yield made
         made.rest()
     else:
@@ -354,8 +354,8 @@ from healmon.world.filedata import Choice, Limits, Selection
 root, state, target, now = sys.argv[2:]
 chosen = Selection(rule="logs", roots=(root,), patterns=("*.log",), older_than=86400.0,
                    protected=(state,), trash=state + "/trash", backup=target)
-SystemFiles().sweep(chosen, Choice(held=1 << 40, files=9), "delete", float(now), Limits(),
-                    lambda: False)
+SystemFiles().sweep(chosen, Choice(held=1 << 40, files=9), "delete", float(now),
+                    Limits(seconds=600.0), lambda: False)
 """
 
 

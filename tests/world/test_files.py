@@ -23,7 +23,7 @@ from healmon.world.filewalk import Walk
 from tests.helpers.filestage import DAY, HOUR, SIZE, MadeUpStage, RealStage
 from tests.helpers.wait import until
 
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or change users")
 CORE = Path(__file__).parents[2] / "core"
 
@@ -580,7 +580,7 @@ def and_die(*args, **keys):
     rename(*args, **keys)
     os.kill(os.getpid(), signal.SIGKILL)
 os.rename = and_die
-SystemFiles().sweep(selection, Choice(), "delete", now, Limits(), lambda: False)
+SystemFiles().sweep(selection, Choice(), "delete", now, Limits(seconds=600.0), lambda: False)
 """
 
 

@@ -80,7 +80,7 @@ def test_a_target_out_of_order_is_an_alert_until_it_answers_again():
 
 
 def test_a_full_budget_whose_backup_is_down_loses_nothing_and_says_why(tmp_path, monkeypatch):
-    monkeypatch.setattr(saving, "DEPOTS", depots := Depots(patience=5.0))
+    monkeypatch.setattr(saving, "DEPOTS", depots := Depots(patience=60.0))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "sesame")
     logs, state = tmp_path / "logs", tmp_path / "state"
@@ -227,7 +227,12 @@ def test_what_a_directory_keeps_is_listed_and_comes_back_as_it_was(tmp_path, cap
     )
     now = SystemClock().read().wall + 60
     swept = SystemFiles().sweep(
-        selection, Choice(held=1 << 30, files=9), "delete", now, Limits(), lambda: False
+        selection,
+        Choice(held=1 << 30, files=9),
+        "delete",
+        now,
+        Limits(seconds=600.0),
+        lambda: False,
     )
     assert swept.taken.files == 1
     config = tmp_path / "healmon.toml"

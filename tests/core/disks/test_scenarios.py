@@ -36,7 +36,7 @@ from tests.helpers.made_up import MemoryJournal, Noted
 from tests.helpers.mounts import mounted
 
 TESTS = Path(__file__).parents[2]
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for marks and devices")
 
 WHERE_SHOWN: dict[int, tuple[str, ...]] = {
