@@ -41,7 +41,7 @@ def promtool(*words: str, given: str | None = None, cwd: Path | None = None) -> 
     """Return what promtool says; it must be content."""
     done = subprocess.run(
         [program("promtool"), *words], input=given, cwd=cwd, capture_output=True, text=True,
-        timeout=60,
+        timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr

@@ -48,10 +48,7 @@ from healmon.world.system_processes import SystemProcesses
 
 CHECKPOINT_EVERY = 900.0  # seconds; those of a busy healer come sooner (`store.store`)
 STORED = 10.0
-"""Seconds that an answer waits for what it tells of to be stored; then it is given all the same.
-
-A fault of the store is known at once: these are for a disk or a machine that is busy.
-"""
+"""Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
 LAST_ANSWERS = STORED
 """Seconds that answers get to be written when the healer ends."""
