@@ -52,7 +52,7 @@ def restart(world: DemoWorld, name: str) -> subprocess.CompletedProcess[bytes]:
     script = str(world.layout.worker(name))
     return subprocess.run(
         [sys.executable, script, "--daemon"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=False,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300, check=False,
     )  # fmt: skip
 
 
@@ -222,7 +222,7 @@ def refused(path: Path) -> bool:
         [sys.executable, "-c", code, str(path)],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     return "locked" in done.stdout

@@ -88,7 +88,7 @@ def restart(layout: Layout, name: str) -> Identity:
     layout.pid_file(name).unlink(missing_ok=True)
     subprocess.run(
         [sys.executable, str(layout.worker(name)), "--daemon"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=60, check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300, check=True,
     )  # fmt: skip
     until(lambda: layout.pid_file(name).exists(), what="its pid file")
     return PROCESSES.identify(int(layout.pid_file(name).read_text()))

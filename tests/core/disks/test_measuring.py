@@ -174,7 +174,7 @@ def test_bind_mounts_and_overlays_of_one_file_system_count_once(tmp_path):
     )
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, "sh", sys.executable, "-c", LOOK],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
         cwd=Path(__file__).parents[3],
     )  # fmt: skip
     if "Operation not permitted" in done.stderr or "permission denied" in done.stderr:
