@@ -82,7 +82,7 @@ def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_
     box.write(box.worker("a"))
     pid = daemon(box)
     until(lambda: box.events("actionverified"), 60, "the worker up")
-    worker = box.started_pids()
+    worker = until(box.started_pids, what="its own word")
     with viewer(box) as one, viewer(box) as other:
         for screen in (one, other):
             screen.shows(f"ATTACHED pid {pid}")
@@ -219,7 +219,7 @@ def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_start
     daemon(box)
     until(lambda: box.events("actionverified"), 60, "the worker up")
     assert box.run("--stop").returncode == 0
-    worker = box.started_pids()[-1]
+    worker = until(box.started_pids, what="its own word")[-1]
     with viewer(box, "--read-only") as looking:
         looking.shows("READ ONLY")
         looking.shows("NO HEALER")

@@ -103,7 +103,7 @@ def test_a_mount_that_hangs_is_unknown_and_delays_nobody(tmp_path):
     dead = str(tmp_path)
     files = HangingFiles(dead)
     disk = Disk(paths=(dead, "/proc/self", "/"))
-    probe = Probe(disk, "/nowhere", files, SystemClock(), measuring=1.0)
+    probe = Probe(disk, "/nowhere", files, SystemClock(), measuring=3.0)
 
     async def scenario():
         first = await probe.look()

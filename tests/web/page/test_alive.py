@@ -43,7 +43,7 @@ def test_a_crash_is_seen_and_an_alert_acknowledged(box, served, browser):
     tab.until("document.querySelector('[data-key=b][data-level=ok]')", 60)
 
     # down for as long as it cannot be started: how soon that is seen is not asked
-    (pid,), script = box.started_pids(), box.base / "b.py"
+    (pid,), script = until(box.started_pids), box.base / "b.py"
     aside = script.rename(box.base / "aside")
     os.kill(pid, signal.SIGKILL)
     tab.until("document.querySelector('[data-list=workers] [data-key=b]:not([data-level=ok])')")
