@@ -115,6 +115,7 @@ def test_no_color_writes_no_colour(note):
         there.type("j")
         there.type("q")
         assert there.ends() == 0
+        there.restored()
         codes = {
             code
             for found in re.findall(rb"\x1b\[([0-9;]*)m", bytes(there.written))
@@ -129,6 +130,7 @@ def test_an_ascii_locale_gets_ascii(note):
         there.shows("mail_worker")
         there.type("q")
         assert there.ends() == 0
+        there.restored()
         assert bytes(there.written).isascii()
 
 
