@@ -352,7 +352,7 @@ class Probe:
     ) -> WorkerSeen:
         self._kin.pop(worker.name, None)
         blockers: tuple[Blocker, ...] = ()
-        if not one.acting:
+        if not one.acting and one.trouble != UNTOLD:  # then what is there is the worker itself
             with suppress(ProbeError):  # the start looks again, and tells
                 blockers = self.blockers(worker, one, family)
         started = one.record.wall if one.record is not None and one.record.worker else None

@@ -26,7 +26,8 @@ from healmon.errors import SpawnError
 from healmon.plans import describe
 from healmon.workers import offers
 from healmon.workers.breaker import CANNOT_RUN
-from healmon.workers.model import Blocker, Check, Use, Wish, WorkerSeen
+from healmon.workers.diagnose import MOMENT
+from healmon.workers.model import UNTOLD, Blocker, Check, Use, Wish, WorkerSeen
 from healmon.world.processes import Ended
 from healmon.world.shims import ShimEnd
 from healmon.world.simulated.processes import Program
@@ -204,6 +205,21 @@ def test_10_a_new_healmon_adopts_them_all_and_knows_how_each_one_ended() -> None
     assert judging.facts("w1").last_end == "exit 3"
     assert judging.memory("w1").row == 1
     assert judging.facts("w0").restarts == 0
+
+
+def test_one_whose_shim_has_yet_to_tell_of_its_start_is_starting_and_nothing_is_counted() -> None:
+    judging = long_up()
+    before = judging.memory()
+    judging.look(WorkerSeen(trouble=UNTOLD, shim=shim(10)), after=1.0)
+    assert judging.verdict().status == "unhealthy"
+    assert judging.state() == "starting"
+    assert (judging.plan(), judging.open_keys()) == (None, set())
+    assert judging.diagnosis.look_again == MOMENT
+    after = judging.memory()
+    assert (after.identity, after.failures, after.down_since) == (before.identity, (), None)
+    told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
+    judging.look(up(11, 0.5, record=told, ends=gone(10).ends), after=MOMENT)
+    assert (judging.state(), judging.facts().failures) == ("probation", 1)
 
 
 # 11: killed in the midst of an act, at each phase that its journal row can be in.
