@@ -129,7 +129,7 @@ class Terminal:
         """Make sure that the terminal is as it was before the program."""
         for sequence in (ALT_SCREEN_OFF, MOUSE_OFF, CURSOR_ON, PASTE_OFF):
             # what a program wrote last is read a moment after its end
-            until(lambda s=sequence: self._after_all(s), 10, f"{sequence!r} on the terminal")
+            until(lambda s=sequence: self._after_all(s), 30, f"{sequence!r} on the terminal")
         assert self.attributes() == self.before
 
     def _after_all(self, sequence: bytes) -> bool:
@@ -171,5 +171,5 @@ def terminal(
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(30)
         there.hang_up()

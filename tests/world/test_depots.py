@@ -278,7 +278,7 @@ def test_who_opens_a_file_that_is_being_saved_gets_it_at_once_and_it_stays(
     done: list[Swept] = []
     thread = threading.Thread(target=lambda: done.append(sweep(stage, url(line, stage))))
     thread.start()
-    assert line.held.wait(20)
+    assert line.held.wait(30)
     writer = subprocess.run(
         ["sh", "-c", f"echo more >> {stage.root}/a.log"], timeout=20, check=False
     )
@@ -388,7 +388,7 @@ def test_the_program_that_sends_does_not_outlive_who_asked_it(line, depots, stag
     line.hook = lambda request: "hold"
     thread = threading.Thread(target=lambda: sweep(stage, url(line, stage)))
     thread.start()
-    assert line.held.wait(20)
+    assert line.held.wait(30)
     (state,) = depots._states.values()
     pid = state.line.pid
     assert KEYS["AWS_SECRET_ACCESS_KEY"].encode() not in Path(f"/proc/{pid}/cmdline").read_bytes()
@@ -396,7 +396,7 @@ def test_the_program_that_sends_does_not_outlive_who_asked_it(line, depots, stag
     thread.join(20)
     line.release.set()
     assert stage.names() == {"a.log"}
-    until(lambda: not Path(f"/proc/{pid}").exists(), 20)
+    until(lambda: not Path(f"/proc/{pid}").exists(), 30)
 
 
 def test_the_region_the_keys_and_the_endpoint_may_come_from_a_profile(

@@ -27,7 +27,7 @@ def amendment(*healers, told=TOLD, notify=None, alerts=None):
     )  # fmt: skip
 
 
-async def reach(condition, limit=5.0):
+async def reach(condition, limit=30.0):
     async with asyncio.timeout(limit):
         while not condition():
             await asyncio.sleep(0.005)

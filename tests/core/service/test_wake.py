@@ -103,7 +103,7 @@ def test_a_killed_healer_does_not_listen(tmp_path: Path) -> None:
         assert line(healer) == "up"
         assert knock(tmp_path)
         healer.kill()
-        healer.wait(10)
+        healer.wait(30)
         assert not knock(tmp_path)
     pipe = WakePipe.open(tmp_path)
     assert not pipe.drain()

@@ -150,7 +150,7 @@ os.kill(os.getpid(), 9)
     with program(code, path, Path(__file__).parents[3]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"
-        process.wait(10)
+        process.wait(30)
     assert path.with_name("healmon.db-wal").stat().st_size > 100_000
     zero(path, 1, path.stat().st_size)
     with Carver(path) as carver:

@@ -479,7 +479,7 @@ def test_a_look_in_the_middle_of_an_act_concludes_nothing(tmp_path: Path, verb: 
         bench.due.clear()
         memory = bench.memory()
         acting = asyncio.ensure_future(bench.act(plan))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while not world.spawned:
                 await asyncio.sleep(0)
         for _ in range(3):
