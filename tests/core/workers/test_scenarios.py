@@ -21,13 +21,14 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock
-from healmon.config.settings import HOUR, Monitor
+from healmon.config.settings import HOUR, Monitor, Ready
 from healmon.errors import SpawnError
 from healmon.plans import describe
 from healmon.workers import offers
 from healmon.workers.breaker import CANNOT_RUN
 from healmon.workers.diagnose import MOMENT
 from healmon.workers.model import UNTOLD, Blocker, Check, Use, Wish, WorkerSeen
+from healmon.workers.records import Records
 from healmon.world.processes import Ended
 from healmon.world.shims import ShimEnd
 from healmon.world.simulated.processes import Program
@@ -220,6 +221,32 @@ def test_one_whose_shim_has_yet_to_tell_of_its_start_is_starting_and_nothing_is_
     told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
     judging.look(up(11, 0.5, record=told, ends=gone(10).ends), after=MOMENT)
     assert (judging.state(), judging.facts().failures) == ("probation", 1)
+
+
+def test_a_start_that_was_granted_is_proved_however_late_it_is_found() -> None:
+    judging = long_up()  # and then nobody looked for longer than any start takes
+    told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
+    told = replace(told, steady=judging.now + HOUR - 0.1)
+    judging.look(up(11, HOUR - 9.0, record=told, ends=gone(10).ends), after=HOUR)
+    assert (judging.state(), judging.order().number) == ("probation", 2)
+    judging.look(up(11, 2 * HOUR, record=told), after=HOUR)
+    assert judging.state() == "healthy", "it is tried once"
+
+
+@pytest.mark.parametrize("phase", ["decided", "spawned"])
+def test_11_an_act_that_was_cut_short_long_ago_keeps_no_check_from_judging(
+    tmp_path: Path, phase: str
+) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        mine = world.add(bench.workers[0].argv)
+        cut = record(1, phase=phase, **{"old" if phase == "decided" else "launched": mine})
+        Records(bench.folder).put_start("task_worker", cut)
+        bench.clock.advance(HOUR)
+        await bench.run(120.0)
+        assert bench.facts().state == "healthy"
+        assert not bench.healer._liveness._patients["task_worker"].held
+
+    play(tmp_path, scene, liveness=Ready(tcp=1))
 
 
 # 11: killed in the midst of an act, at each phase that its journal row can be in.
