@@ -20,7 +20,6 @@ from healmon.workers.lives import down, fallen, up
 from healmon.workers.look import Look
 from healmon.workers.machine import Signal
 from healmon.workers.model import (
-    UNTOLD,
     Blocker,
     Goal,
     How,
@@ -158,8 +157,6 @@ def _read(look: Look, memory: Memory, waits: str) -> tuple[Memory, Signal]:
         if record is not None and record.number > memory.newest:
             memory = replace(memory, newest=record.number)  # what a person asks for has the next
         return memory, _phase(look, memory)
-    if look.match is None and look.one.trouble == UNTOLD:
-        return memory, "starts"  # what the end before it was, it will tell
     memory = attempted(look, fallen(look, memory))
     if look.match is None:
         memory = down(look, memory)
@@ -170,10 +167,8 @@ def _read(look: Look, memory: Memory, waits: str) -> tuple[Memory, Signal]:
 
 def _trouble(look: Look, seen: Seen, memory: Memory) -> str:
     one = look.one
-    if look.match is not None or one.trouble == UNTOLD:
-        return ""
-    if one.trouble:
-        return one.trouble
+    if look.match is not None or one.trouble:
+        return one.trouble if look.match is None else ""
     former = memory.identity
     told = any(end.identity == former for end in one.ends)
     # where nobody at all is shown, not even which boot this is can be told

@@ -27,7 +27,7 @@ from healmon.plans import describe
 from healmon.workers import offers
 from healmon.workers.breaker import CANNOT_RUN
 from healmon.workers.diagnose import MOMENT
-from healmon.workers.model import UNTOLD, Blocker, Check, Use, Wish, WorkerSeen
+from healmon.workers.model import UNTOLD, UNTOLD_END, Blocker, Check, Use, Wish, WorkerSeen
 from healmon.workers.records import Records
 from healmon.world.processes import Ended
 from healmon.world.shims import ShimEnd
@@ -208,16 +208,12 @@ def test_10_a_new_healmon_adopts_them_all_and_knows_how_each_one_ended() -> None
     assert judging.facts("w0").restarts == 0
 
 
-def test_one_whose_shim_has_yet_to_tell_of_its_start_is_starting_and_nothing_is_counted() -> None:
+@pytest.mark.parametrize("trouble", [UNTOLD, UNTOLD_END])
+def test_one_whose_shim_has_yet_to_tell_what_was_is_left_as_it_was(trouble: str) -> None:
     judging = long_up()
-    before = judging.memory()
-    judging.look(WorkerSeen(trouble=UNTOLD, shim=shim(10)), after=1.0)
-    assert judging.verdict().status == "unhealthy"
-    assert judging.state() == "starting"
-    assert (judging.plan(), judging.open_keys()) == (None, set())
+    judging.look(WorkerSeen(trouble=trouble, shim=shim(10)), after=1.0)
+    assert judging.diagnosis.verdicts == ()
     assert judging.diagnosis.look_again == MOMENT
-    after = judging.memory()
-    assert (after.identity, after.failures, after.down_since) == (before.identity, (), None)
     told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
     judging.look(up(11, 0.5, record=told, ends=gone(10).ends), after=MOMENT)
     assert (judging.state(), judging.facts().failures) == ("probation", 1)
