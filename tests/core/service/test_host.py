@@ -124,7 +124,7 @@ def test_what_was_done_while_the_healer_ends_is_answered_and_not_lost(tmp_path: 
         one.start()
     asyncio.run(made.run())  # nothing goes on once it has ended
     for one in others:
-        one.join(20)
+        one.join(60)
     made.close()
     assert answers[0].text == "the healer is not running", "answered, by the one that was asked"
 
@@ -153,13 +153,13 @@ def test_an_answer_that_could_not_be_written_is_with_the_next_round(tmp_path: Pa
         made.engine.check_now()
         until(lambda: False in locked, 30, "an answer that cannot be written")
         made.engine.check_now()
-        told.append(commands.wait(made.store.path, asked, 20)[0])
+        told.append(commands.wait(made.store.path, asked, 60)[0])
         made.engine.stop()
 
     one = threading.Thread(target=person)
     one.start()
     asyncio.run(made.run())
-    one.join(30)
+    one.join(90)
     made.close()
     assert told == ["done"]
 
@@ -232,7 +232,7 @@ def test_housekeeping_ends_though_a_round_begins_at_that_moment(turns: int) -> N
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
-        await asyncio.wait({task}, timeout=0.2)
+        await asyncio.wait({task}, timeout=30)
         return task.cancelled()
 
     assert asyncio.run(scene())

@@ -40,7 +40,7 @@ def test_a_knock_wakes_the_loop(tmp_path: Path) -> None:
                 "print(knock(Path(sys.argv[1])), flush=True)"
             )
             with program(code, tmp_path) as client:
-                await asyncio.wait_for(heard.wait(), 20)
+                await asyncio.wait_for(heard.wait(), 30)
                 assert line(client) == "True"
             await asyncio.sleep(0.05)  # the client's end of the pipe must not ring for ever
             return times
