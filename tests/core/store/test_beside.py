@@ -29,7 +29,7 @@ def open_here(path: Path) -> list[str]:
 
 
 def flushed(store) -> bool:
-    return asyncio.run(store.flush(15))
+    return asyncio.run(store.flush(30))
 
 
 def events_in(beside: Beside) -> int:

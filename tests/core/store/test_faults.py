@@ -44,7 +44,7 @@ print("free", flush=True)
 """
 
 
-def flushed(store: Store, timeout: float = 10.0) -> bool:
+def flushed(store: Store, timeout: float = 30.0) -> bool:
     return asyncio.run(store.flush(timeout))
 
 
@@ -503,7 +503,7 @@ store = Store.open(path, host="box", now=reading(), on_fault=faults.on_fault,
                    on_recover=faults.on_recover)
 engine = Engine(store)
 engine.tell(started(), opened())
-assert asyncio.run(store.flush(5))
+assert asyncio.run(store.flush(30))
 assert (where / "healmon.ballast").stat().st_size
 fat = where / "fat"
 def fill():
@@ -527,8 +527,8 @@ engine.tell(opened("box/disks/disk:/x/full"))
 assert not asyncio.run(store.flush(5))
 os.truncate(fat, 0)
 assert faults.back.wait(30)
-assert asyncio.run(store.flush(5))
-assert store.close(5)
+assert asyncio.run(store.flush(30))
+assert store.close(30)
 again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot, "snapshot differs"
 again.close(5)
@@ -553,7 +553,7 @@ os.truncate(fat, 0)
 engine = Engine(blind)
 engine.tell(observed("back"))
 until(lambda: asyncio.run(blind.flush(5)), 30, "writing again")
-assert blind.close(5)
+assert blind.close(30)
 print("done", flush=True)
 """
 )
@@ -566,7 +566,7 @@ path = where / "healmon.db"
 store = Store.open(path, host="box", now=reading())
 engine = Engine(store)
 engine.tell(started(), opened())
-assert store.close(5)
+assert store.close(30)
 mount("-o", "remount,ro", str(where))
 faults = Faults()
 store = Store.open(path, host="box", now=reading())
@@ -580,11 +580,11 @@ until(lambda: faults.told, 30, "the fault")
 assert "check the file system and the permissions" in store.fault, store.fault
 mount("-o", "remount,rw", str(where))
 assert faults.back.wait(30)
-assert asyncio.run(store.flush(5))
-assert store.close(5)
+assert asyncio.run(store.flush(30))
+assert store.close(30)
 again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot
-assert again.close(5)
+assert again.close(30)
 print("done", flush=True)
 """
 )

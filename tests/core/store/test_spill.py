@@ -169,7 +169,7 @@ AT_THE_END = (
 store = Store.open(path, host="box", now=reading())
 engine = Engine(store)
 engine.tell(started(), opened())
-assert asyncio.run(store.flush(5))
+assert asyncio.run(store.flush(30))
 n = 0
 while not store.fault:
     fill()
@@ -192,7 +192,7 @@ os.truncate(fat, 0)
 again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot, "started with room"
 until(lambda: asyncio.run(again.flush(5)), 30, "writing")
-assert again.close(5)
+assert again.close(30)
 assert stored() == (engine.snapshot.last_id,) * 2, stored()
 print("done", flush=True)
 """
