@@ -579,8 +579,12 @@ class Mute(SystemShims):
 @pytest.mark.slow
 def test_one_whose_work_is_done_is_left_alone_also_where_that_is_told_late(host: Host) -> None:
     async def scene() -> None:
-        worker = host.worker("import time; time.sleep(0.4)", restart="on-failure")
+        worker = eager(host, EXITS, restart="on-failure")
         async with host.healmon(worker, equipment=Equipment(shims=Mute())) as live:
+            who = await ready(live)
+            said = Path(host.state, "task_worker", "output.log")
+            await live.reach(lambda: "up" in said.read_text(), "its handler")
+            os.kill(who.pid, signal.SIGTERM)
             await live.state("completed")
             assert len(host.journal.all(ev.ActionStarted)) == 1
             assert "unknown" not in {e.status for e in host.journal.all(ev.Observed)}
