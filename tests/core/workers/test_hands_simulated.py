@@ -171,7 +171,8 @@ def test_only_who_is_left_gets_sigkill_and_only_after_the_patience(tmp_path: Pat
         deaf = stage.world.add(("/bin/c",), parent=main.pid, program=DEAF)
         began = stage.clock.read().steady
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
-        assert stage.signalled() == [(main.pid, TERM), (deaf.pid, TERM), (deaf.pid, KILL)]
+        asked = [(main.pid, TERM), (deaf.pid, TERM), (deaf.pid, CONT)]
+        assert stage.signalled() == [*asked, (deaf.pid, KILL)]
         assert stage.clock.read().steady - began >= 7.0
 
     play(stage, scene)
@@ -191,7 +192,8 @@ def test_who_may_not_have_been_reached_is_asked_anew_after_the_patience(
         stage.healer._records.put_start("w", replace(half, old=main, asked=asked))
         stage.clock.advance(3.0)
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
-        assert stage.signalled() == [(main.pid, TERM)] * (not surely) + [(main.pid, KILL)]
+        again = [] if surely else [(main.pid, TERM), (main.pid, CONT)]
+        assert stage.signalled() == [*again, (main.pid, KILL)]
         took = stage.clock.read().steady - asked.at - KILL_TIMEOUT
         assert took == pytest.approx(7.0 if surely else 14.0)
         was = "was" if surely else "may have been"
@@ -251,6 +253,73 @@ def test_who_stands_still_is_let_go_on_so_that_he_hears_it(tmp_path: Path) -> No
         stage.world.halt(main)
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
         assert stage.signalled() == [(main.pid, TERM), (main.pid, CONT)]
+
+    play(stage, scene)
+
+
+def test_who_comes_to_stand_still_as_he_is_asked_is_let_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    signal_ = stage.world.signal
+
+    def halts(identity: Identity, number: int) -> bool:
+        if number == TERM:
+            stage.world.halt(identity)
+        return signal_(identity, number)
+
+    async def scene() -> None:
+        main = await stage.up()
+        monkeypatch.setattr(stage.world, "signal", halts)
+        assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
+        assert stage.signalled() == [(main.pid, TERM), (main.pid, CONT)]
+
+    play(stage, scene)
+
+
+def dawdling(stage: Stage) -> None:
+    """Let half a second go by whenever it was written down who the worker is."""
+    put = stage.healer._records.put_start
+
+    def slowly(name: str, record: StartRecord) -> None:
+        put(name, record)
+        stage.clock.advance(0.5 * (record.worker is not None))
+
+    stage.healer._records.put_start = slowly  # type: ignore[method-assign]
+
+
+def test_one_that_takes_its_time_to_fork_is_followed_by_its_daemon(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, min_uptime=1.0)
+    stage.world.behave = lambda _: Program(lives=1.2, leaves=Program())
+    dawdling(stage)
+
+    async def scene() -> None:
+        assert await stage.up() != stage.record.launched
+        assert stage.world.alive() == [stage.record.worker]
+
+    play(stage, scene)
+
+
+def test_one_that_forks_before_it_is_ready_is_followed_by_its_daemon(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ready=Ready(tcp=80), min_uptime=1.0)
+    stage.world.behave = lambda _: Program(lives=3.0, leaves=Program())
+    stage.world.reports.append(lambda *_: stage.ports.listen(80, *stage.world.alive()) and None)
+
+    async def scene() -> None:
+        assert await stage.up() != stage.record.launched
+        assert stage.world.alive() == [stage.record.worker]
+
+    play(stage, scene)
+
+
+def test_one_that_did_its_work_just_after_it_was_up_has_done_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, restart="on-failure", min_uptime=1.0)
+    stage.world.behave = lambda _: Program(lives=1.2)
+    dawdling(stage)
+
+    async def scene() -> None:
+        assert await stage.act("restart") == "proved: w did its work: exit 0"
+        assert stage.record.outcome == "completed"
 
     play(stage, scene)
 
