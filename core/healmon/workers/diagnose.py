@@ -57,6 +57,7 @@ class Judge:
         # whoever waits for others is judged after them
         self._upwards = sorted(workers, key=lambda worker: self._ranks[worker.name])
         self._calm = Calm()
+        self._judged_before = False
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
@@ -80,8 +81,10 @@ class Judge:
         }
         quiet = _quiet(judged, before, given)
         silent = set(standing)
-        if not failing:
+        # what another run has told is no answer to whoever asks this one (`--once`)
+        if self._judged_before and not failing:
             silent |= {n for n, mine in judged.items() if n in known.components and _untold(mine)}
+        self._judged_before = True
         if seen.fresh is not None and not failing:
             silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]

@@ -214,6 +214,11 @@ def test_one_whose_shim_has_yet_to_tell_what_was_is_left_as_it_was(trouble: str)
     judging.look(WorkerSeen(trouble=trouble, shim=shim(10)), after=1.0)
     assert judging.diagnosis.verdicts == ()
     assert judging.diagnosis.look_again == MOMENT
+    judging.restarted()
+    judging.look(WorkerSeen(trouble=trouble, shim=shim(10)), after=1.0)
+    assert judging.verdict().status == "unknown", "a new run has nothing to show instead"
+    judging.restarted()
+    judging.look(up(10, 2000.0), after=1.0)
     told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
     judging.look(up(11, 0.5, record=told, ends=gone(10).ends), after=MOMENT)
     assert (judging.state(), judging.facts().failures) == ("probation", 1)
