@@ -386,10 +386,10 @@ def states(parent: int) -> list[str]:
 
 def test_a_stopped_nursery_is_replaced_and_nothing_is_started_late(farm: Farm) -> None:
     door = farm.door()
-    door.start(farm.order("/bin/true", name="first"))
+    first = door.start(farm.order("/bin/true", name="first"))
     door._line._deadline = 0.5
     # what was just taken out of waiting looks like one that waits, until it is over
-    farm.over("first")
+    until(lambda: not farm.lives(first.shim), what="the end of the first")
     nursery, waiting = farm.nursery(door), farm.in_waiting(door)
     os.kill(nursery, signal.SIGSTOP)
     os.kill(waiting, signal.SIGSTOP)
@@ -439,8 +439,9 @@ def test_too_many_open_files_are_the_hosts_fault(farm: Farm) -> None:
 
 def test_too_many_processes_are_the_hosts_fault(farm: Farm) -> None:
     cgroup = make_cgroup(farm, "pids")
-    farm.start("/bin/true")
-    farm.over()
+    first = farm.start("/bin/true")
+    # what was just taken out of waiting looks like one that waits, until it is over
+    until(lambda: not farm.lives(first.shim), what="the end of the first")
     (cgroup / "cgroup.procs").write_text(str(farm.nursery()))
     (cgroup / "cgroup.procs").write_text(str(farm.in_waiting()))
     (cgroup / "pids.max").write_text("2")
