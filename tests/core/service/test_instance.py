@@ -111,7 +111,7 @@ def test_killed_without_mercy_it_blocks_nobody(tmp_path: Path) -> None:
     with program(HOLD, tmp_path) as first:
         assert line(first) == "held"
         first.send_signal(signal.SIGKILL)
-        first.wait(10)
+        first.wait(30)
         assert instance.holder(tmp_path) is None
         lock = Lock.acquire(tmp_path, version="1", mode="once")
         assert instance.holder(tmp_path).pid == os.getpid()
@@ -304,7 +304,7 @@ sys.stdin.readline()
 """
     with program(code, tmp_path) as starter:
         child = int(line(starter))
-        starter.wait(10)  # the starter has ended, its child holds on
+        starter.wait(30)  # the starter has ended, its child holds on
         fd = os.pidfd_open(child)
         try:
             assert instance.holder(tmp_path).pid == child
