@@ -132,6 +132,31 @@ def test_cleaning_and_restoring_are_proved_here(box, run):
     assert len(list(logs.glob("*.log"))) == 3
 
 
+def test_one_rule_goes_alone_and_without_a_name_all_do(box, run):
+    logs, left = box.base / "logs", box.base / "left"
+    for folder, name in ((logs, "a.log"), (left, "a.tmp")):
+        folder.mkdir()
+        (folder / name).write_bytes(b"x" * 4000)
+    box.config.write_text(
+        f'[monitor]\nname = "box"\n[sessions]\nsockets = []\n[disk]\npaths = []\n'
+        f'budgets = [{{ path = "{logs}", limit = "1MB" }}, {{ path = "{left}", limit = "1MB" }}]\n'
+        f'[[disk.rules]]\nname = "logs"\npaths = ["{logs}"]\npatterns = ["*.log"]\n'
+        f'older_than = "1s"\n[[disk.rules]]\nname = "left"\npaths = ["{left}"]\n'
+        'patterns = ["*.tmp"]\nolder_than = "1s"\n'
+    )
+    newest = (left / "a.tmp").stat().st_ctime
+    until(lambda: time.time() - newest > 1.2, 30, "files that are old enough")
+    code, _, why = run("clean", "lost", "--now")
+    assert (code, "there is: " in why, "logs, left" in why) == (65, True, True)
+    assert run("clean", "left", "--now")[0] == 0
+    assert not [*left.glob("*.tmp")]
+    assert [*logs.glob("*.log")]
+    code, said, _ = run("clean", "--now", "--json")
+    told = [json.loads(line) for line in said.splitlines()]
+    assert (code, [one["target"] for one in told]) == (0, [f"disk:{logs}", f"disk:{left}"])
+    assert not [*logs.glob("*.log")]
+
+
 @pytest.mark.parametrize("late", [False, True])
 def test_a_healer_of_our_own_that_fails_is_told_and_not_waited_for(box, run, monkeypatch, late):
     box.write()

@@ -15,7 +15,7 @@ from healmon.attempts import Attempt
 from healmon.clock import Reading, format_utc
 from healmon.config.settings import Disk
 from healmon.disks import words
-from healmon.disks.model import CLEAN, Gauge, Memory, More, Spent, Target
+from healmon.disks.model import ALONE, CLEAN, Gauge, Memory, More, Spent, Target
 from healmon.plans import Finding
 from healmon.state import Snapshot, finished_on
 from healmon.units import duration_text, size_text
@@ -35,7 +35,9 @@ def remember(
 ) -> Memory:
     """Return the memory with what automatic cleanings took that count now."""
     mine = [a for a in known.attempts.get(CLEAN, ()) if a.component == component]
-    asked = max((a.due for a in mine if a.origin != _BY_ITSELF), default=0.0)
+    # by one rule alone says nothing of what the others want
+    by_hand = (a for a in mine if a.origin != _BY_ITSELF and ALONE not in a.subject)
+    asked = max((a.due for a in by_hand), default=0.0)
     approved = max(memory.approved, asked)
 
     def counts(due: float) -> bool:

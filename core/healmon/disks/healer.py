@@ -90,10 +90,10 @@ class DisksHealer:
         now: Reading,
         arguments: Packed | None = None,
     ) -> Plan:
-        """Return the plan that cleans one target by all its rules, or takes back what it did.
+        """Return the plan that cleans one target by its rules, or takes back what it did.
 
         Raises:
-            DataError: no such target, or nothing is known of it.
+            DataError: no such target or rule, or nothing is known of it.
         """
         if verb not in {"clean", "restore"}:
             raise DataError(f"disks cannot {verb}", remedy="they can clean and restore")
@@ -111,9 +111,12 @@ class DisksHealer:
             raise DataError(
                 f"{component}: no cleaning rule is configured", remedy="add [[disk.rules]]"
             )
-        target = targets[component]
+        target, rule = targets[component], str((arguments or {}).get("rule", ""))
+        names = [one.name for one in self._disk.rules]
+        if rule and rule not in names:
+            raise DataError(f"no rule {rule!r}", remedy=f"there is: {', '.join(names)}")
         lines = disk_of(self._disk, target.path)
-        return clean_plan(target, facts_in(view), lines, now, by_hand=True)
+        return clean_plan(target, facts_in(view), lines, now, by_hand=True, rule=rule)
 
     async def carry_out(self, plan: Plan, hand: Hand) -> Proof:
         """Look again, clean, measure.

@@ -11,6 +11,8 @@ from healmon.world.filedata import Survey, Tally
 
 HEALER: Final = "disks"
 CLEAN: Final = "clean_disk"
+ALONE: Final = ", rule "
+"""Stands in the subject of a cleaning by one rule, before its name."""
 FINISH: Final = "finish_cleaning"
 RESTORE: Final = "restore_files"
 EMPTY: Final = "empty_trash"
@@ -266,6 +268,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         rules: digest of the rules that were shown; others are never applied.
         clock: wall minus boot seconds when it was made; a step since then stops it.
         by_hand: a person asked: everything that is due goes, however full it is.
+        rule: by this rule alone; empty: by all.
         most: how much may go without a person; None: there is no ceiling.
         finish: only finish what a killed run had begun.
         restore: only take back what was put aside under this id.
@@ -277,6 +280,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     rules: str
     clock: float
     by_hand: bool = False
+    rule: str = ""
     most: Tally | None = None
     finish: bool = False
     restore: str = ""

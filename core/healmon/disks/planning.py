@@ -8,7 +8,7 @@ from healmon.clock import Reading
 from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.cover import OWN, digest_of, idle_reason, roots_in
-from healmon.disks.model import CLEAN, FINISH, HEALER, DiskFacts, DiskSeen, Order, Target
+from healmon.disks.model import ALONE, CLEAN, FINISH, HEALER, DiskFacts, DiskSeen, Order, Target
 from healmon.plans import Plan, Step, pack
 from healmon.units import format_percent, format_size
 from healmon.world.filedata import Tally
@@ -33,6 +33,7 @@ def clean_plan(
     now: Reading,
     *,
     by_hand: bool = False,
+    rule: str = "",
     most: Tally | None = None,
 ) -> Plan:
     """Return the plan that cleans a target by its rules.
@@ -43,21 +44,25 @@ def clean_plan(
         disk: rules and lines.
         now: when the plan is made.
         by_hand: a person asks: everything that is due goes.
+        rule: by this one alone; empty: by all.
         most: how much may go without a person; None: there is no ceiling.
     """
-    order = replace(order_for(target, facts.device, disk, now), by_hand=by_hand, most=most)
+    order = order_for(target, facts.device, disk, now)
+    order = replace(order, by_hand=by_hand, rule=rule, most=most)
     percent = max(facts.percent or 0.0, facts.inode_percent or 0.0)
     used = f"{words.title(target)} is {format_percent(percent)} full"
     why = f"{used}, asked for by hand" if by_hand else f"{used}, critical from {disk.critical:g}%"
     goal = "the freed bytes are counted and measured" if by_hand else f"below {disk.critical:g}%"
-    steps = _steps(target, facts, disk, by_hand=by_hand)
+    steps = _steps(target, facts, disk, by_hand=by_hand, only=rule)
     if most is not None:
         steps.append(f"stop at {words.most_text(most)}: more goes with {words.command(target)}")
     return Plan(
         healer=HEALER,
         component=target.component,
         action=CLEAN,
-        subject=f"{target.path} by rules {order.rules}" + (" by hand" if by_hand else ""),
+        subject=f"{target.path} by rules {order.rules}"
+        + (" by hand" if by_hand else "")
+        + (f"{ALONE}{rule}" if rule else ""),
         why=why,
         steps=tuple(Step(text) for text in steps),
         proof=f"measured again afterwards: {goal}",
@@ -68,7 +73,7 @@ def clean_plan(
     )
 
 
-def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> list[str]:
+def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool, only: str) -> list[str]:
     steps: list[str] = []
     if facts.own and not by_hand:
         steps.append(f"remove {OWN}, oldest first: {format_size(facts.own)}")
@@ -76,7 +81,7 @@ def _steps(target: Target, facts: DiskFacts, disk: Disk, *, by_hand: bool) -> li
         steps.append(f"empty the trash, oldest first: {format_size(facts.trash)}")
     counted = {rule.rule: rule for rule in facts.rules if rule.rule}
     for rule in disk.rules:
-        if not roots_in(rule, target):
+        if not roots_in(rule, target) or only not in {"", rule.name}:
             continue
         idle = idle_reason(rule)
         if idle:

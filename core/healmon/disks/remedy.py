@@ -96,6 +96,9 @@ class Remedy:
             cover = await self._call(partial(self.probe.cover, order.target, gauge))
         except ProbeError as error:
             raise VetoError(f"it cannot be measured: {error}") from error
+        if order.rule:
+            jobs = tuple(job for job in cover.jobs if job.selection.rule == order.rule)
+            cover = replace(cover, jobs=jobs)
         if gauge.skip:
             raise VetoError(f"it is not judged: {gauge.skip}")
         if order.device and gauge.device != order.device:

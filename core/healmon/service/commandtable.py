@@ -212,8 +212,12 @@ ACT = (
     _override("release", "WORKER", "end a quarantine", "release assigner_worker"),
     _override("unlock", "DATABASE", "free a database from its holder or leftovers",
               "unlock architect", prefix="database:"),
-    _override("clean", "MOUNT", "clean a file system or budget by its rules", "clean /",
-              prefix="disk:"),
+    Command("clean", "act", "clean file systems and budgets by their rules", "clean_cli:clean",
+            "healmon clean /", (
+        arg("target", nargs="?", type=component, metavar="MOUNT|RULE", completes="mount",
+            help="a file system, a budget, or a rule, which goes alone; none: all that there is"),
+        NOW,
+    )),
     Command("restore", "act", "list what cleaning put aside, or take it back",
             "restore_cli:restore", "healmon restore   list it", (
         arg("ids", nargs="*", metavar="ID", help="a file, or a whole run; none: list"),

@@ -135,8 +135,10 @@ def remembered(known: Snapshot, disk: Disk, steady: float, memory: Memory = NOTH
     return ceiling.remember(memory, NAME, FULL, disk, known, clock.read())
 
 
-def attempt(due: float, *, origin: str = "healmon", ok: bool | None = None) -> Attempt:
-    return Attempt(NAME, "x", origin, due, due, ok)
+def attempt(
+    due: float, *, origin: str = "healmon", ok: bool | None = None, subject: str = "x"
+) -> Attempt:
+    return Attempt(NAME, subject, origin, due, due, ok)
 
 
 def test_a_run_whose_end_nobody_knows_counts_as_all_of_it():
@@ -145,6 +147,9 @@ def test_a_run_whose_end_nobody_knows_counts_as_all_of_it():
     memory = remembered(known, disk, start + 60)
     assert ceiling.reached(memory, disk)
     assert "not known" in ceiling.finding(TARGET, memory, disk).message
+    alone = attempt(start + 99, origin="me", subject="/data by rules x by hand, rule logs")
+    after = Snapshot(attempts={CLEAN: (attempt(start), alone)})
+    assert remembered(after, disk, start + 100).spent == memory.spent, "the others stay as they are"
     after = Snapshot(attempts={CLEAN: (attempt(start), attempt(start + 99, origin="me"))})
     assert not ceiling.reached(remembered(after, disk, start + 120, memory), disk)
     assert not ceiling.reached(remembered(known, disk, start + DAY, memory), disk)

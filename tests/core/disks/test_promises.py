@@ -144,6 +144,17 @@ def test_what_was_planned_on_an_unchanged_tree_is_what_goes():
     assert (proof.details["files"], proof.details["bytes_expected"]) == (due.files, due.held)
 
 
+def test_one_rule_alone_leaves_the_files_of_the_others():
+    clock = ManualClock()
+    files = world(clock, lazy=False)
+    other = replace(RULE, name="other", patterns=("0*.log",))
+    disk = replace(DISK, rules=(RULE, other))
+    facts = DiskFacts(kind="filesystem", path="/data", device=2)
+    plan = clean_plan(TARGET, facts, disk, clock.read(), by_hand=True, rule="other")
+    assert [step.text for step in plan.steps if "rule logs" in step.text] == []
+    assert act(files, clock, plan, disk).details["files"] == 10
+
+
 def test_more_than_is_there_is_an_honest_failure():
     clock = ManualClock()
     files = world(clock, lazy=False, fill=900)
