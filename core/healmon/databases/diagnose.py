@@ -105,6 +105,7 @@ def _judge(
 ) -> tuple[Verdict, float | None]:
     word = classify(seen)
     if not seen.samples:
+        before = replace(before, refused=seen.refused or before.refused)
         return _unseen(database, seen, word, before), None
     memory = with_pin(with_deeds(before, seen, now), seen, now)
     if word in HELD:

@@ -108,7 +108,7 @@ class DatabasesHealer:
         acted = self._acted.get(identity) if identity is not None else None
         now = self._doors.clock.read().steady
         paused = now < self._paused.get(seen.name, now)
-        refused = self._refused.pop(seen.name, None)
+        refused = self._refused.get(seen.name)
         return replace(seen, acted=acted, refused=refused, paused=paused)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
@@ -117,6 +117,9 @@ class DatabasesHealer:
             return STANDS
         found = diagnose(seen, self._databases, known, now)
         self._rest.keep(seen, found, known)
+        for one in seen.databases:  # it is remembered; what a look has seen that is not heard stays
+            if one.refused is not None and self._refused.get(one.name) is one.refused:
+                del self._refused[one.name]
         return found
 
     def offer(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import pytest
@@ -506,3 +507,18 @@ def test_a_refusal_of_another_file_is_forgotten(tell):
     story.look()
     story.locks.create(PATH)
     assert not story.look().findings
+
+
+@pytest.mark.parametrize("after", ["unseen", "unheard"])
+def test_a_refusal_waits_for_a_look_that_sees_the_database_and_is_heard(tell, after):
+    story = tell()
+    reading = story.locks.look(PATH)
+    mark = (reading.device, reading.inode, reading.db.size)
+    story.healer.keep_refused("architect", Refusal(mark, "corrupt", "ill"))
+    if after == "unseen":
+        story.locks.refuse(PATH, "permission")
+        assert story.look().metric_value == "cannot-look"
+        story.locks.refuse(PATH, None)
+    else:
+        asyncio.run(story.healer.look())
+    assert [f.condition for f in story.look().findings] == ["left-corrupt"]
