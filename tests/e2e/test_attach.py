@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
     box.write(box.worker("a"))
     assert box.run("--daemon").returncode == 0
-    until(lambda: box.events("actionverified"), 20, "the worker up")
+    until(lambda: box.events("actionverified"), 60, "the worker up")
     link = StoreLink(box.state)
     told = []
     snapshot = link.open(told.append)
@@ -28,7 +28,7 @@ def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
         assert offer.plan is not None
         assert offer.plan.component == "a"
         assert asyncio.run(link.ask("apply", offer.plan.id, {})).ok
-        until(lambda: any(type(r.event).__name__ == "ActionVerified" for r in told), 15, "proof")
+        until(lambda: any(type(r.event).__name__ == "ActionVerified" for r in told), 60, "proof")
         assert not alive(worker)
         for record in told:
             snapshot = apply(snapshot, record)
@@ -46,6 +46,6 @@ def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
         older = link.older(told[0].id, 3)
         assert [record.id for record in older] == [told[0].id - n for n in (3, 2, 1)]
         box.run("--stop")
-        until(link.trouble, 10, "the end of the healer told")
+        until(link.trouble, 60, "the end of the healer told")
     finally:
         asyncio.run(link.close())

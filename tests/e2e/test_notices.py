@@ -67,7 +67,7 @@ def test_both_are_down_healmon_is_killed_and_everything_is_told(box, sinks):
         40, "both to be tried",
     )  # fmt: skip
     os.kill(pid, signal.SIGKILL)
-    until(lambda: not alive(pid), 10)
+    until(lambda: not alive(pid), 60)
     assert "sesame" not in (box.state / "healmon.log").read_text()
     assert b"sesame" not in (box.state / "healmon.db").read_bytes()
     listed = box.healmon("notify").stdout

@@ -69,7 +69,7 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
             assert {"SHARED", "WAL_DMS"} <= set(held)
             assert open_in(healer.pid, store) == ["", "", "-shm", "-wal", "-wal"]
         seen = len(box.events("cyclefinished"))
-        until(lambda: len(box.events("cyclefinished")) > seen, 20, "another cycle")
+        until(lambda: len(box.events("cyclefinished")) > seen, 60, "another cycle")
         healer.send_signal(signal.SIGTERM)
         assert healer.wait(30) == 0
     finally:

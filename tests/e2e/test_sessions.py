@@ -44,7 +44,7 @@ def tmux(tmp_path):
     def run(*words):
         return subprocess.run(
             ["tmux", "-S", str(socket), "-f", "/dev/null", *words],
-            capture_output=True, text=True, timeout=20,
+            capture_output=True, text=True, timeout=60,
             env={"PATH": "/usr/bin:/bin", "TERM": "xterm"},
         )  # fmt: skip
 
@@ -87,7 +87,7 @@ def world(box, tmux, session, prompts):
 
 
 def rows(database, sql):
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
     try:
         return connection.execute(sql).fetchall()
     finally:

@@ -88,7 +88,7 @@ class Box:
         database = self.state / "healmon.db"
         if not database.exists():
             return []
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
         try:
             return connection.execute(sql, values).fetchall()
         except sqlite3.OperationalError:
@@ -98,7 +98,7 @@ class Box:
 
     def execute(self, sql: str) -> None:
         """Change the store behind the healer's back."""
-        connection = sqlite3.connect(self.state / "healmon.db", timeout=5)
+        connection = sqlite3.connect(self.state / "healmon.db", timeout=30)
         with contextlib.closing(connection), connection:
             connection.execute(sql)
 

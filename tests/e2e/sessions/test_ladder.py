@@ -260,7 +260,7 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
         kept["touches"][first]["step"] = begun
         file.write_text(json.dumps(kept))
         before = len(stage.keys("a"))
-        said = verdict(until(lambda n=begun: failed_again(f"2.2.{n}"), 30, "its failure"))
+        said = verdict(until(lambda n=begun: failed_again(f"2.2.{n}"), 60, "its failure"))
         assert said.result == "ignored"
         assert len(stage.keys("a")) - before == more
         assert json.loads(file.read_text())["verdict"]["result"] == "unknown"
@@ -360,7 +360,7 @@ def test_the_hung_tool_of_a_deaf_agent_is_ended_and_the_task_stays(stage):
     task = stage.task("a", age=0)
     hands = stage.hands(escalate=["tool", "group"])
     order = hands.order("a")
-    until(lambda: hands.seen("a").family.tool == ("sleep",), 10, "the tool seen")
+    until(lambda: hands.seen("a").family.tool == ("sleep",), 60, "the tool seen")
     proof = hands.carry_out(order)
     said = verdict(proof)
     assert said.result == "unblocked"
@@ -410,7 +410,7 @@ def test_an_agent_that_ended_is_started_again_as_it_said(stage, monkeypatch):
     assert said.result == "exited"
     assert said.rung == "resume"
     again = stage.base / "again"
-    until(again.exists, 10, "the program started again")
+    until(again.exists, 60, "the program started again")
     assert again.read_text().startswith("--resume 0a1b2c3d")
     assert stage.tmux.ask(pane, "pane_dead") == "0"
 
