@@ -259,7 +259,7 @@ def test_11_a_person_who_types_is_left_alone_and_one_who_only_looks_is_no_person
     typist = threading.Thread(target=types)
     typist.start()
     try:
-        with stage.healmon() as healmon:
+        with stage.healmon(quiet_client="20s") as healmon:
             stands(healmon, "typed", "human")
             quiet_for(healmon, 5)
             assert healmon.state("typed") == "human"
