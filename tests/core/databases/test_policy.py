@@ -12,6 +12,7 @@ from healmon.databases.model import Order, Refusal
 from healmon.databases.policy import worker_of
 from healmon.errors import DataError, RemedyError, VetoError
 from healmon.plans import describe, unpack
+from healmon.state.views import PlanView
 from healmon.world.mending import Mended
 from healmon.world.simulated.processes import Program
 from tests.helpers.dbstory import PATH, Notebook, Story
@@ -443,8 +444,6 @@ def test_at_most_one_is_ended_at_a_time(tell):
     who = worker(story)
     story.look()
     story.clock.advance(30)
-    import asyncio
-
     seen = asyncio.run(story.healer.look()).databases[0]
     names = ("architect", "b", "c")
     databases = tuple(Database(name=name, path=PATH, **LIMITS) for name in names)
@@ -452,13 +451,17 @@ def test_at_most_one_is_ended_at_a_time(tell):
         story.known,
         memory={f"database:{n}": story.known.memory["database:architect"] for n in names},
     )
-    found = diagnose(
-        Seen(tuple(replace(seen, name=name) for name in names)), databases, known,
-        story.clock.read(),
-    )  # fmt: skip
+    all_seen = Seen(tuple(replace(seen, name=name) for name in names))
+    found = diagnose(all_seen, databases, known, story.clock.read())
     assert [v.plan is not None for v in found.verdicts] == [True, False, False]
     assert found.hold == ("database:b", "database:c")
     assert who
+    # who has got its signal a moment ago gets none for another of its databases
+    plan = replace(found.verdicts[0].plan, component="database:c")
+    view = PlanView(plan, acting=True, made_at=0.0, due=0.0, due_wall=0.0)
+    known = replace(known, plans={plan.component: view})
+    found = diagnose(all_seen, databases, known, story.clock.read())
+    assert [v.plan is not None for v in found.verdicts] == [False, False, True]
 
 
 # Directories, deleted files, more names
