@@ -21,7 +21,7 @@ def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
     link = StoreLink(box.state)
     told = []
     snapshot = link.open(told.append)
-    worker = box.started_pids()[0]
+    worker = box.started()[0]
     try:
         offer = asyncio.run(link.ask("offer", "a", {"verb": "restart"}))
         assert offer.ok
@@ -30,9 +30,15 @@ def test_an_attached_link_shows_the_daemons_state_and_asks_it(box):
         assert asyncio.run(link.ask("apply", offer.plan.id, {})).ok
         until(lambda: any(type(r.event).__name__ == "ActionVerified" for r in told), 60, "proof")
         assert not alive(worker)
-        for record in told:
-            snapshot = apply(snapshot, record)
-        assert snapshot.components["a"].facts["pid"] == box.started_pids()[-1]
+        newest = box.started(2)[-1]
+
+        def shown() -> int:
+            now = snapshot
+            for record in told:
+                now = apply(now, record)
+            return now.components["a"].facts["pid"]
+
+        until(lambda: shown() == newest, 60, "the new one shown")
         assert link.attached.startswith("pid ")
         assert asyncio.run(link.tail("a", 10)).at
         assert asyncio.run(link.tail("nobody", 10)).reason

@@ -10,7 +10,7 @@ import pytest
 
 from healmon.cli import main
 from healmon.engine import Engine
-from tests.helpers.box import alive
+from tests.helpers.box import UP, alive
 from tests.helpers.wait import until
 
 
@@ -37,7 +37,7 @@ def test_without_a_healer_it_says_so_and_how(box, run):
 @pytest.mark.slow
 def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box, run):
     code = "import time\nwhile True: time.sleep(1)\n"
-    box.write(box.worker("w", min_uptime="200ms"), box.worker("other", code))
+    box.write(box.worker("w", min_uptime="200ms", ready=UP), box.worker("other", code))
     done = box.healmon("start-worker", "w", "--now", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
@@ -75,7 +75,7 @@ def test_what_does_not_exist_or_must_not_be_is_65_and_the_lock_is_free_again(box
 
 @pytest.mark.slow
 def test_several_at_once_take_turns_and_there_is_one_copy(box):
-    box.write(box.worker("w", min_uptime="200ms"))
+    box.write(box.worker("w", min_uptime="200ms", ready=UP))
     words = box.argv("restart", "w", "--now", program="healmon")
     runs = [
         subprocess.Popen(words, env=box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -89,7 +89,7 @@ def test_several_at_once_take_turns_and_there_is_one_copy(box):
 
 @pytest.mark.slow
 def test_with_a_healer_it_is_sent_to_that_one(box):
-    box.write(box.worker("w", min_uptime="200ms"))
+    box.write(box.worker("w", min_uptime="200ms", ready=UP))
     assert box.run("--daemon").returncode == 0
     until(lambda: box.events("actionverified"), 60, "the first start")
     (pid,) = box.started_pids()

@@ -82,14 +82,14 @@ def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_
     box.write(box.worker("a"))
     pid = daemon(box)
     until(lambda: box.events("actionverified"), 60, "the worker up")
-    worker = box.started_pids()
+    worker = box.started()
     with viewer(box) as one, viewer(box) as other:
         for screen in (one, other):
             screen.shows(f"ATTACHED pid {pid}")
         os.kill(pid, signal.SIGKILL)
         for screen in (one, other):
             screen.shows("NO HEALER since")
-            assert f"pid {pid} was killed or crashed" in screen.new()
+            screen.shows(f"pid {pid} was killed or crashed")
             screen.type("\r")
             screen.shows("take over?")
         for screen in (one, other):
@@ -136,7 +136,7 @@ def test_a_daemon_that_stops_comes_back_and_hangs_is_told_of(box):
         assert box.run("--stop").returncode == 0
         for one in (looking, screen):
             one.shows("NO HEALER since")
-            assert f"pid {first} ended: " in one.new()
+            one.shows(f"pid {first} ended: ")
         assert "takes over" not in looking.new()
         screen.type("\r")
         screen.shows("take over?")
@@ -219,7 +219,7 @@ def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_start
     daemon(box)
     until(lambda: box.events("actionverified"), 60, "the worker up")
     assert box.run("--stop").returncode == 0
-    worker = box.started_pids()[-1]
+    worker = box.started()[-1]
     with viewer(box, "--read-only") as looking:
         looking.shows("READ ONLY")
         looking.shows("NO HEALER")

@@ -32,7 +32,7 @@ def test_an_exit_code_that_no_healmon_saw_is_known_to_the_next_one(box):
     box.write(box.worker("task_worker", code, restart_delay="1s"))
     daemon = up(box)
     until(lambda: box.events("actionverified"), 60, "the first proof")
-    (worker,) = box.started_pids()
+    (worker,) = box.started()
     os.kill(daemon, signal.SIGKILL)
     until(lambda: not alive(daemon), 60, "its end")
     os.kill(worker, signal.SIGUSR2)
@@ -55,7 +55,7 @@ def test_three_that_fall_together_are_one_alert_and_come_back_one_after_the_othe
     box.write(*(box.worker(name, restart_delay="1s", min_uptime="200ms") for name in names))
     up(box)
     until(lambda: len(box.events("actionverified")) == 3, 40, "all three proved")
-    first = box.started_pids()
+    first = box.started(3)
     for pid in first:
         os.kill(pid, signal.SIGKILL)
     opened = "SELECT component, severity, message FROM health_alerts WHERE resolved = 0"

@@ -489,7 +489,7 @@ def test_beside_a_daemon_it_changes_nothing_of_it(bench: Bench) -> None:
     try:
         assert box.run("--daemon").returncode == 0
         until(lambda: box.events("actionverified"), 20, "its worker")
-        before, (pid,) = instance.holder(box.state), box.started_pids()
+        before, (pid,) = instance.holder(box.state), box.started()
         files = [box.state / name for name in ("healmon.lock", "healmon.db")]
         stats = [path.stat() for path in files]
         config = load(box.config, {})
