@@ -96,7 +96,7 @@ def test_a_worker_that_dies_at_once_is_one_critical_alert_and_no_storm(box):
             "SELECT severity, message FROM health_alerts WHERE resolved = 0 AND severity='CRITICAL'"
             " AND message LIKE '%quarantine%'"
         ),
-        40,
+        90,
         "the quarantine",
     )
     assert len(rows) == 1

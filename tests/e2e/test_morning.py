@@ -50,9 +50,9 @@ def test_the_page_tells_of_a_night_with_a_death_and_a_killed_healer(box, checker
     box.env["HEALMON_MONITOR__HEARTBEAT_URL"] = url
     box.write(box.worker("task_worker"))
     assert box.run("--daemon").returncode == 0
-    until(lambda: box.events("actionverified"), 40, "the first start proved")
+    until(lambda: box.events("actionverified"), 90, "the first start proved")
     os.kill(until(box.started_pids, 60, "the worker's start")[0], signal.SIGKILL)
-    until(lambda: len(box.events("actionverified")) == 2, 40, "the second start proved")
+    until(lambda: len(box.events("actionverified")) == 2, 90, "the second start proved")
     until(lambda: asked, 60, "the checker to be asked")
     assert asked[0] == "/uuid"
     told = json.loads((box.state / "healmon.heartbeat").read_text())

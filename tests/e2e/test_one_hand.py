@@ -61,7 +61,7 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
     healer = subprocess.Popen(argv, env=box.env, stdout=subprocess.DEVNULL)
     locks = SystemLocks()
     try:
-        until(lambda: store.exists() and box.events("cyclefinished"), 40, "the first cycle")
+        until(lambda: store.exists() and box.events("cyclefinished"), 90, "the first cycle")
         assert ask(box, store, 0) in {"done", "refused"}
         for number in range(1, 15):
             assert ask(box, store, number) in {"done", "refused"}

@@ -88,7 +88,7 @@ def test_what_prometheus_sees_of_a_crash_and_of_the_healers_death(box, watched):
         return [value for _, value in found] == [up]
 
     box.healmon("start-worker", "mailer")
-    prometheus.until(lambda: worker_is(1), 40, "the worker is up")
+    prometheus.until(lambda: worker_is(1), 90, "the worker is up")
     os.kill(pid_of(box, "mailer"), signal.SIGKILL)
     prometheus.until(lambda: worker_is(0), 60, "a crash shows")
     down, left = ("HealmonWorkerDown", "mailer"), ("HealmonWorkerQuarantined", "mailer")
@@ -125,7 +125,7 @@ def every_panel_has_something_to_draw(prometheus: Prometheus) -> None:
     def silent() -> list[str]:
         return [expression for expression in asked if not prometheus.query(expression)]
 
-    prometheus.until(lambda: not silent(), 40, "something to draw for each panel")
+    prometheus.until(lambda: not silent(), 90, "something to draw for each panel")
     assert silent() == []
 
 

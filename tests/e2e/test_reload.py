@@ -188,7 +188,7 @@ def test_killed_between_validation_and_application_leaves_one_truth(box, moment)
         (a,) = settled(box, 1)
         box.write(box.worker("a", args=["--new"]), box.worker("b"), interval="1s")
         os.kill(foreground.pid, signal.SIGHUP)
-        assert foreground.wait(20) == -signal.SIGKILL
+        assert foreground.wait(60) == -signal.SIGKILL
     finally:
         foreground.kill()
         foreground.wait(10)

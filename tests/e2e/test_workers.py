@@ -54,7 +54,7 @@ def test_three_that_fall_together_are_one_alert_and_come_back_one_after_the_othe
     names = ("a", "b", "c")
     box.write(*(box.worker(name, restart_delay="1s", min_uptime="200ms") for name in names))
     up(box)
-    until(lambda: len(box.events("actionverified")) == 3, 40, "all three proved")
+    until(lambda: len(box.events("actionverified")) == 3, 90, "all three proved")
     first = box.started(3)
     for pid in first:
         os.kill(pid, signal.SIGKILL)

@@ -184,7 +184,7 @@ def test_the_evidence_of_an_act_and_the_chain_behind_an_alert(stage, healmon):
     stage.hung("a")
     stage.task("a")
     with stage.healmon() as healer:
-        (done, *_) = until(healer.done, 40, "the session cleared")
+        (done, *_) = until(healer.done, 90, "the session cleared")
         kept = done.details["verdict"]["evidence"]
         code, told, _ = healmon("explain", kept)
         assert code == 0
