@@ -44,7 +44,7 @@ def screen(box, size=(100, 30)):
 
 
 def first_worker(box):
-    return until(box.started_pids, 60, "the worker's start")[0]
+    return until(box.started_pids, 20, "the worker's start")[0]
 
 
 @pytest.mark.parametrize("how", ["term", "hang up"])
@@ -71,16 +71,16 @@ def test_kill_9_leaves_workers_up_and_no_lock_and_the_next_one_takes_over(box):
     with screen(box) as there:
         there.shows("task_worker")
         worker = first_worker(box)
-        until(lambda: box.events("actionverified"), 60, "the worker up")
+        until(lambda: box.events("actionverified"), 20, "the worker up")
         there.signal(signal.SIGKILL)
         assert there.ends() == -signal.SIGKILL
     assert alive(worker)
     assert instance.holder(box.state) is None
     with screen(box) as there:
         there.shows("LIVE")
-        until(lambda: len(box.events("enginestarted")) == 2, 60, "the next healer")
+        until(lambda: len(box.events("enginestarted")) == 2, 20, "the next healer")
         looks = len(box.events("cyclefinished"))
-        until(lambda: len(box.events("cyclefinished")) > looks + 1, 60, "its looks")
+        until(lambda: len(box.events("cyclefinished")) > looks + 1, 20, "its looks")
         there.type("q")
         assert there.ends(40) == 0
     assert box.started_pids() == [worker], "no second copy"
@@ -91,7 +91,7 @@ def test_the_healer_never_pauses_while_nobody_reads_the_terminal(box):
     with screen(box, (160, 50)) as there:
         there.shows("task_worker")
         first_worker(box)
-        until(lambda: len(box.events("cyclefinished")) > 2, 60, "looks")
+        until(lambda: len(box.events("cyclefinished")) > 2, 20, "looks")
         there.reading.clear()
         # each new theme paints everything: the terminal's queue is full after a few
         there.type("t" * 60)
@@ -133,7 +133,7 @@ def test_what_workers_and_panes_print_reaches_the_terminal_cleaned(box):
         with screen(box, (200, 50)) as there:
             there.shows("[bold]evil")
             there.shows("gnp.exe")
-            until(lambda: box.events("actionfailed") or box.events("alertopened"), 60, "its end")
+            until(lambda: box.events("actionfailed") or box.events("alertopened"), 30, "its end")
             for keys in (
                 "j",
                 "\r",
@@ -180,7 +180,7 @@ def tmux(tmp_path):
 def started(tmux, width, height):
     program = f"cd {ROOT} && TZ=UTC {sys.executable} -c '{SCRIPTED}'"
     pane = tmux.new("screen", f"exec sh -c {_quoted(program)}", width=width, height=height)
-    until(lambda: "index_worker" in tmux.screen(pane), 60, "the screen")
+    until(lambda: "index_worker" in tmux.screen(pane), 30, "the screen")
     return pane
 
 
@@ -214,7 +214,7 @@ def shows(tmux, pane, width, height):
         lines = [line.rstrip() for line in tmux.run("capture-pane", "-p", "-t", pane).split("\n")]
         return lines == wanted or lines[: len(wanted)] == wanted
 
-    until(seen, 60, f"the right picture at {width}x{height}, not:\n{tmux.screen(pane)}")
+    until(seen, 30, f"the right picture at {width}x{height}, not:\n{tmux.screen(pane)}")
 
 
 def test_a_storm_of_two_hundred_sizes_ends_with_the_right_picture(tmux):
@@ -245,7 +245,7 @@ def attached(tmux, width, height):
     reader = threading.Thread(target=_read, args=(master, over))
     reader.start()
     try:
-        until(lambda: tmux.run("list-clients"), 60, "the client")
+        until(lambda: tmux.run("list-clients"), 20, "the client")
         yield
     finally:
         tmux.run("detach-client", "-s", "screen")
@@ -278,4 +278,4 @@ def test_detach_and_attach_and_a_smaller_terminal(tmux):
         shows(tmux, pane, 80, 24)
         program = int(tmux.ask(pane, "pane_pid"))
         tmux.run("send-keys", "-t", pane, "q")
-        until(lambda: not alive(program), 60, "its end")
+        until(lambda: not alive(program), 20, "its end")

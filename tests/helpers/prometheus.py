@@ -59,7 +59,7 @@ def port_of(pid: int) -> int:
 def fetched(url: str, **headers: str) -> tuple[int, str, str]:
     """Return status, content type and body of an answer."""
     try:
-        with QUIET.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
+        with QUIET.open(urllib.request.Request(url, headers=headers), timeout=20) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -86,7 +86,7 @@ class Prometheus:
             ],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=folder,
         )  # fmt: skip
-        port = until(lambda: port_of(self._process.pid), 60, "Prometheus listens")
+        port = until(lambda: port_of(self._process.pid), 30, "Prometheus listens")
         self.url = f"http://127.0.0.1:{port}"
 
     def ask(self, path: str, **words: str) -> Any:

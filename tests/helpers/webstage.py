@@ -324,7 +324,7 @@ class WebStage(Served):
         self._stored()
         return record
 
-    def shown(self, condition: Any, limit: float = 60.0) -> Any:
+    def shown(self, condition: Any, limit: float = 10.0) -> Any:
         """Wait until the server's state is so; returns it."""
 
         def there() -> Any:

@@ -83,7 +83,7 @@ def test_it_runs_where_and_as_what_it_is_told(tmp_path: Path) -> None:
 def test_one_that_is_late_is_killed_with_all_that_is_below_it(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     code = STRAY.format(new=True, file=str(file), then="print('hm', flush=True); time.sleep(300)")
-    end = python(code, timeout=6.0)
+    end = python(code, timeout=3.0)
     assert end == CommandEnd(None, "hm")
     assert gone(file)
 

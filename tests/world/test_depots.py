@@ -396,7 +396,7 @@ def test_the_program_that_sends_does_not_outlive_who_asked_it(line, depots, stag
     thread.join(20)
     line.release.set()
     assert stage.names() == {"a.log"}
-    until(lambda: not Path(f"/proc/{pid}").exists(), 60)
+    until(lambda: not Path(f"/proc/{pid}").exists(), 20)
 
 
 def test_the_region_the_keys_and_the_endpoint_may_come_from_a_profile(

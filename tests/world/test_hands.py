@@ -75,7 +75,7 @@ def test_a_call_that_is_called_off_as_it_is_given_up_on_is_called_off():
         job = hands._jobs[0] if hands._jobs else hands._running
         job.forsake(30)
         asked.cancel()
-        await asyncio.wait([asked], timeout=60)
+        await asyncio.wait([asked], timeout=5)
         assert asked.cancelled()
         gate.set()
 
@@ -163,7 +163,7 @@ def test_what_has_time_waits_for_nothing_that_hangs():
         first = asyncio.ensure_future(quick.call(lambda: 1, patient=True))
         stuck = asyncio.ensure_future(hanging.call(lambda: gate.wait(60), patient=True))
         behind = asyncio.ensure_future(next_one.call(lambda: 3, patient=True))
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             assert (await first, await behind, await urgent.call(lambda: 4)) == (1, 3, 4)
             assert not stuck.done()
             assert await quick.call(lambda: 5, patient=True) == 5
@@ -181,7 +181,7 @@ def test_what_has_no_time_does_not_wait_behind_what_has():
         stuck = asyncio.ensure_future(hanging.call(lambda: gate.wait(60)))
         patient = asyncio.ensure_future(hands.call(lambda: 1, patient=True))
         await asyncio.sleep(0)
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(20):
             assert await hands.call(lambda: 2) == 2
             assert await patient == 1
         gate.set()
@@ -204,7 +204,7 @@ def test_what_waits_to_be_told_is_told_though_what_comes_next_was_given_up_on():
         second.cancel()
         await asyncio.wait({second})
         gate.set()
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(10):
             assert await first
 
     asyncio.run(story())
@@ -234,7 +234,7 @@ def test_who_waits_behind_one_that_is_given_up_on_waits_for_nobody_else():
         assert begun.wait(10)  # the one thread that was called has taken it
         stuck.cancel()
         first.cancel()
-        return await asyncio.wait_for(second, 60)
+        return await asyncio.wait_for(second, 10)
 
     try:
         assert asyncio.run(story()) == 2
@@ -262,7 +262,7 @@ def test_a_call_that_ends_in_a_stop_iteration_is_told_like_any_other():
     hands = Hands("test", Crew())
 
     async def story() -> None:
-        await asyncio.wait_for(hands.call(lambda: next(iter(()))), 60)
+        await asyncio.wait_for(hands.call(lambda: next(iter(()))), 10)
 
     with pytest.raises(RuntimeError, match="StopIteration"):
         asyncio.run(story())
@@ -277,8 +277,8 @@ def test_of_many_that_hang_each_gets_a_thread_of_its_own_and_the_last_one_is_mad
         hang = [asyncio.ensure_future(one.call(gate.wait, patient=True)) for one in stuck]
         near = asyncio.ensure_future(last.call(lambda: "near", patient=True))
         await asyncio.sleep(PATIENCE / 2)  # no timer of its own for the one that comes now
-        assert await asyncio.wait_for(later.call(lambda: "later", patient=True), 60) == "later"
-        assert await asyncio.wait_for(near, 60) == "near"
+        assert await asyncio.wait_for(later.call(lambda: "later", patient=True), 10) == "later"
+        assert await asyncio.wait_for(near, 10) == "near"
         gate.set()
         await asyncio.gather(*hang)
 
@@ -302,7 +302,7 @@ def test_what_comes_after_the_one_timer_has_come_is_hastened_like_any_other():
         hanging.append(asyncio.ensure_future(new.call(hang, patient=True)))
         await asyncio.to_thread(begun.wait, 10)  # so that the next one waits behind it
         try:
-            return await asyncio.wait_for(last.call(lambda: "made", patient=True), 60)
+            return await asyncio.wait_for(last.call(lambda: "made", patient=True), 10)
         finally:
             gate.set()
             await asyncio.gather(*hanging)

@@ -47,7 +47,7 @@ def test_a_process_tells_its_files_program_and_environment(tmp_path: Path) -> No
     try:
         who = SystemProcesses().identify(run.pid)
         assert who is not None
-        until(lambda: str(path) in survey.open_paths(who), 60, "its file")
+        until(lambda: str(path) in survey.open_paths(who), 10, "its file")
         assert survey.environment(who)["ODD"] == "a=b"
         assert os.path.realpath(survey.program(who)) == os.path.realpath(sys.executable)
     finally:
