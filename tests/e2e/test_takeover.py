@@ -17,7 +17,7 @@ from healmon.service import instance
 from healmon.service.takeover import Relay
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
-from tests.helpers.box import alive
+from tests.helpers.box import UP, alive
 from tests.helpers.terminal import Terminal, on_glass, terminal
 from tests.helpers.wait import until
 
@@ -79,10 +79,10 @@ def daemon(box) -> int:
 
 
 def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_one_ends(box):
-    box.write(box.worker("a"))
+    box.write(box.worker("a", ready=UP))
     pid = daemon(box)
     until(lambda: box.events("actionverified"), 20, "the worker up")
-    worker = box.started()
+    worker = box.started_pids()
     with viewer(box) as one, viewer(box) as other:
         for screen in (one, other):
             screen.shows(f"ATTACHED pid {pid}")
@@ -212,14 +212,14 @@ def fold(start: Snapshot, records: list[Recorded]) -> Snapshot:
 
 
 def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_starting(box):
-    box.write(box.worker("a"), interval="1s")
+    box.write(box.worker("a", ready=UP), interval="1s")
     ran = box.run("--read-only")
     assert ran.returncode == 75
     assert "nothing to look at" in ran.stderr
     daemon(box)
     until(lambda: box.events("actionverified"), 20, "the worker up")
     assert box.run("--stop").returncode == 0
-    worker = box.started()[-1]
+    worker = box.started_pids()[-1]
     with viewer(box, "--read-only") as looking:
         looking.shows("READ ONLY")
         looking.shows("NO HEALER")

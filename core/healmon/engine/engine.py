@@ -15,7 +15,7 @@ from healmon.engine.acts import Acts
 from healmon.engine.alarms import Alarms
 from healmon.engine.changing import Amendment, Succession
 from healmon.engine.desk import Desk, Reread
-from healmon.engine.room import Room, close
+from healmon.engine.room import Room
 from healmon.engine.run import Run
 from healmon.engine.stream import Journal, Sink, Stream
 from healmon.healer import Healer
@@ -338,7 +338,7 @@ class Engine:
         drained = await self._acts.drain(DRAIN)
         if self._courier is not None:
             await self._courier.close(LAST_NOTICES)
-        await close(self._rooms)
+        await Room.close_all(self._rooms)
         reason = self._stop_reason or "done"
         self.stream.emit(ev.EngineStopped(reason if drained else f"{reason}; an action hung"))
 

@@ -286,13 +286,13 @@ class Room:
             stream.emit(ev.Remembered(name, verdict.memory), cause)
         return cause
 
-
-async def close(rooms: Sequence[Room]) -> None:
-    """Let the healers go; whose act ended a moment ago looks once more: the next run must know."""
-    owed = [asyncio.create_task(room.last_look()) for room in rooms if room.owing]
-    await over(owed, LAST_LOOK)
-    for look in owed:
-        look.cancel()
-    await asyncio.gather(*owed, return_exceptions=True)
-    for room in rooms:
-        await room.healer.close()
+    @staticmethod
+    async def close_all(rooms: Sequence[Room]) -> None:
+        """Let healers go; whose act ended a moment ago looks once more: the next run must know."""
+        owed = [asyncio.create_task(room.last_look()) for room in rooms if room.owing]
+        await over(owed, LAST_LOOK)
+        for look in owed:
+            look.cancel()
+        await asyncio.gather(*owed, return_exceptions=True)
+        for room in rooms:
+            await room.healer.close()
