@@ -54,7 +54,7 @@ def test_a_crash_is_seen_and_an_alert_acknowledged(box, served, browser):
     tab.run(STAMPS)
 
     ((before,),) = box.rows("SELECT max(id) FROM events")
-    (pid,) = box.started()
+    (pid,) = box.started_pids()
     os.kill(pid, signal.SIGKILL)
     tab.until("stamps.some(([, name, level]) => name === 'b' && level !== 'ok')", 30)
     seen = tab.run("stamps.find(([, name, level]) => name === 'b' && level !== 'ok')[0]")
