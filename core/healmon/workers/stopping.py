@@ -167,8 +167,9 @@ class Stopping:
         for facts in members:
             try:
                 signal(facts.identity, number)
-                if number == TERM and facts.state == "T":
-                    signal(facts.identity, CONT)  # one that stands still cannot hear it
+                if number == TERM:
+                    # one that stands still cannot hear it, and may have come to since the look
+                    signal(facts.identity, CONT)
             except PermissionError:
                 return facts
         return None

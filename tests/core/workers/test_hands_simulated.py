@@ -171,7 +171,8 @@ def test_only_who_is_left_gets_sigkill_and_only_after_the_patience(tmp_path: Pat
         deaf = stage.world.add(("/bin/c",), parent=main.pid, program=DEAF)
         began = stage.clock.read().steady
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
-        assert stage.signalled() == [(main.pid, TERM), (deaf.pid, TERM), (deaf.pid, KILL)]
+        asked = [(main.pid, TERM), (deaf.pid, TERM), (deaf.pid, CONT)]
+        assert stage.signalled() == [*asked, (deaf.pid, KILL)]
         assert stage.clock.read().steady - began >= 7.0
 
     play(stage, scene)
@@ -191,7 +192,8 @@ def test_who_may_not_have_been_reached_is_asked_anew_after_the_patience(
         stage.healer._records.put_start("w", replace(half, old=main, asked=asked))
         stage.clock.advance(3.0)
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
-        assert stage.signalled() == [(main.pid, TERM)] * (not surely) + [(main.pid, KILL)]
+        again = [] if surely else [(main.pid, TERM), (main.pid, CONT)]
+        assert stage.signalled() == [*again, (main.pid, KILL)]
         took = stage.clock.read().steady - asked.at - KILL_TIMEOUT
         assert took == pytest.approx(7.0 if surely else 14.0)
         was = "was" if surely else "may have been"
@@ -249,6 +251,26 @@ def test_who_stands_still_is_let_go_on_so_that_he_hears_it(tmp_path: Path) -> No
     async def scene() -> None:
         main = await stage.up()
         stage.world.halt(main)
+        assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
+        assert stage.signalled() == [(main.pid, TERM), (main.pid, CONT)]
+
+    play(stage, scene)
+
+
+def test_who_comes_to_stand_still_as_he_is_asked_is_let_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Stage(tmp_path)
+    signal_ = stage.world.signal
+
+    def halts(identity: Identity, number: int) -> bool:
+        if number == TERM:
+            stage.world.halt(identity)
+        return signal_(identity, number)
+
+    async def scene() -> None:
+        main = await stage.up()
+        monkeypatch.setattr(stage.world, "signal", halts)
         assert (await stage.act("stop", identity=main, wish=1)).startswith("proved")
         assert stage.signalled() == [(main.pid, TERM), (main.pid, CONT)]
 
