@@ -49,7 +49,7 @@ def _stored(stage, name):
 
 def test_an_approval_is_answered_from_the_command_line(stage, healmon):
     stage.agent("a", "claude", "approval")
-    with stage.healmon() as healer:
+    with stage.healmon(verify_within="30s") as healer:
         asking(stage, healer)
         code, told, _ = healmon("answer", "a")
         assert code == 0
@@ -107,7 +107,7 @@ def test_an_approval_is_answered_on_the_screen(stage):
             assert "answered" in _text(app)
         await link.close()
 
-    with stage.healmon() as healer:
+    with stage.healmon(verify_within="30s") as healer:
         asking(stage, healer)
         asyncio.run(scenario())
     assert stage.keys("a") == ["3"]

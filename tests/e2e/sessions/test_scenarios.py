@@ -180,7 +180,7 @@ def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
 def test_07_the_answer_that_a_person_chooses_is_given_verbatim_and_once(stage):
     stage.agent("a", "claude", "approval")
     stage.task("a")
-    with stage.healmon() as healmon:
+    with stage.healmon(verify_within="30s") as healmon:
         alerted(healmon, "waiting")
         choices = [choice.text for choice in healmon.facts("a").choices]
         assert choices[0] == "1. Yes"
