@@ -59,7 +59,11 @@ class Proving:
             if not (worker.forks and await self._act.ends_within(launched, patience)):
                 await self._act.keep(worker=launched, how="spawned")
                 return None
-        end = await self._act.how_ended(launched)
+        return await self._unless_daemon(await self._act.how_ended(launched))
+
+    async def _unless_daemon(self, end: Ended) -> Ended | None:
+        """Return how the launched process ended; None: it left a daemon, which is on record now."""
+        worker = self._act.worker
         # one that was killed left nothing on purpose: what lives below it is no daemon
         crashed = end.signal is not None or end.code not in (0, None)
         if worker.forks is False or crashed or await self._again():
@@ -105,20 +109,28 @@ class Proving:
         now = act.tools.clock.read()
         return await act.call(partial(act.tools.probe.newborn, act.worker, act.record, now))
 
-    async def sole(self, identity: Identity) -> None:
-        """Return when a process runs and is the only one.
+    async def sole(self) -> Ended | None:
+        """Find out whether the one that stays runs, and is the only one.
+
+        Returns:
+            None when it is; else how it has ended since. One that took its time to fork is followed
+            by its daemon, which is on record then.
 
         Raises:
             RemedyError: it stands still, or is not alone.
         """
-        act = self._act
+        act, identity = self._act, self._act.record.worker
+        assert identity is not None
         judge = partial(_beside, identity)
         facts, others = await act.judged(identity, judge)
         if facts is None:
             # a look that serves several may be older than this process
             facts, others = await act.judged(identity, judge, now=True)
         if facts is None:
-            raise await self._ended(identity, "at once")
+            end = await act.how_ended(identity)
+            if identity == act.record.launched and await self._unless_daemon(end) is None:
+                return await self.sole()
+            return end
         if facts.state == "T":
             reason = f"pid {identity.pid} stands still (state T): somebody stopped it"
             raise await act.failure("worker", reason)
@@ -126,6 +138,7 @@ class Proving:
             reason = f"a second copy of {act.worker.name} lives as pid {', '.join(others)}"
             raise await act.failure("blocked", f"pid {identity.pid} is up, but {reason}")
         await act.keep(level="V2")
+        return None
 
     async def _ended(self, identity: Identity, when: str) -> RemedyError:
         end = await self._act.how_ended(identity)
@@ -133,13 +146,14 @@ class Proving:
 
     # V3.
 
-    async def ready(self, identity: Identity) -> str:
-        """Return what showed that a new process is ready, in words.
+    async def ready(self) -> str:
+        """Return what showed that the one on record is ready, in words.
 
         Raises:
             RemedyError: it is not within `start_timeout`, or ended before it was.
         """
-        act, ready = self._act, self._act.worker.ready
+        act, ready, identity = self._act, self._act.worker.ready, self._act.record.worker
+        assert identity is not None
         if ready is None:
             return ALIVE_ONLY
         check, clock = self._checker(ready, identity), act.tools.clock
@@ -153,10 +167,20 @@ class Proving:
                 reason = f"{reason}: {outcome.text}"
                 raise await act.failure("worker", reason, unproved_by=probe_key(ready))
             if await act.ends_within(identity, pause):
+                if await self._followed(identity):
+                    return await self.ready()
                 raise await self._ended(identity, f"before it was ready: {outcome.text}")
             pause = min(2 * pause, LONGEST_PAUSE)
         await act.keep(level="V3")
         return f"ready: {outcome.text}"
+
+    async def _followed(self, identity: Identity) -> bool:
+        """Return whether one that has ended took its time to fork, and its daemon is the one."""
+        act = self._act
+        if identity != act.record.launched:
+            return False
+        end = await act.how_ended(identity)
+        return await self._unless_daemon(end) is None and await self.sole() is None
 
     async def _untold(self, ready: Ready, text: str) -> str:
         """Write down that the check cannot be made, which says nothing of the worker."""
@@ -177,7 +201,7 @@ class Proving:
 
     # V4.
 
-    async def progressing(self, identity: Identity) -> str:
+    async def progressing(self) -> str:
         """Return what moved after a process was ready, in words; empty: nothing was seen to.
 
         It is waited for only where a beat was promised, and never longer than two of its periods.
@@ -185,6 +209,8 @@ class Proving:
         Raises:
             RemedyError: it ended.
         """
+        identity = self._act.record.worker
+        assert identity is not None
         promised = [p for p in (self._act.worker.ready, self._act.worker.liveness) if p is not None]
         beats = [probe.every for probe in promised if probe.heartbeat]
         patience = min(2 * min(beats), self._act.worker.start_timeout) if beats else 0.0

@@ -96,17 +96,15 @@ class Remedy:
             one = await self._begin(act)
             old = act.record.old
             await self._replace(act, one)
-            end = await Proving(act).settled()
+            proving = Proving(act)
+            end = await proving.settled() or await proving.sole()
             if end is not None:
                 return await _ended_at_once(act, end)
-            identity = act.record.worker
-            assert identity is not None
-            await Proving(act).sole(identity)
-            readiness = await Proving(act).ready(identity)
+            readiness = await proving.ready()
             await act.keep(phase="verified", outcome="verified")
         moved = ""
         with suppress(CalledOffError):  # it is proved already
-            moved = await Proving(act).progressing(identity) if act.record.level == "V3" else ""
+            moved = await proving.progressing() if act.record.level == "V3" else ""
         return self._proof(act, old, f"{readiness}; {moved}" if moved else readiness)
 
     @asynccontextmanager

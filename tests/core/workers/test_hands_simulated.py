@@ -277,6 +277,53 @@ def test_who_comes_to_stand_still_as_he_is_asked_is_let_go_on(
     play(stage, scene)
 
 
+def dawdling(stage: Stage) -> None:
+    """Let half a second go by whenever it was written down who the worker is."""
+    put = stage.healer._records.put_start
+
+    def slowly(name: str, record: StartRecord) -> None:
+        put(name, record)
+        stage.clock.advance(0.5 * (record.worker is not None))
+
+    stage.healer._records.put_start = slowly  # type: ignore[method-assign]
+
+
+def test_one_that_takes_its_time_to_fork_is_followed_by_its_daemon(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, min_uptime=1.0)
+    stage.world.behave = lambda _: Program(lives=1.2, leaves=Program())
+    dawdling(stage)
+
+    async def scene() -> None:
+        assert await stage.up() != stage.record.launched
+        assert stage.world.alive() == [stage.record.worker]
+
+    play(stage, scene)
+
+
+def test_one_that_forks_before_it_is_ready_is_followed_by_its_daemon(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, ready=Ready(tcp=80), min_uptime=1.0)
+    stage.world.behave = lambda _: Program(lives=3.0, leaves=Program())
+    stage.world.reports.append(lambda *_: stage.ports.listen(80, *stage.world.alive()) and None)
+
+    async def scene() -> None:
+        assert await stage.up() != stage.record.launched
+        assert stage.world.alive() == [stage.record.worker]
+
+    play(stage, scene)
+
+
+def test_one_that_did_its_work_just_after_it_was_up_has_done_it(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, restart="on-failure", min_uptime=1.0)
+    stage.world.behave = lambda _: Program(lives=1.2)
+    dawdling(stage)
+
+    async def scene() -> None:
+        assert await stage.act("restart") == "proved: w did its work: exit 0"
+        assert stage.record.outcome == "completed"
+
+    play(stage, scene)
+
+
 def test_a_stop_of_one_that_is_down_ends_what_was_ordered_to_end(tmp_path: Path) -> None:
     stage = Stage(tmp_path, ready=Ready(tcp=80))
     stage.world.behave = lambda _: Program()
