@@ -7,13 +7,16 @@ import re
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.helpers.examples import FAST, examples
 from tests.helpers.order import dealt
 
 # a busy machine is no fault of the code under test; forty examples keep the suite short
-settings.register_profile("untimed", deadline=None, max_examples=examples(40))
+settings.register_profile(
+    "untimed", deadline=None, max_examples=examples(40),
+    suppress_health_check=[HealthCheck.too_slow],
+)  # fmt: skip
 settings.load_profile("untimed")
 
 

@@ -32,6 +32,7 @@ class Attempt(msgspec.Struct, frozen=True):
         ok: how it ended; None: nobody knows.
         cut: healmon ended in the midst of it, so that it says nothing of what the action is worth;
             not where no evidence was kept: then nobody can go on with it.
+        left: the step that it was in when healmon ended.
     """
 
     component: str
@@ -41,6 +42,7 @@ class Attempt(msgspec.Struct, frozen=True):
     due: float
     ok: bool | None = None
     cut: bool = False
+    left: str = ""
 
 
 Attempts: TypeAlias = dict[str, tuple[Attempt, ...]]
@@ -80,12 +82,13 @@ def cut_off(attempts: Attempts, plan: Plan, steps: Sequence[str]) -> Attempts:
         steps: those of its steps that were begun.
     """
     at = _under_way(attempts, plan.action, plan.component)
-    if at is None or UNKEPT in "".join(steps[-1:]):
+    if at is None:
         return attempts
-    return _with(attempts, plan.action, at, cut=True)
+    left = "".join(steps[-1:])
+    return _with(attempts, plan.action, at, cut=UNKEPT not in left, left=left)
 
 
-def _with(attempts: Attempts, action: str, at: int, **changes: bool) -> Attempts:
+def _with(attempts: Attempts, action: str, at: int, **changes: bool | str) -> Attempts:
     kept = attempts[action]
     return {**attempts, action: (*kept[:at], replace(kept[at], **changes), *kept[at + 1 :])}
 

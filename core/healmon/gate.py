@@ -29,8 +29,8 @@ def refusal(plan: Plan, snapshot: Snapshot, now_wall: float, *, dry_run: bool) -
 
 
 def _cooling(plan: Plan, snapshot: Snapshot, now_wall: float) -> str:
-    for action in reversed(snapshot.recent):
-        if (action.component, action.action) != (plan.component, plan.action):
+    for action in reversed(state.finished_on(snapshot, plan.component)):
+        if action.action != plan.action:
             continue
         # a stored moment is rounded: it may lie a little ahead
         if abs(now_wall - action.at) >= plan.cooldown:

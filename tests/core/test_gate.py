@@ -64,3 +64,9 @@ def test_a_person_passes_the_cool_down_and_nothing_else():
 def test_a_pause_holds_until_its_moment(name):
     assert said(maintenance={name: NOW + 1})
     assert said(maintenance={name: NOW - 1}) == ""
+
+
+def test_an_attempt_of_the_run_before_cools_down_as_well():
+    known = Snapshot(outcomes={"disk:/": {"clean": FAILED}})
+    assert "still full" in gate.refusal(PLAN, known, NOW, dry_run=False)
+    assert not gate.refusal(replace(PLAN, action="other"), known, NOW, dry_run=False)

@@ -21,8 +21,9 @@ AT = 1_700_000_000.0
 HOUR = 3600.0
 PLAN = Plan("workers", "w", "restart_worker", "1", "why", (), "", "", {}, id="p")
 STAY = {
-    "attempts.x.0.at", "attempts.x.0.due",  # a name of the attempt; steady seconds
-    "plans.w.due", "recent.0.seconds", "cycle.seconds", "cycle.looks.a", "engine.interval",
+    "attempts.x.0.due",  # steady seconds
+    "plans.w.due", "recent.0.seconds", "outcomes.w.x.seconds", "cycle.seconds",
+    "cycle.looks.a", "engine.interval",
     "engine.steady_offset", "engine.slept", "counts.seconds.x", "memory.w.failures.0",
     "notices.4.stamp",  # a part of its name
 }  # fmt: skip
@@ -43,11 +44,12 @@ def everything() -> Snapshot:
         at=AT,
         engine=EngineView(lead=50.0, slept=5.0, started_at=AT, steady_offset=7.0),
         cycle=state.CycleView(1, False, AT, AT, 1.5, AT, (), {"a": 0.5}),
-        components={"w": view, "d": disk, "b": base},
+        components={"w": view, "d": disk, "b": base, "s": replace(view, healer="sessions")},
         memory={
             "w": {"since": AT, "down_wall": AT, "retry_wall": AT, "at_wall": AT, "failures": [5.5]},
             "d": {"cleaned_at": AT, "failure": AT, "swapped_at": AT},
-            "b": {"since_wall": AT},
+            "b": {"since_wall": AT, "heard": AT},
+            "s": {"attempt_wall": AT},
         },
         plans={"w": state.PlanView(PLAN, False, AT, 9.5, AT)},
         refusals={"w": state.RefusalView("x", "1", "no", AT)},
@@ -60,6 +62,7 @@ def everything() -> Snapshot:
         maintenance={"w": AT, "never": FOREVER},
         pauses={"w": state.PauseView(AT, "a")},
         recent=(state.ActionView("w", "x", True, "", 2.5, AT),),
+        outcomes={"w": {"x": state.ActionView("w", "x", True, "", 2.5, AT)}},
         attempts={"x": (Attempt("w", "1", "healmon", AT, 9.5),)},
         counts=state.Counts(seconds={"x": 3.5}),
     )

@@ -34,7 +34,7 @@ def test_pages_are_read_without_a_warning(name: str, argv: list[str]) -> None:
         pytest.skip(f"no {argv[0]} here")
     env = {**os.environ, "LC_ALL": "C.UTF-8", "MANWIDTH": "80"}
     done = subprocess.run(
-        [*argv, str(manpages.MAN / name)], capture_output=True, text=True, timeout=60, env=env
+        [*argv, str(manpages.MAN / name)], capture_output=True, text=True, timeout=300, env=env
     )
     assert done.returncode == 0
     assert done.stderr == ""

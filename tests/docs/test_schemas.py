@@ -67,8 +67,8 @@ def host(tmp_path_factory):
         box.config.write_text(text)
         once = box.run("--once", "--json")
         assert box.run("--daemon").returncode == 0
-        until(lambda: box.rows("SELECT 1 FROM health_alerts WHERE resolved = 0"), 20, "an alert")
-        until(lambda: box.events("actionverified"), 20, "the worker up")
+        until(lambda: box.rows("SELECT 1 FROM health_alerts WHERE resolved = 0"), 60, "an alert")
+        until(lambda: box.events("actionverified"), 60, "the worker up")
         box.once = json.loads(once.stdout)
         yield box
     finally:
@@ -118,7 +118,7 @@ def test_what_is_asked_for(host) -> None:
     fits("answers", asked(host, "ack", number, "--note", "known"))
     fits("answers", asked(host, "unack", number, "999999", code=65))
     fits("matching", asked(host, "silence", "gone", "--for", "1h"))
-    silences = until(lambda: asked(host, "silences"), 10, "the silence stored")
+    silences = until(lambda: asked(host, "silences"), 60, "the silence stored")
     fits("silences", silences)
     fits("alerts", asked(host, "alerts"))
     silence = str(silences[0]["id"])

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.box import _cmdline, _everyone
-from tests.helpers.depotservers import free_port
+from tests.helpers.freeport import free_port
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -77,8 +77,8 @@ def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
         assert all(action in told for action in WANTED)
     finally:
         demo.send_signal(signal.SIGTERM)
-        demo.communicate(timeout=40)
-    until(lambda: not left(temp), 15, "everything of the demo ended")
+        demo.communicate(timeout=120)
+    until(lambda: not left(temp), 60, "everything of the demo ended")
     assert not list(temp.glob("healmon-demo-*"))
 
 
@@ -95,17 +95,17 @@ def test_the_demo_on_the_page_and_leaves_nothing(temp):
         told = [demo.stdout.readline() for _ in range(3)]
         assert f"http://127.0.0.1:{port}/#health" in told[0]
         assert f"http://127.0.0.1:{port}/login#" in told[2]
-        until(lambda: _is_ready(port), 30, "the page, and a healer that it shows")
+        until(lambda: _is_ready(port), 60, "the page, and a healer that it shows")
     finally:
         demo.send_signal(signal.SIGTERM)
-        demo.communicate(timeout=40)
-    until(lambda: not left(temp), 15, "everything of the demo ended")
+        demo.communicate(timeout=120)
+    until(lambda: not left(temp), 60, "everything of the demo ended")
     assert not list(temp.glob("healmon-demo-*"))
 
 
 def _is_ready(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=20) as answer:
             return answer.status == 200
     except OSError:
         return False

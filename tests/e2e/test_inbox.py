@@ -30,7 +30,7 @@ def test_known_silenced_paused_and_all_of_it_taken_back(box, capsys):
     box.write(box.worker("well"), box.worker("a", script=str(box.base / "none.py")), interval="1h")
     assert box.run("--daemon").returncode == 0
     inbox = "SELECT id FROM health_alerts WHERE resolved = 0 AND component = 'a'"
-    (number,) = until(lambda: box.rows(inbox), 30, "its alert")[0]
+    (number,) = until(lambda: box.rows(inbox), 60, "its alert")[0]
 
     # one bad id is told, the other is done
     known = healmon("ack", "999", str(number), "--note", "it is on its way", "--for", "2h")
@@ -80,7 +80,7 @@ def test_known_silenced_paused_and_all_of_it_taken_back(box, capsys):
         lambda: json.loads(healmon("status", "--json").stdout)["dry_run"], 10, "it is told"
     )
     assert "DRY RUN" in healmon("status").stdout
-    refused = until(lambda: "dry run" in healmon("restart", "well").stderr, 20, "nothing is done")
+    refused = until(lambda: "dry run" in healmon("restart", "well").stderr, 60, "nothing is done")
     assert refused
     assert json.loads(healmon("dry-run", "off", "--json").stdout)["ok"]
     assert until(

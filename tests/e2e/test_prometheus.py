@@ -73,7 +73,7 @@ def watched(box):
         WATCHED.format(base=box.base), NOTIFY,
     )  # fmt: skip
     assert box.run("--daemon").returncode == 0
-    exporter = until(lambda: exporter_of(box), 30, "the exporter listens")
+    exporter = until(lambda: exporter_of(box), 60, "the exporter listens")
     rules = re.sub(r"for: \d+[ms]", "for: 1s", RULES)
     prometheus = Prometheus(box.base / "prometheus", port_of(exporter), rules)
     yield prometheus, exporter
@@ -88,11 +88,11 @@ def test_what_prometheus_sees_of_a_crash_and_of_the_healers_death(box, watched):
         return [value for _, value in found] == [up]
 
     box.healmon("start-worker", "mailer")
-    prometheus.until(lambda: worker_is(1), 40, "the worker is up")
+    prometheus.until(lambda: worker_is(1), 60, "the worker is up")
     os.kill(pid_of(box, "mailer"), signal.SIGKILL)
-    prometheus.until(lambda: worker_is(0), 20, "a crash shows")
+    prometheus.until(lambda: worker_is(0), 60, "a crash shows")
     down, left = ("HealmonWorkerDown", "mailer"), ("HealmonWorkerQuarantined", "mailer")
-    prometheus.until(lambda: {down, left} <= prometheus.firing(), 20, "the rules fire")
+    prometheus.until(lambda: {down, left} <= prometheus.firing(), 60, "the rules fire")
     every_panel_has_something_to_draw(prometheus)
     url = f"http://127.0.0.1:{port_of(exporter)}/metrics"
     assert promtool("check", "metrics", given=fetched(url)[2]) == ""
@@ -100,16 +100,16 @@ def test_what_prometheus_sees_of_a_crash_and_of_the_healers_death(box, watched):
     healer = json.loads((box.state / "healmon.lock").read_text())["pid"]
     os.kill(healer, signal.SIGKILL)
     absent = ("HealmonAgentAbsent", "")
-    prometheus.until(lambda: absent in prometheus.firing(), 20, "its death is told")
+    prometheus.until(lambda: absent in prometheus.firing(), 60, "its death is told")
     assert [value for _, value in prometheus.query("healmon_up")] == [0]
     assert prometheus.query("healmon_worker_up") == [], "nobody knows any more"
     assert {down, left} <= prometheus.firing(), "not known to be over, so not told to be over"
     os.kill(exporter, signal.SIGKILL)
-    until(lambda: not alive(exporter), 10)
-    prometheus.until(lambda: prometheus.query("healmon_up") == [], 20, "its series end")
+    until(lambda: not alive(exporter), 60)
+    prometheus.until(lambda: prometheus.query("healmon_up") == [], 60, "its series end")
     # a rule that lost its series would be over with the next evaluation
     seen = prometheus.evaluated()
-    prometheus.until(lambda: prometheus.evaluated() != seen, 20, "the rules are evaluated")
+    prometheus.until(lambda: prometheus.evaluated() != seen, 60, "the rules are evaluated")
     assert {absent, down, left} <= prometheus.firing()
 
 
@@ -125,8 +125,7 @@ def every_panel_has_something_to_draw(prometheus: Prometheus) -> None:
     def silent() -> list[str]:
         return [expression for expression in asked if not prometheus.query(expression)]
 
-    prometheus.until(lambda: not silent(), 40, "something to draw for each panel")
-    assert silent() == []
+    prometheus.until(lambda: not silent(), 60, "something to draw for each panel")
 
 
 def test_the_next_healer_has_an_exporter_of_its_own_and_counts_on(box):
@@ -135,13 +134,13 @@ def test_the_next_healer_has_an_exporter_of_its_own_and_counts_on(box):
         box.worker("w"), f'[metrics]\nlisten = "127.0.0.1:0"\ntextfile = "{numbers}"\n'
     )  # fmt: skip
     assert box.run("--daemon").returncode == 0
-    first = until(lambda: exporter_of(box), 30, "the exporter listens")
+    first = until(lambda: exporter_of(box), 60, "the exporter listens")
     port = port_of(first)
     asked = "SELECT message FROM health_alerts WHERE key LIKE '%/textfile' AND state = ?"
-    (told,) = until(lambda: box.rows(asked, "open"), 20, "what cannot be written is told")
+    (told,) = until(lambda: box.rows(asked, "open"), 60, "what cannot be written is told")
     assert told[0].endswith(f"{numbers}: No such file or directory")
     numbers.parent.mkdir()
-    until(lambda: box.rows(asked, "resolved"), 20, "it is over")
+    until(lambda: box.rows(asked, "resolved"), 60, "it is over")
     assert "\nhealmon_up 1.0\n" in numbers.read_text()
 
     # from now on this very port: the next one has to wait for it
@@ -149,14 +148,14 @@ def test_the_next_healer_has_an_exporter_of_its_own_and_counts_on(box):
     healer = json.loads((box.state / "healmon.lock").read_text())["pid"]
     os.kill(healer, signal.SIGKILL)
     url = f"http://127.0.0.1:{port}/metrics"
-    until(lambda: "\nhealmon_up 0.0" in fetched(url)[2], 20, "no healer is told")
+    until(lambda: "\nhealmon_up 0.0" in fetched(url)[2], 60, "no healer is told")
     assert box.run("--daemon").returncode == 0
-    until(lambda: not alive(first), 20, "the first makes way")
-    second = until(lambda: exporter_of(box), 30, "the second one listens")
+    until(lambda: not alive(first), 60, "the first makes way")
+    second = until(lambda: exporter_of(box), 60, "the second one listens")
     assert second != first
     assert port_of(second) == port
-    until(lambda: "\nhealmon_up 1.0" in fetched(url)[2], 10, "a healer is told")
-    assert "\nhealmon_starts_total 2.0\n" in fetched(url)[2]
+    until(lambda: "\nhealmon_up 1.0" in fetched(url)[2], 60, "a healer is told")
+    until(lambda: "\nhealmon_starts_total 2.0\n" in fetched(url)[2], 60, "its start is counted")
     box.run("--stop")
-    until(lambda: not alive(second), 20, "it ends with its healer")
+    until(lambda: not alive(second), 60, "it ends with its healer")
     assert "\nhealmon_up 0.0\n" in numbers.read_text(), "the healer's last word"

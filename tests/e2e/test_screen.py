@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import itertools
 import os
 import pty
 import select
@@ -44,7 +43,7 @@ def screen(box, size=(100, 30)):
 
 
 def first_worker(box):
-    return until(box.started_pids, 20, "the worker's start")[0]
+    return until(box.started_pids, 60, "the worker's start")[0]
 
 
 @pytest.mark.parametrize("how", ["term", "hang up"])
@@ -55,11 +54,11 @@ def test_a_signal_ends_screen_and_healer_in_order(box, how):
         worker = first_worker(box)
         if how == "term":
             there.signal(signal.SIGTERM)
-            assert there.ends(40) == 0
+            assert there.ends() == 0
             there.restored()
         else:
             there.hang_up()
-            assert there.ends(40) == 0
+            assert there.ends() == 0
     assert box.events("enginestopped"), "the engine was drained and said so"
     assert instance.holder(box.state) is None
     assert alive(worker), "workers stay up"
@@ -71,18 +70,18 @@ def test_kill_9_leaves_workers_up_and_no_lock_and_the_next_one_takes_over(box):
     with screen(box) as there:
         there.shows("task_worker")
         worker = first_worker(box)
-        until(lambda: box.events("actionverified"), 20, "the worker up")
+        until(lambda: box.events("actionverified"), 60, "the worker up")
         there.signal(signal.SIGKILL)
         assert there.ends() == -signal.SIGKILL
     assert alive(worker)
     assert instance.holder(box.state) is None
     with screen(box) as there:
         there.shows("LIVE")
-        until(lambda: len(box.events("enginestarted")) == 2, 20, "the next healer")
+        until(lambda: len(box.events("enginestarted")) == 2, 60, "the next healer")
         looks = len(box.events("cyclefinished"))
-        until(lambda: len(box.events("cyclefinished")) > looks + 1, 20, "its looks")
+        until(lambda: len(box.events("cyclefinished")) > looks + 1, 60, "its looks")
         there.type("q")
-        assert there.ends(40) == 0
+        assert there.ends() == 0
     assert box.started_pids() == [worker], "no second copy"
 
 
@@ -91,29 +90,25 @@ def test_the_healer_never_pauses_while_nobody_reads_the_terminal(box):
     with screen(box, (160, 50)) as there:
         there.shows("task_worker")
         first_worker(box)
-        until(lambda: len(box.events("cyclefinished")) > 2, 20, "looks")
+        until(lambda: len(box.events("cyclefinished")) > 2, 60, "looks")
         there.reading.clear()
         # each new theme paints everything: the terminal's queue is full after a few
         there.type("t" * 60)
-        began = cycles(box)[-1]
-        time.sleep(8)
-        during = [at for at in cycles(box) if at >= began]
-        gaps = [after - before for before, after in itertools.pairwise(during)]
-        assert len(during) >= 4, during
-        assert max(gaps) < 4.0, gaps
+        until(lambda: full(there), 60, "a terminal that takes nothing more")
+        looks = len(box.events("cyclefinished"))
+        until(lambda: len(box.events("cyclefinished")) > looks + 3, 60, "looks all the same")
         there.reading.set()
         there.written.clear()
         there.type("?")
         there.shows(" help ")
         there.signal(signal.SIGTERM)
-        assert there.ends(40) == 0
+        assert there.ends() == 0
         there.restored()
 
 
-def cycles(box):
-    """Return when looks ended, in wall seconds, as the store knows it."""
-    sql = "SELECT strftime('%s', timestamp) + substr(strftime('%f', timestamp), 3) FROM events"
-    return [float(at) for (at,) in box.rows(f"{sql} WHERE kind = 'cyclefinished' ORDER BY id")]
+def full(there):
+    """Whether the program's terminal has taken nothing for a moment, and still does not."""
+    return not select.select([], [there.slave], [], 0.5)[1]
 
 
 HOSTILE = (
@@ -133,7 +128,7 @@ def test_what_workers_and_panes_print_reaches_the_terminal_cleaned(box):
         with screen(box, (200, 50)) as there:
             there.shows("[bold]evil")
             there.shows("gnp.exe")
-            until(lambda: box.events("actionfailed") or box.events("alertopened"), 30, "its end")
+            until(lambda: box.events("actionfailed") or box.events("alertopened"), 60, "its end")
             for keys in (
                 "j",
                 "\r",
@@ -153,7 +148,7 @@ def test_what_workers_and_panes_print_reaches_the_terminal_cleaned(box):
                 pause(there)
             there.type("\x1b")
             there.signal(signal.SIGTERM)
-            assert there.ends(40) == 0
+            assert there.ends() == 0
             there.restored()
             assert driving(bytes(there.written)) == []
     finally:
@@ -180,7 +175,7 @@ def tmux(tmp_path):
 def started(tmux, width, height):
     program = f"cd {ROOT} && TZ=UTC {sys.executable} -c '{SCRIPTED}'"
     pane = tmux.new("screen", f"exec sh -c {_quoted(program)}", width=width, height=height)
-    until(lambda: "index_worker" in tmux.screen(pane), 30, "the screen")
+    until(lambda: "index_worker" in tmux.screen(pane), 60, "the screen")
     return pane
 
 
@@ -214,7 +209,7 @@ def shows(tmux, pane, width, height):
         lines = [line.rstrip() for line in tmux.run("capture-pane", "-p", "-t", pane).split("\n")]
         return lines == wanted or lines[: len(wanted)] == wanted
 
-    until(seen, 30, f"the right picture at {width}x{height}, not:\n{tmux.screen(pane)}")
+    until(seen, 60, f"the right picture at {width}x{height}, not:\n{tmux.screen(pane)}")
 
 
 def test_a_storm_of_two_hundred_sizes_ends_with_the_right_picture(tmux):
@@ -245,7 +240,7 @@ def attached(tmux, width, height):
     reader = threading.Thread(target=_read, args=(master, over))
     reader.start()
     try:
-        until(lambda: tmux.run("list-clients"), 20, "the client")
+        until(lambda: tmux.run("list-clients"), 60, "the client")
         yield
     finally:
         tmux.run("detach-client", "-s", "screen")
@@ -278,4 +273,4 @@ def test_detach_and_attach_and_a_smaller_terminal(tmux):
         shows(tmux, pane, 80, 24)
         program = int(tmux.ask(pane, "pane_pid"))
         tmux.run("send-keys", "-t", pane, "q")
-        until(lambda: not alive(program), 20, "its end")
+        until(lambda: not alive(program), 60, "its end")

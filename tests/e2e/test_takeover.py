@@ -50,7 +50,7 @@ class Viewer:
         """What is on the screen now."""
         return on_glass(bytes(self.there.written))
 
-    def shows(self, text: str, limit: float = 20.0) -> None:
+    def shows(self, text: str, limit: float = 60.0) -> None:
         until(lambda: text in self.new(), limit, f"{text!r} on the screen")
 
     def now(self) -> None:
@@ -81,29 +81,29 @@ def daemon(box) -> int:
 def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_one_ends(box):
     box.write(box.worker("a", ready=UP))
     pid = daemon(box)
-    until(lambda: box.events("actionverified"), 20, "the worker up")
-    worker = box.started_pids()
+    until(lambda: box.events("actionverified"), 60, "the worker up")
+    worker = until(box.started_pids, what="its own word")
     with viewer(box) as one, viewer(box) as other:
         for screen in (one, other):
             screen.shows(f"ATTACHED pid {pid}")
         os.kill(pid, signal.SIGKILL)
         for screen in (one, other):
             screen.shows("NO HEALER since")
-            assert f"pid {pid} was killed or crashed" in screen.new()
+            screen.shows(f"pid {pid} was killed or crashed")
             screen.type("\r")
             screen.shows("take over?")
         for screen in (one, other):
             screen.type("y")
-        until(lambda: holder(box) in (one.pid, other.pid), 15, "one heals")
+        until(lambda: holder(box) in (one.pid, other.pid), 60, "one heals")
         winner, loser = (one, other) if holder(box) == one.pid else (other, one)
         winner.shows("this screen heals now")
         loser.shows(f"ATTACHED pid {winner.pid}")
         cycles = len(box.events("cyclefinished"))
-        until(lambda: len(box.events("cyclefinished")) > cycles + 1, 15, "checks of the new healer")
+        until(lambda: len(box.events("cyclefinished")) > cycles + 1, 60, "checks of the new healer")
         assert box.started_pids() == worker, "taken on, not restarted"
         assert box.healmon("pause", "a", "--for", "1h", "--note", "by a script").returncode == 0
         for screen in (one, other):
-            screen.shows("paused till", 5)
+            screen.shows("paused till")
         for screen in (one, other):  # whoever heals, and whoever looks on, can look back
             screen.type("[")
             screen.shows("HISTORY ")
@@ -136,7 +136,7 @@ def test_a_daemon_that_stops_comes_back_and_hangs_is_told_of(box):
         assert box.run("--stop").returncode == 0
         for one in (looking, screen):
             one.shows("NO HEALER since")
-            assert f"pid {first} ended: " in one.new()
+            one.shows(f"pid {first} ended: ")
         assert "takes over" not in looking.new()
         screen.type("\r")
         screen.shows("take over?")
@@ -154,7 +154,7 @@ def test_a_daemon_that_stops_comes_back_and_hangs_is_told_of(box):
         finally:
             os.kill(second, signal.SIGCONT)
         for one in (looking, screen):
-            until(lambda one=one: "LIVE" in one.glass(), 20, "both live")
+            until(lambda one=one: "LIVE" in one.glass(), 60, "both live")
             one.there.signal(signal.SIGTERM)
             assert one.there.ends() == 0
     assert holder(box) == second
@@ -185,7 +185,7 @@ def test_two_screens_and_a_script_that_act_at_once_end_with_one_truth(box):
         ran = box.healmon("pause", "--for", "1h", "--note", "script")
         assert ran.returncode == 0, ran.stderr
         for thread in threads:
-            thread.join(60)
+            thread.join(120)
         assert failed == []
 
         def one_truth() -> bool:
@@ -196,7 +196,7 @@ def test_two_screens_and_a_script_that_act_at_once_end_with_one_truth(box):
                 for start, records in zip(starts, heard, strict=True)
             )
 
-        until(one_truth, 1.5, "both screens and the store say the same")
+        until(one_truth, 60, "both screens and the store say the same")
         final = fold(starts[0], heard[0])
         assert set(final.maintenance) == {"*"}
         assert len(final.silences) == 10
@@ -217,15 +217,15 @@ def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_start
     assert ran.returncode == 75
     assert "nothing to look at" in ran.stderr
     daemon(box)
-    until(lambda: box.events("actionverified"), 20, "the worker up")
+    until(lambda: box.events("actionverified"), 60, "the worker up")
     assert box.run("--stop").returncode == 0
-    worker = box.started_pids()[-1]
+    worker = until(box.started_pids, what="its own word")[-1]
     with viewer(box, "--read-only") as looking:
         looking.shows("READ ONLY")
         looking.shows("NO HEALER")
         assert holder(box) == 0
         os.kill(worker, signal.SIGKILL)
-        until(lambda: not alive(worker), 10, "the worker gone")
+        until(lambda: not alive(worker), 60, "the worker gone")
         looking.now()
         pid = daemon(box)
         looking.shows(f"ATTACHED pid {pid}")

@@ -27,7 +27,7 @@ def told_apart(story: str, folder: Path, *words: str) -> Any:
     done = subprocess.run(
         ["unshare", "--mount", "--propagation", "private", sys.executable, "-c", story,
          str(place), *words],
-        capture_output=True, text=True, timeout=120, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "PYTHONPATH": str(CORE)},
     )  # fmt: skip
     if "unshare:" in done.stderr or "mount:" in done.stderr:

@@ -69,14 +69,14 @@ class Box:
         code = "import sys; from healmon.cli import main; sys.exit(main())"
         return [sys.executable, "-c", code, *where, *words]
 
-    def run(self, *words: str, program: str = "healmon_tui", timeout: float = 60.0):
+    def run(self, *words: str, program: str = "healmon_tui", timeout: float = 240.0):
         return subprocess.run(
             self.argv(*words, program=program),
             env=self.env, cwd=self.base, capture_output=True, text=True, timeout=timeout,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
 
-    def healmon(self, *words: str, timeout: float = 60.0):
+    def healmon(self, *words: str, timeout: float = 240.0):
         return self.run(*words, program="healmon", timeout=timeout)
 
     def inside(self, *words: str) -> SimpleNamespace:

@@ -142,7 +142,7 @@ class Browser:
         tab.media(**media)
         return tab
 
-    def call(self, method: str, session: str = "", limit: float = 30.0, **params: Any) -> Any:
+    def call(self, method: str, session: str = "", limit: float = 60.0, **params: Any) -> Any:
         """Give a command and return its result.
 
         Raises:
@@ -254,7 +254,7 @@ class Tab:
             raise RefusedError(details.get("exception", {}).get("description", details["text"]))
         return answer["result"].get("value")
 
-    def until(self, script: str, limit: float = 10.0) -> Any:
+    def until(self, script: str, limit: float = 60.0) -> Any:
         """Return the first true value of an expression; fail after `limit` seconds."""
         end, last = time.monotonic() + limit, ""
         while True:

@@ -14,7 +14,8 @@ from healmon.config.settings import Database
 from healmon.databases.diagnose import diagnose
 from healmon.databases.equipment import Equipment
 from healmon.databases.healer import DatabasesHealer
-from healmon.databases.model import Facts
+from healmon.databases.model import Facts, Seen
+from healmon.errors import RemedyError
 from healmon.plans import STANDS, Diagnosis, Plan, Proof, Verdict, unpack
 from healmon.state import Snapshot, apply
 from healmon.world.processes import Identity
@@ -78,13 +79,17 @@ class Story:
         self.database = Database(name="architect", path=PATH, **settings)
         self.mender = SimulatedMender(self.locks)
         self.workers: dict[str, tuple[Identity, ...]] = {}
+        self.renew()
+        self.known = Snapshot()
+        self.rests = 0
+        self._events = 0
+
+    def renew(self) -> None:
+        """Let another healer follow, as after a change of the configuration or of healmon."""
         self.healer = DatabasesHealer(
             (self.database,), self.locks, self.machine, self.clock, own_pid=HEALER_PID,
             equipment=Equipment(mender=self.mender, supervised=Records(self)),
         )  # fmt: skip
-        self.known = Snapshot()
-        self.rests = 0
-        self._events = 0
 
     def employ(self, *identities: Identity, name: str = "w") -> None:
         self.workers[name] = identities
@@ -104,7 +109,11 @@ class Story:
 
     def diagnose(self) -> Diagnosis:
         """Look and judge; what stands must be what would be said. As a room, tell only news."""
-        seen, now = asyncio.run(self.healer.look()), self.clock.read()
+        return self.judged(asyncio.run(self.healer.look()))
+
+    def judged(self, seen: Seen) -> Diagnosis:
+        """Judge a look, and tell what is new."""
+        now = self.clock.read()
         found = self.healer.diagnose(seen, self.known, now)
         if found is STANDS:
             self.rests += 1
@@ -148,6 +157,19 @@ class Story:
 
     def carry_out(self, plan: Plan, hand: Notebook | None = None) -> Proof:
         return asyncio.run(self.healer.carry_out(plan, hand or Notebook()))
+
+    def act(self, plan: Plan, hand: Notebook | None = None) -> None:
+        """Carry a plan out and tell how it ended, as the engine does."""
+        component, action = plan.component, plan.action
+        now = self.clock.read()
+        self.tell(ev.PlanMade(replace(plan, id="p"), now.steady, now.wall))
+        self.tell(ev.ActionStarted("p", component))
+        try:
+            proof = self.carry_out(plan, hand)
+        except RemedyError as error:
+            self.tell(ev.ActionFailed("p", component, action, str(error), 1.0, error.details))
+        else:
+            self.tell(ev.ActionVerified("p", component, action, proof.text, 1.0, "", proof.details))
 
     def continued(self) -> list[Identity]:
         return [who for who, number in self.machine.signals if number == signal.SIGCONT]

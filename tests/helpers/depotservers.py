@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.helpers.freeport import free_port
 from tests.helpers.wait import until
 
 KEYS = {
@@ -22,12 +23,6 @@ KEYS = {
 }
 BUCKET = "bucket"
 JUICEFS = Path(sys.executable).parent / "juicefs"
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class S3Server:
@@ -62,7 +57,7 @@ class S3Server:
              self._meta, f"127.0.0.1:{self.port}"],
             env=self._env(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
-        until(self._lives, 30)
+        until(self._lives, 60)
 
     def _lives(self) -> bool:
         try:

@@ -58,7 +58,7 @@ def mounted(kind: str, base: Path, size: int = 64 * MB, *how: str) -> Iterator[P
 
 
 def _run(argv: list[str]) -> None:
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=300, check=False)
     if done.returncode:
         pytest.skip(f"{argv[0]}: {(done.stderr or done.stdout).strip()}")
 

@@ -41,7 +41,7 @@ def promtool(*words: str, given: str | None = None, cwd: Path | None = None) -> 
     """Return what promtool says; it must be content."""
     done = subprocess.run(
         [program("promtool"), *words], input=given, cwd=cwd, capture_output=True, text=True,
-        timeout=60,
+        timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -59,7 +59,7 @@ def port_of(pid: int) -> int:
 def fetched(url: str, **headers: str) -> tuple[int, str, str]:
     """Return status, content type and body of an answer."""
     try:
-        with QUIET.open(urllib.request.Request(url, headers=headers), timeout=20) as answer:
+        with QUIET.open(urllib.request.Request(url, headers=headers), timeout=60) as answer:
             return answer.status, answer.headers["Content-Type"], answer.read().decode()
     except urllib.error.HTTPError as error:
         with error:
@@ -86,7 +86,7 @@ class Prometheus:
             ],
             stdout=self._log, stderr=self._log, stdin=subprocess.DEVNULL, cwd=folder,
         )  # fmt: skip
-        port = until(lambda: port_of(self._process.pid), 30, "Prometheus listens")
+        port = until(lambda: port_of(self._process.pid), 60, "Prometheus listens")
         self.url = f"http://127.0.0.1:{port}"
 
     def ask(self, path: str, **words: str) -> Any:

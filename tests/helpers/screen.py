@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,9 @@ from tests.helpers.scripted import ScriptedLink
 
 GOLDEN = Path(__file__).parent.parent / "tui" / "golden"
 NEVER = 1e6
-"""Seconds between two ticks: a busy machine would get one in the midst of what a test does."""
+"""Seconds between two ticks, and until a person counts as idle: a busy machine would have that in
+the midst of what a test does.
+"""
 RENEW = "HEALMON_RENEW_GOLDEN"
 """Set this variable to write the golden files anew."""
 
@@ -47,9 +50,15 @@ class Screen:
         self.app.redraw()
         await self.pilot.pause()
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the app go on until something is so."""
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.01)
+
     def idle(self) -> None:
         """Let the person at the keys have been idle for long."""
-        self.app._touched -= 60
+        self.app._touched -= NEVER
 
     def lines(self) -> list[str]:
         """Return what the front screen shows."""
@@ -78,7 +87,7 @@ async def open_screen(
 ) -> AsyncIterator[Screen]:
     """Run the app without a terminal; nothing happens because a second is over, only when told."""
     options = {"plain": False, "ascii_only": False, "clock": link.clock, **options}
-    with patch("healmon_tui.pacing.TICK", NEVER):
+    with patch("healmon_tui.pacing.TICK", NEVER), patch("healmon_tui.app.IDLE", NEVER):
         app = HealmonApp(link, **options)
         async with app.run_test(size=size) as pilot:
             screen = Screen(app, pilot, link)

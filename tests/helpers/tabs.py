@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-GONE = 5.0
-"""Seconds after which nothing of a closed tab is left."""
+GONE = 60.0
+"""Seconds after which nothing of a closed tab is left, however busy the machine is."""
 
 
 def programs(state: Path) -> list[int]:

@@ -99,7 +99,7 @@ class Terminal:
         """Let the terminal vanish."""
         self.gone.set()
         self.reading.set()
-        self.reader.join(10)
+        self.reader.join(60)
         while self.open:
             os.close(self.open.pop())
 
@@ -107,7 +107,7 @@ class Terminal:
         """Type keys."""
         os.write(self.master, keys.encode())
 
-    def shows(self, text: str, limit: float = 20.0) -> None:
+    def shows(self, text: str, limit: float = 60.0) -> None:
         """Wait until a text was written."""
         until(lambda: text.encode() in self.written, limit, f"{text!r} on the terminal")
 
@@ -115,7 +115,7 @@ class Terminal:
         """Send a signal to the program."""
         self.process.send_signal(number)
 
-    def ends(self, limit: float = 20.0) -> int:
+    def ends(self, limit: float = 60.0) -> int:
         """Wait for the end of the program and return its exit code."""
         code = self.process.wait(limit)
         self.reading.set()
@@ -129,7 +129,7 @@ class Terminal:
         """Make sure that the terminal is as it was before the program."""
         for sequence in (ALT_SCREEN_OFF, MOUSE_OFF, CURSOR_ON, PASTE_OFF):
             # what a program wrote last is read a moment after its end
-            until(lambda s=sequence: self._after_all(s), 10, f"{sequence!r} on the terminal")
+            until(lambda s=sequence: self._after_all(s), 60, f"{sequence!r} on the terminal")
         assert self.attributes() == self.before
 
     def _after_all(self, sequence: bytes) -> bool:
@@ -171,5 +171,5 @@ def terminal(
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(10)
+        process.wait(60)
         there.hang_up()

@@ -43,7 +43,7 @@ class PrivateTmux:
         env |= {"TERM": "xterm", "PS1": "$ ", "SHELL": "/bin/bash"}
         done = subprocess.run(
             [*self.program, "-u", "-f", "/dev/null", "-S", self.socket, *words],
-            capture_output=True, timeout=20, check=False, env=env, cwd=self.base,
+            capture_output=True, timeout=60, check=False, env=env, cwd=self.base,
         )  # fmt: skip
         return (done.stdout or done.stderr).decode("utf-8", "replace").strip("\n")
 
@@ -67,7 +67,7 @@ class PrivateTmux:
 
     def type(self, pane: str, line: str) -> None:
         """Type a line at a shell's prompt, once the prompt is there."""
-        until(lambda: self.screen(pane).strip(), 10, "a prompt")
+        until(lambda: self.screen(pane).strip(), 60, "a prompt")
         self.run("send-keys", "-t", pane, "-l", line)
         self.run("send-keys", "-t", pane, "Enter")
 
@@ -84,7 +84,7 @@ class PrivateTmux:
         # what it does before its loop is done when it says so
         head, loop = code[: (at := max(code.find("\nwhile "), 0))], code[at:]
         self.type(pane, python(f"{head}\nprint('be' + 'gun', flush=True)\n{loop}"))
-        until(lambda: "\nbegun" in self.screen(pane), 15, "the program running")
+        until(lambda: "\nbegun" in self.screen(pane), 60, "the program running")
 
     def attach(self, session: str, *words: str) -> None:
         """Attach a client with a terminal of its own; `-r` and `-C` work too."""
@@ -99,7 +99,7 @@ class PrivateTmux:
             os.environ.pop("TMUX", None)
             os.execvp(argv[0], argv)
         self._clients.append((pid, fd))
-        until(lambda: len(self.run("list-clients").splitlines()) > before, 10, "a client")
+        until(lambda: len(self.run("list-clients").splitlines()) > before, 60, "a client")
 
     def stop(self) -> None:
         """Stop the server; `go_on` and `close` let it go on."""
@@ -121,7 +121,7 @@ class PrivateTmux:
                 os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
         if self._clients:
-            until(lambda: not self.run("list-clients"), 10, "no client")
+            until(lambda: not self.run("list-clients"), 60, "no client")
         self._clients = []
 
     def close(self) -> None:

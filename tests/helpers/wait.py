@@ -13,8 +13,10 @@ SPARED = 0.1
 """Seconds between two questions at most, whatever they cost."""
 
 
-def until(condition: Callable[[], T], limit: float = 10.0, what: str = "the condition") -> T:
+def until(condition: Callable[[], T], limit: float = 30.0, what: str = "the condition") -> T:
     """Return the first true answer of `condition`; fail the test after `limit` seconds.
+
+    The limit is for what hangs, not for what is slow: it costs a test that passes nothing.
 
     A question that starts a process or reads all of them is asked less often: what is waited for
     needs the processor, too.

@@ -70,7 +70,7 @@ class Served:
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(60)
         if self._error is not None:
             self._thread.join()
             raise self._error
@@ -95,7 +95,7 @@ class Served:
 
     def run(self, doing):
         """Await something in the server's loop."""
-        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(doing, self._loop).result(60)
 
     @property
     def port(self) -> int:
@@ -132,7 +132,7 @@ class Served:
         if body is not None and not isinstance(body, bytes | str):
             body = json.dumps(body)
             told.setdefault("Content-Type", "application/json")
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         with contextlib.closing(connection):
             connection.request(method, path, body, told)
             answer = connection.getresponse()
@@ -164,7 +164,7 @@ class Served:
     def close(self) -> None:
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(self._end.set)
-            self._thread.join(30)
+            self._thread.join(60)
         assert not self._thread.is_alive()
 
 
@@ -172,7 +172,7 @@ class Stream:
     """A page that looks on: server-sent events, one after the other."""
 
     def __init__(self, served: Served, path: str = "/api/v1/stream") -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=30)
+        self._connection = http.client.HTTPConnection("127.0.0.1", served.port, timeout=60)
         told = {"Authorization": f"Bearer {served.token('viewer')}"}
         self._connection.request("GET", path, headers=told)
         self.reply = self._connection.getresponse()
@@ -324,7 +324,12 @@ class WebStage(Served):
         self._stored()
         return record
 
-    def shown(self, condition: Any, limit: float = 10.0) -> Any:
+    @property
+    def newest(self) -> int:
+        """The number of the last event."""
+        return self._snapshot.last_id
+
+    def shown(self, condition: Any, limit: float = 60.0) -> Any:
         """Wait until the server's state is so; returns it."""
 
         def there() -> Any:

@@ -27,6 +27,7 @@ from healmon.workers.healer import WorkersHealer
 from healmon.workers.model import Memory
 from healmon.world.processes import Ended
 from healmon.world.simulated.processes import Program
+from tests.simulation.anew import compared
 from tests.simulation.host import Host
 from tests.simulation.journal import audit
 from tests.simulation.virtual import EPOCH, Door, KilledError, Lease, VirtualLoop, hands
@@ -325,7 +326,10 @@ def lived(seed: str, folder: Path, deeds: int) -> None:
         await life.calm()
 
     try:
-        lived_by(lambda loop: Life(seed, folder, loop), all_of_it)
+        with compared() as both:
+            lived_by(lambda loop: Life(seed, folder, loop), all_of_it)
+        assert not both.wrong, both.wrong[0]
+        assert both.stood, "no verdict stood: nothing was compared"
     except AssertionError as error:
         raise AssertionError(f"{error}\n\nreplay: make midway SEED={seed}") from error
 

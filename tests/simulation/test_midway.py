@@ -9,6 +9,7 @@ import pytest
 
 from healmon import events as ev
 from healmon.events import Recorded
+from healmon.workers import calm
 from healmon.workers.yielding import Way
 from tests.helpers.examples import first_fast
 from tests.simulation.journal import audit
@@ -31,6 +32,15 @@ def test_acts_that_do_not_give_way_are_found(folder: Path, monkeypatch: pytest.M
     monkeypatch.setattr(Way, "check", lambda *_, **__: None)
     with pytest.raises(AssertionError, match="replay: make midway SEED=1:"):
         simulate("1", folder, 60)
+
+
+@pytest.mark.slow
+def test_verdicts_that_outlive_their_time_are_found(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calm, "_lasts", lambda *_: True)
+    with pytest.raises(AssertionError, match="stands, and is otherwise by now"):
+        simulate("1:1", folder, 1)
 
 
 def story(*events: ev.Event) -> Iterator[Recorded]:

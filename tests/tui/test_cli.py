@@ -36,7 +36,7 @@ def python(program, *, stdin=subprocess.DEVNULL, **environ):
         text=True,
         cwd=Path(__file__).parents[2],
         env={**os.environ, **environ},
-        timeout=60,
+        timeout=300,
         check=False,
     )
 

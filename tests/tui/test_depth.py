@@ -8,7 +8,7 @@ import pytest
 
 from healmon_tui import themes
 from healmon_tui.colours import Color, ColorSystem
-from tests.helpers.terminal import terminal
+from tests.helpers.terminal import ALT_SCREEN_OFF, terminal
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +27,7 @@ def written(name, **environ):
         there.type("j")
         there.type("q")
         assert there.ends() == 0
+        there.shows(ALT_SCREEN_OFF.decode())  # all of it is read
         codes = re.findall(rb"\x1b\[([0-9;]*)m", bytes(there.written))
         return b";".join(codes).decode(), bytes(there.written)
 

@@ -41,7 +41,7 @@ LATER = {
 @pytest.fixture(scope="module")
 def loaded():
     done = subprocess.run(
-        [sys.executable, "-c", PICTURE], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", PICTURE], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 0, done.stderr
     return set(done.stdout.split())

@@ -504,8 +504,7 @@ def test_quit_lets_the_healer_finish_first():
             await screen.press("j")
             assert screen.app.overview.row().key == "assigner_worker"
             let_go.set()
-            await screen.pilot.pause(0.1)
-            assert screen.app.return_code == 0
+            await screen.until(lambda: screen.app.return_code == 0)
             assert screen.app.ended
 
     asyncio.run(scenario())
@@ -524,8 +523,7 @@ def test_quit_twice_does_not_wait():
         async with open_screen(link) as screen:
             await screen.press("q")
             await screen.pilot.press("q")
-            await screen.pilot.pause(0.1)
-            assert screen.app.return_code == 130
+            await screen.until(lambda: screen.app.return_code == 130)
             assert link.closed == 1
 
     asyncio.run(scenario())
@@ -535,8 +533,7 @@ def test_quit_twice_does_not_wait():
 def test_quit_from_anywhere(keys):
     async def scenario(screen):
         await screen.pilot.press(*keys)
-        await screen.pilot.pause(0.1)
-        assert screen.app.return_code == 0
+        await screen.until(lambda: screen.app.return_code == 0)
 
     assert run(scenario).closed == 1
 

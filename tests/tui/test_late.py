@@ -15,7 +15,7 @@ from healmon_tui.rows.scene import WELL, Row, Scene
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, lived_world, world
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 def counting(**texts):

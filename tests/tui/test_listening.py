@@ -45,7 +45,7 @@ def listening():
         yield ear, master
     finally:
         ear.exit_event.set()
-        thread.join(20)
+        thread.join(60)
         for fd in (master, slave, ear.exit_event._ear, ear.exit_event._hammer):
             os.close(fd)
         assert not thread.is_alive()
@@ -115,7 +115,7 @@ def test_what_has_ended_is_not_read_again_and_again():
     thread.start()
     until(lambda: reads)
     ear.exit_event.set()
-    thread.join(20)
+    thread.join(60)
     assert not thread.is_alive()
     assert len(reads) <= 2
     for fd in (read, ear.exit_event._ear, ear.exit_event._hammer):

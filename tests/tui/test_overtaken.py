@@ -346,7 +346,7 @@ def test_a_stale_plan_that_is_applied_is_refused_by_the_engine_and_that_is_told(
             await screen.press("r")
             assert isinstance(app.screen, PlanSheet)
             await screen.press("y")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while engine.snapshot.plans:
                     await asyncio.sleep(0.01)
             await screen.settle()

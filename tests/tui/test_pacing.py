@@ -15,7 +15,7 @@ from healmon_tui.pacing import PAUSE, STREAM, TICK, Pacing
 from tests.helpers.screen import open_screen
 from tests.helpers.scripted import ScriptedLink, world
 
-LIMIT = 20.0
+LIMIT = 60.0
 
 
 def opened():

@@ -39,6 +39,6 @@ print("good")
 @pytest.mark.slow
 def test_what_is_left_out_is_loaded_when_it_is_asked_for():
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=120, check=False
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.stdout == "good\n", done.stderr

@@ -88,12 +88,8 @@ def test_when_a_healer_comes_back_the_sheet_goes_away_by_itself():
         screen.link.ended = KILLED
         await screen.press("enter")
         screen.link.ended, screen.link.attached = None, "pid 4712"
-        for _ in range(40):
-            await screen.pilot.pause(0.1)
-            if isinstance(screen.app.screen, Overview):
-                break
+        await screen.until(lambda: isinstance(screen.app.screen, Overview))
         await screen.settle()
-        assert isinstance(screen.app.screen, Overview)
         assert "ATTACHED pid 4712" in screen.lines()[0]
         assert screen.link.asked == []
 

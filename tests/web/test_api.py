@@ -31,6 +31,8 @@ def test_the_state_is_as_its_schema_says(stage):
 
 
 def test_what_happens_is_told_at_once_to_who_looks_on(stage):
+    # what others of this module told is told
+    stage.shown(lambda state: state["last_id"] == stage.newest)
     with Stream(stage) as stream:
         name, first = stream.next()
         assert (name, first) == ("state", stage.get("/api/v1/state").json)
@@ -48,12 +50,14 @@ def test_all_viewers_share_one_text_and_a_storm_is_told_in_bites(stage):
     with Stream(stage) as one, Stream(stage) as other:
         one.next()
         other.next()
+        began = time.monotonic()
         for n in range(300):
             stage.emit(observed("storm", state="backoff", restarts=n))
         states = [one.until("state")]
         while states[-1]["workers"][-1]["restarts"] < 299:
             states.append(one.until("state"))
-        assert len(states) < 60, "not one for each event"
+        turns = (time.monotonic() - began) / live.CALM
+        assert len(states) < min(turns + 3, 300), "not one for each event"
         assert states[-1] == other.until("state", lambda s: s["last_id"] == states[-1]["last_id"])
 
 
@@ -255,7 +259,7 @@ def test_renewed_tokens_end_all_logins_and_streams(tmp_path, monkeypatch):
         with Stream(stage) as stream:
             stream.next()
             tokens.known(stage.state_dir, renew=True)
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while stream.reply.readline():
                 assert time.monotonic() < end
         assert browser.get("/api/v1/state").status == 401

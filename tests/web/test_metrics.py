@@ -32,8 +32,8 @@ def test_a_token_is_asked_for_and_prometheus_has_one(alone):
 def test_it_is_live_and_tells_that_nobody_heals(alone):
     alone.emit(observed("workers", "w", state="healthy"))
     up = '\nhealmon_worker_up{worker="w"} 1.0\n'
-    until(lambda: up in alone.get("/metrics").text, 10, "the worker is told")
-    until(lambda: "\nprocess_open_fds " in alone.get("/metrics").text, 10, "its costs are told")
+    until(lambda: up in alone.get("/metrics").text, 60, "the worker is told")
+    until(lambda: "\nprocess_open_fds " in alone.get("/metrics").text, 60, "its costs are told")
     alone.end_healer()
-    until(lambda: "\nhealmon_up 0.0\n" in alone.get("/metrics").text, 15, "its end is told")
+    until(lambda: "\nhealmon_up 0.0\n" in alone.get("/metrics").text, 60, "its end is told")
     assert up not in alone.get("/metrics").text

@@ -70,7 +70,7 @@ def test_it_speaks_tls_and_nothing_else(tmp_path, pair):
             reply.read()
         with socket.create_connection(("127.0.0.1", served.port)) as plain:
             plain.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
-            plain.settimeout(20)
+            plain.settimeout(60)
             assert b"200" not in plain.recv(1000)
         until(lambda: served.connections() == 0)
     finally:
@@ -86,7 +86,7 @@ def test_a_renewed_certificate_is_shown_and_half_of_one_is_not(tmp_path, caplog)
     served = Served(tmp_path / "state", Web(cert=cert, key=key))
 
     def shown() -> str:
-        return ssl.get_server_certificate(("127.0.0.1", served.port), timeout=20).strip()
+        return ssl.get_server_certificate(("127.0.0.1", served.port), timeout=60).strip()
 
     async def renew() -> None:
         served.serving.certificate.renew()

@@ -144,8 +144,9 @@ def test_a_beat_is_whole_whoever_is_killed_while_writing(files, tmp_path):
         "import sys; from pathlib import Path; from healmon.world.beats import Beat, BeatFiles\n"
         "files = BeatFiles(Path(sys.argv[1]))\n"
         "n = 0\n"
-        "print('on', flush=True)\n"
-        "while True: n += 1; files.note(Beat('a', '1', float(n), 't', 'x' * 400))"
+        "while True:\n"
+        "    n += 1; files.note(Beat('a', '1', float(n), 't', 'x' * 400))\n"
+        "    if n == 1: print('on', flush=True)"
     )
     started = [
         subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE)

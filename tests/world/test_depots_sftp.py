@@ -22,7 +22,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def depots(monkeypatch):
-    made = Depots(patience=20.0)
+    made = Depots(patience=60.0)
     monkeypatch.setattr(saving, "DEPOTS", made)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     yield made
@@ -54,7 +54,7 @@ def stage(tmp_path):
 def sweep(stage: RealStage, target: str) -> Swept:
     return stage.files.sweep(
         stage.selection(backup=target), Choice(held=1 << 40, files=100), "delete", stage.now,
-        Limits(), lambda: False,
+        Limits(seconds=600.0), lambda: False,
     )  # fmt: skip
 
 

@@ -22,7 +22,7 @@ SWAPS = 10_000
 PASSES = 150
 """Least passes of the cleaner under attack, as the attacker is the faster one."""
 FILES = 60
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 CORE = Path(__file__).parents[2] / "core"
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount or change users")
 

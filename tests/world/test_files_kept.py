@@ -24,7 +24,7 @@ from healmon.world.zstdstream import zstd
 from tests.helpers.filestage import DAY, SIZE, MadeUpStage, RealStage
 from tests.helpers.forkkiller import ForkKiller
 
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 REPO = Path(__file__).parents[2]
 
 
@@ -425,7 +425,7 @@ def stepped(name):
 for name in ("rename", "unlink", "write", "fsync", "link", "fchmod"):
     stepped(name)
 deed = "compress" if what == "compress" else "delete"
-SystemFiles().sweep(selection, Choice(), deed, now, Limits(), lambda: False)
+SystemFiles().sweep(selection, Choice(), deed, now, Limits(seconds=600.0), lambda: False)
 """  # noqa: E501 - a program
 
 

@@ -18,7 +18,7 @@ from healmon.world.quarantine import local_name, open_local
 from tests.helpers.filestage import DAY, MadeUpStage, RealStage
 from tests.helpers.forkkiller import ForkKiller
 
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 REPO = Path(__file__).parents[2]
 
 
@@ -272,7 +272,7 @@ elif what == "empty":
     files.empty(selection, Need(2**60), lambda: False)
 else:
     deed = "trash" if what == "trash" else "delete"
-    files.sweep(selection, Choice(), deed, now, Limits(), lambda: False)
+    files.sweep(selection, Choice(), deed, now, Limits(seconds=600.0), lambda: False)
 """
 
 

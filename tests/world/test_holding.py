@@ -19,7 +19,7 @@ from healmon.world.holding import Grip
 from healmon.world.judging import Judge
 from tests.helpers.filestage import DAY, RealStage
 
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 MOMENT = 10**9
 """Nanoseconds: the moment after which nothing may have happened to a file."""
 

@@ -21,7 +21,7 @@ from healmon.world.slots import Batch, Row, line_of, read_line
 from tests.helpers.filestage import DAY, RealStage
 from tests.helpers.forkkiller import ForkKiller
 
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 REPO = Path(__file__).parents[2]
 TEXT = st.text(max_size=20)
 NUMBER = st.integers(0, 2**63)
@@ -195,7 +195,7 @@ def unlinking(*args, **keys):
     unlink(*args, **keys)
     step()
 os.rename, os.unlink, os.pwrite = renaming, unlinking, torn
-SystemFiles().sweep(selection, Choice(), "delete", now, Limits(), lambda: False)
+SystemFiles().sweep(selection, Choice(), "delete", now, Limits(seconds=600.0), lambda: False)
 """
 
 

@@ -47,12 +47,12 @@ def test_a_process_tells_its_files_program_and_environment(tmp_path: Path) -> No
     try:
         who = SystemProcesses().identify(run.pid)
         assert who is not None
-        until(lambda: str(path) in survey.open_paths(who), 10, "its file")
+        until(lambda: str(path) in survey.open_paths(who), 60, "its file")
         assert survey.environment(who)["ODD"] == "a=b"
         assert os.path.realpath(survey.program(who)) == os.path.realpath(sys.executable)
     finally:
         run.kill()
-        run.wait(10)
+        run.wait(60)
     assert survey.open_paths(who) == frozenset()
     assert survey.environment(who) == {}
     assert survey.program(who) == ""

@@ -16,7 +16,7 @@ import msgspec
 
 from healmon.config.settings import Alerts
 from healmon.plans import Finding
-from healmon.state import AlertView, Snapshot
+from healmon.state import AlertView, Snapshot, finished_on
 
 APART: Final = 5.0
 """Seconds, or half an interval, by which two looks are apart that count as two checks."""
@@ -67,10 +67,9 @@ def cleared(before: Clear | None, now: float, interval: float) -> Clear:
 def proved(snapshot: Snapshot, alert: AlertView, now: float) -> bool:
     """Return whether a remedy that has just been proved to work vouches for an alert's end."""
     return any(
-        action.component == alert.component
-        and action.ok
+        action.ok
         and action.at >= alert.last_seen
         and abs(now - action.at) < PROOF_HOLDS  # a clock that was set back proves nothing
         and action.details.get("released") is not False
-        for action in snapshot.recent
+        for action in finished_on(snapshot, alert.component)
     )

@@ -31,6 +31,7 @@ from healmon.databases.model import (
 )
 from healmon.databases.planning import plan_for
 from healmon.databases.remember import (
+    deeds_told,
     only_pin,
     packed,
     recall,
@@ -39,6 +40,7 @@ from healmon.databases.remember import (
     still_for,
     with_deeds,
     with_pin,
+    without_refusal,
 )
 from healmon.plans import (
     Diagnosis,
@@ -67,7 +69,7 @@ def diagnose(
     """Return the verdicts on all databases."""
     settings = {database.name: database for database in databases}
     judged = [
-        _judge(settings[one.name], one, recall(known, component_of(one.name)), now)
+        _judge(settings[one.name], one, known, now)
         for one in seen.databases
         if one.name in settings
     ]
@@ -112,13 +114,17 @@ def component_of(name: str) -> str:
 
 
 def _judge(
-    database: Database, seen: DatabaseSeen, before: Memory, now: Reading
+    database: Database, seen: DatabaseSeen, known: Snapshot, now: Reading
 ) -> tuple[Verdict, float | None]:
-    word = classify(seen)
+    component = component_of(database.name)
+    before, word = recall(known, component), classify(seen)
+    told = deeds_told(known, component, before, now)
     if not seen.samples:
-        before = replace(before, refused=seen.refused or before.refused)
+        if word == "missing":
+            before = without_refusal(before, now, told)
         return _unseen(database, seen, word, before), None
-    memory = with_pin(with_deeds(before, seen, now), seen, now)
+    memory = with_deeds(before, seen, now, told)
+    memory = with_pin(memory, seen, now)
     if word in HELD:
         word, memory = remember(seen, word, memory, now)
         verdict = _verdict(database, seen, word, memory, now)
@@ -158,7 +164,7 @@ def _unseen(database: Database, seen: DatabaseSeen, word: VerdictWord, before: M
         metric_value=word,
         facts=pack(facts),
         findings=findings,
-        memory=packed(replace(before, refused=None) if missing else before),
+        memory=packed(before),
     )
 
 

@@ -20,6 +20,7 @@ from healmon.databases.model import (
     Acted,
     DatabaseSeen,
     Deed,
+    Deeds,
     Facts,
     Order,
     Refusal,
@@ -28,12 +29,12 @@ from healmon.databases.model import (
 from healmon.databases.planning import plan_for
 from healmon.databases.probe import Doors, look
 from healmon.databases.remedy import continue_holder
-from healmon.databases.remember import NOT_TWICE
+from healmon.databases.remember import DEEDS, NOT_TWICE
 from healmon.databases.shells import roll_back
 from healmon.databases.unpinning import end_reader
 from healmon.errors import DataError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand, Instead
-from healmon.plans import STANDS, Diagnosis, Packed, Plan, Proof, unpack
+from healmon.plans import STANDS, Diagnosis, Packed, Plan, Proof, pack, unpack
 from healmon.state import ComponentView, Rest, Snapshot, of_healer
 from healmon.text import clean
 from healmon.world.hands import Hands
@@ -108,7 +109,9 @@ class DatabasesHealer:
         acted = self._acted.get(identity) if identity is not None else None
         now = self._doors.clock.read().steady
         paused = now < self._paused.get(seen.name, now)
-        refused = self._refused.get(seen.name)
+        # a look that saw nothing takes in nothing
+        heard = bool(seen.samples) or seen.word == "missing"
+        refused = self._refused.get(seen.name) if heard else None
         return replace(seen, acted=acted, refused=refused, paused=paused)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
@@ -172,15 +175,19 @@ class DatabasesHealer:
         database = next((one for one in self._databases if one.name == order.name), None)
         if database is None or database.path != order.path:
             raise VetoError(f"{order.name} is not configured like that any more")
+        book = _Book(self, order)
         try:
-            return await self._do(order, database, hand)
-        except (VetoError, RemedyError):
+            proof = await self._do(order, database, hand, book)
+        except (VetoError, RemedyError) as error:
             # what stands against it may stand for long: a full disk, somebody who cannot be seen
             self._paused[order.name] = self._doors.clock.read().steady + PAUSE
+            if isinstance(error, RemedyError):
+                error.details |= book.told
             raise
+        return replace(proof, details=proof.details | book.told)
 
-    async def _do(self, order: Order, database: Database, hand: Hand) -> Proof:
-        doors, book = self._doors, _Book(self, order)
+    async def _do(self, order: Order, database: Database, hand: Hand, book: _Book) -> Proof:
+        doors = self._doors
         if order.deed == "continue":
             return await continue_holder(order, doors, hand, book)
         if order.deed == "end":
@@ -193,11 +200,12 @@ class DatabasesHealer:
             return await heal_leftovers(order, doors, hand, book)
         return await remove_dotfile(order, doors, hand)
 
-    def keep_acted(self, identity: Identity, deed: Deed) -> None:
+    def keep_acted(self, identity: Identity, deed: Deed) -> Acted:
         """Keep in mind on whom it was acted, so that it is not done again and again."""
         at = self._doors.clock.read().steady
         young = {who: done for who, done in self._acted.items() if at - done.at < NOT_TWICE}
         self._acted = {**young, identity: Acted(identity, at, deed)}
+        return self._acted[identity]
 
     def keep_refused(self, name: str, refusal: Refusal) -> None:
         """Keep in mind what must not be taken over; the next look tells it."""
@@ -234,16 +242,23 @@ class DatabasesHealer:
 
 
 class _Book:
-    """What one act notes down."""
+    """What one act notes down: for looks in its midst, and told with its end for those after."""
 
     def __init__(self, healer: DatabasesHealer, order: Order) -> None:
         self._healer = healer
         self._order = order
+        self._deeds = Deeds()
+
+    @property
+    def told(self) -> Packed:
+        """The details of an action that carry it."""
+        return {DEEDS: pack(self._deeds)} if self._deeds != Deeds() else {}
 
     def acted(self, identity: Identity, deed: Deed) -> None:
-        self._healer.keep_acted(identity, deed)
+        self._deeds = replace(self._deeds, acted=self._healer.keep_acted(identity, deed))
 
     def refused(self, refusal: Refusal) -> None:
+        self._deeds = replace(self._deeds, refused=refusal)
         self._healer.keep_refused(self._order.name, refusal)
 
 

@@ -135,6 +135,18 @@ class Acted(msgspec.Struct, frozen=True):
     deed: Deed = "continue"
 
 
+class Deeds(msgspec.Struct, frozen=True):
+    """What an act says of itself, for the looks after it: the details of a finished action.
+
+    Attributes:
+        acted: on whom it acted.
+        refused: what it did not take over.
+    """
+
+    acted: Acted | None = None
+    refused: Refusal | None = None
+
+
 class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     """One database in one look.
 
@@ -218,6 +230,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         pin: the reader as it was when it pinned first, or showed life last.
         pin_idle: since when it shows none.
+        heard: wall seconds of the newest finished act whose deeds were taken in, while it is young.
     """
 
     hold: Hold | None = None
@@ -232,6 +245,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     left: tuple[int, ...] = ()
     left_since: float = 0.0
     refused: Refusal | None = None
+    heard: float = 0.0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from msgspec.structs import replace
 
@@ -12,6 +14,7 @@ from healmon.databases.model import (
     Acted,
     Baseline,
     DatabaseSeen,
+    Deeds,
     Memory,
     Order,
     Pin,
@@ -21,12 +24,14 @@ from healmon.databases.model import (
     VerdictWord,
 )
 from healmon.plans import Packed, pack, unpack
-from healmon.state import Snapshot
+from healmon.state import Snapshot, finished_on
 
 CPU_SHARE = 0.02
 """Share of a CPU that counts as work over a longer time: waiters that poll use far less."""
 CPU_SLACK = 0.02
 """CPU seconds that never count."""
+DEEDS = "deeds"
+"""What the details of an action hold them under."""
 NOT_TWICE = 600.0
 """Seconds within which healmon does not act again on the same process: somebody means it."""
 
@@ -49,15 +54,58 @@ def still_for(memory: Memory, now: Reading) -> float:
     return now.steady - memory.still.since if memory.still is not None else 0.0
 
 
-def with_deeds(before: Memory, seen: DatabaseSeen, now: Reading) -> Memory:
-    """Return a memory that knows on whom healmon acted lately, and what it could not heal."""
-    done = seen.acted or before.acted
-    if done is not None and now.steady - done.at >= NOT_TWICE:
-        done = None
-    refused = seen.refused or before.refused
-    if refused is not None and not _holds(refused, seen):
-        refused = None
-    return replace(before, acted=done, refused=refused)
+def deeds_told(
+    known: Snapshot, component: str, before: Memory, now: Reading
+) -> tuple[tuple[float, Deeds], ...]:
+    """Return what acts that have just finished said of themselves, oldest first, and when.
+
+    The healer that acted may have ended before anybody looked. What an earlier look took in is no
+    news: a file that was exchanged since may look like the one that it was about.
+    """
+    found: list[tuple[float, Deeds]] = []
+    for action in finished_on(known, component):
+        if action.at <= before.heard or abs(now.wall - action.at) >= NOT_TWICE:
+            continue
+        try:
+            deeds = unpack(action.details.get(DEEDS, {}), Deeds)
+        except msgspec.ValidationError:  # another healmon's
+            continue
+        if deeds != Deeds():
+            found.append((action.at, deeds))
+    return tuple(found)
+
+
+def with_deeds(
+    before: Memory, seen: DatabaseSeen, now: Reading, told: Sequence[tuple[float, Deeds]] = ()
+) -> Memory:
+    """Return a memory that knows on whom healmon acted lately, and what it could not heal.
+
+    Args:
+        before: the memory.
+        seen: the look; it may be one in the midst of an act.
+        now: this moment.
+        told: what finished acts said of themselves.
+    """
+    who = seen.holder.identity if seen.holder is not None else None
+    acts = (before.acted, *(deeds.acted for _, deeds in told), seen.acted)
+    young = [one for one in acts if one is not None and now.steady - one.at < NOT_TWICE]
+    # who is there now matters most
+    done = max(young, key=lambda one: (one.identity == who, one.at), default=None)
+    refusals = (seen.refused, *(deeds.refused for _, deeds in reversed(told)), before.refused)
+    refused = next((one for one in refusals if one is not None and _holds(one, seen)), None)
+    return replace(before, acted=done, refused=refused, heard=_heard(before, told, now))
+
+
+def without_refusal(
+    before: Memory, now: Reading, told: Sequence[tuple[float, Deeds]] = ()
+) -> Memory:
+    """Return the memory of a database that is missing: whatever comes in its place is another."""
+    return replace(before, refused=None, heard=_heard(before, told, now))
+
+
+def _heard(before: Memory, told: Sequence[tuple[float, Deeds]], now: Reading) -> float:
+    newest = max((at for at, _ in told), default=before.heard)
+    return newest if abs(now.wall - newest) < NOT_TWICE else 0.0
 
 
 def _holds(refused: Refusal, seen: DatabaseSeen) -> bool:
@@ -71,7 +119,7 @@ def _holds(refused: Refusal, seen: DatabaseSeen) -> bool:
 
 def remember_left(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
     """Return the memory of a database beside which something was left: since when it is so."""
-    kept = Memory(acted=before.acted, refused=before.refused)
+    kept = Memory(acted=before.acted, refused=before.refused, heard=before.heard)
     reading = seen.samples[-1].reading
     left = reading.leftover or ()
     if not left and reading.dotfile is not None:
@@ -96,6 +144,7 @@ def remember(
             started=started,
             acted=before.acted,
             refused=before.refused,
+            heard=before.heard,
             pin=before.pin,
             pin_since=before.pin_since,
             pin_idle=before.pin_idle,

@@ -27,7 +27,7 @@ from healmon.units import format_size
 from healmon.world.processes import Identity, Processes
 
 T = TypeVar("T")
-LIMIT: Final = 5.0
+LIMIT: Final = 20.0
 """Seconds within which a fault must have happened."""
 CRASHER: Final = "task_worker"
 

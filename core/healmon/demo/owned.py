@@ -49,6 +49,7 @@ def end(
     identities: Iterable[Identity],
     signals: Sequence[Sequence[int]] = ((signal.SIGTERM, signal.SIGCONT), (signal.SIGKILL,)),
     grace: float = 2.0,
+    last: float = 30.0,
 ) -> list[Identity]:
     """End these processes, step by step, and reap those that are our children.
 
@@ -58,16 +59,19 @@ def end(
         signals: what they get at each step; by default they are asked (and continued, should they
             be stopped), then killed.
         grace: seconds that each step waits.
+        last: seconds that the last one waits: nobody survives SIGKILL, but to die takes a turn of
+            the processor, too.
 
     Returns:
         Those that could not be ended.
     """
     left = list(identities)
     for step in signals:
+        patience = last if step is signals[-1] else grace
         for who in left:
             for number in step:
                 _send(processes, who, number)
-        until, pause = process_seconds() + grace, threading.Event()
+        until, pause = process_seconds() + patience, threading.Event()
         while left := [who for who in left if alive(processes, who)]:
             if process_seconds() > until:
                 break

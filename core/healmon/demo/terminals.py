@@ -18,7 +18,7 @@ from healmon.text import clean
 from healmon.world.processes import Identity, Processes
 
 WIDTH, HEIGHT = 110, 40
-DEADLINE = 5.0
+DEADLINE = 20.0
 """Seconds that a tmux client may take."""
 
 

@@ -49,7 +49,7 @@ SCHEDULE: Final[Schedule] = (
 """Which fault comes when by itself, in seconds after `autofaults()`."""
 PROGRAMS = Path(__file__).with_name("programs")
 PACKS = Path(__file__).with_name("packs")
-START_LIMIT = 15.0
+START_LIMIT = 60.0
 """Seconds within which all parts must be up."""
 
 

@@ -17,7 +17,7 @@ from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.model import CLEAN, Gauge, Memory, More, Spent, Target
 from healmon.plans import Finding
-from healmon.state import ActionView, Snapshot
+from healmon.state import Snapshot, finished_on
 from healmon.units import duration_text, size_text
 from healmon.world.filedata import FOREVER, Tally
 
@@ -58,13 +58,10 @@ def remember(
 def _details(attempt: Attempt, following: Attempt | None, known: Snapshot) -> dict[str, Any] | None:
     """Return what an attempt said of itself; None: nobody knows what it did."""
     until = following.at if following is not None else float("inf")
-    told = (a for a in known.recent if _is_of(a, attempt) and attempt.at <= a.at < until)
+    done = (a for a in finished_on(known, attempt.component) if a.action == CLEAN)
+    told = (a for a in done if attempt.at <= a.at < until)
     action = next(told, None)
     return action.details if action is not None and "by_rule" in action.details else None
-
-
-def _is_of(action: ActionView, attempt: Attempt) -> bool:
-    return (action.component, action.action) == (attempt.component, CLEAN)
 
 
 def _spent(attempt: Attempt, details: dict[str, Any] | None, disk: Disk) -> Spent:

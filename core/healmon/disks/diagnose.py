@@ -29,7 +29,7 @@ from healmon.disks.model import (
 )
 from healmon.disks.planning import clean_plan, finish_plan
 from healmon.plans import Diagnosis, Finding, Plan, Severity, Status, Verdict, pack, unpack
-from healmon.state import Snapshot, of_healer
+from healmon.state import Snapshot, finished_on, of_healer
 from healmon.units import duration_text
 
 TELL: float = 0.5
@@ -191,8 +191,8 @@ def _with_deeds(
 ) -> Memory:
     """Return the memory with what the newest cleaning came to."""
     memory = before
-    for action in known.recent:
-        if action.component != component or action.action != CLEAN:
+    for action in finished_on(known, component):
+        if action.action != CLEAN:
             continue
         if action.at > memory.swapped_at:
             memory = oddities.after(memory, action)

@@ -47,7 +47,7 @@ from healmon.world.processes import Processes
 from healmon.world.system_processes import SystemProcesses
 
 CHECKPOINT_EVERY = 900.0  # seconds; those of a busy healer come sooner (`store.store`)
-STORED = 2.0
+STORED = 10.0
 """Seconds that an answer waits for what it tells of to be stored; then it is given all the same."""
 HOUSEKEEPING = 60.0
 LAST_ANSWERS = STORED

@@ -239,4 +239,4 @@ def _end(child: SideChild) -> None:
     child.ask_to_end()
     if not child.gone(LEAVE):
         child.kill()
-        child.gone(1.0)
+        child.gone(LEAVE)  # to die takes a turn of the processor, too

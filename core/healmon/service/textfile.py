@@ -30,7 +30,7 @@ PATIENCE: Final = 10.0
 """Seconds that a write may take."""
 AFTERWARDS: Final = 0.05
 """Seconds after a cycle in which the store has the processor for itself."""
-LAST: Final = 2.0
+LAST: Final = 5.0
 """The same for the one at the end."""
 
 Write = Callable[[Path, str], None]

@@ -8,18 +8,36 @@ from typing import Final
 from msgspec.structs import replace
 
 from healmon.clock import Reading
-from healmon.sessions import novelty, verdict
+from healmon.sessions import novelty, outcome, verdict
 from healmon.sessions.facts import ACTION, Memory
 from healmon.sessions.probe import SessionSeen
-from healmon.state import ActionView, Snapshot
+from healmon.state import ActionView, Snapshot, finished_on
 
 _HELD: Final = re.compile(r"\b(?:ignored|frozen|swallowed)\b")
 
 
 def last_attempt(known: Snapshot, component: str) -> ActionView | None:
-    """Return the newest finished attempt to clear a session in this run."""
-    mine = (a for a in reversed(known.recent) if a.component == component)
-    return next((action for action in mine if action.action == ACTION), None)
+    """Return the newest attempt to clear a session whose end is known, of whatever run."""
+    mine = (a for a in reversed(finished_on(known, component)) if a.action == ACTION)
+    last, cut = next(mine, None), _cut_off(known, component)
+    return cut if cut is not None and (last is None or last.at < cut.at) else last
+
+
+def _cut_off(known: Snapshot, component: str) -> ActionView | None:
+    """Return the newest attempt if it was cut off once it was known that the program had held.
+
+    Its tasks were being taken away then, and perhaps are: nobody would go on with it.
+    """
+    mine = [a for a in known.attempts.get(ACTION, ()) if a.component == component]
+    if not mine or mine[-1].ok is not None:
+        return None
+    result = outcome.held_in(mine[-1].left)
+    if not result:
+        return None
+    said = f"healmon ended while it was about to {mine[-1].left}"
+    details = verdict.packed(verdict.Verdict(result=result, how=said))
+    return ActionView(component, ACTION, ok=False, outcome=said, seconds=0.0, at=mine[-1].at,
+                      details=details)  # fmt: skip
 
 
 def evidence_of(known: Snapshot, component: str) -> str:

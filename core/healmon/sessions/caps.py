@@ -15,11 +15,14 @@ from collections.abc import Collection, Sequence
 from itertools import takewhile
 from typing import Final
 
+from msgspec.structs import replace
+
 from healmon.attempts import Attempt
 from healmon.clock import Reading
 from healmon.config.settings import Sessions
 from healmon.sessions.facts import ACTION
-from healmon.state import Snapshot
+from healmon.sessions.outcome import held_in
+from healmon.state import Snapshot, finished_on
 from healmon.units import format_duration
 
 HOUR: Final = 3600.0
@@ -40,8 +43,12 @@ def free(subject: str) -> bool:
 
 
 def attempts(known: Snapshot) -> list[Attempt]:
-    """Return the attempts to clear sessions that count, oldest first."""
-    return list(known.attempts.get(ACTION, ()))
+    """Return the attempts to clear sessions that count, oldest first.
+
+    One that was cut off once it was known that the program had held is over: nobody goes on.
+    """
+    done = known.attempts.get(ACTION, ())
+    return [replace(a, cut=False) if a.cut and held_in(a.left) else a for a in done]
 
 
 def holds(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
@@ -72,8 +79,8 @@ def _acts(done: Sequence[Attempt], component: str) -> list[Attempt]:
 
 def cooling(known: Snapshot, component: str, settings: Sessions, now: Reading) -> str:
     """Return why tasks of a session that is lost or quarantined are left for a while, or empty."""
-    mine = (a for a in reversed(known.recent) if a.component == component)
-    last = next((action for action in mine if action.action == ACTION), None)
+    mine = (a for a in reversed(finished_on(known, component)) if a.action == ACTION)
+    last = next(mine, None)
     left = settings.cooldown - max(now.wall - last.at, 0.0) if last is not None else 0.0
     return f"cool-down for another {format_duration(left)}" if left > 0 else ""
 

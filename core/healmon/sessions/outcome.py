@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from healmon.errors import RemedyError
 from healmon.plans import Packed, Proof
 from healmon.sessions.facts import Order
 from healmon.sessions.planning import minutes, task_words
-from healmon.sessions.verdict import HELD, Verdict, packed
+from healmon.sessions.verdict import HELD, Result, Verdict, packed
 from healmon.text import clean
 from healmon.world.taskdb import Settled
+
+SETTLING: Final = ("requeue task", "fail task")
+"""How a step begins that takes tasks away."""
 
 
 def after(quiet: float, text: str) -> str:
@@ -80,6 +84,22 @@ def failure(order: Order, verdict: Verdict, settled: Sequence[Settled]) -> Remed
     ]
     text = "; ".join(filter(None, said))
     return RemedyError(after(order.quiet, text), details=packed(verdict))
+
+
+def held_words(verdict: Verdict) -> str:
+    """Return that the program still is what it was, to follow what is done then; else nothing."""
+    return "" if verdict.let_go else f": {verdict.how} [{verdict.result}]"
+
+
+def held_in(step: str) -> Result | None:
+    """Return the result that the step of an attempt tells, if the program had held by then."""
+    if not step.startswith(SETTLING):
+        return None
+    told: Result
+    for told in HELD:
+        if step.endswith(f" [{told}]") or f" [{told}] [" in step:
+            return told
+    return None
 
 
 def to_do(order: Order, verdict: Verdict) -> str:

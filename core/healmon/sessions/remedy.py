@@ -140,7 +140,7 @@ class Remedy:
         )
         settled: list[Settled] = []
         try:
-            await self.settle(tasks, settlement, dossier, settled)
+            await self.settle(tasks, settlement, dossier, settled, outcome.held_words(verdict))
         except (RemedyError, ProbeError) as error:
             done = {str(one.id): one.outcome for one in settled}  # in other sources
             how = f"{verdict.how}; {error.args[0]}".lstrip("; ")
@@ -213,6 +213,7 @@ class Remedy:
         settlement: Settlement,
         dossier: Dossier,
         settled: list[Settled],
+        why: str = "",
     ) -> None:
         """Requeue or fail tasks that still are as seen, one transaction per database.
 
@@ -221,6 +222,7 @@ class Remedy:
             settlement: what is to become of them.
             dossier: where that is written down first.
             settled: gets what became of each, also where a later database fails.
+            why: that the program held, for whoever comes after a healmon that ends in this.
 
         Raises:
             RemedyError, ProbeError: a database could not be written.
@@ -229,7 +231,7 @@ class Remedy:
         for source in dict.fromkeys(task.source for task in tasks):
             some = [task for task in tasks if task.source == source]
             ids = task_words([task.id for task in some])
-            await dossier.about_to("settle", f"{verb} {ids} in {source}")
+            await dossier.about_to("settle", f"{verb} {ids} in {source}{why}")
             at = replace(settlement, at=self._clock.read().wall)
             call = partial(self.probe.taskdb.settle, self.probe.tasks[source], some, at)
             settled += await self.probe.on(f"tasks {source}", call)

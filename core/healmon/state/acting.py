@@ -107,10 +107,12 @@ def _taken_back(s: Snapshot, component: str) -> Snapshot:
 
 
 def _finished(s: Snapshot, action: ActionView, *, counts: bool = True) -> Snapshot:
+    mine = {**s.outcomes.get(action.component, {}), action.action: action}
     s = replace(
         s,
         attempts=attempts.ended(s.attempts, action.action, action.component, ok=action.ok),
         plans=without(s.plans, action.component),
         recent=(*s.recent, action)[-RECENT:],
+        outcomes={**s.outcomes, action.component: mine},
     )
     return tallied(s, action.action if action.ok else "failed") if counts else s

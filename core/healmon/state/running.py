@@ -113,6 +113,7 @@ def component_gone(s: Snapshot, event: ev.ComponentGone, _at: float) -> Snapshot
         components=without(s.components, event.component),
         memory=without(s.memory, event.component),
         refusals=without(s.refusals, event.component),
+        outcomes=without(s.outcomes, event.component),
     )
 
 

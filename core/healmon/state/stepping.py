@@ -26,8 +26,9 @@ Move: TypeAlias = Callable[[float], float]
 
 STAMPED: Final = {
     "workers": ("since", "down_wall", "retry_wall", "at_wall"),
-    "databases": ("since_wall",),
+    "databases": ("since_wall", "heard"),
     "disks": ("cleaned_at", "failure", "swapped_at"),
+    "sessions": ("attempt_wall",),
 }
 """What healers stamp in their memory with the wall clock. What other programs stamped is read as
 it is, and its age told by `clock.age`."""
@@ -155,6 +156,14 @@ def _work_moved(s: Snapshot, move: Move) -> Snapshot:
         },
         refusals={name: replace(view, at=move(view.at)) for name, view in s.refusals.items()},
         recent=tuple(replace(action, at=move(action.at)) for action in s.recent),
+        outcomes={
+            name: {kind: replace(action, at=move(action.at)) for kind, action in done.items()}
+            for name, done in s.outcomes.items()
+        },
+        attempts={
+            kind: tuple(replace(attempt, at=move(attempt.at)) for attempt in made)
+            for kind, made in s.attempts.items()
+        },
     )
 
 

@@ -261,7 +261,9 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     `plans` and `refusals` are keyed by component, `attempts` by action (oldest first), `alerts` and
     `ended` (alerts that may be opened again; one that is pending again stands in both) by key,
-    `silences` and `notices` (not yet sent) by id.
+    `silences` and `notices` (not yet sent) by id. `recent` are the finished actions of this run;
+    `outcomes` the newest of each kind on each component, of whatever run: who looks after it may
+    not have looked since (see `finished_on`).
     `maintenance` (until when) and `pauses` (who and why) are keyed by what is paused: a component,
     or a pattern of components. `held` is keyed by what held it back: `silence:ID`,
     `maintenance:PATTERN`, `flapping:KEY`. `tallies` count this run, `counts` all runs.
@@ -287,6 +289,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     maintenance: dict[str, float] = {}
     pauses: dict[str, PauseView] = {}
     recent: tuple[ActionView, ...] = ()
+    outcomes: dict[str, dict[str, ActionView]] = {}
     tallies: dict[str, int] = {}
     attempts: Attempts = {}
     counts: Counts = Counts()
@@ -296,6 +299,16 @@ class Snapshot(msgspec.Struct, frozen=True):
 def of_healer(snapshot: Snapshot, healer: str) -> dict[str, ComponentView]:
     """Return the components of one healer, by name."""
     return {n: c for n, c in snapshot.components.items() if c.healer == healer}
+
+
+def finished_on(snapshot: Snapshot, component: str) -> list[ActionView]:
+    """Return what was done last to a component, oldest first; also before this run began."""
+    here = [action for action in snapshot.recent if action.component == component]
+    before = snapshot.outcomes.get(component)
+    if before:
+        here += [action for action in before.values() if action not in here]
+        here.sort(key=lambda action: action.at)
+    return here
 
 
 def open_alerts(snapshot: Snapshot) -> list[AlertView]:

@@ -25,17 +25,18 @@ def take(state_dir: Path, mode: str) -> Lock:
         StateDirError: the folder cannot be made.
     """
     folder = statedir.prepare(state_dir / statedir.WEB)
-    try:
-        return Lock.acquire(folder, version=__version__, mode=mode)
-    except HolderError:
-        found = instance.holder(folder)
-        if mode != sides.CHILD or found is None or found.mode != sides.CHILD:
-            raise _kept(found) from None
-    sides.make_way(state_dir)
-    try:
-        return Lock.acquire(folder, version=__version__, mode=mode)
-    except HolderError:
-        raise _kept(instance.holder(folder)) from None
+    for last in (False, True):
+        try:
+            return Lock.acquire(folder, version=__version__, mode=mode)
+        except HolderError:
+            found = instance.holder(folder)
+            # nobody: it ended a moment ago
+            leaves = found is None or mode == found.mode == sides.CHILD
+            if last or not leaves:
+                raise _kept(found) from None
+        if found is not None:
+            sides.make_way(state_dir)
+    raise AssertionError("the last try returns or raises")
 
 
 def _kept(found: Holder | None) -> HolderError:

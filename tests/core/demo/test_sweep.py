@@ -88,7 +88,7 @@ def restart(layout: Layout, name: str) -> Identity:
     layout.pid_file(name).unlink(missing_ok=True)
     subprocess.run(
         [sys.executable, str(layout.worker(name)), "--daemon"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=10, check=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, timeout=300, check=True,
     )  # fmt: skip
     until(lambda: layout.pid_file(name).exists(), what="its pid file")
     return PROCESSES.identify(int(layout.pid_file(name).read_text()))
@@ -101,7 +101,8 @@ def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
     restarted = restart(killed, "assigner_worker")
     recorded = [s.identity for s in marker.read(killed.root).started]
     assert restarted not in recorded
-    assert len(processes_of(killed)) == 12
+    # of a restarted worker, who forked it may take a moment to leave
+    until(lambda: len(processes_of(killed)) == 12, what="each part once")
     log = killed.logs / "app.log"
     others = [
         strangers.start("tail", "-f", str(log)),

@@ -48,21 +48,24 @@ def test_a_target_out_of_order_is_an_alert_until_it_answers_again():
     healer = DisksHealer(DISK, Path("/state"), files, clock, depots)
 
     async def looks():
-        async def seen_twice() -> list[list[tuple[str, str]]]:
+        async def seen(status: str) -> list[list[tuple[str, str]]]:
             await healer.look()
-            await asyncio.sleep(0.05)  # the answer is waited for by nobody
-            seen = await healer.look()
-            verdicts = diagnose(seen, DISK, Snapshot(), clock.read()).verdicts
+            for _ in range(600):
+                await asyncio.sleep(0.05)  # the answer is waited for by nobody
+                seen = await healer.look()
+                verdicts = diagnose(seen, DISK, Snapshot(), clock.read()).verdicts
+                if verdicts[0].status == status:
+                    break
             return [
                 [(v.status, ""), *((f.condition, f.message) for f in v.findings)] for v in verdicts
             ]
 
         try:
-            broken = await seen_twice()
+            broken = await seen("warning")
             depots.break_down(URL, "")
-            again = await seen_twice()
+            again = await seen("warning")
             clock.advance(RECHECK + 1)
-            return broken, again, await seen_twice()
+            return broken, again, await seen("healthy")
         finally:
             await healer.close()
 
@@ -77,7 +80,7 @@ def test_a_target_out_of_order_is_an_alert_until_it_answers_again():
 
 
 def test_a_full_budget_whose_backup_is_down_loses_nothing_and_says_why(tmp_path, monkeypatch):
-    monkeypatch.setattr(saving, "DEPOTS", depots := Depots(patience=5.0))
+    monkeypatch.setattr(saving, "DEPOTS", depots := Depots(patience=60.0))
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "sesame")
     logs, state = tmp_path / "logs", tmp_path / "state"
@@ -224,7 +227,12 @@ def test_what_a_directory_keeps_is_listed_and_comes_back_as_it_was(tmp_path, cap
     )
     now = SystemClock().read().wall + 60
     swept = SystemFiles().sweep(
-        selection, Choice(held=1 << 30, files=9), "delete", now, Limits(), lambda: False
+        selection,
+        Choice(held=1 << 30, files=9),
+        "delete",
+        now,
+        Limits(seconds=600.0),
+        lambda: False,
     )
     assert swept.taken.files == 1
     config = tmp_path / "healmon.toml"

@@ -16,11 +16,13 @@ from healmon.disks import ceiling
 from healmon.disks.healer import DisksHealer
 from healmon.disks.model import CLEAN, Gauge, Memory, More, Spent, Target
 from healmon.engine import Engine, Run
-from healmon.state import ActionView, Snapshot
+from healmon.events import ActionFailed, ActionVerified
+from healmon.state import ActionView, Snapshot, replay
 from healmon.world.simulated.files import SimulatedFiles
 from tests.helpers.made_up import MemoryJournal
 
 NOTHING = Memory()
+ENDS = (ActionFailed, ActionVerified)
 MB, HOUR, DAY = 1_000_000, 3600.0, 86_400.0
 RULE = Rule(name="logs", paths=("/data/logs",), patterns=("*.log",), older_than=DAY)
 NAME = "disk:/data"
@@ -113,6 +115,18 @@ def test_several_runs_together_stay_below_it():
     told = house.live()
     assert house.gone == 30
     assert "9 files" in alert(told)
+
+
+def test_what_went_is_known_also_if_healmon_ended_before_the_next_look():
+    house = House(max_files=30)
+    house.files.fill("/data", 900 * MB)  # so that the trial fails and is to be waited for
+    told, records = house.live(), house.journal.records
+    end = next(n for n, one in enumerate(records) if isinstance(one.event, ENDS))
+    house.journal.records = records[: end + 1]
+    house.journal.snapshot = replay(house.journal.records)
+    again = house.live()
+    assert house.gone == 30, "nothing more goes"
+    assert alert(again) == alert(told)
 
 
 def remembered(known: Snapshot, disk: Disk, steady: float, memory: Memory = NOTHING) -> Memory:

@@ -57,7 +57,7 @@ def test_the_biggest_are_named_where_they_really_are(tmp_path):
     write(tmp_path / "e/hostile\n\x1b[31m", 64 * KB)
     os.link(tmp_path / "d/mid", tmp_path / "d/again")
     (tmp_path / "out").symlink_to("/usr")
-    seen = breakdown(str(tmp_path), Limits())
+    seen = breakdown(str(tmp_path), Limits(seconds=600.0))
     assert [part.path for part in seen.directories[:2]] == [f"{tmp_path}/a/b/c", f"{tmp_path}/d"]
     assert seen.directories[1].held == 128 * KB, "a file with two names counts once"
     assert seen.files[0].path == f"{tmp_path}/a/b/c/big.bin"
@@ -71,7 +71,7 @@ def test_the_search_ends_in_its_time_and_says_so(tmp_path):
         write(tmp_path / f"{number}", 10)
     assert breakdown(str(tmp_path), Limits(entries=10)).partial
     with pytest.raises(ProbeError):
-        breakdown(str(tmp_path / "none"), Limits())
+        breakdown(str(tmp_path / "none"), Limits(seconds=600.0))
 
 
 def test_memory_does_not_grow_with_the_number_of_directories():
@@ -85,7 +85,7 @@ def test_a_deleted_file_that_is_open_is_named_with_its_holder_and_its_remedy(tmp
     mine = [one for one in opened(device) if one.pid == pid and str(tmp_path) in one.path]
     assert [(one.deleted, one.path) for one in mine] == [(True, f"{tmp_path}/gone.log")]
     assert mine[0].held >= MB
-    text = "\n".join(lines(culprits(breakdown(str(tmp_path), Limits()), mine, 0, 1.0)))
+    text = "\n".join(lines(culprits(breakdown(str(tmp_path), Limits(seconds=600.0)), mine, 0, 1.0)))
     assert "deleted, but still open" in text
     assert str(pid) in text
     assert f"/proc/{pid}/fd/{mine[0].fd}" in text
@@ -93,7 +93,7 @@ def test_a_deleted_file_that_is_open_is_named_with_its_holder_and_its_remedy(tmp
 
 def test_who_writes_a_big_file_is_named_and_one_that_is_only_open_is_not_deleted(tmp_path, hold):
     pid = hold(tmp_path / "app.log", "stays")
-    seen = breakdown(str(tmp_path), Limits())
+    seen = breakdown(str(tmp_path), Limits(seconds=600.0))
     holders = opened(seen.device, frozenset(part.key for part in seen.files))
     found = culprits(seen, holders, 0, 1.0)
     assert f"({pid})" in found.files[0].by

@@ -83,7 +83,7 @@ def test_a_full_disk_is_cleaned_though_rules_and_processes_reach_into_a_dead_mou
         assert percent(place) < 80
     (verified,) = journal.all(ev.ActionVerified)
     assert verified.details["files"] > 0
-    assert took < 12, "nothing waited for the dead"
+    assert took < 60, "nothing waited for the dead"
 
 
 @pytest.mark.slow
@@ -112,7 +112,7 @@ def test_a_mount_that_dies_while_it_is_cleaned_holds_up_no_other(tmp_path):
             plans = {one.component: one.plan for one in found}
             last = Ends()
             hanging = asyncio.create_task(healer.carry_out(plans[f"disk:{far}"], last))
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(60):
                 while not last.steps:
                     await asyncio.sleep(0.01)
                 proof = await healer.carry_out(plans[f"disk:{near}"], Noted())
@@ -131,7 +131,7 @@ def test_a_list_of_open_files_is_not_complete_beside_a_dead_mount(far):
     told: list[object] = []
     thread = threading.Thread(target=lambda: told.append(files_in_use()), daemon=True)
     thread.start()
-    thread.join(20)
+    thread.join(60)
     assert told == [None]
 
 
@@ -149,7 +149,7 @@ def test_who_holds_a_log_is_told_beside_a_dead_mount(tmp_path, far):
         told: list[Holders] = []
         thread = threading.Thread(target=lambda: told.append(holders(key)), daemon=True)
         thread.start()
-        thread.join(20)
+        thread.join(60)
         writer.kill()
     assert [(one.unfit, one.appends) for one in told] == [("", True)]
 
@@ -168,4 +168,4 @@ def test_a_dead_mount_is_unknown_and_one_run_of_healmon_ends_in_time(tmp_path, f
     assert "❓" in line
     assert "no answer within 5 s" in line or "has been hanging for" in line
     assert any(f"Disk {tmp_path}:" in one and "used" in one for one in done.stdout.splitlines())
-    assert took < 30, "5 s for the dead mount, and the rest for a busy machine"
+    assert took < 120, "5 s for the dead mount, and the rest for a busy machine"

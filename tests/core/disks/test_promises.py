@@ -139,7 +139,7 @@ def test_what_was_planned_on_an_unchanged_tree_is_what_goes():
     selection = Selection(
         rule="logs", roots=("/data/logs",), patterns=("*.log",), older_than=DAY, device=2
     )
-    due = files.survey(selection, clock.read().wall, Limits()).due
+    due = files.survey(selection, clock.read().wall, Limits(seconds=600.0)).due
     proof = act(files, clock, by_hand)
     assert (proof.details["files"], proof.details["bytes_expected"]) == (due.files, due.held)
 

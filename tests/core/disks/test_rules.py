@@ -58,7 +58,7 @@ def once(disk: Disk, state: Path, ask: str = "") -> MemoryJournal:
             return
         await engine._open()
         await engine.cycle()
-        async with asyncio.timeout(20):  # healmon itself may be at it
+        async with asyncio.timeout(60):  # healmon itself may be at it
             while not (await engine.ask(ask, component, {}, origin="me")).ok:
                 await asyncio.sleep(0.1)
         await engine._close()

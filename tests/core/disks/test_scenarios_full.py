@@ -69,7 +69,7 @@ def test_16_reserved_blocks_are_nobodys_when_a_user_has_filled_the_rest(tmp_path
             [sys.executable, "-c", FILL, str(NOBODY)],
             cwd=place,  # the directories above are closed to others
 
-            capture_output=True, text=True, timeout=60, check=True,
+            capture_output=True, text=True, timeout=300, check=True,
         )  # fmt: skip
         assert done.stdout == "28\n", "ENOSPC"
         plain = shutil.disk_usage(place)

@@ -128,7 +128,7 @@ def healmon(config: Path, state: Path, *words: str) -> subprocess.CompletedProce
     return subprocess.run(
         [sys.executable, "-c", "import sys; from healmon.cli import main; sys.exit(main())",
          *words, "--config", str(config), "--state-dir", str(state)],
-        capture_output=True, text=True, timeout=60, check=False,
+        capture_output=True, text=True, timeout=300, check=False,
         env={**os.environ, "PYTHONPATH": str(REPO / "core")},
     )  # fmt: skip
 

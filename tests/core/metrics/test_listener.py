@@ -29,7 +29,7 @@ def listener(where: Address = ANY, *, network: bool = False):
 
 def asked(one: Listener, method: str = "GET", path: str = "/metrics", **headers: str):
     host = one.address.host if one.address.host != "localhost" else "127.0.0.1"
-    connection = http.client.HTTPConnection(host, one.address.port, timeout=20)
+    connection = http.client.HTTPConnection(host, one.address.port, timeout=60)
     with contextlib.closing(connection):
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
@@ -105,9 +105,9 @@ def test_who_is_slow_takes_no_place_of_others_for_long(monkeypatch):
                 return asked(one)[0] == 200
             return False
 
-        until(answered, 20, "a place is free")
+        until(answered, 60, "a place is free")
         for each in slow:
-            each.settimeout(20)
+            each.settimeout(60)
             with contextlib.suppress(ConnectionError):
                 while each.recv(4096):
                     pass  # the end of each comes, or a reset; a time-out fails the test

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import pytest
 from msgspec.structs import replace
 
+from healmon import events as ev
 from healmon.plans import unpack
-from healmon.sessions import caps, judging, progress, standing
+from healmon.sessions import caps, judging, outcome, progress, standing, verdict
 from healmon.sessions.facts import Order, SessionFacts
 from healmon.sessions.probe import SessionSeen
 from healmon.sessions.signs import Sign
@@ -66,6 +67,8 @@ class Session:
     beats: float = 0.0
     painted: float = 0.0
     task: int = 1
+    tasks_gone: bool = False
+    given: float = 0.0
     last_attached: int = 0
     texts: list[str] = field(default_factory=list)
 
@@ -120,7 +123,7 @@ class Session:
         task = a_task(self.name, number=self.task, beat_at=self.beats or None)
         one = a_session(
             self.name, self.sign(), screen="\n".join([*self.texts[-20:], spinner]),
-            terminal=terminal, family=kin, tasks=[task], pane=pane,
+            terminal=terminal, family=kin, tasks=[] if self.tasks_gone else [task], pane=pane,
         )  # fmt: skip
         return idle_for(one, max(self.painted, 1.0))
 
@@ -166,6 +169,17 @@ class Life:
             for one in self.sessions[: self.chance.randrange(6)]:
                 one.mode, one.since = "spins", self.bench.now
 
+    def look(self) -> None:
+        """Look at all sessions as they are, without any time for them to do anything."""
+        self.bench.look(*(one.seen(self.bench.wall) for one in self.sessions))
+        self.check()
+
+    def meanwhile(self) -> None:
+        """What may come between two effects of an act: looks, and time."""
+        for _ in range(self.chance.choice([0, 0, 1, 1, 2])):
+            self.bench.clock.advance(self.chance.choice([0.1, 1.0, 7.0]))
+            self.look()
+
     def act(self) -> None:
         for plan in self.bench.planned():
             if not self.bench.begin(plan):
@@ -174,17 +188,43 @@ class Life:
             result = self.chance.choice(["cleared", "cleared", "ignored", "frozen", "error"])
             keys = unpack(plan.order, Order).keys
             result = result if keys else "settled"
-            if self.chance.random() < 0.1:
-                self.bench.start()  # killed in the midst of it: what goes on with it is the act
-                continue
+            one = next(s for s in self.sessions if s.name == name)
             if not caps.free(plan.subject):
                 self.acts.append((self.bench.now, name))
-            self.bench.clock.advance(1.0)
+            self.meanwhile()
+            if self.chance.random() < 0.1:
+                self.bench.start()  # killed in the midst of it: what goes on with it is the act
+                self.acts = self.acts[: -1 if not caps.free(plan.subject) else None]
+                continue
+            self.end(plan, one, result)
+
+    def end(self, plan, one: Session, result: str) -> None:
+        """Let an act end: its tasks are taken away, then it is told; looks come in between."""
+        if keys_of(plan):
+            one.texts.append("^C")  # what a key leaves on the screen
+        if result != "error":
+            one.tasks_gone = True
+        self.meanwhile()
+        killed = self.chance.random() < 0.2 and result in {"ignored", "frozen"}
+        if killed:
+            said = outcome.held_words(verdict.Verdict(result=result, how="C-c"))
+            text = f"fail task {one.task} in assigner{said} [evidence x]"
+            self.bench.emit(ev.StepTaken(plan.id, plan.component, text))
+        else:
             self.bench.end(plan, result)
-            one = next(s for s in self.sessions if s.name == name)
-            one.task += 1
-            if result == "cleared":
-                one.mode, one.since = "streams", self.bench.now
+        if killed or self.chance.random() < 0.2:
+            self.bench.start()
+        if result in {"ignored", "frozen"}:
+            self.look()
+            told = {key.rpartition("/")[2]: alert.severity
+                    for key, alert in self.bench.snapshot.alerts.items()
+                    if alert.component == plan.component}  # fmt: skip
+            assert told.get("stuck") == "CRITICAL", "a failed act is told, whatever looks came"
+            assert "quarantined" in told, "who ignores an interrupt is no place for tasks"
+        self.meanwhile()
+        one.tasks_gone, one.task, one.given = False, one.task + 1, self.bench.now
+        if result == "cleared":
+            one.mode, one.since = "streams", self.bench.now
 
     def check(self) -> None:
         """Keep the promises in view."""
@@ -195,7 +235,8 @@ class Life:
             facts = unpack(verdict.facts, SessionFacts)
             if verdict.plan is not None:
                 self._allowed(one, facts, verdict.plan)
-            if facts.state == "stalled" and facts.quiet > facts.limit + LONGEST_HOLD:
+            quiet = min(facts.quiet, self.bench.now - one.given)
+            if facts.state == "stalled" and quiet > facts.limit + LONGEST_HOLD:
                 assert verdict.plan or facts.held, "who is stuck is acted on, or it is said why not"
             conditions = [finding.condition for finding in verdict.findings]
             assert len(conditions) == len(set(conditions)), "one finding per condition"
@@ -299,3 +340,13 @@ def test_stuck_sessions_that_nobody_tells_of_are_found(monkeypatch):
 
     monkeypatch.setattr(judging, "replace", mute)
     assert "it is said why not" in found()
+
+
+@pytest.mark.slow
+def test_a_look_in_the_midst_of_an_act_that_forgets_it_is_found(monkeypatch):
+    def forgets(_, old, __):
+        return bool(old.failure or old.quarantine)
+
+    monkeypatch.setattr(judging, "_owes", forgets)
+    with pytest.raises(AssertionError, match="a failed act is told"):
+        Life(2).live(HOURS)

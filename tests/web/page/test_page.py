@@ -109,7 +109,7 @@ def test_without_a_healer_it_says_so_and_it_outlives_its_server(evening, enter):
     evening.restart(
         lambda: tab.until("document.querySelector('#stamp').innerText.includes('not connected')")
     )
-    tab.until("document.querySelector('#stamp').innerText.includes('live')", 20)
+    tab.until("document.querySelector('#stamp').innerText.includes('live')", 60)
     evening.emit(observed("born_later", "healthy", "healthy"))
     tab.until("document.querySelector('[data-key=born_later]')")
 
@@ -146,7 +146,7 @@ def test_one_page_too_many_asks_instead(tmp_path, browser):
         second.until("document.querySelector('.workers .row')")
         second.until("document.querySelector('#stamp-text').textContent.startsWith('as of')")
         first.close()
-        second.until("document.querySelector('#stamp-text').textContent.startsWith('live')", 30)
+        second.until("document.querySelector('#stamp-text').textContent.startsWith('live')", 60)
         second.close()
 
 

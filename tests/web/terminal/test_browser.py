@@ -57,7 +57,7 @@ def test_the_screen_in_a_browser(tmp_path):
         tab.requests.clear()
         tab.complaints.clear()
         tab.go(f"{stage.url}/tui/")
-        tab.until("window.heard?.includes('mail_worker')", 30)
+        tab.until("window.heard?.includes('mail_worker')", 60)
         tab.until("document.body.classList.contains('-first-byte')")
         # a key works at once, and asks nothing of anybody
         tab.press("?")
@@ -76,7 +76,7 @@ def test_the_screen_in_a_browser(tmp_path):
         assert "\x1b]52" not in tab.run("window.heard")
         # an act is asked of the healer that runs, in the name of who is logged in
         tab.press("D")
-        until(lambda: _asked(stage.state_dir), 10, "the question in the healer's queue")
+        until(lambda: _asked(stage.state_dir), 60, "the question in the healer's queue")
         assert _asked(stage.state_dir)[0][1:] == ("web operator from 127.0.0.1", "dry-run")
         # what wants a terminal is refused in words
         tab.press("2", "o")
@@ -132,7 +132,7 @@ async def _until_killed(state: Path, base: str, server: subprocess.Popen) -> byt
             assert reply.status == 200
         async with session.ws_connect(f"{base}/tui/ws?width=100&height=30", headers=told) as tab:
             while b"NO HEALER" not in drawn:
-                message = await tab.receive(timeout=30)
+                message = await tab.receive(timeout=60)
                 assert message.type is aiohttp.WSMsgType.BINARY, (message, drawn[-300:])
                 drawn += message.data
             (pid,) = programs(state)

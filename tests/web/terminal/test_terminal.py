@@ -45,14 +45,14 @@ async def opened(stage: WebStage, cookie: str, **headers: str) -> AsyncIterator[
 async def until_drawn(tab: Any, wanted: bytes) -> None:
     drawn = b""
     while wanted not in drawn:
-        message = await tab.receive(timeout=20)
+        message = await tab.receive(timeout=60)
         assert message.type is aiohttp.WSMsgType.BINARY, (message, drawn[-500:])
         drawn += message.data
 
 
 async def closed(tab: Any) -> tuple[int, str]:
     """Wait until the tab is closed; returns the code and the reason."""
-    while (message := await tab.receive(timeout=20)).type is aiohttp.WSMsgType.BINARY:
+    while (message := await tab.receive(timeout=60)).type is aiohttp.WSMsgType.BINARY:
         pass
     assert message.type is aiohttp.WSMsgType.CLOSE, message
     return message.data, message.extra
@@ -143,7 +143,7 @@ def test_who_only_looks_gets_a_screen_that_only_looks(stage, monkeypatch):
 
     async def look() -> None:
         async with opened(stage, browser.cookie) as tab:
-            await tab.receive(timeout=20)
+            await tab.receive(timeout=60)
             (pid,) = programs(stage.state_dir)
             assert not [word for word in words(pid) if word.startswith("--asker")]
             told = environment(pid)
@@ -171,7 +171,7 @@ def test_a_logout_closes_the_tab_and_frees_its_place(stage, monkeypatch):
 
     async def out() -> tuple[int, str]:
         async with opened(stage, browser.cookie) as tab:
-            await tab.receive(timeout=20)
+            await tab.receive(timeout=60)
             stage.run(end_login(browser.cookie))
             return await closed(tab)
 

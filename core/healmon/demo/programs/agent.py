@@ -122,7 +122,6 @@ class Agent:
             self.state = "frozen" if frozen else "working"
         if self.state == "working" and self.ticks % 2:
             self.speak()
-        self.tell()
 
     def speak(self) -> None:
         """Say one more word, now and then with a number, so that no line comes twice."""
@@ -234,6 +233,7 @@ def main(name: str, state: str) -> int:
         agent.step()
         agent.listen()
         screen.draw(agent)
+        agent.tell()  # last: what it says of itself is seen, and it takes keys as it says
         if select.select([0], [], [], TICK if agent.busy else RESTING)[0]:
             some = os.read(0, 4096)
             if not some:

@@ -71,8 +71,8 @@ class Writer:
         until = time.perf_counter() + LONGEST
         while not self.continued and not self.ending and time.perf_counter() < until:
             time.sleep(0.02)
+        HOLDING.unlink(missing_ok=True)  # first: whoever is stopped in between would not hold it
         self.database.execute("COMMIT")
-        HOLDING.unlink(missing_ok=True)
 
     def run(self) -> None:
         """Commit until told to end, or until the demo is gone."""
