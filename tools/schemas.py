@@ -105,10 +105,18 @@ class Untold(msgspec.Struct, kw_only=True):
     reason: str
 
 
+class Paused(msgspec.Struct, kw_only=True):
+    """What is paused, a component or a pattern (`*`: everything); in the year 9999: for ever."""
+
+    component: str
+    until: str
+
+
 class Status(msgspec.Struct, kw_only=True):
     """`healmon status --json`; without a healer what tells of it is null.
 
     `running` is false and `mode` is `now` or `import` while one holds the directory for just that.
+    `unreadable` says why the health store could not be read: what is wrong is not known then.
     """
 
     running: bool
@@ -123,11 +131,13 @@ class Status(msgspec.Struct, kw_only=True):
     state_dir: str
     log: str
     exit_code: Literal[0, 1, 2, 3]
+    unreadable: str = ""
     unhealthy: list[ComponentRow]
     alerts: list[AlertRow]
     pending: list[AlertRow]
     actions: list[MetricRow]
     untold: list[Untold]
+    paused: list[Paused] = []
 
 
 class Happened(msgspec.Struct, kw_only=True):

@@ -118,6 +118,9 @@ def _our_fault(error: Exception) -> int:
     if isinstance(error, OSError) and error.filename:  # a name too long, a folder in its place
         _tell(f"{os.fsdecode(error.filename)}: {error.strerror}")
         return StateDirError.exit_code
+    if isinstance(error, FileNotFoundError) and error.filename is None:  # as getcwd(2) tells it
+        _tell("the working directory was removed: go to another one first (cd)")
+        return StateDirError.exit_code
     place = traceback.extract_tb(error.__traceback__)[-1]
     where = f"{os.path.basename(place.filename)}:{place.lineno}"  # noqa: PTH119 - a word, no path
     _tell(f"a fault of healmon's own: {type(error).__name__}: {error} ({where})")
@@ -137,11 +140,10 @@ def _tell(text: str) -> None:
 
 def state_dir_of(args: argparse.Namespace) -> Path:
     """Return the state directory that these arguments mean, without reading more than needed."""
-    from pathlib import Path  # noqa: PLC0415 - help needs none
-
     from healmon.config import locate  # noqa: PLC0415 - likewise
+    from healmon.config.paths import here  # noqa: PLC0415 - likewise
 
-    config = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    config = locate.find_config(getattr(args, "config", None), os.environ, here())
     found = locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
     if os.path.isdir(found) and not os.access(found, os.X_OK):  # noqa: PTH112 - Path would raise
         raise StateDirError(

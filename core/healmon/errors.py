@@ -45,6 +45,15 @@ class DataError(HealmonError):
     exit_code = 65
 
 
+class RefusedError(DataError):
+    """What was asked for was not done; `code`: why, where it is not the data's fault."""
+
+    def __init__(self, message: str, code: int = 0) -> None:
+        super().__init__(message)
+        if code:
+            self.exit_code = code  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue] - as whoever was asked says
+
+
 class MissingPartError(HealmonError):
     """A part this needs is not installed or not running (EX_UNAVAILABLE)."""
 

@@ -232,3 +232,27 @@ def test_who_may_not_look_into_a_state_directory_is_told_whose_it_is(
 def test_wrong_words_of_the_screens_command_are_told_by_their_own_name(capsys) -> None:
     assert cli.main_tui(["bogus"], lambda *_: 0) == 64
     assert capsys.readouterr().err.startswith("healmon: no further word 'bogus'")
+
+
+def test_a_working_directory_that_was_removed_keeps_nobody_from_asking(
+    capsys, monkeypatch, tmp_path
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    code, out, _ = told(capsys, "status", "--state-dir", str(tmp_path / "state"))
+    assert (code, out) == (3, f"no healer runs on {tmp_path / 'state'}\n")
+    code, _, err = told(capsys, "once", "--state-dir", "../../../x")
+    assert code == 73, "it must not be taken for /x"
+    assert "the working directory was removed" in err
+    code, _, err = told(capsys, "init")
+    assert code == 73
+    assert "the working directory was removed: go to another one first" in err
+
+
+@pytest.mark.parametrize("command", ["pause --for 1h", "resume", "explain"])
+def test_a_variable_that_was_never_set_does_not_mean_everything(capsys, tmp_path, command) -> None:
+    code, _, err = told(capsys, *command.split(), "", "--state-dir", str(tmp_path))
+    assert code == 64
+    assert "invalid component value: ''" in err

@@ -30,7 +30,7 @@ STARTERS = [pytest.param(False, id="plain"), pytest.param(True, id="shims")]
 """For tests that must hold with and without shims: parametrise `shims` with it."""
 
 
-def play(scene: Callable[[], Awaitable[None]], limit: float = 60.0) -> None:
+def play(scene: Callable[[], Awaitable[None]], limit: float = 300.0) -> None:
     async def limited() -> None:
         async with asyncio.timeout(limit):
             await scene()
@@ -98,7 +98,7 @@ class Rig:
         assert who is not None
         return who
 
-    async def until(self, condition: Callable[[], object], what: str, limit: float = 20.0) -> None:
+    async def until(self, condition: Callable[[], object], what: str, limit: float = 30.0) -> None:
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
         while not condition():

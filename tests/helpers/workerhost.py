@@ -82,7 +82,7 @@ class Host:
             "restart_delay": 0.2,
             "min_uptime": 0.3,
             "stop_timeout": 2.0,
-            "start_timeout": 5.0,
+            "start_timeout": 30.0,
         }
         return Worker(**{**defaults, **more})
 
@@ -114,7 +114,7 @@ class Host:
         os.kill(identity.pid, number)
         for child in self._own:
             if child.pid == identity.pid:
-                child.wait(10)
+                child.wait(30)
 
     def forget_children(self) -> None:
         """Let healmon's next run be another process, that knows nobody."""
@@ -126,7 +126,7 @@ class Host:
             self.processes.signal(identity, signal.SIGKILL)
         for child in self._own:
             child.kill()
-            child.wait(10)
+            child.wait(30)
         until(lambda: not self.running(""), what="the end of all programs")
         for door in self._doors:
             list(door.everyone())  # reaps
@@ -153,7 +153,7 @@ class Host:
             yield Live(engine, self, task)
         finally:
             engine.stop()
-            await asyncio.wait_for(task, 15)
+            await asyncio.wait_for(task, 30)
 
 
 class Live:
@@ -174,7 +174,7 @@ class Live:
                 return alert
         return None
 
-    async def reach(self, condition: Callable[[], object], what: str, limit: float = 30.0) -> None:
+    async def reach(self, condition: Callable[[], object], what: str, limit: float = 60.0) -> None:
         """Wait until something is so."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit
@@ -183,7 +183,7 @@ class Live:
             assert loop.time() < end, f"{what}: not within {limit:g} s; {self.facts()}"
             await asyncio.sleep(0.005)
 
-    async def up(self, but: Identity | None = None, limit: float = 30.0) -> Identity:
+    async def up(self, but: Identity | None = None, limit: float = 60.0) -> Identity:
         """Wait until the worker is up (as somebody else than `but`) and return who it is."""
 
         def is_up() -> object:
@@ -198,7 +198,7 @@ class Live:
         assert facts.identity is not None
         return facts.identity
 
-    async def state(self, state: str, limit: float = 30.0) -> WorkerFacts:
+    async def state(self, state: str, limit: float = 60.0) -> WorkerFacts:
         def is_it() -> bool:
             facts = self.facts()
             return facts is not None and facts.state == state

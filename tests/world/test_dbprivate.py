@@ -48,7 +48,7 @@ def writing(path: Path, mode: str, *more: str) -> subprocess.Popen[str]:
 
 def end(run: subprocess.Popen[str]) -> None:
     run.kill()
-    run.wait(10)
+    run.wait(30)
     assert run.stdout is not None
     run.stdout.close()
 

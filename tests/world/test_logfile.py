@@ -93,3 +93,19 @@ def test_the_log_of_a_healer_loads_no_module_of_handlers():
     run = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
 
     assert run.stdout == "False\n"
+
+
+@pytest.mark.parametrize("how", ["rotated", "removed"])
+def test_a_file_that_somebody_else_rotates_or_removes_is_begun_anew(tmp_path, how):
+    handler = SetAside(str(tmp_path / "log"), 100, 2)
+    try:
+        handler.handle(logging.LogRecord("t", logging.INFO, "", 0, "one", None, None))
+        if how == "rotated":
+            (tmp_path / "log").rename(tmp_path / "log.old")
+        else:
+            (tmp_path / "log").unlink()
+        handler.handle(logging.LogRecord("t", logging.INFO, "", 0, "two", None, None))
+    finally:
+        handler.close()
+
+    assert (tmp_path / "log").read_text() == "two\n"

@@ -210,13 +210,13 @@ def test_a_command_that_hangs_is_ended_with_all_below_it(tmp_path) -> None:
     said = failure(channel(command=("sh", "-c", code), timeout=1.0))
     assert said == "no answer within 1 s"
     for pid in pids.read_text().split():
-        until(lambda pid=pid: not alive(int(pid)), 10, "its end")
+        until(lambda pid=pid: not alive(int(pid)), 30, "its end")
 
 
 def test_what_a_command_leaves_behind_ends_with_it(tmp_path) -> None:
     pid = tmp_path / "pid"
     SystemMessenger().deliver(channel(command=("sh", "-c", f"sleep 60 & echo $! > {pid}")), MESSAGE)
-    until(lambda: not alive(int(pid.read_text())), 10, "its end")
+    until(lambda: not alive(int(pid.read_text())), 30, "its end")
 
 
 def test_where_the_url_is_kept(tmp_path) -> None:

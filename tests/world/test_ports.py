@@ -89,7 +89,7 @@ class RealWorld:
             self._processes.signal(child, signal.SIGKILL)
         for started in self._started:
             started.kill()
-            started.wait(10)
+            started.wait(30)
             assert started.stdout is not None
             started.stdout.close()
 

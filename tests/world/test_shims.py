@@ -12,6 +12,7 @@ import pytest
 
 from healmon.clock import ManualClock
 from healmon.errors import SpawnError, VetoError
+from healmon.world import system_shims
 from healmon.world.processes import Ended, Identity, Launch, Processes
 from healmon.world.shims import Grant, Shim, ShimOrder, Shims
 from healmon.world.simulated.processes import Program, SimulatedProcesses
@@ -238,6 +239,13 @@ def test_a_deadly_signal_stands_there(world: World, number: int) -> None:
     assert (end.identity, end.ended) == (shim.worker, Ended(signal=number))
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a look wait for the shim however busy the machine is."""
+    monkeypatch.setattr(system_shims, "WRITING", 30.0)
+
+
+@pytest.mark.usefixtures("patient")
 def test_an_end_that_was_noticed_is_told_at_once(world: World) -> None:
     shim = world.start("stays")
     world.processes.signal(shim.worker, signal.SIGKILL)
@@ -422,6 +430,7 @@ def test_a_granted_start_is_made_at_once_by_the_same_shim(world: World) -> None:
         world.start("stays", number=3)
 
 
+@pytest.mark.usefixtures("patient")
 def test_an_end_that_was_noticed_is_never_told_without_the_start_after_it(world: World) -> None:
     shim = world.start("stays")
     for number in range(2, 12):

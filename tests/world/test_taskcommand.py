@@ -149,7 +149,7 @@ def test_a_command_that_hangs_is_ended_with_what_it_started(tmp_path):
     with pytest.raises(ProbeError, match=r"sh did not end within 4 s"):
         DOOR.read(Tasks(name="queue", command=command, command_timeout=4.0))
     pid = int(left.read_text())
-    until(lambda: ended(pid), 20, "what it started is gone")
+    until(lambda: ended(pid), 30, "what it started is gone")
 
 
 def ended(pid: int) -> bool:

@@ -991,7 +991,7 @@ def test_a_child_that_hangs_is_ended_at_its_deadline(real, monkeypatch, tmp_path
         settle(real, *seen)
     assert len(children) == 2
     for pid in children:
-        until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 20, "the child gone")
+        until(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 30, "the child gone")
     assert real.rows() == before
 
 

@@ -40,7 +40,7 @@ class RealWorld:
 
     def new(self, name: str, which: str = "one") -> None:
         pane = self.servers[which].new(name)
-        until(lambda: self.servers[which].screen(pane).strip(), 10, "a prompt")
+        until(lambda: self.servers[which].screen(pane).strip(), 30, "a prompt")
 
     def hang(self, pane: Pane) -> None:
         self.servers["one"].start(pane.id, HANG)
@@ -58,7 +58,7 @@ class RealWorld:
         """Let a pane's own program end, and the pane stay."""
         self.servers["one"].run("set-option", "-w", "-t", pane.id, "remain-on-exit", "on")
         self.servers["one"].run("respawn-pane", "-k", "-t", pane.id, "exit 3")
-        until(lambda: self.servers["one"].ask(pane.id, "pane_dead") == "1", 10, "a dead pane")
+        until(lambda: self.servers["one"].ask(pane.id, "pane_dead") == "1", 30, "a dead pane")
 
     def set(self, pane: Pane, fact: str) -> None:
         words = {
@@ -185,7 +185,7 @@ def test_no_server_is_absent_and_not_unknown(world: World) -> None:
     world.new("a")
     pane = named(world, "a")
     world.kill(pane)
-    until(lambda: _absent(world), 10, "the server gone with its last session")
+    until(lambda: _absent(world), 30, "the server gone with its last session")
     with pytest.raises(VetoError):
         world.tmux.press(pane, ("C-c",))
 
@@ -219,7 +219,7 @@ def test_screens_show_what_was_printed_and_leave_out_what_is_gone(world: World) 
     world.new("b")
     a, b = named(world, "a"), named(world, "b")
     world.say(a, "one line of text")
-    until(lambda: "one line of text" in shown(world, a), 10, "the text on the screen")
+    until(lambda: "one line of text" in shown(world, a), 30, "the text on the screen")
     assert "one line" not in shown(world, b)
     world.kill(a)
     assert world.tmux.screens(world.socket(), [a, b]).keys() == {b.id}
@@ -231,7 +231,7 @@ def test_a_pane_is_shown_in_its_colours_and_says_that_it_is_gone(world: World) -
     world.new("b")
     a = named(world, "a")
     world.say(a, "plain \x1b[1;31mloud\x1b[0m after")
-    until(lambda: "after" in shown(world, a), 10, "the text on the screen")
+    until(lambda: "after" in shown(world, a), 30, "the text on the screen")
     lines = world.tmux.painted(a)
     line = next(one for one in lines if any(run.text == "loud" for run in one))
     runs = {run.text: run for run in line}
@@ -249,7 +249,7 @@ def test_an_interrupt_reaches_exactly_one_program(world: World) -> None:
     one, other = named(world, "architect"), named(world, "architect2")
     assert foreground(world, one) != one.pid
     world.tmux.press(one, ("C-c",))
-    until(lambda: foreground(world, one) == one.pid, 10, "the shell in the foreground again")
+    until(lambda: foreground(world, one) == one.pid, 30, "the shell in the foreground again")
     assert foreground(world, other) != other.pid
 
 
@@ -259,7 +259,7 @@ def test_a_deaf_program_stays(world: World) -> None:
     world.deaf(pane)
     before = foreground(world, pane)
     world.tmux.press(pane, ("C-c",))
-    until(lambda: "^C" in shown(world, pane), 10, "the terminal's echo")
+    until(lambda: "^C" in shown(world, pane), 30, "the terminal's echo")
     assert foreground(world, pane) == before != pane.pid
 
 
@@ -309,7 +309,7 @@ def test_a_key_needs_every_part_of_the_identity(world: World, change: dict[str, 
         world.tmux.press(replace(pane, **change), ("x",))
     world.tmux.press(pane, ("y",))
     if isinstance(world, RealWorld):
-        until(lambda: shown(world, pane).split() == [*before.split(), "y"], 10, "only y typed")
+        until(lambda: shown(world, pane).split() == [*before.split(), "y"], 30, "only y typed")
 
 
 @pytest.mark.parametrize("mode", ["mode", "clock"])
@@ -363,13 +363,13 @@ def test_who_is_attached_is_counted(world: World) -> None:
     world.new("b")
     assert named(world, "a").last_attached == 0
     world.attach(named(world, "a"))
-    until(lambda: named(world, "a").attached == 1, 10, "the client counted")
+    until(lambda: named(world, "a").attached == 1, 30, "the client counted")
     assert named(world, "a").client_activity > 0
     assert len(named(world, "a").viewers) == 1
     assert named(world, "b").attached == 0
     assert named(world, "b").viewers == ()
     world.detach()
-    until(lambda: named(world, "a").attached == 0, 10, "the client gone")
+    until(lambda: named(world, "a").attached == 0, 30, "the client gone")
     assert named(world, "a").viewers == ()
     assert named(world, "a").last_attached > 0
 
@@ -386,9 +386,9 @@ def test_a_terminal_whose_output_is_stopped_takes_none(world: World) -> None:
 
     assert takes()
     world.hold(pane)
-    until(lambda: not takes(), 10, "the output stopped")
+    until(lambda: not takes(), 30, "the output stopped")
     world.release(pane)
-    until(takes, 10, "the output going on")
+    until(takes, 30, "the output going on")
 
 
 @pytest.mark.slow
@@ -419,7 +419,7 @@ def test_a_key_for_a_stopped_server_never_comes_late(world: World) -> None:
     time.sleep(1.5 if isinstance(world, RealWorld) else 0)  # the deadline is in whole seconds
     world.go_on()
     world.say(pane, "awake")
-    until(lambda: "awake" in shown(world, pane), 10, "the server awake")
+    until(lambda: "awake" in shown(world, pane), 30, "the server awake")
     assert f"{before}x".replace("$x", "$ x") not in shown(world, pane)
 
 
@@ -468,11 +468,11 @@ def test_hostile_names_titles_and_directories(server: PrivateTmux, tmp_path: Pat
     assert all(p.session.isprintable() and p.title.isprintable() for p in panes)
     assert len({p.name for p in panes}) == len(panes)
     assert {"#{pid}", "#(touch pwned)"} <= {p.name for p in panes}
-    until(lambda: any(p.title == "title ␞ | {n} é" for p in tmux.panes(server.socket)), 10, "title")
+    until(lambda: any(p.title == "title ␞ | {n} é" for p in tmux.panes(server.socket)), 30, "title")
     assert len(tmux.screens(server.socket, panes)) == len(panes)
     for one in panes:
         tmux.press(one, ("z",))
-    until(lambda: all("z" in s for s in tmux.screens(server.socket, panes).values()), 10, "typed")
+    until(lambda: all("z" in s for s in tmux.screens(server.socket, panes).values()), 30, "typed")
     assert not (tmp_path / "pwned").exists()
 
 
@@ -487,7 +487,7 @@ def test_grouped_and_linked_sessions_are_one_row(server: PrivateTmux) -> None:
     a = next(p for p in SystemTmux().panes(server.socket) if p.name == "a")
     assert a.attached == 1, "a client of any of its sessions sees the pane"
     SystemTmux().press(a, ("z",))
-    until(lambda: "z" in server.screen(a.id), 10, "the key in the shared pane")
+    until(lambda: "z" in server.screen(a.id), 30, "the key in the shared pane")
 
 
 def test_watchers_that_cannot_type_do_not_count(server: PrivateTmux) -> None:
@@ -509,7 +509,7 @@ def test_a_dead_pane_says_how_it_ended(server: PrivateTmux) -> None:
         return {p.name: p.status for p in tmux.panes(server.socket) if p.dead}
 
     ends = {"code": "ended with status 3", "signal": "ended by signal 9"}
-    until(lambda: status() == ends, 20, "both dead, and how")
+    until(lambda: status() == ends, 30, "both dead, and how")
     dead = next(p for p in tmux.panes(server.socket) if p.dead)
     assert tmux.terminal(dead) is None
     with pytest.raises(VetoError):
@@ -521,7 +521,7 @@ def says_where_it_waits() -> bool:
     """Whether this kernel tells of a process that sleeps where it does so."""
     with subprocess.Popen(["sleep", "1000"]) as asleep:
         try:
-            until(lambda: Path(f"/proc/{asleep.pid}/wchan").read_text() not in {"", "0"}, 5)
+            until(lambda: Path(f"/proc/{asleep.pid}/wchan").read_text() not in {"", "0"}, 30)
         except AssertionError:
             return False
         else:
@@ -539,10 +539,10 @@ def test_questions_are_seen_in_the_terminal(server: PrivateTmux) -> None:
     def terminals():
         return {p.name: tmux.terminal(p) for p in tmux.panes(server.socket)}
 
-    until(lambda: (t := terminals()["secret"]) and t.secret, 10, "the password prompt")
+    until(lambda: (t := terminals()["secret"]) and t.secret, 30, "the password prompt")
     if not says_where_it_waits():
         pytest.skip("this kernel does not say where a process waits")
-    until(lambda: (t := terminals()["ask"]) and t.reading, 10, "the question")
+    until(lambda: (t := terminals()["ask"]) and t.reading, 30, "the question")
     assert not terminals()["quiet"].reading
 
 

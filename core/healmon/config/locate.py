@@ -9,7 +9,7 @@ import os.path
 from collections.abc import Mapping
 from pathlib import Path
 
-from healmon.config.paths import Place, absolute, home_of, place_of
+from healmon.config.paths import Place, absolute, here, home_of, place_of
 from healmon.errors import ConfigError, Problem
 
 TYPE_CHECKING = False
@@ -81,7 +81,7 @@ def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | N
     """
     named = explicit or environ.get("HEALMON_STATE_DIR")
     if named:
-        return Path(absolute(named, Place(str(Path.cwd()), home_of(environ))))
+        return Path(absolute(named, Place(str(here()), home_of(environ))))
     configured = environ.get(STATE_DIR_OVERRIDE) or (_configured(config) if config else "")
     if configured:
         return Path(absolute(configured, place_of(config, environ)))
@@ -94,7 +94,11 @@ def _configured(config: Path) -> str:
     from healmon.config.source import parse, read_text, shown  # noqa: PLC0415 - slow, where there is no file
 
     file = shown(config)
-    value: object = parse(read_text(config), file).get("monitor")
+    try:
+        value: object = parse(read_text(config), file).get("monitor")
+    except ConfigError as error:
+        lost = "so the state directory is not known: mend it, or name that one with --state-dir"
+        raise ConfigError(problems=error.problems, remedy=lost) from None
     if isinstance(value, dict):
         value = cast("dict[str, object]", value).get("state_dir")
     if value is None:

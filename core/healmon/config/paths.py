@@ -28,6 +28,8 @@ _PARENTS_OF_OWNERS: Final = ("/home", "/var/lib")
 """What stands directly in these belongs to one person or one service, as a whole."""
 _JOURNAL: Final = "/var/log/journal"
 """Nor this; beside it are logs that may be cleaned."""
+GONE: Final = "/dev/null/the working directory was removed"
+"""Where it was, to whoever asks for something below it: it says so, and nothing can be there."""
 
 
 class Place(NamedTuple):
@@ -37,9 +39,17 @@ class Place(NamedTuple):
     home: str
 
 
+def here() -> Path:
+    """Return the working directory; one that was removed keeps nobody from naming whole paths."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path(GONE)
+
+
 def place_of(config: Path | None, environ: Mapping[str, str]) -> Place:
     """Return the place of a configuration file; without one, of the current directory."""
-    directory = Path.cwd() if config is None else config.absolute().parent
+    directory = here() if config is None else config.absolute().parent
     return Place(str(directory), home_of(environ))
 
 
@@ -55,6 +65,8 @@ def absolute(text: str, place: Place) -> str:
         text = place.home + text[1:]
     elif text.startswith("~"):
         text = os.path.expanduser(text)  # noqa: PTH111 - Path would raise for an unknown user
+    if place.directory == GONE and not text.startswith("/"):
+        return f"{GONE}/{text}"  # its dots lead nowhere
     path = os.path.normpath(os.path.join(place.directory, text))  # noqa: PTH118 - text in, text out
     # normpath keeps two leading slashes, as POSIX allows it to; Linux knows no difference
     return "/" + path.lstrip("/")

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import Any, Final
 
+from healmon.config.paths import here
 from healmon.errors import ConfigError, Problem
 from healmon.text import clean
 
@@ -21,9 +22,9 @@ _PLACE: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$
 
 def shown(path: Path) -> str:
     """Return a file as a person in the current directory would name it."""
-    here = Path.cwd()
-    if here != Path("/") and path.is_relative_to(here):
-        path = path.relative_to(here)
+    at = here()
+    if at != Path("/") and path.is_relative_to(at):
+        path = path.relative_to(at)
     return clean(str(path))
 
 

@@ -21,7 +21,7 @@ from healmon.engine.inbox import Inbox
 from healmon.engine.pauses import Pauses
 from healmon.engine.room import Room
 from healmon.engine.stream import Stream
-from healmon.errors import HealmonError
+from healmon.errors import HealmonError, HolderError
 from healmon.plans import Answer, Packed, Plan
 from healmon.text import clean
 
@@ -29,7 +29,8 @@ Reread: TypeAlias = Callable[[Packed, str], Awaitable[Answer]]
 """Reads the configuration again; from arguments and who asks to what became of it."""
 OFFER_HOLDS = 300.0
 """Seconds a plan sheet may be read before it must be asked for again."""
-_CLOSING = Answer(ok=False, text="not done: healmon is about to end")
+_CLOSING = Answer(ok=False, text="not done: healmon is about to end", code=HolderError.exit_code)
+NOT_RUNNING = Answer(ok=False, text="the healer is not running", code=HolderError.exit_code)
 HEALER_VERBS = (
     "restart",
     "clear",

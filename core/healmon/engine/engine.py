@@ -14,7 +14,7 @@ from healmon.clock import Clock, boot_id, process_seconds
 from healmon.engine.acts import Acts
 from healmon.engine.alarms import Alarms
 from healmon.engine.changing import Amendment, Succession
-from healmon.engine.desk import Desk, Reread
+from healmon.engine.desk import NOT_RUNNING, Desk, Reread
 from healmon.engine.room import Room
 from healmon.engine.run import Run
 from healmon.engine.stream import Journal, Sink, Stream
@@ -114,7 +114,7 @@ class Engine:
     ) -> Answer:
         """Answer a request (see `service.link.Link.ask` for the verbs). Never raises."""
         if self._desk is None or self._stopping.is_set():
-            return Answer(ok=False, text="the healer is not running")
+            return NOT_RUNNING
         return await self._desk.ask(verb, target, arguments, origin=origin, command=command)
 
     def store_fault(self, reason: str) -> None:

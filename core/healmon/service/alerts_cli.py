@@ -14,7 +14,7 @@ import msgspec
 from healmon import wording
 from healmon.alerts import SILENCED_AT_MOST, matched, parse, unknown_ids
 from healmon.clock import SystemClock, local_time, parse_utc
-from healmon.errors import DataError, HolderError, UsageError
+from healmon.errors import DataError, HolderError, RefusedError, UsageError
 from healmon.plans import Answer, Overlays, Packed
 from healmon.report import STALE_AFTER
 from healmon.service import instance
@@ -206,7 +206,8 @@ def _each(state_dir: Path, args: argparse.Namespace, verb: str, arguments: Packe
                 say(answer.text)
             else:
                 print(f"healmon: {answer.text}", file=sys.stderr)  # noqa: T201 - this is the command line
-    return 0 if all(answer.ok for _, answer in answers) else DataError.exit_code
+    codes = [answer.code or DataError.exit_code for _, answer in answers if not answer.ok]
+    return max(codes, default=0)
 
 
 def silence(state_dir: Path, args: argparse.Namespace) -> int:
@@ -270,7 +271,7 @@ def shown_first(
         matches: the same for machines.
 
     Raises:
-        DataError: it was refused, and the answer is wanted as text.
+        RefusedError: it was refused, and the answer is wanted as text.
     """
     json_wanted = bool(getattr(args, "json", False))
     if not json_wanted:
@@ -283,9 +284,9 @@ def shown_first(
     if json_wanted:
         told = {"ok": answer.ok, "verb": verb, "target": target, "text": answer.text}
         say(json.dumps({**told, "arguments": arguments, "matches": matches}))
-        return 0 if answer.ok else DataError.exit_code
+        return 0 if answer.ok else answer.code or DataError.exit_code
     if not answer.ok:
-        raise DataError(answer.text)
+        raise RefusedError(answer.text, answer.code)
     say(answer.text)
     return 0
 

@@ -14,6 +14,7 @@ import msgspec
 from healmon.clock import SystemClock
 from healmon.config import locate
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.config.settings import Tasks
 from healmon.errors import DataError, ProbeError
 from healmon.service.commandline import say
@@ -49,7 +50,7 @@ def beat(state_dir: Path, args: argparse.Namespace) -> int:
         DataError: there is no such active task, or the token is one of another attempt.
         StateDirError: it cannot be kept.
     """
-    config = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    config = locate.find_config(getattr(args, "config", None), os.environ, here())
     sources = load(config, os.environ).tasks
     token = clean(args.token or "", limit=TOKEN)
     found = find(SystemTaskDatabases(), sources, args.target, args.source)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from healmon.clock import process_seconds
-from healmon.errors import DataError, HolderError, UsageError
+from healmon.errors import DataError, HolderError, RefusedError, UsageError
 from healmon.plans import Packed
 from healmon.service import instance
 from healmon.service.asking import ask_healer
@@ -56,6 +56,7 @@ def stop(state_dir: Path) -> int:
         tail = f"; its web server (pid {left}) has ended" if left else "; nothing to stop"
         say(f"no healer runs{tail}")
         return 0
+    holder = holder if holder.ticks else instance.proven(holder, state_dir)
     if not holder.ticks:
         raise HolderError(  # a pid alone may be anybody's by now: nobody is signalled for it
             f"who holds {state_dir} cannot be told: its lock file was removed or emptied",
@@ -102,11 +103,12 @@ def check(args: argparse.Namespace) -> int:
     """
     from healmon.config import locate, trust  # noqa: PLC0415 - this one command reads it
     from healmon.config.load import load  # noqa: PLC0415 - likewise
+    from healmon.config.paths import here  # noqa: PLC0415 - likewise
     from healmon.config.show import show  # noqa: PLC0415 - likewise
     from healmon.service.cautions import warn  # noqa: PLC0415 - likewise
     from healmon.sessions.packs import user  # noqa: PLC0415 - the other commands need no packs
 
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     settings = load(source, os.environ, screen=True, whole=True)
     user.tried(settings.sessions.packs)
     warn(trust.worries(settings))
@@ -116,7 +118,7 @@ def check(args: argparse.Namespace) -> int:
 
 def ask(state_dir: Path, args: argparse.Namespace) -> int:
     """Ask for `args.verb` of one target, whose name may be given without its prefix."""
-    target = args.prefix + args.target.removeprefix(args.prefix)
+    target = args.prefix + (args.target or "").removeprefix(args.prefix)
     return override(state_dir, args.verb, target, {}, **faces(args))
 
 
@@ -134,11 +136,12 @@ def override(
 ) -> int:  # fmt: skip
     """Ask the running healer for something and print its answer, as one JSON object if wanted.
 
-    Returns 0 when done, 65 when it was refused. A dry run prints the plan and leaves it there.
+    Returns 0 when done, 65 when it was refused, else the code of why nobody answered. A dry run
+    prints the plan and leaves it there.
 
     Raises:
         HolderError: no healer runs.
-        DataError: it was refused, and the answer is wanted as text.
+        RefusedError: it was refused, and the answer is wanted as text.
     """
     if instance.holder(state_dir) is None:
         raise HolderError(
@@ -153,9 +156,9 @@ def override(
     if json_wanted:
         told = {"ok": answer.ok, "verb": verb, "target": target, "text": answer.text}
         say(json.dumps({**told, "arguments": arguments}))
-        return 0 if answer.ok else DataError.exit_code
+        return 0 if answer.ok else answer.code or DataError.exit_code
     if not answer.ok:
-        raise DataError(answer.text)
+        raise RefusedError(answer.text, answer.code)
     say(answer.text)
     return 0
 

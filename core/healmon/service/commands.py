@@ -45,6 +45,7 @@ PUSHED: Final = 1.0
 """The same where the healer does: a push may be lost, and an override expires without one."""
 AHEAD: Final = 60.0
 """Seconds by which a request may seem to come from the future."""
+LATE: Final = "nobody took it in time; it will not be done"
 OPEN_STATES: Final = ("queued", "taken")
 
 
@@ -156,8 +157,8 @@ def wait(db_path: Path, command_id: int, timeout: float, ear: Ear | None = None)
     return state, outcome
 
 
-def withdraw(db_path: Path, command_id: int) -> tuple[str, str]:
-    """Take back an override that nobody has taken, whatever the clock says.
+def withdraw(db_path: Path, command_id: int, why: str = LATE) -> tuple[str, str]:
+    """Take back an override that nobody has taken, whatever the clock says; `why` is its outcome.
 
     Returns:
         State and outcome, as `wait`: `expired`, or what became of it just before.
@@ -167,7 +168,7 @@ def withdraw(db_path: Path, command_id: int) -> tuple[str, str]:
         StoreFaultError: the store cannot be written.
     """
     with connected(db_path, CLIENT_PATIENCE) as conn:
-        _withdraw(conn, command_id)
+        _withdraw(conn, command_id, why)
         state, outcome, _ = _state(conn, command_id)
     return state, outcome
 
@@ -181,12 +182,12 @@ def _state(conn: sqlite3.Connection, command_id: int) -> tuple[str, str, str]:
     return str(row[0]), str(row[1] or ""), str(row[2])
 
 
-def _withdraw(conn: sqlite3.Connection, command_id: int) -> None:
+def _withdraw(conn: sqlite3.Connection, command_id: int, why: str = LATE) -> None:
     with immediate(conn):
         conn.execute(
             "UPDATE commands SET state = 'expired', outcome = ?, answered_at = expires_at"
             " WHERE id = ? AND state = 'queued'",
-            (_outcome("nobody took it in time; it will not be done"), command_id),
+            (_outcome(why), command_id),
         )
 
 

@@ -65,6 +65,17 @@ def arg(*names: str, completes: str = "", **options: Any) -> Arg:  # noqa: ANN40
     return Arg(names, options, completes)
 
 
+def component(text: str) -> str:
+    """Return a component as it was typed; an empty one is a variable that was never set.
+
+    Raises:
+        ValueError: it is empty; the parser names this function then.
+    """
+    if not text:
+        raise ValueError
+    return text
+
+
 def _override(name: str, what: str, text: str, example: str, **values: str) -> Command:
     """Return a command that asks the running healer for something about one target."""
     completes = what.lower()
@@ -148,7 +159,7 @@ LOOK = (
     )),
     Command("explain", "look", "tell why something is as it is", "explain_cli:explain",
             "healmon explain session:build-7", (
-        arg("target", metavar="COMPONENT|ID|FILE", completes="component"),
+        arg("target", type=component, metavar="COMPONENT|ID|FILE", completes="component"),
         arg("--pack", default="", metavar="NAME", help="whose screen the file holds"),
         arg("--title", default="", metavar="T", help="the title of the file's terminal"),
     )),
@@ -177,13 +188,13 @@ SAY = (
     )),
     Command("pause", "say", "maintenance: look on, do not act", "pauses_cli:pause",
             'healmon pause disk:/ --for 1h --note "moving data"', (
-        arg("target", nargs="?", default="", metavar="COMPONENT", completes="component",
+        arg("target", nargs="?", type=component, metavar="COMPONENT", completes="component",
             help="a component, or a pattern such as session:build-*; none: everything"),
         PERIOD, NOTE, NOW,
     )),
     Command("resume", "say", "end maintenance; says what was not done meanwhile",
             "commandline:ask", "healmon resume disk:/", (
-        arg("target", nargs="?", default="", metavar="COMPONENT", completes="component"),
+        arg("target", nargs="?", type=component, metavar="COMPONENT", completes="component"),
         NOW,
     ), values={"verb": "resume", "prefix": ""}),
     Command("dry-run", "say", "let the running healer only plan, until off or its next start",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from healmon.config import locate
+from healmon.config.paths import here
 from healmon.errors import HealmonError
 from healmon.service.commandtable import COMMANDS, COMMON, Arg, Command, Either
 from healmon.store import read
@@ -198,7 +199,7 @@ def _state_dir(words: Sequence[str]) -> Path | None:
         name, equals, value = word.partition("=")
         given[name] = value if equals else after
     try:
-        config = locate.find_config(given.get("--config"), os.environ, Path.cwd())
+        config = locate.find_config(given.get("--config"), os.environ, here())
         return locate.state_dir(given.get("--state-dir"), os.environ, config)
     except (HealmonError, OSError):
         return None

@@ -11,6 +11,7 @@ from pathlib import Path
 from healmon.config import locate
 from healmon.config.lines import KeyPath, key_lines
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.config.settings import Settings
 from healmon.config.source import parse, read_text, shown
 from healmon.errors import ConfigError
@@ -51,7 +52,7 @@ def _configuration(
 ) -> tuple[tuple[Settings | None, Path | None, dict[KeyPath, int]], list[Finding]]:
     name = "config"
     try:
-        source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+        source = locate.find_config(getattr(args, "config", None), os.environ, here())
     except ConfigError as error:
         return (None, None, {}), _problems(error)
     try:

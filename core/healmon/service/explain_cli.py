@@ -9,6 +9,7 @@ from pathlib import Path
 
 from healmon.config import locate
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.config.settings import Settings
 from healmon.errors import DataError
 from healmon.plans import pack
@@ -52,7 +53,7 @@ def explain(state_dir: Path, args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     return load(source, os.environ)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from healmon import lean
 from healmon.config import locate, trust
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.config.settings import Settings
 from healmon.errors import HolderError
 from healmon.events import CycleFinished, Recorded
@@ -53,7 +54,7 @@ def configured(args: argparse.Namespace, *, screen: bool = False) -> tuple[Setti
     Raises:
         ConfigError: the configuration is wrong; every fault is listed.
     """
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     settings = load(source, os.environ, screen=screen)
     _try_packs(settings)  # one that is wrong is told before anything starts
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
@@ -72,7 +73,7 @@ def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings
 
     A daemon leaves its directory, so that is kept.
     """
-    environ, cwd = dict(os.environ), Path.cwd()
+    environ, cwd = dict(os.environ), here()
     named = getattr(args, "config", None)
 
     def read() -> Settings:
@@ -347,7 +348,7 @@ def _first_run(link: object, open_screen: Callable[..., int], options: dict[str,
     """Open the screen where there is no configuration; begin anew once there is one, if wanted."""
     from healmon.service.firstrun import SystemFirstRun  # noqa: PLC0415 - for screens only
 
-    first = SystemFirstRun(os.environ, Path.cwd())
+    first = SystemFirstRun(os.environ, here())
     code = open_screen(link, first=first, **options)
     if first.again:
         words = [sys.executable, "-P", "-m", "healmon_tui", *sys.argv[1:]]

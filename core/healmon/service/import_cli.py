@@ -16,6 +16,7 @@ from healmon import __version__
 from healmon.clock import SystemClock, format_utc
 from healmon.config import locate
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.errors import DataError, ProbeError, StateDirError, StoreFaultError, UsageError
 from healmon.service import history, statedir
 from healmon.service.commandline import say
@@ -95,15 +96,18 @@ def import_history(state_dir: Path, args: argparse.Namespace) -> int:
     lock = Lock.acquire(state_dir, version=__version__, mode="import")
     try:
         if args.remove:
-            return _remove(state_dir, args, dry_run=dry_run)
-        return _import(state_dir, Path(args.file), zone, args, dry_run=dry_run)
+            said = _remove(state_dir, args, dry_run=dry_run)
+        else:
+            said = _import(state_dir, Path(args.file), zone, args, dry_run=dry_run)
     finally:
         lock.release()
+    say(said)  # only here: a reader that has gone is no fault of what was done
+    return 0
 
 
 def _import(
     state_dir: Path, path: Path, zone: tzinfo | None, args: argparse.Namespace, *, dry_run: bool
-) -> int:
+) -> str:
     try:
         _must_fit(state_dir, path)
         with private_copy(path, state_dir) as copy:
@@ -123,7 +127,7 @@ def _import(
         ) from error
 
 
-def _bring_over(state_dir: Path, source: Source, args: argparse.Namespace, dry_run: bool) -> int:  # noqa: FBT001 - passed on
+def _bring_over(state_dir: Path, source: Source, args: argparse.Namespace, dry_run: bool) -> str:  # noqa: FBT001 - passed on
     added, known = dict.fromkeys(TABLES, 0), dict.fromkeys(TABLES, 0)
     if dry_run:
         for table, _ in source.entries():
@@ -140,11 +144,8 @@ def _bring_over(state_dir: Path, source: Source, args: argparse.Namespace, dry_r
         finally:
             conn.close()
     if getattr(args, "json", False):
-        say(json.dumps(_told(args, source, added, known, dry_run=dry_run)))
-        return 0
-    for line in _lines(args, source, added, known, dry_run=dry_run):
-        say(line)
-    return 0
+        return json.dumps(_told(args, source, added, known, dry_run=dry_run))
+    return "\n".join(_lines(args, source, added, known, dry_run=dry_run))
 
 
 def _told(
@@ -215,7 +216,7 @@ def _layouts(tables: PrivateTables, path: Path) -> dict[str, history.Layout]:
 
 
 def _open(state_dir: Path, args: argparse.Namespace) -> sqlite3.Connection:
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     name = load(source, os.environ).monitor.name
     database = state_dir / DATABASE
     try:
@@ -234,10 +235,10 @@ def _must_fit(state_dir: Path, path: Path) -> None:
         )
 
 
-def _remove(state_dir: Path, args: argparse.Namespace, *, dry_run: bool) -> int:
+def _remove(state_dir: Path, args: argparse.Namespace, *, dry_run: bool) -> str:
+    json_wanted = bool(getattr(args, "json", False))
     if not (state_dir / DATABASE).exists() or dry_run:
-        say("nothing was removed")
-        return 0
+        return json.dumps({"removed": 0}) if json_wanted else "nothing was removed"
     conn = _open(state_dir, args)
     try:
         gone = imported.forget(conn)
@@ -245,9 +246,7 @@ def _remove(state_dir: Path, args: argparse.Namespace, *, dry_run: bool) -> int:
         raise StoreFaultError(f"nothing was removed: {words(error, state_dir)}") from error
     finally:
         conn.close()
-    said = {"removed": gone}
-    say(json.dumps(said) if getattr(args, "json", False) else f"{gone} imported rows were removed")
-    return 0
+    return json.dumps({"removed": gone}) if json_wanted else f"{gone} imported rows were removed"
 
 
 def _zone(text: str | None) -> tzinfo | None:

@@ -216,6 +216,18 @@ def names_a_stranger(found: Holder, state_dir: Path) -> bool:
     return _lives(found) and uid != state_dir.stat().st_uid
 
 
+def proven(found: Holder, state_dir: Path) -> Holder:
+    """Return a holder whose text is lost with its start, if its open files show that it holds."""
+    ticks, there = _start_ticks(found.pid), _place(state_dir)
+    with contextlib.suppress(OSError):
+        for file in Path(f"/proc/{found.pid}/fdinfo").iterdir():
+            # lock: 1: FLOCK  ADVISORY  WRITE 4711 fe:00:131 0 EOF
+            text = file.read_text("ascii", "replace")
+            if any({"FLOCK", there} <= {*row.split()} for row in text.splitlines()):
+                return found._replace(ticks=ticks, boot_id=_boot_id())
+    return found
+
+
 def wait_released(state_dir: Path, seconds: float) -> bool:
     """Wait until nobody holds the state directory; False when `seconds` passed first."""
     pause = _pause()
@@ -291,17 +303,22 @@ def _is_locked(fd: int) -> bool:
 def _directory_holder(state_dir: Path) -> Holder | None:
     """Return the holder whose lock file was removed; its pid is all that is left of it."""
     try:
-        found = state_dir.stat()
+        place = _place(state_dir)
         rows = Path("/proc/locks").read_text("ascii").splitlines()
     except OSError:
         return None
-    place = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
     for row in rows:
         words = row.split()
         # 7: FLOCK  ADVISORY  WRITE 4711 fe:00:131 0 EOF
         if words[1:2] == ["FLOCK"] and words[5] == place:
             return Holder(pid=max(0, int(words[4])))
     return None
+
+
+def _place(state_dir: Path) -> str:
+    """Return a directory as /proc names what is locked."""
+    found = state_dir.stat()
+    return f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
 
 
 def _read_text(fd: int) -> Holder:

@@ -10,6 +10,7 @@ from pathlib import Path
 from healmon.clock import SystemClock, local_time
 from healmon.config import locate
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.config.settings import Channel, Settings
 from healmon.errors import DataError, DeliveryError, MissingPartError
 from healmon.plans import Packed
@@ -25,7 +26,7 @@ def notify(state_dir: Path, args: argparse.Namespace) -> int:
     Raises:
         DataError: there is no such channel.
     """
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     settings = load(source, os.environ)
     channels = _chosen(settings, args.test or "")
     if args.test is None:

@@ -21,7 +21,7 @@ def pause(state_dir: Path, args: argparse.Namespace) -> int:
         DataError: no such component, or it was refused.
         HolderError: no healer runs.
     """
-    name = clean(args.target) or EVERYTHING
+    name = clean(args.target or EVERYTHING)
     arguments = with_end(args, PAUSED_AT_MOST)
     must_run(state_dir)
     known = known_state(state_dir)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from healmon.errors import DataError
+from healmon.errors import DataError, RefusedError
 from healmon.plans import Packed, Plan, pack
 from healmon.service.asking import ask_healer
 from healmon.text import clean
@@ -24,20 +24,22 @@ def planned(
     """Ask the healer for its plan and leave it there; returns exit code and what to say.
 
     Raises:
-        DataError: there is nothing to plan; the answer is wanted as text.
+        RefusedError: there is nothing to plan; the answer is wanted as text.
     """
     told: Packed = {"ok": True, "verb": verb, "target": target, "text": "dry run: nothing was done"}
     plan: Plan | None = None
+    refused = 0
     if verb in VERBS:
         answer = ask_healer(state_dir, "offer", target, {**arguments, "verb": verb})
         plan = answer.plan
         told |= {"ok": answer.ok, "text": answer.text or "dry run: nothing was done"}
-    code = 0 if told["ok"] else DataError.exit_code
+        refused = answer.code
+    code = 0 if told["ok"] else refused or DataError.exit_code
     if json_wanted:
         more = {"plan": pack(plan)} if plan is not None else {}
         return code, json.dumps({**told, "arguments": arguments, **more})
     if code:
-        raise DataError(str(told["text"]))
+        raise RefusedError(str(told["text"]), code)
     return code, "\n".join(_lines(plan, str(told["text"]))) if plan else str(told["text"])
 
 

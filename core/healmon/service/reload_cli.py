@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from healmon.errors import ConfigError, HealmonError, HolderError
+from healmon.errors import ConfigError, HealmonError, HolderError, RefusedError
 from healmon.plans import Answer
 from healmon.service import instance
 from healmon.service.asking import ask_healer
@@ -44,7 +44,7 @@ def _error(answer: Answer) -> HealmonError:
     problems: list[str] = answer.data.get("problems", [])
     if answer.code == ConfigError.exit_code and problems:
         return ConfigError("\n".join(problems), remedy=KEPT)
-    return HolderError(answer.text)
+    return RefusedError(answer.text, answer.code or HolderError.exit_code)
 
 
 def _lines(answer: Answer, *, dry: bool) -> list[str]:

@@ -12,6 +12,7 @@ import msgspec
 from healmon.clock import local_time
 from healmon.config import locate
 from healmon.config.load import load
+from healmon.config.paths import here
 from healmon.config.settings import Disk
 from healmon.disks.cover import targets_of
 from healmon.disks.undo import selections
@@ -37,7 +38,7 @@ def restore(state_dir: Path, args: argparse.Namespace) -> int:
     Raises:
         DataError: nothing is named so, or it cannot go back; says why.
     """
-    source = locate.find_config(getattr(args, "config", None), os.environ, Path.cwd())
+    source = locate.find_config(getattr(args, "config", None), os.environ, here())
     disk = load(source, os.environ).disk
     if args.backup:
         return backups(disk, args)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from healmon.clock import SystemClock, boot_id, parse_utc
+from healmon.clock import SystemClock, boot_id, format_utc, parse_utc
 from healmon.errors import StoreFaultError
 from healmon.named import NamedTuple
 from healmon.service import instance
@@ -16,11 +16,12 @@ from healmon.units import format_duration
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from sqlite3 import Connection
     from typing import Any
 
     from healmon.clock import Reading
 
-NO_HEALER = 3
+NO_HEALER = UNKNOWN = 3
 HUNG_AFTER = 3
 """Intervals without a finished cycle after which the healer is called hung."""
 ACTIONS = 5
@@ -45,8 +46,11 @@ class _Seen(NamedTuple):
     """Seconds since the newest cycle by a clock that nobody sets; None: it is not known."""
     still: bool = False
     dry_run: bool = False
+    paused: tuple[dict[str, Any], ...] = ()
     errand: instance.Holder | None = None
     """Who holds the directory for one thing: no healer."""
+    unreadable: str = ""
+    """Why the store cannot be read; empty: it can, or there is none and nobody heals."""
 
     def age(self, name: str) -> float | None:
         fact = self.facts.get(name)
@@ -79,6 +83,8 @@ class _Seen(NamedTuple):
         levels = {row["severity"] for row in self.alerts}
         if "CRITICAL" in levels or self.hung:
             return 2
+        if self.unreadable:
+            return UNKNOWN
         return 1 if "WARNING" in levels else 0
 
 
@@ -120,27 +126,36 @@ def _look(state_dir: Path) -> _Seen:
     holder, errand = (None, held) if held is not None and held.errand else (held, None)
     still = holder is not None and instance.stands_still(holder)
     now = SystemClock().read()
+    blind = _Seen(holder, {}, [], [], [], [], [], now, still=still, errand=errand)
     try:
         connection = read.open_reader(state_dir / "healmon.db")
-    except StoreFaultError:
-        return _Seen(holder, {}, [], [], [], [], [], now, still=still, errand=errand)
-    try:
-        return _Seen(
-            holder,
-            facts := read.engine_facts(connection),
-            read.unhealthy(connection),
-            read.open_alerts(connection),
-            read.pending_alerts(connection),
-            read.recent_actions(connection, ACTIONS),
-            read.untold(connection),
-            now,
-            _beaten(state_dir, facts, now),
-            dry_run=holder is not None and read.dry_run(connection),
-            still=still,
-            errand=errand,
-        )
-    finally:
-        connection.close()
+        try:
+            return _read(blind, connection, state_dir)
+        finally:
+            connection.close()
+    except StoreFaultError as error:
+        said = str(error.args[0]) if holder is not None or _exists(state_dir) else ""
+        return blind._replace(unreadable=said)
+
+
+def _exists(state_dir: Path) -> bool:
+    return (state_dir / "healmon.db").is_file()
+
+
+def _read(blind: _Seen, connection: Connection, state_dir: Path) -> _Seen:
+    """Return the same with what the store tells."""
+    facts = read.engine_facts(connection)
+    return blind._replace(
+        facts=facts,
+        unhealthy=read.unhealthy(connection),
+        alerts=read.open_alerts(connection),
+        pending=read.pending_alerts(connection),
+        actions=read.recent_actions(connection, ACTIONS),
+        untold=read.untold(connection),
+        beaten=_beaten(state_dir, facts, blind.now),
+        dry_run=blind.holder is not None and read.dry_run(connection),
+        paused=tuple(read.paused(connection, format_utc(blind.now.wall))),
+    )
 
 
 def _lines(seen: _Seen, state_dir: Path) -> list[str]:
@@ -149,8 +164,11 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     lines += _section("open alerts", seen.alerts, _alert_line)
     lines += _section("not confirmed yet", seen.pending, _alert_line)
     lines += _section("not told", seen.untold, _untold_line)
+    lines += _section("not acted on", [*seen.paused], _paused_line)
     lines += _section("recent actions", seen.actions, _action_line)
-    if not seen.unhealthy and not seen.alerts and seen.holder is not None:
+    if seen.unreadable:
+        lines.append(f"what is wrong is not known: {seen.unreadable}")
+    elif not (seen.unhealthy or seen.alerts or seen.holder is None or seen.cycle_age is None):
         lines.append("nothing is wrong")
     return lines
 
@@ -174,7 +192,7 @@ def _headline(seen: _Seen, state_dir: Path) -> str:
 
 
 def _cycle_line(seen: _Seen) -> list[str]:
-    if seen.holder is None:
+    if seen.holder is None or seen.unreadable:
         return []
     age, cycle = seen.cycle_age, seen.facts.get("cycle", {})
     if age is None:
@@ -208,6 +226,12 @@ def _untold_line(row: dict[str, Any]) -> str:
     return f"channel {row['channel']}: {waiting}: {row['reason']}"
 
 
+def _paused_line(row: dict[str, Any]) -> str:
+    what = "everything" if row["component"] == "*" else row["component"]
+    never = row["until"] >= "9998"  # `state.FOREVER`, which costs an import of all of it
+    return f"{what}: {'never touched' if never else 'paused till ' + row['until'][:16] + ' UTC'}"
+
+
 def _action_line(row: dict[str, Any]) -> str:
     return f"{row['timestamp'][:19]} {row['action_taken']} {row['component']}: {row['status']}"
 
@@ -227,9 +251,11 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "state_dir": str(state_dir),
         "log": str(state_dir / "healmon.log"),
         "exit_code": seen.code,
+        "unreadable": seen.unreadable,
         "unhealthy": seen.unhealthy,
         "alerts": seen.alerts,
         "pending": seen.pending,
         "actions": seen.actions,
         "untold": seen.untold,
+        "paused": [*seen.paused],
     }

@@ -78,7 +78,7 @@ class Notifier:
     def status(self, text: str) -> None:
         """Say in one line how we are, where that is new."""
         text = clean(text, limit=STATUS)
-        if text != self._status:
+        if text != self._status and not self._stopping:
             self._status = text
             self.send(*self._told())
 
@@ -91,7 +91,8 @@ class Notifier:
 
     def reloading(self) -> None:
         """Our configuration is being read again; `ready` follows."""
-        self.send("RELOADING=1", f"MONOTONIC_USEC={int(process_seconds() * 1e6)}")
+        if not self._stopping:
+            self.send("RELOADING=1", f"MONOTONIC_USEC={int(process_seconds() * 1e6)}")
 
     def stopping(self) -> None:
         """We end; nothing but that is said any more."""

@@ -158,6 +158,8 @@ def connect(path: Path, patience: float) -> sqlite3.Connection:
 def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
     (version,) = conn.execute("PRAGMA user_version").fetchone()
     (application,) = conn.execute("PRAGMA application_id").fetchone()
+    if not path.stat().st_size:  # whoever began it had no room to write anything
+        raise _fault(path, "nothing stands in it yet")
     if application != APPLICATION_ID or version != VERSION:
         raise StoreVersionError(
             f"{clean(str(path))} is not a health store of this version (layout {version};"

@@ -14,7 +14,7 @@ import msgspec
 from healmon import events as ev
 from healmon.clock import format_utc
 from healmon.plans import Packed
-from healmon.state import ComponentView, NoticeView, SilenceView, Snapshot
+from healmon.state import FOREVER, ComponentView, NoticeView, SilenceView, Snapshot
 from healmon.state.noticing import NoticeEvent
 from healmon.store.alertrows import alert_as_is, alert_rows
 from healmon.store.details import Statement, details_text
@@ -41,6 +41,8 @@ _ALL_OVER: Final = (
 _HEARTBEAT: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('heartbeat', ?)"
 _INTERVAL: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('interval', ?)"
 _DRY_RUN: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('dry_run', ?)"
+_PAUSED: Final = "INSERT OR REPLACE INTO meta (key, value) VALUES ('paused:' || ?, ?)"
+_RESUMED: Final = "DELETE FROM meta WHERE key = 'paused:' || ?"
 _COMPONENT_GONE: Final = "DELETE FROM components WHERE component = ?"
 _SILENCE: Final = (
     "INSERT OR REPLACE INTO silences (id, created_at, until, match, by, note)"
@@ -60,6 +62,7 @@ _MOVED: Final = tuple(  # as `state.stepping` has it
             " WHERE resolved = 0",
         ),
         ("notices", ("created_at", "next_at"), " WHERE state = 'waiting'"),
+        ("meta", ("value",), " WHERE key GLOB 'paused:*' AND value < '9998'"),
     )
 )  # fmt: skip
 _SILENCE_OVER: Final = "UPDATE silences SET ended_at = ?, resolution = ? WHERE id = ?"
@@ -129,7 +132,7 @@ class Projector:
             case ev.NoticeMade() | ev.NoticeSent() | ev.NoticeFailed() | ev.NoticeDropped():
                 return _notice_rows(event, at, record.id)
             case _:
-                return alert_rows(event, at, record.id)
+                return [*alert_rows(event, at, record.id), *_pauses(event)]
 
     def _plan_refused(self, event: ev.PlanRefused, at: str, number: int) -> list[Statement]:
         plan = event.plan
@@ -159,6 +162,20 @@ def _of_engine(event: ev.EngineStarted | ev.DryRunChanged | ev.CycleFinished, at
 
 def _dry_run(*, on: bool) -> Statement:
     return _DRY_RUN, ("1" if on else "0",)
+
+
+def _pauses(event: ev.Event) -> list[Statement]:
+    match event:
+        case ev.MaintenanceStarted():
+            return [_paused(event.component, event.until)]
+        case ev.MaintenanceEnded():
+            return [(_RESUMED, (event.component,))]
+        case _:
+            return []
+
+
+def _paused(name: str, until: float) -> Statement:
+    return _PAUSED, (name, format_utc(min(until, FOREVER)))
 
 
 def _clock_set(event: ev.ClockJumped) -> list[Statement]:
@@ -231,6 +248,8 @@ def rebuild(snapshot: Snapshot) -> list[Statement]:
     """
     statements: list[Statement] = [("DELETE FROM components", ())]
     statements.append(_dry_run(on=snapshot.engine.dry_run))
+    statements.append(("DELETE FROM meta WHERE key GLOB 'paused:*'", ()))
+    statements += [_paused(name, until) for name, until in snapshot.maintenance.items()]
     statements += [_component_as_is(view) for view in snapshot.components.values()]
     statements.append((_ALL_OVER, (format_utc(snapshot.at),)))
     for alert in snapshot.alerts.values():

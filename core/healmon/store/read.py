@@ -358,6 +358,16 @@ def dry_run(conn: sqlite3.Connection) -> bool:
     return bool(rows) and rows[0]["value"] == "1"
 
 
+def paused(conn: sqlite3.Connection, now: str) -> list[Row]:
+    """Return what nobody may act on after `now` (UTC), and until when: `component`, `until`."""
+    return _rows(
+        conn,
+        "SELECT substr(key, 8) AS component, value AS until FROM meta"
+        " WHERE key GLOB 'paused:*' AND value > ? ORDER BY component",
+        now,
+    )
+
+
 def engine_facts(conn: sqlite3.Connection) -> dict[str, Row]:
     """Return the newest start, end and finished cycle of a healer: `started` `stopped` `cycle`.
 

@@ -84,8 +84,8 @@ def _proving(look: Look, record: StartRecord, memory: Memory) -> bool:
 
 
 def _untried(look: Look, record: StartRecord, memory: Memory) -> bool:
-    """Return whether nobody has gone on yet with an act that was called off, however long ago."""
-    if not record.called_off:
+    """Return whether nobody has gone on yet with what was called off or granted, however old."""
+    if not (record.called_off or record.granted):
         return False
     at = memory.goes_on
     return at is None or at <= _left_at(record) or look.now.steady <= at

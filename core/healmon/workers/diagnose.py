@@ -18,7 +18,7 @@ from healmon.workers.calm import TELLS_NOTHING, Calm
 from healmon.workers.facts import facts_of, fixed
 from healmon.workers.findings import PATIENCE, Around, down_for, findings, outlived, status
 from healmon.workers.lifecycle import Judged, advance
-from healmon.workers.model import NAME, UNTOLD, Memory, Seen
+from healmon.workers.model import NAME, UNTOLD, UNTOLD_END, Memory, Seen
 from healmon.workers.storm import Storm
 from healmon.workers.turns import LATE, Line, Turn, begins_again, turns, waiting
 
@@ -57,6 +57,7 @@ class Judge:
         # whoever waits for others is judged after them
         self._upwards = sorted(workers, key=lambda worker: self._ranks[worker.name])
         self._calm = Calm()
+        self._judged_before = False
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
         """Return the verdict on every worker, and on all of them together."""
@@ -80,6 +81,10 @@ class Judge:
         }
         quiet = _quiet(judged, before, given)
         silent = set(standing)
+        # what another run has told is no answer to whoever asks this one (`--once`)
+        if self._judged_before and not failing:
+            silent |= {n for n, mine in judged.items() if n in known.components and _untold(mine)}
+        self._judged_before = True
         if seen.fresh is not None and not failing:
             silent |= quiet - seen.fresh
         told = [name for name in self._configured if name not in silent]
@@ -341,11 +346,16 @@ def _overtaken(
     return overtaken
 
 
+def _untold(mine: Judged) -> bool:
+    """Return whether a worker is left unjudged for a moment: its shim will tell what to think."""
+    return mine.look.match is None and mine.look.one.trouble in {UNTOLD, UNTOLD_END}
+
+
 def _moments(mine: Judged, now: Reading) -> list[float]:
     """Return in how many seconds the judgement of a worker will change by itself."""
     worker, memory = mine.look.worker, mine.memory
     moments: list[float] = []
-    if mine.look.one.trouble == UNTOLD:
+    if _untold(mine):
         moments.append(MOMENT)
     if mine.state in {"quarantined", "unhealthy"} and memory.retry_at is not None:
         moments.append(memory.retry_at - now.steady)

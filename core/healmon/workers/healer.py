@@ -31,6 +31,7 @@ from healmon.workers.model import (
     Memory,
     Order,
     Seen,
+    StartRecord,
     WorkerFacts,
     WorkerSeen,
 )
@@ -180,13 +181,19 @@ class WorkersHealer:
     def _take_in(self, seen: Seen, blurred: frozenset[str]) -> None:
         """Let liveness know who is up, and who is not to be judged: acts, and starts not proved."""
         fresh = _fresh(seen)
-        begun = {
-            name
-            for name, one in fresh.items()
-            if one.record is not None and one.record.outcome == "begun"
-        }
+        begun = {name for name, one in fresh.items() if self._to_be_proved(name, one.record)}
         up = {name: main_of(one) for name, one in fresh.items()}
         self._liveness.seen(up, blurred | begun)
+
+    def _to_be_proved(self, name: str, record: StartRecord | None) -> bool:
+        """Return whether what came of the newest act is open.
+
+        One that was cut short is taken in once and never ends on record: it must hold nothing for
+        good.
+        """
+        memory = self._memories.get(name)
+        over = memory is not None and record is not None and memory.attempt >= record.number
+        return record is not None and record.outcome == "begun" and not over
 
     def _watch(self, seen: Seen) -> None:
         """Watch every live copy of every worker and its shim, and nobody else."""

@@ -23,8 +23,8 @@ from healmon.world.processes import Ended, Identity, ProcessFacts
 from healmon.world.shims import Shim
 
 __all__ = [
-    "NAME", "UNTOLD", "Asked", "Blocker", "Check", "Desired", "EndRecord", "Fault", "Goal",
-    "HostSeen", "How", "Level", "Match", "Memory", "Order", "Outcome", "Phase", "Seen",
+    "NAME", "UNTOLD", "UNTOLD_END", "Asked", "Blocker", "Check", "Desired", "EndRecord", "Fault",
+    "Goal", "HostSeen", "How", "Level", "Match", "Memory", "Order", "Outcome", "Phase", "Seen",
     "StartRecord", "State", "Use", "Verb", "Wish", "WorkerFacts", "WorkerSeen",
 ]  # fmt: skip
 
@@ -32,6 +32,8 @@ NAME = "workers"
 """The healer's name."""
 UNTOLD = "its shim has started it again and has yet to say so"
 """The trouble with a worker that is up, and nobody has written down since when."""
+UNTOLD_END = "its shim has yet to say how it ended"
+"""The trouble with a worker that is down, and nobody has written down why."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True):

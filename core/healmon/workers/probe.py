@@ -24,6 +24,7 @@ from healmon.workers.finder import Candidates, Everyone, Finder
 from healmon.workers.gauges import Gauges
 from healmon.workers.model import (
     UNTOLD,
+    UNTOLD_END,
     Blocker,
     EndRecord,
     HostSeen,
@@ -47,7 +48,7 @@ TAIL_LINES = 5
 ASKED = 5
 """How often a shim is asked that has started its worker again and has yet to say so."""
 YOUNG = 10.0
-"""Seconds for which it may fail to: on a busy host it waits longer for the processor than we do."""
+"""Seconds for which it may fail to, or to tell an end: a busy host lets it wait longer than us."""
 NOW = float("inf")
 
 
@@ -89,6 +90,7 @@ class Probe:
         self._steps: Steps = ()
         self._gauges = Gauges()
         self._kin: dict[str, frozenset[Identity]] = {}
+        self._untold: dict[str, float] = {}
 
     def look(
         self,
@@ -332,6 +334,7 @@ class Probe:
         family: Family,
         now: Reading,
     ) -> WorkerSeen:
+        self._untold.pop(worker.name, None)
         shim = one.shim.shim if one.shim is not None and one.shim.alive else None
         members = family.tree([main.identity], shim) or (main,)
         self._kin[worker.name] = frozenset([f.identity for f in members])
@@ -351,8 +354,11 @@ class Probe:
         self, worker: Worker, one: WorkerSeen, family: Family, now: Reading
     ) -> WorkerSeen:
         self._kin.pop(worker.name, None)
+        if not one.trouble and not one.acting and self._end_untold(worker.name, one, now):
+            one = replace(one, trouble=UNTOLD_END)
         blockers: tuple[Blocker, ...] = ()
-        if not one.acting:
+        # whose shim has yet to tell of its start is there itself
+        if not one.acting and one.trouble != UNTOLD:
             with suppress(ProbeError):  # the start looks again, and tells
                 blockers = self.blockers(worker, one, family)
         started = one.record.wall if one.record is not None and one.record.worker else None
@@ -365,6 +371,14 @@ class Probe:
             blockers=blockers,
             changed=changes.since(worker, started, now) if started is not None else "",
         )
+
+    def _end_untold(self, name: str, one: WorkerSeen, now: Reading) -> bool:
+        """Return whether its shim may still write down how a worker ended."""
+        shim = one.shim
+        if shim is None or not shim.alive or any(e.identity == shim.worker for e in shim.ends):
+            self._untold.pop(name, None)
+            return False
+        return now.steady - self._untold.setdefault(name, now.steady) < YOUNG
 
     def _host_seen(self) -> HostSeen:
         if self._host is not None:

@@ -46,6 +46,8 @@ class SetAside(logging.FileHandler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write a line, to a new file if the old one has no room for it."""
         try:
+            if self.stream is not None and not self._bears_the_name(self.stream):
+                self._let_go()
             stream = self.stream = self.stream or self._open()
             if self._full(stream, record):
                 self._set_aside()
@@ -53,6 +55,19 @@ class SetAside(logging.FileHandler):
             self.handleError(record)
             return
         super().emit(record)
+
+    def _bears_the_name(self, stream: TextIOWrapper) -> bool:
+        """Whether it is still the file of this name: somebody may rotate it, too, or remove it."""
+        try:
+            there, ours = os.stat(self.baseFilename), os.fstat(stream.fileno())  # noqa: PTH116 - two numbers
+        except FileNotFoundError:
+            return False
+        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+
+    def _let_go(self) -> None:
+        if self.stream is not None:
+            self.stream.close()
+        self.stream = None  # pyright: ignore[reportAttributeAccessIssue] - the next line opens it
 
     def _full(self, stream: TextIOWrapper, record: logging.LogRecord) -> bool:
         if not self._size or not self._keep:
@@ -63,9 +78,7 @@ class SetAside(logging.FileHandler):
         return stat.S_ISREG(found.st_mode) and found.st_size + len(line) >= self._size
 
     def _set_aside(self) -> None:
-        if self.stream is not None:
-            self.stream.close()
-            self.stream = None  # pyright: ignore[reportAttributeAccessIssue] - the next line opens it
+        self._let_go()
         for number in range(self._keep - 1, 0, -1):
             with suppress(FileNotFoundError):
                 self._rename(f".{number}", f".{number + 1}")

@@ -120,8 +120,10 @@ def test_the_state_directory_is_the_one_that_load_reads(places):
 )
 def test_a_state_directory_that_cannot_be_known_is_not_guessed(places, text):
     config = put(places / "work/healmon.toml", text)
-    with pytest.raises(ConfigError, match=r"^healmon\.toml"):
+    with pytest.raises(ConfigError, match=r"^healmon\.toml") as refused:
         state_dir(None, environ_of(places), config)
+    if text == "[monitor":
+        assert "name that one with --state-dir" in str(refused.value)
 
 
 def test_a_user_whom_nobody_knows_is_at_home_at_the_root(places, monkeypatch):

@@ -27,7 +27,7 @@ def amendment(*healers, told=TOLD, notify=None, alerts=None):
     )  # fmt: skip
 
 
-async def reach(condition, limit=5.0):
+async def reach(condition, limit=30.0):
     async with asyncio.timeout(limit):
         while not condition():
             await asyncio.sleep(0.005)
@@ -53,7 +53,7 @@ def test_a_healer_is_followed_between_two_looks_and_a_cycle_comes_at_once():
     old, other, new = ScriptedHealer(), ScriptedHealer("other"), ScriptedHealer()
 
     async def scenario(engine, journal, _clock):
-        assert await engine.amend(amendment(new), 5.0) == []
+        assert await engine.amend(amendment(new), 30.0) == []
         await reach(lambda: len(journal.all(ev.CycleFinished)) == 2)
         assert old.closed
         assert not other.closed
@@ -120,7 +120,7 @@ def test_a_plan_that_waits_is_called_off_and_planned_anew_by_who_follows():
 
     async def scenario(engine, journal, _clock):
         await reach(lambda: journal.all(ev.PlanMade))
-        assert await engine.amend(amendment(new), 5.0) == []
+        assert await engine.amend(amendment(new), 30.0) == []
         await reach(lambda: len(journal.all(ev.PlanMade)) == 2)
         (view,) = engine.snapshot.plans.values()
         assert view.plan.delay == 30.0
@@ -134,7 +134,7 @@ def test_a_plan_sheet_of_before_is_no_longer_on_offer():
 
     async def scenario(engine, _journal, _clock):
         offer = await engine.ask("offer", "things:one", {"verb": "restart"}, origin="olga")
-        await engine.amend(amendment(new), 5.0)
+        await engine.amend(amendment(new), 30.0)
         answer = await engine.ask("apply", offer.plan.id, {}, origin="olga")
         assert "no longer on offer" in answer.text
         assert new.broken
@@ -183,10 +183,10 @@ def test_rules_of_alerts_and_channels_hold_from_the_next_look_on():
     async def scenario(engine, journal, _clock):
         new = ScriptedHealer(broken=True, delay=600.0)
         rules = Alerts(confirm_checks=1)
-        await engine.amend(amendment(new, notify=Notify(channels=(channel,)), alerts=rules), 5.0)
+        await engine.amend(amendment(new, notify=Notify(channels=(channel,)), alerts=rules), 30.0)
         await reach(lambda: journal.all(ev.AlertOpened))
         assert engine._courier is not None, "there was no channel before"
-        await engine.amend(amendment(told=None, notify=Notify()), 5.0)
+        await engine.amend(amendment(told=None, notify=Notify()), 30.0)
 
     live(scenario, healer)
 
@@ -201,7 +201,7 @@ def test_a_wrong_configuration_is_told_once_and_is_an_alert_until_a_right_one_is
         engine.check_now()
         await reach(lambda: len(journal.all(ev.CycleFinished)) == 2)
         assert engine.snapshot.alerts
-        await engine.amend(amendment(told=None), 5.0)
+        await engine.amend(amendment(told=None), 30.0)
         assert not engine.snapshot.alerts
 
     journal = live(scenario, ScriptedHealer())

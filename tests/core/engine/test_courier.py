@@ -44,7 +44,7 @@ class Rig:
         self.stream.emit(ev.AlertOpened(key_of(name), "CRITICAL", name, f"{name} is down"))
 
 
-async def reach(condition, limit=20.0):
+async def reach(condition, limit=30.0):
     async with asyncio.timeout(limit):
         while not condition():
             await asyncio.sleep(0.005)

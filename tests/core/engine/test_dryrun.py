@@ -21,7 +21,7 @@ def engine_of(healer, *, dry=False, journal=None):
 def played(engine, scene):
     async def whole():
         running = asyncio.create_task(engine.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not engine.snapshot.cycle.finished_at:
                 await asyncio.sleep(0.005)
             await scene()

@@ -34,7 +34,7 @@ def once(*healers, **options):
     return snapshot, journal
 
 
-async def reach(condition, limit=5.0):
+async def reach(condition, limit=30.0):
     async with asyncio.timeout(limit):
         while not condition():
             await asyncio.sleep(0.005)
@@ -105,17 +105,16 @@ def test_a_hanging_healer_delays_nobody_and_is_told_of():
             try:
                 await asyncio.sleep(30)
             except asyncio.CancelledError:
-                if asyncio.get_running_loop().time() > give_up[0]:
+                if leave:
                     raise
 
-    give_up = [0.0]
+    leave: list[bool] = []
     hanging.look_hook = stubborn
     engine, journal, _ = build(hanging, working)
 
     async def scenario():
-        give_up[0] = asyncio.get_running_loop().time() + 1.0
         await engine._open()
-        async with asyncio.timeout(1.0):
+        async with asyncio.timeout(30):
             await engine.cycle()
             await engine.cycle()
         assert engine.snapshot.failing["dead"]
@@ -123,7 +122,7 @@ def test_a_hanging_healer_delays_nobody_and_is_told_of():
         assert [e.late for e in journal.all(ev.CycleFinished)] == [("dead",), ("dead",)]
         alerts = engine.snapshot.alerts
         assert [a.component for a in alerts.values() if "healer-dead" in a.key] == ["healmon"]
-        await asyncio.sleep(1.0)
+        leave.append(True)
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
         await engine._close()
@@ -638,7 +637,7 @@ def test_a_slow_cycle_never_overlaps_itself_and_a_request_wakes_it():
         clock.advance(HOUR)
         await reach(lambda: len(journal.all(ev.CycleFinished)) == 5)
         engine.stop("test over")
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(scenario())
     assert most == [1]
@@ -658,7 +657,7 @@ def test_a_wake_looks_at_once_between_cycles():
         await reach(lambda: journal.all(ev.ActionVerified))
         assert len(journal.all(ev.CycleFinished)) == 1
         engine.stop()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(scenario())
 
@@ -673,7 +672,7 @@ def test_a_healer_that_wants_to_look_again_sooner_is_heard():
         await reach(lambda: healer.looks > 3)
         assert len(journal.all(ev.CycleFinished)) == 1
         engine.stop()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(scenario())
 
@@ -694,7 +693,7 @@ def test_stopping_lets_the_current_action_finish_and_calls_off_what_waits():
         task = asyncio.create_task(engine.run())
         await reach(lambda: journal.all(ev.StepTaken))
         engine.stop("bye")
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(scenario())
     assert not acting.broken
@@ -801,7 +800,7 @@ def test_a_store_that_fails_is_one_alert_and_healing_goes_on():
         engine.store_recovered(0)
         await reach(lambda: not engine.snapshot.engine.store_fault)
         engine.stop()
-        await asyncio.wait_for(task, 5)
+        await asyncio.wait_for(task, 30)
 
     asyncio.run(scenario())
     assert not [a for a in engine.snapshot.alerts.values() if a.key.endswith("/store")]
@@ -888,7 +887,7 @@ def test_a_cycle_that_is_called_off_leaves_rooms_that_can_be_looked_into_again()
         gate.set()
         await asyncio.sleep(0.05)
         assert not journal.all(ev.Observed), "nobody waits for what that look saw"
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await engine.cycle()
         assert journal.all(ev.Observed)
         await engine._close()
@@ -911,7 +910,7 @@ def test_a_cycle_waits_for_a_round_that_goes_on_and_makes_another_one():
         await asyncio.sleep(0.05)
         assert (busy.looks, other.looks) == (1, 1)
         gate.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             assert await going
             await cycle
         assert busy.looks == 2
@@ -954,7 +953,7 @@ def test_an_engine_that_fails_as_it_tells_fails_with_that_and_its_rooms_stay_usa
         with pytest.raises(ZeroDivisionError):
             await engine.cycle()
         engine.stream.unsubscribe(broken)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await engine.cycle()
         assert journal.all(ev.CycleFinished)[-1].late == ()
         await engine._close()

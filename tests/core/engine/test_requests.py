@@ -33,7 +33,7 @@ def told(healer, *requests):
         run = Run(host="box", alerts=Alerts(confirm_checks=1))
         engine = Engine([healer], journal, ManualClock(autojump=False), run)
         running = asyncio.create_task(engine.run())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not engine.snapshot.cycle.finished_at:
                 await asyncio.sleep(0.005)
         answers = [await engine.ask(*request, origin="tester") for request in requests]

@@ -25,14 +25,14 @@ def test_a_store_begun_anew_is_noticed_and_read_from_its_beginning(tmp_path):
         with opened_store(path) as kept:  # one that goes on is no other
             engine = Engine(kept)
             engine.tell(ev.AlertArchived("more"))
-        until(lambda: len(told) == 1, 5, "what was stored meanwhile")
+        until(lambda: len(told) == 1, 30, "what was stored meanwhile")
         assert not link.begun_anew()
         for left in (path, *tmp_path.glob("healmon.db-*")):
             left.unlink()
         with opened_store(path) as kept:
             engine = Engine(kept)
             engine.tell(started())
-        until(link.begun_anew, 5, "the new store noticed")
+        until(link.begun_anew, 30, "the new store noticed")
         assert [record.id for record in told] == [before.last_id + 1]
         snapshot = link.open(told.append)
         assert not link.begun_anew()
@@ -40,7 +40,7 @@ def test_a_store_begun_anew_is_noticed_and_read_from_its_beginning(tmp_path):
         with opened_store(path) as kept:
             engine = Engine(kept)
             engine.tell(ev.AlertArchived("of the new one"))
-        until(lambda: told[-1].id == 2, 5, "what comes in the new one")
+        until(lambda: told[-1].id == 2, 30, "what comes in the new one")
         assert apply(snapshot, told[-1]).last_id == 2
     finally:
         asyncio.run(link.close())

@@ -146,7 +146,7 @@ sys.stdin.read()
     with program(code, db) as healer:
         assert int(healer.stdout.readline()) == number
         healer.kill()
-        healer.wait(10)
+        healer.wait(30)
     conn.execute("UPDATE commands SET state = 'queued' WHERE id = ?", (waiting,))
     conn.commit()
     conn.close()

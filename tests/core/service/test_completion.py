@@ -190,10 +190,10 @@ def test_a_person_types_and_presses_tab(tmp_path, state, name, start, load) -> N
     try:
         pane = tmux.new("s", command, width=150, height=40)
         tmux.type(pane, f"{load}; echo rea''dy")
-        until(lambda: "\nready" in f"\n{tmux.screen(pane)}", 20, "the script")
+        until(lambda: "\nready" in f"\n{tmux.screen(pane)}", 30, "the script")
         tmux.run("send-keys", "-t", pane, "-l", "healmon restart assi")
-        until(lambda: "restart assi" in tmux.screen(pane), 10, "the words")
+        until(lambda: "restart assi" in tmux.screen(pane), 30, "the words")
         tmux.run("send-keys", "-t", pane, "Tab")
-        until(lambda: "healmon restart assigner_worker" in tmux.screen(pane), 20, "the name")
+        until(lambda: "healmon restart assigner_worker" in tmux.screen(pane), 30, "the name")
     finally:
         tmux.run("kill-server")

@@ -55,7 +55,7 @@ def beats(tmp_path):
                 finished = CycleView(number, finished_at=now)
                 heart.stored()
                 heart.heard(Recorded(number, now, ev.CycleFinished(number, 0.1, 60)))
-                async with asyncio.timeout(20):
+                async with asyncio.timeout(30):
                     await (beaten.wait() if url else asyncio.sleep(0))
                 beaten.clear()
                 clock.advance(apart)
@@ -121,7 +121,7 @@ def test_beside_a_store_that_cannot_be_written_each_round_leaves_its_sign(tmp_pa
         running = asyncio.create_task(heart.run())
 
         async def sign(number: int) -> None:
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 while not (file := tmp_path / FILE).exists():
                     await asyncio.sleep(0.005)
             assert json.loads(file.read_text())["round"] == number

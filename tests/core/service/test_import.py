@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ import pytest
 from healmon.cli import main
 from healmon.clock import Reading
 from healmon.demo.architect_db import build_architect
+from healmon.service import import_cli
 from healmon.service.instance import Lock
 from healmon.store.store import Store
 from tests.helpers.examples import first_sets_fast
@@ -306,3 +308,24 @@ def test_the_morning_page_and_the_status_are_silent_on_it(
     assert "restart_failed" not in capsys.readouterr().out
     assert main(["alerts", "--all", *where]) == 0
     assert "Failed to restart assigner" in capsys.readouterr().out
+
+
+def test_an_answer_that_cannot_be_written_is_no_want_of_room_for_the_copy(
+    place: Place, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    build_architect(place.base / "a.db", variant="ci")
+
+    def full(_: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(import_cli, "say", full)
+    assert place.run(place.base / "a.db", "--zone=-08:00") == 73
+    assert "the answer cannot be written" in capsys.readouterr().err
+    assert place.rows("SELECT count(*) FROM health_metrics WHERE id < 0") == [(155,)]
+
+
+def test_what_was_never_imported_is_removed_in_json_too(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert place.run("--remove", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == {"removed": 0}

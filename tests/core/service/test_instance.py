@@ -111,7 +111,7 @@ def test_killed_without_mercy_it_blocks_nobody(tmp_path: Path) -> None:
     with program(HOLD, tmp_path) as first:
         assert line(first) == "held"
         first.send_signal(signal.SIGKILL)
-        first.wait(10)
+        first.wait(30)
         assert instance.holder(tmp_path) is None
         lock = Lock.acquire(tmp_path, version="1", mode="once")
         assert instance.holder(tmp_path).pid == os.getpid()
@@ -217,8 +217,9 @@ def test_a_text_nobody_can_read_blocks_nobody_and_is_written_anew(
     assert instance.holder(tmp_path) == Holder(pid=os.getpid()), "the kernel knows that much"
     with pytest.raises(HolderError, match=f"pid {os.getpid()}"):
         Lock.acquire(tmp_path, version="1", mode="once")
-    with pytest.raises(HolderError, match="emptied"):
-        stop(tmp_path)
+    proven = instance.proven(Holder(pid=os.getpid()), tmp_path)
+    assert (proven.ticks, proven.boot_id) == (lock.holder.ticks, lock.holder.boot_id)
+    assert instance.proven(Holder(pid=os.getppid()), tmp_path).ticks == 0, "it holds nothing there"
     assert lock.mend()
     assert instance.holder(tmp_path) == lock.holder
     assert not lock.mend()
@@ -303,7 +304,7 @@ sys.stdin.readline()
 """
     with program(code, tmp_path) as starter:
         child = int(line(starter))
-        starter.wait(10)  # the starter has ended, its child holds on
+        starter.wait(30)  # the starter has ended, its child holds on
         fd = os.pidfd_open(child)
         try:
             assert instance.holder(tmp_path).pid == child
@@ -390,12 +391,26 @@ def test_where_the_lock_file_cannot_be_made_anew_the_lock_holds_all_the_same(
     lock.release()
 
 
-def test_whose_lock_file_was_removed_is_not_stopped_by_its_number_alone(tmp_path: Path) -> None:
-    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
-    (tmp_path / "healmon.lock").unlink()
-    with pytest.raises(HolderError, match="lock file was removed"):
-        stop(tmp_path)
-    lock.release()
+def test_whose_lock_file_was_removed_is_not_stopped_by_its_number_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "another").mkdir()
+    with program(HOLD, tmp_path / "another") as other:
+        assert line(other) == "held"
+        monkeypatch.setattr(instance, "holder", lambda _: Holder(pid=other.pid))
+        with pytest.raises(HolderError, match="lock file was removed"):
+            stop(tmp_path)
+        assert other.poll() is None
+
+
+def test_whose_lock_file_is_empty_for_want_of_room_can_be_stopped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        os.truncate(tmp_path / "healmon.lock", 0)
+        assert stop(tmp_path) == 0
+        assert f"stopped (pid {first.pid})" in capsys.readouterr().out
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could end somebody else's process")

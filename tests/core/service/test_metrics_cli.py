@@ -94,11 +94,11 @@ def test_it_is_served_until_it_is_told_to_end(box):
         assert serving.stdout.readline() == f"metrics are at {url}\n"
         assert "\nhealmon_up 0.0\n" in fetched(url)[2]
         with healer(box):
-            until(lambda: "\nhealmon_up 1.0\n" in fetched(url)[2], 20, "the healer is seen")
-            until(lambda: '{worker="w"} 1.0' in fetched(url)[2], 20, "its worker is seen")
-        until(lambda: "\nhealmon_up 0.0\n" in fetched(url)[2], 20, "its end is seen")
+            until(lambda: "\nhealmon_up 1.0\n" in fetched(url)[2], 30, "the healer is seen")
+            until(lambda: '{worker="w"} 1.0' in fetched(url)[2], 30, "its worker is seen")
+        until(lambda: "\nhealmon_up 0.0\n" in fetched(url)[2], 30, "its end is seen")
         serving.send_signal(signal.SIGTERM)
-        assert serving.wait(20) == 0
+        assert serving.wait(30) == 0
     finally:
         serving.kill()
         serving.communicate()

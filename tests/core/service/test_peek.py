@@ -75,7 +75,7 @@ def test_facts_without_a_pane_are_no_error(packed):
 
 def test_a_pane_is_looked_at_as_it_is_now(tmux):
     tmux.new("a", "sh -c 'echo hello; exec sleep 600'")
-    until(lambda: "hello" in tmux.screen("a:"), 10, "its words")
+    until(lambda: "hello" in tmux.screen("a:"), 30, "its words")
     seen = peek.peek(facts(tmux, "a"))
     assert seen.lines == ("hello",)
     assert seen.reason == ""
@@ -86,7 +86,7 @@ def test_a_pane_is_looked_at_as_it_is_now(tmux):
 
 def test_its_colours_are_kept_unless_something_is_hidden(tmux):
     tmux.new("a", r"printf 'a \033[32mgreen\033[0m'; exec sleep 600")
-    until(lambda: "green" in tmux.screen("a:"), 10, "its words")
+    until(lambda: "green" in tmux.screen("a:"), 30, "its words")
     seen = peek.peek(facts(tmux, "a"))
     assert seen.lines == ("a green",)
     assert [(run.text, run.fg) for run in seen.runs[0]] == [("a ", ""), ("green", "2")]
@@ -97,8 +97,8 @@ def test_its_colours_are_kept_unless_something_is_hidden(tmux):
 
 def test_a_password_prompt_hides_the_rest_though_the_facts_are_old(tmux):
     tmux.new("a", "bash -c 'echo the past; read -s -p \"Password: \"'")
-    until(lambda: "Password" in tmux.screen("a:"), 10, "its prompt")
-    until(lambda: peek.peek(facts(tmux, "a")).lines == ("Password:",), 10, "only the prompt")
+    until(lambda: "Password" in tmux.screen("a:"), 30, "its prompt")
+    until(lambda: peek.peek(facts(tmux, "a")).lines == ("Password:",), 30, "only the prompt")
     assert "secret" in peek.peek(facts(tmux, "a")).reason
     assert peek.peek(facts(tmux, "a")).why == ()
 
@@ -118,7 +118,7 @@ def test_a_restarted_server_that_counts_its_panes_anew_is_another_one(tmux):
     first = tmux.new("a", "sleep 600")
     before = facts(tmux, "a")
     tmux.run("kill-server")
-    until(lambda: "no tmux server" in peek.peek(before).reason, 10, "the server gone")
+    until(lambda: "no tmux server" in peek.peek(before).reason, 30, "the server gone")
     assert tmux.new("a", "sleep 600") == first
     assert peek.peek(before).lines == ()
     assert "not there any more" in peek.peek(before).reason
@@ -128,7 +128,7 @@ def test_without_a_server_there_is_a_reason(tmux):
     tmux.new("a", "sleep 600")
     before = facts(tmux, "a")
     tmux.run("kill-server")
-    until(lambda: "no tmux server" in peek.peek(before).reason, 10, "the server gone")
+    until(lambda: "no tmux server" in peek.peek(before).reason, 30, "the server gone")
 
 
 def test_evidence_is_read_whatever_is_there(tmp_path):
@@ -147,7 +147,7 @@ def test_outside_tmux_the_terminal_is_attached_until_the_person_detaches(tmux):
     tmux.new("other", "sleep 600")
     tmux.new("a", "sh -c 'echo here it is; exec sleep 600'")
     with terminal(VISIT, json.dumps(facts(tmux, "a"))) as there:
-        client = until(lambda: tmux.run("list-clients", "-F", "#{client_session}"), 20, "a client")
+        client = until(lambda: tmux.run("list-clients", "-F", "#{client_session}"), 30, "a client")
         assert client == "a"
         there.shows("here it is")
         tmux.run("detach-client", "-s", "=a")
@@ -165,12 +165,12 @@ async def go():
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     print(await visit(json.loads(sys.argv[1]), contextlib.nullcontext))
-    await asyncio.wait_for(told.wait(), 10)
+    await asyncio.wait_for(told.wait(), 30)
     print("told", flush=True)
 asyncio.run(go())
 """
     with terminal(program, json.dumps(facts(tmux, "a"))) as there:
-        until(lambda: tmux.run("list-clients", "-F", "#{client_session}"), 20, "a client")
+        until(lambda: tmux.run("list-clients", "-F", "#{client_session}"), 30, "a client")
         there.signal(signal.SIGTERM)
         there.shows("told")
         assert there.ends() == 0
@@ -187,9 +187,9 @@ def test_inside_the_same_tmux_its_client_is_switched(tmux):
     tmux.new("home")
     tmux.attach("home")
     tmux.type("home:", f'{sys.executable} {script} "$(cat facts)"')
-    until(lambda: tmux.run("list-clients", "-F", "#{client_session}") == "a", 20, "the switch")
+    until(lambda: tmux.run("list-clients", "-F", "#{client_session}") == "a", 30, "the switch")
     assert "in a now" in until(
-        lambda: "in a now" in (s := tmux.screen("home:")) and s, 10, "a word about it"
+        lambda: "in a now" in (s := tmux.screen("home:")) and s, 30, "a word about it"
     )
 
 

@@ -32,11 +32,11 @@ def spoken(state: Path, story):
     return asyncio.run(run())
 
 
-AT_ONCE = 2.0
+AT_ONCE = 30.0
 """Seconds: less than a wait for nothing lasts, and what a busy machine may take all the same."""
 
 
-def waited(ear: Ear, seconds: float = 3.0) -> float:
+def waited(ear: Ear, seconds: float = 60.0) -> float:
     began = process_seconds()
     ear.wait(seconds, seconds)
     return process_seconds() - began
@@ -159,10 +159,10 @@ def test_a_hundred_viewers_of_whom_some_are_slow_and_some_are_killed(tmp_path: P
             for _ in range(3000):  # nobody of the 40 reads, nor most of ours
                 push.ring()
             # to wait for one of them a moment each would take hours
-            assert process_seconds() - began < 60
+            assert process_seconds() - began < 300
             other.kill()
-            other.wait(10)
-        for _ in range(100):
+            other.wait(30)
+        for _ in range(600):
             if len(push._viewers) == 60:
                 break
             await asyncio.sleep(0.05)
@@ -170,7 +170,7 @@ def test_a_hundred_viewers_of_whom_some_are_slow_and_some_are_killed(tmp_path: P
         for ear in ears:
             assert await asyncio.to_thread(waited, ear) < AT_ONCE
             ear.close()
-        for _ in range(100):
+        for _ in range(1500):
             if not push._viewers:
                 break
             await asyncio.sleep(0.02)
@@ -223,13 +223,17 @@ def test_without_descriptors_it_waits_instead_of_spinning(tmp_path, monkeypatch)
     async def story() -> None:
         push = Push(tmp_path, Full())  # type: ignore[arg-type]
         ear = Ear(tmp_path)
-        await asyncio.sleep(0.1)
-        assert len(calls) == 1
-        for _ in range(100):
-            if len(calls) > 1:
+        while not calls:
+            await asyncio.sleep(0.001)
+        for _ in range(50):  # rounds of the loop, in each of which it could try
+            await asyncio.sleep(0)
+        assert len(calls) < 10
+        tries = len(calls)
+        for _ in range(1500):
+            if len(calls) > tries:
                 break
             await asyncio.sleep(0.02)
-        assert len(calls) > 1, "it tries again"
+        assert len(calls) > tries, "it tries again"
         ear.close()
         push.close()
 
@@ -243,7 +247,7 @@ def test_another_user_is_not_let_in(tmp_path: Path) -> None:
     base = Path("/tmp") / f"healmon-push-{os.getpid()}"  # not below pytest's 0700
     base.mkdir(mode=0o711)
     code = (
-        "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(5);"
+        "import os, socket, sys; s = socket.socket(socket.AF_UNIX); s.settimeout(30);"
         "os.setgroups([]); os.setuid(int(sys.argv[2])); s.connect(sys.argv[1]); print(s.recv(1))"
     )
 

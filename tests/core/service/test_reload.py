@@ -55,7 +55,7 @@ class Desk:
         return [event for event in self.events if isinstance(event, kind)]
 
     async def ask(self, **arguments):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             while (answer := await self.link.ask("reload", "", arguments)).text.endswith(
                 ("starting", "not running")
             ):
@@ -186,7 +186,7 @@ def test_a_file_that_hangs_is_a_refusal_and_the_healer_goes_on(tmp_path, monkeyp
     def hangs(self):
         calls.append(1)
         if len(calls) > 2:  # the first is the start's
-            free.wait(20)
+            free.wait(30)
         return read(self)
 
     monkeypatch.setattr(Desk, "read", hangs)

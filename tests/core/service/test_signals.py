@@ -26,7 +26,7 @@ def test_a_signal_is_a_call_in_the_loop_and_the_default_afterwards():
         with heeded(calls):
             os.kill(os.getpid(), signal.SIGUSR1)
             os.kill(os.getpid(), signal.SIGUSR2)
-            async with asyncio.timeout(20):
+            async with asyncio.timeout(30):
                 await both.wait()
         return told
 

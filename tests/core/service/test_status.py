@@ -7,7 +7,9 @@ import json
 import pytest
 
 from healmon import cli
+from healmon.events import MaintenanceStarted
 from healmon.service import instance
+from healmon.state import FOREVER
 from tests.helpers.shapes import fits
 from tests.helpers.storekit import Engine, opened_store, started
 
@@ -50,3 +52,32 @@ def test_a_healer_is_one(status, mode):
     assert f"healmon 9.9 runs: pid {told['pid']}, {mode}" in text
     fits("status", told)
     assert (told["running"], told["mode"]) == (True, mode)
+
+
+def test_a_store_that_cannot_be_read_is_not_told_as_nothing_wrong(status, tmp_path):
+    (tmp_path / "state" / "healmon.db").write_bytes(b"not a database, by far" * 999)
+    codes, text, told = status("daemon")
+    assert codes == [3, 3]
+    assert "nothing is wrong" not in text
+    assert "what is wrong is not known: the health store" in text
+    assert "file is not a database" in told["unreadable"]
+    assert told["running"]
+    fits("status", told)
+
+
+def test_before_the_first_cycle_nobody_says_that_nothing_is_wrong(status):
+    _, text, _ = status("daemon")
+    assert "none has finished yet" in text
+    assert "nothing is wrong" not in text
+
+
+def test_what_is_paused_is_told(status, tmp_path):
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(
+            MaintenanceStarted("*", FOREVER - 1e9, "olga"), MaintenanceStarted("w", FOREVER, "olga")
+        )
+    _, text, told = status("daemon")
+    assert "not acted on:\n  everything: paused till 9967-" in text
+    assert "  w: never touched" in text
+    assert [one["component"] for one in told["paused"]] == ["*", "w"]
+    fits("status", told)

@@ -62,7 +62,9 @@ def test_everything_is_said_in_the_managers_words(manager):
     notifier.stopping()
     assert heard(listener)[0::2] == ["STOPPING=1", "MAINPID=4711"]
     notifier.ready()
-    assert heard(listener) == [], "who stops is not ready any more"
+    notifier.status("the cycle that was under way has ended")
+    notifier.reloading()
+    assert heard(listener) == [], "who stops is not ready any more, and says why it takes time"
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_one_that_runs_is_not_gone_and_not_taken_over(state):
     assert f"pid {lock.holder.pid} was first" in answer.text
     assert taken == []
     lock.release()
-    until(lambda: link.gone() is not None, 5, "the end seen")
+    until(lambda: link.gone() is not None, 30, "the end seen")
     closed(link)
 
 
@@ -107,7 +107,7 @@ def test_what_keeps_from_taking_over_is_an_answer_and_looking_goes_on(state, err
     assert said in answer.text
     link.open(heard.append)
     lived(state, observed(n=7))
-    until(lambda: heard, 5, "what was stored afterwards")
+    until(lambda: heard, 30, "what was stored afterwards")
     assert len(heard) == 1, "heard once"
     closed(link)
 
@@ -120,9 +120,9 @@ def test_a_healer_that_comes_back_is_heard_again(state):
     assert link.gone() is not None
     lock = Lock.acquire(state, version="0", mode="test")
     lived(state, started())
-    until(lambda: link.gone() is None, 5, "it is back")
+    until(lambda: link.gone() is None, 30, "it is back")
     lock.release()
-    until(lambda: link.gone() is not None, 5, "it is gone again")
+    until(lambda: link.gone() is not None, 30, "it is gone again")
     gone = link.gone()
     assert gone is not None
     assert gone.how == "was killed or crashed"
@@ -138,7 +138,7 @@ def test_a_healer_that_is_just_starting_gets_time_to_make_its_store(state):
     try:
         # the file may be there a moment before what is written into it
         running = link.open(heard.append).engine.running
-        until(lambda: running or [r for r in heard if isinstance(r.event, ev.EngineStarted)], 10)
+        until(lambda: running or [r for r in heard if isinstance(r.event, ev.EngineStarted)], 30)
     finally:
         timer.join()
         lock.release()

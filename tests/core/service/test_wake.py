@@ -40,7 +40,7 @@ def test_a_knock_wakes_the_loop(tmp_path: Path) -> None:
                 "print(knock(Path(sys.argv[1])), flush=True)"
             )
             with program(code, tmp_path) as client:
-                await asyncio.wait_for(heard.wait(), 20)
+                await asyncio.wait_for(heard.wait(), 30)
                 assert line(client) == "True"
             await asyncio.sleep(0.05)  # the client's end of the pipe must not ring for ever
             return times
@@ -103,7 +103,7 @@ def test_a_killed_healer_does_not_listen(tmp_path: Path) -> None:
         assert line(healer) == "up"
         assert knock(tmp_path)
         healer.kill()
-        healer.wait(10)
+        healer.wait(30)
         assert not knock(tmp_path)
     pipe = WakePipe.open(tmp_path)
     assert not pipe.drain()

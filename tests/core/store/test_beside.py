@@ -29,7 +29,7 @@ def open_here(path: Path) -> list[str]:
 
 
 def flushed(store) -> bool:
-    return asyncio.run(store.flush(15))
+    return asyncio.run(store.flush(30))
 
 
 def events_in(beside: Beside) -> int:
@@ -82,7 +82,7 @@ def test_a_wal_that_was_exchanged_waits_for_the_writer(path: Path) -> None:
             with pytest.raises(StoreFaultError, match="deleted or replaced"):
                 events_in(store.beside)
         engine.tell(observed())
-        assert faults.back.wait(15)
+        assert faults.back.wait(30)
         assert flushed(store)
         assert events_in(store.beside) == 21
     with closing(sqlite3.connect(path)) as conn:

@@ -44,7 +44,7 @@ print("free", flush=True)
 """
 
 
-def flushed(store: Store, timeout: float = 10.0) -> bool:
+def flushed(store: Store, timeout: float = 30.0) -> bool:
     return asyncio.run(store.flush(timeout))
 
 
@@ -87,7 +87,7 @@ def test_locked_by_another_process_for_three_seconds(tmp_path: Path, faults: Fau
         assert not flushed(store, 3.0)  # faulted: at once
         locker.stdin.write("\n")
         assert line(locker) == "free"
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert flushed(store)
         assert store.fault == ""
         assert faults.recovered == [0]
@@ -121,7 +121,7 @@ def test_a_full_disk_is_waited_out_and_samples_go_first(tmp_path: Path, faults: 
         assert not flushed(store)
         assert store.dropped > 0
         squeeze(store, 10_000)
-        assert faults.back.wait(15)
+        assert faults.back.wait(30)
         assert flushed(store)
         assert faults.recovered == [store.dropped]
         assert store.fault == ""
@@ -162,7 +162,7 @@ def test_a_file_that_somebody_deletes_to_make_room_is_let_go_of(
         until(lambda: faults.told, what="the fault")
         for end in ("", "-wal", "-shm"):
             path.with_name(f"healmon.db{end}").unlink()
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert flushed(store)
         assert ids(path) == list(range(1, 102))
 
@@ -185,7 +185,7 @@ def test_what_a_deleted_file_holds_waits_for_room_and_goes_at_last(
         assert flushed(store)
         path.unlink()
         engine.tell(observed())
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert len(tries) == 4
         assert "no copy can be made" in faults.told[0]
         assert "its history is lost" in store.repaired
@@ -217,7 +217,7 @@ def test_the_file_is_deleted_under_us(tmp_path: Path, faults: Faults) -> None:
         for end in ("", "-wal", "-shm"):
             path.with_name(f"healmon.db{end}").unlink()
         engine.tell(ev.StepTaken("p", "w", "after the loss"))
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert "deleted or replaced" in faults.told[0]
         assert flushed(store)
         assert ids(path) == [1, 2, 3, 4]
@@ -242,7 +242,7 @@ def test_only_the_database_is_deleted_and_its_wal_stays(tmp_path: Path, faults: 
         assert flushed(store)
         path.unlink()
         engine.tell(observed())
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert flushed(store)
     assert ids(path) == [1, 2, 3]
     assert list(tmp_path.glob("healmon.db.orphaned-*-wal"))
@@ -284,7 +284,7 @@ def test_the_wal_is_deleted_under_us(
         for end in ("-wal", "-shm"):
             path.with_name(f"healmon.db{end}").unlink()
         engine.tell(opened())
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         engine.tell(observed("later"))
         assert flushed(store)
         assert ids(path) == list(range(1, engine.next))
@@ -322,7 +322,7 @@ def test_whoever_comes_after_a_part_was_deleted_shares_no_part_with_a_reader(
         for end in ends:
             path.with_name(f"healmon.db{end}").unlink()
         engine.tell(opened())
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert flushed(store)
         assert ids(path) == [1, 2, 3]
     assert len(tries) == (0 if "" in ends else 2), "what it alone has is not let go of"
@@ -339,7 +339,7 @@ def test_an_older_copy_of_our_own_file_is_put_back(tmp_path: Path, faults: Fault
         assert flushed(store)
         (tmp_path / "backup.db").rename(path)
         engine.tell(observed("newer"))
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert store.checkpoint_due
         store.checkpoint(engine.snapshot)
         assert flushed(store)
@@ -364,9 +364,9 @@ def test_another_stores_file_is_put_in_our_place(
         other.rename(path)
         if first == "snapshot":
             store.checkpoint(engine.snapshot)
-            assert faults.back.wait(10)
+            assert faults.back.wait(30)
         engine.tell(observed("ours"))
-        assert faults.back.wait(10)
+        assert faults.back.wait(30)
         assert "been replaced" in store.repaired
         store.checkpoint(engine.snapshot)
         assert flushed(store)
@@ -396,7 +396,7 @@ def test_damage_met_while_running_is_set_aside(tmp_path: Path, faults: Faults, w
             file.write(b"\xff" * (length * 4096))
         conn.execute("PRAGMA shrink_memory")
         engine.tell(*(observed(f"w{n}", blob="z" * 900) for n in range(200)))
-        assert faults.back.wait(15)
+        assert faults.back.wait(30)
         assert flushed(store)
         assert "was damaged" in store.repaired
         store.checkpoint(engine.snapshot)
@@ -424,7 +424,7 @@ def test_a_backup_that_took_a_damaged_file_s_place_is_not_what_is_damaged(
         conn.execute("PRAGMA shrink_memory")
         copy.rename(path)
         engine.tell(*(observed(f"w{n}", blob="z" * 900) for n in range(200)))
-        assert faults.back.wait(15)
+        assert faults.back.wait(30)
         assert flushed(store)
     assert "malformed" in faults.told[0]
     assert not list(tmp_path.glob("healmon.db.damaged-*"))
@@ -503,7 +503,7 @@ store = Store.open(path, host="box", now=reading(), on_fault=faults.on_fault,
                    on_recover=faults.on_recover)
 engine = Engine(store)
 engine.tell(started(), opened())
-assert asyncio.run(store.flush(5))
+assert asyncio.run(store.flush(30))
 assert (where / "healmon.ballast").stat().st_size
 fat = where / "fat"
 def fill():
@@ -526,9 +526,9 @@ assert not (where / "healmon.ballast").stat().st_size
 engine.tell(opened("box/disks/disk:/x/full"))
 assert not asyncio.run(store.flush(5))
 os.truncate(fat, 0)
-assert faults.back.wait(20)
-assert asyncio.run(store.flush(5))
-assert store.close(5)
+assert faults.back.wait(30)
+assert asyncio.run(store.flush(30))
+assert store.close(30)
 again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot, "snapshot differs"
 again.close(5)
@@ -552,8 +552,8 @@ print("started full:", blind.fault or "writable", flush=True)
 os.truncate(fat, 0)
 engine = Engine(blind)
 engine.tell(observed("back"))
-until(lambda: asyncio.run(blind.flush(5)), 20, "writing again")
-assert blind.close(5)
+until(lambda: asyncio.run(blind.flush(5)), 30, "writing again")
+assert blind.close(30)
 print("done", flush=True)
 """
 )
@@ -566,7 +566,7 @@ path = where / "healmon.db"
 store = Store.open(path, host="box", now=reading())
 engine = Engine(store)
 engine.tell(started(), opened())
-assert store.close(5)
+assert store.close(30)
 mount("-o", "remount,ro", str(where))
 faults = Faults()
 store = Store.open(path, host="box", now=reading())
@@ -576,15 +576,15 @@ store.on_fault, store.on_recover = faults.on_fault, faults.on_recover
 engine = Engine(store)
 assert not asyncio.run(store.flush(5))
 engine.tell(observed("while read-only"))
-until(lambda: faults.told, 10, "the fault")
+until(lambda: faults.told, 30, "the fault")
 assert "check the file system and the permissions" in store.fault, store.fault
 mount("-o", "remount,rw", str(where))
-assert faults.back.wait(20)
-assert asyncio.run(store.flush(5))
-assert store.close(5)
+assert faults.back.wait(30)
+assert asyncio.run(store.flush(30))
+assert store.close(30)
 again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot
-assert again.close(5)
+assert again.close(30)
 print("done", flush=True)
 """
 )
@@ -626,7 +626,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path, faults: Faults) -> 
             until(lambda: faults.told, what="the fault")
             where.chmod(0o700)
             path.chmod(0o600)
-            assert faults.back.wait(20)
+            assert faults.back.wait(30)
     finally:
         where.chmod(0o700)
     assert ids(path) == [1, 2]

@@ -78,7 +78,7 @@ def told(store: Store) -> Engine:
 def goes_on(store: Store, engine: Engine, faults: Faults) -> None:
     """Write once more, and again once the store is back."""
     engine.tell(observed("more"))
-    assert faults.back.wait(15)
+    assert faults.back.wait(30)
     store.checkpoint(engine.snapshot)
     assert flushed(store)
     until(lambda: store._writer._restoring is None, what="the history")

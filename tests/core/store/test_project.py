@@ -12,10 +12,10 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.clock import format_utc
 from healmon.plans import Step
-from healmon.state import Snapshot, apply
-from healmon.store import schema
+from healmon.state import FOREVER, Snapshot, apply
+from healmon.store import read, schema
 from healmon.store.details import DETAILS_LIMIT, details_text
-from healmon.store.project import Projector, event_row
+from healmon.store.project import Projector, event_row, rebuild
 from tests.helpers.storekit import KEYS, WALL, observed, opened, pended, plan, reopened
 
 
@@ -213,6 +213,10 @@ def test_ends_move_with_a_clock_that_is_set_as_in_the_fold(tables: Tables, step:
         ev.SilenceStarted("*", WALL + 9.25, "olga"),
         ev.SilenceStarted("w", WALL + 9.25, "olga"),
         ev.SilenceEnded(5, "over"),
+        ev.MaintenanceStarted("disk:*", WALL + 60.25, "olga"),
+        ev.MaintenanceStarted("w", WALL + 60.25, "olga"),
+        ev.MaintenanceEnded("w", "over"),
+        ev.MaintenanceStarted("never", FOREVER, "olga"),
         ev.ClockJumped(0.0, step),
     )
     for number, event in enumerate(told, 1):
@@ -225,3 +229,8 @@ def test_ends_move_with_a_clock_that_is_set_as_in_the_fold(tables: Tables, step:
     assert going_on["until"] == format_utc(known.silences["4"].until)
     assert known.silences["4"].until == WALL + 9.25 + step
     assert over["until"] == format_utc(WALL + 9.25)
+    held = {name: format_utc(until) for name, until in known.maintenance.items()}
+    assert {row["component"]: row["until"] for row in read.paused(tables.conn, "")} == held
+    for sql, values in rebuild(known):
+        tables.conn.execute(sql, values)
+    assert {row["component"]: row["until"] for row in read.paused(tables.conn, "")} == held

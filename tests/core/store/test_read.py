@@ -204,7 +204,7 @@ print(before[0] != after[0], after[1] - before[1], flush=True)
     with opened_store(path) as store, program(code, path) as reader:
         assert line(reader) == "ready"
         Engine(store).tell(observed(), observed())
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
         reader.stdin.write("\n")
         assert line(reader) == "True 2"
 

@@ -37,10 +37,10 @@ def fill(path: Path, rounds: int = 30) -> dict[str, set[tuple]]:
                 )
             )
             engine.tell(opened(), ev.AlertResolved(KEYS[0], "up again"))
-            assert asyncio.run(store.flush(5))
+            assert asyncio.run(store.flush(30))
         store.checkpoint(engine.snapshot)
         engine.tell(observed("after the checkpoint"))
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
         known = engine.snapshot
     return {**history(path), "known": known}
 
@@ -97,7 +97,7 @@ def test_all_that_is_left_in_the_file_comes_over(tmp_path: Path, damage: str) ->
         assert store.last_id == before["known"].last_id
         until(lambda: restored(path), what="the end of it")
         Engine(store).tell(observed("new"))
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
     after = history(path)
     assert before["events"] <= after["events"]
     assert before["health_metrics"] <= after["health_metrics"]
@@ -150,7 +150,7 @@ os.kill(os.getpid(), 9)
     with program(code, path, Path(__file__).parents[3]) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"
-        process.wait(10)
+        process.wait(30)
     assert path.with_name("healmon.db-wal").stat().st_size > 100_000
     zero(path, 1, path.stat().st_size)
     with Carver(path) as carver:
@@ -197,7 +197,7 @@ def test_a_lost_snapshot_still_gives_no_id_twice(tmp_path: Path) -> None:
     with opened_store(path) as store:
         engine = Engine(store)
         engine.tell(*(observed(f"w{n}") for n in range(300)))
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
     with closing(sqlite3.connect(path, isolation_level=None)) as conn:
         conn.execute("DELETE FROM checkpoints")
         conn.execute("DELETE FROM events WHERE id < 10")
@@ -263,10 +263,10 @@ def test_a_backup_is_whole_while_others_write(tmp_path: Path) -> None:
     with opened_store(path) as store:
         engine = Engine(store)
         engine.tell(*(observed(f"w{n}") for n in range(500)))
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
         backup(store._held._conn, tmp_path / "copy.db")
         engine.tell(observed("later"))
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
     assert len(history(tmp_path / "copy.db")["events"]) == 500
     with opened_store(tmp_path / "copy.db") as store:
         assert store.last_id == 500
@@ -345,7 +345,7 @@ def test_of_a_file_too_large_to_be_carved_at_once_as_much_is_known(
         engine = Engine(store)
         engine.tell(ev.MaintenanceStarted("*", 2e9, "olga"))
         store.checkpoint(engine.snapshot)
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
         engine.tell(observed("later"))
         known = engine.snapshot
     before = history(path)
@@ -365,7 +365,7 @@ def test_of_a_file_too_large_to_be_carved_at_once_as_much_is_known(
             assert store.snapshot == known
         until(lambda: restored(path), what="the end of it")
         Engine(store).tell(observed("new"))
-        assert asyncio.run(store.flush(5))
+        assert asyncio.run(store.flush(30))
     after = history(path)
     for table in ("events", "health_metrics"):
         ids = {row[0] for row in before[table]}

@@ -169,7 +169,7 @@ AT_THE_END = (
 store = Store.open(path, host="box", now=reading())
 engine = Engine(store)
 engine.tell(started(), opened())
-assert asyncio.run(store.flush(5))
+assert asyncio.run(store.flush(30))
 n = 0
 while not store.fault:
     fill()
@@ -191,8 +191,8 @@ assert not still.close(5)
 os.truncate(fat, 0)
 again = Store.open(path, host="box", now=reading())
 assert again.snapshot == engine.snapshot, "started with room"
-until(lambda: asyncio.run(again.flush(5)), 20, "writing")
-assert again.close(5)
+until(lambda: asyncio.run(again.flush(5)), 30, "writing")
+assert again.close(30)
 assert stored() == (engine.snapshot.last_id,) * 2, stored()
 print("done", flush=True)
 """
@@ -209,7 +209,7 @@ assert asyncio.run(store.flush(20))
 fill()
 path.unlink()
 engine.tell(opened("box/disks/disk:/x/full"))
-until(lambda: faults.told, 20, "the fault")
+until(lambda: faults.told, 30, "the fault")
 assert "it was deleted, and no copy can be made" in faults.told[0], faults.told
 assert "free space" in faults.told[0], faults.told
 os.truncate(fat, 0)

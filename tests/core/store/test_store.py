@@ -31,7 +31,7 @@ from tests.helpers.storekit import (
 from tests.helpers.wait import until
 
 
-def flushed(store: Store, timeout: float = 10.0) -> bool:
+def flushed(store: Store, timeout: float = 30.0) -> bool:
     return asyncio.run(store.flush(timeout))
 
 

@@ -229,7 +229,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(900):
             await scene()
 
     asyncio.run(limited())
@@ -393,6 +393,7 @@ def test_an_end_counts_also_where_its_shim_is_late_to_tell_of_it(host: Host, ask
             facts = live.facts()
             assert facts is not None
             assert facts.last_end == "killed by SIGKILL"
+            assert "unknown" not in {e.status for e in host.journal.all(ev.Observed)}
 
     play(scene)
 
@@ -520,7 +521,7 @@ def test_one_that_is_killed_while_it_is_proved_is_started_again_and_each_fall_co
     host: Host,
 ) -> None:
     async def scene() -> None:
-        async with healmon(host, eager(host, min_uptime=1.0, max_failures=9)) as live:
+        async with healmon(host, eager(host, min_uptime=3.0, max_failures=9)) as live:
             who = await ready(live)
             for falls in (1, 2, 3):
                 host.kill(who)
@@ -564,23 +565,65 @@ def test_one_that_did_its_work_is_left_alone(host: Host) -> None:
     play(scene)
 
 
+class Mute(SystemShims):
+    """Its shims come to write down how a worker has ended when it is gone for long."""
+
+    def look(self, folder: str) -> Shim | None:
+        shim = super().look(folder)
+        if shim is None or not shim.ends:
+            return shim
+        self.asked = getattr(self, "asked", 0) + 1
+        return replace(shim, alive=True, ends=()) if self.asked < 4 else shim
+
+
+@pytest.mark.slow
+def test_one_whose_work_is_done_is_left_alone_also_where_that_is_told_late(host: Host) -> None:
+    async def scene() -> None:
+        worker = eager(host, EXITS, restart="on-failure")
+        async with host.healmon(worker, equipment=Equipment(shims=Mute())) as live:
+            who = await ready(live)
+            said = Path(host.state, "task_worker", "output.log")
+            await live.reach(lambda: "up" in said.read_text(), "its handler")
+            os.kill(who.pid, signal.SIGTERM)
+            await live.state("completed")
+            assert len(host.journal.all(ev.ActionStarted)) == 1
+            assert "unknown" not in {e.status for e in host.journal.all(ev.Observed)}
+
+    play(scene)
+
+
 @pytest.mark.slow
 def test_many_that_are_killed_at_once_come_back_once_each(host: Host) -> None:
     async def scene() -> None:
-        workers = [eager(host, name=f"w{n:02d}", max_failures=9) for n in range(20)]
+        names = [f"w{n:02d}" for n in range(20)]
+        workers = [eager(host, name=name, max_failures=9) for name in names]
         async with healmon(host, *workers) as live:
 
-            def up() -> list[Identity]:
-                found = [live.facts(w.name) for w in workers]
-                well = [f.identity for f in found if f is not None and f.state == "healthy"]
-                given = all(granted(host, w.name).exists() for w in workers)
-                return [i for i in well if i is not None] if given else []
+            def others(*but: Identity) -> dict[str, str]:
+                """Return who is not up as somebody else with a start granted, and why."""
+                found: dict[str, str] = {}
+                for name in names:
+                    facts = live.facts(name)
+                    if facts is None or facts.state != "healthy" or facts.identity in but:
+                        found[name] = "nobody" if facts is None else facts.state
+                    elif not granted(host, name).exists():
+                        found[name] = f"not granted, {Records(host.state).start(name)}"
+                return found
 
-            await live.reach(lambda: len(up()) == 20, "all of them", limit=30)
+            def up() -> list[Identity]:
+                return [live.facts(name).identity for name in names]
+
+            async def all_up(*but: Identity) -> None:
+                try:
+                    await live.reach(lambda: not others(*but), "all of them", limit=300)
+                except AssertionError as error:
+                    raise AssertionError(others(*but)) from error
+
+            await all_up()
             first = up()
             for identity in first:
                 os.kill(identity.pid, signal.SIGKILL)
-            await live.reach(lambda: len(up()) == 20 and not {*up()} & {*first}, "all again", 30)
+            await all_up(*first)
             running = [i for i in host.running("") if host.titles(i)[:1] == (sys.executable,)]
             assert sorted(i.pid for i in running if i in up()) == sorted(i.pid for i in up())
             assert all(live.facts(w.name).failures == 1 for w in workers)

@@ -76,7 +76,7 @@ class Scene:
             script=script,
             min_uptime=0.1,
             stop_timeout=0.3,
-            start_timeout=5.0,
+            start_timeout=30.0,
         )
 
     # The world.
@@ -120,7 +120,7 @@ class Scene:
         )
 
         async def scene() -> str:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(300):
                 try:
                     return (await healer.carry_out(plan_of(self.worker, order), hand)).text
                 finally:

@@ -32,6 +32,13 @@ if "CHILD" in os.environ:
 print("listening", flush=True)
 time.sleep(300)
 """
+# does nothing before there is a file
+WAITS = """
+import os, time
+path = {!r}
+open(path + ".waits", "w").close()
+while not os.path.exists(path): time.sleep(0.01)
+"""
 SLEEPS = "import time; time.sleep(300)"
 
 
@@ -51,7 +58,7 @@ def port() -> int:
 def listener(host: Host, port: int, **more: object) -> Worker:
     env = {"PORT": str(port), **more.pop("env", {})}
     ready = more.pop("ready", Ready(tcp=port, timeout=2.0))
-    return host.worker(LISTENS, env=env, ready=ready, start_timeout=3.0, **more)
+    return host.worker(LISTENS, env=env, ready=ready, **more)
 
 
 def held(one: WorkerSeen) -> set[tuple[str, Identity | None, bool]]:
@@ -95,19 +102,21 @@ def _fields(worker: Worker) -> dict[str, object]:
 def test_a_strangers_port_makes_nobody_ready_and_he_is_named(host: Host, port: int) -> None:
     async def scene() -> None:
         worker = host.worker(ready=Ready(tcp=port, timeout=1.0), start_timeout=1.0, min_uptime=0.8)
+        go = host.folder / "go"
+        path = host.program("stranger.py", f"{WAITS.format(str(go))}{LISTENS}")
+        env_path = host.program("env.sh", f"export PORT={port}; exec {sys.executable} {path}")
+        stranger = _started(host, env_path)
+        until(go.with_suffix(".waits").exists, what="one that waits for the worker's start")
         async with rigged(host, worker) as rig:
 
-            async def come() -> Identity:
-                await rig.until(lambda: host.running("task_worker.py"), "the worker")
-                path = host.program("stranger.py", LISTENS)
-                env_path = host.program(
-                    "env.sh", f"export PORT={port}; exec {sys.executable} {path}"
-                )
-                return await asyncio.to_thread(_started, host, env_path)
+            async def come() -> None:
+                records = rig.healer._records
+                await rig.until(lambda: (r := records.start(worker.name)) and r.launched, "a start")
+                go.touch()
 
             coming = asyncio.ensure_future(come())
             said = await rig.act("restart")
-            stranger = await coming
+            await coming
             assert "is alive but not ready after 1s" in said
             assert f"port {port} is not its own: pid {stranger.pid}" in said
             assert "stranger.py" in said
@@ -330,7 +339,9 @@ def test_only_so_many_starts_are_in_flight_and_a_person_does_not_wait(host: Host
 
 
 def test_one_that_waited_for_its_turn_looks_again(host: Host) -> None:
-    one, two = (host.worker(name=name, min_uptime=1.0) for name in ("one", "two"))
+    go = host.folder / "go"
+    one = host.worker(f"{WAITS.format(str(go))}{STAYS}", "one", ready=Ready(log="up"))
+    two = host.worker(name="two")
 
     async def scene() -> None:
         async with rigged(host, one, two, starts_in_flight=1) as rig:
@@ -338,6 +349,7 @@ def test_one_that_waited_for_its_turn_looks_again(host: Host) -> None:
             await rig.until(lambda: host.running("one.py"), "the first")
             waiting = asyncio.ensure_future(rig.act("restart", "two"))
             mine = await asyncio.to_thread(host.start, *two.argv)
+            go.touch()
             assert (await first).startswith("proved")
             said = await waiting
             assert said == f"vetoed: already up as pid {mine.pid}: started by somebody else"

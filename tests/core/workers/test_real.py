@@ -30,7 +30,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 def play(scene: Callable[[], Awaitable[None]]) -> None:
     async def limited() -> None:
-        async with asyncio.timeout(120):
+        async with asyncio.timeout(300):
             await scene()
 
     asyncio.run(limited())
@@ -174,12 +174,12 @@ sys.exit(0) if os.path.exists({str(host.folder / "lock")!r}) else None
             first = await live.up()
             host.program("lock", "")
             host.kill(first)
-            await live.reach(lambda: host.journal.all(ev.ActionFailed), "the failure", 20)
+            await live.reach(lambda: host.journal.all(ev.ActionFailed), "the failure")
             failed = host.journal.all(ev.ActionFailed)[0]
             assert failed.reason.startswith("exit 0 at once, and no daemon was found")
             assert not host.running("task_worker.py")
             (host.folder / "lock").unlink()
-            await live.up(but=first, limit=20)
+            await live.up(but=first)
 
     play(scene)
 
@@ -407,11 +407,11 @@ def test_many_workers_killed_at_once_come_back_once_each(host: Host) -> None:
                 states = [live.facts(w.name) for w in workers]
                 return all(f is not None and f.state == "healthy" for f in states)
 
-            await live.reach(all_up, "all up", 20)
+            await live.reach(all_up, "all up")
             for identity in host.running(""):
                 host.kill(identity)
-            await live.reach(lambda: not all_up(), "the fall", 2)
-            await live.reach(all_up, "all up again", 20)
+            await live.reach(lambda: not all_up(), "the fall")
+            await live.reach(all_up, "all up again")
             assert len(host.running("")) == 6
         assert len(verified(host)) == 12
 

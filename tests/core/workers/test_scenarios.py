@@ -21,12 +21,14 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock
-from healmon.config.settings import HOUR, Monitor
+from healmon.config.settings import HOUR, Monitor, Ready
 from healmon.errors import SpawnError
 from healmon.plans import describe
 from healmon.workers import offers
 from healmon.workers.breaker import CANNOT_RUN
-from healmon.workers.model import Blocker, Check, Use, Wish, WorkerSeen
+from healmon.workers.diagnose import MOMENT
+from healmon.workers.model import UNTOLD, UNTOLD_END, Blocker, Check, Use, Wish, WorkerSeen
+from healmon.workers.records import Records
 from healmon.world.processes import Ended
 from healmon.world.shims import ShimEnd
 from healmon.world.simulated.processes import Program
@@ -204,6 +206,48 @@ def test_10_a_new_healmon_adopts_them_all_and_knows_how_each_one_ended() -> None
     assert judging.facts("w1").last_end == "exit 3"
     assert judging.memory("w1").row == 1
     assert judging.facts("w0").restarts == 0
+
+
+@pytest.mark.parametrize("trouble", [UNTOLD, UNTOLD_END])
+def test_one_whose_shim_has_yet_to_tell_what_was_is_left_as_it_was(trouble: str) -> None:
+    judging = long_up()
+    judging.look(WorkerSeen(trouble=trouble, shim=shim(10)), after=1.0)
+    assert judging.diagnosis.verdicts == ()
+    assert judging.diagnosis.look_again == MOMENT
+    judging.restarted()
+    judging.look(WorkerSeen(trouble=trouble, shim=shim(10)), after=1.0)
+    assert judging.verdict().status == "unknown", "a new run has nothing to show instead"
+    judging.restarted()
+    judging.look(up(10, 2000.0), after=1.0)
+    told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
+    judging.look(up(11, 0.5, record=told, ends=gone(10).ends), after=MOMENT)
+    assert (judging.state(), judging.facts().failures) == ("probation", 1)
+
+
+def test_a_start_that_was_granted_is_proved_however_late_it_is_found() -> None:
+    judging = long_up()  # and then nobody looked for longer than any start takes
+    told = record(2, old=who(10), launched=who(11), worker=who(11), granted=True, phase="spawned")
+    told = replace(told, steady=judging.now + HOUR - 0.1)
+    judging.look(up(11, HOUR - 9.0, record=told, ends=gone(10).ends), after=HOUR)
+    assert (judging.state(), judging.order().number) == ("probation", 2)
+    judging.look(up(11, 2 * HOUR, record=told), after=HOUR)
+    assert judging.state() == "healthy", "it is tried once"
+
+
+@pytest.mark.parametrize("phase", ["decided", "spawned"])
+def test_11_an_act_that_was_cut_short_long_ago_keeps_no_check_from_judging(
+    tmp_path: Path, phase: str
+) -> None:
+    async def scene(bench: Bench, world: WatchedWorld) -> None:
+        mine = world.add(bench.workers[0].argv)
+        cut = record(1, phase=phase, **{"old" if phase == "decided" else "launched": mine})
+        Records(bench.folder).put_start("task_worker", cut)
+        bench.clock.advance(HOUR)
+        await bench.run(120.0)
+        assert bench.facts().state == "healthy"
+        assert not bench.healer._liveness._patients["task_worker"].held
+
+    play(tmp_path, scene, liveness=Ready(tcp=1))
 
 
 # 11: killed in the midst of an act, at each phase that its journal row can be in.
