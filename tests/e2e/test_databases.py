@@ -59,7 +59,7 @@ def test_a_worker_that_forgets_its_transaction_is_ended_healed_and_started_again
     assert "hot journal rolled back, quick_check ok" in act["proof"]
     steps = [step["text"] for step in box.events("steptaken") if step["component"] == "database:a"]
     assert steps[0].startswith(f"send SIGTERM to pid {first}")
-    until(lambda: len(box.started_pids()) == 2, 30, "the supervisor's restart")
+    until(lambda: len(box.started_pids()) == 2, 60, "the supervisor's restart")
     assert not alive(first)
     assert alive(box.started_pids()[1])
     assert ask(path, "SELECT count(*) FROM rows WHERE text = 'x'") == [[3000]]
@@ -119,7 +119,7 @@ def test_a_strangers_lock_is_an_alert_with_what_to_type(box):
         assert "alert " in why.stdout
         # what is stopped may be continued by anybody
         os.kill(stranger.pid, signal.SIGSTOP)
-        until(lambda: done(box), 30, "the continuing")
+        until(lambda: done(box), 60, "the continuing")
         assert "SIGCONT" not in str(refused)
     finally:
         stranger.end()

@@ -36,7 +36,7 @@ def test_of_rounds_and_of_the_status(box) -> None:
     filled(box, 88)
     told(box.run("--once"), 1)
     told(box.run("--daemon"), 0)
-    until(lambda: box.rows("SELECT 1 FROM health_alerts WHERE severity = 'WARNING'"), 20)
+    until(lambda: box.rows("SELECT 1 FROM health_alerts WHERE severity = 'WARNING'"), 60)
     told(box.healmon("status"), 1)
     told(box.healmon("restart", "nobody"), 65, "nobody")
     told(box.healmon("ack", "999999"), 65)
@@ -47,7 +47,7 @@ def test_of_rounds_and_of_the_status(box) -> None:
             "SELECT 1 FROM health_alerts WHERE severity = 'CRITICAL' AND resolved = 0"
             " AND opened_at IS NOT NULL"
         ),
-        20,
+        60,
     )
     told(box.healmon("status"), 2)
     told(box.run("--stop"), 0)
@@ -96,6 +96,6 @@ def test_a_healer_heals_though_its_faces_cannot_be_served(box) -> None:
     told(box.healmon("check"), 78, "pip install 'healmon[web]'")
     told(box.run("--daemon"), 0)
     sql = "SELECT group_concat(message) FROM health_alerts WHERE component = 'healmon'"
-    until(lambda: (box.rows(sql)[0][0] or "").count("pip install") == 2, 30, "both alerts")
-    until(lambda: box.events("actionverified"), 30, "the worker that was started")
+    until(lambda: (box.rows(sql)[0][0] or "").count("pip install") == 2, 60, "both alerts")
+    until(lambda: box.events("actionverified"), 60, "the worker that was started")
     told(box.run("--stop"), 0)

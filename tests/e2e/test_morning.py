@@ -41,7 +41,7 @@ def checker() -> Iterator[tuple[str, list[str]]]:
         yield f"http://127.0.0.1:{server.server_port}/uuid", asked
     finally:
         server.shutdown()
-        thread.join(20)
+        thread.join(60)
         server.server_close()
 
 
@@ -50,10 +50,10 @@ def test_the_page_tells_of_a_night_with_a_death_and_a_killed_healer(box, checker
     box.env["HEALMON_MONITOR__HEARTBEAT_URL"] = url
     box.write(box.worker("task_worker"))
     assert box.run("--daemon").returncode == 0
-    until(lambda: box.events("actionverified"), 40, "the first start proved")
-    os.kill(until(box.started_pids, 20, "the worker's start")[0], signal.SIGKILL)
-    until(lambda: len(box.events("actionverified")) == 2, 40, "the second start proved")
-    until(lambda: asked, 20, "the checker to be asked")
+    until(lambda: box.events("actionverified"), 90, "the first start proved")
+    os.kill(until(box.started_pids, 60, "the worker's start")[0], signal.SIGKILL)
+    until(lambda: len(box.events("actionverified")) == 2, 90, "the second start proved")
+    until(lambda: asked, 60, "the checker to be asked")
     assert asked[0] == "/uuid"
     told = json.loads((box.state / "healmon.heartbeat").read_text())
     assert told["interval"] == 1.0
@@ -61,7 +61,7 @@ def test_the_page_tells_of_a_night_with_a_death_and_a_killed_healer(box, checker
     assert beat[0] >= told["at"]
     os.kill(json.loads(box.run("--status", "--json").stdout)["pid"], signal.SIGKILL)
 
-    until(lambda: box.run("--status").returncode == 3, 20, "the end of the healer")
+    until(lambda: box.run("--status").returncode == 3, 60, "the end of the healer")
     page = json.loads(box.run("report", "--json", program="healmon").stdout)
     assert page["itself"][0].startswith("no healer runs now; the last round finished ")
     assert not page["well"]

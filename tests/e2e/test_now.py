@@ -10,7 +10,7 @@ import pytest
 
 from healmon.cli import main
 from healmon.engine import Engine
-from tests.helpers.box import alive
+from tests.helpers.box import UP, alive
 from tests.helpers.wait import until
 
 
@@ -37,7 +37,7 @@ def test_without_a_healer_it_says_so_and_how(box, run):
 @pytest.mark.slow
 def test_workers_are_started_restarted_and_stopped_here_and_nothing_else_is(box, run):
     code = "import time\nwhile True: time.sleep(1)\n"
-    box.write(box.worker("w", min_uptime="200ms"), box.worker("other", code))
+    box.write(box.worker("w", min_uptime="200ms", ready=UP), box.worker("other", code))
     done = box.healmon("start-worker", "w", "--now", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["ok"] is True
@@ -75,7 +75,7 @@ def test_what_does_not_exist_or_must_not_be_is_65_and_the_lock_is_free_again(box
 
 @pytest.mark.slow
 def test_several_at_once_take_turns_and_there_is_one_copy(box):
-    box.write(box.worker("w", min_uptime="200ms"))
+    box.write(box.worker("w", min_uptime="200ms", ready=UP))
     words = box.argv("restart", "w", "--now", program="healmon")
     runs = [
         subprocess.Popen(words, env=box.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
@@ -89,9 +89,9 @@ def test_several_at_once_take_turns_and_there_is_one_copy(box):
 
 @pytest.mark.slow
 def test_with_a_healer_it_is_sent_to_that_one(box):
-    box.write(box.worker("w", min_uptime="200ms"))
+    box.write(box.worker("w", min_uptime="200ms", ready=UP))
     assert box.run("--daemon").returncode == 0
-    until(lambda: box.events("actionverified"), 20, "the first start")
+    until(lambda: box.events("actionverified"), 60, "the first start")
     (pid,) = box.started_pids()
     dry = box.healmon("restart", "w", "--dry-run", "--json")
     assert json.loads(dry.stdout)["plan"]["action"] == "restart_worker"
@@ -122,7 +122,7 @@ def test_cleaning_and_restoring_are_proved_here(box, run):
         'older_than = "1s"\naction = "trash"\n'
     )
     newest = (logs / "2.log").stat().st_ctime
-    until(lambda: time.time() - newest > 1.2, 5, "files that are old enough")
+    until(lambda: time.time() - newest > 1.2, 60, "files that are old enough")
     code, _, why = run("clean", str(logs), "--now")
     assert code == 0, why
     assert 3 - len(list(logs.glob("*.log"))) > 0
@@ -170,5 +170,5 @@ def test_a_healer_of_our_own_that_fails_is_told_and_not_waited_for(box, run, mon
     began = time.monotonic()
     code, _, said = run("ack", "1", "--now")
     assert (code, "could not be done here: RuntimeError: odd" in said) == (75, True), said
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 45
     assert run("status")[0] == 3

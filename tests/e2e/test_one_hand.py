@@ -61,7 +61,7 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
     healer = subprocess.Popen(argv, env=box.env, stdout=subprocess.DEVNULL)
     locks = SystemLocks()
     try:
-        until(lambda: store.exists() and box.events("cyclefinished"), 40, "the first cycle")
+        until(lambda: store.exists() and box.events("cyclefinished"), 90, "the first cycle")
         assert ask(box, store, 0) in {"done", "refused"}
         for number in range(1, 15):
             assert ask(box, store, number) in {"done", "refused"}
@@ -69,7 +69,7 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
             assert {"SHARED", "WAL_DMS"} <= set(held)
             assert open_in(healer.pid, store) == ["", "", "-shm", "-wal", "-wal"]
         seen = len(box.events("cyclefinished"))
-        until(lambda: len(box.events("cyclefinished")) > seen, 20, "another cycle")
+        until(lambda: len(box.events("cyclefinished")) > seen, 60, "another cycle")
         healer.send_signal(signal.SIGTERM)
         assert healer.wait(30) == 0
     finally:

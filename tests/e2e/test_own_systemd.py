@@ -38,14 +38,14 @@ def test_a_unit_that_is_killed_hung_reloaded_and_stopped_leaves_its_worker_alone
         return manager.property(UNIT, "MainPID")
 
     def again(before: str, how: str) -> str:
-        until(lambda: main() not in {"0", before}, 30, f"another one after {how}")
-        until(lambda: manager.property(UNIT, "ActiveState") == "active", 30, "it is up")
+        until(lambda: main() not in {"0", before}, 60, f"another one after {how}")
+        until(lambda: manager.property(UNIT, "ActiveState") == "active", 60, "it is up")
         return main()
 
     started = manager.ctl("start", UNIT)
     assert started.returncode == 0, started.stderr
-    (worker,) = until(box.started_pids, 30, "the worker")
-    until(lambda: "looks after 1 component" in manager.property(UNIT, "StatusText"), 10)
+    (worker,) = until(box.started_pids, 60, "the worker")
+    until(lambda: "looks after 1 component" in manager.property(UNIT, "StatusText"), 60)
 
     first = main()
     manager.run("kill", "-KILL", first)

@@ -56,12 +56,12 @@ def rounds(stage):
 
 def test_a_resting_daemon_has_loaded_nothing_that_it_does_not_need(stage, tmp_path) -> None:
     stage.start()
-    until(lambda: [*(stage.state / "workers").glob("*/output.log")], 20, "the start of a worker")
+    until(lambda: [*(stage.state / "workers").glob("*/output.log")], 60, "the start of a worker")
     began = rounds(stage)
-    until(lambda: rounds(stage) > began + 2, 20, "a few rounds")
+    until(lambda: rounds(stage) > began + 2, 60, "a few rounds")
     os.kill(stage.daemon, signal.SIGUSR2)
     told = tmp_path / "modules"
-    until(lambda: told.exists() and told.read_text().endswith("\n"), 10, "what is loaded")
+    until(lambda: told.exists() and told.read_text().endswith("\n"), 60, "what is loaded")
     loaded = {*told.read_text().split()}
 
     assert {"asyncio", "healmon.registry", "msgspec"} <= loaded

@@ -96,7 +96,7 @@ def test_all_that_is_written_is_for_its_owner_alone_whatever_the_umask(box: Box,
     started = without_a_mask(box, way)
     try:
         until(lambda: box.events("actionverified"), 60, "a worker that was started")
-        until(lambda: box.rows("SELECT 1 FROM checkpoints"), 30, "a checkpoint")
+        until(lambda: box.rows("SELECT 1 FROM checkpoints"), 60, "a checkpoint")
         asked = box.healmon("restart", "one")
         assert asked.returncode == 0, asked.stderr
         names = {path.name for path in box.state.iterdir()}
@@ -118,7 +118,7 @@ def test_another_user_can_neither_ask_nor_look_nor_knock(open_box: Box) -> None:
     box.state.mkdir()
     box.state.chmod(0o755)  # so that only the files themselves keep him out
     assert box.healmon("daemon").returncode == 0
-    until(box.started_pids, 30, "the worker")
+    until(box.started_pids, 60, "the worker")
     holder = instance.holder(box.state)
     assert holder is not None
     tried = subprocess.run(

@@ -69,7 +69,7 @@ def test_a_service_tells_its_manager_everything(box, manager):
     try:
         place = manager.hears("READY=1")
         assert any(line.startswith("STATUS=looks after ") for line in manager.said[:place])
-        (worker,) = until(box.started_pids, 15, "the worker")
+        (worker,) = until(box.started_pids, 60, "the worker")
         mine = [e for e in environ_of(worker) if e.startswith((b"NOTIFY_", b"WATCHDOG_"))]
         assert mine == [], "no worker speaks for healmon"
         place = manager.hears("WATCHDOG=1", manager.hears("WATCHDOG=1", place))
@@ -108,7 +108,9 @@ def _rereads(box, manager, pid):
 def _is_missed_while_it_stands_still(manager, pid):
     os.kill(pid, signal.SIGSTOP)
     try:
-        until(lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", 5)
+        until(
+            lambda: Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T", 60
+        )
         place = len(manager.listen())
         manager.socket.settimeout(2.2)  # longer than the manager would wait
         assert "WATCHDOG=1" not in manager.listen()[place:]

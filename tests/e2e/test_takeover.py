@@ -17,7 +17,7 @@ from healmon.service import instance
 from healmon.service.takeover import Relay
 from healmon.state import Snapshot, apply
 from healmon.store import read, stream
-from tests.helpers.box import alive
+from tests.helpers.box import UP, alive
 from tests.helpers.terminal import Terminal, on_glass, terminal
 from tests.helpers.wait import until
 
@@ -79,7 +79,7 @@ def daemon(box) -> int:
 
 
 def test_a_killed_daemon_is_taken_over_by_one_of_two_and_by_the_other_when_that_one_ends(box):
-    box.write(box.worker("a"))
+    box.write(box.worker("a", ready=UP))
     pid = daemon(box)
     until(lambda: box.events("actionverified"), 60, "the worker up")
     worker = until(box.started_pids, what="its own word")
@@ -212,7 +212,7 @@ def fold(start: Snapshot, records: list[Recorded]) -> Snapshot:
 
 
 def test_a_screen_for_looking_only_is_never_the_healer_and_keeps_none_from_starting(box):
-    box.write(box.worker("a"), interval="1s")
+    box.write(box.worker("a", ready=UP), interval="1s")
     ran = box.run("--read-only")
     assert ran.returncode == 75
     assert "nothing to look at" in ran.stderr

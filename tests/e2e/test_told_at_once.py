@@ -75,7 +75,7 @@ class Screen:
 def test_two_screens_and_a_script_are_told_the_same(box, only_by_push):
     box.write(box.worker("a"), interval="1h")
     assert box.run("--daemon").returncode == 0
-    until(lambda: box.events("actionverified"), 20, "the worker up")
+    until(lambda: box.events("actionverified"), 60, "the worker up")
     screens = [Screen(box.state) for _ in range(2)]
     words = box.argv("events", "--follow", "--json", program="healmon")[3:]
     script = subprocess.Popen(
@@ -86,7 +86,7 @@ def test_two_screens_and_a_script_are_told_the_same(box, only_by_push):
     reader = threading.Thread(target=lambda: told.extend(script.stdout))
     reader.start()
     try:
-        until(lambda: all(s.link._ear.connected for s in screens), 10)
+        until(lambda: all(s.link._ear.connected for s in screens), 60)
         for note in ("one", "two", "three"):
             answer = ask_healer(box.state, "pause", "a", {"for": 600.0, "note": note})
             assert answer.ok
@@ -110,7 +110,7 @@ def test_two_screens_and_a_script_are_told_the_same(box, only_by_push):
 def test_answers_are_pushed_and_a_healer_without_a_socket_is_asked_all_the_same(box, only_by_push):
     box.write(box.worker("a"), interval="1h")
     assert box.run("--daemon").returncode == 0
-    until(lambda: box.events("actionverified"), 20, "the worker up")
+    until(lambda: box.events("actionverified"), 60, "the worker up")
     for _ in range(9):
         assert ask_healer(box.state, "resume", "nothing", {}).code == 0
     pid = json.loads((box.state / "healmon.lock").read_text())["pid"]
@@ -124,6 +124,6 @@ def test_answers_are_pushed_and_a_healer_without_a_socket_is_asked_all_the_same(
     try:
         assert not screen.link._ear.connected
         assert box.healmon("resume", "a", "--json").returncode == 0
-        until(lambda: screen.now().maintenance == {}, 5, "seen by looking")
+        until(lambda: screen.now().maintenance == {}, LIMIT, "seen by looking")
     finally:
         screen.close()

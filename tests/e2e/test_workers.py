@@ -31,19 +31,19 @@ def test_an_exit_code_that_no_healmon_saw_is_known_to_the_next_one(box):
     code = ENDS_WITH_7.format(pids=str(box.pids))
     box.write(box.worker("task_worker", code, restart_delay="1s"))
     daemon = up(box)
-    until(lambda: box.events("actionverified"), 20, "the first proof")
-    (worker,) = box.started_pids()
+    until(lambda: box.events("actionverified"), 60, "the first proof")
+    (worker,) = box.started()
     os.kill(daemon, signal.SIGKILL)
-    until(lambda: not alive(daemon), 5, "its end")
+    until(lambda: not alive(daemon), 60, "its end")
     os.kill(worker, signal.SIGUSR2)
     ends = box.state / "workers" / "task_worker" / "ends.jsonl"
-    until(lambda: ends.exists() and ends.read_text().endswith("\n"), 10, "the shim's word")
+    until(lambda: ends.exists() and ends.read_text().endswith("\n"), 60, "the shim's word")
     told = json.loads(ends.read_text().splitlines()[-1])
     assert told["identity"]["pid"] == worker
     assert told["ended"] == {"code": 7}
     up(box)
-    until(lambda: len(box.started_pids()) == 2, 20, "the restart")
-    until(lambda: len(box.events("actionverified")) == 2, 20, "its proof")
+    until(lambda: len(box.started_pids()) == 2, 60, "the restart")
+    until(lambda: len(box.events("actionverified")) == 2, 60, "its proof")
     plans = [made["plan"]["why"] for made in box.events("planmade")]
     assert "exit 7" in plans[-1], plans
     assert len([p for p in box.started_pids() if alive(p)]) == 1, "one copy"
@@ -54,16 +54,16 @@ def test_three_that_fall_together_are_one_alert_and_come_back_one_after_the_othe
     names = ("a", "b", "c")
     box.write(*(box.worker(name, restart_delay="1s", min_uptime="200ms") for name in names))
     up(box)
-    until(lambda: len(box.events("actionverified")) == 3, 40, "all three proved")
-    first = box.started_pids()
+    until(lambda: len(box.events("actionverified")) == 3, 90, "all three proved")
+    first = box.started(3)
     for pid in first:
         os.kill(pid, signal.SIGKILL)
     opened = "SELECT component, severity, message FROM health_alerts WHERE resolved = 0"
     # the second death makes a storm, the third may be seen a moment later
     storm = f"{opened} AND message LIKE '3 of 3 workers failed%'"
-    until(lambda: box.rows(storm), 20, "the alert of the storm")
+    until(lambda: box.rows(storm), 60, "the alert of the storm")
     ((component, severity, _message),) = box.rows(opened)
     assert (component, severity) == ("healmon", "CRITICAL")
     until(lambda: len(box.started_pids()) == 6, 90, "all three started again")
-    until(lambda: not box.rows(opened), 30, "the end of the alert")
+    until(lambda: not box.rows(opened), 60, "the end of the alert")
     assert sorted(p for p in box.started_pids() if alive(p)) == sorted(box.started_pids()[3:])

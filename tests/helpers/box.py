@@ -21,9 +21,12 @@ WORKER = """
 import os, sys, time, signal
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 open({pids!r}, "a").write(f"{{os.getpid()}}\\n")
+print("up", flush=True)
 while True:
     time.sleep(0.05)
 """
+UP = {"log": "up"}
+"""What shows that a worker has written its pid down, however slow its start was: `ready=UP`."""
 
 
 class Box:
@@ -57,7 +60,7 @@ class Box:
         script = self.base / f"{name}.py"
         script.write_text(code or WORKER.format(pids=str(self.pids)))
         keys = {"script": str(script), "restart_delay": "1s", "critical": True, **keys}
-        return f"[workers.{name}]\n" + "\n".join(f"{k} = {json.dumps(v)}" for k, v in keys.items())
+        return f"[workers.{name}]\n" + "\n".join(f"{k} = {toml(v)}" for k, v in keys.items())
 
     def argv(self, *words: str, program: str = "healmon_tui") -> list[str]:
         where = ["--config", str(self.config), "--state-dir", str(self.state)]
@@ -88,7 +91,7 @@ class Box:
         database = self.state / "healmon.db"
         if not database.exists():
             return []
-        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+        connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
         try:
             return connection.execute(sql, values).fetchall()
         except sqlite3.OperationalError:
@@ -98,13 +101,18 @@ class Box:
 
     def execute(self, sql: str) -> None:
         """Change the store behind the healer's back."""
-        connection = sqlite3.connect(self.state / "healmon.db", timeout=5)
+        connection = sqlite3.connect(self.state / "healmon.db", timeout=30)
         with contextlib.closing(connection), connection:
             connection.execute(sql)
 
     def events(self, kind: str) -> list[dict]:
         rows = self.rows("SELECT payload FROM events WHERE kind = ? ORDER BY id", kind)
         return [json.loads(payload) for (payload,) in rows]
+
+    def started(self, count: int = 1) -> list[int]:
+        """Wait until so many have written their pids down: being up is proved before that."""
+        until(lambda: len(self.started_pids()) >= count, 60, f"the start of {count}")
+        return self.started_pids()
 
     def started_pids(self) -> list[int]:
         return [int(p) for p in self.pids.read_text().split()] if self.pids.exists() else []
@@ -126,6 +134,13 @@ class Box:
                         os.close(fd)
             with contextlib.suppress(AssertionError):
                 until(lambda mine=mine: not any(alive(p) for p in mine), 0.5)
+
+
+def toml(value: object) -> str:
+    """Return a value as TOML; a table in one line."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{key} = {toml(one)}" for key, one in value.items()) + " }"
+    return json.dumps(value)
 
 
 def _everyone() -> Iterator[int]:

@@ -116,7 +116,7 @@ class Actor:
         self.process.stdin.write(json.dumps(text).encode() + b"\n")
         self.process.stdin.flush()
 
-    def answer(self, limit: float = 20.0) -> object:
+    def answer(self, limit: float = 60.0) -> object:
         assert self.process.stdout is not None
         end = time.monotonic() + limit
         while b"\n" not in self._unread:

@@ -96,7 +96,7 @@ def systemd(base: Path) -> Iterator[OwnSystemd]:
     try:
         made = OwnSystemd(base, groups)
         try:
-            until(made.up, 30, "a systemd that takes orders")
+            until(made.up, 60, "a systemd that takes orders")
             yield made
         finally:
             made.close()
@@ -138,7 +138,7 @@ def _inherit(group: Path) -> None:
 def _remove(group: Path) -> None:
     for place, _, _ in os.walk(group, topdown=False):
         # its last process may still be on its way out
-        until(lambda place=Path(place): _removed(place), 10, f"nothing in {place}")
+        until(lambda place=Path(place): _removed(place), 60, f"nothing in {place}")
 
 
 def _removed(place: Path) -> bool:

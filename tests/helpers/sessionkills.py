@@ -39,7 +39,7 @@ REPEAT = 1.0
 """Seconds before the repeat here: the sweep has many steps."""
 CALM = 1.2
 """Seconds that it goes on after the tasks are back: what is done twice would be seen."""
-LIMIT = 45.0
+LIMIT = 90.0
 
 
 class Script(msgspec.Struct):
@@ -91,7 +91,7 @@ def watch(steps: Steps) -> None:
 
 
 def waiting(database: str) -> bool:
-    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=5)
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)
     try:
         words = "SELECT count(*) FROM prompts WHERE status != 'pending'"
         return bool(connection.execute(words).fetchone()[0])
@@ -125,7 +125,7 @@ def play(line: str) -> None:
     watch(Steps(script))
     settings = load(Path(script.config), {})
     settings = replace(settings, monitor=replace(settings.monitor, check_interval=INTERVAL))
-    host = until(lambda: opened(settings, script), 10, "the state directory free")
+    host = until(lambda: opened(settings, script), 60, "the state directory free")
     try:
         asyncio.run(attend(script, host))
     finally:

@@ -120,9 +120,9 @@ class Stage:
             pane = self.tmux.new(name, f"exec {line}")
         if state == "frozen":
             # its own terminal must be raw before anything is typed
-            until(lambda: "esc" in self.tmux.screen(pane), 15, "the frozen screen")
+            until(lambda: "esc" in self.tmux.screen(pane), 60, "the frozen screen")
         else:
-            until(lambda: self.tmux.screen(pane).count("\n") > 2, 15, f"the screen of {name}")
+            until(lambda: self.tmux.screen(pane).count("\n") > 2, 60, f"the screen of {name}")
         return pane
 
     def job(self, name: str, code: str) -> str:
@@ -140,17 +140,17 @@ class Stage:
         """Let a fake agent take over a state; returns once it has."""
         order = Path(f"{self.log(name)}.do")
         order.write_text(state)
-        until(lambda: not order.exists(), 10, f"{name} to {state}")
+        until(lambda: not order.exists(), 60, f"{name} to {state}")
 
     def says(self, name: str, text: str) -> None:
         order = Path(f"{self.log(name)}.say")
         order.write_text(text)
-        until(lambda: not order.exists(), 10, f"{name} to speak")
+        until(lambda: not order.exists(), 60, f"{name} to speak")
 
     # Its tasks.
 
     def sql(self, words: str, *values: object) -> list[tuple]:
-        connection = sqlite3.connect(self.database, timeout=10)
+        connection = sqlite3.connect(self.database, timeout=30)
         try:
             with connection:
                 return connection.execute(words, values).fetchall()
@@ -274,7 +274,7 @@ class Healmon:
 
     def close(self) -> None:
         self.host.engine.stop()
-        self._thread.join(30)
+        self._thread.join(90)
         self.host.close()
         assert not self._thread.is_alive()
         if self.failure is not None:

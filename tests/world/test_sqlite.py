@@ -625,7 +625,7 @@ def test_a_child_that_hangs_is_given_up_in_time_and_replaced(tmp_path):
         began = time.monotonic()
         with pytest.raises(LookError) as caught:
             locks.look(str(tmp_path / "a.db"))
-        assert time.monotonic() - began < 10
+        assert time.monotonic() - began < 60
         assert caught.value.word == "hangs"
         assert not is_running(pid)
         assert locks.look(str(tmp_path / "a.db")) == first

@@ -402,7 +402,7 @@ def test_a_stopped_server_is_unknown_and_others_are_not_concerned(world: World) 
         world.tmux.panes(world.socket())
     with pytest.raises(ProbeError):
         world.tmux.screens(world.socket(), [pane])
-    assert time.monotonic() - began < 2 * 4
+    assert time.monotonic() - began < 60
     assert [p.name for p in world.tmux.panes(world.socket("two"))] == ["b"]
     world.go_on()
     assert named(world, "a").key == pane.key

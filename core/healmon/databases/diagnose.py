@@ -9,6 +9,7 @@ taken over by SQLite itself, once nobody has been there for `busy_for`.
 
 from __future__ import annotations
 
+import msgspec
 from msgspec.structs import replace
 
 from healmon.clock import Reading
@@ -72,7 +73,7 @@ def diagnose(
         for one in seen.databases
         if one.name in settings
     ]
-    judged = _one_end_at_a_time(judged)
+    judged = _one_end_at_a_time(judged, known)
     present = {verdict.component for verdict, _ in judged}
     again = [seconds for _, seconds in judged if seconds is not None]
     return Diagnosis(
@@ -84,13 +85,23 @@ def diagnose(
 
 
 def _one_end_at_a_time(
-    judged: list[tuple[Verdict, float | None]],
+    judged: list[tuple[Verdict, float | None]], known: Snapshot
 ) -> list[tuple[Verdict, float | None]]:
     """Whoever is ended may free other databases, too: the others are judged anew afterwards."""
     ends = [v.component for v, _ in judged if v.plan is not None and _deed(v.plan) in ENDING]
+    acting = (name for name, view in known.plans.items() if view.acting and _ends(view.plan))
+    first = next(acting, ends[0] if ends else "")
+    others = {name for name in ends if name != first}
     return [
-        (replace(v, plan=None) if v.component in ends[1:] else v, seconds) for v, seconds in judged
+        (replace(v, plan=None) if v.component in others else v, seconds) for v, seconds in judged
     ]
+
+
+def _ends(plan: Plan) -> bool:
+    try:
+        return plan.healer == HEALER and _deed(plan) in ENDING
+    except msgspec.ValidationError:
+        return False  # another version's, which has ended
 
 
 def _deed(plan: Plan) -> Deed:

@@ -111,7 +111,7 @@ class DatabasesHealer:
         paused = now < self._paused.get(seen.name, now)
         # a look that saw nothing takes in nothing
         heard = bool(seen.samples) or seen.word == "missing"
-        refused = self._refused.pop(seen.name, None) if heard else None
+        refused = self._refused.get(seen.name) if heard else None
         return replace(seen, acted=acted, refused=refused, paused=paused)
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
@@ -120,6 +120,9 @@ class DatabasesHealer:
             return STANDS
         found = diagnose(seen, self._databases, known, now)
         self._rest.keep(seen, found, known)
+        for one in seen.databases:  # it is remembered; what a look has seen that is not heard stays
+            if one.refused is not None and self._refused.get(one.name) is one.refused:
+                del self._refused[one.name]
         return found
 
     def offer(

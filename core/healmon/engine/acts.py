@@ -244,7 +244,7 @@ class Acts:
         self.stream.emit(event, cause)
         if isinstance(event, ev.ActionVerified) and event.message:
             self.stream.emit(self._note(event), cause)
-        act.room.wake()
+        act.room.act_ended(tried=act.acting or not isinstance(event, ev.PlanAbandoned))
         if self.on_settled is not None:
             self.on_settled()
         return outcome

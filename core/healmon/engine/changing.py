@@ -4,7 +4,7 @@ A healer whose settings changed is followed by another one, as if healmon had en
 for that healer alone: what it must know is in the snapshot, and that this is enough is what every
 test that kills healmon shows. So a change needs no code of the healer's.
 
-    held ─▶ what waits is called off ─▶ what acts has ended ─▶ followed, between two looks ─▶ free
+    held ─▶ what waits is called off ─▶ what acts has ended, and was looked at ─▶ followed ─▶ free
 """
 
 from __future__ import annotations
@@ -78,6 +78,8 @@ class Succession:
 
     async def _follow(self, room: Room, healer: Healer[Any]) -> None:
         async with self._acts.held(room, CALLED_OFF):
+            if room.owing:
+                await room.round()  # whoever follows knows only what was told
             await room.follow(healer)
 
     async def close(self) -> None:

@@ -338,8 +338,7 @@ class Engine:
         drained = await self._acts.drain(DRAIN)
         if self._courier is not None:
             await self._courier.close(LAST_NOTICES)
-        for room in self._rooms:
-            await room.healer.close()
+        await Room.close_all(self._rooms)
         reason = self._stop_reason or "done"
         self.stream.emit(ev.EngineStopped(reason if drained else f"{reason}; an action hung"))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -23,6 +23,9 @@ from healmon.waiting import call_in, over
 OVERTAKEN = "the newest look says otherwise"
 """Why a plan that waits is called off by its own healer."""
 
+LAST_LOOK = 5.0
+"""Seconds that a look gets which is owed when the engine ends."""
+
 Propose = Callable[["Room", Plan, int], None]
 Withdraw = Callable[[str, str], None]
 
@@ -40,9 +43,13 @@ class Room:
 
     Attributes:
         seconds: how long the newest look took, its deadline at most.
+        owing: an act has ended, and no look that began later has been told: what became of it may
+            be in nobody's mind but its healer's.
     """
 
     seconds = 0.0
+    owing = False
+    _pays = False
 
     def __init__(
         self,
@@ -71,6 +78,12 @@ class Room:
     def wake(self) -> None:
         """Ask for a round as soon as possible; safe from any thread, also after the end."""
         call_in(self._loop, self._wake.set)
+
+    def act_ended(self, *, tried: bool) -> None:
+        """Ask for a look at what an act has left; it is owed if anything was tried."""
+        if tried:
+            self.owing, self._pays = True, False
+        self.wake()
 
     @property
     def restless(self) -> bool:
@@ -108,7 +121,7 @@ class Room:
         """
         await self._round.acquire()
         answer = self._answer = self._loop.create_future()
-        self._began = process_seconds()
+        self._began, self._pays = process_seconds(), self.owing
         try:
             self._forget_timer()
             self._stream.heed_clock()
@@ -179,6 +192,8 @@ class Room:
             self._tell(diagnosis)
         except Exception as error:  # noqa: BLE001 - what it said makes no sense: likewise
             return self._failed(f"crashed: {type(error).__name__}: {error}")
+        if self._pays:
+            self.owing = False
         if self.healer.name in self._stream.snapshot.failing:
             self._stream.emit(ev.HealerRecovered(self.healer.name))
         again = (diagnosis.look_again, self._alarms.look_in(self.healer.name))
@@ -186,6 +201,12 @@ class Room:
         if wanted:
             self._timer = self._loop.call_later(min(wanted), self._wake.set)
         return True
+
+    async def last_look(self) -> None:
+        """Look once more, after the look that nobody waits for any more."""
+        if self._hanging is not None and not self._hanging.done():
+            await asyncio.wait({self._hanging})
+        await self.round()
 
     async def follow(self, healer: Healer[Any]) -> None:
         """Have another healer look after the same, from the next look on; that is soon."""
@@ -264,3 +285,14 @@ class Room:
         if stream.snapshot.memory.get(name, {}) != verdict.memory:
             stream.emit(ev.Remembered(name, verdict.memory), cause)
         return cause
+
+    @staticmethod
+    async def close_all(rooms: Sequence[Room]) -> None:
+        """Let healers go; whose act ended a moment ago looks once more: the next run must know."""
+        owed = [asyncio.create_task(room.last_look()) for room in rooms if room.owing]
+        await over(owed, LAST_LOOK)
+        for look in owed:
+            look.cancel()
+        await asyncio.gather(*owed, return_exceptions=True)
+        for room in rooms:
+            await room.healer.close()

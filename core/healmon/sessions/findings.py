@@ -21,9 +21,9 @@ _OUTAGE: Final = frozenset({"stuck", "retrying", "idle"})
 
 
 def told(
-    facts: SessionFacts, memory: Memory, trouble: Trouble | None, *, flaps: bool
+    facts: SessionFacts, memory: Memory, trouble: Trouble | None, *, flaps: bool, acting: bool
 ) -> tuple[Finding, ...]:
-    """Return what is wrong with a session that is there."""
+    """Return what is wrong with a session that is there, and may be acted on right now."""
     found: list[Finding] = []
     evidence = _evidence(facts, memory)
     tasks = f" with {task_words(facts.tasks)}" if facts.tasks else ""
@@ -36,7 +36,8 @@ def told(
         text = f"{_said(facts, trouble)}{tasks}{_what_next(facts, trouble)}"
         found.append(Finding(condition, severity, text, evidence, confirmed=True))
     elif memory.trouble:
-        said = f"{facts.session} shows a sign of life{tasks}; not yet sure that it works again"
+        seen = "is being cleared" if acting else "shows a sign of life"
+        said = f"{facts.session} {seen}{tasks}; not yet sure that it works again"
         found.append(Finding(memory.trouble, "WARNING", said, evidence, confirmed=True))
     if flaps:
         said = f"{facts.session} gets stuck and goes on again and again{tasks}: it is not acted on"

@@ -100,7 +100,7 @@ def draft(
     memory = _entered(case, stands)
     case = case_with(case, memory=memory)
     trouble = trouble_of(case, stands.state)
-    memory = _agreed(case, stands, trouble)
+    memory = _agreed(case, stands, trouble, acting=_acting(component, known))
     case = case_with(case, memory=memory)
     return _drafted(component, case, stands, trouble, known)
 
@@ -127,8 +127,13 @@ def remember(
 def _owes(component: str, old: Memory, known: Snapshot) -> bool:
     """Return whether a session without tasks is not done with: what became of it is to be told."""
     # its tasks are taken away before an attempt has ended: how it ends is not known yet
+    return bool(old.failure or old.quarantine or _acting(component, known))
+
+
+def _acting(component: str, known: Snapshot) -> bool:
+    """Return whether something is being done to a session at this moment."""
     view = known.plans.get(component)
-    return bool(old.failure or old.quarantine or (view is not None and view.acting))
+    return view is not None and view.acting
 
 
 def _plain(
@@ -162,11 +167,13 @@ def _entered(case: Case, stands: Standing) -> Memory:
     return replace(memory, reset_at=now.steady + max(sign.seconds, 0.0), reset_by=text)
 
 
-def _agreed(case: Case, stands: Standing, trouble: Trouble | None) -> Memory:
+def _agreed(case: Case, stands: Standing, trouble: Trouble | None, *, acting: bool) -> Memory:
     """Return the memory with what this look agrees on, and what is still told."""
     word = trouble.state if trouble is not None and trouble.act else ""
     memory = confirm.agreed(case.memory, word, case.now)
     told = trouble.condition if trouble is not None and trouble.told else ""
+    if acting and not told:
+        return memory  # our keys leave marks: what they did is known once the attempt has ended
     # what a person must end is over as soon as that person did
     lasting = told if told in {"stuck", "retrying"} else ""
     return confirm.lingers(memory, lasting, stands.state)
@@ -189,7 +196,9 @@ def _drafted(
         component=component,
         facts=facts,
         memory=memory,
-        findings=findings.told(facts, memory, trouble, flaps=flaps),
+        findings=findings.told(
+            facts, memory, trouble, flaps=flaps, acting=_acting(component, known)
+        ),
         trouble=trouble,
         acts=due and not held,
         held=held,

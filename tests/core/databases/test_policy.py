@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 
 import pytest
@@ -11,6 +12,7 @@ from healmon.databases.model import Order, Refusal
 from healmon.databases.policy import worker_of
 from healmon.errors import DataError, RemedyError, VetoError
 from healmon.plans import describe, unpack
+from healmon.state.views import PlanView
 from healmon.world.mending import Mended
 from healmon.world.simulated.processes import Program
 from tests.helpers.dbstory import PATH, Notebook, Story
@@ -442,8 +444,6 @@ def test_at_most_one_is_ended_at_a_time(tell):
     who = worker(story)
     story.look()
     story.clock.advance(30)
-    import asyncio
-
     seen = asyncio.run(story.healer.look()).databases[0]
     names = ("architect", "b", "c")
     databases = tuple(Database(name=name, path=PATH, **LIMITS) for name in names)
@@ -451,13 +451,17 @@ def test_at_most_one_is_ended_at_a_time(tell):
         story.known,
         memory={f"database:{n}": story.known.memory["database:architect"] for n in names},
     )
-    found = diagnose(
-        Seen(tuple(replace(seen, name=name) for name in names)), databases, known,
-        story.clock.read(),
-    )  # fmt: skip
+    all_seen = Seen(tuple(replace(seen, name=name) for name in names))
+    found = diagnose(all_seen, databases, known, story.clock.read())
     assert [v.plan is not None for v in found.verdicts] == [True, False, False]
     assert found.hold == ("database:b", "database:c")
     assert who
+    # who has got its signal a moment ago gets none for another of its databases
+    plan = replace(found.verdicts[0].plan, component="database:c")
+    view = PlanView(plan, acting=True, made_at=0.0, due=0.0, due_wall=0.0)
+    known = replace(known, plans={plan.component: view})
+    found = diagnose(all_seen, databases, known, story.clock.read())
+    assert [v.plan is not None for v in found.verdicts] == [False, False, True]
 
 
 # Directories, deleted files, more names
@@ -506,3 +510,18 @@ def test_a_refusal_of_another_file_is_forgotten(tell):
     story.look()
     story.locks.create(PATH)
     assert not story.look().findings
+
+
+@pytest.mark.parametrize("after", ["unseen", "unheard"])
+def test_a_refusal_waits_for_a_look_that_sees_the_database_and_is_heard(tell, after):
+    story = tell()
+    reading = story.locks.look(PATH)
+    mark = (reading.device, reading.inode, reading.db.size)
+    story.healer.keep_refused("architect", Refusal(mark, "corrupt", "ill"))
+    if after == "unseen":
+        story.locks.refuse(PATH, "permission")
+        assert story.look().metric_value == "cannot-look"
+        story.locks.refuse(PATH, None)
+    else:
+        asyncio.run(story.healer.look())
+    assert [f.condition for f in story.look().findings] == ["left-corrupt"]

@@ -639,7 +639,7 @@ def test_a_worker_that_works_on_after_sigterm_is_not_killed(tmp_path, actors, wa
     hand = Notebook()
     with pytest.raises(RemedyError, match="has worked since"):
         eyes.carry_out(eyes.due(), hand)
-    until(lambda: ask(path, "SELECT count(*) FROM rows") == [[501]], 20, "its own commit")
+    until(lambda: ask(path, "SELECT count(*) FROM rows") == [[501]], 60, "its own commit")
     assert holder.process.poll() is None
 
 

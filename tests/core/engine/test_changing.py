@@ -97,6 +97,24 @@ def test_an_act_under_way_ends_first_by_the_healer_that_began_it():
     assert len(journal.all(ev.PlanMade)) == ended, "each plan has an end"
 
 
+def test_whoever_acted_looks_once_more_before_another_one_follows():
+    """What only he knows of it is told by that look, and by no other."""
+    old, new = ScriptedHealer(broken=True), ScriptedHealer(broken=True, delay=600.0)
+    gate = asyncio.Event()
+    old.act_hook = gate.wait
+
+    async def scenario(engine, journal, _clock):
+        await reach(lambda: journal.all(ev.ActionStarted))
+        changed = asyncio.create_task(engine.amend(amendment(new), 5.0))
+        await asyncio.sleep(0)
+        gate.set()
+        assert await changed == []
+        told = [e.status for e in journal.all(ev.Observed) if e.component == "things:one"]
+        assert told == ["unhealthy", "healthy"]
+
+    live(scenario, old)
+
+
 def test_a_plan_that_waits_is_called_off_and_planned_anew_by_who_follows():
     old, new = ScriptedHealer(broken=True, delay=600.0), ScriptedHealer(broken=True, delay=30.0)
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import ManualClock
-from healmon.engine import Engine, Run
+from healmon.engine import Engine, Run, room
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.plans import Finding
 from healmon.report import exit_code
@@ -700,6 +700,49 @@ def test_stopping_lets_the_current_action_finish_and_calls_off_what_waits():
     assert waiting.broken
     assert [e.component for e in journal.all(ev.PlanAbandoned)] == ["waiting:one"]
     assert [e.component for e in journal.all(ev.ActionVerified)] == ["acting:one"]
+
+
+@pytest.mark.parametrize("when", ["acting", "looking"])
+def test_what_an_act_has_left_is_seen_before_the_end(when):
+    """Who acted may know what no other run can see any more."""
+    healer, gate = ScriptedHealer(broken=True), asyncio.Event()
+    engine, journal, _ = build(healer)
+
+    async def scenario():
+        if when == "acting":
+            healer.act_hook = gate.wait
+        task = asyncio.create_task(engine.run())
+        await reach(lambda: journal.all(ev.StepTaken))
+        if when == "looking":
+            healer.look_hook = gate.wait
+            await reach(lambda: healer.looks == 2)
+        engine.stop()
+        await reach(lambda: not engine._attending)
+        gate.set()
+        await asyncio.wait_for(task, 30)
+
+    asyncio.run(scenario())
+    assert engine.snapshot.components["things:one"].status == "healthy"
+    assert isinstance(journal.records[-1].event, ev.EngineStopped)
+
+
+def test_a_last_look_that_hangs_does_not_keep_the_engine(monkeypatch):
+    monkeypatch.setattr(room, "LAST_LOOK", 0.05)
+    healer, gate = ScriptedHealer(broken=True), asyncio.Event()
+    healer.act_hook = gate.wait
+    engine, journal, _ = build(healer)
+
+    async def scenario():
+        task = asyncio.create_task(engine.run())
+        await reach(lambda: journal.all(ev.StepTaken))
+        healer.look_hook = asyncio.Event().wait
+        engine.stop()
+        gate.set()
+        await asyncio.wait_for(task, 30)
+
+    asyncio.run(scenario())
+    assert healer.closed
+    assert isinstance(journal.records[-1].event, ev.EngineStopped)
 
 
 def test_a_plan_cut_off_by_a_kill_is_abandoned_and_looked_at_anew():

@@ -28,7 +28,7 @@ from healmon.world import ground as kernel
 from healmon.world.processes import ProcessFacts
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.tmux import SystemTmux
-from tests.helpers.box import Box
+from tests.helpers.box import UP, Box
 from tests.helpers.tmuxes import PrivateTmux
 from tests.helpers.wait import until
 
@@ -485,7 +485,7 @@ def test_a_stopped_tmux_server_is_told_and_an_answering_one_is_well(bench: Bench
 @pytest.mark.slow
 def test_beside_a_daemon_it_changes_nothing_of_it(bench: Bench) -> None:
     box = Box(bench.base)
-    box.write(box.worker("w", min_uptime="200ms"), interval="60s")
+    box.write(box.worker("w", min_uptime="200ms", ready=UP), interval="60s")
     try:
         assert box.run("--daemon").returncode == 0
         until(lambda: box.events("actionverified"), 30, "its worker")

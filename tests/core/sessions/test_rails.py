@@ -17,6 +17,7 @@ from tests.helpers.sessionjudge import (
     HOUR,
     IDLE,
     RAW,
+    SPINNER,
     BenchOfSessions,
     a_family,
     a_job,
@@ -208,6 +209,21 @@ def test_a_look_between_the_end_of_the_tasks_and_of_the_attempt_forgets_nothing(
     bench.look(a_session(tasks=()), after=1)
     assert {"stuck", "quarantined"} <= bench.open()
     assert "CRITICAL" in {a.severity for a in bench.snapshot.alerts.values()}
+
+
+@pytest.mark.parametrize("tasks", [None, ()])
+def test_no_look_in_the_midst_of_an_attempt_tells_that_it_is_over(tasks):
+    """What our own keys make it show is no sign that it works again."""
+    bench = BenchOfSessions(**QUICK)
+    bench.run(400, hung("a"))
+    plan = bench.planned()[0]
+    assert bench.begin(plan)
+    for said in ("^C caught", "^C caught\nI go on all the same"):
+        bench.look(a_job(screen=f"{SPINNER}\n{said}", tasks=tasks), after=1)
+        assert bench.open() == {"stuck"}
+    bench.end(plan)
+    bench.look(a_job(screen="$", tasks=()), after=1)
+    assert bench.open() == set()
 
 
 @pytest.mark.parametrize("result", ["cleared", "settled"])

@@ -36,8 +36,8 @@ def healmon(stage, capsys):
 def asking(stage, healer, name="a"):
     """Wait until an approval is seen that some task waits for."""
     stage.task(name)
-    until(lambda: healer.state(name) == "approval", 30, "the question seen")
-    until(lambda: _stored(stage, name) == "approval", 30, "the question written down")
+    until(lambda: healer.state(name) == "approval", 60, "the question seen")
+    until(lambda: _stored(stage, name) == "approval", 60, "the question written down")
 
 
 def _stored(stage, name):
@@ -49,7 +49,7 @@ def _stored(stage, name):
 
 def test_an_approval_is_answered_from_the_command_line(stage, healmon):
     stage.agent("a", "claude", "approval")
-    with stage.healmon() as healer:
+    with stage.healmon(verify_within="30s") as healer:
         asking(stage, healer)
         code, told, _ = healmon("answer", "a")
         assert code == 0
@@ -60,7 +60,7 @@ def test_an_approval_is_answered_from_the_command_line(stage, healmon):
         assert code == 0, told
         assert json.loads(told)["ok"]
         assert stage.keys("a") == ["1"]
-        until(lambda: _stored(stage, "a") != "approval", 30, "the question gone from the store")
+        until(lambda: _stored(stage, "a") != "approval", 60, "the question gone from the store")
         code, _, said = healmon("answer", "a", "1")
         assert code == 65
         assert "asks nothing" in said
@@ -107,14 +107,14 @@ def test_an_approval_is_answered_on_the_screen(stage):
             assert "answered" in _text(app)
         await link.close()
 
-    with stage.healmon() as healer:
+    with stage.healmon(verify_within="30s") as healer:
         asking(stage, healer)
         asyncio.run(scenario())
     assert stage.keys("a") == ["3"]
 
 
 async def _until(pilot, wanted, what="it"):
-    for _ in range(300):
+    for _ in range(900):
         await pilot.pause(0.1)
         pilot.app.redraw()
         if wanted():
@@ -131,16 +131,16 @@ def test_never_touch_holds_until_touch(stage, healmon):
     stage.hung("a")
     task = stage.task("a")
     with stage.healmon(stuck_after="60s", warn_after="50s") as healer:
-        until(lambda: healer.state("a") in {"working", "quiet"}, 30, "the session seen")
+        until(lambda: healer.state("a") in {"working", "quiet"}, 60, "the session seen")
         assert healmon("never-touch", "a")[0] == 0
-        until(lambda: healer.state("a") == "protected", 30, "it protected")
+        until(lambda: healer.state("a") == "protected", 60, "it protected")
         code, _, said = healmon("clear", "a")
         assert code == 65
         assert "never to touch" in said
         assert stage.keys("a") == []
         assert stage.status(task) == "in_progress"
         assert healmon("touch", "a")[0] == 0
-        until(lambda: healer.state("a") != "protected", 30, "it as others again")
+        until(lambda: healer.state("a") != "protected", 60, "it as others again")
         code, _, said = healmon("clear", "a", "--fail")
         assert code == 0, said
     assert stage.keys("a") == ["C-c"]
@@ -151,16 +151,16 @@ def test_snoozed_is_left_alone_for_that_long(stage, healmon):
     stage.hung("a")
     task = stage.task("a")
     with stage.healmon() as healer:
-        until(lambda: healer.state("a") != "unknown", 30, "the session seen")
+        until(lambda: healer.state("a") != "unknown", 60, "the session seen")
         code, told, _ = healmon("snooze", "a", "--for", "1h")
         assert code == 0
         assert "1h" in told
-        until(lambda: healer.state("a") == "stalled", 30, "it standing still")
+        until(lambda: healer.state("a") == "stalled", 60, "it standing still")
         healer.cycles(6)
         assert stage.keys("a") == []
         assert stage.status(task) == "in_progress"
         assert healmon("resume", "session:a")[0] == 0
-        until(lambda: stage.keys("a"), 30, "its interrupt")
+        until(lambda: stage.keys("a"), 60, "its interrupt")
 
 
 def test_why_a_session_is_in_its_state(stage, healmon):
@@ -184,7 +184,7 @@ def test_the_evidence_of_an_act_and_the_chain_behind_an_alert(stage, healmon):
     stage.hung("a")
     stage.task("a")
     with stage.healmon() as healer:
-        (done, *_) = until(healer.done, 40, "the session cleared")
+        (done, *_) = until(healer.done, 90, "the session cleared")
         kept = done.details["verdict"]["evidence"]
         code, told, _ = healmon("explain", kept)
         assert code == 0
@@ -192,7 +192,7 @@ def test_the_evidence_of_an_act_and_the_chain_behind_an_alert(stage, healmon):
         assert "│ " in told
         assert "Sorting" in told
         assert "cleared" in told
-        until(lambda: _stored_event(stage, done.plan_id), 30, "the act written down")
+        until(lambda: _stored_event(stage, done.plan_id), 60, "the act written down")
         number = _stored_event(stage, done.plan_id)
         code, told, _ = healmon("explain", str(number))
         assert code == 0
@@ -206,7 +206,7 @@ def test_the_evidence_of_an_act_and_the_chain_behind_an_alert(stage, healmon):
 
 
 def _stored_event(stage, plan):
-    connection = sqlite3.connect(f"file:{stage.state / 'healmon.db'}?mode=ro", uri=True, timeout=5)
+    connection = sqlite3.connect(f"file:{stage.state / 'healmon.db'}?mode=ro", uri=True, timeout=30)
     try:
         rows = connection.execute(
             "SELECT id FROM events WHERE kind = 'actionverified' AND payload LIKE ?",

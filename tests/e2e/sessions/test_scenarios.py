@@ -46,11 +46,11 @@ def verdict(of) -> Verdict:
     return unpack(of.details["verdict"], Verdict)
 
 
-def alerted(healmon, condition, limit=30.0):
+def alerted(healmon, condition, limit=90.0):
     return until(lambda: healmon.alerts(condition), limit, f"an alert {condition}")
 
 
-def stands(healmon, session, state, limit=30.0):
+def stands(healmon, session, state, limit=90.0):
     until(
         lambda: healmon.state(session) == state,
         limit,
@@ -85,7 +85,7 @@ def test_02_a_spinner_and_a_counter_are_no_progress(stage):
     with stage.healmon(**NO_CAPS, **ALERT) as healmon:
         for kind in AGENTS:
             stands(healmon, kind, "stalled")
-        until(lambda: len(healmon.alerts("stuck")) == 4, 30, "four alerts")
+        until(lambda: len(healmon.alerts("stuck")) == 4, 60, "four alerts")
         for kind in AGENTS:
             facts = healmon.facts(kind)
             assert facts.quiet >= 2
@@ -130,7 +130,7 @@ def test_05_trying_again_and_again_is_its_own_state_and_the_alert_says_so(stage)
         stage.agent(kind, kind, "retry")
         stage.task(kind)
     with stage.healmon(**NO_CAPS) as healmon:
-        until(lambda: len(healmon.alerts("retrying")) == 3, 30, "three alerts")
+        until(lambda: len(healmon.alerts("retrying")) == 3, 60, "three alerts")
         states = {healmon.state(kind) for kind in ("claude", "codex", "opencode")}
         assert states == {"retrying"}
         said = " ".join(alert.message for alert in healmon.alerts("retrying"))
@@ -160,7 +160,7 @@ def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
         stage.agent(kind, kind, "approval")
         stage.task(kind)
     with stage.healmon(**NO_CAPS) as healmon:
-        until(lambda: len(healmon.alerts("waiting")) == 4, 30, "four alerts")
+        until(lambda: len(healmon.alerts("waiting")) == 4, 60, "four alerts")
         quiet_for(healmon, 4)
         for kind in AGENTS:
             assert healmon.state(kind) == "approval"
@@ -170,9 +170,9 @@ def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
         # the clock begins anew once it is answered
         answered = time.time()
         stage.tell("claude", "hung")
-        until(lambda: healmon.state("claude") != "approval", 40, "the answer seen")
+        until(lambda: healmon.state("claude") != "approval", 90, "the answer seen")
         assert healmon.facts("claude").quiet_since >= answered - 1
-        until(lambda: stage.keys("claude"), 30, "the hung one cleared")
+        until(lambda: stage.keys("claude"), 60, "the hung one cleared")
     assert stage.keys("claude") == ["C-c"]
     assert not any(stage.keys(kind) for kind in AGENTS[1:])
 
@@ -180,7 +180,7 @@ def test_07_an_approval_is_never_interrupted_and_stops_the_clock(stage):
 def test_07_the_answer_that_a_person_chooses_is_given_verbatim_and_once(stage):
     stage.agent("a", "claude", "approval")
     stage.task("a")
-    with stage.healmon() as healmon:
+    with stage.healmon(verify_within="30s") as healmon:
         alerted(healmon, "waiting")
         choices = [choice.text for choice in healmon.facts("a").choices]
         assert choices[0] == "1. Yes"
@@ -189,7 +189,7 @@ def test_07_the_answer_that_a_person_chooses_is_given_verbatim_and_once(stage):
         answer = healmon.ask("answer", "session:a", number=1, text="1. Yes")
         assert answer.ok, answer.text
         assert "its question is gone" in answer.text
-        until(lambda: not healmon.alerts("waiting"), 10)
+        until(lambda: not healmon.alerts("waiting"), 60)
         assert not healmon.ask("answer", "session:a", number=1, text="1. Yes").ok
     assert stage.keys("a") == ["1"]
     kept = stage.evidence()[0]
@@ -201,7 +201,7 @@ def test_08_a_password_prompt_is_secret_and_nothing_else_of_its_screen_is_kept(s
     pane = stage.tmux.new("a")
     stage.tmux.type(pane, "echo hunter2-on-the-screen")
     stage.tmux.type(pane, python("import getpass; getpass.getpass('Vault password: ')"))
-    until(lambda: "Vault password:" in stage.tmux.screen(pane), 15)
+    until(lambda: "Vault password:" in stage.tmux.screen(pane), 60)
     stage.task("a")
     with stage.healmon() as healmon:
         alerted(healmon, "waiting")
@@ -220,9 +220,9 @@ def test_09_an_idle_agent_loses_its_task_without_a_key(stage, state):
     pane = stage.agent("a", "codex", state)
     task = stage.task("a")
     with stage.healmon() as healmon:
-        until(healmon.done, 30, "its task settled")
+        until(healmon.done, 60, "its task settled")
         assert verdict(healmon.done()[0]).result == "settled"
-        until(lambda: stage.status(task) == "pending", 20, "given back")
+        until(lambda: stage.status(task) == "pending", 60, "given back")
     assert stage.keys("a") == []
     assert stage.tmux.ask(pane, "pane_dead") == "0"
     said = stage.sql("SELECT error, details FROM prompts JOIN assignment_history h"
@@ -239,7 +239,7 @@ def test_10_a_job_behind_copy_mode_is_reached_when_the_person_is_away(stage):
     with stage.healmon(quiet_client="2s") as healmon:
         until(healmon.done, 60, "the job cleared")
         assert verdict(healmon.done()[0]).result == "cleared"
-        until(lambda: stage.status(task) == "pending", 20, "given back")
+        until(lambda: stage.status(task) == "pending", 60, "given back")
     assert stage.tmux.ask(pane, "pane_in_mode") == "0"
     assert stage.keys("a") == ["C-c"]
     assert [t["work"] for t in stage.evidence()[0]["touches"]][:2] == ["leave mode", "press"]
@@ -259,7 +259,7 @@ def test_11_a_person_who_types_is_left_alone_and_one_who_only_looks_is_no_person
     typist = threading.Thread(target=types)
     typist.start()
     try:
-        with stage.healmon() as healmon:
+        with stage.healmon(quiet_client="20s") as healmon:
             stands(healmon, "typed", "human")
             quiet_for(healmon, 5)
             assert healmon.state("typed") == "human"
@@ -287,10 +287,10 @@ def test_12_a_job_that_ignores_its_interrupt_gets_one_repeat_and_a_person_is_cal
     stage.hung("a", deaf=True)
     task = stage.task("a")
     with stage.healmon(cooldown="0s") as healmon:
-        until(healmon.failed, 40, "the attempt failed")
+        until(healmon.failed, 90, "the attempt failed")
         said = verdict(healmon.failed()[0])
         assert said.result == "ignored"
-        until(lambda: any(a.severity == "CRITICAL" for a in healmon.alerts("stuck")), 10)
+        until(lambda: any(a.severity == "CRITICAL" for a in healmon.alerts("stuck")), 60)
         quiet_for(healmon, 3)
         presses = [t["at"] for e in stage.evidence() for t in e["touches"] if t["work"] == "press"]
         assert len(presses) == 2
@@ -303,11 +303,11 @@ def test_13_a_frozen_program_is_proved_by_what_it_leaves_unread(stage):
     stage.agent("a", "claude", "frozen")
     task = stage.task("a")
     with stage.healmon(cooldown="0s") as healmon:
-        until(healmon.failed, 40, "the attempt failed")
+        until(healmon.failed, 90, "the attempt failed")
         said = verdict(healmon.failed()[0])
         assert said.result == "frozen"
         assert said.elsewhere
-        until(lambda: healmon.alerts("quarantined"), 10, "the quarantine told")
+        until(lambda: healmon.alerts("quarantined"), 60, "the quarantine told")
         quiet_for(healmon, 4)
         assert stage.evidence()[0]["after"]["terminal"]["unread"] >= 1
     assert stage.keys("a") == []
@@ -335,7 +335,7 @@ def test_15_what_turns_idle_between_decision_and_key_feels_no_key(stage):
                 stage.tell("a", "idle")
 
         healmon.host.engine.subscribe(turn)
-        until(lambda: healmon.events(ev.PlanVetoed), 40, "a veto")
+        until(lambda: healmon.events(ev.PlanVetoed), 90, "a veto")
         assert "idle" in healmon.events(ev.PlanVetoed)[0].reason
         quiet_for(healmon, 2)
         assert not healmon.done()
@@ -366,7 +366,7 @@ def test_17_after_a_restart_of_the_server_the_same_ids_are_others(stage):
         key = healmon.facts("a").key
         stage.tmux.run("kill-server")
         until(lambda: "no server" in stage.tmux.run("list-sessions")
-              or "error connecting" in stage.tmux.run("list-sessions"), 10)  # fmt: skip
+              or "error connecting" in stage.tmux.run("list-sessions"), 60)  # fmt: skip
         born = time.time()
         assert stage.agent("a", "claude", "hung") == before, "the same pane id"
         is_new(healmon, key, born)
@@ -376,7 +376,7 @@ def test_17_after_a_restart_of_the_server_the_same_ids_are_others(stage):
 
 def is_new(healmon, key, born):
     """The newcomer is seen as one: another identity, its clock begun after its birth."""
-    until(lambda: healmon.facts("a").key not in {key, ""}, 15, "the newcomer seen")
+    until(lambda: healmon.facts("a").key not in {key, ""}, 60, "the newcomer seen")
     assert healmon.facts("a").quiet_since >= born - 1
 
 
@@ -397,14 +397,14 @@ def test_18_a_stopped_server_is_unknown_and_comes_back_by_itself(stage):
         with stage.healmon(sockets=sockets) as healmon:
             stands(healmon, "a", "working")
             stage.tmux.stop()
-            stands(healmon, "a", "unknown", 15)
+            stands(healmon, "a", "unknown", 60)
             assert len(alerted(healmon, "unreadable")) == 1
             healmon.cycles(1)
             assert healmon.state("b") == "working", "the other server is still watched"
-            assert max(e.seconds for e in healmon.events(ev.CycleFinished)) < 10
+            assert not any(e.late for e in healmon.events(ev.CycleFinished)), "nobody waits for it"
             stage.tmux.go_on()
-            stands(healmon, "a", "working", 20)
-            until(lambda: not healmon.alerts("unreadable"), 10)
+            stands(healmon, "a", "working", 60)
+            until(lambda: not healmon.alerts("unreadable"), 60)
             told = [e for e in healmon.events(ev.Observed) if e.component == "session:a"]
             assert "gone" not in {e.metric_value for e in told}
     finally:
@@ -517,7 +517,7 @@ def test_21_grouped_sessions_are_one_row_synchronised_panes_are_refused(stage):
     pane = stage.tmux.run("list-panes", "-t", "=a:", "-F", "#{pane_id}").split("\n")[0]
     stage.tmux.run("split-window", "-d", "-t", pane, "sleep 1000")
     with stage.healmon() as healmon:
-        until(lambda: healmon.alerts("stuck"), 30, "an alert")
+        until(lambda: healmon.alerts("stuck"), 60, "an alert")
         assert len([c for c in healmon.host.engine.snapshot.components if "session:" in c]) == 1
         assert "synchronised" in healmon.facts("a").hands_off
         assert not healmon.events(ev.ActionStarted)
@@ -537,10 +537,10 @@ def test_21_a_nested_tmux_is_judged_inside_and_never_keyed_from_outside(stage, w
         sockets = [stage.tmux.socket, *([inner.socket] if watched else [])]
         with stage.healmon(sockets=sockets) as healmon:
             if watched:
-                until(healmon.done, 40, "the inner job cleared")
-                until(lambda: stage.status(task) == "pending", 20, "given back")
+                until(healmon.done, 90, "the inner job cleared")
+                until(lambda: stage.status(task) == "pending", 60, "given back")
             else:
-                until(lambda: healmon.alerts("stuck"), 30, "an alert")
+                until(lambda: healmon.alerts("stuck"), 60, "an alert")
                 quiet_for(healmon, 2)
                 assert "another tmux" in healmon.facts("out").hands_off
                 assert stage.status(task) == "in_progress"
@@ -565,15 +565,15 @@ def test_22_a_program_that_died_is_dead_and_gets_no_key(stage, how):
         stage.tmux.reap()
         return stage.tmux.ask(pane, known) in {"3", "9"}
 
-    until(ended, 20, "how it ended")
+    until(ended, 60, "how it ended")
     task = stage.task("a")
     with stage.healmon() as healmon:
         stands(healmon, "a", "dead")
         told = "status 3" if how == "status" else "signal 9"
-        until(lambda: told in healmon.facts("a").rule, 10, "how it ended")
-        until(healmon.done, 40, "its task settled")
+        until(lambda: told in healmon.facts("a").rule, 60, "how it ended")
+        until(healmon.done, 90, "its task settled")
         assert not any("press" in s.text for s in healmon.events(ev.StepTaken))
-        until(lambda: stage.status(task) == "pending", 20, "given back")
+        until(lambda: stage.status(task) == "pending", 60, "given back")
 
 
 def test_22_a_pane_that_is_gone_after_its_key_gets_no_other(stage):
@@ -583,9 +583,9 @@ def test_22_a_pane_that_is_gone_after_its_key_gets_no_other(stage):
     stage.tmux.new("a", f"exec {python(code)}")
     task = stage.task("a")
     with stage.healmon() as healmon:
-        until(healmon.done, 40, "its task settled")
+        until(healmon.done, 90, "its task settled")
         assert verdict(healmon.done()[0]).result == "exited"
-        until(lambda: stage.status(task) == "pending", 20, "given back")
+        until(lambda: stage.status(task) == "pending", 60, "given back")
         quiet_for(healmon, 3)
         assert len([e for e in healmon.done() if e.action == "clear_stuck_session"]) == 1
     assert stage.keys("a") == ["C-c"]
@@ -599,12 +599,12 @@ def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(st
     with stage.healmon() as healmon:
         stands(healmon, "a", "working")
         stage.tmux.run("rename-session", "-t", "=a", "b")
-        until(lambda: "is session b now" in alerted(healmon, "gone")[0].message, 40, "renamed")
+        until(lambda: "is session b now" in alerted(healmon, "gone")[0].message, 90, "renamed")
         stage.tmux.run("rename-session", "-t", "=b", "a")
         stands(healmon, "a", "working")
         Path(stage.tmux.socket).unlink()  # the server and its programs run on
         try:
-            until(lambda: "runs on" in healmon.facts("a").rule, 40, "its program looked after")
+            until(lambda: "runs on" in healmon.facts("a").rule, 90, "its program looked after")
             alerted(healmon, "server-gone")
             healmon.cycles(2)
         finally:
@@ -613,7 +613,7 @@ def test_22_a_session_that_is_out_of_sight_is_not_gone_while_its_program_runs(st
         assert not [e for e in healmon.events(ev.PlanMade) if e.plan.component == "session:a"]
         assert stage.status(task) == "in_progress"
         stage.tmux.run("kill-session", "-t", "=a")
-        until(lambda: stage.status(task) == "pending", 40, "given back: now it has ended")
+        until(lambda: stage.status(task) == "pending", 90, "given back: now it has ended")
 
 
 def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):
@@ -623,7 +623,7 @@ def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):
         stage.tmux.new(name, "exec sleep 1000" if hung else f"exec sh -c '{LOOP}'")
         stage.task(name)
     with stage.healmon(acts_per_hour=1000) as healmon:
-        alerted(healmon, "outage", 40)
+        alerted(healmon, "outage", 90)
         quiet_for(healmon, 5)
         assert len(healmon.alerts("outage")) == 1
         assert not healmon.events(ev.ActionStarted)
@@ -631,7 +631,7 @@ def test_23_an_outage_is_one_alert_and_no_key_and_a_straggler_is_handled(stage):
         for number in range(1, 12):
             pane = stage.tmux.run("list-panes", "-t", f"=s{number}:", "-F", "#{pane_id}")
             stage.tmux.run("respawn-pane", "-k", "-t", pane, f"exec sh -c '{LOOP}'")
-        until(lambda: not healmon.alerts("outage"), 40, "the end of the outage")
+        until(lambda: not healmon.alerts("outage"), 90, "the end of the outage")
         until(healmon.done, 60, "the straggler handled")
         assert {e.component for e in healmon.events(ev.ActionStarted)} <= {
             "session:s0", "tasks:assigner",
@@ -655,7 +655,7 @@ def test_24_sleep_steps_resizes_and_restarts_confirm_anew(stage, monkeypatch):
     task = stage.task("a")
 
     def anew(since: float, why: str) -> float:
-        until(lambda: healmon.facts("a").quiet_since > since, 15, f"the clock begun anew {why}")
+        until(lambda: healmon.facts("a").quiet_since > since, 60, f"the clock begun anew {why}")
         return healmon.facts("a").quiet_since
 
     with stage.healmon(stuck_after="14s") as healmon:
@@ -672,7 +672,7 @@ def test_24_sleep_steps_resizes_and_restarts_confirm_anew(stage, monkeypatch):
     assert stage.keys("a") == []
     with stage.healmon(stuck_after="4s") as healmon:  # a restart: confirmed anew, handled once
         until(healmon.done, 60, "the hung one cleared")
-        until(lambda: stage.status(task) == "pending", 20, "given back")
+        until(lambda: stage.status(task) == "pending", 60, "given back")
         started = next(r.wall for r in healmon.records if isinstance(r.event, ev.EngineStarted))
         acted = next(r.wall for r in healmon.records if isinstance(r.event, ev.ActionStarted))
         assert acted - started >= 1, "not before it is confirmed again"
