@@ -82,7 +82,12 @@ def watched(memory: Memory, seen: SessionSeen) -> Memory:
 
 
 def is_other_program(memory: Memory, seen: SessionSeen) -> bool:
-    """Return whether another program than the quarantined one is in the foreground."""
+    """Return whether another program than the quarantined one is in the foreground.
+
+    A shell that waits for a command is one: no key is ever pressed there, so none was ignored.
+    """
+    if memory.quarantine and seen.family is not None and seen.family.prompt:
+        return True
     now = 0 if seen.terminal is None else seen.terminal.foreground
     return bool(memory.quarantine and memory.program and now and now != memory.program)
 

@@ -43,10 +43,8 @@ def told(
         said = f"{facts.session} gets stuck and goes on again and again{tasks}: it is not acted on"
         found.append(Finding("flapping", "WARNING", said, evidence, confirmed=True))
     if memory.quarantine:
-        said = (
-            f"{facts.session} is no place for tasks until another program runs in it or it is"
-            f" cleared by hand: {memory.quarantine}"
-        )
+        until = "its program has ended" + (" or it is cleared by hand" if facts.tasks else "")
+        said = f"{facts.session} is no place for tasks until {until}: {memory.quarantine}"
         found.append(Finding("quarantined", "WARNING", said, evidence, urgent=True))
     return tuple(found)
 

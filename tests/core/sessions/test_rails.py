@@ -325,6 +325,20 @@ def test_a_quarantine_outlives_healmon_and_ends_with_the_program():
     assert bench.open() == set()
 
 
+def test_one_that_ends_after_its_attempt_leaves_no_quarantine_for_the_shell():
+    bench = BenchOfSessions(**QUICK)
+    bench.run(400, hung("a"))
+    plan = bench.planned()[0]
+    assert bench.begin(plan)
+    bench.end(plan, "ignored")
+    for _ in range(2):
+        shell = a_session(
+            tasks=(), family=a_family("", prompt=True), terminal=replace(RAW, foreground=100)
+        )
+        bench.look(shell, after=1)
+        assert not bench.open()
+
+
 def test_a_quarantine_ends_when_a_person_cleared_it():
     bench = quarantined()
     asked = _by_hand(bench)
