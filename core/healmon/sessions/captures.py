@@ -81,14 +81,21 @@ class Captures:
             pane.id not in kept or _stale(pane, kept[pane.id]) for pane in panes
         )
 
+    def of(self, socket: str) -> Mapping[str, Kept]:
+        """Return what is kept of a socket's panes now, by their ids."""
+        return self._kept.get(socket, {})
+
     def due(
-        self, socket: str, panes: Sequence[Pane], watched: Container[str], now: Reading
+        self, kept: Mapping[str, Kept], panes: Sequence[Pane], watched: Container[str], now: Reading
     ) -> list[Pane]:
         """Return which panes of a socket must be captured.
 
-        `watched` are the ids of those with tasks.
+        Args:
+            kept: what was kept of them as the look began.
+            panes: all that are there.
+            watched: the ids of those with tasks.
+            now: when the look began.
         """
-        kept = self._kept.get(socket, {})
         return [
             pane
             for pane in panes
@@ -101,11 +108,26 @@ class Captures:
         ]
 
     def take(
-        self, socket: str, panes: Sequence[Pane], screens: Mapping[str, str], now: Reading
+        self,
+        socket: str,
+        panes: Sequence[Pane],
+        screens: Mapping[str, str],
+        now: Reading,
+        before: Mapping[str, Kept] | None = None,
     ) -> dict[str, Kept]:
-        """Keep what was captured; return what is known of each pane now, by its id."""
-        known = renewed(panes, self._kept.get(socket, {}), screens, now)
-        self._kept[socket] = dict(known)
+        """Keep what was captured; return what is known of each pane now, by its id.
+
+        Args:
+            socket: whose panes these are.
+            panes: all that are there.
+            screens: those that were captured.
+            now: when the look began.
+            before: what was kept as it began. Another look may have forgotten it since, which ends
+                no session; that stays forgotten.
+        """
+        kept = self.of(socket)
+        known = renewed(panes, {**(before or {}), **kept}, screens, now)
+        self._kept[socket] = {i: one for i, one in known.items() if i in kept or i in screens}
         return known
 
     def sign(

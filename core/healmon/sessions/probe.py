@@ -232,8 +232,9 @@ class Probe:
         known = [task for view in told.values() for task in view.active]
         found = good(listed)
         watched = places.spread(found, known).watched
+        kept = {s: self._captures.of(s) for s in found}
         shown = await each(
-            found, lambda s: self._capture(found[s], watched(s), now, all_watched=fresh)
+            found, lambda s: self._capture(found[s], kept[s], watched(s), now, all_watched=fresh)
         )
         answers = {s: shown[s] if s in shown else listed[s] for s in listed}
         faults = (*_faults("tmux", answers), *_faults("tasks", tasks))
@@ -241,7 +242,8 @@ class Probe:
             raise ProbeError("; ".join(fault.reason for fault in faults if fault.kind == "tmux"))
         captured = good(shown)
         self._captures.forget_all_but(captured)
-        there = {s: self._captures.take(s, found[s], captured[s], now) for s in captured}
+        take = self._captures.take
+        there = {s: take(s, found[s], captured[s], now, kept[s]) for s in captured}
         spread = places.spread({s: own_clocks(found[s], there[s]) for s in there}, known)
         everywhere = self._everywhere(found, answers)
         seen = Seen(
@@ -280,11 +282,17 @@ class Probe:
         return await self.on("processes", partial(_run_on, self.processes, keys))
 
     async def _capture(
-        self, panes: Sequence[Pane], watched: Container[str], now: Reading, *, all_watched: bool
+        self,
+        panes: Sequence[Pane],
+        kept: Mapping[str, Kept],
+        watched: Container[str],
+        now: Reading,
+        *,
+        all_watched: bool,
     ) -> dict[str, str]:
         """Return what those panes of one socket show that may show something new."""
         socket = panes[0].socket if panes else ""
-        due = self._captures.due(socket, panes, watched, now)
+        due = self._captures.due(kept, panes, watched, now)
         if all_watched:
             due = [pane for pane in panes if pane in due or pane.id in watched]
         if not due:

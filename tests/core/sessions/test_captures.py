@@ -38,7 +38,7 @@ class Eye:
         self, panes: list[Pane], screens: dict[str, str], now: Reading, watched: set[str]
     ) -> list[Pane]:
         self.captures.begin(now)
-        due = self.captures.due("s", panes, watched, now)
+        due = self.captures.due(self.captures.of("s"), panes, watched, now)
         self.count += len(due)
         self.known = self.captures.take("s", panes, {p.id: screens[p.id] for p in due}, now)
         return own_clocks(panes, self.known)
@@ -64,6 +64,18 @@ def test_a_watched_pane_always_shows_what_it_shows(steps, offset) -> None:
             one = pane(window_activity=int(written))
             eye.look([one], {"%1": screen}, at(now), {"%1"})
             assert eye.screen(one) == screen
+
+
+def test_a_pane_that_another_look_forgets_meanwhile_stays_in_sight() -> None:
+    captures, panes, screens = Captures(), [pane("%1"), pane("%2")], {"%1": "one", "%2": "two"}
+    captures.begin(at(0))
+    captures.take("s", panes, screens, at(0))
+    kept = captures.of("s")
+    assert captures.due(kept, panes, {"%1", "%2"}, at(60)) == []
+    captures.forget_all_but({})  # a look at the same time, in which the server did not answer
+    known = captures.take("s", panes, {}, at(60), kept)
+    assert {ident: one.screen for ident, one in known.items()} == screens
+    assert not captures.of("s"), "and is captured by the next look"
 
 
 def test_a_still_pane_is_captured_once() -> None:
