@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, cast
 
 from healmon.clock import local_time
 from healmon.plans import RANK, Packed, Severity, worse
-from healmon.state import AlertView, HeldAlert, HeldView, NoticeView, Snapshot
+from healmon.state import AlertView, HeldAlert, HeldView, NoticeView, Snapshot, finished_on
 from healmon.text import clean
 from healmon.units import format_duration
 from healmon.world.notifying import Message
@@ -221,8 +221,8 @@ def _done(snapshot: Snapshot, alert: AlertView) -> list[str]:
     lines = [
         f"Done: {local_time(one.at)} {one.action}"
         + (f"; proved: {one.outcome}" if one.ok else f" failed: {one.outcome}")
-        for one in snapshot.recent
-        if one.component == alert.component and one.at >= alert.first_seen
+        for one in finished_on(snapshot, alert.component)
+        if one.at >= alert.first_seen
     ][-_DEEDS:]
     plan = snapshot.plans.get(alert.component)
     if plan is not None:

@@ -200,6 +200,17 @@ def test_a_killed_healmon_goes_on_where_it_was():
     assert later.log() == [(15.0, "boss", "opened")]
 
 
+def test_a_notice_tells_also_what_was_done_before_healmon_began_anew():
+    post = Postroom(ladder("ops"))
+    post.open("a")
+    post.emit(ev.ActionFailed("p", "a", "restart_worker", "it died again", 1.0))
+    later = post.killed()
+    later.emit(ev.EngineStarted("box", "1", 2, "daemon", False, 60.0, "boot", 0.0))
+    later.run(5 * MINUTE)
+    (message,) = later.of("ops")
+    assert "restart_worker failed: it died again" in message.body
+
+
 def test_a_notice_says_what_evidence_what_was_done_and_what_to_do():
     post = Postroom(ladder("ops"))
     post.open("a")
