@@ -33,7 +33,7 @@ from healmon.service.peek import peek
 from healmon.sessions.facts import HEALER as SESSIONS
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.packs import Packs
-from healmon.state import ActionView, AlertView, ComponentView, Snapshot, open_alerts
+from healmon.state import ActionView, AlertView, ComponentView, Snapshot, finished_on, open_alerts
 from healmon.store import read, stream
 from healmon.text import clean
 from healmon.units import format_duration
@@ -120,7 +120,7 @@ def tell(found: Found, packs: Packs, look: Look) -> Told:
         over = [wording.acknowledged(alert, now), *over]
         lines += [f"alert {alert.id}: {alert.message}", *(f"  {one}" for one in over if one)]
         lines += told(found.chains[alert.key])
-    actions = [one for one in found.known.recent if one.component == view.name][-ACTIONS:]
+    actions = finished_on(found.known, view.name)[-ACTIONS:]
     lines += ["done before:"] if actions else []
     lines += [f"  {_action(one)}" for one in reversed(actions)]
     return Told(lines, {**data, "alerts": found.chains, "actions": [pack(one) for one in actions]})

@@ -41,9 +41,9 @@ def _cut_off(known: Snapshot, component: str) -> ActionView | None:
 
 
 def evidence_of(known: Snapshot, component: str) -> str:
-    """Return the id of the newest stored evidence of a session in this run, or empty."""
-    for action in reversed(known.recent):
-        found = verdict.of(action) if action.component == component else None
+    """Return the id of the newest stored evidence of a session, or empty."""
+    for action in reversed(finished_on(known, component)):
+        found = verdict.of(action)
         if found is not None and found.evidence:
             return found.evidence
     return ""
