@@ -37,7 +37,7 @@ def tmux_alone(told: dict) -> Callable[[], int]:
         now = clock.read()
         captures.begin(now)
         panes = tmux.panes(socket)
-        due = captures.due(socket, panes, {pane.id for pane in panes}, now)
+        due = captures.due(captures.of(socket), panes, {pane.id for pane in panes}, now)
         return len(captures.take(socket, panes, tmux.screens(socket, due), now))
 
     return look
