@@ -11,11 +11,14 @@ from healmon.config import locate
 from healmon.config.load import load
 from healmon.config.paths import here
 from healmon.disks.cover import roots_in, targets_of
-from healmon.errors import DataError, HealmonError
+from healmon.errors import DataError, HealmonError, HolderError
 from healmon.plans import Packed
+from healmon.service.asking import INTERRUPTED
 from healmon.service.commandline import faces, override
 
 PREFIX = "disk:"
+ENDING = (INTERRUPTED, HolderError.exit_code)
+"""Codes after which nothing more is asked for: nobody wants it, or nobody is there."""
 
 
 def clean(state_dir: Path, args: argparse.Namespace) -> int:
@@ -25,14 +28,15 @@ def clean(state_dir: Path, args: argparse.Namespace) -> int:
 
     Raises:
         DataError: there is no disk and no rule of this name, or the only one meant was refused.
-        HolderError: no healer runs.
+        HolderError: no healer runs, or not any more: the others are not asked for.
+        RefusedError: Ctrl-C was pressed; likewise.
     """
     meant, code = _meant(args), 0
     for component, arguments in meant:
         try:
             done = override(state_dir, "clean", component, arguments, **faces(args))
         except HealmonError as error:
-            if len(meant) == 1:
+            if len(meant) == 1 or error.exit_code in ENDING:
                 raise
             print(f"healmon: {component}: {error}", file=sys.stderr)  # noqa: T201 - this is the command line
             done = error.exit_code
@@ -57,4 +61,8 @@ def _meant(args: argparse.Namespace) -> list[tuple[str, Packed]]:
         there += [rule.name for rule in disk.rules]
         said = ", ".join(there) or "none"
         raise DataError(f"no disk and no rule {name!r}", remedy=f"there is: {said}")
-    return [(target.component, {"rule": name}) for target in targets if roots_in(rule, target)]
+    reached = [target.component for target in targets if roots_in(rule, target)]
+    if not reached:
+        remedy = "name its place in disk.paths or as a budget"
+        raise DataError(f"rule {name!r} reaches nothing that is watched", remedy=remedy)
+    return [(component, {"rule": name}) for component in reached]
