@@ -18,7 +18,7 @@ from collections.abc import Generator
 from pathlib import Path
 
 from healmon.errors import StoreFaultError, StoreVersionError
-from healmon.store.bearers import FileId, identify
+from healmon.store.bearers import FileId, Files, identify
 from healmon.store.schema import APPLICATION_ID, VERSION
 from healmon.text import clean, quoted
 
@@ -33,10 +33,11 @@ class Beside:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._wal = Path(f"{path}-wal")
+        self._shm = Path(f"{path}-shm")
         self._lock = threading.Lock()
         self._conn: sqlite3.Connection | None = None
         self._ids: tuple[FileId | None, FileId | None] = (None, None)
-        self._writers: tuple[FileId | None, FileId | None] = (None, None)
+        self._writers: Files = (None, None, None)
         self._closed = False
         self._barred = False
 
@@ -76,14 +77,19 @@ class Beside:
         return self._conn
 
     def _must_belong_together(self) -> None:
-        """Return if the database and the -wal are both the writer's, or both are not."""
-        (file, wal), (writers, writers_wal) = self._now(), self._writers
-        if writers is not None and (file == writers) != (wal == writers_wal):
+        """Return if the files are all the writer's, or none is."""
+        file, wal, shm = self._writers
+        if file is None:
+            return
+        now, now_wal = self._now()
+        # connections to one database share an -shm, whatever bears its name now
+        shared = now != file and identify(self._shm) == shm
+        if shared or (now == file) != (now_wal == wal):
             raise _fault(self._path, "it or its -wal was deleted or replaced while healmon runs")
 
-    def follow(self, file: FileId | None, wal: FileId | None) -> None:
-        """Note which database and -wal the writer has open."""
-        self._writers = file, wal
+    def follow(self, writers: Files) -> None:
+        """Note which database, -wal and -shm the writer has open."""
+        self._writers = writers
         self._barred = False
 
     def bar(self) -> None:
@@ -100,7 +106,7 @@ class Beside:
     def let_go(self) -> None:
         """Close the connection; the next use opens it again."""
         with self.away():
-            self._writers = None, None
+            self._writers = None, None, None
 
     def close(self) -> None:
         """Close the connection for good."""

@@ -76,8 +76,9 @@ class Held:
         self._file = identify(self._path)
         self._wal_file = identify(self._wal)
         self._shm_file = identify(self._shm)
-        self._own = Own((self._file, self._wal_file, self._shm_file))
-        self.beside.follow(self._file, self._wal_file)
+        files = self._file, self._wal_file, self._shm_file
+        self._own = Own(files)
+        self.beside.follow(files)
 
     def ready(self, wall: float, first: int | None) -> sqlite3.Connection:
         """Return the connection, opened again if it had to be closed.

@@ -65,6 +65,13 @@ def test_a_file_that_was_replaced_is_opened_anew(path: Path, tmp_path: Path) -> 
         with pytest.raises(StoreFaultError, match="deleted or replaced"):
             events_in(store.beside)
         path.with_name(f"{path.name}-wal").unlink()
+        # the -shm is the writer's: opened beside its locks, it would be cut to nothing under it
+        index = path.with_name(f"{path.name}-shm")
+        before = index.stat().st_size
+        with pytest.raises(StoreFaultError, match="deleted or replaced"):
+            events_in(store.beside)
+        assert index.stat().st_size == before > 0
+        index.unlink()
         assert events_in(store.beside) == 7
 
 
