@@ -231,16 +231,21 @@ class Answers(msgspec.Struct, kw_only=True):
     answers: list[One]
 
 
-class EventRow(msgspec.Struct, kw_only=True):
-    """A row of `events`; `payload` is the event as JSON text."""
+class EventHead(msgspec.Struct, kw_only=True):
+    """What each line of `events` has beside the event's own fields."""
 
     id: int
     timestamp: str
     kind: str
     component: str
     severity: str
-    payload: str
     cause: int | None
+
+
+class EventRow(EventHead, kw_only=True):
+    """A row of `events`; `payload` is the event as JSON text."""
+
+    payload: str
 
 
 class Explained(msgspec.Struct, kw_only=True):
@@ -424,6 +429,9 @@ def schema(name: str) -> dict[str, Any]:
     for found in body.get("$defs", {}).values():
         if found.get("title") == "Happened":
             found["additionalProperties"] = True
+    if name == "events":
+        beside = msgspec.json.schema_components([EventHead])[1]["EventHead"]
+        body |= {"properties": beside["properties"], "required": beside["required"]}
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return {**head, **{key: value for key, value in body.items() if key != "title"}}
 

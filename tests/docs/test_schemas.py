@@ -39,6 +39,7 @@ def test_nothing_is_published_that_is_not_made() -> None:
         ("beat", {"source": "s", "task": "1", "token": "t"}),
         ("answers", {"ok": True, "verb": "ack", "answers": [{"id": 1, "ok": True, "text": ""}]}),
         ("events", {"kind": "nosuchevent"}),
+        ("events", {"kind": "cyclestarted", "number": 1}),
     ],
 )
 def test_what_does_not_fit_is_found(name: str, answer: object) -> None:

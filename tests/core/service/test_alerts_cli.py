@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 
 import pytest
@@ -247,3 +248,20 @@ def test_the_log_of_one_component(store, healmon):
     code, out, _ = healmon("events", "--since", "1h", "--component", "session:a")
     assert code == 0
     assert len(out.splitlines()) == 2
+
+
+def test_each_event_for_machines_has_its_number_its_time_and_its_cause(store, healmon):
+    code, out, _ = healmon("events", "--since", "1h", "--json")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert (code, [one["id"] for one in told]) == (0, list(range(1, 11)))
+    second = told[1]
+    assert second["timestamp"].startswith("20")
+    assert (second["kind"], second["component"], second["severity"], second["cause"]) == (
+        "alertopened", "session:a", "WARNING", None,
+    )  # fmt: skip
+    assert (second["key"], second["message"]) == (STUCK, "stuck for 45 min")
+    with sqlite3.connect(store) as connection:  # a rescued row may be no JSON any more
+        connection.execute("UPDATE events SET payload = '{broken' WHERE id = 2")
+    _, out, _ = healmon("events", "--since", "1h", "--json")
+    second = json.loads(out.splitlines()[1])
+    assert (second["id"], second["payload"]) == (2, "{broken")
