@@ -157,7 +157,22 @@ def test_an_answer_that_nobody_can_take_is_told_in_a_line(words) -> None:
         assert gone.stderr is not None
         gone.stdout.close()
         assert gone.stderr.read() == b""
-    assert gone.returncode in {0, 3}
+    assert gone.returncode == (0 if words == ["help"] else 3)
+
+
+@pytest.mark.parametrize("loaded", ["json", "asyncio"])
+@pytest.mark.parametrize("length", [9, 99_999])
+def test_what_the_code_says_is_true_also_where_nobody_reads_the_answer(loaded, length) -> None:
+    code = f"import {loaded}; from healmon import cli, quiet; "
+    code += f"cli.leave(lambda: quiet.verdict('x' * {length}) or 2)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as gone:
+        assert gone.stdout is not None
+        assert gone.stderr is not None
+        gone.stdout.close()
+        assert gone.stderr.read() == b""
+    assert gone.returncode == 2
 
 
 def entered(*words: str | bytes, shell: str = 'exec "$@"', **environ: str):

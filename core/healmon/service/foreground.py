@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from healmon import lean
+from healmon import lean, quiet
 from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.config.paths import here
@@ -127,9 +127,9 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
     host.engine.subscribe(happened.append)
     snapshot = asyncio.run(host.run_once())
     if json_wanted:
-        print(to_json(cycle_data(snapshot, happened)))  # noqa: T201 - the report
+        quiet.verdict(to_json(cycle_data(snapshot, happened)))
     else:
-        print(cycle_text(snapshot, host.healers, happened))  # noqa: T201 - the report
+        quiet.verdict(cycle_text(snapshot, host.healers, happened))
     return exit_code(snapshot)
 
 
@@ -172,7 +172,7 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
         except OSError as error:
             log.warning("the report cannot be written, healing goes on: %s", error.strerror)
             if isinstance(error, BrokenPipeError):  # nobody reads them any more
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                quiet.now()
 
     host.engine.subscribe(tell)
     asyncio.run(run_until_signalled(host))
