@@ -37,12 +37,18 @@ def tui(args: argparse.Namespace) -> NoReturn:
     os.execv(sys.executable, argv)  # noqa: S606 - same program, other face
 
 
-def stop_asked(state_dir: Path, _args: argparse.Namespace) -> int:
+def stop_asked(state_dir: Path, args: argparse.Namespace) -> int:
     """Do what `healmon stop` asks; see `stop`."""
-    return stop(state_dir)
+    return stop(state_dir, json_wanted=bool(getattr(args, "json", False)))
 
 
-def stop(state_dir: Path) -> int:
+def _ended(text: str, pid: int | None, *, json_wanted: bool) -> int:
+    told = {"stopped": pid is not None, "pid": pid, "text": text}
+    say(json.dumps(told) if json_wanted else text)
+    return 0
+
+
+def stop(state_dir: Path, *, json_wanted: bool = False) -> int:
     """Ask the healer to end and wait for it; returns 0, also when none runs.
 
     Raises:
@@ -54,8 +60,7 @@ def stop(state_dir: Path) -> int:
 
         left = sides.make_way(state_dir)
         tail = f"; its web server (pid {left}) has ended" if left else "; nothing to stop"
-        say(f"no healer runs{tail}")
-        return 0
+        return _ended(f"no healer runs{tail}", None, json_wanted=json_wanted)
     holder = holder if holder.ticks else instance.proven(holder, state_dir)
     if not holder.ticks:
         raise HolderError(  # a pid alone may be anybody's by now: nobody is signalled for it
@@ -81,8 +86,8 @@ def stop(state_dir: Path) -> int:
     began = process_seconds()
     while process_seconds() - began < STOP_PATIENCE:
         if instance.wait_released(state_dir, 1.0):
-            say(f"stopped (pid {holder.pid}); workers stay up")
-            return 0
+            said = f"stopped (pid {holder.pid}); workers stay up"
+            return _ended(said, holder.pid, json_wanted=json_wanted)
         if process_seconds() - began > STILL_PATIENCE and instance.stands_still(holder):
             break
     if instance.stands_still(holder):
@@ -112,7 +117,12 @@ def check(args: argparse.Namespace) -> int:
     settings = load(source, os.environ, screen=True, whole=True)
     user.tried(settings.sessions.packs)
     warn(trust.worries(settings))
-    say(show(settings, mask=True))
+    text = show(settings, mask=True)
+    if getattr(args, "json", False):
+        import tomllib  # noqa: PLC0415 - loaded with what reads the file
+
+        text = json.dumps({"file": settings.source or None, "settings": tomllib.loads(text)})
+    say(text)
     return 0
 
 

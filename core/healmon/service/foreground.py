@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import logging
 import os
 import signal
@@ -281,7 +282,9 @@ def daemon(args: argparse.Namespace) -> int:
     started = background.detach(serve)
     if started.pid is None:
         raise started.error(log_file)
-    print(f"healmon runs: pid {started.pid}, log {log_file}")  # noqa: T201 - this is the command line
+    told = {"pid": started.pid, "log": str(log_file), "state_dir": str(state_dir)}
+    text = f"healmon runs: pid {started.pid}, log {log_file}"
+    print(json.dumps(told) if getattr(args, "json", False) else text)  # noqa: T201 - this is the command line
     return 0
 
 
