@@ -271,3 +271,10 @@ def test_a_variable_that_was_never_set_does_not_mean_everything(capsys, tmp_path
     code, _, err = told(capsys, *command.split(), "", "--state-dir", str(tmp_path))
     assert code == 64
     assert "invalid component value: ''" in err
+
+
+@pytest.mark.parametrize("words", [["stop", "--state-dir", ""], ["--state-dir=", "status"]])
+def test_an_unset_state_directory_does_not_mean_another_healers(capsys, words) -> None:
+    code, out, err = told(capsys, *words)
+    assert (code, out) == (64, "")
+    assert "invalid directory value: ''" in err

@@ -74,7 +74,8 @@ def absolute(text: str, place: Place) -> str:
 
 def typed(text: str, environ: Mapping[str, str]) -> Path:
     """Return a path of the command line, absolute: not every shell expands `--config=~/x`."""
-    return Path(absolute(text, Place(str(here()), home_of(environ))))
+    home = text.startswith("~")
+    return Path(absolute(text, Place("/", home_of(environ)))) if home else Path(text).absolute()
 
 
 def user_number(name: str) -> int | None:
