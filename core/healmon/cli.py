@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from healmon import quiet
-from healmon.errors import HealmonError, StateDirError
+from healmon.errors import HealmonError, StateDirError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -235,7 +235,11 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
     if args.serve is not None:
         args.way, args.address = "serve", args.serve
     way = FLAGS.get(args.way, str(args.way))
-    if args.demo and way not in {"status", "stop"}:
+    if args.read_only and way not in {"tui", "status"}:
+        raise UsageError(
+            f"--read-only is for the screen, --{args.way} acts", remedy="to only plan: --dry-run"
+        )
+    if args.demo:
         from healmon.demo.run import demo  # noqa: PLC0415
 
         return demo(str(args.way), args, open_screen)

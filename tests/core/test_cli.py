@@ -278,3 +278,24 @@ def test_an_unset_state_directory_does_not_mean_another_healers(capsys, words) -
     code, out, err = told(capsys, *words)
     assert (code, out) == (64, "")
     assert "invalid directory value: ''" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--demo", "--stop"), "--demo and --stop do not go together"),
+        (("--demo", "--status"), "--demo and --status do not go together"),
+        (("--read-only", "--once"), "--read-only is for the screen, --once acts"),
+        (("--read-only", "--daemon"), "--daemon acts"),
+        (("--no-ui", "--read-only"), "--no-ui acts"),
+        (("--stop", "--read-only"), "--stop acts"),
+        (("--serve", "--read-only"), "--serve acts"),
+    ],
+)
+def test_what_was_meant_for_elsewhere_or_for_looking_touches_no_healer(
+    capsys, tmp_path, monkeypatch, words, said
+) -> None:
+    monkeypatch.setenv("HEALMON_STATE_DIR", str(tmp_path / "state"))
+    assert cli.main_tui(words, lambda *_: 0) == 64
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
