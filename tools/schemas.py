@@ -376,7 +376,7 @@ class Up(msgspec.Struct, kw_only=True):
 
 
 class Ended(msgspec.Struct, kw_only=True):
-    """What became of a stop; `pid`: of the healer that has ended, null where none ran."""
+    """What became of a stop; `pid`: of the healer that was meant, null where none ran."""
 
     stopped: bool
     pid: int | None

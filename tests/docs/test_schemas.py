@@ -105,6 +105,7 @@ def test_what_is_looked_at(host) -> None:
         fits("events", line)
     fits("channels", asked(host, "notify"))
     fits("tried", asked(host, "notify", "--test", code=69))
+    fits("tried", asked(host, "notify", "--test", "--dry-run"))  # sent, it would be 69 again
     fits("trash", asked(host, "restore"))
     fits("backup", asked(host, "backup", str(host.base / "copy.db")))
     number = str(asked(host, "alerts")[0]["id"])

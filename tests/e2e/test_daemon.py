@@ -45,6 +45,9 @@ def test_daemon_life(box):
     data = json.loads(box.run("--status", "--json").stdout)
     assert data["pid"] == pid
     assert (box.state / "healmon.pid").read_text().strip() == str(pid)
+    would = box.run("--stop", "--dry-run")
+    assert would.stdout == f"would stop (pid {pid}); workers stay up\n"
+    assert box.run("--status").returncode == 0, "it runs on"
     stopped = box.run("--stop", "--json")
     assert stopped.returncode == 0, stopped.stderr
     fits("stop", json.loads(stopped.stdout))

@@ -7,6 +7,7 @@ import os
 
 import pytest
 
+from healmon import cli
 from healmon.errors import StateDirError
 from healmon.web import logins, tokens
 from healmon.web.logins import Logins, Tries
@@ -40,6 +41,17 @@ def test_renewed_tokens_are_others_and_a_broken_file_is_told(tmp_path):
     assert ring.tokens == second
     with pytest.raises(StateDirError, match="web-token --renew"):
         tokens.known(tmp_path)
+
+
+def test_a_dry_run_renews_no_token(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["web-token", "--json", "--state-dir", str(tmp_path / "state")]
+    told = []
+    for more in ([], ["--renew", "--dry-run"], ["--renew"]):
+        assert cli.main([*words, *more]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert [one["renewed"] for one in told] == [False, False, True]
+    assert told[0]["token"] == told[1]["token"] != told[2]["token"]
 
 
 def test_a_login_holds_until_its_time_or_its_end(tmp_path):
