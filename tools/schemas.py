@@ -149,7 +149,7 @@ class Happened(msgspec.Struct, kw_only=True):
 
 
 class Stats(msgspec.Struct, kw_only=True):
-    """What was done since the store began."""
+    """What was done in this run."""
 
     checks_run: int
     workers_restarted: int
