@@ -279,9 +279,10 @@ def daemon(args: argparse.Namespace) -> int:
             background.remove_pid_file(state_dir / "healmon.pid")
             host.close()
 
+    logged = background.logged(log_file)
     started = background.detach(serve)
     if started.pid is None:
-        raise started.error(log_file)
+        raise started.error(log_file, logged)
     told = {"pid": started.pid, "log": str(log_file), "state_dir": str(state_dir)}
     text = f"healmon runs: pid {started.pid}, log {log_file}"
     print(json.dumps(told) if getattr(args, "json", False) else text)  # noqa: T201 - this is the command line
