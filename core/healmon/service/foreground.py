@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from healmon.service.host import Host
+    from healmon.state import Snapshot
 
 log = logging.getLogger("healmon")
 
@@ -126,12 +127,41 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
 
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
-    snapshot = asyncio.run(host.run_once())
+    snapshot = asyncio.run(_cycle(host))
     if json_wanted:
         quiet.verdict(to_json(cycle_data(snapshot, happened)))
     else:
         quiet.verdict(cycle_text(snapshot, host.healers, happened))
     return exit_code(snapshot)
+
+
+async def _cycle(host: Host) -> Snapshot:
+    """Make one full cycle; signals end it in order: what goes on is finished, or called off.
+
+    Raises:
+        SystemExit: it was ended so.
+    """
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
+    from healmon.service.signals import ENDS, heeded  # noqa: PLC0415 - it loads asyncio
+
+    came: list[signal.Signals] = []
+    cycle = asyncio.ensure_future(host.run_once())
+
+    def leave(number: signal.Signals) -> None:
+        if not came or number is signal.SIGINT:  # only who presses it twice cuts the end short
+            came.append(number)
+            host.engine.stop(number.name)
+            cycle.cancel()
+
+    ends = [n for n in (signal.SIGINT, *ENDS) if signal.getsignal(n) is not signal.SIG_IGN]
+    with heeded({number: partial(leave, number) for number in ends}):
+        try:
+            return await cycle
+        except asyncio.CancelledError:
+            if came:
+                raise SystemExit(128 + came[0]) from None
+            raise
 
 
 def no_ui(args: argparse.Namespace) -> int:

@@ -59,8 +59,8 @@ def _with_unit(path: Path, args: argparse.Namespace) -> int:
     json_wanted = bool(getattr(args, "json", False))
     told = {"file": str(path), "unit": str(target), "text": systemd_units.render(service)}
     if args.print or getattr(args, "dry_run", False):
-        nothing = {"written": False, "next": []}
-        say(json.dumps({**told, **nothing}) if json_wanted else told["text"].rstrip("\n"))
+        unwritten = json.dumps({**told, "written": False, "next": []})
+        say(unwritten if json_wanted else told["text"].rstrip("\n"))
         return 0
     fresh = not os.path.lexists(path)
     if fresh:
