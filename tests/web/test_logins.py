@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
 from healmon import cli
+from healmon.config.facesettings import Web
 from healmon.errors import StateDirError
-from healmon.web import logins, tokens
+from healmon.web import logins, serving, tokens
 from healmon.web.logins import Logins, Tries
 
 
@@ -52,6 +54,12 @@ def test_a_dry_run_renews_no_token(tmp_path, capsys, monkeypatch):
         told.append(json.loads(capsys.readouterr().out))
     assert [one["renewed"] for one in told] == [False, False, True]
     assert told[0]["token"] == told[1]["token"] != told[2]["token"]
+
+
+def test_a_page_that_was_asked_to_only_plan_lets_nobody_act():
+    for words, acts in (({}, True), ({"dry_run": True}, False)):
+        args = SimpleNamespace(address=None, behind_proxy=None, **words)
+        assert serving.asked(args, Web())[1].operator is acts
 
 
 def test_a_login_holds_until_its_time_or_its_end(tmp_path):
