@@ -72,6 +72,12 @@ def absolute(text: str, place: Place) -> str:
     return "/" + path.lstrip("/")
 
 
+def typed(text: str, environ: Mapping[str, str]) -> Path:
+    """Return a path of the command line, absolute: not every shell expands `--config=~/x`."""
+    home = text.startswith("~")
+    return Path(absolute(text, Place("/", home_of(environ)))) if home else Path(text).absolute()
+
+
 def user_number(name: str) -> int | None:
     """Return the number of a user, by its name or in digits; None: there is no such user."""
     if name.isdecimal():
