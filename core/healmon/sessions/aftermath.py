@@ -57,12 +57,19 @@ def noticed(memory: Memory, last: ActionView | None, seen: SessionSeen, now: Rea
     memory = replace(
         memory, attempt_wall=last.at, turns=(), agreed="", agree=0, agree_at=0.0, samples=0
     )
+    if last.ok and _elsewhere(last) and memory.quarantine:
+        return memory  # other tasks were taken from it: its program is what it was
     if last.ok:
         return replace(memory, failure="", quarantine="", program=0)
     # our own keys have left their marks on the screen: they are no progress
     known = novelty.absorb(memory.known, seen.screen, now.steady)
     memory = replace(memory, known=known, failure=last.outcome)
     return _quarantined(memory, last, seen)
+
+
+def _elsewhere(last: ActionView) -> bool:
+    told = verdict.of(last)
+    return told is not None and told.elsewhere
 
 
 def _quarantined(memory: Memory, last: ActionView, seen: SessionSeen) -> Memory:
