@@ -232,7 +232,7 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
 
     args = tui_parser().parsed(words)
     if args.serve is not None:
-        args.way, args.address = "serve", args.serve
+        args.way, args.address = "serve", args.serve or None
     way = FLAGS.get(args.way, str(args.way))
     if args.demo and way not in {"status", "stop"}:
         from healmon.demo.run import demo  # noqa: PLC0415
