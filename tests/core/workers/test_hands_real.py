@@ -484,10 +484,11 @@ def test_a_second_copy_that_came_in_between_is_named_and_left_alone(host: Host) 
 
 
 def test_one_that_stops_itself_is_not_proved(host: Host) -> None:
-    shell = ("/bin/sh", "-c", "kill -STOP $$")
+    # a shell, which is there at once
+    argv = ("/bin/sh", host.program("stops.sh", "kill -STOP $$\n"))
 
     async def scene() -> None:
-        async with rigged(host, host.worker(argv=shell, script="", min_uptime=1.0)) as rig:
+        async with rigged(host, host.worker(argv=argv, script="", min_uptime=1.0)) as rig:
             assert "stands still (state T)" in await rig.act("restart")
             assert rig.record().level == "V1"
 
