@@ -99,6 +99,7 @@ class Store:
         ballast = Ballast(path.with_name("healmon.ballast"))
         store = cls(path, Held(path, host, ballast), ballast, capacity)
         store.on_fault, store.on_recover = on_fault, on_recover
+        store.beside.on_strange = store._buffer.put_look
         ballast.relieve()
         error = store._load(host, format_utc(now.wall), ballast)
         if error is not None:
