@@ -160,28 +160,39 @@ def connected(
         StoreVersionError: it is not a store of this version.
     """
     try:
-        _wait_until_mended(path, patience, healer, nudge)
-        with contextlib.closing(connect(path, patience, lambda: _be_usable(path, healer))) as conn:
+        with contextlib.closing(_settled(path, patience, healer, nudge)) as conn:
             yield conn
     except sqlite3.Error as error:
         raise _fault(path, str(error)) from error
 
 
-def _wait_until_mended(
+class _StrangeError(StoreFaultError):
+    """The files that bear the names are not those that the healer has open."""
+
+
+def _settled(
     path: Path, patience: float, healer: int, nudge: Callable[[], object] | None
-) -> None:
-    pause, end = threading.Event(), process_seconds() + patience
-    turn = 0
-    while not usable(path, healer) and process_seconds() < end:
+) -> sqlite3.Connection:
+    """Return a connection to what the healer has open, once that bears the names."""
+    pause, end, turn = threading.Event(), process_seconds() + patience, 0
+    while True:
+        late = process_seconds() >= end
+        if late or usable(path, healer):
+            try:
+                return connect(path, patience, lambda: _must_be_usable(path, healer))
+            except _StrangeError:
+                if late:
+                    raise
         if nudge is not None and turn % NUDGE == 0:
             nudge()
         turn += 1
         pause.wait(POLL)
 
 
-def _be_usable(path: Path, healer: int) -> None:
+def _must_be_usable(path: Path, healer: int) -> None:
     if not usable(path, healer):
-        raise _fault(path, "it or what is beside it was deleted or replaced while healmon runs")
+        why = "it or what is beside it was deleted or replaced while healmon runs"
+        raise _fault(path, why, _StrangeError)
 
 
 def connect(
@@ -234,8 +245,8 @@ def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
         )
 
 
-def _fault(path: Path, why: str) -> StoreFaultError:
-    return StoreFaultError(
+def _fault(path: Path, why: str, kind: type[StoreFaultError] = StoreFaultError) -> StoreFaultError:
+    return kind(
         f"the health store {clean(str(path))} cannot be used now: {clean(why)}",
         remedy="see `healmon status`; the healer waits out a locked or full store by itself",
     )

@@ -104,8 +104,19 @@ class Held:
         return self._conn
 
     def _open(self, at: str) -> opening.Opened:
-        if self._wal_file is not None and identify(self._path) != self._file:
+        if not self.damage:
+            rescue.retake(self._path, at)
+        if identify(self._path) != self._file:
             self._part(at)
+        elif identify(self._wal) != self._wal_file and rescue.stranger(self._path):
+            asides.set_aside(self._path, "orphaned", at, asides.BESIDE)
+        opened = self._opened(at)
+        if rescue.is_lost(self._path):
+            opened.conn.close()
+            raise MovedError(GONE)
+        return opened
+
+    def _opened(self, at: str) -> opening.Opened:
         if self.damage:
             opened = opening.begin_again(self._path, self._host, at, self.damage, self.tail)
             self.damage = ""
@@ -125,6 +136,8 @@ class Held:
         Its -wal would flow into that; its -shm, as long as anybody else has it open, would tell of
         pages in a -wal that is another one, and nobody could read or write.
         """
+        if self._wal_file is None:
+            return
         ours = {"-wal": (self._wal, self._wal_file), "-shm": (self._shm, self._shm_file)}
         left = tuple(end for end, (path, file) in ours.items() if identify(path) == file)
         asides.set_aside(self._path, "orphaned", at, left)
@@ -260,11 +273,11 @@ class Held:
         if self._parted or not self.nameless:
             return
         assert self._conn is not None
-        assert self._own is not None
         with self.beside.away():
             # who opened another database beside our -wal took that over into it, and says in the
             # index that ours has it: the next transaction would begin the -wal anew
-            self._own.mend()
+            if self._own is not None:
+                self._own.mend()
         try:
             rescue.save(self._conn, self._path)
         except (sqlite3.Error, OSError) as error:
@@ -279,10 +292,16 @@ class Held:
             )
         self._parted = True
 
-    def let_go(self) -> None:
-        """Close the connection; `ready` opens it again."""
+    def let_go(self, *, hold: bool = False) -> None:
+        """Close the connection.
+
+        Args:
+            hold: `ready` opens it again: nobody can take it away until then.
+        """
         with self.beside.parting():
             if self._conn is not None:
+                if hold and not self.damage and not self.nameless:
+                    rescue.hold(self._path)
                 with contextlib.suppress(OSError):
                     self._spare()
                 if self._own is not None and self._own.torn:

@@ -112,6 +112,8 @@ class Writer:
                 self._restore(self._restoring)
         if self._restoring is not None:
             self._restoring.close()
+        with suppress(StrandedError):  # what lost its name since the last write: the next start's
+            self._held.save()
         self._held.let_go()
 
     @property
@@ -241,7 +243,7 @@ class Writer:
     def _let_go(self) -> None:
         with suppress(StrandedError):  # else there is nobody who has it
             self._held.save()
-            self._held.let_go()
+            self._held.let_go(hold=True)
 
     def _failed(self, error: Exception) -> None:
         kind = kind_of(error)
