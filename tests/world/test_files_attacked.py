@@ -19,7 +19,7 @@ from tests.helpers.filestage import DAY, RealStage
 pytestmark = pytest.mark.slow
 
 SWAPS = 10_000
-PASSES = 100
+PASSES = 150
 """Least passes of the cleaner under attack, as the attacker is the faster one."""
 FILES = 60
 FAR = Limits(1_000_000, 600.0)

@@ -108,7 +108,7 @@ class Watchman:
         )
 
 
-@pytest.mark.parametrize("seed", first_fast(*range(8)))
+@pytest.mark.parametrize("seed", first_fast(*range(12)))
 def test_whatever_happens_the_promises_hold(tmp_path: Path, seed: int) -> None:
     script = tmp_path / "task_worker.py"
     script.touch()
