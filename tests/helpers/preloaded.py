@@ -111,6 +111,7 @@ def _server() -> socket.socket:
     theirs.close()
 
     def end() -> None:
+        ours.shutdown(socket.SHUT_RDWR)  # whoever was forked meanwhile may have a copy of it
         ours.close()
         server.wait()
 
