@@ -233,7 +233,7 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
 
     args = tui_parser().parsed(words)
     if args.serve is not None:
-        args.way, args.address = "serve", args.serve
+        args.way, args.address = "serve", args.serve or None
     way = FLAGS.get(args.way, str(args.way))
     if args.read_only and way not in {"tui", "status"}:
         raise UsageError(

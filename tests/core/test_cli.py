@@ -213,7 +213,7 @@ def test_names_that_are_no_text_and_numbers_beyond_all_are_no_fault(tmp_path) ->
         (("events", "--component", b"\xff"), 0, ""),
         (("alerts", "--all", "--before", "9" * 30), 0, "no alerts"),
         (("events", "--since", "\033[2J"), 64, "--since \u241b[2J"),
-        (("status", "--state-dir", "x" * 300), 73, "File name too long"),
+        (("status", "--state-dir", "x" * 300), 73, "a name in it has 300 bytes"),
     ):
         done = entered(*words, *(() if "--state-dir" in words else where))
         assert done.returncode == code, done
@@ -299,3 +299,13 @@ def test_what_was_meant_for_elsewhere_or_for_looking_touches_no_healer(
     assert cli.main_tui(words, lambda *_: 0) == 64
     assert said in capsys.readouterr().err
     assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("import",), ("backup",), ("init",), ("metrics", "--textfile")], ids=" ".join
+)
+def test_a_file_of_an_overlong_name_is_wrong_usage(capsys, words) -> None:
+    assert cli.main([*words, "a" * 300]) == 64
+    said = capsys.readouterr().err
+    assert "is too long: a name in it has 300 bytes" in said
+    assert len(said) < 250

@@ -63,16 +63,11 @@ def test_a_killed_worker_is_noticed_at_once_restarted_after_its_delay_and_verifi
     up(box)
     worker = first_worker(box)
     until(lambda: box.events("actionverified"), 60, "the first start verified")
-    killed_at = box.rows("SELECT (julianday('now') - 2440587.5) * 86400")[0][0]
     os.kill(worker, signal.SIGKILL)
     until(lambda: len(box.started_pids()) == 2, 60, "the restart")
     until(lambda: len(box.events("actionverified")) == 2, 60, "the proof")
-    (seen,) = box.rows(
-        "SELECT (julianday(timestamp) - 2440587.5) * 86400 FROM events WHERE kind = 'planmade' "
-        "ORDER BY id DESC LIMIT 1"
-    )[0]
-    assert -0.1 < seen - killed_at < 9.0, "by no look that would have come anyway"
-    made, verified = (
+    assert len(box.events("cyclefinished")) == 1, "by no look that would have come anyway"
+    made, started = (
         box.rows(
             "SELECT (julianday(timestamp) - 2440587.5) * 86400 FROM events WHERE kind = ? "
             "ORDER BY id DESC LIMIT 1",
@@ -80,7 +75,7 @@ def test_a_killed_worker_is_noticed_at_once_restarted_after_its_delay_and_verifi
         )[0][0]
         for kind in ("planmade", "actionstarted")
     )
-    assert verified - made > 0.75, "the restart delay was waited"
+    assert started - made > 0.75, "the restart delay was waited"
     assert len([p for p in box.started_pids() if alive(p)]) == 1, "one copy"
     alerts = box.rows(
         "SELECT severity, resolved, message FROM health_alerts WHERE component='task_worker'"

@@ -80,9 +80,9 @@ def _problems(error: ConfigError) -> list[Finding]:
 def _state_dir(args: argparse.Namespace, source: Path | None) -> Path:
     named = getattr(args, "state_dir", None)
     try:
-        return locate.state_dir(named, os.environ, source)
+        return locate.named_state_dir(named, os.environ, source)
     except ConfigError:
-        return locate.state_dir(named, os.environ, None)
+        return locate.named_state_dir(named, os.environ, None)
 
 
 def _lines(findings: list[Finding], *, every: bool) -> Iterator[str]:

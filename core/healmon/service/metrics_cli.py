@@ -30,10 +30,10 @@ def metrics(state_dir: Path, args: argparse.Namespace) -> int:
         StoreFaultError: the store cannot be read.
         StateDirError: the file cannot be written.
     """
-    if args.listen:
+    if args.listen is not None:
         return _serve(state_dir, args)
     text = now(state_dir)
-    if not args.textfile:
+    if args.textfile is None:
         sys.stdout.write(text)
         return 0
     path = typed(args.textfile, os.environ)

@@ -68,13 +68,14 @@ def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
     Raises:
         UsageError: that is no address, or one that must not be listened on so.
     """
-    words = str(getattr(args, "address", None) or "") or settings.listen or str(DEFAULT)
+    given = getattr(args, "address", None)  # an empty word, of an unset variable, is no address
+    words = (settings.listen or str(DEFAULT)) if given is None else str(given)
     public = str(getattr(args, "behind_proxy", None) or "") or settings.public_url
     try:
         where = webkeys.parse(words)
         public = webkeys.origin_of(public) if public else ""
     except ValueError as error:
-        raise UsageError(f"serve: {public or words}: {error}") from None
+        raise UsageError(f"serve: {public or words or repr(words)}: {error}") from None
     acts = settings.operator and not getattr(args, "dry_run", False)
     chosen = replace(settings, listen=str(where), public_url=public, operator=acts)
     fault = webkeys.unguarded(chosen) or webkeys.clear_text(public)
