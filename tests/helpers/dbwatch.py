@@ -22,9 +22,12 @@ from healmon.world.processes import Identity
 from healmon.world.sqlite import SystemLocks
 from healmon.world.supervised import SystemSupervised
 from healmon.world.system_processes import SystemProcesses
-from healmon.world.tmux import SystemTmux
 from tests.helpers.dbstory import Notebook
+from tests.helpers.tmuxes import PatientTmux
 from tests.helpers.wait import until
+
+PATIENCE = 60.0
+"""Seconds for an answer about locks: a busy machine may be slow to give it."""
 
 
 class Watch:
@@ -50,11 +53,11 @@ class Watch:
         self.state = state or path.parent / "state"
         self.processes = SystemProcesses()
         self.healer = DatabasesHealer(
-            (self.database,), SystemLocks(), self.processes, self.clock,
+            (self.database,), SystemLocks(PATIENCE), self.processes, self.clock,
             equipment=Equipment(
                 mender=SystemMender(self.state / "databases"),
                 supervised=SystemSupervised(self.state / "workers", ("w",)),
-                tmux=SystemTmux(), sockets=tuple(sockets),
+                tmux=PatientTmux(), sockets=tuple(sockets),
             ),
         )  # fmt: skip
         self.known = Snapshot()

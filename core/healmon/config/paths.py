@@ -83,6 +83,12 @@ def absolute(text: str, place: Place) -> str:
     return "/" + path.lstrip("/")
 
 
+def typed(text: str, environ: Mapping[str, str]) -> Path:
+    """Return a path of the command line, absolute: not every shell expands `--config=~/x`."""
+    home = text.startswith("~")
+    return Path(absolute(text, Place("/", home_of(environ)))) if home else Path(text).absolute()
+
+
 def too_long(path: str) -> str:
     """Return why no file can have this path, in words; empty: one can."""
     longest = max((len(os.fsencode(name)) for name in path.split("/")), default=0)

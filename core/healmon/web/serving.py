@@ -63,7 +63,7 @@ def must_be_installed() -> None:
 
 
 def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
-    """Return where to listen, and `[web]` as the command line amends it.
+    """Return where to listen, and `[web]` as the command line amends it: a dry run only looks.
 
     Raises:
         UsageError: that is no address, or one that must not be listened on so.
@@ -76,7 +76,8 @@ def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
         public = webkeys.origin_of(public) if public else ""
     except ValueError as error:
         raise UsageError(f"serve: {public or words or repr(words)}: {error}") from None
-    chosen = replace(settings, listen=str(where), public_url=public)
+    acts = settings.operator and not getattr(args, "dry_run", False)
+    chosen = replace(settings, listen=str(where), public_url=public, operator=acts)
     fault = webkeys.unguarded(chosen) or webkeys.clear_text(public)
     if fault:
         raise UsageError(f"serve {where}: {fault}", remedy="see: docs/web.md")

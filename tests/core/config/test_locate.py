@@ -128,7 +128,7 @@ def test_a_state_directory_that_cannot_be_known_is_not_guessed(places, text):
 
 
 def test_a_user_whom_nobody_knows_is_at_home_at_the_root(places, monkeypatch):
-    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     assert state_dir(None, {}, None) == Path("/.local/state/healmon")
     assert find_config(None, {}, places / "work") is None
