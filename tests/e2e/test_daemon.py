@@ -9,6 +9,7 @@ import signal
 import pytest
 
 from tests.helpers.box import alive
+from tests.helpers.shapes import fits
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,9 @@ def first_worker(box):
 def test_daemon_life(box):
     box.write(box.worker("task_worker"))
     assert box.run("--status").returncode == 3
-    assert box.run("--stop").returncode == 0, "stopping nothing is success"
+    nothing = box.run("--stop", "--json")
+    assert nothing.returncode == 0, "stopping nothing is success"
+    assert json.loads(nothing.stdout)["stopped"] is False
     pid = up(box)
     worker = first_worker(box)
     second = box.run("--daemon")
@@ -42,8 +45,13 @@ def test_daemon_life(box):
     data = json.loads(box.run("--status", "--json").stdout)
     assert data["pid"] == pid
     assert (box.state / "healmon.pid").read_text().strip() == str(pid)
-    stopped = box.run("--stop")
+    would = box.run("--stop", "--dry-run")
+    assert would.stdout == f"would stop (pid {pid}); workers stay up\n"
+    assert box.run("--status").returncode == 0, "it runs on"
+    stopped = box.run("--stop", "--json")
     assert stopped.returncode == 0, stopped.stderr
+    fits("stop", json.loads(stopped.stdout))
+    assert json.loads(stopped.stdout)["pid"] == pid
     assert not alive(pid)
     assert alive(worker), "workers stay up"
     assert box.run("--status").returncode == 3

@@ -21,14 +21,19 @@ import os
 import pwd
 import sqlite3
 import threading
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, NamedTuple, cast
 
 from healmon.clock import SystemClock, format_utc, process_seconds
 from healmon.errors import DataError, StoreFaultError, StoreVersionError
+from healmon.service import instance
 from healmon.service.push import Ear
+from healmon.service.wake import knock
+from healmon.store.bearers import Place
 from healmon.store.beside import Beside, connected
+from healmon.store.paired import whole
 from healmon.store.queued import queued
 from healmon.store.tx import immediate
 from healmon.text import clean
@@ -60,6 +65,20 @@ class Command:
     origin: str
 
 
+class Sent(int):
+    """The id of a command, and what tells it from another one of that id in another file."""
+
+    mark: tuple[str, str] = ("", "")
+
+
+class _Row(NamedTuple):
+    id: int
+    state: str
+    outcome: str
+    expires_at: str
+    mark: tuple[str, str]
+
+
 def origin() -> str:
     """Return who asks, in words: `alice on pts/3`, `root (sudo by alice)`."""
     try:
@@ -85,7 +104,7 @@ def send(
     arguments: dict[str, Any],
     origin: str,
     expires_in: float = 60.0,
-) -> int:
+) -> Sent:
     """Queue an override and return its id; `wake.knock` afterwards.
 
     Args:
@@ -105,19 +124,22 @@ def send(
         format_utc(now), format_utc(now + expires_in), clean(origin), clean(verb), clean(target),
         json.dumps(arguments),
     )  # fmt: skip
-    with connected(db_path, CLIENT_PATIENCE) as conn, immediate(conn):
+    with _asking(db_path) as conn, immediate(conn):
         number = conn.execute(
             "INSERT INTO commands (created_at, expires_at, origin, verb, target, arguments, state)"
             " VALUES (?, ?, ?, ?, ?, ?, 'queued')",
             values,
         ).lastrowid
-    return int(number or 0)
+    sent = Sent(number or 0)
+    sent.mark = values[0], values[2]
+    return sent
 
 
 def wait(db_path: Path, command_id: int, timeout: float, ear: Ear | None = None) -> tuple[str, str]:
     """Wait for an override's end and return its state and outcome.
 
-    One that nobody took in its time is withdrawn here and then, so that "expired" stays true.
+    One that nobody took in its time is withdrawn here and then, so that "expired" stays true. It is
+    followed into the file that a healer goes on with where the one it stood in was moved away.
 
     Args:
         db_path: the health store.
@@ -133,28 +155,43 @@ def wait(db_path: Path, command_id: int, timeout: float, ear: Ear | None = None)
         DataError: there is no such command.
         StoreFaultError: the store cannot be read.
     """
-    pause = threading.Event()
     end = process_seconds() + timeout
-    with connected(db_path, CLIENT_PATIENCE) as conn:
-        seen = -1
-        state, outcome, expires_at = _state(conn, command_id)
-        while state in OPEN_STATES:
-            if state == "queued" and format_utc(SystemClock().read().wall) > expires_at:
-                _withdraw(conn, command_id)
-            elif process_seconds() >= end:
-                break
+    seen: _Row | None = None
+    while True:
+        place = Place(db_path)
+        with _asking(db_path) as conn:
+            row = _row(conn, command_id, seen)
+            if row is not None:
+                seen = _watch(conn, row, place, end, ear)
+                if not place.moved:
+                    return seen.state, seen.outcome
+            elif whole(db_path, _healer(db_path)) or process_seconds() >= end:
+                return _forgotten(command_id, seen)  # the healer goes on with a file without it
+        threading.Event().wait(POLL)
+
+
+def _watch(conn: sqlite3.Connection, row: _Row, place: Place, end: float, ear: Ear | None) -> _Row:
+    """Wait for a command's end, or until other files bear the names; returns what stands there."""
+    pause, seen = threading.Event(), -1
+    while row.state in OPEN_STATES:
+        if place.look():
+            return _row(conn, row.id, row) or row
+        if row.state == "queued" and format_utc(SystemClock().read().wall) > row.expires_at:
+            _withdraw(conn, row)
+        elif process_seconds() >= end:
+            break
+        else:
+            left = max(0.0, end - process_seconds())
+            if ear is None:
+                pause.wait(min(POLL, left))
             else:
-                left = max(0.0, end - process_seconds())
-                if ear is None:
-                    pause.wait(min(POLL, left))
-                else:
-                    ear.wait(min(POLL, left), min(PUSHED, left))
-                (version,) = conn.execute("PRAGMA data_version").fetchone()
-                if version == seen:
-                    continue
-                seen = version
-            state, outcome, expires_at = _state(conn, command_id)
-    return state, outcome
+                ear.wait(min(POLL, left), min(PUSHED, left))
+            (version,) = conn.execute("PRAGMA data_version").fetchone()
+            if version == seen:
+                continue
+            seen = version
+        row = _row(conn, row.id, row) or row
+    return row
 
 
 def withdraw(db_path: Path, command_id: int, why: str = LATE) -> tuple[str, str]:
@@ -167,27 +204,61 @@ def withdraw(db_path: Path, command_id: int, why: str = LATE) -> tuple[str, str]
         DataError: there is no such command.
         StoreFaultError: the store cannot be written.
     """
-    with connected(db_path, CLIENT_PATIENCE) as conn:
-        _withdraw(conn, command_id, why)
-        state, outcome, _ = _state(conn, command_id)
-    return state, outcome
+    with _asking(db_path) as conn:
+        row = _row(conn, command_id)
+        if row is not None:
+            _withdraw(conn, row, why)
+            row = _row(conn, command_id, row)
+    return (row.state, row.outcome) if row is not None else _forgotten(command_id, None)
 
 
-def _state(conn: sqlite3.Connection, command_id: int) -> tuple[str, str, str]:
+@contextlib.contextmanager
+def _asking(db_path: Path) -> Generator[sqlite3.Connection, None, None]:
+    """Give a connection to the store that the healer has open, once it has, if one runs."""
+    state_dir = db_path.parent
+    with connected(db_path, CLIENT_PATIENCE, _healer(db_path), lambda: knock(state_dir)) as conn:
+        yield conn
+
+
+def _healer(db_path: Path) -> int:
+    found = instance.holder(db_path.parent)
+    return found.pid if found is not None and instance.lives(found) else 0
+
+
+def _row(conn: sqlite3.Connection, command_id: int, before: _Row | None = None) -> _Row | None:
+    """Return what stands there of a command; None: nothing, or another command has its id."""
     row = conn.execute(
-        "SELECT state, outcome, expires_at FROM commands WHERE id = ?", (command_id,)
+        "SELECT state, outcome, expires_at, created_at, origin FROM commands WHERE id = ?",
+        (command_id,),
     ).fetchone()
     if row is None:
+        return None
+    state, outcome, expires_at, *mark = map(str, (row[0], row[1] or "", *row[2:]))
+    found = _Row(int(command_id), state, outcome, expires_at, (mark[0], mark[1]))
+    mine = before.mark if before is not None else getattr(command_id, "mark", found.mark)
+    return found if found.mark == mine else None
+
+
+def _forgotten(command_id: int, row: _Row | None) -> tuple[str, str]:
+    """Return state and outcome of a command that went with the file it stood in.
+
+    Raises:
+        DataError: there never was one.
+    """
+    if row is None and not isinstance(command_id, Sent):
         raise DataError(f"no command {command_id} in the health store")
-    return str(row[0]), str(row[1] or ""), str(row[2])
+    if row is None or row.state == "queued":
+        return "expired", _outcome("the health store was replaced before it was taken: not done")
+    text = "the health store was replaced before it was answered; look whether it was done"
+    return "lost", _outcome(text)
 
 
-def _withdraw(conn: sqlite3.Connection, command_id: int, why: str = LATE) -> None:
+def _withdraw(conn: sqlite3.Connection, row: _Row, why: str = LATE) -> None:
     with immediate(conn):
         conn.execute(
             "UPDATE commands SET state = 'expired', outcome = ?, answered_at = expires_at"
             " WHERE id = ? AND state = 'queued'",
-            (_outcome(why), command_id),
+            (_outcome(why), row.id),
         )
 
 

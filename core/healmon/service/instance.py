@@ -200,7 +200,12 @@ def holder(state_dir: Path) -> Holder | None:
 
 def stands_still(found: Holder) -> bool:
     """Return whether the process of a holder is stopped by a signal, or held by a debugger."""
-    return bool(found.pid) and _lives(found) and _stat(found.pid)[:1] in (["T"], ["t"])
+    return bool(found.pid) and lives(found) and _stat(found.pid)[:1] in (["T"], ["t"])
+
+
+def lives(found: Holder) -> bool:
+    """Return whether a holder's process lives, or that is not known."""
+    return not found.ticks or _start_ticks(found.pid) == found.ticks
 
 
 def names_a_stranger(found: Holder, state_dir: Path) -> bool:
@@ -213,7 +218,7 @@ def names_a_stranger(found: Holder, state_dir: Path) -> bool:
         uid = int(text.partition("\nUid:")[2].split()[1])
     except (OSError, ValueError, IndexError):
         return False  # it has ended
-    return _lives(found) and uid != state_dir.stat().st_uid
+    return lives(found) and uid != state_dir.stat().st_uid
 
 
 def proven(found: Holder, state_dir: Path) -> Holder:
@@ -258,7 +263,7 @@ def _taken_from_the_dead(state_dir: Path) -> tuple[int, int] | None:
     pause = _pause()
     for _ in range(round(_LEFT / _POLL)):
         found = holder(state_dir)
-        if found is not None and (not found.ticks or _lives(found)):
+        if found is not None and (not found.ticks or lives(found)):
             return None
         taken = _taken(state_dir)
         if taken is not None:
@@ -344,7 +349,7 @@ def _held_by_other(state_dir: Path) -> HolderError:
     found = None
     for _ in range(round(_SETTLE / _POLL)):
         found = holder(state_dir)
-        if found is not None and found.pid and not _lives(found):
+        if found is not None and found.pid and not lives(found):
             found = None  # the text is still that of a healer before, who is not to blame
         if found is not None and found.ticks:
             break
@@ -359,10 +364,6 @@ def _pause() -> threading.Event:
     import threading  # noqa: PLC0415 - who looks once does not wait
 
     return threading.Event()
-
-
-def _lives(found: Holder) -> bool:
-    return not found.ticks or _start_ticks(found.pid) == found.ticks
 
 
 def _ourselves(version: str, mode: str, started: str) -> Holder:

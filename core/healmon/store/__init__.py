@@ -12,7 +12,8 @@ only, so that a status command answers at once. Importing this package loads nei
     own        were our files written by hand? `tail` knows what they lack then
     rescue     files that lost their name, or found each other by mistake; `asides` has names
     spill      what waits, kept until the next start while nothing can be written
-    beside     the one other connection of the healer's process, and those of other programs
+    beside     the one other connection of the healer's process, and those of other programs;
+               `paired`: has the healer open what bears the names?
     upkeep     retention and free pages, in small bites
     salvage    what a damaged file still knows; `carving` finds its rows page by page
     backup     a whole copy while the store is in use

@@ -40,11 +40,19 @@ Item: TypeAlias = ev.Recorded | Checkpoint
 
 @dataclass(slots=True)
 class Work:
-    """What the writer does next: items in order, and a retention limit in wall seconds."""
+    """What the writer does next.
+
+    Attributes:
+        items: to be written, in order.
+        serial: of the last of them.
+        prune_before: a retention limit in wall seconds.
+        look: somebody found the files to be others.
+    """
 
     items: list[Item] = field(default_factory=list[Item])
     serial: int = 0
     prune_before: float | None = None
+    look: bool = False
 
 
 class Buffer:
@@ -64,6 +72,7 @@ class Buffer:
         self._news = False  # something waits that the writer was woken for
         self._checkpoint: int | None = None
         self._prune_before: float | None = None
+        self._look = False
         self._serial = 0
         self._done = 0
         self._waiters: list[tuple[int, Future[bool]]] = []
@@ -74,7 +83,8 @@ class Buffer:
     def pending(self) -> bool:
         """Whether there is something for the writer to do now."""
         asked = bool(self._waiters and self._items)
-        return self._news or asked or self._prune_before is not None or self.closing
+        ordered = self._look or self._prune_before is not None
+        return self._news or asked or ordered or self.closing
 
     def put(self, record: ev.Recorded) -> None:
         """Add a record; never blocks, never raises."""
@@ -135,6 +145,12 @@ class Buffer:
             self._prune_before = max(before, self._prune_before or before)
             self._wake.notify()
 
+    def put_look(self) -> None:
+        """Ask for a look at the files, as before something is written."""
+        with self._wake:
+            self._look = True
+            self._wake.notify()
+
     def _make_room(self, *, for_sample: bool) -> bool:
         """Give something up; False when a sample would have to push out a decision."""
         while self._samples:
@@ -172,8 +188,8 @@ class Buffer:
                     self._wake.wait_for(self._urgent, LINGER)
             if self.closing and not self._items:
                 return None
-            work = Work(prune_before=self._prune_before)
-            self._prune_before = None
+            work = Work(prune_before=self._prune_before, look=self._look)
+            self._prune_before, self._look = None, False
             while self._items and len(work.items) < BATCH:
                 work.serial, item = self._items.popitem(last=False)
                 work.items.append(item)
@@ -188,7 +204,7 @@ class Buffer:
 
     def _told(self) -> bool:
         """Return whether there is more than samples of a round that goes on."""
-        return self._over or self._urgent() or len(self._items) > len(self._samples)
+        return self._over or self._look or self._urgent() or len(self._items) > len(self._samples)
 
     def _urgent(self) -> bool:
         return self.closing or bool(self._waiters) or len(self._items) >= BATCH

@@ -22,6 +22,7 @@ from healmon.text import clean
 
 _log = logging.getLogger(__name__)
 
+GONE: Final = "it was deleted or replaced while healmon runs"
 PATIENT: Final = 60
 """Tries to find room for what a deleted file holds, some ten minutes, before its room is freed."""
 
@@ -57,6 +58,7 @@ class Held:
         self._own: Own | None = None
         self._tries = 0
         self._parted = False
+        self._at = ""
         self.epoch = ""
         self.tail = Tail()
         self.repaired = ""
@@ -78,7 +80,7 @@ class Held:
         self._shm_file = identify(self._shm)
         files = self._file, self._wal_file, self._shm_file
         self._own = Own(files)
-        self.beside.follow(files)
+        self.beside.follow(files, self._own)
 
     def ready(self, wall: float, first: int | None) -> sqlite3.Connection:
         """Return the connection, opened again if it had to be closed.
@@ -91,18 +93,30 @@ class Held:
             sqlite3.Error, OSError, StoreVersionError: there is nothing to write to now.
         """
         self._first = self._first if first is None else first
+        self._at = at = format_utc(wall)
         if self._conn is not None:
-            self._look(format_utc(wall))
+            self._look(at)
         if self._conn is None:
             self._ballast.relieve()
             with self.beside.away():
-                self._adopt_new(self._open(format_utc(wall)))
+                self._adopt_new(self._open(at))
         assert self._conn is not None
         return self._conn
 
     def _open(self, at: str) -> opening.Opened:
-        if self._wal_file is not None and identify(self._path) != self._file:
+        if not self.damage:
+            rescue.retake(self._path, at)
+        if identify(self._path) != self._file:
             self._part(at)
+        elif identify(self._wal) != self._wal_file and rescue.stranger(self._path):
+            asides.set_aside(self._path, "orphaned", at, asides.BESIDE)
+        opened = self._opened(at)
+        if rescue.is_lost(self._path):
+            opened.conn.close()
+            raise MovedError(GONE)
+        return opened
+
+    def _opened(self, at: str) -> opening.Opened:
         if self.damage:
             opened = opening.begin_again(self._path, self._host, at, self.damage, self.tail)
             self.damage = ""
@@ -122,6 +136,8 @@ class Held:
         Its -wal would flow into that; its -shm, as long as anybody else has it open, would tell of
         pages in a -wal that is another one, and nobody could read or write.
         """
+        if self._wal_file is None:
+            return
         ours = {"-wal": (self._wal, self._wal_file), "-shm": (self._shm, self._shm_file)}
         left = tuple(end for end, (path, file) in ours.items() if identify(path) == file)
         asides.set_aside(self._path, "orphaned", at, left)
@@ -164,12 +180,16 @@ class Held:
         """Let go of files that somebody wrote into by hand, before anything is written to them.
 
         Raises:
-            MovedError: they are let go of; what was committed is known by heart.
+            MovedError: they are let go of, or will be; what was committed is kept.
+            StrandedError: it cannot be kept now.
             sqlite3.DatabaseError: they are damaged.
         """
         own = self._own
         if own is None:
             return
+        if self.nameless:
+            self.save()
+            raise MovedError(GONE)
         if own.torn:
             with self.beside.away():
                 own.mend()
@@ -177,7 +197,7 @@ class Held:
             return
         with self.beside.away():  # it might have been at a checkpoint
             fault, touched = own.fault(), own.touched
-        if fault and not self.nameless:
+        if fault:
             self._abandon(fault, at)
             raise MovedError(fault)
         if touched and self._conn is not None:
@@ -235,7 +255,7 @@ class Held:
         """
         if identify(self._path) != self._file:
             self.save()
-            raise MovedError("it was deleted or replaced while healmon runs")
+            raise MovedError(GONE)
         if (identify(self._wal), identify(self._shm)) != (self._wal_file, self._shm_file):
             # all of it is still in our hands; who opens it next has other locks, another index
             if self._conn is not None:
@@ -253,6 +273,11 @@ class Held:
         if self._parted or not self.nameless:
             return
         assert self._conn is not None
+        with self.beside.away():
+            # who opened another database beside our -wal took that over into it, and says in the
+            # index that ours has it: the next transaction would begin the -wal anew
+            if self._own is not None:
+                self._own.mend()
         try:
             rescue.save(self._conn, self._path)
         except (sqlite3.Error, OSError) as error:
@@ -267,13 +292,29 @@ class Held:
             )
         self._parted = True
 
-    def let_go(self) -> None:
-        """Close the connection; `ready` opens it again."""
-        self.beside.let_go()
-        if self._conn is not None:
-            with contextlib.suppress(sqlite3.Error):
-                self._conn.close()
+    def let_go(self, *, hold: bool = False) -> None:
+        """Close the connection.
+
+        Args:
+            hold: `ready` opens it again: nobody can take it away until then.
+        """
+        with self.beside.parting():
+            if self._conn is not None:
+                if hold and not self.damage and not self.nameless:
+                    rescue.hold(self._path)
+                with contextlib.suppress(OSError):
+                    self._spare()
+                if self._own is not None and self._own.torn:
+                    self._own.mend()
+                with contextlib.suppress(sqlite3.Error):
+                    self._conn.close()
             self._conn = self._own = None
+
+    def _spare(self) -> None:
+        """Keep a -wal that somebody put in the place of ours: SQLite deletes what has its name."""
+        other = not self.nameless and identify(self._wal) != self._wal_file
+        if other and asides.size(self._path, "-wal") > 0:
+            asides.set_aside(self._path, "orphaned", self._at, ("-wal",))
 
 
 def newest_of(conn: sqlite3.Connection) -> int:

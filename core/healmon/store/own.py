@@ -86,12 +86,13 @@ class Own:
         return size < self._index_size
 
     def mend(self) -> None:
-        """Give a -shm back what was truncated; SQLite makes it anew from the -wal.
+        """Have SQLite make the -shm anew from the -wal, as it does where it finds the header empty.
 
-        That is what it does where it finds the header empty.
+        What was truncated of it is given back.
         """
         with contextlib.suppress(OSError):
-            os.ftruncate(self._shm, self._index_size)
+            if self.torn:
+                os.ftruncate(self._shm, self._index_size)
             os.pwrite(self._shm, bytes(_HEAD), 0)
 
     def fault(self) -> str:

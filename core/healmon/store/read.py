@@ -61,6 +61,8 @@ def open_reader(path: Path) -> sqlite3.Connection:
             f"no health store at {path}",
             remedy="start a healer first, or name its directory with --state-dir",
         )
+    if not path.stat().st_size:
+        raise _empty(path)  # here, as SQLite would delete the -wal beside it
     with reading(str(path)):
         conn = sqlite3.connect(
             f"file:{urllib.parse.quote(os.fsencode(path))}?mode=ro",
@@ -102,8 +104,12 @@ def _must_be_ours(conn: sqlite3.Connection, path: Path) -> None:
         )
     (tables,) = conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if not tables:
-        raise ReadError(f"{path} holds nothing yet", remedy="a healer that starts fills it")
+        raise _empty(path)
     raise StoreVersionError(f"{path} is not a health store", remedy="check --state-dir")
+
+
+def _empty(path: Path) -> ReadError:
+    return ReadError(f"{path} holds nothing yet", remedy="a healer that starts fills it")
 
 
 def _rows(conn: sqlite3.Connection, sql: str, *values: str | int) -> list[Row]:

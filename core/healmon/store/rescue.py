@@ -16,6 +16,9 @@ from typing import Final
 
 from healmon.store.asides import BESIDE, free_name, set_aside, size
 from healmon.store.backup import backup
+from healmon.store.bearers import identify
+from healmon.store.faults import Kind, kind_of
+from healmon.text import quoted
 from healmon.world import dbpairing
 from healmon.world.walframes import walk
 
@@ -70,6 +73,69 @@ def give_back(path: Path, at: str) -> None:
         lent.rename(free_name(path, "replaced", at))
     else:
         lent.rename(path)
+
+
+def hold(path: Path) -> None:
+    """Give a database another name while nobody has it open: another may be moved in its place."""
+    with contextlib.suppress(OSError):  # a file system without hard links
+        _held(path).unlink(missing_ok=True)
+        _held(path).hardlink_to(path)
+
+
+def retake(path: Path, at: str) -> None:
+    """Keep whole what was held, if something else bears its name by now.
+
+    Raises:
+        sqlite3.Error, OSError: it cannot be copied now.
+    """
+    held = _held(path)
+    if identify(held) in {None, identify(path)}:
+        return
+    uri = f"file:{quoted(str(held))}?immutable=1"
+    try:
+        with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
+            backup(conn, place(path))
+    except sqlite3.Error as error:
+        if kind_of(error) is not Kind.DAMAGED:
+            raise
+        held.rename(free_name(path, "damaged", at))
+    else:
+        held.unlink()
+
+
+def is_lost(path: Path) -> bool:
+    """Return whether what was held has no other name; else it is not held any more.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    held = _held(path)
+    if identify(held) is None:
+        return False
+    if held.stat().st_nlink == 1:
+        return True
+    held.unlink()
+    return False
+
+
+def let_off(path: Path, at: str) -> None:
+    """Give what a healmon held that was killed in that another name, if it has no other.
+
+    Raises:
+        OSError: it cannot be renamed.
+    """
+    if is_lost(path):
+        _held(path).rename(free_name(path, "orphaned", at))
+
+
+def _held(path: Path) -> Path:
+    return path.with_name(f"{path.name}.held")
+
+
+def stranger(path: Path) -> bool:
+    """Return whether a -wal came beside a database, closed well, that is older than that."""
+    wal = Path(f"{path}-wal")
+    return size(path, "-wal") > 0 and wal.stat().st_mtime_ns < path.stat().st_mtime_ns
 
 
 def take_up(path: Path, at: str) -> str:

@@ -11,6 +11,7 @@ makes the rows whole again.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from healmon.clock import Reading, format_utc, process_seconds
 from healmon.errors import StoreFaultError
 from healmon.events import Recorded
 from healmon.state import Snapshot, replay
-from healmon.store import asides, opening
+from healmon.store import asides, opening, rescue
 from healmon.store.ballast import Ballast
 from healmon.store.beside import Beside
 from healmon.store.buffer import Buffer, Checkpoint
@@ -99,7 +100,10 @@ class Store:
         ballast = Ballast(path.with_name("healmon.ballast"))
         store = cls(path, Held(path, host, ballast), ballast, capacity)
         store.on_fault, store.on_recover = on_fault, on_recover
+        store.beside.on_strange = store._buffer.put_look
         ballast.relieve()
+        with contextlib.suppress(OSError):
+            rescue.let_off(path, format_utc(now.wall))
         error = store._load(host, format_utc(now.wall), ballast)
         if error is not None:
             store._load_unwritable(error)

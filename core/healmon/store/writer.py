@@ -18,7 +18,7 @@ from typing import Final
 from healmon.clock import format_utc
 from healmon.store.ballast import Ballast
 from healmon.store.buffer import Buffer, Item, Work
-from healmon.store.faults import Kind, StrandedError, kind_of, words
+from healmon.store.faults import Kind, MovedError, StrandedError, kind_of, words
 from healmon.store.held import Held
 from healmon.store.pieces import Piece, Preparer
 from healmon.store.queued import queued
@@ -103,7 +103,7 @@ class Writer:
         while (work := self._buffer.take(wait=self._idle)) is not None:
             if work.prune_before is not None:
                 self._order_pruning(work.prune_before)
-            if work.items:
+            if work.items or work.look:
                 if not self._settle(work):
                     break
             elif self._pruning is not None:
@@ -112,6 +112,8 @@ class Writer:
                 self._restore(self._restoring)
         if self._restoring is not None:
             self._restoring.close()
+        with suppress(StrandedError):  # what lost its name since the last write: the next start's
+            self._held.save()
         self._held.let_go()
 
     @property
@@ -142,14 +144,17 @@ class Writer:
                     self._keep(work.items)
                 if over:
                     return False
-                self._buffer.rest(self._pause)
+                # meanwhile nobody has the file open: whoever moves another there moves it for good
+                if not isinstance(error, MovedError) or self._pause > FIRST_PAUSE:
+                    self._buffer.rest(self._pause)
                 continue
             if not pieces:
                 self._recovered()
                 self._buffer.done(work)
                 if self._spill.holds and not self._buffer.left():
                     self._forget()
-                _call(self.on_stored)
+                if work.items:
+                    _call(self.on_stored)
                 return True
 
     def _keep(self, items: list[Item]) -> None:
@@ -173,7 +178,9 @@ class Writer:
             _log.info("what was kept stays: %s", words(error, self._path))
 
     def _write(self, pieces: list[Piece]) -> list[Piece]:
-        if not pieces:
+        if not pieces:  # only to look
+            self._held.ready(self._wall, None)
+            self._held.must_be_ours()
             return []
         self._wall = pieces[0].wall
         first = next((p.number for p in pieces if p.number is not None), None)
@@ -236,7 +243,7 @@ class Writer:
     def _let_go(self) -> None:
         with suppress(StrandedError):  # else there is nobody who has it
             self._held.save()
-            self._held.let_go()
+            self._held.let_go(hold=True)
 
     def _failed(self, error: Exception) -> None:
         kind = kind_of(error)

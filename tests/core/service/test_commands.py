@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,8 +16,11 @@ from healmon.clock import SystemClock
 from healmon.errors import DataError, StoreFaultError, StoreVersionError
 from healmon.service import commands
 from healmon.service.commands import Queue, send, wait
+from healmon.service.instance import Lock
+from healmon.service.wake import WakePipe
+from healmon.store.backup import backup
 from healmon.store.beside import Beside
-from tests.helpers.storekit import Engine, observed, opened_store, program
+from tests.helpers.storekit import Engine, line, observed, opened_store, program
 from tests.helpers.wait import until
 
 
@@ -250,11 +256,13 @@ def test_who_asks_is_named(monkeypatch) -> None:
 CLIENT = """
 import sys
 from pathlib import Path
+from healmon.service import commands
 from healmon.service.commands import send, wait
+commands.CLIENT_PATIENCE = 60.0
 db = Path(sys.argv[1])
 for n in range(int(sys.argv[2])):
     number = send(db, "check", str(n), {"n": n}, "client")
-    print(number, *wait(db, number, 30), flush=True)
+    print(number, *wait(db, number, 60), flush=True)
 """
 
 
@@ -295,3 +303,89 @@ def test_what_was_taken_meanwhile_is_not_taken_back(db: Path) -> None:
     number = send(db, "restart", "w", {}, "me")
     assert queue_of(db).take(now())
     assert commands.withdraw(db, number) == ("taken", "")
+
+
+def moved_in_its_place(db: Path, copy: Path) -> None:
+    copy.replace(db)
+
+
+def moved_away(db: Path, _: Path) -> None:
+    for end in ("", "-wal", "-shm"):
+        db.with_name(f"{db.name}{end}").rename(db.with_name(f"gone{end}"))
+
+
+def without_its_index(db: Path, _: Path) -> None:
+    db.with_name(f"{db.name}-shm").unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("attack", [moved_in_its_place, moved_away, without_its_index])
+def test_whoever_asks_waits_until_the_healer_has_mended_its_files(
+    tmp_path: Path, attack: Callable[[Path, Path], None]
+) -> None:
+    """Else it would write the healer's -wal into another database, or a second index beside it."""
+    db, copy, knocked = tmp_path / "healmon.db", tmp_path / "copy.db", threading.Event()
+    lock = Lock.acquire(tmp_path, version="1", mode="daemon")
+    pipe = WakePipe.open(tmp_path)
+    try:
+        with opened_store(db) as store:
+            engine, queue = Engine(store), Queue(store.beside)
+            store.on_recover = lambda _: knocked.set()
+            engine.tell(*(observed(blob="x" * 300) for _ in range(50)))
+            assert asyncio.run(store.flush(30))
+            backup(store._held._conn, copy)
+            engine.tell(*(observed(blob="y" * 300) for _ in range(50)))
+            assert asyncio.run(store.flush(30))
+            attack(db, copy)
+            with program(CLIENT, db, 1) as client:
+                # it is not even sent until then
+                until(lambda: pipe.drain() and not queue.take(now()), what="a knock")
+                assert knocked.wait(30)
+                (command,) = until(lambda: queue.take(now()), what="the command")
+                queue.answer(command.id, "{}", ok=True)
+                assert line(client) == f"{command.id} done {{}}"
+    finally:
+        pipe.close()
+        lock.release()
+    with closing(sqlite3.connect(db)) as conn:
+        assert conn.execute("SELECT count(*) FROM events").fetchone() == (100,)
+        assert conn.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_who_waits_follows_into_the_file_that_takes_the_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    db, other = tmp_path / "healmon.db", tmp_path / "other.db"
+    for path in (db, other):
+        with opened_store(path):
+            pass
+    assert send(other, "check", "", {}, "somebody else") == 1
+    number = send(db, "check", "", {}, "me")
+    looked = threading.Event()
+    real = commands.Place.look
+
+    def look(place: commands.Place) -> bool:
+        looked.set()
+        return real(place)
+
+    monkeypatch.setattr(commands.Place, "look", look)
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(wait, db, number, 30)
+        assert looked.wait(30)
+        if known:
+            shutil.copy(db, other)
+        other.replace(db)
+        if known:
+            queue = queue_of(db)
+            assert [command.id for command in queue.take(now())] == [number]
+            queue.answer(number, "{}", ok=True)
+            assert waiting.result() == ("done", "{}")
+        else:
+            state, outcome = waiting.result()
+            assert state == "expired"
+            assert "replaced before it was taken" in outcome
+            assert row(db, 1)["state"] == "queued"
+    assert commands.withdraw(db, number)[0] == ("done" if known else "expired")
+    assert row(db, 1)["origin"] == ("me" if known else "somebody else")
+    assert row(db, 1)["state"] == ("done" if known else "queued")

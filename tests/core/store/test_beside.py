@@ -54,25 +54,50 @@ def test_one_connection_serves_all_and_is_kept(path: Path) -> None:
     assert open_here(path) == []
 
 
-def test_a_file_that_was_replaced_is_opened_anew(path: Path, tmp_path: Path) -> None:
-    other = tmp_path / "other.db"
+def placed(path: Path, end: str = "") -> Path:
+    return path.with_name(f"{path.name}{end}")
+
+
+def test_a_file_that_was_replaced_waits_for_the_writer(path: Path, tmp_path: Path) -> None:
+    other, faults = tmp_path / "other.db", Faults()
     with opened_store(other) as store:
         Engine(store).tell(*(observed() for _ in range(7)))
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        assert events_in(store.beside) == 0
+        look, store.beside.on_strange = store.beside.on_strange, None
+        other.rename(path)
+        # with the -wal: the old one's would flow into the new one; without: opened beside the
+        # locks of the writer, the -shm would be cut to nothing under it; without both: not ours
+        before = placed(path, "-shm").stat().st_size
+        for end in ("-wal", "-shm", ""):
+            with pytest.raises(StoreFaultError, match="deleted or replaced"):
+                events_in(store.beside)
+            if end == "-wal":
+                assert placed(path, "-shm").stat().st_size == before > 0
+            placed(path, end).unlink()
+        with pytest.raises(StoreFaultError, match="deleted or replaced"):
+            events_in(store.beside)
+        # nothing was to be written: that it was asked for has the writer look
+        store.beside.on_strange = look
+        with pytest.raises(StoreFaultError, match="deleted or replaced"):
+            events_in(store.beside)
+        assert faults.back.wait(30)
+        assert events_in(store.beside) == 0
+
+
+def test_while_the_writer_has_nothing_open_no_other_file_is_opened(
+    path: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.db"
+    with opened_store(other):
+        pass
     with opened_store(path) as store:
         assert events_in(store.beside) == 0
+        store._held.let_go()
+        assert events_in(store.beside) == 0
         other.rename(path)
-        # the -wal is the old one's: it would flow into the new one
         with pytest.raises(StoreFaultError, match="deleted or replaced"):
             events_in(store.beside)
-        path.with_name(f"{path.name}-wal").unlink()
-        # the -shm is the writer's: opened beside its locks, it would be cut to nothing under it
-        index = path.with_name(f"{path.name}-shm")
-        before = index.stat().st_size
-        with pytest.raises(StoreFaultError, match="deleted or replaced"):
-            events_in(store.beside)
-        assert index.stat().st_size == before > 0
-        index.unlink()
-        assert events_in(store.beside) == 7
 
 
 def test_a_wal_that_was_exchanged_waits_for_the_writer(path: Path) -> None:

@@ -426,7 +426,7 @@ def test_a_backup_that_took_a_damaged_file_s_place_is_not_what_is_damaged(
         engine.tell(*(observed(f"w{n}", blob="z" * 900) for n in range(200)))
         assert faults.back.wait(30)
         assert flushed(store)
-    assert "malformed" in faults.told[0]
+    assert "deleted or replaced" in faults.told[0]
     assert not list(tmp_path.glob("healmon.db.damaged-*"))
     assert ids(path) == list(range(1, 401))
 
@@ -694,3 +694,85 @@ def test_wall_is_only_a_name_for_files_set_aside(tmp_path: Path) -> None:
     assert len(names) == 2
     assert names[0].startswith("healmon.db.damaged-2026")
     assert WALL > 0
+
+
+@pytest.mark.parametrize("opening_it", [False, True])
+def test_a_file_that_is_replaced_while_nobody_has_it_open_goes_on(
+    tmp_path: Path, faults: Faults, monkeypatch, opening_it: bool
+) -> None:
+    """Between a fault and the next opening, or while that goes on."""
+    path, other = tmp_path / "healmon.db", tmp_path / "other.db"
+    with opened_store(other) as store:
+        Engine(store).tell(*(observed("foreign") for _ in range(30)))
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(blob="x" * 300) for _ in range(50)))
+        assert flushed(store)
+        place, name = (opening, "open_store") if opening_it else (store._held, "let_go")
+        real = getattr(place, name)
+
+        def replaced(*arguments: object, **how: object) -> object:
+            if opening_it:
+                other.replace(path)
+            done = real(*arguments, **how)
+            if not opening_it:
+                other.replace(path)
+            monkeypatch.undo()
+            return done
+
+        monkeypatch.setattr(place, name, replaced)
+        path.with_name("healmon.db-wal").unlink()
+        engine.tell(observed())
+        assert faults.back.wait(30)
+        assert flushed(store)
+    assert ids(path) == list(range(1, 52))
+    assert len(list(tmp_path.glob("healmon.db.replaced-*"))) == 1
+    assert not path.with_name("healmon.db.held").exists()
+
+
+def test_a_wal_that_comes_back_beside_what_went_on_without_it_is_set_aside(
+    tmp_path: Path, faults: Faults, monkeypatch
+) -> None:
+    """All three are moved away, and back one by one: ours had gone on in a copy meanwhile."""
+    path = tmp_path / "healmon.db"
+    wal, away = path.with_name("healmon.db-wal"), tmp_path / "away"
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(blob="x" * 300) for _ in range(50)))
+        assert flushed(store)
+        for end in ("", "-wal", "-shm"):
+            path.with_name(f"healmon.db{end}").rename(f"{away}{end}")
+        engine.tell(*(observed(blob="y" * 300) for _ in range(50)))
+        assert faults.back.wait(30)
+        assert flushed(store)
+        let_go = store._held.let_go
+
+        def gone(**how: bool) -> None:
+            let_go(**how)
+            tmp_path.joinpath("away-wal").replace(wal)
+            monkeypatch.undo()
+
+        monkeypatch.setattr(store._held, "let_go", gone)
+        faults.back.clear()
+        path.with_name("healmon.db-shm").unlink()
+        engine.tell(observed())
+        assert faults.back.wait(30)
+        assert flushed(store)
+    assert ids(path) == list(range(1, 102))
+    assert whole(path) == "ok"
+    assert list(tmp_path.glob("healmon.db.orphaned-*-wal"))
+
+
+def test_what_lost_its_name_after_the_last_write_is_there_at_the_next_start(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(*(observed() for _ in range(5)))
+        assert flushed(store)
+        for end in ("", "-wal", "-shm"):
+            path.with_name(f"healmon.db{end}").unlink()
+    with opened_store(path) as again:
+        assert again.snapshot == engine.snapshot
+    assert ids(path) == list(range(1, 6))

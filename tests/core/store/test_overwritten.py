@@ -119,6 +119,46 @@ def test_another_store_copied_over_the_live_file(path: Path, faults: Faults, oth
     known_after(path, engine)
 
 
+SHELL = """
+import sqlite3, sys
+with sqlite3.connect(sys.argv[1]) as conn:
+    print(conn.execute("SELECT count(*) FROM events").fetchone()[0], flush=True)
+conn.close()
+"""
+
+
+def test_who_opens_what_was_put_in_its_place_takes_nothing_from_ours(
+    path: Path, faults: Faults, other: Path
+) -> None:
+    """SQLite writes our -wal into the other database, and says in the index that all is done."""
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = told(store)
+        engine.tell(*(observed(f"w{n}", blob="x" * 500) for n in range(60)))
+        assert flushed(store)
+        other.replace(path)
+        with program(SHELL, path) as shell:
+            assert line(shell)
+            shell.wait(30)
+        assert not path.with_name("healmon.db-wal").exists()
+        goes_on(store, engine, faults)
+    assert ids(path) == list(range(1, engine.next))
+    known_after(path, engine)
+
+
+def test_a_wal_that_was_put_in_the_place_of_ours_is_kept(
+    path: Path, faults: Faults, other: Path
+) -> None:
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = told(store)
+        wal = path.with_name("healmon.db-wal")
+        theirs = other.read_bytes()
+        other.replace(wal)
+        goes_on(store, engine, faults)
+    assert [kept.read_bytes() for kept in path.parent.glob("*.orphaned-*-wal")] == [theirs]
+    assert ids(path) == list(range(1, engine.next))
+    known_after(path, engine)
+
+
 @pytest.mark.parametrize("left", [0, 5_000], ids=["all of it", "but for its beginning"])
 def test_the_wal_is_truncated_under_us(path: Path, faults: Faults, left: int) -> None:
     with opened_store(path, on_fault=faults.on_fault, on_recover=faults.on_recover) as store:
@@ -158,20 +198,36 @@ def test_a_file_that_is_only_touched_is_still_ours(path: Path, faults: Faults) -
 
 
 LIVES = """
-import asyncio, os, sys
+import asyncio, os, sys, time
 from pathlib import Path
 sys.path[:0] = [sys.argv[2]]
 from tests.helpers.storekit import Engine, observed, reading
+from healmon.errors import StoreFaultError
 from healmon.store.store import Store
+def asked(store):
+    try:
+        with store.beside.use(5.0) as conn:
+            return conn.execute("SELECT max(id) FROM events").fetchone()[0]
+    except StoreFaultError as error:
+        return "truncated" in str(error)
 path = Path(sys.argv[1])
 store = Store.open(path, host="box", now=reading())
 engine = Engine(store)
 for size in (0, 100):
     engine.tell(observed())
     assert asyncio.run(store.flush(10))
+    assert asked(store) == engine.next - 1
+    store.beside.on_strange, look = None, store.beside.on_strange
     os.truncate(f"{path}-shm", size)
+    assert asked(store) is True
+    store.beside.on_strange = look
 engine.tell(observed())
 assert asyncio.run(store.flush(10))
+os.truncate(f"{path}-shm", 0)
+end = time.monotonic() + 30
+while asked(store) != 3:  # nothing else has the writer look
+    assert time.monotonic() < end
+    time.sleep(0.01)
 assert store.close(10)
 print("lives", flush=True)
 """

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import sqlite3
 import subprocess
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from healmon import events as ev
-from healmon.errors import StoreVersionError
+from healmon.errors import StoreFaultError, StoreVersionError
 from healmon.store import read, stream
 from healmon.store.bearers import bearers
+from healmon.store.beside import connected
 from tests.helpers.storekit import (
     KEYS,
     WALL,
@@ -218,6 +220,18 @@ def test_a_replaced_file_can_be_noticed(path: Path) -> None:
     assert bearers(path) not in (None, before)
 
 
+def test_what_lies_beside_an_emptied_file_is_not_taken_away_by_a_look(path: Path) -> None:
+    """SQLite deletes the -wal of a database in which nothing stands."""
+    wal = path.with_name(f"{path.name}-wal")
+    path.write_bytes(b"")
+    wal.write_bytes(b"history")
+    with pytest.raises(read.ReadError, match="holds nothing yet"):
+        read.open_reader(path)
+    with pytest.raises(StoreFaultError, match="nothing stands in it yet"), connected(path, 1.0):
+        pass
+    assert wal.read_bytes() == b"history"
+
+
 FOLLOWER = """
 import sys
 from pathlib import Path
@@ -227,6 +241,18 @@ following = Following(Path(sys.argv[1]), 0, stream.read_events, lambda record: r
 for _ in sys.stdin:
     print([record.id for record in following.look()], following.anew, flush=True)
 """
+
+
+def test_an_index_that_was_truncated_ends_nobody_who_follows(tmp_path: Path) -> None:
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store, program(FOLLOWER, path) as follower:
+        engine = Engine(store)
+        for number in range(1, 3):
+            engine.tell(observed())
+            assert asyncio.run(store.flush(30))
+            follower.stdin.write("\n")
+            assert line(follower) == f"[{number}] 0"
+            os.truncate(f"{path}-shm", 0)
 
 
 @pytest.mark.parametrize("end", ["-wal", "-shm"])

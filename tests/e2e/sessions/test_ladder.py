@@ -553,3 +553,22 @@ def test_what_a_cleared_session_does_next_is_added_to_its_record(stage, monkeypa
     asyncio.run(act())
     assert hands.evidence()["afterwards"]["said"] == "idle"
     assert hands.evidence()["verdict"]["result"] == "cleared"
+
+
+def test_a_release_presses_nothing_and_keeps_what_the_program_showed(stage):
+    stage.hung("a")
+    hands = stage.hands()
+    order = hands.order("a", release=True, by_hand=True, keys=(), reason="ignored")
+    proof = hands.carry_out(order)
+    assert stage.keys("a") == []
+    assert (verdict(proof).result, verdict(proof).let_go) == ("released", True)
+    kept = hands.evidence()
+    assert "Sorting" in kept["before"]["screen"]
+    assert kept["verdict"]["result"] == "released"
+    assert not kept["touches"]
+    assert "evidence 1.1.1" in proof.text
+    wrong = replace(order, key=f"{order.key.rpartition('.')[0][:-1]}.0")
+    assert "is not there any more" in refused(hands, wrong, "1.1.2")
+    stage.task("a")
+    assert "has got tasks meanwhile" in refused(hands, order, "1.1.3")
+    assert stage.keys("a") == []

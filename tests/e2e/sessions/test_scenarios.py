@@ -11,6 +11,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from healmon import events as ev
@@ -314,6 +315,17 @@ def test_13_a_frozen_program_is_proved_by_what_it_leaves_unread(stage):
         assert stage.evidence()[0]["after"]["terminal"]["unread"] >= 1
     assert stage.keys("a") == []
     assert stage.status(task) != "in_progress"
+
+
+def test_13_who_ended_its_program_by_hand_has_ended_the_quarantine(stage):
+    pane = stage.hung("a", deaf=True)
+    stage.task("a")
+    with stage.healmon(cooldown="0s", verify_within="2s") as healmon:
+        until(healmon.failed, 90, "the attempt failed")
+        until(lambda: healmon.alerts("quarantined"), 60, "the quarantine told")
+        for child in psutil.Process(int(stage.tmux.ask(pane, "pane_pid"))).children():
+            child.kill()
+        until(lambda: not (healmon.alerts("quarantined") or healmon.alerts("stuck")), 60, "its end")
 
 
 def test_14_each_agent_gets_the_key_that_cancels_and_none_ends(stage):
