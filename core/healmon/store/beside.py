@@ -125,8 +125,8 @@ class Beside:
     def parting(self) -> Generator[None, None, None]:
         """Keep the connection closed while the writer lets go of its own."""
         with self.away():
-            self._own = None
             yield
+            self._own = None
 
     def close(self) -> None:
         """Close the connection for good."""

@@ -300,15 +300,29 @@ class Held:
         """
         with self.beside.parting():
             if self._conn is not None:
+                if self._own is not None and self._own.torn:
+                    self._own.mend()
                 if hold and not self.damage and not self.nameless:
+                    self._come_home()
                     rescue.hold(self._path)
                 with contextlib.suppress(OSError):
                     self._spare()
-                if self._own is not None and self._own.torn:
-                    self._own.mend()
                 with contextlib.suppress(sqlite3.Error):
                     self._conn.close()
             self._conn = self._own = None
+
+    def _come_home(self) -> None:
+        """Have all in the database that is about to be closed: its name may be gone by then.
+
+        Raises:
+            StrandedError: its -wal has no name, and that cannot be had now.
+        """
+        assert self._conn is not None
+        with contextlib.suppress(sqlite3.Error):
+            if identify(self._wal) != self._wal_file:
+                _bring_home(self._conn, self._path)
+            else:
+                self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _spare(self) -> None:
         """Keep a -wal that somebody put in the place of ours: SQLite deletes what has its name."""
