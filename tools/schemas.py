@@ -149,7 +149,7 @@ class Happened(msgspec.Struct, kw_only=True):
 
 
 class Stats(msgspec.Struct, kw_only=True):
-    """What was done since the store began."""
+    """What was done in this run."""
 
     checks_run: int
     workers_restarted: int
@@ -231,16 +231,21 @@ class Answers(msgspec.Struct, kw_only=True):
     answers: list[One]
 
 
-class EventRow(msgspec.Struct, kw_only=True):
-    """A row of `events`; `payload` is the event as JSON text."""
+class EventHead(msgspec.Struct, kw_only=True):
+    """What each line of `events` has beside the event's own fields."""
 
     id: int
     timestamp: str
     kind: str
     component: str
     severity: str
-    payload: str
     cause: int | None
+
+
+class EventRow(EventHead, kw_only=True):
+    """A row of `events`; `payload` is the event as JSON text."""
+
+    payload: str
 
 
 class Explained(msgspec.Struct, kw_only=True):
@@ -342,6 +347,40 @@ class Init(msgspec.Struct, kw_only=True):
     file: str
     tables: int
     text: str
+    written: bool
+
+
+class Unit(msgspec.Struct, kw_only=True):
+    """The unit of systemd that was (or would be) written; `written`: the configuration was, too."""
+
+    file: str
+    unit: str
+    text: str
+    written: bool
+    next: list[str]
+
+
+class Checked(msgspec.Struct, kw_only=True):
+    """The configuration as understood, in the form of its file; `file` is null where none is."""
+
+    file: str | None
+    settings: Data
+
+
+class Up(msgspec.Struct, kw_only=True):
+    """The daemon that is proven up."""
+
+    pid: int
+    log: str
+    state_dir: str
+
+
+class Ended(msgspec.Struct, kw_only=True):
+    """What became of a stop; `pid`: of the healer that was meant, null where none ran."""
+
+    stopped: bool
+    pid: int | None
+    text: str
 
 
 class BadRow(msgspec.Struct, kw_only=True):
@@ -404,6 +443,10 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "saved": (list[Saved], "healmon restore --backup --json"),
     "doctor": (Doctor, "healmon doctor --json"),
     "init": (Init, "healmon init --json"),
+    "unit": (Unit, "healmon init --systemd --json"),
+    "check": (Checked, "healmon check --json"),
+    "daemon": (Up, "healmon daemon --json"),
+    "stop": (Ended, "healmon stop --json"),
     "import": (Imported, "healmon import FILE --json"),
     "removed": (Removed, "healmon import --remove --json"),
     "web-token": (WebToken, "healmon web-token --json"),
@@ -424,8 +467,19 @@ def schema(name: str) -> dict[str, Any]:
     for found in body.get("$defs", {}).values():
         if found.get("title") == "Happened":
             found["additionalProperties"] = True
+    if name == "events":
+        _beside(body, EventHead)
     head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": title}
     return {**head, **{key: value for key, value in body.items() if key != "title"}}
+
+
+def _beside(body: dict[str, Any], head: type) -> None:
+    """Let each part of a union have these fields, too."""
+    more = msgspec.json.schema_components([head])[1][head.__name__]
+    for part in body["anyOf"]:
+        found = body["$defs"][part["$ref"].rpartition("/")[2]]
+        found["properties"] = {**more["properties"], **found["properties"]}
+        found["required"] = list(dict.fromkeys([*more["required"], *found.get("required", [])]))
 
 
 def text(name: str) -> str:

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
-from healmon.errors import HealmonError, StateDirError
+from healmon import quiet
+from healmon.errors import HealmonError, StateDirError, UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,15 +54,16 @@ def leave(run: Callable[[], int]) -> NoReturn:
         code = run()
     except SystemExit as end:  # how argparse ends after --help
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
-    if {"asyncio", "threading", "logging"} & {*sys.modules}:
-        sys.exit(code)
     try:
         sys.stdout.flush()
         sys.stderr.flush()
-    except BrokenPipeError:
-        code = 0
+    except BrokenPipeError:  # whoever read has enough; what the code says is true all the same
+        quiet.now()
     except OSError as error:
         code = _unwritten(error)
+        quiet.now()
+    if {"asyncio", "threading", "logging"} & {*sys.modules}:
+        sys.exit(code)
     os._exit(code)
 
 
@@ -102,8 +104,7 @@ def _guarded(run: Callable[[], int]) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # whoever read our output has enough; do not complain when Python flushes at exit
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        quiet.now()
         return 0
     except Exception as error:  # noqa: BLE001 - nobody is to meet a traceback
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
@@ -232,9 +233,13 @@ def _healmon_tui(words: Sequence[str], open_screen: OpenScreen) -> int:
 
     args = tui_parser().parsed(words)
     if args.serve is not None:
-        args.way, args.address = "serve", args.serve
+        args.way, args.address = "serve", args.serve or None
     way = FLAGS.get(args.way, str(args.way))
-    if args.demo and way not in {"status", "stop"}:
+    if args.read_only and way not in {"tui", "status"}:
+        raise UsageError(
+            f"--read-only is for the screen, --{args.way} acts", remedy="to only plan: --dry-run"
+        )
+    if args.demo:
         from healmon.demo.run import demo  # noqa: PLC0415
 
         return demo(str(args.way), args, open_screen)

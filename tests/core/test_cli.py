@@ -157,7 +157,22 @@ def test_an_answer_that_nobody_can_take_is_told_in_a_line(words) -> None:
         assert gone.stderr is not None
         gone.stdout.close()
         assert gone.stderr.read() == b""
-    assert gone.returncode in {0, 3}
+    assert gone.returncode == (0 if words == ["help"] else 3)
+
+
+@pytest.mark.parametrize("loaded", ["json", "asyncio"])
+@pytest.mark.parametrize("length", [9, 99_999])
+def test_what_the_code_says_is_true_also_where_nobody_reads_the_answer(loaded, length) -> None:
+    code = f"import {loaded}; from healmon import cli, quiet; "
+    code += f"cli.leave(lambda: quiet.verdict('x' * {length}) or 2)"
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as gone:
+        assert gone.stdout is not None
+        assert gone.stderr is not None
+        gone.stdout.close()
+        assert gone.stderr.read() == b""
+    assert gone.returncode == 2
 
 
 def entered(*words: str | bytes, shell: str = 'exec "$@"', **environ: str):
@@ -198,7 +213,7 @@ def test_names_that_are_no_text_and_numbers_beyond_all_are_no_fault(tmp_path) ->
         (("events", "--component", b"\xff"), 0, ""),
         (("alerts", "--all", "--before", "9" * 30), 0, "no alerts"),
         (("events", "--since", "\033[2J"), 64, "--since \u241b[2J"),
-        (("status", "--state-dir", "x" * 300), 73, "File name too long"),
+        (("status", "--state-dir", "x" * 300), 73, "a name in it has 300 bytes"),
     ):
         done = entered(*words, *(() if "--state-dir" in words else where))
         assert done.returncode == code, done
@@ -256,3 +271,41 @@ def test_a_variable_that_was_never_set_does_not_mean_everything(capsys, tmp_path
     code, _, err = told(capsys, *command.split(), "", "--state-dir", str(tmp_path))
     assert code == 64
     assert "invalid component value: ''" in err
+
+
+@pytest.mark.parametrize("words", [["stop", "--state-dir", ""], ["--state-dir=", "status"]])
+def test_an_unset_state_directory_does_not_mean_another_healers(capsys, words) -> None:
+    code, out, err = told(capsys, *words)
+    assert (code, out) == (64, "")
+    assert "invalid directory value: ''" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--demo", "--stop"), "--demo and --stop do not go together"),
+        (("--demo", "--status"), "--demo and --status do not go together"),
+        (("--read-only", "--once"), "--read-only is for the screen, --once acts"),
+        (("--read-only", "--daemon"), "--daemon acts"),
+        (("--no-ui", "--read-only"), "--no-ui acts"),
+        (("--stop", "--read-only"), "--stop acts"),
+        (("--serve", "--read-only"), "--serve acts"),
+    ],
+)
+def test_what_was_meant_for_elsewhere_or_for_looking_touches_no_healer(
+    capsys, tmp_path, monkeypatch, words, said
+) -> None:
+    monkeypatch.setenv("HEALMON_STATE_DIR", str(tmp_path / "state"))
+    assert cli.main_tui(words, lambda *_: 0) == 64
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    "words", [("import",), ("backup",), ("init",), ("metrics", "--textfile")], ids=" ".join
+)
+def test_a_file_of_an_overlong_name_is_wrong_usage(capsys, words) -> None:
+    assert cli.main([*words, "a" * 300]) == 64
+    said = capsys.readouterr().err
+    assert "is too long: a name in it has 300 bytes" in said
+    assert len(said) < 250

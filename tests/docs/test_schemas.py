@@ -39,6 +39,7 @@ def test_nothing_is_published_that_is_not_made() -> None:
         ("beat", {"source": "s", "task": "1", "token": "t"}),
         ("answers", {"ok": True, "verb": "ack", "answers": [{"id": 1, "ok": True, "text": ""}]}),
         ("events", {"kind": "nosuchevent"}),
+        ("events", {"kind": "cyclestarted", "number": 1}),
     ],
 )
 def test_what_does_not_fit_is_found(name: str, answer: object) -> None:
@@ -66,7 +67,9 @@ def host(tmp_path_factory):
         )
         box.config.write_text(text)
         once = box.run("--once", "--json")
-        assert box.run("--daemon").returncode == 0
+        started = box.run("--daemon", "--json")
+        assert started.returncode == 0
+        box.up = json.loads(started.stdout)
         until(lambda: box.rows("SELECT 1 FROM health_alerts WHERE resolved = 0"), 60, "an alert")
         until(lambda: box.events("actionverified"), 60, "the worker up")
         box.once = json.loads(once.stdout)
@@ -91,6 +94,7 @@ def asked(host: Box, *words: str, code: int | None = 0) -> Any:
 @pytest.mark.slow
 def test_what_is_looked_at(host) -> None:
     fits("cycle", host.once)
+    fits("daemon", host.up)
     fits("status", asked(host, "status", code=None))
     fits("alerts", asked(host, "alerts"))
     fits("alerts", asked(host, "alerts", "--all"))
@@ -101,6 +105,7 @@ def test_what_is_looked_at(host) -> None:
         fits("events", line)
     fits("channels", asked(host, "notify"))
     fits("tried", asked(host, "notify", "--test", code=69))
+    fits("tried", asked(host, "notify", "--test", "--dry-run"))  # sent, it would be 69 again
     fits("trash", asked(host, "restore"))
     fits("backup", asked(host, "backup", str(host.base / "copy.db")))
     number = str(asked(host, "alerts")[0]["id"])
@@ -153,7 +158,18 @@ def test_what_is_read_again(host) -> None:
 @pytest.mark.slow
 def test_what_is_set_up(host) -> None:
     fits("doctor", asked(host, "doctor", code=None))
-    fits("init", asked(host, "init", str(host.base / "new.toml")))
+    new = host.base / "new.toml"
+    for words, written in (["--print"], False), ([], True):
+        answer = asked(host, "init", str(new), *words)
+        fits("init", answer)
+        assert (answer["written"], new.exists()) == (written, written)
+    unit = asked(host, "init", "--systemd", "--print", str(new))
+    fits("unit", unit)
+    assert unit["text"].startswith("[Unit]")
+    checked = asked(host, "check")
+    fits("check", checked)
+    assert checked["file"] == str(host.config)
+    assert checked["settings"]["workers"]["a"]["restart"] == "always"
 
 
 @pytest.mark.slow

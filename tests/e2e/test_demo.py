@@ -21,6 +21,12 @@ pytestmark = pytest.mark.slow
 
 WANTED = {"restart_worker", "clear_stuck_session", "clear_database_lock", "clean_disk"}
 
+SHOWN = {
+    "session:architect2": "approval", "session:docs_writer": "retrying",
+    "session:claude_architect": "stalled", "session:codex_worker": "working",
+}  # fmt: skip
+"""What each is to be seen as at some time: on a busy machine its program may begin late."""
+
 
 def left(temp: Path) -> list[bytes]:
     mark = os.fsencode(str(temp))
@@ -55,15 +61,13 @@ def test_the_demo_heals_four_real_faults_and_leaves_nothing(temp):
             } & WANTED
             for one in report["components"]:
                 states.setdefault(one["name"], set()).add(str(one["facts"].get("state")))
-            if (done == WANTED and cycles > 3) or cycles > 40:
+            seen = all(of in states.get(name, ()) for name, of in SHOWN.items())
+            if (done == WANTED and seen and cycles > 3) or cycles > 80:
                 break
         assert done == WANTED
+        assert all(of in states[name] for name, of in SHOWN.items()), states
         assert states["session:architect"] == {"protected"}
-        assert "approval" in states["session:architect2"]
-        assert "retrying" in states["session:docs_writer"]
         assert states["session:nightly_build"] <= {"working", "quiet"}, "silent, and at work"
-        assert "stalled" in states["session:claude_architect"]
-        assert "working" in states["session:codex_worker"]
         state = next(temp.glob("healmon-demo-*/state/healmon.db"))
         script = "import sqlite3,sys; c=sqlite3.connect(f'file:{sys.argv[1]}?mode=ro',uri=True)"
         query = (

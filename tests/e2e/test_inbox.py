@@ -77,14 +77,14 @@ def test_known_silenced_paused_and_all_of_it_taken_back(box, capsys):
     assert dry.returncode == 0
     assert dry.stdout.startswith("dry run on: it only plans")
     assert until(
-        lambda: json.loads(healmon("status", "--json").stdout)["dry_run"], 10, "it is told"
+        lambda: json.loads(healmon("status", "--json").stdout)["dry_run"], 60, "it is told"
     )
     assert "DRY RUN" in healmon("status").stdout
     refused = until(lambda: "dry run" in healmon("restart", "well").stderr, 60, "nothing is done")
     assert refused
     assert json.loads(healmon("dry-run", "off", "--json").stdout)["ok"]
     assert until(
-        lambda: not json.loads(healmon("status", "--json").stdout)["dry_run"], 10, "it is over"
+        lambda: not json.loads(healmon("status", "--json").stdout)["dry_run"], 60, "it is over"
     )
     assert len(box.events("dryrunchanged")) == 2
     assert healmon("stop").returncode == 0

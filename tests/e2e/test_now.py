@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import time
 
@@ -172,3 +173,17 @@ def test_a_healer_of_our_own_that_fails_is_told_and_not_waited_for(box, run, mon
     assert (code, "could not be done here: RuntimeError: odd" in said) == (75, True), said
     assert time.monotonic() - began < 45
     assert run("status")[0] == 3
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("words", [("once",), ("restart", "w", "--now")])
+def test_a_signal_in_the_middle_ends_them_in_order(box, words):
+    box.write(box.worker("w", min_uptime="5m"))
+    with subprocess.Popen(
+        box.argv(*words, program="healmon"), env=box.env, stdout=subprocess.DEVNULL
+    ) as healer:
+        until(lambda: box.events("steptaken"), 60, "the start under way")
+        healer.terminate()
+    assert healer.returncode == 128 + signal.SIGTERM
+    assert box.events("planabandoned")
+    assert box.events("enginestopped")

@@ -50,7 +50,7 @@ def open_in(pid: int, store: Path) -> list[str]:
 def ask(box, store: Path, number: int) -> str:
     asked = commands.send(store, "pause", f"database:x{number}", {"for": 60}, "test")
     knock(box.state)
-    return commands.wait(store, asked, 30)[0]
+    return commands.wait(store, asked, 60)[0]
 
 
 def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_path):
@@ -59,7 +59,7 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
     argv = box.argv("run", "--json", program="healmon")
     argv = [sys.executable, "-c", HEARD, str(told), str(store), *argv[3:]]
     healer = subprocess.Popen(argv, env=box.env, stdout=subprocess.DEVNULL)
-    locks = SystemLocks()
+    locks = SystemLocks(60.0)
     try:
         until(lambda: store.exists() and box.events("cyclefinished"), 90, "the first cycle")
         assert ask(box, store, 0) in {"done", "refused"}
@@ -71,12 +71,12 @@ def test_while_it_answers_nobody_opens_it_by_hand_and_every_lock_stays(box, tmp_
         seen = len(box.events("cyclefinished"))
         until(lambda: len(box.events("cyclefinished")) > seen, 60, "another cycle")
         healer.send_signal(signal.SIGTERM)
-        assert healer.wait(30) == 0
+        assert healer.wait(60) == 0
     finally:
         locks.close()
         if healer.poll() is None:
             healer.kill()
-            healer.wait(10)
+            healer.wait(60)
     heard = told.read_text().splitlines()
     # looking before it is touched, the writer's, and the one beside it
     assert set(heard) == {"sqlite3.connect"}, json.dumps(heard)
@@ -89,6 +89,6 @@ def test_a_knock_that_was_lost_is_made_up_for_by_the_next_round(box):
     try:
         store = box.state / "healmon.db"
         asked = commands.send(store, "pause", "database:x", {"for": 60}, "test")
-        assert commands.wait(store, asked, 30)[0] in {"done", "refused"}
+        assert commands.wait(store, asked, 60)[0] in {"done", "refused"}
     finally:
         box.healmon("stop")

@@ -265,7 +265,7 @@ def test_detach_and_attach_and_a_smaller_terminal(tmux):
     tmux.run("set-option", "-g", "status", "off")
     with attached(tmux, 120, 36):
         shows(tmux, pane, 120, 36)
-    assert not tmux.run("list-clients")
+    until(lambda: not tmux.run("list-clients"), 60, "no client")
     assert "index_worker" in tmux.screen(pane), "it goes on when nobody is there"
     with attached(tmux, 60, 15):
         shows(tmux, pane, 60, 15)

@@ -77,6 +77,9 @@ def world(box, tmux, session, prompts):
     line = shlex.join([sys.executable, str(program), str(count)])
     for name in (session, f"{session}2"):
         tmux("send-keys", "-t", f"={name}:", line, "Enter")
+    for name in (session, f"{session}2"):
+        # it takes an interrupt only once it runs
+        until(lambda n=name: "Thinking" in tmux("capture-pane", "-p", "-t", f"={n}:").stdout, 60)
     box.config.write_text(
         f'[monitor]\nname = "box"\ncheck_interval = "1s"\n[disk]\npaths = []\n'
         f'[sessions]\nsocket = "{tmux.socket}"\nstuck_after = "4s"\nprotect = ["boss"]\n'
@@ -127,7 +130,7 @@ def test_a_stopped_tmux_server_delays_nobody_and_is_unknown(box, tmux):
     pid = int(tmux("display-message", "-p", "#{pid}").stdout)
     subprocess.run(["kill", "-STOP", str(pid)], check=True)
     try:
-        answer = box.run("--once", timeout=60)
+        answer = box.run("--once")
     finally:
         subprocess.run(["kill", "-CONT", str(pid)], check=True)
     assert answer.returncode == 3, answer.stdout + answer.stderr

@@ -34,7 +34,7 @@ class Manager:
                 self.said += self.socket.recv(4096).decode().split("\n")
         return self.said
 
-    def hears(self, line: str, after: int = 0, seconds: float = 30.0) -> int:
+    def hears(self, line: str, after: int = 0, seconds: float = 60.0) -> int:
         """Wait until a line is said, and return how many were said until then."""
         until(lambda: line in self.listen()[after:], seconds, line)
         return after + self.said[after:].index(line) + 1
@@ -78,12 +78,12 @@ def test_a_service_tells_its_manager_everything(box, manager):
         place = len(manager.listen())
         service.terminate()
         place = manager.hears("STOPPING=1", place)
-        assert service.wait(30) == 0
+        assert service.wait(60) == 0
         assert "READY=1" not in manager.listen()[place:]
         assert alive(worker), "workers stay up"
     finally:
         service.kill()
-        service.wait(10)
+        service.wait(60)
     rows = log.read_text().splitlines()
     assert rows
     assert all(row[0] == "<" and row[2:4] == ">#" for row in rows), "priorities, and no times"

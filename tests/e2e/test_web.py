@@ -31,7 +31,7 @@ def get(port: int, path: str, token: str = "") -> tuple[int, str]:
             )
             reply = connection.getresponse()
             return reply.status, reply.read().decode()
-        except OSError:
+        except (OSError, http.client.HTTPException):  # it may end in the midst of an answer
             return 0, ""
 
 

@@ -7,23 +7,27 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.clock import SystemClock
 from healmon.config.settings import Database
 from healmon.databases.equipment import Equipment
 from healmon.databases.healer import DatabasesHealer
-from healmon.databases.model import Facts
-from healmon.plans import Plan, Proof, Verdict, unpack
+from healmon.databases.model import Facts, Memory
+from healmon.plans import Plan, Proof, Verdict, pack, unpack
 from healmon.state import Snapshot, apply
 from healmon.world.mending import SystemMender
 from healmon.world.processes import Identity
 from healmon.world.sqlite import SystemLocks
 from healmon.world.supervised import SystemSupervised
 from healmon.world.system_processes import SystemProcesses
-from healmon.world.tmux import SystemTmux
 from tests.helpers.dbstory import Notebook
+from tests.helpers.tmuxes import PatientTmux
 from tests.helpers.wait import until
+
+PATIENCE = 60.0
+"""Seconds for an answer about locks: a busy machine may be slow to give it."""
 
 
 class Watch:
@@ -49,11 +53,11 @@ class Watch:
         self.state = state or path.parent / "state"
         self.processes = SystemProcesses()
         self.healer = DatabasesHealer(
-            (self.database,), SystemLocks(), self.processes, self.clock,
+            (self.database,), SystemLocks(PATIENCE), self.processes, self.clock,
             equipment=Equipment(
                 mender=SystemMender(self.state / "databases"),
                 supervised=SystemSupervised(self.state / "workers", ("w",)),
-                tmux=SystemTmux(), sockets=tuple(sockets),
+                tmux=PatientTmux(), sockets=tuple(sockets),
             ),
         )  # fmt: skip
         self.known = Snapshot()
@@ -102,6 +106,14 @@ class Watch:
         plan = made.plan if isinstance(made, Verdict) else made
         assert plan is not None
         return asyncio.run(self.healer.carry_out(plan, hand or Notebook()))
+
+    def forget_pause(self) -> None:
+        """Let the time pass for which nothing is tried again."""
+        self.healer._paused.clear()
+        memory = unpack(self.known.memory["database:a"], Memory)
+        told = ev.Remembered("database:a", pack(replace(memory, paused=0.0)))
+        now = self.clock.read().wall
+        self.known = apply(self.known, ev.Recorded(self.known.last_id + 1, now, told))
 
     def offer(self) -> Plan:
         return self.healer.offer("unlock", "database:a", self.known, self.clock.read())

@@ -108,10 +108,11 @@ class World:
     def kill(self) -> list[int]:
         """SIGKILL to whatever there is of the daemon, also halfway up; return the pids."""
         killed: list[int] = []
-        for pid in self._daemons():
-            with contextlib.suppress(OSError):
-                os.kill(pid, signal.SIGKILL)
-                killed.append(pid)
+        while found := [*self._daemons()]:  # one may have forked as it was killed
+            for pid in found:
+                with contextlib.suppress(OSError):
+                    os.kill(pid, signal.SIGKILL)
+                    killed.append(pid)
         if self._starting is not None:
             self._starting.wait(20)
         self._starting = None

@@ -13,7 +13,7 @@ from healmon.config.settings import Sessions, Tasks
 from healmon.sessions.probe import Probe, Seen, SessionSeen
 from healmon.world.simulated.taskdb import SimulatedTaskDatabases
 from healmon.world.system_processes import SystemProcesses
-from healmon.world.tmux import SystemTmux
+from tests.helpers.tmuxes import PatientTmux
 
 LIMIT = 60.0
 """Seconds after which a look that hangs fails the test."""
@@ -21,6 +21,11 @@ LIMIT = 60.0
 
 class Looker:
     """Looks at sockets, counting the tmux processes that it takes.
+
+    Args:
+        folder: where it keeps its count.
+        sockets: what it looks at.
+        deadline: seconds for one call of a server that was stopped.
 
     Attributes:
         taskdb: where tasks are added.
@@ -32,7 +37,7 @@ class Looker:
         self._probe = Probe(
             Sessions(sockets=sockets),
             [Tasks(name="db", path="/made/up")],
-            SystemTmux(program=self._counted(folder), deadline=deadline),
+            PatientTmux(program=self._counted(folder), deadline=deadline),
             self.taskdb,
             SystemProcesses(),
             SystemClock(),

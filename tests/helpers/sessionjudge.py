@@ -291,7 +291,8 @@ class BenchOfSessions:
         if result == "error":  # a task database that cannot be written, say
             self.emit(ev.ActionFailed(plan.id, plan.component, plan.action, "no luck", 1.0))
             return
-        told = verdicts.Verdict(result=result, how=result)
+        elsewhere = unpack(plan.order, Order).elsewhere
+        told = verdicts.Verdict(result=result, how=result, elsewhere=elsewhere)
         details, quiet = verdicts.packed(told), "after 31.0 min: "
         if told.let_go:
             event = ev.ActionVerified(plan.id, plan.component, plan.action, quiet + result, 1.0,

@@ -30,9 +30,8 @@ from healmon.sessions.remedy import Remedy
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.system_processes import SystemProcesses
 from healmon.world.taskdb import SystemTaskDatabases
-from healmon.world.tmux import SystemTmux
 from tests.helpers.made_up import Noted
-from tests.helpers.tmuxes import PrivateTmux, python
+from tests.helpers.tmuxes import PatientTmux, PrivateTmux, python
 from tests.helpers.wait import until
 
 FAKE = Path(__file__).with_name("fakeagent.py")
@@ -288,7 +287,7 @@ class Hands:
         self.stage, self.settings = stage, settings
         self.clock = clock or SystemClock()
         self.probe = Probe(
-            settings.sessions, settings.tasks, SystemTmux(), SystemTaskDatabases(),
+            settings.sessions, settings.tasks, PatientTmux(), SystemTaskDatabases(),
             SystemProcesses(), self.clock,
         )  # fmt: skip
         stage.probes.append(self.probe)

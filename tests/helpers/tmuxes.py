@@ -9,8 +9,11 @@ import shlex
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from healmon.world.runner import Finished
+from healmon.world.tmux import DEADLINE, SystemTmux
 from tests.helpers.wait import until
 
 SHELL = "bash --norc --noprofile"
@@ -25,6 +28,31 @@ def python(code: str) -> str:
 
 LEFT_OUT = {"TMUX", "TMUX_PANE", "COLUMNS", "LINES"}
 """Of the environment: whose tmux we are in, and the size of nobody's terminal."""
+
+
+STOPPED: set[str] = set()
+"""Sockets of servers that stand still."""
+
+
+class PatientTmux(SystemTmux):
+    """The machine's servers: only one that was stopped does not answer, others may be slow to.
+
+    Args:
+        deadline: seconds that one call of a stopped server may take.
+        program: the tmux to run.
+    """
+
+    def __init__(self, *, deadline: float = DEADLINE, program: str | None = None) -> None:
+        super().__init__(deadline=60.0, program=program)
+        self._hasty = SystemTmux(deadline=deadline, program=program)
+
+    def _ask(self, socket: str, words: Sequence[str], stdin: bytes = b"") -> Finished:
+        if socket in STOPPED:
+            return self._hasty._ask(socket, words, stdin)
+        return super()._ask(socket, words, stdin)
+
+    def _until(self) -> int:
+        return self._hasty._until() if STOPPED else super()._until()
 
 
 class PrivateTmux:
@@ -104,6 +132,7 @@ class PrivateTmux:
     def stop(self) -> None:
         """Stop the server; `go_on` and `close` let it go on."""
         self._stopped = os.pidfd_open(self.pid())
+        STOPPED.add(self.socket)
         signal.pidfd_send_signal(self._stopped, signal.SIGSTOP)
 
     def go_on(self) -> None:
@@ -112,6 +141,7 @@ class PrivateTmux:
                 signal.pidfd_send_signal(self._stopped, signal.SIGCONT)
             os.close(self._stopped)
             self._stopped = None
+            STOPPED.discard(self.socket)
 
     def detach(self) -> None:
         """End all clients."""

@@ -153,7 +153,7 @@ class Host:
             yield Live(engine, self, task)
         finally:
             engine.stop()
-            await asyncio.wait_for(task, 30)
+            await asyncio.wait_for(task, 90)
 
 
 class Live:

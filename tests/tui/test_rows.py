@@ -14,7 +14,7 @@ from healmon.service.link import Peek
 from healmon.sessions.words import State as SessionState
 from healmon.state import Snapshot, replay
 from healmon.workers.words import State
-from healmon_tui import context, live, status
+from healmon_tui import context, live, stale, status
 from healmon_tui import session as session_lines
 from healmon_tui.chronicle import Chronicle
 from healmon_tui.facts import Facts
@@ -182,6 +182,30 @@ def test_a_failed_remedy_stays_until_somebody_knows():
     opened, acked = ev.AlertOpened("k", "WARNING", "w", "down"), ev.AlertAcknowledged("k", "olga")
     told = scene(seen, *after((900, failed), (880, opened), (9, acked)))
     assert text(one(told), "state") == "down"
+
+
+BEGUN = ev.EngineStarted("h", "1", 7, "daemon", dry_run=False, interval=60.0, boot="b",
+                        steady_offset=0.0)  # fmt: skip
+
+
+def begun_anew(seen, finished, *, ago=900):
+    """Return the scene after healmon has begun anew since something was done."""
+    return scene(seen, *after((ago, finished), (ago - 1, BEGUN), (0, seen.event)))
+
+
+def test_a_row_tells_what_was_done_before_healmon_began_anew():
+    down = observed("unhealthy", "down", state="down")
+    failed = ev.ActionFailed("p", "w", "restart_worker", "no such file", 1.0)
+    this = begun_anew(down, failed)
+    assert stale.bind(this.snapshot, "w").acted == NOW - 900
+    assert text(one(this), "state") == "restart failed"
+    assert text(one(this), "why") == "restart failed: no such file"
+    well = observed("healthy", "up", state="healthy")
+    assert text(one(begun_anew(well, failed)), "why") == "", "nobody needs to know any more"
+    done = ev.ActionVerified("p", "w", "restart_worker", "pid 8 alive", 2.0)
+    assert text(one(begun_anew(well, done, ago=9)), "state") == "verified 2.0 s"
+    row = one(begun_anew(well, done))
+    assert (text(row, "state"), text(row, "why")) == ("healthy", "")
 
 
 @pytest.mark.parametrize(

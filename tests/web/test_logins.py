@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from healmon import cli
+from healmon.config.facesettings import Web
 from healmon.errors import StateDirError
-from healmon.web import logins, tokens
+from healmon.web import logins, serving, tokens
 from healmon.web.logins import Logins, Tries
 
 
@@ -40,6 +43,23 @@ def test_renewed_tokens_are_others_and_a_broken_file_is_told(tmp_path):
     assert ring.tokens == second
     with pytest.raises(StateDirError, match="web-token --renew"):
         tokens.known(tmp_path)
+
+
+def test_a_dry_run_renews_no_token(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    words = ["web-token", "--json", "--state-dir", str(tmp_path / "state")]
+    told = []
+    for more in ([], ["--renew", "--dry-run"], ["--renew"]):
+        assert cli.main([*words, *more]) == 0
+        told.append(json.loads(capsys.readouterr().out))
+    assert [one["renewed"] for one in told] == [False, False, True]
+    assert told[0]["token"] == told[1]["token"] != told[2]["token"]
+
+
+def test_a_page_that_was_asked_to_only_plan_lets_nobody_act():
+    for words, acts in (({}, True), ({"dry_run": True}, False)):
+        args = SimpleNamespace(address=None, behind_proxy=None, **words)
+        assert serving.asked(args, Web())[1].operator is acts
 
 
 def test_a_login_holds_until_its_time_or_its_end(tmp_path):

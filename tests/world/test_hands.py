@@ -209,7 +209,7 @@ def test_what_waits_to_be_told_is_told_though_what_comes_next_was_given_up_on():
     async def story() -> None:
         first = asyncio.ensure_future(slow.call(lambda: gate.wait(60), patient=True))
         await asyncio.sleep(PATIENCE * 1.5)  # its own patience has ended
-        crew._begun = process_seconds()  # as if it had only just begun: others wait for it
+        crew._begun = process_seconds() + 60.0  # as if it began all the time: others wait for it
         second = asyncio.ensure_future(given_up.call(lambda: 2, patient=True))
         while not crew._waiting:
             await asyncio.sleep(0)

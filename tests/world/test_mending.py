@@ -35,7 +35,7 @@ STAMP = "20200101T000000Z"
 class RealStage:
     def __init__(self, base: Path) -> None:
         self.path = str(base / "a.db")
-        self.locks: Locks = SystemLocks()
+        self.locks: Locks = SystemLocks(60.0)
         self.mender: Mender = SystemMender(base / "kept")
         self.actors = Actors()
 

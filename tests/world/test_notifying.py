@@ -96,7 +96,7 @@ def test_a_channel_that_does_not_answer_in_time_may_have_taken_it(stage) -> None
     began = time.monotonic()
     with pytest.raises(DeliveryError, match="no answer within 1 s"):
         stage.messenger.deliver(channel, MESSAGE)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 25, "the sink itself lets go after 30"
 
 
 @pytest.fixture
@@ -207,8 +207,8 @@ def test_a_command_that_fails_is_told_by_its_last_words() -> None:
 def test_a_command_that_hangs_is_ended_with_all_below_it(tmp_path) -> None:
     pids = tmp_path / "pids"
     code = f"sleep 60 & echo $! $$ > {pids}; wait"
-    said = failure(channel(command=("sh", "-c", code), timeout=1.0))
-    assert said == "no answer within 1 s"
+    said = failure(channel(command=("sh", "-c", code), timeout=3.0))
+    assert said == "no answer within 3 s"
     for pid in pids.read_text().split():
         until(lambda pid=pid: not alive(int(pid)), 30, "its end")
 

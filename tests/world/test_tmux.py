@@ -22,7 +22,7 @@ from healmon.world.pane import Pane
 from healmon.world.simulated.processes import SimulatedProcesses
 from healmon.world.simulated.tmux import Job, SimulatedTmux
 from healmon.world.tmux import SystemTmux, Tmux, TmuxAbsentError
-from tests.helpers.tmuxes import DEAF, HANG, SHELL, PrivateTmux
+from tests.helpers.tmuxes import DEAF, HANG, SHELL, PatientTmux, PrivateTmux
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
@@ -33,7 +33,7 @@ class RealWorld:
 
     def __init__(self, base: Path) -> None:
         self.servers = {"one": PrivateTmux(base, "one"), "two": PrivateTmux(base, "two")}
-        self.tmux: Tmux = SystemTmux(deadline=2.0)
+        self.tmux: Tmux = PatientTmux(deadline=2.0)
 
     def socket(self, which: str = "one") -> str:
         return self.servers[which].socket
@@ -461,7 +461,7 @@ def test_hostile_names_titles_and_directories(server: PrivateTmux, tmp_path: Pat
     server.run("rename-window", "-t", "=dir:", "new\nline\ttab")
     pane = server.run("list-panes", "-t", "=first:", "-F", "#{pane_id}")
     server.write(pane, "\x1b]2;title ␞ | {n} é\x07")
-    tmux = SystemTmux()
+    tmux = PatientTmux()
     count = len(server.run("list-sessions").splitlines())
     panes = tmux.panes(server.socket)
     assert len(panes) == count >= len(HOSTILE)
@@ -481,12 +481,12 @@ def test_grouped_and_linked_sessions_are_one_row(server: PrivateTmux) -> None:
     server.run("new-session", "-d", "-t", "=a:", "-s", "b")
     server.new("c")
     server.run("link-window", "-s", "=a:0", "-t", "=c:5")
-    panes = SystemTmux().panes(server.socket)
+    panes = PatientTmux().panes(server.socket)
     assert [(p.name, p.aliases) for p in panes] == [("a", ("b", "c")), ("c", ())]
     server.attach("b")
-    a = next(p for p in SystemTmux().panes(server.socket) if p.name == "a")
+    a = next(p for p in PatientTmux().panes(server.socket) if p.name == "a")
     assert a.attached == 1, "a client of any of its sessions sees the pane"
-    SystemTmux().press(a, ("z",))
+    PatientTmux().press(a, ("z",))
     until(lambda: "z" in server.screen(a.id), 30, "the key in the shared pane")
 
 
@@ -494,7 +494,7 @@ def test_watchers_that_cannot_type_do_not_count(server: PrivateTmux) -> None:
     server.new("a")
     server.attach("a", "-r")
     server.attach("a", "-C")
-    assert SystemTmux().panes(server.socket)[0].attached == 0
+    assert PatientTmux().panes(server.socket)[0].attached == 0
 
 
 def test_a_dead_pane_says_how_it_ended(server: PrivateTmux) -> None:
@@ -502,7 +502,7 @@ def test_a_dead_pane_says_how_it_ended(server: PrivateTmux) -> None:
     server.run("set-option", "-g", "remain-on-exit", "on")
     server.new("code", "exit 3")
     server.new("signal", "kill -9 $$")
-    tmux = SystemTmux()
+    tmux = PatientTmux()
 
     def status() -> dict[str, str]:
         server.reap()
@@ -534,7 +534,7 @@ def test_questions_are_seen_in_the_terminal(server: PrivateTmux) -> None:
     server.new("ask", "bash -c 'read -p \"go on? \" x'")
     server.new("secret", "bash -c 'read -s -p \"password: \" x'")
     server.new("quiet", "sleep 1000")
-    tmux = SystemTmux()
+    tmux = PatientTmux()
 
     def terminals():
         return {p.name: tmux.terminal(p) for p in tmux.panes(server.socket)}
@@ -550,14 +550,17 @@ def test_a_server_without_sessions_has_no_panes(server: PrivateTmux) -> None:
     server.new("a")
     server.run("set-option", "-s", "exit-empty", "off")
     server.run("kill-session", "-t", "=a")
-    assert SystemTmux().panes(server.socket) == ()
+    assert PatientTmux().panes(server.socket) == ()
 
 
-def fake(tmp_path: Path, script: str) -> SystemTmux:
+def fake(tmp_path: Path, script: str, deadline: float = 60.0) -> SystemTmux:
     path = tmp_path / "fake-tmux"
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
-    return SystemTmux(program=str(path), deadline=2.0)
+    return SystemTmux(program=str(path), deadline=deadline)
+
+
+HANGS = "sleep 60"
 
 
 @pytest.mark.parametrize(
@@ -569,12 +572,12 @@ def fake(tmp_path: Path, script: str) -> SystemTmux:
         ("echo 'error connecting to /x (Permission denied)' >&2; exit 1", "Permission denied"),
         ("echo 'protocol version mismatch (client 8, server 7)' >&2; exit 1", "version mismatch"),
         ("echo 'lost server' >&2; exit 1", "lost server"),
-        ("sleep 60", "no answer within 2 s"),
+        (HANGS, "no answer within 2 s"),
     ],
 )
 def test_answers_that_say_nothing_are_unknown(tmp_path: Path, script: str, said: str) -> None:
     with pytest.raises(ProbeError, match=said):
-        fake(tmp_path, script).panes(str(tmp_path / "s"))
+        fake(tmp_path, script, 2.0 if script == HANGS else 60.0).panes(str(tmp_path / "s"))
 
 
 @pytest.mark.parametrize(
@@ -604,7 +607,7 @@ def test_split_windows_and_viewers_are_told(server: PrivateTmux) -> None:
     server.run("split-window", "-d", "-t", "=a:", "sleep 1000")
     server.new("b")
     server.attach("b")
-    panes = SystemTmux().panes(server.socket)
+    panes = PatientTmux().panes(server.socket)
     assert [(p.name, p.panes) for p in panes] == [("a", 2), ("a", 2), ("b", 1)]
     ttys = server.run("list-clients", "-F", "#{client_tty}").split()
     assert [p.viewers for p in panes] == [(), (), tuple(ttys)]
@@ -640,7 +643,7 @@ def test_root_speaks_to_anothers_server_with_that_ones_rights(
     program = folder / "tmux"
     program.write_text(f'#!/bin/sh\nid -u >> {who}\nexec {shutil.which("tmux")} "$@"\n')
     program.chmod(0o755)
-    tmux = SystemTmux(program=str(program))
+    tmux = PatientTmux(program=str(program))
     panes = tmux.panes(theirs.socket)
     assert [p.name for p in panes] == ["a"]
     assert tmux.screens(theirs.socket, panes).keys() == {panes[0].id}
@@ -680,7 +683,7 @@ def test_anothers_server_says_whose_it_is(theirs: PrivateTmux) -> None:
         os.setresgid(65533, 65533, 65533)
         os.setresuid(65533, 65533, 65533)
         try:
-            SystemTmux().panes(theirs.socket)
+            PatientTmux().panes(theirs.socket)
             said = "it answered"
         except ProbeError as error:
             said = str(error)
@@ -715,13 +718,13 @@ def test_a_cut_off_answer_is_unknown(server: PrivateTmux, tmp_path: Path) -> Non
 def test_a_missing_tmux_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TmuxAbsentError, match="not installed"):
-        SystemTmux().panes("default")
+        PatientTmux().panes("default")
 
 
 def test_a_stale_socket_is_absent(tmp_path: Path) -> None:
     (tmp_path / "stale").touch()
     with pytest.raises(TmuxAbsentError):
-        SystemTmux().panes(str(tmp_path / "stale"))
+        PatientTmux().panes(str(tmp_path / "stale"))
 
 
 def test_a_socket_by_name_is_found(
@@ -735,7 +738,7 @@ def test_a_socket_by_name_is_found(
         named_server.new("a")
         monkeypatch.setenv("TMUX_TMPDIR", str(tmp_path))
         monkeypatch.setenv("TMUX", f"{server.socket},1,0")
-        assert [p.name for p in SystemTmux().panes("mine")] == ["a"]
+        assert [p.name for p in PatientTmux().panes("mine")] == ["a"]
     finally:
         named_server.close()
 
@@ -770,7 +773,7 @@ def test_a_plain_locale_does_not_mangle_names(
 ) -> None:
     server.new("zażółć")
     monkeypatch.setenv("LC_ALL", "C")
-    assert [p.name for p in SystemTmux().panes(server.socket)] == ["zażółć"]
+    assert [p.name for p in PatientTmux().panes(server.socket)] == ["zażółć"]
 
 
 def test_a_key_that_is_too_old_is_not_pressed(server: PrivateTmux) -> None:
@@ -783,14 +786,14 @@ def test_a_key_that_is_too_old_is_not_pressed(server: PrivateTmux) -> None:
             raise NotImplementedError
 
     server.new("a")
-    pane = SystemTmux().panes(server.socket)[0]
+    pane = PatientTmux().panes(server.socket)[0]
     with pytest.raises(VetoError):
-        SystemTmux(Behind()).press(pane, ("x",))
+        SystemTmux(Behind(), deadline=30.0).press(pane, ("x",))
 
 
 def test_it_may_be_asked_from_many_threads(server: PrivateTmux) -> None:
     server.new("a")
-    tmux, answers = SystemTmux(), list[int]()
+    tmux, answers = PatientTmux(), list[int]()
 
     def ask() -> None:
         answers.append(len(tmux.panes(server.socket)))

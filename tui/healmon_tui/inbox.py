@@ -11,12 +11,12 @@ from typing import Final
 
 from healmon import alerts, wording
 from healmon.plans import Answer, Packed
-from healmon.state import FOREVER, ActionView, AlertView, open_alerts, paused_by
+from healmon.state import FOREVER, AlertView, open_alerts, paused_by
 from healmon.units import format_duration, parse_duration
 from healmon_tui import glyphs, inboxlines
 from healmon_tui.context import Subject
 from healmon_tui.requests import Asking, Requests
-from healmon_tui.rows.scene import short
+from healmon_tui.rows.scene import done_last, short
 from healmon_tui.screens.ask import AskSheet, Field, Told, Words
 from healmon_tui.screens.menu import LiftSheet, MenuSheet
 
@@ -68,9 +68,8 @@ class InboxRequests:
 
     def _failures(self, about: About) -> str:
         """Know of the failed remedies on these from now on; return what failed, in words."""
-        mine, newest = {one.component for one in about}, dict[str, ActionView]()
-        for action in self._app.snapshot.recent:
-            newest[action.component] = action
+        mine = {one.component for one in about}
+        newest = done_last(self._app.snapshot, self._app.now)
         failed = [a for name, a in newest.items() if name in mine and not a.ok]
         failed = [a for a in failed if self.known.get(a.component, 0.0) < a.at]
         self.known |= {action.component: action.at for action in failed}

@@ -18,7 +18,9 @@ from healmon_tui.rows.sessions import painted_for, place_of, quiet_for, spark
 
 MOST: Final = 14
 """Lines of a screen that are shown beside other things."""
-_GOOD: Final = frozenset({"cleared", "exited", "unblocked", "settled", "answered", "given_back"})
+_GOOD: Final = frozenset(
+    {"cleared", "exited", "unblocked", "settled", "answered", "given_back", "released"}
+)
 
 
 def details(scene: Scene, view: ComponentView, facts: Facts) -> list[tuple[str, str]]:

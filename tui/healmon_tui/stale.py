@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from healmon.plans import Plan
-from healmon.state import ActionView, ComponentView, Snapshot, paused_by
+from healmon.state import ActionView, ComponentView, Snapshot, finished_on, paused_by
 from healmon.units import format_duration
 from healmon_tui.facts import Facts
 from healmon_tui.paint import cut
@@ -88,7 +88,7 @@ def overtaken(plan: Plan, was: Binding, known: Snapshot, now: float) -> Overtake
 
 
 def _newest(known: Snapshot, component: str) -> ActionView | None:
-    return next((a for a in reversed(known.recent) if a.component == component), None)
+    return next(reversed(finished_on(known, component)), None)
 
 
 def _by_healmon(name: str, action: ActionView) -> Overtaken:

@@ -45,6 +45,13 @@ def _settings(settings: st.Settings, _path: KeyPath, context: Context) -> None:
                 context.faults.add(path, "no such worker", found=name, nearest=near)
     _check_circles({worker.name: list(worker.after) for worker in settings.workers}, context)
     _check_sources(settings.tasks, context)
+    web, numbers = settings.web.listen, settings.metrics.listen
+    if webkeys.same_place(web, numbers):
+        what = (
+            f"web.listen has it already ({web}), and serves /metrics there, too, to who has a"
+            " token: give another port, or leave this out"
+        )
+        context.faults.add(("metrics", "listen"), what, found=numbers)
 
 
 def _check_sources(sources: Sequence[st.Tasks], context: Context) -> None:

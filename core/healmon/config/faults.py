@@ -76,10 +76,12 @@ class Faults:
         """Record that an environment variable gave the key at `path` its value."""
         self._origins[path] = variable
 
-    def stray(self, variable: str, path: KeyPath, what: str, nearest: str = "") -> None:
+    def stray(
+        self, variable: str, path: KeyPath, what: str, *, allowed: str = "", nearest: str = ""
+    ) -> None:
         """Record an environment variable that overrides nothing."""
         file, key = clean(f"${variable}"), clean(path_text(path))
-        self._problems.append(Problem(file, None, key, what, nearest=nearest))
+        self._problems.append(Problem(file, None, key, what, allowed=allowed, nearest=nearest))
 
     def take(self, problems: Iterable[Problem]) -> None:
         """Record what is wrong in another file that this one needs."""

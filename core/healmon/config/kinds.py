@@ -9,7 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from healmon.config.depot import fault_of
-from healmon.config.paths import Place, absolute, never_cleaned
+from healmon.config.paths import Place, absolute, never_cleaned, too_long
 from healmon.config.settings import Rate
 from healmon.config.toml import literal
 from healmon.text import clean
@@ -214,12 +214,19 @@ def _is_pattern(text: str) -> bool:
     return bool(text) and "/" not in text and "\0" not in text
 
 
+def _path(text: str, place: Place) -> str:
+    path = absolute(text, place)
+    if why := too_long(path):
+        raise RefusedError(why)
+    return path
+
+
 def _socket(text: str, place: Place) -> str:
-    return absolute(text, place) if "/" in text else text
+    return _path(text, place) if "/" in text else text
 
 
 def _cleanable(text: str, place: Place) -> str:
-    path = absolute(text, place)
+    path = _path(text, place)
     reason = never_cleaned(path, place)
     if reason:
         raise RefusedError(reason)
@@ -228,7 +235,7 @@ def _cleanable(text: str, place: Place) -> str:
 
 def _backup(text: str, place: Place) -> str:
     if not _SCHEME.fullmatch(text):
-        return absolute(text, place)
+        return _path(text, place)
     fault = fault_of(text)
     if fault:
         raise RefusedError(fault)
@@ -266,7 +273,7 @@ TEXT_OR_NONE: Final = _text(
 )
 ARGUMENT: Final = _text("text", lambda text: "\0" not in text)
 NAME: Final = Kind(allowed="a name", read=_read_name)
-PATH: Final = _text("a path", lambda text: text and "\0" not in text, absolute)
+PATH: Final = _text("a path", lambda text: text and "\0" not in text, _path)
 CLEANABLE: Final = _text("a path", lambda text: text and "\0" not in text, _cleanable)
 USER: Final = Kind(allowed='a user, "app" or 1001', read=_read_user)
 PATTERN: Final = _text('a pattern of file names such as "*.log", without "/"', _is_pattern)

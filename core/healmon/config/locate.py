@@ -5,12 +5,23 @@ Standard library only: `healmon-tui --status` comes through here and must be ins
 
 from __future__ import annotations
 
+import os
 import os.path
 from collections.abc import Mapping
 from pathlib import Path
 
-from healmon.config.paths import Place, absolute, here, home_of, place_of
-from healmon.errors import ConfigError, Problem
+from healmon.config.paths import (
+    STORE_MOST,
+    Place,
+    absolute,
+    here,
+    holds_no_store,
+    home_of,
+    place_of,
+    short,
+    too_long,
+)
+from healmon.errors import ConfigError, Problem, StateDirError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +30,7 @@ if TYPE_CHECKING:
 NAME: Final = "healmon.toml"
 STATE_DIR_OVERRIDE: Final = "HEALMON_MONITOR__STATE_DIR"
 """The variable that overrides `monitor.state_dir`, as any key can be overridden."""
+SHORTER: Final = "name a shorter one with --state-dir, $HEALMON_STATE_DIR or monitor.state_dir"
 
 
 def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> Path | None:
@@ -43,8 +55,9 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
             from healmon.text import clean  # noqa: PLC0415 - only what is wrong needs it
 
             origin = "--config" if explicit is not None else "$HEALMON_CONFIG"
-            what = f"does not exist, but {origin} names it"
-            raise ConfigError(problems=(Problem(clean(named) or '""', None, "", what),))
+            why = too_long(str(path))
+            what = f"{why}; {origin} names it" if why else f"does not exist, but {origin} names it"
+            raise ConfigError(problems=(Problem(clean(short(named)) or '""', None, "", what),))
         return path
     candidates = (
         cwd.absolute() / NAME,
@@ -75,6 +88,24 @@ def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | N
         explicit: what `--state-dir` says.
         environ: the environment.
         config: what `find_config` returned.
+
+    Raises:
+        ConfigError: the configuration had to be asked and cannot be read.
+        StateDirError: no health store can have such a path.
+    """
+    found = named_state_dir(explicit, environ, config)
+    text = str(found)
+    if len(os.fsencode(text)) > STORE_MOST:
+        text = os.path.realpath(text)  # a link may lead to a shorter one
+    if why := holds_no_store(text):
+        from healmon.text import clean  # noqa: PLC0415 - only what is wrong needs it
+
+        raise StateDirError(f"state directory {clean(short(text))} {why}", remedy=SHORTER)
+    return found
+
+
+def named_state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | None) -> Path:
+    """Return the same, whether anything can be there or not.
 
     Raises:
         ConfigError: the configuration had to be asked and cannot be read.

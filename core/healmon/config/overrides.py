@@ -9,7 +9,7 @@ slip in a name is told and not obeyed.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from healmon.config.faults import Faults
@@ -18,16 +18,20 @@ from healmon.config.lines import KeyPath
 from healmon.config.nearest import nearest, nearest_key
 from healmon.config.schema import Key, Table, kind_of, table_of
 from healmon.config.toml import as_list, as_table
+from healmon.text import clean
 
 PREFIX: Final = "HEALMON_"
 
 
 class _StrayError(Exception):
-    def __init__(self, path: KeyPath, what: str, nearest: str = "") -> None:
+    def __init__(
+        self, path: KeyPath, what: str, nearest: str = "", known: Iterable[str] = ()
+    ) -> None:
         super().__init__(what)
         self.path = path
         self.what = what
         self.nearest = nearest
+        self.allowed = "" if nearest else clean(", ".join(known))
 
 
 def override(document: dict[str, Any], environ: Mapping[str, str], faults: Faults) -> None:
@@ -48,7 +52,9 @@ def override(document: dict[str, Any], environ: Mapping[str, str], faults: Fault
                 raise _StrayError((), "is not UTF-8")  # noqa: TRY301 - told like the others
             path = _write(ROOT, document, variable.removeprefix(PREFIX), text)
         except _StrayError as error:
-            faults.stray(variable, error.path, error.what, error.nearest)
+            faults.stray(
+                variable, error.path, error.what, allowed=error.allowed, nearest=error.nearest
+            )
         else:
             faults.overridden(path, variable)
 
@@ -63,7 +69,7 @@ def _write(table: Table, raw: object, rest: str, text: str, path: KeyPath = ()) 
     if key is None:
         known = [key.name for key in table.keys]
         path = (*path, head.lower())
-        raise _StrayError(path, "unknown key", nearest_key(head.lower(), known))
+        raise _StrayError(path, "unknown key", nearest_key(head.lower(), known), known)
     path = (*path, key.name)
     values = as_table(raw)
     if values is None:
@@ -104,9 +110,14 @@ def _write_named(
     for name in sorted(values, key=len, reverse=True):
         start = f"{_as_variable(name)}__"
         if rest.upper().startswith(start):
+            alike = [one for one in sorted(values) if f"{_as_variable(one)}__" == start]
+            if len(alike) > 1:
+                both = " and ".join(f'"{one}"' for one in alike)
+                raise _StrayError((*path, name), f"may mean {both}: set it in the file")
             return _write(table, values[name], rest[len(start) :], text, (*path, name))
     meant = rest.partition("__")[0].lower()
-    raise _StrayError((*path, meant), "is not in the file", nearest(meant, values))
+    near = nearest(meant, values)
+    raise _StrayError((*path, meant), "is not in the file", near, sorted(values))
 
 
 def _write_indexed(

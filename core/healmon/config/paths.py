@@ -6,6 +6,7 @@ the moment of acting, and is looked at then.
 
 from __future__ import annotations
 
+import os
 import os.path
 import pwd
 from collections.abc import Mapping
@@ -30,6 +31,16 @@ _JOURNAL: Final = "/var/log/journal"
 """Nor this; beside it are logs that may be cleaned."""
 GONE: Final = "/dev/null/the working directory was removed"
 """Where it was, to whoever asks for something below it: it says so, and nothing can be there."""
+
+
+NAME_MOST: Final = 255
+"""Bytes of one name in a path, on every file system of Linux."""
+PATH_MOST: Final = 4095
+"""Bytes of a path that the kernel takes."""
+STORE_MOST: Final = 493
+"""Bytes of the path of a directory in which SQLite opens a `healmon.db`: 512 with its own names."""
+_SHOWN: Final = 40
+"""Characters that are shown of each end of a path too long."""
 
 
 class Place(NamedTuple):
@@ -70,6 +81,36 @@ def absolute(text: str, place: Place) -> str:
     path = os.path.normpath(os.path.join(place.directory, text))  # noqa: PTH118 - text in, text out
     # normpath keeps two leading slashes, as POSIX allows it to; Linux knows no difference
     return "/" + path.lstrip("/")
+
+
+def typed(text: str, environ: Mapping[str, str]) -> Path:
+    """Return a path of the command line, absolute: not every shell expands `--config=~/x`."""
+    home = text.startswith("~")
+    return Path(absolute(text, Place("/", home_of(environ)))) if home else Path(text).absolute()
+
+
+def too_long(path: str) -> str:
+    """Return why no file can have this path, in words; empty: one can."""
+    longest = max((len(os.fsencode(name)) for name in path.split("/")), default=0)
+    if longest > NAME_MOST:
+        return f"is too long: a name in it has {longest} bytes, and {NAME_MOST} are the most"
+    size = len(os.fsencode(path))
+    if size > PATH_MOST:
+        return f"is too long: it has {size} bytes, and {PATH_MOST} are the most"
+    return ""
+
+
+def holds_no_store(path: str) -> str:
+    """Return why a directory of this path can hold no health store; empty: it can."""
+    why, size = too_long(path), len(os.fsencode(path))
+    if why or size <= STORE_MOST:
+        return why
+    return f"is too long: it has {size} bytes, and SQLite opens none beyond {STORE_MOST}"
+
+
+def short(path: str) -> str:
+    """Return a path as it is told to people; of one too long its ends."""
+    return f"{path[:_SHOWN]}…{path[-_SHOWN:]}" if len(path) > 512 or too_long(path) else path
 
 
 def user_number(name: str) -> int | None:

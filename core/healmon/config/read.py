@@ -175,7 +175,7 @@ class _Reader:
     def _unknown(self, table: Table, path: KeyPath, name: str) -> None:
         known = [key.name for key in table.keys]
         meant = nearest_key(name, known)
-        allowed = "" if meant or len(known) > 12 else ", ".join(known)
+        allowed = "" if meant else ", ".join(known)
         self._faults.add((*path, name), "unknown key", allowed=allowed, nearest=meant)
 
     def _wrong(self, path: KeyPath, raw: object, allowed: str) -> _Bad:

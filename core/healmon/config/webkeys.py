@@ -60,6 +60,25 @@ def parse(text: str) -> Address:
     return Address(host, int(found[2]))
 
 
+def same_place(one: str, other: str) -> bool:
+    """Return whether two who listen there, each a process of its own, would take it both."""
+    if not (one and other):
+        return False
+    mine, theirs = parse(one), parse(other)
+    if not mine.port or mine.port != theirs.port:
+        return False
+    pairs = ((a, b) for a in _ips(mine.host) for b in _ips(theirs.host))
+    return any(
+        a.version == b.version and (a == b or a.is_unspecified or b.is_unspecified)
+        for a, b in pairs
+    )
+
+
+def _ips(host: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    names = ("127.0.0.1", "::1") if host == "localhost" else (host,)
+    return tuple(map(ipaddress.ip_address, names))
+
+
 def origin_of(url: str) -> str:
     """Return scheme, host and port of a URL, as a browser tells an origin.
 

@@ -39,6 +39,7 @@ from healmon.databases.remember import (
     remember_left,
     still_for,
     with_deeds,
+    with_pause,
     with_pin,
     without_refusal,
 )
@@ -117,7 +118,7 @@ def _judge(
     database: Database, seen: DatabaseSeen, known: Snapshot, now: Reading
 ) -> tuple[Verdict, float | None]:
     component = component_of(database.name)
-    before, word = recall(known, component), classify(seen)
+    before, word = with_pause(recall(known, component), seen, now), classify(seen)
     told = deeds_told(known, component, before, now)
     if not seen.samples:
         if word == "missing":
@@ -190,7 +191,7 @@ def _verdict(
         metric_value=word,
         facts=pack(facts),
         findings=findings,
-        plan=None if seen.paused and _is_rash(facts) else _plan(database, facts, memory, now),
+        plan=None if memory.paused and _is_rash(facts) else _plan(database, facts, memory, now),
         memory=packed(memory),
     )
 

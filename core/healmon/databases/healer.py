@@ -29,7 +29,7 @@ from healmon.databases.model import (
 from healmon.databases.planning import plan_for
 from healmon.databases.probe import Doors, look
 from healmon.databases.remedy import continue_holder
-from healmon.databases.remember import DEEDS, NOT_TWICE
+from healmon.databases.remember import DEEDS, NOT_TWICE, PAUSE
 from healmon.databases.shells import roll_back
 from healmon.databases.unpinning import end_reader
 from healmon.errors import DataError, ProbeError, RemedyError, VetoError
@@ -41,8 +41,6 @@ from healmon.world.hands import Hands
 from healmon.world.processes import Identity, Processes
 from healmon.world.sqlite import Locks
 
-PAUSE = 60.0
-"""Seconds between two tries of an act that came to nothing."""
 BLIND = {"missing", "cannot-look"}
 """Verdicts that know nothing of locks."""
 TOLD = {"reader-pins-wal", "leftover", "dotfile-lock"}
@@ -107,8 +105,8 @@ class DatabasesHealer:
     def _with_deeds(self, seen: DatabaseSeen) -> DatabaseSeen:
         identity = seen.holder.identity if seen.holder is not None else None
         acted = self._acted.get(identity) if identity is not None else None
-        now = self._doors.clock.read().steady
-        paused = now < self._paused.get(seen.name, now)
+        until = self._paused.get(seen.name, 0.0)
+        paused = until if self._doors.clock.read().steady < until else 0.0
         # a look that saw nothing takes in nothing
         heard = bool(seen.samples) or seen.word == "missing"
         refused = self._refused.get(seen.name) if heard else None

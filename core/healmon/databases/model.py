@@ -160,7 +160,8 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
         all_seen: every process could be looked into for that.
         acted: what healmon last did to this holder, or None.
         refused: what came of the last try to take over leftovers, if they were left.
-        paused: an act on it has just come to nothing: it is not tried again at once.
+        paused: steady moment until which nothing is tried again there: an act has just come to
+            nothing; 0.0: none has, or that is over.
     """
 
     name: str
@@ -173,7 +174,7 @@ class DatabaseSeen(msgspec.Struct, frozen=True, kw_only=True):
     all_seen: bool = False
     acted: Acted | None = None
     refused: Refusal | None = None
-    paused: bool = False
+    paused: float = 0.0
 
     @property
     def deleted(self) -> tuple[int, ...]:
@@ -231,6 +232,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         pin: the reader as it was when it pinned first, or showed life last.
         pin_idle: since when it shows none.
         heard: wall seconds of the newest finished act whose deeds were taken in, while it is young.
+        paused: until when nothing is tried again, as in `DatabaseSeen`: whoever follows waits, too.
     """
 
     hold: Hold | None = None
@@ -246,6 +248,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     left_since: float = 0.0
     refused: Refusal | None = None
     heard: float = 0.0
+    paused: float = 0.0
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ CPU_SLACK = 0.02
 """CPU seconds that never count."""
 DEEDS = "deeds"
 """What the details of an action hold them under."""
+PAUSE = 60.0
+"""Seconds between two tries of an act that came to nothing."""
 NOT_TWICE = 600.0
 """Seconds within which healmon does not act again on the same process: somebody means it."""
 
@@ -96,6 +98,12 @@ def with_deeds(
     return replace(before, acted=done, refused=refused, heard=_heard(before, told, now))
 
 
+def with_pause(before: Memory, seen: DatabaseSeen, now: Reading) -> Memory:
+    """Return a memory that knows until when nothing is tried again, while that is to come."""
+    until = max(before.paused, seen.paused)
+    return replace(before, paused=until if 0 < until - now.steady <= PAUSE else 0.0)
+
+
 def without_refusal(
     before: Memory, now: Reading, told: Sequence[tuple[float, Deeds]] = ()
 ) -> Memory:
@@ -119,7 +127,9 @@ def _holds(refused: Refusal, seen: DatabaseSeen) -> bool:
 
 def remember_left(seen: DatabaseSeen, before: Memory, now: Reading) -> Memory:
     """Return the memory of a database beside which something was left: since when it is so."""
-    kept = Memory(acted=before.acted, refused=before.refused, heard=before.heard)
+    kept = Memory(
+        acted=before.acted, refused=before.refused, heard=before.heard, paused=before.paused
+    )
     reading = seen.samples[-1].reading
     left = reading.leftover or ()
     if not left and reading.dotfile is not None:
@@ -145,6 +155,7 @@ def remember(
             acted=before.acted,
             refused=before.refused,
             heard=before.heard,
+            paused=before.paused,
             pin=before.pin,
             pin_since=before.pin_since,
             pin_idle=before.pin_idle,

@@ -15,15 +15,17 @@ from healmon import gate
 from healmon.clock import Clock, process_seconds
 from healmon.engine.room import Room
 from healmon.engine.stream import Stream
-from healmon.errors import CalledOffError, RemedyError, VetoError
+from healmon.errors import CalledOffError, HolderError, RemedyError, VetoError
 from healmon.healer import Instead
-from healmon.plans import Packed, Plan
+from healmon.plans import Answer, Packed, Plan
 from healmon.text import clean, like
 
 VETO_PAUSE = 0.25
 """Seconds before the same plan is tried again after a veto: a look may not see what a veto sees."""
 GIVES_WAY = 10.0
 """Seconds that an act may take to end that gives way: it may be in a step."""
+CALLED_OFF = HolderError.exit_code
+"""What a command ends with whose act was called off, or cut off by healmon's own end."""
 JOURNAL_PATIENCE = 2.0
 """Seconds an act waits for its journal row to reach the disk; then it goes on without."""
 
@@ -34,7 +36,7 @@ class _Act:
 
     room: Room
     plan: Plan
-    task: asyncio.Task[str] | None = None
+    task: asyncio.Task[Answer] | None = None
     waiting: bool = False
     queued: bool = False
     withdrawn: bool = False
@@ -116,8 +118,8 @@ class Acts:
             plan = replace(plan, delay=max(plan.delay, VETO_PAUSE))
         self.pursue(room, replace(plan, id=plan.id or self.new_id()), cause)
 
-    def pursue(self, room: Room, plan: Plan, cause: int | None) -> asyncio.Task[str]:
-        """Begin a plan that the gate let pass; the task returns its outcome in words."""
+    def pursue(self, room: Room, plan: Plan, cause: int | None) -> asyncio.Task[Answer]:
+        """Begin a plan that the gate let pass; the task returns what became of it."""
         now = self.clock.read()
         act = _Act(room, plan, queued=room in self._held)
         self._acts[plan.component] = act
@@ -218,7 +220,7 @@ class Acts:
         )
         await self.stream.journal.flush(JOURNAL_PATIENCE)
 
-    async def _run(self, act: _Act, cause: int) -> str:
+    async def _run(self, act: _Act, cause: int) -> Answer:
         plan, act.begun = act.plan, True
         try:
             self._go_on(act)
@@ -229,11 +231,11 @@ class Acts:
             if act.queued:
                 await self.free(act.room)
                 act.queued = False
-            outcome, event = await self._attempt(act)
+            answer, event = await self._attempt(act)
         except asyncio.CancelledError as error:
             reason = str(error) or "healmon stopped"
             # whoever asked for it must not take it for done
-            outcome = f"{'failed: cut off' if act.acting else 'not done'}: {reason}"
+            answer = _over(f"{'failed: cut off' if act.acting else 'not done'}: {reason}")
             event = ev.PlanAbandoned(plan.id, plan.component, reason)
         self._acts.pop(plan.component, None)
         if not act.withdrawn:
@@ -247,7 +249,7 @@ class Acts:
         act.room.act_ended(tried=act.acting or not isinstance(event, ev.PlanAbandoned))
         if self.on_settled is not None:
             self.on_settled()
-        return outcome
+        return answer
 
     @staticmethod
     def _go_on(act: _Act) -> None:
@@ -260,39 +262,39 @@ class Acts:
         key = f"{host}/{event.component}/{event.action}/recovered"
         return ev.AlertNoted(key, event.component, event.message, {"proof": event.proof})
 
-    async def _attempt(self, act: _Act) -> tuple[str, ev.Event]:
+    async def _attempt(self, act: _Act) -> tuple[Answer, ev.Event]:
         plan = act.plan
         self.stream.heed_clock()
         wall = self.clock.read().wall
         reason = gate.refusal(plan, self.stream.snapshot, wall, dry_run=self.dry_run)
         if reason:
-            return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
+            return _refused(reason), ev.PlanVetoed(plan.id, plan.component, reason)
         began = process_seconds()
         try:
             proof = await act.room.healer.carry_out(plan, _Hand(self, act))
         except VetoError as error:
             reason = clean(str(error))
-            return f"not done: {reason}", ev.PlanVetoed(plan.id, plan.component, reason)
+            return _refused(reason), ev.PlanVetoed(plan.id, plan.component, reason)
         except CalledOffError as error:
             reason = clean(str(error))
-            return f"failed: {reason}", ev.PlanAbandoned(plan.id, plan.component, reason)
+            return _over(f"failed: {reason}"), ev.PlanAbandoned(plan.id, plan.component, reason)
         except RemedyError as error:
             return self._failed(plan, str(error), began, error.details)
         except Exception as error:  # noqa: BLE001 - a remedy's crash must not end the engine
             return self._failed(plan, f"crashed: {type(error).__name__}: {error}", began)
         seconds = round(process_seconds() - began, 3)
-        return proof.text, ev.ActionVerified(
+        return Answer(ok=True, text=proof.text), ev.ActionVerified(
             plan.id, plan.component, plan.action, proof.text, seconds, proof.message, proof.details
         )
 
     def _failed(
         self, plan: Plan, reason: str, began: float, details: Packed | None = None
-    ) -> tuple[str, ev.Event]:
+    ) -> tuple[Answer, ev.Event]:
         reason, seconds = clean(reason), round(process_seconds() - began, 3)
         event = ev.ActionFailed(
             plan.id, plan.component, plan.action, reason, seconds, details or {}
         )
-        return f"failed: {reason}", event
+        return Answer(ok=False, text=f"failed: {reason}"), event
 
     async def free(self, room: Room) -> None:
         """Return when nobody is to follow the healer of a room any more."""
@@ -327,7 +329,7 @@ class Acts:
         return ", ".join(f"{p.action} {p.component}" for p in plans) or "a look"
 
     @property
-    def in_flight(self) -> list[asyncio.Task[str]]:
+    def in_flight(self) -> list[asyncio.Task[Answer]]:
         """The tasks of all plans that wait or act."""
         return [act.task for act in self._acts.values() if act.task is not None]
 
@@ -347,3 +349,12 @@ class Acts:
         if pending:
             await asyncio.wait(pending, timeout=1.0)
         return not pending
+
+
+def _refused(reason: str) -> Answer:
+    return Answer(ok=False, text=f"not done: {reason}")
+
+
+def _over(text: str) -> Answer:
+    """Return the answer to who asked for what came to no end: nothing was wrong with the asking."""
+    return Answer(ok=False, text=text, code=CALLED_OFF)

@@ -161,7 +161,7 @@ class Desk:
         reason = gate.refusal(plan, self._stream.snapshot, now.wall, dry_run=self._acts.dry_run)
         return Answer(ok=True, text=reason, plan=plan)
 
-    async def _begin(self, plan_id: str) -> Answer | asyncio.Task[str]:
+    async def _begin(self, plan_id: str) -> Answer | asyncio.Task[Answer]:
         entry = self._offers.pop(plan_id, None)
         if entry is None or self._clock.read().steady - entry[2] > OFFER_HOLDS:
             return Answer(ok=False, text="this plan is no longer on offer; ask for a new one")
@@ -179,7 +179,7 @@ class Desk:
 
     async def _in_its_place(
         self, plan: Plan, verb: str, arguments: Packed
-    ) -> Answer | asyncio.Task[str]:
+    ) -> Answer | asyncio.Task[Answer]:
         """Have what is under way end, and begin what is asked for in its place."""
         with self._acts.reserved(plan.component):
             await self._acts.give_way(plan.component, _asked(plan), plan)
@@ -212,8 +212,7 @@ class Desk:
             begun = await self._begin(offer.plan.id)
         if isinstance(begun, Answer):
             return begun
-        outcome = await asyncio.shield(begun)
-        return Answer(ok=not outcome.startswith(("failed", "not done")), text=outcome)
+        return await asyncio.shield(begun)
 
 
 def _asked(plan: Plan) -> str:

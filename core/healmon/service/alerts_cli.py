@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from healmon import wording
-from healmon.alerts import SILENCED_AT_MOST, matched, parse, unknown_ids
+from healmon.alerts import SILENCED_AT_MOST, matched, one_of, parse, unknown_ids
 from healmon.clock import SystemClock, local_time, parse_utc
 from healmon.errors import DataError, HolderError, RefusedError, UsageError
 from healmon.plans import Answer, Overlays, Packed
@@ -90,11 +90,11 @@ def alerts(state_dir: Path, args: argparse.Namespace) -> int:
     for line in in_force(known, now):
         say(line)
     silence = unseen_for(known, now)
-    if silence:
-        print(  # noqa: T201 - this is the command line; scripts read the list only
-            f"NOBODY IS LOOKING: the last round finished {format_duration(silence)} ago",
-            file=sys.stderr,
-        )
+    nobody = f"the last round finished {format_duration(silence)} ago" if silence else ""
+    if not known.cycle.finished_at and instance.holder(state_dir) is None:
+        nobody = f"no healer has finished a round on {state_dir} yet"
+    if nobody:
+        print(f"NOBODY IS LOOKING: {nobody}", file=sys.stderr)  # noqa: T201 - this is the command line; scripts read the list only
     return 0
 
 
@@ -218,7 +218,7 @@ def silence(state_dir: Path, args: argparse.Namespace) -> int:
         DataError: it names an alert that is not open, or was refused.
         HolderError: no healer runs.
     """
-    match = parse(clean(" ".join(args.match)))
+    match = parse(clean(" ".join(_in_quotes(state_dir, word) for word in args.match)))
     arguments = with_end(args, SILENCED_AT_MOST)
     must_run(state_dir)
     known = known_state(state_dir)
@@ -229,6 +229,20 @@ def silence(state_dir: Path, args: argparse.Namespace) -> int:
     listed = [{"id": a.id, "component": a.component, "message": a.message} for a in found]
     shown = list(_matched_lines(str(match), found))
     return shown_first(state_dir, args, ("silence", str(match), arguments), shown, listed)
+
+
+def _in_quotes(state_dir: Path, word: str) -> str:
+    """Return a word of the shell's as the language has it: a name with blanks is one name.
+
+    What has an `=`, a quote or a number in front may be several terms in one word, unless there is
+    a component of that very name.
+    """
+    if not any(letter.isspace() or letter in ',="' for letter in word):
+        return word
+    terms = any(letter in word for letter in '="') or word[:1].isdecimal()
+    plain = len(word.split()) > 1 and not terms
+    name = plain or word in known_state(state_dir).components
+    return str(one_of("component", (word,))) if name else word
 
 
 def with_end(args: argparse.Namespace, at_most: float) -> Packed:

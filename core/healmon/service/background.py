@@ -39,20 +39,32 @@ class Started:
     said: str
     code: int
 
-    def error(self, log_file: Path) -> HealmonError:
+    def error(self, log_file: Path, before: int) -> HealmonError:
         """Return the error to show, with the log's last lines.
 
-        Where another healer holds the state directory they would be that one's: it is named alone.
+        Those of an earlier run would mislead: `before` is how long the log was then. Where another
+        healer holds the state directory they would be that one's: it is named alone.
         """
         if self.code == HolderError.exit_code:
             return _DaemonError(self.said, self.code)
         try:
-            tail = log_file.read_text("utf-8", "replace").splitlines()[-TAIL:]
+            written = log_file.read_bytes()
+            # shorter than it was: it was set aside meanwhile, and all of it is new
+            new = written[before if len(written) >= before else 0 :]
+            tail = new.decode("utf-8", "replace").splitlines()[-TAIL:]
         except OSError:
             tail = []
         said = self.said or "the daemon ended without a word"
         shown = "".join(f"\n  log: {row}" for row in tail)
         return _DaemonError(f"the daemon did not come up: {said}{shown}", self.code)
+
+
+def logged(log_file: Path) -> int:
+    """Return how long the log is; 0 where there is none."""
+    try:
+        return log_file.stat().st_size
+    except OSError:
+        return 0
 
 
 def detach(serve: Callable[[Callable[[], None]], None]) -> Started:

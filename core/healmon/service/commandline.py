@@ -37,13 +37,21 @@ def tui(args: argparse.Namespace) -> NoReturn:
     os.execv(sys.executable, argv)  # noqa: S606 - same program, other face
 
 
-def stop_asked(state_dir: Path, _args: argparse.Namespace) -> int:
+def stop_asked(state_dir: Path, args: argparse.Namespace) -> int:
     """Do what `healmon stop` asks; see `stop`."""
-    return stop(state_dir)
+    return stop(state_dir, **faces(args))
 
 
-def stop(state_dir: Path) -> int:
+def _ended(text: str, pid: int | None, *, json_wanted: bool, dry_run: bool = False) -> int:
+    told = {"stopped": pid is not None and not dry_run, "pid": pid, "text": text}
+    say(json.dumps(told) if json_wanted else text)
+    return 0
+
+
+def stop(state_dir: Path, *, json_wanted: bool = False, dry_run: bool = False) -> int:
     """Ask the healer to end and wait for it; returns 0, also when none runs.
+
+    A dry run tells who would be asked.
 
     Raises:
         HolderError: it did not end in time, or is not ours to stop.
@@ -52,10 +60,23 @@ def stop(state_dir: Path) -> int:
     if holder is None:
         from healmon.service import sides  # noqa: PLC0415 - as below
 
-        left = sides.make_way(state_dir)
+        left = None if dry_run else sides.make_way(state_dir)
         tail = f"; its web server (pid {left}) has ended" if left else "; nothing to stop"
-        say(f"no healer runs{tail}")
-        return 0
+        return _ended(f"no healer runs{tail}", None, json_wanted=json_wanted)
+    holder = _known(holder, state_dir)
+    said = f"pid {holder.pid}); workers stay up"
+    if dry_run:
+        return _ended(f"would stop ({said}", holder.pid, json_wanted=json_wanted, dry_run=True)
+    _end(holder, state_dir)
+    return _ended(f"stopped ({said}", holder.pid, json_wanted=json_wanted)
+
+
+def _known(holder: instance.Holder, state_dir: Path) -> instance.Holder:
+    """Return who holds the directory, so well known that it may be signalled.
+
+    Raises:
+        HolderError: it is not, or another user runs it.
+    """
     holder = holder if holder.ticks else instance.proven(holder, state_dir)
     if not holder.ticks:
         raise HolderError(  # a pid alone may be anybody's by now: nobody is signalled for it
@@ -67,6 +88,15 @@ def stop(state_dir: Path) -> int:
             f"the lock in {state_dir} names pid {holder.pid}, whom another user runs",
             remedy="nothing was signalled; see who has healmon.lock open",
         )
+    return holder
+
+
+def _end(holder: instance.Holder, state_dir: Path) -> None:
+    """Ask a healer to end and return once it has.
+
+    Raises:
+        HolderError: it did not end in time, or is not ours to stop.
+    """
     from healmon.world.processes import Identity  # noqa: PLC0415 - all other commands go without
     from healmon.world.system_processes import SystemProcesses  # noqa: PLC0415 - likewise
 
@@ -81,8 +111,7 @@ def stop(state_dir: Path) -> int:
     began = process_seconds()
     while process_seconds() - began < STOP_PATIENCE:
         if instance.wait_released(state_dir, 1.0):
-            say(f"stopped (pid {holder.pid}); workers stay up")
-            return 0
+            return
         if process_seconds() - began > STILL_PATIENCE and instance.stands_still(holder):
             break
     if instance.stands_still(holder):
@@ -112,7 +141,12 @@ def check(args: argparse.Namespace) -> int:
     settings = load(source, os.environ, screen=True, whole=True)
     user.tried(settings.sessions.packs)
     warn(trust.worries(settings))
-    say(show(settings, mask=True))
+    text = show(settings, mask=True)
+    if getattr(args, "json", False):
+        import tomllib  # noqa: PLC0415 - loaded with what reads the file
+
+        text = json.dumps({"file": settings.source or None, "settings": tomllib.loads(text)})
+    say(text)
     return 0
 
 

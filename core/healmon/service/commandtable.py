@@ -76,6 +76,15 @@ def component(text: str) -> str:
     return text
 
 
+def directory(text: str) -> str:
+    """Return a directory as it was typed; `--state-dir "$UNSET"` must not mean another healer's.
+
+    Raises:
+        ValueError: it is empty; the parser names this function then.
+    """
+    return component(text)
+
+
 def _override(name: str, what: str, text: str, example: str, **values: str) -> Command:
     """Return a command that asks the running healer for something about one target."""
     completes = what.lower()
@@ -88,7 +97,10 @@ def _override(name: str, what: str, text: str, example: str, **values: str) -> C
 
 COMMON = (
     arg("--config", metavar="FILE", help="the configuration to use", completes="file"),
-    arg("--state-dir", metavar="DIR", help="where store and lock live", completes="dir"),
+    arg(
+        "--state-dir", type=directory, metavar="DIR", help="where store and lock live",
+        completes="dir",
+    ),
     arg("--dry-run", action="store_true", help="decide and report everything, change nothing"),
     arg("--json", action="store_true", help="machine output"),
     arg(

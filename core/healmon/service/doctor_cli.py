@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from healmon import quiet
 from healmon.config import locate
 from healmon.config.lines import KeyPath, key_lines
 from healmon.config.load import load
@@ -16,7 +17,6 @@ from healmon.config.settings import Settings
 from healmon.config.source import parse, read_text, shown
 from healmon.errors import ConfigError
 from healmon.service import doctor
-from healmon.service.commandline import say
 from healmon.service.doctor.model import CODES, Finding, Ground, worst
 from healmon.service.doctor.run import examine
 from healmon.world.system_processes import SystemProcesses
@@ -40,10 +40,10 @@ def doctor_report(args: argparse.Namespace) -> int:
     findings += examine(ground, doctor.CHECKS)
     level = worst(findings)
     if getattr(args, "json", False):
-        say(json.dumps({"level": level, "findings": [one._asdict() for one in findings]}))
+        told = json.dumps({"level": level, "findings": [one._asdict() for one in findings]})
     else:
-        for line in _lines(findings, every=bool(args.all)):
-            say(line)
+        told = "\n".join(_lines(findings, every=bool(args.all)))
+    quiet.verdict(told)
     return CODES[level]
 
 
@@ -80,9 +80,9 @@ def _problems(error: ConfigError) -> list[Finding]:
 def _state_dir(args: argparse.Namespace, source: Path | None) -> Path:
     named = getattr(args, "state_dir", None)
     try:
-        return locate.state_dir(named, os.environ, source)
+        return locate.named_state_dir(named, os.environ, source)
     except ConfigError:
-        return locate.state_dir(named, os.environ, None)
+        return locate.named_state_dir(named, os.environ, None)
 
 
 def _lines(findings: list[Finding], *, every: bool) -> Iterator[str]:

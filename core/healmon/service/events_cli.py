@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -24,6 +25,8 @@ from healmon.store import read
 from healmon.text import clean
 
 PAGE = 500
+COLUMNS = ("id", "timestamp", "kind", "component", "severity", "cause")
+"""What names an event, dates it and links it; no field of an event is called the same."""
 
 
 def events(state_dir: Path, args: argparse.Namespace) -> int:
@@ -91,10 +94,20 @@ def _page(connection: sqlite3.Connection, after: int, since: str, component: str
 
 def _told(row: read.Row, *, json_wanted: bool) -> str:
     if json_wanted:
-        return str(row["payload"])
+        return _as_json(row)
     when = local_time(parse_utc(row["timestamp"]), "%m-%d %H:%M:%S")
     try:
         said = line(decode(row["payload"]))
     except msgspec.MsgspecError:
         said = f"{row['kind']} {row['component']} (of another version)"
     return f"{row['id']:>7}  {when}  {said}"
+
+
+def _as_json(row: read.Row) -> str:
+    """Return an event as one object: its columns, and its own fields beside them."""
+    known = {name: row[name] for name in COLUMNS}
+    try:
+        fields = msgspec.json.decode(row["payload"], type=dict[str, Any])
+    except msgspec.MsgspecError:
+        fields = {"payload": row["payload"]}  # another program's
+    return msgspec.json.encode({**known, **fields}).decode()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import logging
 import os
 import signal
@@ -13,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from healmon import lean
+from healmon import lean, quiet
 from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.config.paths import here
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     import asyncio
 
     from healmon.service.host import Host
+    from healmon.state import Snapshot
 
 log = logging.getLogger("healmon")
 
@@ -125,12 +127,41 @@ def run_once(host: Host, *, json_wanted: bool) -> int:
 
     happened: list[Recorded] = []
     host.engine.subscribe(happened.append)
-    snapshot = asyncio.run(host.run_once())
+    snapshot = asyncio.run(_cycle(host))
     if json_wanted:
-        print(to_json(cycle_data(snapshot, happened)))  # noqa: T201 - the report
+        quiet.verdict(to_json(cycle_data(snapshot, happened)))
     else:
-        print(cycle_text(snapshot, host.healers, happened))  # noqa: T201 - the report
+        quiet.verdict(cycle_text(snapshot, host.healers, happened))
     return exit_code(snapshot)
+
+
+async def _cycle(host: Host) -> Snapshot:
+    """Make one full cycle; signals end it in order: what goes on is finished, or called off.
+
+    Raises:
+        SystemExit: it was ended so.
+    """
+    import asyncio  # noqa: PLC0415 - loaded with the host
+
+    from healmon.service.signals import ENDS, heeded  # noqa: PLC0415 - it loads asyncio
+
+    came: list[signal.Signals] = []
+    cycle = asyncio.ensure_future(host.run_once())
+
+    def leave(number: signal.Signals) -> None:
+        if not came or number is signal.SIGINT:  # only who presses it twice cuts the end short
+            came.append(number)
+            host.engine.stop(number.name)
+            cycle.cancel()
+
+    ends = [n for n in (signal.SIGINT, *ENDS) if signal.getsignal(n) is not signal.SIG_IGN]
+    with heeded({number: partial(leave, number) for number in ends}):
+        try:
+            return await cycle
+        except asyncio.CancelledError:
+            if came:
+                raise SystemExit(128 + came[0]) from None
+            raise
 
 
 def no_ui(args: argparse.Namespace) -> int:
@@ -172,7 +203,7 @@ def run_reporting(host: Host, *, json_wanted: bool) -> int:
         except OSError as error:
             log.warning("the report cannot be written, healing goes on: %s", error.strerror)
             if isinstance(error, BrokenPipeError):  # nobody reads them any more
-                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                quiet.now()
 
     host.engine.subscribe(tell)
     asyncio.run(run_until_signalled(host))
@@ -278,10 +309,13 @@ def daemon(args: argparse.Namespace) -> int:
             background.remove_pid_file(state_dir / "healmon.pid")
             host.close()
 
+    logged = background.logged(log_file)
     started = background.detach(serve)
     if started.pid is None:
-        raise started.error(log_file)
-    print(f"healmon runs: pid {started.pid}, log {log_file}")  # noqa: T201 - this is the command line
+        raise started.error(log_file, logged)
+    told = {"pid": started.pid, "log": str(log_file), "state_dir": str(state_dir)}
+    text = f"healmon runs: pid {started.pid}, log {log_file}"
+    print(json.dumps(told) if getattr(args, "json", False) else text)  # noqa: T201 - this is the command line
     return 0
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from healmon.config import locate
+from healmon.config.paths import typed
 from healmon.service import starter, systemd_units
 from healmon.service.commandline import say
 from healmon.text import clean
@@ -21,16 +22,18 @@ def init(args: argparse.Namespace) -> int:
         DataError: there is such a file; it stays as it is.
         StateDirError: it cannot be written.
     """
-    path = Path(args.file or getattr(args, "config", None) or locate.NAME).absolute()
+    path = typed(args.file or getattr(args, "config", None) or locate.NAME, os.environ)
     if args.systemd:
         return _with_unit(path, args)
-    if args.print or getattr(args, "dry_run", False):
-        say(starter.preview(path, starter.roots()).rstrip("\n"))
-        return 0
-    text = starter.write(path, starter.roots())
+    only_shown = args.print or getattr(args, "dry_run", False)
+    text = (starter.preview if only_shown else starter.write)(path, starter.roots())
     active = sum(line.startswith("[") for line in text.splitlines())
     if getattr(args, "json", False):
-        say(json.dumps({"file": str(path), "tables": active, "text": text}))
+        told = {"file": str(path), "tables": active, "text": text, "written": not only_shown}
+        say(json.dumps(told))
+        return 0
+    if only_shown:
+        say(text.rstrip("\n"))
         return 0
     shown = clean(str(path))
     say(f"{shown}: written, {active} tables; what is only guessed is commented out")
@@ -53,16 +56,19 @@ def _with_unit(path: Path, args: argparse.Namespace) -> int:
         state_dir=_state_dir(args),
     )  # fmt: skip
     target = systemd_units.place(service, os.environ)
+    json_wanted = bool(getattr(args, "json", False))
+    told = {"file": str(path), "unit": str(target), "text": systemd_units.render(service)}
     if args.print or getattr(args, "dry_run", False):
-        say(systemd_units.render(service).rstrip("\n"))
+        unwritten = json.dumps({**told, "written": False, "next": []})
+        say(unwritten if json_wanted else told["text"].rstrip("\n"))
         return 0
     fresh = not os.path.lexists(path)
     if fresh:
         starter.write(path, starter.roots())
     unit = systemd_units.write(service, target)
     steps = systemd_units.next_steps(service, unit)
-    if getattr(args, "json", False):
-        say(json.dumps({"file": str(path), "written": fresh, "unit": str(unit), "next": steps}))
+    if json_wanted:
+        say(json.dumps({**told, "written": fresh, "next": steps}))
         return 0
     say(f"{clean(str(path))}: {'written; read it first' if fresh else 'was there, left as it is'}")
     say(f"{clean(str(unit))}: written")
@@ -73,4 +79,4 @@ def _with_unit(path: Path, args: argparse.Namespace) -> int:
 
 def _state_dir(args: argparse.Namespace) -> str:
     named = getattr(args, "state_dir", None)
-    return str(Path(named).absolute()) if named else ""
+    return str(typed(named, os.environ)) if named else ""

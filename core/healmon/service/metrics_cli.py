@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
 from healmon.clock import SystemClock
 from healmon.config import metricskeys, webkeys
 from healmon.config.facesettings import Metrics
+from healmon.config.paths import typed
 from healmon.errors import StateDirError, UsageError
 from healmon.metrics import Facts, exposition, families
 from healmon.metrics.vitals import Vitals
@@ -28,13 +30,13 @@ def metrics(state_dir: Path, args: argparse.Namespace) -> int:
         StoreFaultError: the store cannot be read.
         StateDirError: the file cannot be written.
     """
-    if args.listen:
+    if args.listen is not None:
         return _serve(state_dir, args)
     text = now(state_dir)
-    if not args.textfile:
+    if args.textfile is None:
         sys.stdout.write(text)
         return 0
-    path = Path(args.textfile).absolute()
+    path = typed(args.textfile, os.environ)
     if path.suffix != metricskeys.SUFFIX:
         raise UsageError(
             f"--textfile {clean(args.textfile)}: its name does not end in {metricskeys.SUFFIX}",

@@ -23,6 +23,8 @@ from healmon.world.notifying import Message, SystemMessenger
 def notify(state_dir: Path, args: argparse.Namespace) -> int:
     """List the channels, or send a test notice; returns 0 when all took it, else 69.
 
+    A dry run of a test sends nothing.
+
     Raises:
         DataError: there is no such channel.
     """
@@ -32,10 +34,17 @@ def notify(state_dir: Path, args: argparse.Namespace) -> int:
     if args.test is None:
         known = known_state(state_dir)
         rows = [_state(channel, known) for channel in channels]
-        texts = [_line(row) for row in rows] or ["no channels: nobody is told ([notify.channels])"]
+        texts = [_line(row) for row in rows]
     else:
-        rows = [_tried(channel, settings.monitor.name) for channel in channels]
+        dry = {"ok": True, "text": "dry run: nothing was sent"}
+        rows = [
+            {"channel": channel.name, **dry}
+            if getattr(args, "dry_run", False)
+            else _tried(channel, settings.monitor.name)
+            for channel in channels
+        ]
         texts = [f"{row['channel']}: {row['text']}" for row in rows]
+    texts = texts or ["no channels: nobody is told ([notify.channels])"]
     for text in [json.dumps(rows)] if getattr(args, "json", False) else texts:
         say(text)
     return 0 if all(row.get("ok", True) for row in rows) else MissingPartError.exit_code

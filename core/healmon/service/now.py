@@ -20,6 +20,7 @@ from healmon.service import asking, instance
 from healmon.service.foreground import open_host
 from healmon.service.host import Host
 from healmon.service.log import log_to_stderr
+from healmon.service.signals import leaving
 from healmon.text import clean
 
 PATIENCE = 3600.0
@@ -45,11 +46,12 @@ def in_process(args: argparse.Namespace, state_dir: Path, command: Callable[[], 
     usual, asking.ASK_PATIENCE = asking.ASK_PATIENCE, PATIENCE
     try:
         serving = _Serving(host, look=str(args.way) not in INBOX)
-        try:
-            serving.start()
-            return _answered(command, serving)
-        finally:
-            serving.stop()
+        with leaving():
+            try:
+                serving.start()
+                return _answered(command, serving)
+            finally:
+                serving.stop()
     finally:
         asking.ASK_PATIENCE = usual
         host.close()

@@ -11,8 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
 from healmon import __version__
+from healmon.config.paths import short, too_long
 from healmon.errors import UsageError
 from healmon.service.commandtable import COMMANDS, COMMON, GROUPS, Arg, Command, Either
+from healmon.text import clean
 
 WIDTH = 80
 
@@ -166,9 +168,20 @@ def _fill(parser: Parser, command: Command) -> None:
         if isinstance(one, Either):
             group = parser.add_mutually_exclusive_group()
             for choice in one.args:
-                group.add_argument(*choice.names, **choice.options)
+                group.add_argument(*choice.names, **_options(choice))
         else:
-            parser.add_argument(*one.names, **one.options)
+            parser.add_argument(*one.names, **_options(one))
+
+
+def _options(one: Arg) -> dict[str, Any]:
+    return {"type": _file, **one.options} if one.completes == "file" else one.options
+
+
+def _file(text: str) -> str:
+    """Return the name of a file as it was typed, if any can be called so."""
+    if why := too_long(text):
+        raise argparse.ArgumentTypeError(f"{clean(short(text))} {why}; give a shorter one")
+    return text
 
 
 def usage(command: Command) -> str:

@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import sqlite3
+from collections.abc import Mapping
 from pathlib import Path
 
 from healmon.errors import DataError, HolderError
 from healmon.plans import Packed, unpack
+from healmon.service import instance
 from healmon.service.commandline import faces, override, period, say
 from healmon.service.statedir import DATABASE
 from healmon.sessions.facts import HEALER, SessionFacts
 from healmon.state import ComponentView, of_healer
 from healmon.store import read, stream
 from healmon.text import clean
+from healmon.world import visit
 
 PREFIX = "session:"
 
@@ -75,6 +78,8 @@ def touch(state_dir: Path, args: argparse.Namespace) -> int:
 
 def _ask(state_dir: Path, args: argparse.Namespace, verb: str, arguments: Packed) -> int:
     target = PREFIX + args.target.removeprefix(PREFIX)
+    if instance.holder(state_dir) is not None and target not in _known(state_dir):
+        visit.program()  # it may be there, and nobody can tell
     return override(state_dir, verb, target, arguments, **faces(args))
 
 
@@ -83,18 +88,24 @@ def session(state_dir: Path, name: str) -> ComponentView:
 
     Raises:
         HolderError: there is no store yet.
+        MissingPartError: it is not known, and there is no tmux to see it with.
         DataError: no such session; says which there are.
     """
-    connection = reader(state_dir)
-    try:
-        known = of_healer(stream.read_snapshot(connection), HEALER)
-    finally:
-        connection.close()
+    known = _known(state_dir)
     component = PREFIX + name.removeprefix(PREFIX)
     if component not in known:
+        visit.program()
         there = ", ".join(sorted(n.removeprefix(PREFIX) for n in known)) or "none"
         raise DataError(f"there is no session {clean(name)}", remedy=f"there are: {there}")
     return known[component]
+
+
+def _known(state_dir: Path) -> Mapping[str, ComponentView]:
+    connection = reader(state_dir)
+    try:
+        return of_healer(stream.read_snapshot(connection), HEALER)
+    finally:
+        connection.close()
 
 
 def reader(state_dir: Path) -> sqlite3.Connection:

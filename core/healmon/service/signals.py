@@ -14,8 +14,10 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from importlib import import_module
 from types import FrameType
-from typing import Final
+from typing import Final, NoReturn
 
+ENDS: Final = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end a command, beside Ctrl-C."""
 _MANY: Final = 4096
 _handle: Callable[[int, object], object] = import_module("_signal").signal
 
@@ -51,6 +53,28 @@ def heeded(calls: Mapping[signal.Signals, Callable[[], object]]) -> Generator[No
                 _handle(number, signal.default_int_handler if usual else int(signal.SIG_DFL))
             signal.set_wakeup_fd(before)
             loop.remove_reader(ours)
+
+
+@contextmanager
+def leaving() -> Generator[None]:
+    """Have SIGTERM and SIGHUP unwind the stack, as SIGINT does; once, so that an end is an end.
+
+    Belongs to the main thread. What is ignored (nohup) stays so.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> NoReturn:
+        for one in before:
+            signal.signal(one, signal.SIG_IGN)
+        raise SystemExit(128 + number)
+
+    before = {n: signal.getsignal(n) for n in ENDS if signal.getsignal(n) is not signal.SIG_IGN}
+    for number in before:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _nothing(number: int, frame: FrameType | None) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from healmon import quiet
 from healmon.clock import SystemClock, boot_id, format_utc, parse_utc
 from healmon.errors import StoreFaultError
 from healmon.named import NamedTuple
@@ -26,6 +27,9 @@ HUNG_AFTER = 3
 """Intervals without a finished cycle after which the healer is called hung."""
 ACTIONS = 5
 HEARTBEAT = "healmon.heartbeat"
+LOG = "healmon.log"
+LOGGED = ("daemon", "tui")
+"""Modes of healers that write it."""
 OVERLAYS = {
     "silenced_by": "silenced", "maintenance": "in maintenance", "inhibited_by": "explained",
     "flapping": "flapping",
@@ -115,9 +119,9 @@ def status(state_dir: Path, *, json_wanted: bool) -> int:
     """Print the status of the healer on a state directory; returns the contract's exit code."""
     seen = _look(state_dir)
     if json_wanted:
-        print(json.dumps(_data(seen, state_dir)))  # noqa: T201 - this is the command line
+        quiet.verdict(json.dumps(_data(seen, state_dir)))
     else:
-        print("\n".join(_lines(seen, state_dir)))  # noqa: T201 - this is the command line
+        quiet.verdict("\n".join(_lines(seen, state_dir)))
     return seen.code
 
 
@@ -159,7 +163,7 @@ def _read(blind: _Seen, connection: Connection, state_dir: Path) -> _Seen:
 
 
 def _lines(seen: _Seen, state_dir: Path) -> list[str]:
-    lines = [_headline(seen, state_dir), *_cycle_line(seen)]
+    lines = [_headline(seen, state_dir), *_cycle_line(seen), *_log_line(seen, state_dir)]
     lines += _section("unhealthy now", seen.unhealthy, _component_line)
     lines += _section("open alerts", seen.alerts, _alert_line)
     lines += _section("not confirmed yet", seen.pending, _alert_line)
@@ -169,7 +173,7 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     if seen.unreadable:
         lines.append(f"what is wrong is not known: {seen.unreadable}")
     elif not (seen.unhealthy or seen.alerts or seen.holder is None or seen.cycle_age is None):
-        lines.append("nothing is wrong")
+        lines += [] if seen.hung else ["nothing is wrong"]
     return lines
 
 
@@ -200,6 +204,12 @@ def _cycle_line(seen: _Seen) -> list[str]:
     return [
         f"last cycle: #{cycle['number']}, {format_duration(age)} ago, took {cycle['seconds']} s"
     ]
+
+
+def _log_line(seen: _Seen, state_dir: Path) -> list[str]:
+    """Name the log of a healer that has one of its own: `run` writes to stderr or the journal."""
+    own = seen.holder is not None and seen.holder.mode in LOGGED
+    return [f"log: {state_dir / LOG}"] if own else []
 
 
 def _section(
@@ -249,7 +259,7 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "cycle": seen.facts.get("cycle", {}).get("number"),
         "cycle_age": seen.cycle_age if holder is not None else None,
         "state_dir": str(state_dir),
-        "log": str(state_dir / "healmon.log"),
+        "log": str(state_dir / LOG),
         "exit_code": seen.code,
         "unreadable": seen.unreadable,
         "unhealthy": seen.unhealthy,

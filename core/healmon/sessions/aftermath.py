@@ -8,6 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from healmon.clock import Reading
+from healmon.plans import Diagnosis
 from healmon.sessions import novelty, outcome, verdict
 from healmon.sessions.facts import ACTION, Memory
 from healmon.sessions.probe import SessionSeen
@@ -57,12 +58,19 @@ def noticed(memory: Memory, last: ActionView | None, seen: SessionSeen, now: Rea
     memory = replace(
         memory, attempt_wall=last.at, turns=(), agreed="", agree=0, agree_at=0.0, samples=0
     )
+    if last.ok and _elsewhere(last) and memory.quarantine:
+        return memory  # other tasks were taken from it: its program is what it was
     if last.ok:
         return replace(memory, failure="", quarantine="", program=0)
     # our own keys have left their marks on the screen: they are no progress
     known = novelty.absorb(memory.known, seen.screen, now.steady)
     memory = replace(memory, known=known, failure=last.outcome)
     return _quarantined(memory, last, seen)
+
+
+def _elsewhere(last: ActionView) -> bool:
+    told = verdict.of(last)
+    return told is not None and told.elsewhere
 
 
 def _quarantined(memory: Memory, last: ActionView, seen: SessionSeen) -> Memory:
@@ -90,6 +98,19 @@ def is_other_program(memory: Memory, seen: SessionSeen) -> bool:
         return True
     now = 0 if seen.terminal is None else seen.terminal.foreground
     return bool(memory.quarantine and memory.program and now and now != memory.program)
+
+
+def held(diagnosis: Diagnosis) -> frozenset[str]:
+    """Return the keys of panes whose programs must be looked at, though they have no task.
+
+    They are no place for tasks until their program has ended: without a look nobody would know.
+    """
+    keys = (
+        str(verdict.memory.get("key", "")).rpartition(".")[0]
+        for verdict in diagnosis.verdicts
+        if verdict.memory.get("quarantine") and not verdict.facts.get("tasks")
+    )
+    return frozenset(key for key in keys if key)
 
 
 def released(memory: Memory) -> Memory:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, Final, Protocol
@@ -13,6 +14,7 @@ from healmon.clock import Clock, Reading, Steps, age
 from healmon.errors import ProbeError
 from healmon.sessions.family import Family, Signals, Table, family, members
 from healmon.sessions.packs import Packs
+from healmon.sessions.places import process_of
 from healmon.sessions.signs import Sign
 from healmon.world.pane import Pane
 from healmon.world.processes import AgentFile, Identity, Processes
@@ -50,7 +52,7 @@ class Behind(msgspec.Struct, frozen=True):
 
 
 class Backstage:
-    """Looks behind panes with tasks: one table of processes for all of them.
+    """Looks behind those panes that it is told to: one table of processes for all of them.
 
     Args:
         on: makes blocking calls.
@@ -175,3 +177,15 @@ def _tasked(tasks: Iterable[Task], now: Reading, steps: Steps) -> float | None:
     stamps = [task.assigned_at for task in tasks]
     known: Collection[float] = [age(steps, at, now.wall) for at in stamps if at is not None]
     return max(known) if known and len(known) == len(stamps) else None
+
+
+def run_on(processes: Processes, keys: Collection[str]) -> dict[str, bool]:
+    """Return for each pane's key whether its own process runs on; of none where not even we are."""
+    if processes.identify(os.getpid()) is None:
+        return {}  # a /proc that shows nobody tells of nobody's end
+    wanted = {key: one for key in keys if (one := process_of(key)) is not None}
+    starts = {pid: processes.identify(pid) for pid in {pid for pid, _ in wanted.values()}}
+    return {
+        key: (now := starts[pid]) is not None and now.ticks == ticks
+        for key, (pid, ticks) in wanted.items()
+    }

@@ -205,6 +205,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
         proof: what was seen, for the stored evidence: ages, samples, counts, processes, ids.
         answer: the answer that a person chose; `keys` give it, and no task is settled.
         question: what was asked when it was chosen, and the `choices` that were offered then.
+        release: it only ends its quarantine, for a person; nothing is pressed.
     """
 
     session: str
@@ -227,3 +228,4 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     answer: str = ""
     question: str = ""
     choices: tuple[Choice, ...] = ()
+    release: bool = False

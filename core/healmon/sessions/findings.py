@@ -43,7 +43,7 @@ def told(
         said = f"{facts.session} gets stuck and goes on again and again{tasks}: it is not acted on"
         found.append(Finding("flapping", "WARNING", said, evidence, confirmed=True))
     if memory.quarantine:
-        until = "its program has ended" + (" or it is cleared by hand" if facts.tasks else "")
+        until = "its program has ended or it is cleared by hand"
         said = f"{facts.session} is no place for tasks until {until}: {memory.quarantine}"
         found.append(Finding("quarantined", "WARNING", said, evidence, urgent=True))
     return tuple(found)

@@ -11,7 +11,7 @@ from healmon.clock import Clock, Reading, gap
 from healmon.config.settings import Sessions, Tasks
 from healmon.healer import Hand, Instead
 from healmon.plans import Diagnosis, Packed, Plan, Proof
-from healmon.sessions import lost
+from healmon.sessions import aftermath, lost
 from healmon.sessions.calm import Calm
 from healmon.sessions.diagnose import diagnose
 from healmon.sessions.facts import HEALER
@@ -94,6 +94,7 @@ class SessionsHealer:
         """Judge. Pure, but for whom the next look must look after."""
         found = diagnose(self._settings, seen, known, now, self._probe.packs, self._calm)
         self._probe.lost = lost.watched(found)
+        self._probe.held = aftermath.held(found)
         return found
 
     def offer(

@@ -1,7 +1,8 @@
 """The plans for what a person asks of a session. Pure.
 
-`clear` interrupts its program and settles its tasks, stuck or not; `answer` gives one of the
-answers that its question offers. What bars healmon from a session bars it here too; caps,
+`clear` interrupts its program and settles its tasks, stuck or not; without tasks it ends its
+quarantine and touches nothing (see `releasing`). `answer` gives one of the answers that its
+question offers. What bars healmon from a session bars it here too; caps,
 cool-down and doubt do not: the person has judged.
 """
 
@@ -14,6 +15,7 @@ from typing import Final
 from healmon.config.settings import Sessions
 from healmon.errors import DataError
 from healmon.plans import Packed, Plan, Step, pack
+from healmon.sessions import releasing
 from healmon.sessions.facts import ANSWER, HEALER, Memory, Order, SessionFacts
 from healmon.sessions.planning import make_plan, tmux_words
 from healmon.sessions.recall import facts_of, is_session, memory_of
@@ -63,11 +65,14 @@ def _clear(
     settings: Sessions,
     arguments: Packed,
 ) -> Plan:
+    then = arguments.get("then")
+    why = releasing.held(facts, memory) if then is None else ""
+    if why:
+        return releasing.plan(component, facts, why)
     if facts.hands_off:
         raise DataError(f"{facts.session} is not touched: {facts.hands_off}")
     if not facts.tasks:
         raise DataError(f"{facts.session} has no active task: there is nothing to clear")
-    then = arguments.get("then")
     if then is not None and then not in THEN:
         allowed = " or ".join(THEN)
         raise DataError(f"then: {clean(str(then), limit=80)!r} is not known", remedy=allowed)

@@ -121,6 +121,12 @@ def answered(order: Order, verdict: Verdict) -> Proof:
     return Proof(text, f"Answered {order.session}: {answer}", packed(verdict))
 
 
+def released(order: Order, verdict: Verdict) -> Proof:
+    """Return the proof of a session whose quarantine a person ended."""
+    text = f"{verdict.how}; {_kept(verdict)}"
+    return Proof(text, f"{order.session} may be given tasks again", packed(verdict))
+
+
 def unanswered(order: Order, verdict: Verdict) -> RemedyError:
     """Return the error of an answer that is not seen to have been taken."""
     answer = clean(order.answer, limit=80)

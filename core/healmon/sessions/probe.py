@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Callable, Collection, Container, Mapping, Sequence
 from functools import partial
@@ -19,7 +18,7 @@ from healmon.errors import ProbeError
 from healmon.named import NamedTuple
 from healmon.sessions import places
 from healmon.sessions.answers import Failed, each, good
-from healmon.sessions.backstage import Backstage, Behind
+from healmon.sessions.backstage import Backstage, Behind, run_on
 from healmon.sessions.captures import Captures, Kept, own_clocks
 from healmon.sessions.family import Family
 from healmon.sessions.packs import Packs, bundled
@@ -135,9 +134,11 @@ class Probe:
 
     Attributes:
         lost: keys of panes that are out of sight; each look tells whether their processes run on.
+        held: keys of panes without tasks whose programs are looked at all the same.
     """
 
     lost: Collection[str] = ()
+    held: Collection[str] = ()
 
     def __init__(
         self,
@@ -279,7 +280,7 @@ class Probe:
         keys = tuple(self.lost)
         if not keys:
             return {}
-        return await self.on("processes", partial(_run_on, self.processes, keys))
+        return await self.on("processes", partial(run_on, self.processes, keys))
 
     async def _capture(
         self,
@@ -314,6 +315,8 @@ class Probe:
         now: Reading,
     ) -> tuple[SessionSeen, ...]:
         tasked = [(p, some) for place, some in spread.working.items() for p in spread.groups[place]]
+        held = self._held(spread)
+        tasked += [(pane, []) for place in held for pane in spread.groups[place]]
         behind = await self._backstage.behind(tasked, now)
         sessions: dict[str, SessionSeen] = {}
         before, self._shown = self._shown, {}
@@ -324,7 +327,8 @@ class Probe:
             tasks = tuple(spread.working.get((socket, number), ()))
             kept = [there[socket][pane.id] for pane in panes]
             last = before.get((socket, number))
-            if tasks or last is None or not last.same(panes, kept):
+            looked = tasks or (socket, number) in held
+            if looked or last is None or not last.same(panes, kept):
                 last = _Shown(panes, kept, self._session(panes, tasks, behind, there[socket]))
             one = last.seen
             shown = [one.pane] if one.sure else panes
@@ -333,9 +337,17 @@ class Probe:
             if (one.label, one.twins, one.fresh) != (label, twins, fresh):
                 one = replace(one, label=label, twins=twins, fresh=fresh)
             sessions[label] = one
-            if not tasks:
+            if not looked:
                 self._shown[socket, number] = _Shown(panes, kept, one)
         return await self._with_hints(sessions.values(), behind, now)
+
+    def _held(self, spread: Spread) -> set[Place]:
+        """Return the sessions without tasks that are looked behind all the same."""
+        return {
+            place
+            for place, panes in (spread.groups.items() if self.held else ())
+            if place not in spread.working and any(pane.key in self.held for pane in panes)
+        }
 
     async def _with_hints(
         self, sessions: Collection[SessionSeen], behind: Mapping[str, Behind], now: Reading
@@ -378,18 +390,6 @@ class Probe:
             family=kin,
             sign=sign,
         )
-
-
-def _run_on(processes: Processes, keys: Collection[str]) -> dict[str, bool]:
-    """Return for each pane's key whether its own process runs on; of none where not even we are."""
-    if processes.identify(os.getpid()) is None:
-        return {}  # a /proc that shows nobody tells of nobody's end
-    wanted = {key: one for key in keys if (one := places.process_of(key)) is not None}
-    starts = {pid: processes.identify(pid) for pid in {pid for pid, _ in wanted.values()}}
-    return {
-        key: (now := starts[pid]) is not None and now.ticks == ticks
-        for key, (pid, ticks) in wanted.items()
-    }
 
 
 def _faults(kind: Literal["tmux", "tasks"], answers: Mapping[str, object]) -> list[Fault]:

@@ -12,7 +12,7 @@ from healmon.clock import Clock
 from healmon.errors import ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Plan, Proof, unpack
-from healmon.sessions import answering, checks, giveback, outcome
+from healmon.sessions import answering, checks, giveback, outcome, releasing
 from healmon.sessions.afterwards import Afterwards
 from healmon.sessions.dossier import Archive, Dossier
 from healmon.sessions.facts import REQUEUE, Order
@@ -60,6 +60,8 @@ class Remedy:
         try:
             if order.answer:
                 return await answering.answer(self, order, dossier)
+            if order.release:
+                return await releasing.release(self, order, dossier)
             return await self._clear(order, dossier)
         except VetoError as error:
             await dossier.called_off(str(error.args[0]))

@@ -14,7 +14,7 @@ from healmon.state import ActionView
 
 Result = Literal[
     "cleared", "exited", "ignored", "frozen", "swallowed", "unblocked", "settled", "answered",
-    "given_back", "unknown",
+    "given_back", "released", "unknown",
 ]  # fmt: skip
 """How an attempt ended.
 
@@ -27,6 +27,7 @@ Result = Literal[
     settled     nothing was pressed: only the tasks were settled
     answered    a question was answered
     given_back  tasks that were owed are with the queue again
+    released    a person ended its quarantine: nothing was pressed
     unknown     nobody can tell: it could not be looked at any more
 """
 HELD: Final = frozenset[Result](("ignored", "frozen", "swallowed", "unknown"))

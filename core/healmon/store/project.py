@@ -99,18 +99,23 @@ class Projector:
     """Turns events into rows, one after the other.
 
     It remembers the newest refusal of each component, so that a plan refused in every cycle (dry
-    run, maintenance) is one row and not one per cycle.
+    run, maintenance) is one row and not one per cycle; and its newest sample in this cycle, so that
+    looks between two cycles that find nothing new are no rows.
     """
 
     def __init__(self) -> None:
         self._refused: dict[str, tuple[str, str, str]] = {}
+        self._sampled: dict[str, tuple[str, ...]] = {}
 
     def rows(self, record: ev.Recorded) -> list[Statement]:  # noqa: C901, PLR0911 - one case per event
         """Return what an event changes in the tables beside `events`."""
         event, at = record.event, format_utc(record.wall)
         match event:
             case ev.Observed():
-                return _observed(event, at, record.id)
+                return self._observed(event, at, record.id)
+            case ev.CycleStarted():
+                self._sampled.clear()
+                return []
             case ev.ConfigurationChanged():
                 return [(_INTERVAL, (f"{record.id} {event.interval:g}",))]
             case ev.EngineStarted() | ev.DryRunChanged() | ev.CycleFinished():
@@ -124,6 +129,7 @@ class Projector:
             case ev.PlanRefused():
                 return self._plan_refused(event, at, record.id)
             case ev.ActionVerified() | ev.ActionFailed():
+                self._sampled.pop(event.component, None)  # how it is afterwards is news
                 return [_action(event, at, record.id)]
             case ev.SilenceStarted() | ev.SilenceEnded():
                 return _silence_rows(event, at, record.id)
@@ -133,6 +139,19 @@ class Projector:
                 return _notice_rows(event, at, record.id)
             case _:
                 return [*alert_rows(event, at, record.id), *_pauses(event)]
+
+    def _observed(self, event: ev.Observed, at: str, number: int) -> list[Statement]:
+        component = (event.component, event.healer, event.status, event.summary, at, at)
+        sample = (event.status, event.metric_type, event.metric_value, event.summary)
+        if self._sampled.get(event.component) == sample:
+            return [(_COMPONENT, component)]
+        self._sampled[event.component] = sample
+        details = details_text({"summary": event.summary, "facts": event.facts})
+        metric = (
+            at, event.component, event.metric_type, event.metric_value, event.status, "", details,
+            number,
+        )  # fmt: skip
+        return [(_METRIC, metric), (_COMPONENT, component)]
 
     def _plan_refused(self, event: ev.PlanRefused, at: str, number: int) -> list[Statement]:
         plan = event.plan
@@ -181,16 +200,6 @@ def _paused(name: str, until: float) -> Statement:
 def _clock_set(event: ev.ClockJumped) -> list[Statement]:
     by = f"{round(event.stepped * 1000) / 1000:+.3f} seconds"
     return [(sql, (by,)) for sql in _MOVED] if event.stepped else []
-
-
-def _observed(event: ev.Observed, at: str, number: int) -> list[Statement]:
-    details = details_text({"summary": event.summary, "facts": event.facts})
-    metric = (
-        at, event.component, event.metric_type, event.metric_value, event.status, "", details,
-        number,
-    )  # fmt: skip
-    component = (event.component, event.healer, event.status, event.summary, at, at)
-    return [(_METRIC, metric), (_COMPONENT, component)]
 
 
 def _action(event: ev.ActionVerified | ev.ActionFailed, at: str, number: int) -> Statement:

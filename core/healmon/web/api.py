@@ -14,6 +14,7 @@ from healmon.errors import UsageError
 from healmon.plans import Answer, pack
 from healmon.service.planned import VERBS
 from healmon.service.series import frame
+from healmon.state import finished_on
 from healmon.text import clean
 from healmon.units import parse_duration
 from healmon.web import gatekeeper, openapi, parts, statejson
@@ -139,7 +140,7 @@ class Api:
             remedy = clean(f"there are: {there}", limit=1000)
             return gatekeeper.refusal(Refusal(404, f"there is no component {clean(name)}", remedy))
         around = parts.Around.of(known, now)
-        actions = [one for one in self._context.live.state.actions if one.component == name]
+        actions = statejson.actions_of(finished_on(known, name)[-ACTIONS:])
         return json_of(
             s.Component(
                 now=pack(parts.any_of(around, view)),
@@ -148,7 +149,7 @@ class Api:
                 alerts=tuple(
                     statejson.alert_of(known, a, now) for a in around.alerts.get(name, ())
                 ),
-                actions=tuple(actions[:ACTIONS]),
+                actions=actions,
             )
         )
 

@@ -63,19 +63,21 @@ def must_be_installed() -> None:
 
 
 def asked(args: argparse.Namespace, settings: Web) -> tuple[Address, Web]:
-    """Return where to listen, and `[web]` as the command line amends it.
+    """Return where to listen, and `[web]` as the command line amends it: a dry run only looks.
 
     Raises:
         UsageError: that is no address, or one that must not be listened on so.
     """
-    words = str(getattr(args, "address", None) or "") or settings.listen or str(DEFAULT)
+    given = getattr(args, "address", None)  # an empty word, of an unset variable, is no address
+    words = (settings.listen or str(DEFAULT)) if given is None else str(given)
     public = str(getattr(args, "behind_proxy", None) or "") or settings.public_url
     try:
         where = webkeys.parse(words)
         public = webkeys.origin_of(public) if public else ""
     except ValueError as error:
-        raise UsageError(f"serve: {public or words}: {error}") from None
-    chosen = replace(settings, listen=str(where), public_url=public)
+        raise UsageError(f"serve: {public or words or repr(words)}: {error}") from None
+    acts = settings.operator and not getattr(args, "dry_run", False)
+    chosen = replace(settings, listen=str(where), public_url=public, operator=acts)
     fault = webkeys.unguarded(chosen) or webkeys.clear_text(public)
     if fault:
         raise UsageError(f"serve {where}: {fault}", remedy="see: docs/web.md")

@@ -5,7 +5,7 @@ Words and figures are those that the screen and the command line show; nothing i
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec.structs import replace
@@ -14,6 +14,7 @@ from healmon import wording
 from healmon.report import exit_code
 from healmon.state import (
     FOREVER,
+    ActionView,
     AlertView,
     ComponentView,
     Snapshot,
@@ -84,7 +85,7 @@ def state_of(seen: Seen, now: float) -> s.State:
         ),
         alerts=_alerts(known, open_alerts(known), now),
         pending=_alerts(known, pending_alerts(known), now),
-        actions=_actions(known),
+        actions=actions_of(known.recent),
         pauses=_pauses(known, now),
         silences=_silences(known, now),
         channels=_channels(known),
@@ -198,7 +199,8 @@ def _alerts(known: Snapshot, alerts: Iterable[AlertView], now: float) -> tuple[s
     return tuple(alert_of(known, alert, now) for alert in alerts)
 
 
-def _actions(known: Snapshot) -> tuple[s.ActionNow, ...]:
+def actions_of(finished: Sequence[ActionView]) -> tuple[s.ActionNow, ...]:
+    """Return finished actions as they are told, the newest first."""
     return tuple(
         s.ActionNow(
             at=moment(one.at),
@@ -208,7 +210,7 @@ def _actions(known: Snapshot) -> tuple[s.ActionNow, ...]:
             proved_by=one.outcome,
             seconds=one.seconds,
         )
-        for one in reversed(known.recent)
+        for one in reversed(finished)
     )
 
 

@@ -20,7 +20,8 @@ def web_token(_state_dir: Path, args: argparse.Namespace) -> int:
     """
     settings, state_dir = configured(args)
     state_dir = statedir.prepare(state_dir)
-    known = tokens.known(state_dir, renew=bool(args.renew))
+    renew = bool(args.renew) and not getattr(args, "dry_run", False)
+    known = tokens.known(state_dir, renew=renew)
     role = "operator" if args.operator else "viewer"
     token = known.operator if args.operator else known.viewer
     running = whereabouts.where(state_dir)
@@ -28,10 +29,12 @@ def web_token(_state_dir: Path, args: argparse.Namespace) -> int:
     login = f"{url}/login#{token}"
     if getattr(args, "json", False):
         told = {"role": role, "url": login, "token": token, "running": bool(running)}
-        say(json.dumps({**told, "renewed": bool(args.renew)}))
+        say(json.dumps({**told, "renewed": renew}))
         return 0
-    if args.renew:
+    if renew:
         say("other tokens: those before open nothing any more, and all logins have ended")
+    elif args.renew:
+        say("dry run: there would be other tokens, and all logins would end")
     say(f"log in to {'act' if args.operator else 'look'}: {login}")
     say(f"for programs: Authorization: Bearer {token}")
     if args.operator and not settings.web.operator:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from healmon.clock import Reading
 from healmon.config.settings import Worker
 from healmon.errors import ProbeError, VetoError
 from healmon.text import clean
 from healmon.workers.acting import Act
 from healmon.workers.model import Order, StartRecord, WorkerSeen
-from healmon.workers.records import half_done
+from healmon.workers.records import former_of, half_done
 from healmon.world.processes import Identity
 
 
@@ -60,6 +62,21 @@ def overtakes(
         return False  # that is under way already
     # a start that hangs in its proof; one that is on its way there is what is wanted
     return record.phase == "spawned" and now.steady - record.steady > worker.min_uptime
+
+
+def followed(order: Order, one: WorkerSeen) -> Order:
+    """Return a person's stop as it is after a start that the worker's own shim has made meanwhile.
+
+    Who wants a worker down means whoever it is: the life that its shim started between that wish
+    and the last look is the same worker's, by the shim's own word, and is ended in its place.
+    """
+    record = one.record
+    if order.verb != "stop" or not order.wish or record is None or not record.granted:
+        return order
+    known = order.identity is None or order.identity in former_of(record)
+    if record.outcome != "begun" or record.number < order.number or not known:
+        return order
+    return replace(order, number=record.number + 1, identity=record.launched)
 
 
 def refuse(order: Order, one: WorkerSeen, alive: list[Identity]) -> None:

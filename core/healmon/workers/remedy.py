@@ -28,7 +28,7 @@ from healmon.workers.acting import Act, FreshLife, Tools, alive_in
 from healmon.workers.model import Order, StartRecord, WorkerSeen
 from healmon.workers.proving import Proving, fault_of
 from healmon.workers.records import former_of, half_done
-from healmon.workers.refusal import goes_on, pids, refuse, veto_of_fresh_life
+from healmon.workers.refusal import followed, goes_on, pids, refuse, veto_of_fresh_life
 from healmon.workers.stopping import Stopping
 from healmon.workers.yielding import Way
 from healmon.world.processes import Ended, Identity
@@ -123,10 +123,12 @@ class Remedy:
         Raises:
             VetoError: the world is not as it was when the plan was made.
         """
-        order, now = act.order, self._tools.clock.read()
-        one = await act.look(order.identity)
+        now = self._tools.clock.read()
+        one = await act.look(act.order.identity)
+        act.order = order = followed(act.order, one)
         act.record = replace(
-            act.record, wall=now.wall, steady=now.steady, former=former_of(one.record),
+            act.record, number=order.number, wall=now.wall, steady=now.steady,
+            former=former_of(one.record),
             asked=one.record.asked if one.record is not None else None,
         )  # fmt: skip
         alive, half = alive_in(one), half_done(one.record)

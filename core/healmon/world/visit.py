@@ -50,7 +50,7 @@ def switch(pane: Pane) -> None:
     Raises:
         ProbeError: tmux did not do it; the words of tmux.
     """
-    words = [_tmux(), "-u", *where(pane.socket), "switch-client", "-t", pane.id]
+    words = [program(), "-u", *where(pane.socket), "switch-client", "-t", pane.id]
     try:
         answer = run(words, timeout=DEADLINE, env=dict(os.environ))
     except (TimeoutError, OSError) as error:
@@ -93,11 +93,16 @@ def _told_to_end(client: subprocess.Popen[bytes]) -> Generator[None, None, None]
 
 def attach_words(pane: Pane) -> Sequence[str]:
     """Return the command that attaches to a pane."""
-    return [_tmux(), "-u", *where(pane.socket), "attach-session", "-t", pane.id]
+    return [program(), "-u", *where(pane.socket), "attach-session", "-t", pane.id]
 
 
-def _tmux() -> str:
-    program = shutil.which("tmux")
-    if program is None:
+def program() -> str:
+    """Return the tmux to run.
+
+    Raises:
+        MissingPartError: it is not installed.
+    """
+    found = shutil.which("tmux")
+    if found is None:
         raise MissingPartError("tmux is not installed")
-    return program
+    return found

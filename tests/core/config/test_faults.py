@@ -46,6 +46,7 @@ def test_an_unknown_key_is_told_with_line_and_nearest(configs):
     [
         ("[monitr]", 'monitr: unknown key; did you mean "monitor"?'),
         ("check_interval = 5", 'check_interval: unknown key; did you mean "monitor.check_interval"?'),
+        ("[workers.a]\nscript = 'x'\nqqqq = 5", "workers.a.qqqq: unknown key; allowed: script, command, args, "),
         ("[disk]\nWarning = 5", 'disk.Warning: unknown key; did you mean "warning"?'),
         ("[disk]\nlog-retention = 5", 'disk.log-retention: unknown key; did you mean "log_retention"?'),
         ("[disk]\nstuck_after = 5", 'disk.stuck_after: unknown key; did you mean "sessions.stuck_after"?'),

@@ -276,3 +276,10 @@ def test_a_source_of_tasks_has_the_limits_of_the_sessions_unless_it_says_otherwi
     assert configs.settings(show(loaded)) == loaded
     (one,) = configs.settings("[tasks.a]\npath = 'x'").tasks
     assert (one.requeue_backoff, one.max_requeues) == ((60.0, 300.0, 900.0), 3)
+
+
+@pytest.mark.parametrize("path", ["/srv/" + "a" * 300, "/srv" + "/a" * 3000])
+def test_a_path_that_nothing_can_have_is_told_with_its_line(configs, path):
+    (line,) = configs.lines(f"[databases.a]\npath = '{path}'")
+    assert ":2: databases.a.path: is too long" in line
+    assert len(line) < 600

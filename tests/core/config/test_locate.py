@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from healmon.config.locate import find_config, state_dir
-from healmon.errors import ConfigError
+from healmon.config.paths import STORE_MOST
+from healmon.errors import ConfigError, StateDirError
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ def test_a_state_directory_that_cannot_be_known_is_not_guessed(places, text):
 
 
 def test_a_user_whom_nobody_knows_is_at_home_at_the_root(places, monkeypatch):
-    monkeypatch.delenv("HOME")
+    monkeypatch.delenv("HOME", raising=False)
     monkeypatch.setattr("pwd.getpwuid", {}.__getitem__)
     assert state_dir(None, {}, None) == Path("/.local/state/healmon")
     assert find_config(None, {}, places / "work") is None
@@ -155,3 +156,45 @@ def test_locating_needs_nothing_but_the_standard_library(places):
         [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environ
     )
     assert run.stdout.splitlines() == [str(places / "work/state"), "[]"]
+
+
+NAME_TOO_LONG = "/srv/" + "a" * 300
+PATH_TOO_LONG = "/srv" + "/a" * 3000
+
+
+@pytest.mark.parametrize("path", [NAME_TOO_LONG, PATH_TOO_LONG])
+@pytest.mark.parametrize("origin", ["--config", "$HEALMON_CONFIG"])
+def test_a_configuration_of_an_overlong_name_is_told_so_in_a_short_line(places, path, origin):
+    environ = environ_of(places, **({} if origin == "--config" else {"HEALMON_CONFIG": path}))
+    with pytest.raises(ConfigError) as caught:
+        find_config(path if origin == "--config" else None, environ, places)
+    said = str(caught.value)
+    assert f"is too long: {'a name in it has 300' if path is NAME_TOO_LONG else 'it'}" in said
+    assert origin in said
+    assert len(said) < 250
+
+
+@pytest.mark.parametrize("path", [NAME_TOO_LONG, PATH_TOO_LONG, "/srv" + "/a" * 300])
+@pytest.mark.parametrize("origin", ["argument", "variable", "key"])
+def test_a_state_directory_in_which_no_store_can_be_opened_is_refused(places, path, origin):
+    config = put(places / "c.toml", f"[monitor]\nstate_dir = '{path if origin == 'key' else 's'}'")
+    environ = environ_of(places, **({"HEALMON_STATE_DIR": path} if origin == "variable" else {}))
+    with pytest.raises(StateDirError, match="is too long") as caught:
+        state_dir(path if origin == "argument" else None, environ, config)
+    assert "--state-dir" in caught.value.remedy
+    assert len(str(caught.value)) < 350
+
+
+def test_the_longest_state_directory_holds_a_store_and_a_link_may_lead_to_a_shorter_one(places):
+    import sqlite3
+
+    environ, base = environ_of(places), str(places)
+    longest = base + ("/" + "b" * 99) * 9
+    longest = f"{longest[: STORE_MOST - 2].rstrip('/')}/".ljust(STORE_MOST, "c")
+    Path(longest).mkdir(parents=True)
+    assert str(state_dir(longest, environ, None)) == longest
+    sqlite3.connect(f"{longest}/healmon.db").execute("CREATE TABLE t (a)").connection.close()
+    with pytest.raises(StateDirError):
+        state_dir(f"{longest}c", environ, None)
+    Path(longest, "link").symlink_to(base)
+    assert str(state_dir(f"{longest}/link", environ, None)) == f"{longest}/link"

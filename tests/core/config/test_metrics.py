@@ -44,6 +44,29 @@ def test_what_is_wrong_is_told_with_its_key_and_how_to_mend_it(configs, text, ke
     assert said in line
 
 
+@pytest.mark.parametrize(
+    ("web", "metrics", "clash"),
+    [
+        ("127.0.0.1:8080", "127.0.0.1:8080", True),
+        ("127.0.0.1:8080", "localhost:8080", True),
+        ("[::1]:8080", "localhost:8080", True),
+        ("127.0.0.1:8080", "0.0.0.0:8080", True),
+        ("127.0.0.1:8080", "127.0.0.1:8081", False),
+        ("127.0.0.1:8080", "127.0.0.2:8080", False),
+        ("127.0.0.1:8080", "[::]:8080", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+    ],
+)
+def test_one_address_for_page_and_numbers_is_a_fault(configs, web, metrics, clash):
+    text = f"[web]\nlisten = '{web}'\n[metrics]\nlisten = '{metrics}'\nnetwork = true"
+    if not clash:
+        assert configs.settings(text).metrics.listen == metrics
+        return
+    (line,) = configs.lines(text)
+    assert ":4: metrics.listen: web.listen has it already" in line
+    assert "give another port" in line
+
+
 def test_without_its_extra_a_face_is_a_fault_to_check_and_none_to_a_healer(configs, monkeypatch):
     monkeypatch.setattr(extras, "installed", lambda module: module != "prometheus_client")
     text = "[metrics]\nlisten = '127.0.0.1:1'\ntextfile = 'a.prom'"

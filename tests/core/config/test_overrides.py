@@ -104,6 +104,7 @@ def test_other_variables_are_left_alone(configs, variable):
     [
         ("MONITOR__CHEK_INTERVAL", "5s", 'monitor.chek_interval: unknown key; did you mean "check_interval"?'),
         ("MONITR__NAME", "x", 'monitr: unknown key; did you mean "monitor"?'),
+        ("STORE__QQQQ", "x", "store.qqqq: unknown key; allowed: retention"),
         ("MONITOR__", "x", "monitor: is a table; the variable must name a key in it"),
         ("MONITOR__NAME__X", "x", 'monitor.name.x: "name" has no keys of its own'),
         ("MONITOR__CHECK_INTERVAL", "fast", 'monitor.check_interval: found "fast"; allowed: a duration'),
@@ -111,6 +112,7 @@ def test_other_variables_are_left_alone(configs, variable):
         ("WORKERS__ASSIGNER_WORKER__MAX_FAILURES", "many", 'workers.assigner_worker.max_failures: found "many"'),
         ("WORKERS__ASIGNER_WORKER__CRITICAL", "1", 'workers.asigner_worker: is not in the file; did you mean "assigner_worker"?'),
         ("WORKERS__NEW__SCRIPT", "x", "workers.new: is not in the file"),
+        ("WORKERS__QQQQ__SCRIPT", "x", "workers.qqqq: is not in the file; allowed: assigner_worker"),
         ("TASKS__NEW__PATH", "x", "tasks.new: is not in the file"),
         ("DISK__RULES__1__NAME", "x", "disk.rules.1: there are 1, numbered from 0"),
         ("DISK__RULES__LOGS__NAME", "x", "disk.rules.LOGS: there are 1, numbered from 0"),
@@ -161,3 +163,10 @@ def test_without_a_file_faults_name_the_variable():
     with pytest.raises(ConfigError) as caught:
         load(None, {"HEALMON_DISK__WARNING": "x"})
     assert str(caught.value).startswith("$HEALMON_DISK__WARNING: disk.warning: found")
+
+
+def test_a_variable_that_may_mean_two_names_means_none(configs):
+    text = "[workers.a-b]\nscript = 'x'\n[workers.a_b]\nscript = 'y'\n[workers.ab]\nscript = 'z'"
+    (line,) = configs.lines(text, HEALMON_WORKERS__A_B__CRITICAL="true")
+    assert 'may mean "a-b" and "a_b"' in line
+    assert configs.settings(text, HEALMON_WORKERS__AB__CRITICAL="true").workers[2].critical

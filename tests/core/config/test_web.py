@@ -100,7 +100,7 @@ def test_the_extra_that_is_missing_is_named(tmp_path, monkeypatch):
     assert caught.value.exit_code == 69
 
 
-def asked(*, address: str = "", behind: str = "", web: Web | None = None):
+def asked(*, address: str | None = None, behind: str = "", web: Web | None = None):
     args = argparse.Namespace(address=address, behind_proxy=behind)
     return serving.asked(args, web or Web())
 
@@ -115,7 +115,7 @@ def test_the_command_line_says_where_else_the_configuration_else_here():
 
 @pytest.mark.parametrize(
     "words",
-    [{"address": "0.0.0.0:80"}, {"address": "nonsense"}, {"behind": "http://health.example.org"},
+    [{"address": "0.0.0.0:80"}, {"address": "nonsense"}, {"address": ""}, {"behind": "http://health.example.org"},
      {"behind": "x"}],
 )  # fmt: skip
 def test_the_command_line_is_held_to_the_same(words):

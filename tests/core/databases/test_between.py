@@ -12,8 +12,10 @@ from msgspec.structs import replace
 
 from healmon import events as ev
 from healmon.databases.model import Deeds, Refusal
-from healmon.databases.remember import DEEDS, NOT_TWICE
+from healmon.databases.remember import DEEDS, NOT_TWICE, PAUSE
+from healmon.errors import VetoError
 from healmon.plans import pack
+from healmon.world.mending import Mended
 from healmon.world.simulated.processes import Program
 from tests.core.databases.test_policy import DAMAGED, LIMITS, crashed, worker
 from tests.helpers.dbstory import PATH, Notebook, Story
@@ -117,4 +119,24 @@ def test_a_file_in_the_place_of_a_corrupt_one_is_not_taken_for_it():
     assert story.known.memory["database:architect"]
     story.look(after=NOT_TWICE)
     assert not story.known.memory["database:architect"]
+    story.close()
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+def test_what_was_vetoed_is_not_tried_again_for_a_while_by_whoever_follows_either(between):
+    story = Story("wal", **LIMITS)
+    crashed(story)
+    plan = next(verdict.plan for verdict in (story.look(after=6) for _ in range(9)) if verdict.plan)
+    story.clock.advance(plan.delay)
+    story.mender.answers = [Mended(word="full", text="no room")]
+    with pytest.raises(VetoError):
+        story.carry_out(plan)
+    if between != "another healer":
+        BETWEEN[between](story)
+    story.look()  # as the engine has it made before anybody follows
+    story.renew()
+    assert story.look(after=PAUSE - 20).plan is None
+    story.renew()
+    assert story.look(after=19).plan is None
+    assert story.look(after=2).plan is not None
     story.close()

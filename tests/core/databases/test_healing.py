@@ -183,7 +183,7 @@ def test_28_a_full_disk_is_waited_out_and_costs_no_row(small_disk, tmp_path, wat
     assert [f.condition for f in verdict.findings] == ["left-full"]
     assert (verdict.metric_value, verdict.plan) == ("leftover", None)
     fat.unlink()
-    eyes.healer._paused.clear()
+    eyes.forget_pause()
     assert "quick_check ok" in eyes.carry_out(eyes.due()).text
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT count(*) FROM rows").fetchone() == (rows,)

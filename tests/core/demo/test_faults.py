@@ -62,6 +62,11 @@ def lines(world: DemoWorld, session: str) -> set[str]:
     return {line for row in text.splitlines() if len(line := NOT_TEXT.sub("", row)) > 1}
 
 
+def whole(world: DemoWorld, session: str) -> set[str]:
+    """The same of a whole picture: one may be taken in the midst of a drawing."""
+    return until(lambda: (one := lines(world, session)) == lines(world, session) and one)
+
+
 def agent(world: DemoWorld, session: str) -> str:
     return str(json.loads((world.layout.agents / f"{session}.json").read_text())["state"])
 
@@ -121,13 +126,11 @@ def test_a_frozen_session_moves_and_says_nothing_new(world: DemoWorld) -> None:
     assert session in said
     assert active(world, session) == before + 1
     until(lambda: "queued" in terminals.screen(world.layout, session), what="the queued task")
-    # a picture may be taken in the midst of a drawing
-    until(lambda: lines(world, session) == lines(world, session), what="a whole picture")
-    known, screens = lines(world, session), set[str]()
+    known, screens = whole(world, session), set[str]()
 
     def goes_on() -> bool:
         screens.add(terminals.screen(world.layout, session))
-        assert lines(world, session) <= known
+        assert whole(world, session) <= known
         return len(screens) > 5
 
     until(goes_on, what="its spinner goes on")
@@ -175,9 +178,13 @@ def test_a_terminal_in_cooked_mode(world: DemoWorld) -> None:
 
 def test_an_approval_waits_for_ever_and_takes_an_answer(world: DemoWorld) -> None:
     until(lambda: "Esc to cancel" in terminals.screen(world.layout, "architect2"), what="it asks")
-    first = terminals.screen(world.layout, "architect2")
+
+    def picture() -> str:
+        return terminals.screen(world.layout, "architect2")
+
+    first = until(lambda: (one := picture()) == picture() and one, what="a whole picture")
     time.sleep(0.5)
-    assert terminals.screen(world.layout, "architect2") == first
+    assert picture() == first
     terminals.tmux(world.layout, "send-keys", "-t", "=architect2:", "1")
     until(lambda: agent(world, "architect2") == "working", what="work after the answer")
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import threading
 
 import pytest
 
 from healmon import cli
 from healmon import events as ev
+from healmon.alerts import parse
 from healmon.clock import SystemClock
 from healmon.plans import Overlays
+from healmon.service import alerts_cli
 from healmon.service.events_cli import following
 from tests.helpers.storekit import WALL, Engine, opened_store, started
 
@@ -163,8 +166,11 @@ def test_all_alerts_come_in_pages(healmon, tmp_path, monkeypatch):
     assert healmon("alerts", "--all", "--before", "2")[1].split()[0] == "1"
 
 
-def test_an_empty_house_has_an_empty_inbox(healmon):
-    assert healmon("alerts") == (0, "no alerts\n", "")
+def test_an_empty_house_has_an_empty_inbox_and_nobody_who_looks(healmon, tmp_path):
+    code, out, err = healmon("alerts")
+    assert (code, out) == (0, "no alerts\n")
+    said = f"NOBODY IS LOOKING: no healer has finished a round on {tmp_path / 'state'}"
+    assert err.startswith(said), "no alerts is no comfort there"
     assert healmon("silences") == (0, "no silences\n", "")
     assert healmon("silences", "--json") == (0, "[]\n", "")
 
@@ -247,3 +253,37 @@ def test_the_log_of_one_component(store, healmon):
     code, out, _ = healmon("events", "--since", "1h", "--component", "session:a")
     assert code == 0
     assert len(out.splitlines()) == 2
+
+
+def test_each_event_for_machines_has_its_number_its_time_and_its_cause(store, healmon):
+    code, out, _ = healmon("events", "--since", "1h", "--json")
+    told = [json.loads(line) for line in out.splitlines()]
+    assert (code, [one["id"] for one in told]) == (0, list(range(1, 11)))
+    second = told[1]
+    assert second["timestamp"].startswith("20")
+    assert (second["kind"], second["component"], second["severity"], second["cause"]) == (
+        "alertopened", "session:a", "WARNING", None,
+    )  # fmt: skip
+    assert (second["key"], second["message"]) == (STUCK, "stuck for 45 min")
+    with sqlite3.connect(store) as connection:  # a rescued row may be no JSON any more
+        connection.execute("UPDATE events SET payload = '{broken' WHERE id = 2")
+    _, out, _ = healmon("events", "--since", "1h", "--json")
+    second = json.loads(out.splitlines()[1])
+    assert (second["id"], second["payload"]) == (2, "{broken")
+
+
+def test_a_name_with_blanks_is_one_word_to_a_silence(tmp_path):
+    (tmp_path / "state").mkdir(mode=0o700)
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(ev.Observed("disks", "disk:/a=b, 7", "healthy", "", "t", "v", {}))
+    for word, said in {
+        "tâche worker": 'component="tâche worker"',
+        "session:my *": 'component="session:my *"',
+        "disk:/a=b, 7": 'component="disk:/a=b, 7"',
+        "session:a,session:b": "component=session:a,session:b",
+        "17,18": "id=17,18",
+        "17 w": "id=17 component=w",
+        "component=disk:* severity=WARNING": "component=disk:* severity=WARNING",
+        '"tâche worker" severity=warning': 'component="tâche worker" severity=WARNING',
+    }.items():
+        assert str(parse(alerts_cli._in_quotes(tmp_path / "state", word))) == said

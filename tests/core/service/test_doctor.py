@@ -505,3 +505,12 @@ def test_beside_a_daemon_it_changes_nothing_of_it(bench: Bench) -> None:
         assert box.run("--stop").returncode == 0
     finally:
         box.close()
+
+
+def test_a_state_directory_of_an_overlong_path_is_told_once_with_its_remedy(bench):
+    ground = bench.ground(state_dir=Path("/srv/" + "a" * 300))
+    looks = (home.state_directory, home.store, home.leftovers)
+    (one,) = [found for look in looks for found in look(ground)]
+    assert one.level == "critical"
+    assert "a name in it has 300 bytes" in one.what
+    assert "--state-dir" in one.remedy

@@ -236,3 +236,17 @@ def test_housekeeping_ends_though_a_round_begins_at_that_moment(turns: int) -> N
         return task.cancelled()
 
     assert asyncio.run(scene())
+
+
+def test_why_a_daemon_did_not_come_up_is_told_with_its_own_lines_of_the_log(tmp_path):
+    log = tmp_path / "healmon.log"
+    log.write_text("of a run before\n")
+    before = log.stat().st_size
+    ended = background.Started(None, "the disk is full", 73)
+    assert "log:" not in str(ended.error(log, before)), "it wrote nothing itself"
+    with log.open("a") as file:
+        file.write("of this one\n")
+    said = str(ended.error(log, before))
+    assert said == "the daemon did not come up: the disk is full\n  log: of this one"
+    log.write_text("after rotation\n")
+    assert "log: after rotation" in str(ended.error(log, before))

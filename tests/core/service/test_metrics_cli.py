@@ -74,7 +74,12 @@ def test_a_textfile_is_written_with_a_name_that_is_read(box, tmp_path):
 
 @pytest.mark.parametrize(
     ("address", "why"),
-    [("9646", "such as"), ("127.0.0.1:99999", "such as"), ("0.0.0.0:9646", "network = true")],
+    [
+        ("9646", "such as"),
+        ("", "such as"),
+        ("127.0.0.1:99999", "such as"),
+        ("0.0.0.0:9646", "network = true"),
+    ],
 )
 def test_an_address_that_will_not_do_is_refused(box, address, why):
     done = box.inside("metrics", "--listen", address)

@@ -9,6 +9,7 @@ import pytest
 from healmon import cli
 from healmon import events as ev
 from healmon.plans import pack
+from healmon.service import instance, sessions_cli
 from healmon.service.chain import kept_lines
 from healmon.sessions.facts import SessionFacts
 from healmon.sessions.signs import Choice
@@ -77,6 +78,25 @@ def test_a_question_is_told_with_the_answers_it_offers(healmon, tmp_path):
     assert healmon("answer", "dev")[1].splitlines() == [
         "Run rm -r build?", "  1  1. Yes", "  2  2. No",
     ]  # fmt: skip
+
+
+def test_without_tmux_a_session_that_nobody_knows_is_a_missing_part(healmon, tmp_path, monkeypatch):
+    (tmp_path / "state").mkdir(mode=0o700)
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept).tell(ev.Observed("sessions", "session:dev", "healthy", "", "t", "v", {}))
+    monkeypatch.setattr(sessions_cli, "override", lambda *_words, **_faces: 0)
+    lock = instance.Lock.acquire(tmp_path / "state", version="9.9", mode="daemon")
+    try:
+        for tmux, code in ((True, 0), (False, 69)):
+            if not tmux:
+                monkeypatch.setenv("PATH", str(tmp_path))
+            for words in (("clear",), ("snooze", "--for", "1h"), ("never-touch",), ("touch",)):
+                found, _, err = healmon(words[0], "other", *words[1:])
+                assert (found, "tmux is not installed" in err) == (code, not tmux)
+                assert healmon(words[0], "dev", *words[1:])[0] == 0, "what is known was seen"
+        assert healmon("answer", "other")[0] == 69
+    finally:
+        lock.release()
 
 
 def test_a_saved_screen_needs_neither_healer_nor_store(healmon, tmp_path):

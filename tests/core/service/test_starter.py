@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from pathlib import Path
 
@@ -255,6 +256,13 @@ def test_a_unit_is_written_with_it_and_for_what_is_there(tmp_path, monkeypatch, 
     assert main(["init", "--systemd", "--print", str(config)]) == 0
     assert f"--config {config}" in capsys.readouterr().out
     assert not config.exists()
+    # not every shell expands a ~ behind an equals sign
+    monkeypatch.setenv("HOME", str(tmp_path))
+    homely = ["--config=~/healmon.toml", "--state-dir=~/s"]
+    assert main(["init", "--systemd", "--print", *homely]) == 0
+    assert f"--config {config} --state-dir {tmp_path / 's'}" in capsys.readouterr().out
+    assert main(["init", "--print", "--json", *homely]) == 0
+    assert json.loads(capsys.readouterr().out)["file"] == str(config)
     assert main(["init", "--systemd", str(config), "--state-dir", str(tmp_path / "s")]) == 0
     unit = (tmp_path / "units" / "healmon.service").read_text()
     assert f"--config {config} --state-dir {tmp_path / 's'}" in unit

@@ -7,7 +7,8 @@ import json
 import pytest
 
 from healmon import cli
-from healmon.events import MaintenanceStarted
+from healmon.clock import SystemClock
+from healmon.events import CycleFinished, MaintenanceStarted
 from healmon.service import instance
 from healmon.state import FOREVER
 from tests.helpers.shapes import fits
@@ -47,8 +48,10 @@ def test_who_is_there_for_one_thing_is_no_healer_and_is_named(status, mode, does
 
 
 @pytest.mark.parametrize("mode", ["daemon", "once"])
-def test_a_healer_is_one(status, mode):
+def test_a_healer_is_one(status, mode, tmp_path):
     _, text, told = status(mode)
+    log = f"\nlog: {tmp_path / 'state' / 'healmon.log'}\n"
+    assert (log in text + "\n") == (mode == "daemon"), "what runs in the foreground has none"
     assert f"healmon 9.9 runs: pid {told['pid']}, {mode}" in text
     fits("status", told)
     assert (told["running"], told["mode"]) == (True, mode)
@@ -68,6 +71,18 @@ def test_a_store_that_cannot_be_read_is_not_told_as_nothing_wrong(status, tmp_pa
 def test_before_the_first_cycle_nobody_says_that_nothing_is_wrong(status):
     _, text, _ = status("daemon")
     assert "none has finished yet" in text
+    assert "nothing is wrong" not in text
+
+
+def test_nothing_is_wrong_is_not_said_of_a_healer_that_stands_still(status, tmp_path, monkeypatch):
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept, SystemClock().read().wall).tell(started(), CycleFinished(1, 0.1, 60.0))
+    _, text, _ = status("daemon")
+    assert text.endswith("nothing is wrong")
+    monkeypatch.setattr(instance, "stands_still", lambda _holder: True)
+    codes, text, _ = status("daemon")
+    assert codes == [2, 2]
+    assert "IT STANDS STILL" in text
     assert "nothing is wrong" not in text
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from healmon.errors import ProbeError
+from healmon.sessions import probe
 from healmon.sessions.probe import SessionSeen
 from tests.helpers.looks import Looker, labels, named
 from tests.helpers.tmuxes import HANG, SHELL, PrivateTmux
@@ -34,6 +35,12 @@ def show(*lines):
 show('begun')
 """
 BUSY = AGENT + "show('work goes on\\x1b]2;\\u2802 work\\x07', '', 'esc to interrupt')\n"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine may be slow to answer."""
+    monkeypatch.setattr(probe, "LOOK_WITHIN", 60.0)
 
 
 @pytest.fixture
@@ -74,6 +81,8 @@ def start(server: PrivateTmux, session: str, command: str, shows: str = "") -> s
 def test_25_two_tmux_processes_however_many_sessions(server: PrivateTmux, folder: Path) -> None:
     names = [f"s{number}" for number in range(30)]
     panes = {name: server.new(name, f"echo {name} is up; exec sleep 1000") for name in names}
+    for name, pane in panes.items():
+        until(lambda n=name, p=pane: f"{n} is up" in server.screen(p), 60, f"{name}'s word")
     looker = Looker(folder, server.socket)
     looker.task(*names)
     seen = looker.look()

@@ -9,11 +9,12 @@ from msgspec.structs import replace
 
 from healmon.plans import unpack
 from healmon.sessions import checks
+from healmon.sessions.backstage import run_on
 from healmon.sessions.facts import Order
 from healmon.sessions.lost import same_pane
 from healmon.sessions.offers import offered
 from healmon.sessions.places import process_of
-from healmon.sessions.probe import Fault, Seen, _run_on
+from healmon.sessions.probe import Fault, Seen
 from healmon.world.processes import Identity
 from tests.helpers.sessionjudge import CYCLE, HOUR, BenchOfSessions, a_pane, a_session, a_task
 
@@ -91,8 +92,8 @@ def test_processes_are_told_apart_by_their_start_and_none_is_known_without_proc(
 
     keys = ["1.1.$1.1.%1.50.7", "1.1.$1.1.%1.50.8", "1.1.$1.1.%1.51.7", "1.1.$1.1.%1.50.0"]
     told = dict(zip(keys, [True, False, False], strict=False))
-    assert _run_on(Proc(50, os.getpid()), keys) == told
-    assert _run_on(Proc(50), keys) == {}, "not even ourselves"
+    assert run_on(Proc(50, os.getpid()), keys) == told
+    assert run_on(Proc(50), keys) == {}, "not even ourselves"
 
 
 def test_whom_nobody_ever_saw_is_told_and_left_alone():

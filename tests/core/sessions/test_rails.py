@@ -10,6 +10,8 @@ from msgspec.structs import replace
 from healmon import events as ev
 from healmon.attempts import UNKEPT
 from healmon.gate import FOREVER
+from healmon.plans import unpack
+from healmon.sessions.facts import Order
 from tests.helpers.sessionjudge import (
     BUSY,
     CYCLE,
@@ -346,6 +348,39 @@ def test_a_quarantine_ends_when_a_person_cleared_it():
     bench.end(asked)
     bench.look(a_session(sign=IDLE), after=1)
     assert "quarantined" not in bench.open()
+
+
+def test_a_quarantine_outlives_the_tasks_that_are_taken_away_for_it():
+    bench = quarantined()
+    fresh = a_session(tasks=[a_task(number=99, age=-bench.now)])
+    bench.run(800, lambda _: [fresh])
+    (plan,) = bench.planned()
+    assert "not to this session" in plan.steps[-1].text
+    bench.carry(plan, "settled")
+    bench.look(a_session(tasks=()), after=1)
+    assert bench.open() == {"stuck", "quarantined"}
+
+
+@pytest.mark.parametrize("client", [False, True])
+def test_a_quarantine_without_tasks_is_ended_by_hand_without_a_key(client):
+    bench = quarantined()
+    more = {"attached": 1} if client else {}
+    bench.look(a_session(tasks=(), pane=more), after=1)
+    asked = _by_hand(bench)
+    order = unpack(asked.order, Order)
+    assert (order.keys, order.rows, order.release) == ((), (), True)
+    assert bench.begin(asked, origin="tui")
+    bench.end(asked, "released")
+    bench.look(a_session(tasks=(), pane=more), after=1)
+    assert not bench.open()
+    assert bench.run(HOUR, hung("a")), "what hangs again is judged like any other"
+
+
+def test_a_session_that_must_never_be_touched_is_not_released_either():
+    bench = quarantined()
+    bench.look(a_session(tasks=()), after=1)
+    bench.emit(ev.MaintenanceStarted("session:a", FOREVER, "tui"))
+    assert not bench.begin(_by_hand(bench), origin="tui")
 
 
 def test_a_quarantined_program_that_works_after_all_keeps_its_tasks():

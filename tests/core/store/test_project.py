@@ -74,6 +74,27 @@ def test_a_sample_is_a_metric_and_the_latest_state(tables: Tables) -> None:
     assert tables.rows("components") == []
 
 
+def test_there_is_one_sample_of_a_component_in_a_cycle_unless_something_changes(
+    tables: Tables,
+) -> None:
+    tables.tell(
+        ev.CycleStarted(1),
+        observed("w", "healthy", "pid 7", rss=1),
+        observed("w", "healthy", "pid 7", rss=2),  # a second look, as an override has one made
+        observed("v", "healthy", "pid 7", rss=2),
+        observed("w", "healthy", "pid 8", rss=2),
+        ev.ActionVerified("p1", "w", "restart_worker", "pid 9 alive", 1.5),
+        observed("w", "healthy", "pid 8", rss=3),
+        ev.CycleStarted(2),
+        observed("w", "healthy", "pid 8", rss=4),
+    )
+    assert [(row["component"], row["event_id"]) for row in tables.rows("health_metrics")] == [
+        ("w", 2), ("v", 4), ("w", 5), ("w", 6), ("w", 7), ("w", 9),
+    ]  # fmt: skip
+    seen = {row["component"]: row["seen_at"] for row in tables.rows("components")}
+    assert seen["w"].endswith("02:40:09.000")
+
+
 def test_outcomes_of_remedies_are_metrics_with_the_action(tables: Tables) -> None:
     tables.tell(
         ev.ActionVerified("p1", "w", "restart_worker", "pid 9 alive", 1.5, details={"pid": 9}),

@@ -40,7 +40,7 @@ def month(store: Store, per_day: int = 100) -> Engine:
         engine.emit(opened(KEYS[1], message=f"day {day}"), after=DAY)
         engine.emit(ev.AlertResolved(KEYS[1], "over"))
         for number in range(per_day):
-            engine.emit(observed(f"w{number % 5}", n=number), after=1.0)
+            engine.emit(observed(f"w{number % 5}", summary=f"look {number}"), after=1.0)
     return engine
 
 
@@ -107,7 +107,7 @@ def test_pruning_goes_in_bites_and_writing_goes_on_between_them(tmp_path: Path) 
     with opened_store(path) as store:
         engine = Engine(store)
         for number in range(9_000):
-            engine.emit(observed(f"w{number % 9}"))
+            engine.emit(observed(f"w{number % 9}", summary=f"look {number}"))
         settled(store)
         sizes: list[int] = []
         # another process's view: rows removed in each transaction, and ours arriving meanwhile
@@ -136,7 +136,7 @@ def test_one_bite_is_a_thousand_rows(tmp_path: Path) -> None:
     with opened_store(path) as store:
         engine = Engine(store)
         for number in range(2_500):
-            engine.emit(observed(f"w{number % 9}"))
+            engine.emit(observed(f"w{number % 9}", summary=f"look {number}"))
     conn = sqlite3.connect(path, isolation_level=None)
     pruning = upkeep.Pruning(format_utc(engine.snapshot.at + DAY))
     left = []

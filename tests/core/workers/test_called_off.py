@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
@@ -16,6 +17,7 @@ from healmon import events as ev
 from healmon.config.settings import Ready, Worker
 from healmon.plans import Answer, unpack
 from healmon.workers import budget
+from healmon.workers.grants import UNKNOWN
 from healmon.workers.model import Memory
 from healmon.world.processes import Ended
 from healmon.world.simulated.processes import Program
@@ -193,7 +195,9 @@ def test_who_wants_it_up_again_is_not_forgotten_when_that_is_cut_short(
         await life.reach(lambda: life.world.asked, "the SIGTERM")
         life.slow = 0.1
         start = asyncio.create_task(life.ask("start"))
-        assert not (await stop).ok
+        answer = await stop
+        assert (answer.ok, answer.code) == (False, 75)
+        assert answer.text == "failed: called off: olga asked for start_worker"
         await life.reach(lambda: life.wanted() == "up", "the wish")
         if how == "paused":
             assert (await life.ask("pause", **{"for": 600.0})).ok
@@ -302,3 +306,29 @@ def test_a_start_that_waits_behind_a_call_that_hangs_looks_again(
         assert len(life.world.copies("w")) == 1
 
     play(scene, ready=None)
+
+
+def test_a_stop_in_the_moment_of_a_granted_start_ends_what_that_has_started(
+    play: Callable[..., None],
+) -> None:
+    async def scene(life: Scene) -> None:
+        grants = life.healer._grants
+        await life.reach(lambda: grants._given.get("w", UNKNOWN) != UNKNOWN, "the grant")
+        (first,) = life.world.copies("w")
+        withdraw = grants.withdraw
+
+        async def too_late(names: list[str]) -> None:
+            life.kill_worker("w")
+            await withdraw(names)
+
+        with mock.patch.object(grants, "withdraw", too_late):
+            answer = await life.ask("stop")
+        assert answer.ok, answer
+        assert (life.world.copies("w"), life.wanted()) == ([], "down")
+        await life.state("down")
+        await asyncio.sleep(120.0)
+        assert life.states[-1] == "down"
+        assert first not in life.world.asked, "it had ended, and its shim had started another"
+        assert not life.memory().failures
+
+    play(scene, ready=None, restart_delay=0.0, shims=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from healmon.clock import ManualClock
 from healmon.config.settings import Ready
 from healmon.workers import liveness
 from healmon.world.processes import Identity
+from tests.helpers.freeport import free_port
 from tests.helpers.rig import Rig, play, rigged
 from tests.helpers.wait import until
 from tests.helpers.workerhost import Host, hosting
@@ -67,9 +67,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
+    return free_port()
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ import pytest
 from healmon.config.settings import Ready, Worker
 from healmon.workers.model import WorkerSeen
 from healmon.world.processes import Identity
+from tests.helpers.freeport import free_port
 from tests.helpers.rig import STARTERS, play, rigged
 from tests.helpers.wait import until
 from tests.helpers.workerhost import STAYS, Host, hosting
@@ -50,9 +51,7 @@ def host(tmp_path: Path) -> Iterator[Host]:
 
 @pytest.fixture
 def port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        number: int = free.getsockname()[1]
-        return number
+    return free_port()
 
 
 def listener(host: Host, port: int, **more: object) -> Worker:
@@ -101,7 +100,7 @@ def _fields(worker: Worker) -> dict[str, object]:
 
 def test_a_strangers_port_makes_nobody_ready_and_he_is_named(host: Host, port: int) -> None:
     async def scene() -> None:
-        worker = host.worker(ready=Ready(tcp=port, timeout=1.0), start_timeout=1.0, min_uptime=0.8)
+        worker = host.worker(ready=Ready(tcp=port, timeout=1.0), start_timeout=3.0, min_uptime=0.8)
         go = host.folder / "go"
         path = host.program("stranger.py", f"{WAITS.format(str(go))}{LISTENS}")
         env_path = host.program("env.sh", f"export PORT={port}; exec {sys.executable} {path}")
@@ -117,7 +116,7 @@ def test_a_strangers_port_makes_nobody_ready_and_he_is_named(host: Host, port: i
             coming = asyncio.ensure_future(come())
             said = await rig.act("restart")
             await coming
-            assert "is alive but not ready after 1s" in said
+            assert "is alive but not ready after 3s" in said
             assert f"port {port} is not its own: pid {stranger.pid}" in said
             assert "stranger.py" in said
             assert (rig.record().outcome, rig.record().level) == ("failed", "V2")
@@ -228,7 +227,7 @@ def test_14_an_orphan_that_keeps_the_port_is_named_and_stopped_first(
     async def scene() -> None:
         async with rigged(host, listener(host, port, env={"CHILD": child}), shims=shims) as rig:
             first = await rig.up()
-            (orphan,) = host.running("keeps.py")
+            (orphan,) = until(lambda: host.running("keeps.py"), what="its child")
             host.processes.signal(first, signal.SIGKILL)
             until(lambda: host.processes.ended(first), what="the end")
             one = await rig.look()
@@ -258,7 +257,7 @@ def test_14_a_new_healmon_knows_the_orphan_as_well(host: Host, port: int, shims:
     async def scene() -> None:
         async with rigged(host, worker, shims=shims) as rig:
             first = await rig.up()
-            (orphan,) = host.running("keeps.py")
+            (orphan,) = until(lambda: host.running("keeps.py"), what="its child")
         host.processes.signal(first, signal.SIGKILL)
         until(lambda: host.processes.ended(first), what="the end")
         host.forget_children()

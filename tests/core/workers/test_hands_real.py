@@ -387,7 +387,8 @@ def test_20_what_cannot_be_run_is_the_commands_fault_with_the_exact_reason(
     host: Host, what: dict[str, object], reason: str, shims: bool
 ) -> None:
     async def scene() -> None:
-        async with rigged(host, host.worker(**what), shims=shims) as rig:
+        # however late a starved program comes to its end, it is at once
+        async with rigged(host, host.worker(**what, min_uptime=30.0), shims=shims) as rig:
             said = await rig.act("restart")
             assert said.startswith("failed: ")
             assert reason in said
@@ -402,7 +403,7 @@ def test_20_a_bad_configuration_is_the_workers_own_fault_with_its_last_words(hos
     text = "import sys; print('no such setting: colour'); sys.exit(78)"
 
     async def scene() -> None:
-        async with rigged(host, host.worker(text)) as rig:
+        async with rigged(host, host.worker(text, min_uptime=30.0)) as rig:
             said = await rig.act("restart")
             assert said == "failed: exit 78 at once\n  its last words: no such setting: colour"
             assert rig.record().fault == "worker"
@@ -483,10 +484,11 @@ def test_a_second_copy_that_came_in_between_is_named_and_left_alone(host: Host) 
 
 
 def test_one_that_stops_itself_is_not_proved(host: Host) -> None:
-    text = "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)"
+    # a shell, which is there at once
+    argv = ("/bin/sh", host.program("stops.sh", "kill -STOP $$\n"))
 
     async def scene() -> None:
-        async with rigged(host, host.worker(text)) as rig:
+        async with rigged(host, host.worker(argv=argv, script="", min_uptime=1.0)) as rig:
             assert "stands still (state T)" in await rig.act("restart")
             assert rig.record().level == "V1"
 

@@ -213,7 +213,7 @@ def test_a_pid_file_that_names_a_stranger_is_ignored_and_he_is_left_alone(host: 
 
 def test_a_crash_loop_is_quarantined_with_its_last_words(host: Host) -> None:
     async def scene() -> None:
-        worker = host.worker(FAILS, restart_delay=0.02, restart_delay_max=0.05)
+        worker = host.worker(FAILS, restart_delay=0.02, restart_delay_max=0.05, min_uptime=30.0)
         async with host.healmon(worker) as live:
             facts = await live.state("quarantined")
             assert facts.failures == 4
@@ -425,7 +425,7 @@ def test_nobody_is_left_a_zombie(host: Host) -> None:
 
     async def scene() -> None:
         before = zombies()  # of other tests in this process
-        worker = host.worker(FAILS, restart_delay=0.02, restart_delay_max=0.05)
+        worker = host.worker(FAILS, restart_delay=0.02, restart_delay_max=0.05, min_uptime=30.0)
         async with host.healmon(worker) as live:
             await live.state("quarantined")
             assert zombies() <= before

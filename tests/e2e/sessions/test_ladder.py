@@ -14,14 +14,24 @@ from msgspec.structs import replace
 from healmon.clock import Reading, SystemClock
 from healmon.errors import RemedyError, VetoError
 from healmon.plans import unpack
+from healmon.sessions import probe
 from healmon.sessions.facts import ANSWER, REQUEUE, Order, Row
 from healmon.sessions.verdict import Verdict
+from healmon.world import taskdb
 from tests.helpers.sessionstage import Hands
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
 SLOW = "30s"
 """How long a starved program may take to show a key that it takes: nobody waits for the rest."""
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Looks are made once here: a busy machine may be slow to answer."""
+    monkeypatch.setattr(taskdb, "READ_DEADLINE", 60.0)
+    monkeypatch.setattr(taskdb, "WRITE_DEADLINE", 60.0)
+    monkeypatch.setattr(probe, "LOOK_WITHIN", 60.0)
 
 
 def verdict(of) -> Verdict:
@@ -43,7 +53,7 @@ def failed(hands, order, ident="1.1.1", **more):
 def test_a_hung_job_gets_one_key_and_all_of_it_is_written_down(stage):
     stage.hung("a")
     task = stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     proof = hands.carry_out(hands.order("a"))
     assert stage.keys("a") == ["C-c"]
     assert verdict(proof).result == "cleared"
@@ -76,7 +86,7 @@ def test_a_hung_job_gets_one_key_and_all_of_it_is_written_down(stage):
 def test_each_agent_gets_its_own_key_and_survives(stage, kind, keys):
     pane = stage.agent("a", kind, "hung")
     task = stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     proof = hands.carry_out(hands.order("a"))
     assert stage.keys("a") == keys
     assert verdict(proof).result == "cleared", proof.text
@@ -88,7 +98,7 @@ def test_a_program_that_ends_with_its_pane_has_exited(stage):
     stage.tmux.new("other")
     stage.tmux.new("a", "exec sleep 1000")
     stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     proof = hands.carry_out(hands.order("a"))
     assert verdict(proof).result == "exited"
     assert "its pane ended" in verdict(proof).how
@@ -97,7 +107,7 @@ def test_a_program_that_ends_with_its_pane_has_exited(stage):
 def test_how_an_agent_can_be_started_again_is_kept(stage):
     stage.agent("a", "claude", "hung", "brittle", shell=True)
     stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     proof = hands.carry_out(hands.order("a"))
     said = verdict(proof)
     assert stage.keys("a") == ["C-c"]
@@ -140,7 +150,7 @@ def test_a_mode_is_left_first_and_that_is_seen(stage):
     pane = stage.hung("a")
     stage.task("a")
     stage.tmux.run("copy-mode", "-t", pane)
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     proof = hands.carry_out(hands.order("a"))
     assert verdict(proof).result == "cleared"
     assert [t["work"] for t in hands.evidence()["touches"]][:2] == ["leave mode", "press"]
@@ -192,7 +202,7 @@ def test_what_changed_since_the_order_is_seen_and_nothing_is_pressed(stage, why)
 def test_what_another_rule_reads_now_is_pressed_only_when_a_person_asks(stage):
     stage.agent("a", "claude", "hung")
     stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     order = hands.order("a", matched="another")
     assert "read by another rule" in refused(hands, order)
     assert stage.keys("a") == []
@@ -274,7 +284,7 @@ def test_a_key_that_a_killed_healmon_may_have_pressed_counts_as_pressed(stage):
 def test_without_room_for_evidence_the_act_is_done_and_says_so(stage):
     stage.hung("a")
     task = stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     stage.state.mkdir(mode=0o700)
     (stage.state / "evidence").mkdir(mode=0o755)
     proof = hands.carry_out(hands.order("a"))
@@ -292,7 +302,7 @@ def test_no_secret_is_kept(stage):
     stage.says("a", "export OPENAI_API_KEY=sk-proj-aB3dE6gH9jK2mN5pQ8sT1vW4")
     until(lambda: "OPENAI" in stage.tmux.screen(stage.tmux.run("list-panes", "-aF", "#{pane_id}")))
     stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     hands.carry_out(hands.order("a"))
     text = (stage.state / "evidence" / "1.1.1.json").read_text()
     assert "aB3dE6gH9" not in text
@@ -316,7 +326,7 @@ def test_a_task_is_given_back_when_it_is_due_and_once(stage):
     stage.hung("a")
     task = stage.task("a")
     clock = Later()
-    hands = Hands(stage, stage.configure(requeue_backoff=["1h"]), clock)
+    hands = Hands(stage, stage.configure(requeue_backoff=["1h"], verify_within=SLOW), clock)
     proof = hands.carry_out(hands.order("a"))
     assert "to be given back" in proof.text
     assert stage.status(task) == "failed"
@@ -336,7 +346,7 @@ def test_a_row_that_somebody_changed_is_owed_no_more(stage):
     stage.hung("a")
     task = stage.task("a")
     clock = Later()
-    hands = Hands(stage, stage.configure(requeue_backoff=["1h"]), clock)
+    hands = Hands(stage, stage.configure(requeue_backoff=["1h"], verify_within=SLOW), clock)
     hands.carry_out(hands.order("a"))
     stage.sql("UPDATE prompts SET status = 'cancelled'")
     clock.ahead = 3700.0
@@ -527,7 +537,7 @@ def test_what_a_cleared_session_does_next_is_added_to_its_record(stage, monkeypa
 
     stage.agent("a", "claude", "hung")
     stage.task("a")
-    hands = stage.hands()
+    hands = stage.hands(verify_within=SLOW)
     order = hands.order("a")
 
     async def act():
@@ -543,3 +553,22 @@ def test_what_a_cleared_session_does_next_is_added_to_its_record(stage, monkeypa
     asyncio.run(act())
     assert hands.evidence()["afterwards"]["said"] == "idle"
     assert hands.evidence()["verdict"]["result"] == "cleared"
+
+
+def test_a_release_presses_nothing_and_keeps_what_the_program_showed(stage):
+    stage.hung("a")
+    hands = stage.hands()
+    order = hands.order("a", release=True, by_hand=True, keys=(), reason="ignored")
+    proof = hands.carry_out(order)
+    assert stage.keys("a") == []
+    assert (verdict(proof).result, verdict(proof).let_go) == ("released", True)
+    kept = hands.evidence()
+    assert "Sorting" in kept["before"]["screen"]
+    assert kept["verdict"]["result"] == "released"
+    assert not kept["touches"]
+    assert "evidence 1.1.1" in proof.text
+    wrong = replace(order, key=f"{order.key.rpartition('.')[0][:-1]}.0")
+    assert "is not there any more" in refused(hands, wrong, "1.1.2")
+    stage.task("a")
+    assert "has got tasks meanwhile" in refused(hands, order, "1.1.3")
+    assert stage.keys("a") == []

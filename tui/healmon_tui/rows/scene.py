@@ -117,8 +117,7 @@ class Scene(Struct, frozen=True):
         for alert in snapshot.alerts.values():
             if not alert.pending:
                 alerts.setdefault(alert.component, []).append(alert)
-        actions = {action.component: action for action in snapshot.recent}
-        return cls(snapshot, now, alerts, actions, known or {}, chronicle)
+        return cls(snapshot, now, alerts, done_last(snapshot, now), known or {}, chronicle)
 
     def once(self, make: Callable[[Scene], Made]) -> Made:
         """Return what a function makes of this scene, made once however many ask."""
@@ -140,6 +139,7 @@ class Scene(Struct, frozen=True):
             snapshot.plans,
             snapshot.refusals,
             snapshot.recent,
+            snapshot.outcomes,
             snapshot.alerts,
             snapshot.pauses,
             snapshot.maintenance,
@@ -281,6 +281,25 @@ class Scene(Struct, frozen=True):
             lead = f" {glyphs.DOT} " if spans else ""
             spans.append(Span(lead + known, "dim" if spans else "text"))
         return tuple(spans)
+
+
+def done_last(snapshot: Snapshot, now: float) -> dict[str, ActionView]:
+    """Return what was done last to each component, as far as its row has anything to tell of it.
+
+    Of what was done before this run began that is what has just been proved, and what failed where
+    it is still not well: what has become well since needs nobody any more.
+    """
+    found: dict[str, ActionView] = {}
+    for name, view in snapshot.components.items():
+        done = snapshot.outcomes.get(name)
+        if not done:
+            continue
+        last = max(done.values(), key=lambda action: action.at)
+        if now - last.at < FRESH if last.ok else view.status not in WELL_SO:
+            found[name] = last
+    for action in snapshot.recent:
+        found[action.component] = action
+    return found
 
 
 def is_loud(alert: AlertView) -> bool:

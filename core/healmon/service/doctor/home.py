@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+from healmon.config import locate
+from healmon.config.paths import holds_no_store, short
 from healmon.errors import HealmonError, ProbeError
 from healmon.service import instance
 from healmon.service.doctor.model import Finding, Ground
@@ -34,7 +36,10 @@ STEPS = (
 def state_directory(ground: Ground) -> Iterator[Finding]:
     """Look at the state directory: whose it is, where it lies, what is left there."""
     name, path = "state-dir", ground.state_dir
-    shown = clean(str(path))
+    shown = clean(short(str(path)))
+    if why := _unfit(ground):
+        yield Finding(name, "critical", f"{shown} {why}", shown, locate.SHORTER)
+        return
     there = next(p for p in (path, *path.parents) if p.exists())
     if there != path:
         yield Finding(name, "ok", f"{shown} is not there yet; the first start makes it", shown)
@@ -48,6 +53,11 @@ def state_directory(ground: Ground) -> Iterator[Finding]:
         return
     yield from _file_system(there, shown)
     yield from _space(there, shown)
+
+
+def _unfit(ground: Ground) -> str:
+    """Return why nothing of healmon's can be there, whatever is; then nothing more is looked at."""
+    return holds_no_store(os.path.realpath(ground.state_dir))
 
 
 def _ours(path: Path, shown: str) -> Iterator[Finding]:
@@ -120,6 +130,8 @@ def store(ground: Ground) -> Iterator[Finding]:
     """Look whether the health store is whole, without changing a byte of it."""
     path = ground.state_dir / DATABASE
     shown = clean(str(path))
+    if _unfit(ground):
+        return
     if not path.exists():
         yield Finding("store", "ok", "there is no health store yet", shown)
         return
@@ -183,7 +195,7 @@ def _judged(conn: sqlite3.Connection, shown: str) -> Iterator[Finding]:
 def leftovers(ground: Ground) -> Iterator[Finding]:
     """Look for what earlier runs left behind."""
     home, name = ground.state_dir, "leftovers"
-    if not home.is_dir():
+    if _unfit(ground) or not home.is_dir():
         return
     found = sorted(entry.name for entry in home.iterdir())
     aside = [n for n in found if n.startswith(f"{DATABASE}.") and not n.endswith((".new",))]
