@@ -221,6 +221,8 @@ def connect(
         if check is not None:
             check()
         _must_be_ours(conn, path)
+        if check is not None:
+            check()  # what lies beside it was found between the two
     except BaseException:
         conn.close()
         raise

@@ -67,7 +67,11 @@ class Held:
         self.beside = Beside(path)
 
     def adopt(self, conn: sqlite3.Connection) -> None:
-        """Go on with a connection that has just been opened."""
+        """Go on with a connection that has just been opened.
+
+        Raises:
+            MovedError: other files bear the names already; it is to be let go of.
+        """
         self._conn = conn
         self._full_sync = self._parted = False
         self._tries = 0
@@ -80,6 +84,9 @@ class Held:
         self._shm_file = identify(self._shm)
         files = self._file, self._wal_file, self._shm_file
         self._own = Own(files)
+        if self._own.lacks:
+            self._wal_file = None  # what bears its name is not ours
+            raise MovedError("its -wal or -shm was replaced while it was opened")
         self.beside.follow(files, self._own)
 
     def ready(self, wall: float, first: int | None) -> sqlite3.Connection:

@@ -776,3 +776,31 @@ def test_what_lost_its_name_after_the_last_write_is_there_at_the_next_start(
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
     assert ids(path) == list(range(1, 6))
+
+
+def test_a_wal_that_is_exchanged_while_the_file_is_opened_is_noticed(
+    tmp_path: Path, faults: Faults, monkeypatch
+) -> None:
+    path = tmp_path / "healmon.db"
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(observed())
+        assert flushed(store)
+        real = opening.epoch_of
+
+        def exchanged(conn: sqlite3.Connection) -> str:
+            found = real(conn)
+            path.with_name("healmon.db-wal").unlink()
+            path.with_name("healmon.db-wal").write_bytes(b"rubbish")
+            monkeypatch.undo()
+            return found
+
+        monkeypatch.setattr(opening, "epoch_of", exchanged)
+        path.with_name("healmon.db-shm").unlink()
+        engine.tell(observed())
+        assert faults.back.wait(30)
+        assert flushed(store)
+        engine.tell(observed())
+        assert flushed(store)
+        with contextlib.closing(read.open_reader(path)) as conn:
+            assert read.last_event_id(conn) == 3
