@@ -97,6 +97,7 @@ def open_store(path: Path, host: str, at: str) -> Opened:
         conn = _ready(path, host, at, check=unclean, alone=not unclean)
     except sqlite3.DatabaseError as error:
         if kind_of(error) is not Kind.DAMAGED:
+            rescue.must_have_its_index(path, at, error)
             raise
         return begin_again(path, host, at, str(error))
     begun.remove(path)  # of a start that was cut short, and somebody else mended the file
@@ -334,11 +335,8 @@ def _refuse_others(path: Path) -> None:
 
 
 def _look(path: Path, parameters: str) -> None:
-    conn = connect(path, parameters)
-    try:
+    with contextlib.closing(connect(path, parameters)) as conn:
         _refuse_layout(conn, path)
-    finally:
-        conn.close()
 
 
 def _refuse_layout(conn: sqlite3.Connection, path: Path) -> None:

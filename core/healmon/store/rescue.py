@@ -158,6 +158,20 @@ def must_be_alone(conn: sqlite3.Connection, path: Path, at: str) -> None:
         raise MovedError("an older -wal came beside it while it was opened")
 
 
+def must_have_its_index(path: Path, at: str, error: sqlite3.Error) -> None:
+    """Return if it was not the -shm that kept a database, open nowhere here, from being read.
+
+    Its -wal was truncated, or is another, and who reads on keeps the -shm from being made anew.
+
+    Raises:
+        MovedError: it was; it is set aside.
+    """
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_IOERR_SHORT_READ and size(path, "-shm") > 0:
+        set_aside(path, "orphaned", at, ("-shm",))
+        raise MovedError("its -shm told of another -wal") from error
+
+
 def take_up(path: Path, at: str) -> str:
     """Give what was saved its name; return what became of what bore it, empty: nothing was saved.
 
