@@ -17,8 +17,9 @@ COMPILED := $(VENV)/.compiled
 # of `make simulate`: a number, or number:life for one life alone; and how long
 SEED ?= 1
 DAYS ?= 100
-# of `make midway`
+# of `make midway`: how many, and of what (workers, disks, notices)
 LIVES ?= 50
+WHAT ?= workers
 # of `make kill-sweep`: how often the daemon is killed
 KILLS ?= 200
 
@@ -45,8 +46,8 @@ test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, fro
 simulate: $(STAMP) ## simulated days of workers and faults, each step checked: SEED=… DAYS=…
 	$(BIN)/python -m tests.simulation --seed $(SEED) --days $(DAYS)
 
-midway: $(STAMP) ## simulated lives in which acts are called off midway, each step checked: SEED=… LIVES=…
-	$(BIN)/python -m tests.simulation --seed $(SEED) --midway $(LIVES)
+midway: $(STAMP) ## simulated lives in which anything comes midway, each step checked: WHAT=… SEED=… LIVES=…
+	$(BIN)/python -m tests.simulation --seed $(SEED) --midway $(LIVES) --what $(WHAT)
 
 kill-sweep: $(STAMP) tmux ## kill -9 a busy daemon at random moments, each promise checked: SEED=… KILLS=…
 	$(BIN)/python -m tests.helpers.killsweep --seed $(SEED) --kills $(KILLS)

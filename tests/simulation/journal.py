@@ -107,3 +107,16 @@ def audit(records: Sequence[Recorded]) -> None:
                 pass
     assert not acting, f"without an end: {acting}"
     assert made.keys() == over, f"without an end: {made.keys() - over}"
+
+
+def told_of_something(records: Sequence[Recorded]) -> list[Recorded]:
+    """Return a story without what a person asked for and found that there was nothing to do."""
+    begun = {r.event.plan_id for r in records if isinstance(r.event, ev.ActionStarted)}
+    proved = {r.event.plan_id for r in records if isinstance(r.event, ev.ActionVerified)}
+    return [r for r in records if _plan_of(r.event) not in proved - begun]
+
+
+def _plan_of(event: Event) -> str:
+    if isinstance(event, ev.PlanMade):
+        return event.plan.id
+    return str(getattr(event, "plan_id", ""))

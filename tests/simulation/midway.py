@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from collections import deque
 from collections.abc import Callable, Coroutine
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 from unittest import mock
 
 from msgspec.structs import replace
@@ -351,7 +352,17 @@ def simulate(seed: str, folder: Path, lives: int) -> int:
     return len(seeds)
 
 
-L = TypeVar("L", bound=Life)
+class Lived(Protocol):
+    """What lives in a loop of its own."""
+
+    lease: Lease
+    told: deque[str]
+
+    async def alone(self) -> None:
+        """End whatever goes on there."""
+
+
+L = TypeVar("L", bound=Lived)
 
 
 def lived_by(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.clock import boot_id
-from healmon.world import filecalls, removal, slots
+from healmon.world import filecalls, quarantine, removal, slots
 from healmon.world.filedata import Choice, Limits, Swept
 from healmon.world.filewalk import found_of
 from healmon.world.slots import Batch, Row, line_of, read_line
@@ -232,6 +232,21 @@ def test_a_kill_at_any_step_leaves_judged_files_or_strangers_and_both_are_told_a
                 assert at > 20
                 return
     pytest.fail("it never came to its end")
+
+
+@pytest.mark.parametrize("in_slots", [True, False])
+def test_what_the_rules_spare_by_now_goes_back(real, monkeypatch, in_slots):
+    real.write("a.log", 9 * DAY, 1)
+    if not in_slots:
+        monkeypatch.setattr(quarantine.Quarantine, "open_slots", lambda _: None)
+        monkeypatch.setattr(quarantine.Quarantine, "remove", lambda *_: None)
+        assert sweep(real).taken.files == 1
+        monkeypatch.undo()
+    else:
+        killed(real, 2)
+    done = real.files.finish(real.selection(), lambda path: path == f"{real.root}/a.log")
+    assert (done.removed, done.restored, done.troubles) == (0, 1, ())
+    assert real.names() == {"a.log"}
 
 
 def test_what_lies_in_a_slot_and_is_not_known_stays_there_and_is_told(real):

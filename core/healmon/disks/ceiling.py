@@ -61,7 +61,9 @@ def _details(attempt: Attempt, following: Attempt | None, known: Snapshot) -> di
     """Return what an attempt said of itself; None: nobody knows what it did."""
     until = following.at if following is not None else float("inf")
     done = (a for a in finished_on(known, attempt.component) if a.action == CLEAN)
-    told = (a for a in done if attempt.at <= a.at < until)
+    # one that found nothing to do is no attempt: it says nothing of the one before it
+    begun = (a for a in done if a.details.get("begun", True))
+    told = (a for a in begun if attempt.at <= a.at < until)
     action = next(told, None)
     return action.details if action is not None and "by_rule" in action.details else None
 

@@ -17,6 +17,7 @@ from healmon.config.depot import depot_of, is_remote
 from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Target
 from healmon.world.filedata import Deed, Selection
+from healmon.world.filematch import Matcher
 
 TRASH = "trash"
 """Name of the directory in the state directory where files are put aside."""
@@ -37,11 +38,43 @@ class Cover(msgspec.Struct, frozen=True):
 
     Attributes:
         own: healmon's own older logs, where anything may be cleaned; None: they are not here.
+        closed: directories of rules that may take nothing there as they are now: what a killed run
+            had set aside when they might is put back.
     """
 
     jobs: tuple[Job, ...]
     idle: tuple[str, ...]
     own: Selection | None = None
+    closed: tuple[Selection, ...] = ()
+
+    @property
+    def places(self) -> tuple[Selection, ...]:
+        """Wherever a run may have set something aside."""
+        return (*(job.selection for job in self.jobs), *self.closed)
+
+    def spares(self, path: str) -> bool:
+        """Return whether no rule of today would take a file at this path, by its letters."""
+        selections = [job.selection for job in self.jobs]
+        selections += [self.own] if self.own is not None else []
+        return not any(_names(selection, path) for selection in selections)
+
+
+def _names(selection: Selection, path: str) -> bool:
+    """Return whether a rule names a file, and nothing on the way down to it keeps it."""
+    if any(within(path, place) for place in selection.protected):
+        return False
+    matcher = Matcher(selection, 0.0)
+    for root in selection.roots:
+        if not path.startswith(f"{root.rstrip('/')}/"):
+            continue
+        below = path[len(root.rstrip("/")) + 1 :]
+        *above, name = below.split("/")
+        ways = [(part, "/".join(above[: n + 1])) for n, part in enumerate(above)]
+        if any(matcher.enters(*way) for way in ways) or matcher.bars(name, below):
+            continue
+        if matcher.wants(name, below):
+            return True
+    return False
 
 
 def aged(cover: Cover, steps: Steps, now: float) -> Cover:
@@ -109,6 +142,7 @@ def cover_of(
     """
     jobs: list[Job] = []
     idle: list[str] = []
+    closed: list[str] = []
     for rule in disk.rules:
         roots = roots_in(rule, target)
         if not roots:
@@ -118,18 +152,33 @@ def cover_of(
         reason = f"there is no user {nobody}" if nobody else idle_reason(rule)
         if reason:
             idle.append(f"rule {rule.name}: {reason}")
+            closed += roots
             continue
         fit: list[str] = []
         for root in roots:
             why = _closed(root, disk, state_dir) or barred(root)
             if why:
                 idle.append(f"rule {rule.name}: {root}: {why}")
+                closed.append(root)
             else:
                 fit.append(root)
         whose = tuple(number for number in owners.values() if number is not None)
         jobs += _jobs(rule, tuple(fit), whose, device, state_dir, disk.protect)
     own = _own(target, device, state_dir) if disk.rules else None
-    return Cover(tuple(jobs), tuple(idle), own)
+    taken = {root for job in jobs for root in job.selection.roots}
+    shut = tuple(root for root in dict.fromkeys(closed) if root not in taken)
+    return Cover(tuple(jobs), tuple(idle), own, _closed_places(shut, device, state_dir))
+
+
+def _closed_places(
+    roots: tuple[str, ...], device: int | None, state_dir: str
+) -> tuple[Selection, ...]:
+    if not roots:
+        return ()
+    trash = f"{state_dir}/{TRASH}"
+    return (
+        Selection(rule=TRASH, roots=roots, patterns=(), older_than=0, device=device, trash=trash),
+    )
 
 
 def _own(target: Target, device: int | None, state_dir: str) -> Selection | None:

@@ -200,6 +200,8 @@ def _with_deeds(
             memory = replace(
                 memory, cleaned_at=action.at, cleaned=action.outcome, backoff_since=None
             )
+        elif action.details.get("called_off"):
+            continue  # that says nothing of what cleaning is worth
         elif not action.ok and action.at > memory.failure:
             memory = replace(
                 memory,

@@ -15,8 +15,9 @@ from healmon.disks import words
 from healmon.disks.backups import Watch
 from healmon.disks.cover import TRASH, targets_of
 from healmon.disks.diagnose import diagnose
+from healmon.disks.halting import Halt
 from healmon.disks.lines import disk_of
-from healmon.disks.model import HEALER, DiskFacts, Order, Seen
+from healmon.disks.model import HEALER, RESTORE, DiskFacts, Order, Seen
 from healmon.disks.planning import clean_plan
 from healmon.disks.probe import Probe
 from healmon.disks.remedy import Remedy
@@ -66,6 +67,7 @@ class DisksHealer:
         self._probe = Probe(disk, str(state_dir), files, clock, backups=watch)
         self._hands = Hands("clean disks")
         self._remedies: dict[str, Remedy] = {}
+        self._acting: dict[str, tuple[Order, Halt]] = {}
         self._clock = clock
 
     def start(self, wake: Callable[[], None]) -> None:  # noqa: ARG002 - no file system tells
@@ -123,13 +125,19 @@ class DisksHealer:
 
         Raises:
             VetoError: it is not as planned; nothing was touched.
-            RemedyError: it is still critical afterwards.
+            RemedyError: it is still critical afterwards, or it ended before its time.
+            CalledOffError: it ended before it touched anything.
         """
         try:
             order = unpack(plan.order, Order)
         except msgspec.ValidationError as error:
             raise VetoError("the plan was made by another version of healmon") from error
-        return await self._remedy_of(order.target.path).carry_out(order, hand)
+        halt = Halt()
+        self._acting[plan.component] = (order, halt)
+        try:
+            return await self._remedy_of(order.target.path).carry_out(order, hand, halt)
+        finally:
+            del self._acting[plan.component]
 
     def _remedy_of(self, path: str) -> Remedy:
         """Return who cleans by the lines of this path; all share one thread, but what may hang."""
@@ -142,9 +150,21 @@ class DisksHealer:
     async def pause(self, component: str) -> None:
         """Nothing is done here without the engine."""
 
-    def give_way(self, component: str, reason: str, instead: Instead) -> bool:  # noqa: ARG002 - the protocol's
-        """Return that no act ends before its time here: none of them waits for long."""
-        return False
+    def give_way(self, component: str, reason: str, instead: Instead) -> bool:
+        """Have a cleaning end after the file in hand, since something else is wanted.
+
+        One that a person asked for goes on, whoever else wants to clean.
+        """
+        doing = self._acting.get(component)
+        if doing is None:
+            return False
+        order, halt = doing
+        if order.finish or order.restore:
+            return False  # soon over
+        if isinstance(instead, Plan) and order.by_hand and instead.action != RESTORE:
+            return False
+        halt.end(reason)
+        return True
 
     def report(self, known: Snapshot) -> list[str]:
         """Return the lines under "Checking disk space"."""
@@ -158,8 +178,9 @@ class DisksHealer:
 
     async def close(self) -> None:
         """Stop after the file in hand and let the threads end."""
+        for _, halt in self._acting.values():
+            halt.end("healmon stopped")
         for remedy in self._remedies.values():
-            remedy.stopped = True
             remedy.hands.close()
         self._hands.close()
         await self._probe.close()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from msgspec.structs import replace
 
 from healmon.disks import words
+from healmon.disks.halting import Halt
 from healmon.disks.model import Gauge, More, Order, Target
 from healmon.errors import RemedyError
 from healmon.plans import Packed, Proof
@@ -22,12 +23,14 @@ class Ledger:
     Attributes:
         when: wall seconds that count as now, and name the run.
         most: how much may go by rules without a person; None: there is no ceiling.
+        halt: tells when it is to end before its time.
         taken: all of it; `by_rule` without what was emptied of the trash; `aside`: put there.
         more: what would have gone beyond the ceiling.
     """
 
     when: float
     most: Tally | None = None
+    halt: Halt = field(default_factory=Halt)
     taken: Tally = field(default_factory=Tally)
     by_rule: Tally = field(default_factory=Tally)
     aside: Tally = field(default_factory=Tally)
@@ -89,7 +92,8 @@ def prove(order: Order, before: Gauge, after: Gauge, ledger: Ledger, critical: f
     """Return the proof that it worked.
 
     Raises:
-        RemedyError: it is still critical; says what was freed and what stays.
+        RemedyError: it is still critical, or not all that a person asked for was done; says what
+            was freed and what stays.
     """
     observed = max(0, before.used - after.used)
     done = (
@@ -102,18 +106,22 @@ def prove(order: Order, before: Gauge, after: Gauge, ledger: Ledger, critical: f
     kept = words.kept_text(ledger.kept)
     stays = f"; stays: {kept}" if kept else ""
     details = _details(before, after, ledger)
-    if not order.by_hand and after.worst >= critical:
+    critical_still, ended = after.worst >= critical, ledger.halt.reason
+    if ended and (order.by_hand or critical_still):
+        raise RemedyError(f"{ended}: {done}{stays}", details=details)
+    if not order.by_hand and critical_still:
         why = f" ({'; '.join(ledger.troubles[:3])})" if ledger.troubles else ""
         why += _beyond(order.target, ledger)
         text = f"not enough: {done}{stays}{why}; {words.SUSPECTS}"
         raise RemedyError(text, details=details)
     message = f"{words.title(order.target)} cleaned: {done}" if ledger.taken.files else ""
+    stays += f"; {ended}" if ended else ""
     return Proof(f"{done}{stays}{_beyond(order.target, ledger)}", message, details)
 
 
-def unmeasured(before: Gauge, ledger: Ledger, reason: str) -> RemedyError:
+def cut_short(before: Gauge, ledger: Ledger, reason: str) -> RemedyError:
     """Return the error of a cleaning that took something and cannot be proved."""
-    text = f"it cannot be measured after cleaning: {reason}"
+    text = f"{reason}; {words.count_text(ledger.taken)} removed"
     return RemedyError(text, details=_details(before, before, ledger))
 
 
@@ -139,4 +147,6 @@ def _details(before: Gauge, after: Gauge, ledger: Ledger) -> Packed:
         "names": ledger.names,
         "trash": ledger.run,
         "troubles": ledger.troubles[:10],
+        "begun": ledger.halt.begun,
+        "called_off": ledger.halt.asked(),
     }

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -285,7 +286,7 @@ class Probe:
         for job in cover.jobs:
             aside = self.files.asides(job.selection)
             asides[aside.place] = aside
-        found = tuple(asides.values())
+        found = (*asides.values(), *self._left_in(cover, asides))
         if not due:
             return None, found
         trash = Tally()
@@ -301,6 +302,15 @@ class Probe:
         own = Tally() if cover.own is None else self.files.survey(cover.own, when, limits).due
         count = Count(surveys=reached, idle=idle, trash=trash, own=own, refused=refused)
         return count, found
+
+    def _left_in(self, cover: Cover, counted: dict[str, Asides]) -> Iterator[Asides]:
+        """Pass over what was set aside where nothing is taken any more; trash there stays."""
+        for selection in cover.closed:
+            aside = self.files.asides(selection)
+            known = counted.get(aside.place)
+            leftovers = aside.leftovers - (known.leftovers if known is not None else 0)
+            if leftovers > 0:
+                yield Asides(place=aside.place, leftovers=leftovers)
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

@@ -4,6 +4,9 @@ Everything is looked at anew first: the rules that were shown, the file system, 
 it is. Then rule by rule the oldest files go, until the bytes counted reach the target; then the
 file system is let finish and measured again, as counting and measuring differ where unlinking is
 put off, files have several names, or snapshots hold them.
+
+Whoever wants it to end (a pause, other rules, the end of healmon) has that after the file in hand;
+what went by then is told.
 """
 
 from __future__ import annotations
@@ -21,11 +24,12 @@ from healmon.config.settings import Disk
 from healmon.disks import words
 from healmon.disks.cover import OWN, Cover, Job, digest_of, within
 from healmon.disks.gauge import need_of
-from healmon.disks.ledger import Ledger, prove, unmeasured
+from healmon.disks.halting import Halt
+from healmon.disks.ledger import Ledger, cut_short, prove
 from healmon.disks.model import Gauge, More, Order
 from healmon.disks.probe import STEP, Probe
 from healmon.disks.undo import selections
-from healmon.errors import ProbeError, RemedyError, VetoError
+from healmon.errors import CalledOffError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
 from healmon.units import format_percent
@@ -51,27 +55,59 @@ class Remedy:
     files: Files
     clock: Clock
     hands: Hands
-    stopped: bool = False
 
-    async def carry_out(self, order: Order, hand: Hand) -> Proof:
+    async def carry_out(self, order: Order, hand: Hand, halt: Halt) -> Proof:
         """Look again, clean or finish, measure, prove.
+
+        Args:
+            order: what is to be done.
+            hand: what it is written down with.
+            halt: tells when it is to end before its time.
 
         Raises:
             VetoError: it is not as planned; nothing was touched.
-            RemedyError: it is still critical afterwards; says what was freed.
+            RemedyError: it is still critical afterwards, or it ended before its time; says what
+                was freed.
+            CalledOffError: it ended before it began to touch anything.
         """
         if order.restore:
             return await self._restore(order.restore, hand)
         gauge, cover = await self._look_again(order)
-        if order.empty:
-            return await self._empty_old(order, cover, hand)
-        if order.finish:
-            return await self._finish(order, cover, hand)
-        ledger, after = Ledger(self.clock.read().wall, order.most), gauge
+        if halt.asked():
+            raise CalledOffError(halt.reason)
+        try:
+            if order.empty:
+                return await self._empty_old(order, cover, hand, halt)
+            if order.finish:
+                return await self._finish(order, cover, hand)
+            return await self._clean(order, gauge, cover, hand, halt)
+        finally:
+            self.probe.forget()
+
+    async def _clean(
+        self, order: Order, gauge: Gauge, cover: Cover, hand: Hand, halt: Halt
+    ) -> Proof:
+        ledger = Ledger(self.clock.read().wall, order.most, halt)
+        try:
+            after = await self._rounds(order, gauge, cover, ledger, hand)
+            if ledger.kept[OVER] and not halt.asked():
+                ledger.more = await self._more(cover, after, ledger)
+        except (OSError, ProbeError) as error:
+            # what went by then is told, and counted, all the same
+            raise cut_short(gauge, ledger, f"ended by an error: {error}") from error
+        if halt.asked() and not halt.begun:
+            raise CalledOffError(halt.reason)
+        return prove(order, gauge, after, ledger, self.disk.critical)
+
+    async def _rounds(
+        self, order: Order, gauge: Gauge, cover: Cover, ledger: Ledger, hand: Hand
+    ) -> Gauge:
+        """Clean until enough is freed; returns how full it is then."""
+        after = gauge
         for _ in range(ROUNDS):
             before = ledger.taken.files, len(ledger.passed)
             need = ALL if order.by_hand else need_of(after, self.disk.target)
-            if need.met or self.stopped:
+            if need.met or ledger.halt.asked():
                 break
             await self._round(order, cover, need, ledger, hand)
             # when the oldest are all in use, the next round asks for those after them
@@ -80,10 +116,7 @@ class Remedy:
             after = await self._measured(order, gauge, ledger)
             if order.by_hand or ledger.kept[OVER]:
                 break
-        if ledger.kept[OVER]:
-            ledger.more = await self._more(cover, after, ledger)
-        self.probe.forget()
-        return prove(order, gauge, after, ledger, self.disk.critical)
+        return after
 
     async def _look_again(self, order: Order) -> tuple[Gauge, Cover]:
         if order.rules != digest_of(self.disk):
@@ -114,7 +147,7 @@ class Remedy:
             need = await self._own_logs(cover, need, ledger, hand)
             need = await self._empty_trash(order, cover, need, ledger, hand)
         for job in cover.jobs:
-            if need.met or self.stopped:
+            if need.met or ledger.halt.asked():
                 return
             deed: Deed = job.deed if order.by_hand else await self._deed(order, job)
             swept = await self._sweep(order, job, deed, need, ledger, hand)
@@ -136,6 +169,9 @@ class Remedy:
         if deed == "truncate":
             # a live log has no age to be chosen by: in the order of the directory, while needed
             survey = replace(survey, choice=Choice(0, FOREVER, need.held))
+        if ledger.halt.asked():
+            return None  # asked for while it was counted: nothing is begun any more
+        ledger.halt.begun = True
         trash_counts = deed != job.deed
         does = words.deed_text("trash" if trash_counts else deed, trash_counts=trash_counts)
         await hand.about_to(
@@ -150,7 +186,7 @@ class Remedy:
                 deed,
                 ledger.when,
                 self._limits,
-                self._asked,
+                ledger.halt.asked,
                 passed=frozenset(ledger.passed),
             )
         )
@@ -174,9 +210,11 @@ class Remedy:
         survey = await self._call(look)
         if survey.choice is None or not survey.chosen.files:
             return need
+        ledger.halt.begun = True
         await hand.about_to(f"remove {OWN}: {words.count_text(survey.chosen)}, oldest first")
         choice, limits, when = survey.choice, self._limits, ledger.when
-        sweep = partial(self.files.sweep, cover.own, choice, "delete", when, limits, self._asked)
+        asked = ledger.halt.asked
+        sweep = partial(self.files.sweep, cover.own, choice, "delete", when, limits, asked)
         swept = await self._call(sweep)
         ledger.add_emptied(swept)
         return need.less(swept.taken.held, swept.taken.files)
@@ -191,15 +229,20 @@ class Remedy:
             here = order.target.kind == "filesystem" or within(aside.place, order.target.path)
             if need.met or not here or not aside.trash.files or aside.place in emptied:
                 continue
+            if ledger.halt.asked():
+                break
             emptied.add(aside.place)
+            ledger.halt.begun = True
             await hand.about_to(f"empty the trash {aside.place}, oldest first")
-            swept = await self._call(self._emptying(job, need))
+            swept = await self._call(self._emptying(job, need, ledger.halt))
             ledger.add_emptied(swept)
             need = need.less(swept.taken.held, swept.taken.files)
         return need
 
-    def _emptying(self, job: Job, need: Need, before: float | None = None) -> Callable[[], Swept]:
-        call = partial(self.files.empty, job.selection, need, self._asked, before=before)
+    def _emptying(
+        self, job: Job, need: Need, halt: Halt, before: float | None = None
+    ) -> Callable[[], Swept]:
+        call = partial(self.files.empty, job.selection, need, halt.asked, before=before)
         return partial(call, per_second=self.disk.max_per_second)
 
     async def _deed(self, order: Order, job: Job) -> Deed:
@@ -215,12 +258,15 @@ class Remedy:
         await hand.about_to(f"finish what a killed run had set aside below {order.target.path}")
         removed = restored = 0
         troubles: list[str] = []
-        for job in cover.jobs:
-            done = await self._call(partial(self.files.finish, job.selection))
+        for selection in cover.places:
+            # not what the rules were when it was set aside, but what they are, decides
+            done = await self._call(partial(self.files.finish, selection, cover.spares))
             removed += done.removed
             restored += done.restored
             troubles += done.troubles
-        self.probe.forget()
+        left = [await self._call(partial(self.files.asides, place)) for place in cover.places]
+        if not troubles and any(aside.leftovers for aside in left):
+            troubles.append("something is still set aside there")
         if troubles:
             raise RemedyError(f"not finished: {'; '.join(troubles[:3])}")
         return Proof(f"{removed} removed, {restored} put back, nothing is left aside")
@@ -242,15 +288,16 @@ class Remedy:
         details = {"files": back.files, "bytes": back.held, "names": paths[:20]}
         return Proof(done_text, f"Taken back from the trash: {done_text}", details)
 
-    async def _empty_old(self, order: Order, cover: Cover, hand: Hand) -> Proof:
+    async def _empty_old(self, order: Order, cover: Cover, hand: Hand, halt: Halt) -> Proof:
         before = cutoff(self.clock.steps, self.disk.trash_for, self.clock.read().wall)
         await hand.about_to(f"empty the trash of {order.target.path} of what is too old")
         taken, kept = Tally(), Counter[str]()
         for job in cover.jobs:
-            swept = await self._call(self._emptying(job, ALL, before))
+            swept = await self._call(self._emptying(job, ALL, halt, before))
             taken = taken.plus(swept.taken.held, swept.taken.files)
             kept.update(swept.kept)
-        self.probe.forget()
+        if halt.asked():
+            raise RemedyError(f"{halt.reason}; {words.count_text(taken)} removed from the trash")
         if kept:
             raise RemedyError(
                 f"{words.count_text(taken)} removed from the trash; stays: {words.kept_text(kept)}"
@@ -272,16 +319,17 @@ class Remedy:
     async def _measured(self, order: Order, before: Gauge, ledger: Ledger) -> Gauge:
         try:
             await self._call(partial(self.files.settle, order.target.path))
-            return await self._call(partial(self.probe.measure, order.target))
+            after = await self._call(partial(self.probe.measure, order.target))
         except ProbeError as error:
-            raise unmeasured(before, ledger, str(error)) from error
+            why = f"it cannot be measured after cleaning: {error}"
+            raise cut_short(before, ledger, why) from error
+        if after.device != before.device:
+            raise cut_short(before, ledger, "another file system is mounted there by now")
+        return after
 
     @property
     def _limits(self) -> Limits:
         return replace(SWEEP, per_second=self.disk.max_per_second)
-
-    def _asked(self) -> bool:
-        return self.stopped
 
     async def _call(self, call: Callable[[], T]) -> T:
         return await self.hands.call(call)

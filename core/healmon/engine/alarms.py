@@ -93,6 +93,8 @@ class Alarms:
         self._emit(alerts.strays(snapshot, snapshot.engine.host, names))
         now = self._clock.read().wall
         self._emit(stale.absence(self._stream.snapshot, self._rules, since, now))
+        # a kill may have come between a silence and what it lies over: the first notice is soon
+        self.overlay()
 
     def overlay(self) -> None:
         """Tell what lies over each alert now."""

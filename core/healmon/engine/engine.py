@@ -168,9 +168,9 @@ class Engine:
         followed = {room: healer for room, healer in rooms.items() if healer is not None}
         self._healers = [amendment.healers.get(h.name, h) for h in self._healers]
         self._alarms.amend(amendment.alerts)
-        if self._desk is not None:
+        if self._desk is not None:  # else it is not open yet, and opens by these rules
             self._desk.amend(amendment.alerts.acknowledge_for, followed)
-        self._have_courier()
+            self._have_courier()
         self._misread = ""
         waiting = await self._succession.follow(followed, patience)
         self._judge_self(sure=True)
@@ -392,6 +392,7 @@ class Engine:
             findings += alerts.channel_findings(self.snapshot, self._run.outlet.notify, now)
         case = self._alarms.case(alerts.ENGINE, sure=sure)
         self._alarms.judge(case, alerts.engine_verdict(findings))
+        self._alarms.overlay()  # nobody is told of it before what lies over it is known
 
     async def _rest(self, until: float) -> None:
         """Wait for the next cycle's time, a request to check, or the end."""

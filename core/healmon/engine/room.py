@@ -178,6 +178,8 @@ class Room:
             answer.set_result(answered)
 
     def _judged(self, look: asyncio.Task[Any]) -> bool:
+        # moments that were read before a step, and told after it, would not have moved along
+        self._stream.heed_clock()
         try:
             snapshot = self._stream.snapshot
             diagnosis = self.healer.diagnose(look.result(), snapshot, self._clock.read())

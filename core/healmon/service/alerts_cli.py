@@ -59,7 +59,13 @@ def must_run(state_dir: Path) -> None:
 
 
 def alerts(state_dir: Path, args: argparse.Namespace) -> int:
-    """Print the alert inbox, what lies over it, silences and pauses; returns 0."""
+    """Print the alert inbox, what lies over it, silences and pauses; returns 0.
+
+    Raises:
+        UsageError: an option is for all alerts only.
+    """
+    if args.before is not None and not args.all:
+        raise UsageError("--before pages through all alerts: it goes with --all")
     known, now = Snapshot(), SystemClock().read().wall
     rows: list[read.Row] = []
     pending: list[read.Row] = []
@@ -89,13 +95,19 @@ def alerts(state_dir: Path, args: argparse.Namespace) -> int:
         say(f"older ones: healmon alerts --all --before {rows[-1]['id']}")
     for line in in_force(known, now):
         say(line)
-    silence = unseen_for(known, now)
-    nobody = f"the last round finished {format_duration(silence)} ago" if silence else ""
-    if not known.cycle.finished_at and instance.holder(state_dir) is None:
-        nobody = f"no healer has finished a round on {state_dir} yet"
+    nobody = _nobody_looks(state_dir, known, now)
     if nobody:
         print(f"NOBODY IS LOOKING: {nobody}", file=sys.stderr)  # noqa: T201 - this is the command line; scripts read the list only
     return 0
+
+
+def _nobody_looks(state_dir: Path, known: Snapshot, now: float) -> str:
+    """Return why the list says little about now; empty: it is as new as it should be."""
+    if not known.cycle.finished_at:
+        nobody = instance.holder(state_dir) is None
+        return f"no healer has finished a round on {clean(str(state_dir))} yet" if nobody else ""
+    silence = unseen_for(known, now)
+    return f"the last round finished {format_duration(silence)} ago" if silence else ""
 
 
 def unseen_for(known: Snapshot, now: float) -> float:

@@ -42,8 +42,9 @@ class Started:
     def error(self, log_file: Path, before: int) -> HealmonError:
         """Return the error to show, with the log's last lines.
 
-        Those of an earlier run would mislead: `before` is how long the log was then. Where another
-        healer holds the state directory they would be that one's: it is named alone.
+        Those of an earlier run are called so, and told only where it wrote none itself: `before` is
+        how long the log was then. Where another healer holds the state directory they would be that
+        one's: it is named alone.
         """
         if self.code == HolderError.exit_code:
             return _DaemonError(self.said, self.code)
@@ -51,11 +52,12 @@ class Started:
             written = log_file.read_bytes()
             # shorter than it was: it was set aside meanwhile, and all of it is new
             new = written[before if len(written) >= before else 0 :]
-            tail = new.decode("utf-8", "replace").splitlines()[-TAIL:]
         except OSError:
-            tail = []
+            written = new = b""
+        tail = (new or written).decode("utf-8", "replace").splitlines()[-TAIL:]
         said = self.said or "the daemon ended without a word"
-        shown = "".join(f"\n  log: {row}" for row in tail)
+        whose = "log" if new else "earlier log"
+        shown = "".join(f"\n  {whose}: {row}" for row in tail)
         return _DaemonError(f"the daemon did not come up: {said}{shown}", self.code)
 
 

@@ -70,18 +70,19 @@ class Command:
 
 
 def origin() -> str:
-    """Return who asks, in words: `alice on pts/3`, `root (sudo by alice)`."""
+    """Return who asks, in words: `alice@box on pts/3`, `root@box (sudo by alice)`."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         user = f"uid {os.getuid()}"
+    who = f"{user}@{os.uname().nodename or 'localhost'}"
     behind = os.environ.get("SUDO_USER", "")
     if behind and behind != user:
-        user = f"{user} (sudo by {behind})"
+        who = f"{who} (sudo by {behind})"
     for fd in (0, 1, 2):
         with contextlib.suppress(OSError):
-            return clean(f"{user} on {os.ttyname(fd).removeprefix('/dev/')}")
-    return clean(user)
+            return clean(f"{who} on {os.ttyname(fd).removeprefix('/dev/')}")
+    return clean(who)
 
 
 # -- the client's side

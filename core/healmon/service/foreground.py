@@ -154,14 +154,18 @@ async def _cycle(host: Host) -> Snapshot:
             host.engine.stop(number.name)
             cycle.cancel()
 
-    ends = [n for n in (signal.SIGINT, *ENDS) if signal.getsignal(n) is not signal.SIG_IGN]
-    with heeded({number: partial(leave, number) for number in ends}):
-        try:
+    before = {number: signal.getsignal(number) for number in ENDS}
+    ends = [signal.SIGINT, *(n for n in ENDS if before[n] is not signal.SIG_IGN)]
+    try:
+        with heeded({number: partial(leave, number) for number in ends}):
             return await cycle
-        except asyncio.CancelledError:
-            if came:
-                raise SystemExit(128 + came[0]) from None
-            raise
+    except asyncio.CancelledError:
+        if came:
+            raise SystemExit(128 + came[0]) from None
+        raise
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)  # the demo's still have a world to take down
 
 
 def no_ui(args: argparse.Namespace) -> int:

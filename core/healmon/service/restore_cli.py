@@ -17,7 +17,7 @@ from healmon.config.settings import Disk
 from healmon.disks.cover import targets_of
 from healmon.disks.undo import selections
 from healmon.disks.words import restored_text
-from healmon.errors import DataError
+from healmon.errors import DataError, UsageError
 from healmon.service import instance
 from healmon.service.commandline import override, say
 from healmon.service.fetch_cli import backups
@@ -30,14 +30,17 @@ MOST = 1000
 
 
 def restore(state_dir: Path, args: argparse.Namespace) -> int:
-    """List what can be taken back, or take it back; returns 0 when done.
+    """List what can be taken back, or take it back; returns 0 when all of it was done.
 
     From a backup target it is done here. From the trash the running healer does it, so that it is
     in the event log; without one it is done here, under the lock that keeps cleaners out.
 
     Raises:
         DataError: nothing is named so, or it cannot go back; says why.
+        UsageError: an option is for backups only.
     """
+    if args.host and not args.backup:
+        raise UsageError("--host says whose files of a backup: it goes with --backup")
     source = locate.find_config(getattr(args, "config", None), os.environ, here())
     disk = load(source, os.environ).disk
     if args.backup:
@@ -45,15 +48,16 @@ def restore(state_dir: Path, args: argparse.Namespace) -> int:
     wanted = getattr(args, "json", False)
     if not args.ids:
         return _list(listed(disk, state_dir), json_wanted=wanted)
-    targets = targets_of(disk)
+    targets, code = targets_of(disk), 0
     for name in args.ids:
         if getattr(args, "dry_run", False):
             _named(disk, state_dir, name)
         elif targets and instance.holder(state_dir) is not None:
-            override(state_dir, "restore", targets[0].component, {"id": name}, json_wanted=wanted)
+            asked = ("restore", targets[0].component, {"id": name})
+            code = max(code, override(state_dir, *asked, json_wanted=wanted))
         else:
             _take_back(disk, state_dir, name)
-    return 0
+    return code
 
 
 def listed(disk: Disk, state_dir: Path) -> tuple[Trashed, ...]:

@@ -72,7 +72,7 @@ def asides(selection: Selection) -> Asides:
     )
 
 
-def finish_all(selection: Selection, users: Users) -> Finished:
+def finish_all(selection: Selection, users: Users, spares: Callable[[str], bool]) -> Finished:
     """Finish what a killed run had begun for a rule; see `Files.finish`."""
     removed = restored = 0
     troubles: list[str] = []
@@ -84,7 +84,7 @@ def finish_all(selection: Selection, users: Users) -> Finished:
                 except BlockingIOError:
                     troubles.append(f"{clean(place.path)}: another cleaner is at work there")
                     continue
-                done = finish(place, users, root.kind)
+                done = finish(place, users, root.kind, spares)
                 removed += done.removed
                 restored += done.restored
                 troubles += done.troubles

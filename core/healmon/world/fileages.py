@@ -149,7 +149,7 @@ class Allowance:
     def _at_the_line(self, newest: int) -> bool:
         return newest < self._edge and (self._left_held > 0 or self._left_files > 0)
 
-    def takes_all(self, newest: int, files: int, held: int) -> bool:
+    def spares_none(self, newest: int, files: int, held: int) -> bool:
         """Return whether several files, the newest of this time, all go; counts them as gone."""
         within = self._files + files <= self._most_files and self._held + held <= self._most_held
         if newest >= self._sure or not within:

@@ -41,6 +41,11 @@ from healmon.world.pacing import Pacing
 NOTHING_PASSED: Final[frozenset[Key]] = frozenset()
 
 
+def spares_none(_path: str) -> bool:
+    """Spare no file: nobody has changed the rules."""
+    return False
+
+
 class Files(Protocol):
     """Everything healmon does with file systems. Calls may block: make them in Hands."""
 
@@ -108,8 +113,13 @@ class Files(Protocol):
         """Return what lies where a rule's files are put aside. Touches nothing."""
         ...
 
-    def finish(self, selection: Selection) -> Finished:
-        """Finish what a killed run had begun: remove what was judged, put back the rest."""
+    def finish(self, selection: Selection, spares: Callable[[str], bool] = spares_none) -> Finished:
+        """Finish what a killed run had begun: remove what was judged, put back the rest.
+
+        Args:
+            selection: the rule.
+            spares: whether the rules of today leave a file at this path alone: it is put back.
+        """
         ...
 
     def empty(
@@ -269,9 +279,9 @@ class SystemFiles:
         """Return what lies where a rule's files are put aside. Touches nothing."""
         return asides.asides(selection)
 
-    def finish(self, selection: Selection) -> Finished:
+    def finish(self, selection: Selection, spares: Callable[[str], bool] = spares_none) -> Finished:
         """Finish what a killed run had begun: remove what was judged, put back the rest."""
-        return asides.finish_all(selection, self._users)
+        return asides.finish_all(selection, self._users, spares)
 
     def empty(
         self,

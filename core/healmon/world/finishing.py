@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Callable
 
 from healmon.text import clean
 from healmon.world import filecalls, slots
@@ -13,17 +14,21 @@ from healmon.world.manifest import Origin
 from healmon.world.quarantine import Entry, Quarantine
 
 
-def finish(quarantine: Quarantine, users: Users, kind: str) -> Finished:
-    """Remove what was judged, put back what was not.
+def finish(
+    quarantine: Quarantine, users: Users, kind: str, spares: Callable[[str], bool]
+) -> Finished:
+    """Remove what was judged, put back what was not, or would not be taken any more.
 
     Args:
         quarantine: open and prepared.
         users: who tells whether a file is in use.
         kind: type of the file system.
+        spares: whether the rules of today leave a file at this path alone.
     """
     done: Counter[str] = Counter()
     troubles: list[str] = []
-    for name, became in (*_alone(quarantine, users, kind), *_in_slots(quarantine, users, kind)):
+    alone = _alone(quarantine, users, kind, spares)
+    for name, became in (*alone, *_in_slots(quarantine, users, kind, spares)):
         done[became] += 1
         if became == "kept":
             place = f"{clean(quarantine.path)}/{name}"
@@ -41,7 +46,9 @@ def judged(quarantine: Quarantine, entry: Entry, users: Users, kind: str) -> boo
     )
 
 
-def _alone(quarantine: Quarantine, users: Users, kind: str) -> list[tuple[str, str]]:
+def _alone(
+    quarantine: Quarantine, users: Users, kind: str, spares: Callable[[str], bool]
+) -> list[tuple[str, str]]:
     """Finish entries with names of their own; returns what became of each."""
     intended = quarantine.intended()
     found: list[tuple[str, str]] = []
@@ -49,16 +56,20 @@ def _alone(quarantine: Quarantine, users: Users, kind: str) -> list[tuple[str, s
         if entry.deed != "delete":
             continue
         became = "kept"
-        if judged(quarantine, entry, users, kind):
+        origin = intended if intended is not None and intended.entry == entry.name else None
+        spared = origin is not None and spares(origin.path)
+        if not spared and judged(quarantine, entry, users, kind):
             quarantine.remove(entry.name)
             became = "removed"
-        elif intended is not None and intended.entry == entry.name:
-            became = "restored" if _returned(quarantine, intended) else "kept"
+        elif origin is not None:
+            became = "restored" if _returned(quarantine, origin) else "kept"
         found.append((entry.name, became))
     return found
 
 
-def _in_slots(quarantine: Quarantine, users: Users, kind: str) -> list[tuple[str, str]]:
+def _in_slots(
+    quarantine: Quarantine, users: Users, kind: str, spares: Callable[[str], bool]
+) -> list[tuple[str, str]]:
     """Finish what lies in slots; returns what became of each."""
     names = quarantine.slots()
     if not names:
@@ -72,6 +83,8 @@ def _in_slots(quarantine: Quarantine, users: Users, kind: str) -> list[tuple[str
         became = "kept"
         origin = slots.origin(batches, name)
         is_judged = slots.judged(batches, name, filecalls.inode_of(here))
+        if origin is not None and spares(origin.path):
+            is_judged = False
         if is_judged and _unused(quarantine, name, here, users, kind):
             quarantine.remove(name)
             became = "removed"

@@ -237,7 +237,7 @@ class Sweep:
         if not many or many != len(grip) or many > remover.room() or self._stop():
             return []
         freed = sum([found.held for found in due])
-        if not self._allowance.takes_all(max([found.newest for found in due]), many, freed):
+        if not self._allowance.spares_none(max([found.newest for found in due]), many, freed):
             return []
         self._files += many
         self._freed += freed

@@ -181,6 +181,14 @@ def test_what_a_run_said_of_itself_is_counted_once():
     assert ceiling.left(again, disk).files == 2
 
 
+def test_one_that_found_nothing_to_do_says_nothing_of_the_one_before_it():
+    disk, start = Disk(max_files=5), ManualClock().read().steady
+    idle = {"by_rule": [0, 0], "more": [], "begun": False}
+    action = ActionView(NAME, CLEAN, True, "", 0.1, start + 99, idle)
+    known = Snapshot(attempts={CLEAN: (attempt(start, ok=True),)}, recent=(action,))
+    assert ceiling.reached(remembered(known, disk, start + 100), disk), "nobody knows what it took"
+
+
 @given(st.lists(st.tuples(st.floats(0, 3 * DAY), st.integers(0, 9)), max_size=12))
 def test_whatever_ran_within_the_window_is_subtracted(runs):
     disk, start = Disk(max_files=20), ManualClock().read().steady

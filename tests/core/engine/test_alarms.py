@@ -155,3 +155,27 @@ def test_a_remedy_that_works_and_does_not_last_waits_for_its_cool_down_while_it_
     assert "comes and goes" in refused(started, flaps, done, after=599.0)
     assert refused(started, flaps, done, after=600.0) == ""
     assert refused(started, flaps, done, after=1.0, cooldown=0.0) == "", "it has its own backoff"
+
+
+class Stamping(ScriptedHealer):
+    """Remembers the moment of its first look for ever."""
+
+    def diagnose(self, seen, known, now):
+        told = super().diagnose(seen, known, now)
+        memory = known.memory.get(self.component) or {"failure": now.wall}
+        return replace(told, verdicts=tuple(replace(v, memory=memory) for v in told.verdicts))
+
+
+def test_a_clock_that_is_set_while_a_look_goes_on_moves_what_its_healer_remembers():
+    healer = Stamping("disks")  # one whose memory has moments
+    engine, journal, clock = build(healer)
+    began = clock.read().wall
+
+    def set_meanwhile():
+        async def step():
+            clock.step(HOUR)
+
+        healer.look_hook, healer.broken = step, True
+
+    lived(engine, journal, clock, lambda: None, set_meanwhile)
+    assert engine.snapshot.memory["disks:one"] == {"failure": began + HOUR}

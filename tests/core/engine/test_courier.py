@@ -12,6 +12,7 @@ from healmon import events as ev
 from healmon.clock import ManualClock, SystemClock, local_time
 from healmon.config import settings as st
 from healmon.engine import Engine, Run
+from healmon.engine.changing import Amendment
 from healmon.engine.courier import Courier
 from healmon.engine.run import Outlet
 from healmon.engine.stream import Stream
@@ -20,6 +21,8 @@ from healmon.state import replay
 from healmon.world.simulated.notifying import SimulatedMessenger
 from tests.helpers.made_up import MemoryJournal, ScriptedHealer
 from tests.helpers.postroom import channels, key_of
+
+KEPT = "box/things/things:one/broken"
 
 
 def at_once(*names: str, **keys) -> st.Notify:
@@ -281,3 +284,69 @@ def test_a_report_that_cannot_be_made_is_told_too():
     (message,) = reporting(broken)
     assert message.title == "box: the report could not be made"
     assert "OSError: no store" in message.body
+
+
+def heard_by(journal: MemoryJournal, *happens, silenced: str) -> list[ev.NoticeMade]:
+    """Return what an engine tells at its start, and of what happens then; nobody looks."""
+    notify = at_once("ops", severity="WARNING")
+    outlet = Outlet(messenger=SimulatedMessenger(), notify=notify, epoch="e")
+
+    async def scenario() -> None:
+        healer = ScriptedHealer()
+        engine = Engine(
+            [healer], journal, ManualClock(autojump=False), Run(host="box", outlet=outlet)
+        )
+        await engine._open()
+        await engine.ask("silence", silenced, {"for": 60.0}, origin="me")
+        for happen in happens:
+            happen(engine)
+            engine._courier._look()
+        await engine._close()
+
+    asyncio.run(scenario())
+    return journal.all(ev.NoticeMade)
+
+
+def test_an_alert_of_healmon_itself_is_not_told_before_its_silence_lies_over_it():
+    happens = (
+        lambda engine: engine.store_fault("disk is full"),
+        lambda engine: engine.misread(["x"], "SIGHUP"),
+    )
+    assert not heard_by(MemoryJournal(), *happens, silenced="healmon")
+    assert heard_by(MemoryJournal(), *happens, silenced="another")
+
+
+def test_a_kill_between_a_silence_and_what_it_lies_over_does_not_have_it_told():
+    def stored(*more: ev.Event) -> MemoryJournal:
+        journal = MemoryJournal()
+        opened = ev.AlertOpened(KEPT, "CRITICAL", "things:one", "it is broken")
+        begun = ev.EngineStarted("box", "1", 1, "daemon", False, 60.0, "boot", 0.0)
+        for number, event in enumerate((begun, opened, *more), 1):
+            journal.append(ev.Recorded(number, ManualClock().read().wall, event))
+        return journal
+
+    until = ManualClock().read().wall + 600.0
+    silence, pause = (
+        ev.SilenceStarted("things:one", until, "me"),
+        ev.MaintenanceStarted("*", until, "me"),
+    )
+    assert heard_by(stored(), silenced="another")
+    for muting in (silence, pause):
+        assert not heard_by(stored(muting), silenced="another")
+
+
+def test_an_engine_that_is_not_open_yet_tells_by_its_newest_rules_and_once():
+    messenger = SimulatedMessenger()
+    outlet = Outlet(messenger=messenger, notify=at_once("ops"), epoch="e")
+    amendment = Amendment(told=None, interval=60.0, alerts=st.Alerts(), outlet=outlet, healers={})
+
+    async def scenario() -> Engine:
+        engine = Engine([], MemoryJournal(), ManualClock(autojump=False), Run(host="box"))
+        await engine.amend(amendment)
+        assert engine._courier is None
+        await engine._open()
+        assert engine._courier is not None
+        await engine._close()
+        return engine
+
+    asyncio.run(scenario())

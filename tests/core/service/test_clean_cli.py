@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from healmon.cli import main
 from healmon.errors import DataError, HealmonError, HolderError, RefusedError
-from healmon.service import clean_cli
+from healmon.service import clean_cli, restore_cli
 
 
 @pytest.fixture
@@ -69,3 +70,18 @@ def test_a_rule_goes_where_it_reaches_and_says_where_it_reaches_nothing(
     words.target = "far"
     with pytest.raises(DataError, match="reaches nothing that is watched"):
         clean_cli.clean(tmp_path, words)
+
+
+def test_what_a_healer_did_not_take_back_is_told_by_the_code_also_in_json(
+    tmp_path: Path, words: argparse.Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([0, 65, 0])
+    monkeypatch.setattr(restore_cli, "override", lambda *_words, **_faces: next(answers))
+    monkeypatch.setattr(restore_cli.instance, "holder", lambda _dir: "somebody")
+    vars(words).update(backup=False, host=None, json=True, ids=["1", "2", "3"])
+    assert restore_cli.restore(tmp_path, words) == 65
+
+
+def test_an_option_that_would_be_passed_over_is_refused(tmp_path: Path) -> None:
+    for option in (("restore", "--host", "other"), ("alerts", "--before", "9")):
+        assert main([*option, "--state-dir", str(tmp_path)]) == 64

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pwd
 import shutil
 import sqlite3
 import threading
@@ -246,11 +248,17 @@ def test_what_others_write_is_made_harmless(db: Path) -> None:
     assert command.arguments == {"n": "\x1b"}  # the verb's business
 
 
-def test_who_asks_is_named(monkeypatch) -> None:
-    monkeypatch.setenv("SUDO_USER", "alice")
-    assert "sudo by alice" in commands.origin()
-    monkeypatch.delenv("SUDO_USER")
-    assert commands.origin()
+def test_who_asks_is_named_by_user_host_and_terminal(monkeypatch) -> None:
+    user = pwd.getpwuid(os.getuid()).pw_name
+    ours, theirs = os.openpty()
+    monkeypatch.setattr(os, "ttyname", lambda _fd, name=os.ttyname: name(theirs))
+    where = f"on {os.ttyname(theirs).removeprefix('/dev/')}"
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    assert commands.origin() == f"{user}@{os.uname().nodename} {where}"
+    monkeypatch.setenv("SUDO_USER", "alice b.")
+    assert commands.origin() == f"{user}@{os.uname().nodename} (sudo by alice b.) {where}"
+    os.close(ours)
+    os.close(theirs)
 
 
 CLIENT = """

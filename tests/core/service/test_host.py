@@ -243,7 +243,7 @@ def test_why_a_daemon_did_not_come_up_is_told_with_its_own_lines_of_the_log(tmp_
     log.write_text("of a run before\n")
     before = log.stat().st_size
     ended = background.Started(None, "the disk is full", 73)
-    assert "log:" not in str(ended.error(log, before)), "it wrote nothing itself"
+    assert str(ended.error(log, before)).endswith("\n  earlier log: of a run before")
     with log.open("a") as file:
         file.write("of this one\n")
     said = str(ended.error(log, before))

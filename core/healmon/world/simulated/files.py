@@ -33,7 +33,7 @@ from healmon.world.filedata import (
     Usage,
 )
 from healmon.world.filematch import Matcher
-from healmon.world.files import NOTHING_PASSED
+from healmon.world.files import NOTHING_PASSED, spares_none
 from healmon.world.simulated.parts.files import Aside, Disk, File, Run, matching, newest_beside
 from healmon.world.squeezing import SUFFIXES
 
@@ -171,19 +171,19 @@ class SimulatedFiles:
         oldest = min((a.when for a in found if a.deed == "trash"), default=None)
         return Asides(place=place, leftovers=leftovers, trash=trash, oldest=oldest)
 
-    def finish(self, selection: Selection) -> Finished:
+    def finish(self, selection: Selection, spares: Callable[[str], bool] = spares_none) -> Finished:
         """Finish what a killed run had begun."""
         places = {self._place(selection, root) for root in self._roots(selection)}
+        places |= {f"{root}/.healmon-trash-0" for root in self._roots(selection)}
         mine = [a for a in self._asides if a.place in places and a.deed == "delete"]
-        restored = 0
+        back = [a for a in mine if a.swapped or spares(a.origin)]
         for aside in mine:
             self._asides.remove(aside)
-            if aside.swapped:
-                restored += 1
+            if aside in back:
                 self._files[aside.origin] = aside.file
             else:
                 self._free(aside.disk, aside.file.held)
-        return Finished(removed=len(mine) - restored, restored=restored)
+        return Finished(removed=len(mine) - len(back), restored=len(back))
 
     def empty(
         self,
