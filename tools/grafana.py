@@ -264,7 +264,12 @@ def _options(panel: Panel) -> dict[str, Any]:
         return {"colorMode": "background", "graphMode": "none", "reduceOptions": reduced}
     if panel.kind == "state-timeline":
         return {"showValue": "never", "mergeValues": True, "legend": {"showLegend": False}}
-    legend = {"showLegend": True, "displayMode": "list", "placement": "bottom", "calcs": []}
+    legend: dict[str, Any] = {
+        "showLegend": True,
+        "displayMode": "list",
+        "placement": "bottom",
+        "calcs": [],
+    }
     return {"legend": legend, "tooltip": {"mode": "multi", "sort": "desc"}}
 
 

@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import Final
 
-import psutil
+import psutil  # type: ignore[import-untyped]
 
 from healmon.world.sqlite import SystemLocks
 
@@ -51,7 +51,7 @@ class Healmon(Contestant):
         return {writer.pid} if writer is not None else set()
 
     def standing(self) -> list[int]:
-        pid = self._locks._line.pid  # noqa: SLF001 - the product has no need to tell it
+        pid = self._locks._line.pid  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] - the product has no need to tell it
         return [] if pid is None else [pid]
 
     def close(self) -> None:

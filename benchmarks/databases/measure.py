@@ -6,7 +6,7 @@ import contextlib
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import median
@@ -82,10 +82,10 @@ class Result:
 
 
 @contextlib.contextmanager
-def children(argvs: Sequence[Sequence[str]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+def children(argvs: Sequence[Sequence[str]]) -> Generator[list[subprocess.Popen[bytes]]]:
     """Run programs that wait until their stdin ends; each is ended in the end."""
     with contextlib.ExitStack() as ends:
-        started = []
+        started: list[subprocess.Popen[bytes]] = []
         for argv in argvs:
             one = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
             ends.callback(_end, one)
@@ -106,7 +106,7 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def stage(path: Path, mode: str) -> Iterator[Scene]:
+def stage(path: Path, mode: str) -> Generator[Scene]:
     """A database with ten idle users, two readers and one that holds the write lock."""
     subprocess.run([sys.executable, "-c", MAKE, path, mode], check=True)
     roles = ["idle"] * IDLE + ["read"] * READERS + ["write"]

@@ -14,9 +14,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from healmon import events as ev
+from healmon.plans import Status
 from healmon.service.archive import Archive
 from healmon.state import Snapshot, apply
 from healmon.store import read, upkeep
@@ -55,7 +57,7 @@ class Life:
         if number % 1_200 == 0:
             upkeep.store_checkpoint(self._conn, number, encode_snapshot(self.snapshot))
 
-    def seen(self, number: int, status: str) -> None:
+    def seen(self, number: int, status: Status) -> None:
         chance = self._chance
         name = f"worker_{number}" if number < 30 else f"session:agent_{number}"
         facts = {
@@ -134,12 +136,25 @@ def main() -> int:
         places = [chance.randrange(1, newest) for _ in range(JUMPS)]
         with contextlib.closing(read.open_reader(path)) as conn:
             use = lambda: contextlib.nullcontext(conn)  # noqa: E731 - shorter than a def
-            jumps = [cost(lambda p=place: drawn(Archive(use), p)) for place in places]
-            steps = [cost(lambda p=p: Archive(use).go("back", p)) for p in places]
-            incidents = [cost(lambda p=p: Archive(use).go("incident-back", p)) for p in places]
             end = read.last_event_wall(conn)
+
+            def jump(place: int) -> None:
+                drawn(Archive(use), place)
+
+            def step(place: int) -> None:
+                Archive(use).go("back", place)
+
+            def incident(place: int) -> None:
+                Archive(use).go("incident-back", place)
+
+            def plot(days: int) -> None:
+                Archive(use).sums(end - days * 86_400, end)
+
+            jumps = [cost(partial(jump, place)) for place in places]
+            steps = [cost(partial(step, place)) for place in places]
+            incidents = [cost(partial(incident, place)) for place in places]
             plots = {
-                name: [cost(lambda d=days: Archive(use).sums(end - d * 86_400, end))]
+                name: [cost(partial(plot, days))]
                 for name, days in (("series of a day", 1), ("series of a month", 30))
             }
             (frames,) = conn.execute("SELECT sum(length(snapshot)) FROM keyframes").fetchone()

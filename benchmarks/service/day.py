@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from healmon.clock import ManualClock
 from healmon.config.settings import Budget, Database, Disk, Monitor, Sessions, Worker
@@ -19,12 +20,14 @@ from healmon.databases.healer import DatabasesHealer
 from healmon.disks.healer import DisksHealer
 from healmon.engine import Engine, Run
 from healmon.events import CycleFinished, Recorded
+from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
 from healmon.sessions.packs.user import packs_of
 from healmon.store.store import Store
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.world.host import SystemHost
+from healmon.world.processes import Identity
 from healmon.world.simulated.evidencefiles import SimulatedEvidenceFiles
 from healmon.world.simulated.files import SimulatedFiles
 from healmon.world.simulated.mending import SimulatedMender
@@ -54,7 +57,7 @@ def day(folder: Path, hours: int) -> Iterator[tuple[float, int]]:
 
 
 class _Nobody:
-    def known(self) -> dict[str, tuple[object, ...]]:
+    def known(self) -> dict[str, tuple[Identity, ...]]:
         return {}
 
 
@@ -80,7 +83,7 @@ class World:
             shims=SimulatedShims(self.processes, clock), ports=SimulatedPorts(self.processes),
             host=SystemHost(),
         )  # fmt: skip
-        self.healers = [
+        self.healers: list[Healer[Any]] = [
             WorkersHealer(
                 workers, folder / "workers", self.processes, clock, equipment=means,
                 limits=Monitor(name="bench"),

@@ -86,7 +86,7 @@ def _run(
 ) -> Told:
     told = {
         "socket": stage.socket, "server": stage.server, "ttys": stage.ttys, "moved": share,
-        "rounds": rounds, "database": stage.database, **more,
+        "rounds": rounds, "database": stage.database, "program": None, **more,
     }  # fmt: skip
     env = {k: v for k, v in os.environ.items() if not k.startswith("TMUX")}
     done = subprocess.run(
@@ -110,7 +110,7 @@ def _counted(stage: Stage, folder: Path, share: float) -> int:
     calls, wrapper = folder / "calls", folder / "counted-tmux"
     wrapper.write_text(f'#!/bin/sh\necho >> {calls}\nexec {shutil.which("tmux")} "$@"\n')
     wrapper.chmod(wrapper.stat().st_mode | stat.S_IXUSR)
-    counts = []
+    counts: list[int] = []
     for rounds in (1, 2):
         calls.write_text("")
         _run(stage, sys.executable, "ours.py", "look", rounds, share, program=str(wrapper))
@@ -143,7 +143,8 @@ def goals(results: dict[str, Told], calls: dict[float, int]) -> list[Goal]:
 def table(results: dict[str, Told], calls: dict[float, int], sessions: int) -> str:
     """Return the results for people."""
     base = results[TYPICAL.format("tmux")]
-    rows = [("way", "wall ms", "CPU ms", "own", "server", "x CPU", "% core", "RSS MB")]
+    head = ("way", "wall ms", "CPU ms", "own", "server", "x CPU", "% core", "RSS MB")
+    rows: list[tuple[str, ...]] = [head]
     for name, one in results.items():
         times = [f"{one[key] * 1e3:.1f}" for key in ("wall", "cpu", "own", "server")]
         ratio, share = f"{one['cpu'] / base['cpu']:.1f}", f"{one['cpu'] / PERIOD:.2%}"

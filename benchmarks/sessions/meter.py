@@ -13,20 +13,40 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypedDict, cast
 
 SETTLE = 2.2
 """Seconds between a change on the screens and the look: tmux counts whole seconds."""
 
 
-def args() -> dict:
-    """Return what the way was told: socket, server, ttys, moved, rounds, program."""
-    return json.loads(sys.argv[1])
+class Told(TypedDict):
+    """What a way is told.
+
+    Attributes:
+        socket, server: the tmux server's, and its pid.
+        ttys: of its panes, and which share of them has `moved` before each of so many `rounds`.
+        database: where the tasks are.
+        program: the tmux to call; None: the usual one.
+    """
+
+    socket: str
+    server: int
+    ttys: list[str]
+    moved: float
+    rounds: int
+    database: str
+    program: str | None
 
 
-def measure(look: Callable[[], int], told: dict) -> None:
+def args() -> Told:
+    """Return what the way was told."""
+    return cast("Told", json.loads(sys.argv[1]))
+
+
+def measure(look: Callable[[], int], told: Told) -> None:
     """Look so many times, after so many screens have changed; print what each cost as JSON."""
     ttys, share = told["ttys"], told["moved"]
-    rounds = []
+    rounds: list[dict[str, Any]] = []
     for number in range(told["rounds"] + 1):
         for tty in ttys[: round(len(ttys) * share)]:
             _write(tty, number)

@@ -11,12 +11,16 @@ import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import meter
+if TYPE_CHECKING:  # each way is a program of its own, in this directory
+    from benchmarks.sessions import meter
+else:
+    import meter
 
 from healmon.clock import SystemClock
 from healmon.config.settings import Sessions, Tasks
@@ -29,8 +33,8 @@ from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
 
 
-def tmux_alone(told: dict) -> Callable[[], int]:
-    tmux, socket = SystemTmux(program=told.get("program")), told["socket"]
+def tmux_alone(told: meter.Told) -> Callable[[], int]:
+    tmux, socket = SystemTmux(program=told["program"]), told["socket"]
     captures, clock = Captures(), SystemClock()
 
     def look() -> int:
@@ -43,14 +47,14 @@ def tmux_alone(told: dict) -> Callable[[], int]:
     return look
 
 
-def probe_of(told: dict) -> Probe:
+def probe_of(told: meter.Told) -> Probe:
     settings = Sessions(sockets=(told["socket"],))
     tasks = [Tasks(name="assigner", path=told["database"])]
-    tmux = SystemTmux(program=told.get("program"))
+    tmux = SystemTmux(program=told["program"])
     return Probe(settings, tasks, tmux, SystemTaskDatabases(), SystemProcesses(), SystemClock())
 
 
-def whole_look(told: dict) -> Callable[[], int]:
+def whole_look(told: meter.Told) -> Callable[[], int]:
     probe, loop = probe_of(told), asyncio.new_event_loop()
 
     def look() -> int:
@@ -61,7 +65,7 @@ def whole_look(told: dict) -> Callable[[], int]:
     return look
 
 
-def whole_cycle(told: dict) -> Callable[[], int]:
+def whole_cycle(told: meter.Told) -> Callable[[], int]:
     probe, loop = probe_of(told), asyncio.new_event_loop()
     known = Snapshot()
 

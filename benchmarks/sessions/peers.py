@@ -10,8 +10,12 @@ import importlib
 import subprocess
 import sys
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import meter
+if TYPE_CHECKING:  # each way is a program of its own, in this directory
+    from benchmarks.sessions import meter
+else:
+    import meter
 
 FIELDS = (
     "session_name", "session_id", "session_created", "session_activity", "session_attached",
@@ -21,13 +25,13 @@ FIELDS = (
 FORMAT = "\t".join(f"#{{{name}}}" for name in FIELDS)
 
 
-def tmux(told: dict, *words: str) -> str:
+def tmux(told: meter.Told, *words: str) -> str:
     return subprocess.run(
         ["tmux", "-u", "-S", told["socket"], *words], capture_output=True, text=True, check=True
     ).stdout
 
 
-def subprocesses(told: dict) -> Callable[[], int]:
+def subprocesses(told: meter.Told) -> Callable[[], int]:
     """One tmux process to ask about each session, and one for its screen."""
 
     def look() -> int:
@@ -40,7 +44,7 @@ def subprocesses(told: dict) -> Callable[[], int]:
     return look
 
 
-def libtmux_walk(told: dict) -> Callable[[], int]:
+def libtmux_walk(told: meter.Told) -> Callable[[], int]:
     """libtmux's objects: sessions, their windows, their panes, what each shows."""
     server = importlib.import_module("libtmux").Server(socket_path=told["socket"])
 
@@ -55,7 +59,7 @@ def libtmux_walk(told: dict) -> Callable[[], int]:
     return look
 
 
-def libtmux_panes(told: dict) -> Callable[[], int]:
+def libtmux_panes(told: meter.Told) -> Callable[[], int]:
     """libtmux's list of all panes, and what each shows."""
     server = importlib.import_module("libtmux").Server(socket_path=told["socket"])
 
@@ -65,20 +69,24 @@ def libtmux_panes(told: dict) -> Callable[[], int]:
     return look
 
 
-def control_mode(told: dict) -> Callable[[], int]:
+def control_mode(told: meter.Told) -> Callable[[], int]:
     """One client in control mode that stays, all commands at once."""
     client = subprocess.Popen(
         ["tmux", "-u", "-S", told["socket"], "-C", "attach-session", "-r"],
         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, errors="replace",
     )  # fmt: skip
 
+    assert client.stdin is not None
+    assert client.stdout is not None
+    asked, answered = client.stdin, client.stdout
+
     def ask(commands: list[str]) -> list[list[str]]:
-        client.stdin.write("".join(f"{command}\n" for command in commands))
-        client.stdin.flush()
+        asked.write("".join(f"{command}\n" for command in commands))
+        asked.flush()
         answers: list[list[str]] = []
         lines: list[str] | None = None
         while len(answers) < len(commands):
-            line = client.stdout.readline()
+            line = answered.readline()
             if line.startswith("%begin"):
                 lines = []
             elif line.startswith(("%end", "%error")) and lines is not None:

@@ -53,7 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(args: argparse.Namespace, folder: Path) -> int:
     load = os.getloadavg()[0]
-    others, skipped = [], {}
+    others: list[contestants.Contestant] = []
+    skipped: dict[str, str] = {}
     if not args.no_peers:
         others, skipped = contestants.peers(args.cache or folder, install=args.install)
     for name, why in skipped.items():

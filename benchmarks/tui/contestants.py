@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -106,7 +106,7 @@ def _glances(folder: Path) -> str:
 
 
 @contextmanager
-def real(folder: Path, rows: int) -> Iterator[list[Contestant]]:
+def real(folder: Path, rows: int) -> Generator[list[Contestant]]:
     """Yield healmon as it is: its healer inside, and attached to that one; workers, tmux sessions.
 
     The one with the healer inside must run while the other does.
@@ -130,7 +130,7 @@ def real(folder: Path, rows: int) -> Iterator[list[Contestant]]:
 
 
 @contextmanager
-def company(folder: Path, rows: int) -> Iterator[None]:
+def company(folder: Path, rows: int) -> Generator[None]:
     """Keep as many workers and tmux sessions alive as healmon is told of: peers see them, too."""
     folder.mkdir(parents=True)
     workers = [subprocess.Popen([SLEEP, str(200000 + number)]) for number in range(rows)]
@@ -144,7 +144,7 @@ def company(folder: Path, rows: int) -> Iterator[None]:
 
 
 @contextmanager
-def _sessions(socket: Path, rows: int) -> Iterator[None]:
+def _sessions(socket: Path, rows: int) -> Generator[None]:
     """Keep a tmux server with so many sessions; without tmux there are none."""
     env = {k: v for k, v in os.environ.items() if not k.startswith("TMUX")} | {"TERM": "xterm"}
     tmux = ["tmux", "-u", "-f", "/dev/null", "-S", str(socket)]

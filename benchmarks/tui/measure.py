@@ -8,7 +8,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def _answers(pane: Pane, times: int = 40) -> Told:
 
 
 @contextmanager
-def _first_in_line(pane: Pane) -> Iterator[None]:
+def _first_in_line(pane: Pane) -> Generator[None]:
     """Let neither the screen nor us wait for other jobs of the machine, where that is allowed."""
     pids = [pane.process.pid, os.getpid()]
     with suppress(OSError):

@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -61,9 +61,11 @@ def main(args: argparse.Namespace, folder: Path) -> int:
 
 
 @contextmanager
-def _crowd(stage: WebStage, token: str, viewers: int, scrapes: float) -> Iterator[dict]:
+def _crowd(
+    stage: WebStage, token: str, viewers: int, scrapes: float
+) -> Generator[dict[str, float]]:
     """Let so many look on; what they got is in the answer afterwards."""
-    got: dict = {}
+    got: dict[str, float] = {}
     if not viewers and not scrapes:
         yield got
         return

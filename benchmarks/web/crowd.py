@@ -21,7 +21,9 @@ class Got:
     failed = 0
 
 
-async def _open(port: int, path: str, token: str):
+async def _open(
+    port: int, path: str, token: str
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1 << 22)
     head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n"
     writer.write(head.encode())

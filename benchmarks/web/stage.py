@@ -82,9 +82,8 @@ class WebStage(Stage):
     def verified(self) -> int:
         """Return how many actions have been verified."""
         with closing(sqlite3.connect(f"file:{self.state / 'healmon.db'}?mode=ro", uri=True)) as db:
-            return db.execute(
-                "SELECT count(*) FROM events WHERE kind = 'actionverified'"
-            ).fetchone()[0]
+            query = "SELECT count(*) FROM events WHERE kind = 'actionverified'"
+            return int(db.execute(query).fetchone()[0])
 
     def settled(self, count: int) -> None:
         """Wait until so many actions have been verified."""

@@ -18,6 +18,7 @@ import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
@@ -32,6 +33,10 @@ _roots: set[int] = set()
 process 1, and everybody on the machine below it."""
 
 
+def _ended(*_: object) -> NoReturn:
+    sys.exit(143)
+
+
 def kept(work: Callable[[Path], int]) -> int:
     """Run `work` with a folder of its own, which does not stay either; return its exit code."""
     folder = Path(tempfile.mkdtemp(prefix="healmon-bench-"))
@@ -41,10 +46,14 @@ def kept(work: Callable[[Path], int]) -> int:
     if child == 0:
         _roots.update((keeper, os.getpid()))
         die_with_parent(signal.SIGTERM)
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        signal.signal(signal.SIGTERM, _ended)
         _leave(work, folder)
+
+    def passed_on(number: int, _: object) -> None:
+        os.kill(child, number)
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal tells the child, too
-    signal.signal(signal.SIGTERM, lambda number, _: os.kill(child, number))
+    signal.signal(signal.SIGTERM, passed_on)
     code = _wait_for(child)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     end_all(descendants(os.getpid()))

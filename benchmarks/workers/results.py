@@ -162,7 +162,6 @@ def per_worker(by_count: dict[str, Result]) -> PerWorker | None:
         return None
     least, most = min(known), max(known)
     few, many = known[least], known[most]
-    assert few is not None and many is not None  # noqa: PT018 - both or neither
     more = most - least
     return PerWorker(
         least=least, most=most, rss=(many.rss - few.rss) / more, pss=(many.pss - few.pss) / more

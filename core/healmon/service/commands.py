@@ -24,12 +24,13 @@ import threading
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple, cast
+from typing import Any, Final, cast
 
 from healmon.clock import SystemClock, format_utc, process_seconds
-from healmon.errors import DataError, StoreFaultError, StoreVersionError
+from healmon.errors import StoreFaultError, StoreVersionError
 from healmon.service import instance
 from healmon.service.push import Ear
+from healmon.service.sent import Row, Sent, Took, find, forgotten, refusal
 from healmon.service.wake import knock
 from healmon.store.bearers import Place
 from healmon.store.beside import Beside, connected
@@ -51,6 +52,8 @@ PUSHED: Final = 1.0
 AHEAD: Final = 60.0
 """Seconds by which a request may seem to come from the future."""
 LATE: Final = "nobody took it in time; it will not be done"
+REMEMBERED: Final = 1_000
+"""Overrides that a healer knows to have taken, whatever becomes of the store."""
 OPEN_STATES: Final = ("queued", "taken")
 
 
@@ -63,20 +66,7 @@ class Command:
     target: str
     arguments: dict[str, Any]
     origin: str
-
-
-class Sent(int):
-    """The id of a command, and what tells it from another one of that id in another file."""
-
-    mark: tuple[str, str] = ("", "")
-
-
-class _Row(NamedTuple):
-    id: int
-    state: str
-    outcome: str
-    expires_at: str
-    mark: tuple[str, str]
+    sent_at: str = ""
 
 
 def origin() -> str:
@@ -157,26 +147,26 @@ def wait(db_path: Path, command_id: int, timeout: float, ear: Ear | None = None)
         StoreFaultError: the store cannot be read.
     """
     end = process_seconds() + timeout
-    seen: _Row | None = None
+    seen: Row | None = None
     while True:
         place = Place(db_path)
         with _asking(db_path) as conn:
-            row = _row(conn, command_id, seen)
+            row = find(conn, command_id, seen)
             if row is not None:
                 seen = _watch(conn, row, place, end, ear)
                 if not place.moved:
                     return seen.state, seen.outcome
             elif whole(db_path, _healer(db_path)) or process_seconds() >= end:
-                return _forgotten(command_id, seen)  # the healer goes on with a file without it
+                return forgotten(command_id, seen)  # the healer goes on with a file without it
         threading.Event().wait(POLL)
 
 
-def _watch(conn: sqlite3.Connection, row: _Row, place: Place, end: float, ear: Ear | None) -> _Row:
+def _watch(conn: sqlite3.Connection, row: Row, place: Place, end: float, ear: Ear | None) -> Row:
     """Wait for a command's end, or until other files bear the names; returns what stands there."""
     pause, seen = threading.Event(), -1
     while row.state in OPEN_STATES:
         if place.look():
-            return _row(conn, row.id, row) or row
+            return find(conn, row.id, row) or row
         if row.state == "queued" and format_utc(SystemClock().read().wall) > row.expires_at:
             _withdraw(conn, row)
         elif process_seconds() >= end:
@@ -191,7 +181,7 @@ def _watch(conn: sqlite3.Connection, row: _Row, place: Place, end: float, ear: E
             if version == seen:
                 continue
             seen = version
-        row = _row(conn, row.id, row) or row
+        row = find(conn, row.id, row) or row
     return row
 
 
@@ -206,11 +196,11 @@ def withdraw(db_path: Path, command_id: int, why: str = LATE) -> tuple[str, str]
         StoreFaultError: the store cannot be written.
     """
     with _asking(db_path) as conn:
-        row = _row(conn, command_id)
+        row = find(conn, command_id)
         if row is not None:
             _withdraw(conn, row, why)
-            row = _row(conn, command_id, row)
-    return (row.state, row.outcome) if row is not None else _forgotten(command_id, None)
+            row = find(conn, command_id, row)
+    return (row.state, row.outcome) if row is not None else forgotten(command_id, None)
 
 
 @contextlib.contextmanager
@@ -226,40 +216,12 @@ def _healer(db_path: Path) -> int:
     return found.pid if found is not None and instance.lives(found) else 0
 
 
-def _row(conn: sqlite3.Connection, command_id: int, before: _Row | None = None) -> _Row | None:
-    """Return what stands there of a command; None: nothing, or another command has its id."""
-    row = conn.execute(
-        "SELECT state, outcome, expires_at, created_at, origin FROM commands WHERE id = ?",
-        (command_id,),
-    ).fetchone()
-    if row is None:
-        return None
-    state, outcome, expires_at, *mark = map(str, (row[0], row[1] or "", *row[2:]))
-    found = _Row(int(command_id), state, outcome, expires_at, (mark[0], mark[1]))
-    mine = before.mark if before is not None else getattr(command_id, "mark", found.mark)
-    return found if found.mark == mine else None
-
-
-def _forgotten(command_id: int, row: _Row | None) -> tuple[str, str]:
-    """Return state and outcome of a command that went with the file it stood in.
-
-    Raises:
-        DataError: there never was one.
-    """
-    if row is None and not isinstance(command_id, Sent):
-        raise DataError(f"no command {command_id} in the health store")
-    if row is None or row.state == "queued":
-        return "expired", _outcome("the health store was replaced before it was taken: not done")
-    text = "the health store was replaced before it was answered; look whether it was done"
-    return "lost", _outcome(text)
-
-
-def _withdraw(conn: sqlite3.Connection, row: _Row, why: str = LATE) -> None:
+def _withdraw(conn: sqlite3.Connection, row: Row, why: str = LATE) -> None:
     with immediate(conn):
         conn.execute(
             "UPDATE commands SET state = 'expired', outcome = ?, answered_at = expires_at"
             " WHERE id = ? AND state = 'queued'",
-            (_outcome(why), row.id),
+            (refusal(why), row.id),
         )
 
 
@@ -280,6 +242,8 @@ class Queue:
         self._beside = beside
         self._abandon = False
         self._answers: list[tuple[str, str, int]] = []
+        # the store may become an older copy of itself, in which nobody has taken them
+        self._took: dict[int, Took] = {}
 
     @property
     def owes(self) -> bool:
@@ -311,7 +275,10 @@ class Queue:
             outcome: JSON text.
             ok: done, or refused.
         """
-        self._answers.append(("done" if ok else "refused", outcome, command_id))
+        state = "done" if ok else "refused"
+        self._answers.append((state, outcome, command_id))
+        if command_id in self._took:
+            self._took[command_id] = Took(self._took[command_id].mark, state, outcome)
         self._write(None)
 
     def close(self) -> None:
@@ -331,6 +298,11 @@ class Queue:
             return []
         self._answers.clear()
         self._abandon = False
+        for command in taken:
+            self._took.pop(command.id, None)
+            self._took[command.id] = Took((command.sent_at, command.origin))
+        while len(self._took) > REMEMBERED:
+            self._took.pop(next(iter(self._took)))
         return taken
 
     def _in_transaction(
@@ -348,7 +320,7 @@ class Queue:
             conn.execute(
                 "UPDATE commands SET state = 'lost', outcome = ?, answered_at = ?"
                 " WHERE state = 'taken'",
-                (_outcome(text), at),
+                (refusal(text), at),
             )
         if now is None:
             return []
@@ -356,24 +328,26 @@ class Queue:
             "UPDATE commands SET state = 'expired', outcome = ?, answered_at = ?"
             # asked in the future: the clock was set back, and how old it is nobody knows
             " WHERE state = 'queued' AND (expires_at < ? OR created_at > ?)",
-            (_outcome("it came too late; nothing was done"), at, at, format_utc(now + AHEAD)),
+            (refusal("it came too late; nothing was done"), at, at, format_utc(now + AHEAD)),
         )
-        return _take(conn, at) if take else []
+        return _take(conn, at, self._took) if take else []
 
 
-def _take(conn: sqlite3.Connection, at: str) -> list[Command]:
+def _take(conn: sqlite3.Connection, at: str, took: dict[int, Took]) -> list[Command]:
     rows = conn.execute(
-        "SELECT id, verb, target, arguments, origin FROM commands WHERE state = 'queued'"
-        " ORDER BY id"
+        "SELECT id, verb, target, arguments, origin, created_at FROM commands"
+        " WHERE state = 'queued' ORDER BY id"
     ).fetchall()
     taken: list[Command] = []
-    for number, verb, target, arguments, asked_by in rows:
-        wanted = _object(arguments)
-        if wanted is not None:
+    for number, verb, target, arguments, asked_by, sent_at in rows:
+        wanted, before = _object(arguments), took.get(number)
+        if before is not None and before.mark == (sent_at, asked_by):
+            state, outcome = before.state, before.outcome
+        elif wanted is not None:
             state, outcome = "taken", None
-            taken.append(Command(number, verb, target, wanted, asked_by))
+            taken.append(Command(number, verb, target, wanted, asked_by, sent_at))
         else:
-            state, outcome = "refused", _outcome("its arguments are no JSON object")
+            state, outcome = "refused", refusal("its arguments are no JSON object")
         conn.execute(
             "UPDATE commands SET state = ?, outcome = ?, taken_at = ? WHERE id = ?",
             (state, outcome, at, number),
@@ -387,7 +361,3 @@ def _object(text: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     return cast("dict[str, Any]", found) if isinstance(found, dict) else None
-
-
-def _outcome(text: str) -> str:
-    return json.dumps({"ok": False, "text": text})

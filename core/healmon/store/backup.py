@@ -12,6 +12,8 @@ import sqlite3
 from pathlib import Path
 from typing import Final
 
+from healmon.text import quoted
+
 _NO_LINKS: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
 """What file systems without hard links say."""
 
@@ -48,6 +50,17 @@ def backup(conn: sqlite3.Connection, target: Path, *, replace: bool = True) -> N
         for end in ("", "-journal"):  # that of a copy that a full disk cut short
             with contextlib.suppress(OSError):
                 Path(f"{fresh}{end}").unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """Write a copy of a database that nobody has open, and that has nothing beside it.
+
+    Raises:
+        sqlite3.Error, OSError: likewise.
+    """
+    uri = f"file:{quoted(str(source))}?immutable=1"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
+        backup(conn, target)
 
 
 def must_be_whole(conn: sqlite3.Connection) -> None:

@@ -125,8 +125,8 @@ class Beside:
     def parting(self) -> Generator[None, None, None]:
         """Keep the connection closed while the writer lets go of its own."""
         with self.away():
-            self._own = None
             yield
+            self._own = None
 
     def close(self) -> None:
         """Close the connection for good."""
@@ -221,6 +221,8 @@ def connect(
         if check is not None:
             check()
         _must_be_ours(conn, path)
+        if check is not None:
+            check()  # what lies beside it was found between the two
     except BaseException:
         conn.close()
         raise

@@ -67,7 +67,11 @@ class Held:
         self.beside = Beside(path)
 
     def adopt(self, conn: sqlite3.Connection) -> None:
-        """Go on with a connection that has just been opened."""
+        """Go on with a connection that has just been opened.
+
+        Raises:
+            MovedError: other files bear the names already; it is to be let go of.
+        """
         self._conn = conn
         self._full_sync = self._parted = False
         self._tries = 0
@@ -80,6 +84,9 @@ class Held:
         self._shm_file = identify(self._shm)
         files = self._file, self._wal_file, self._shm_file
         self._own = Own(files)
+        if self._own.lacks:
+            self._wal_file = None  # what bears its name is not ours
+            raise MovedError("its -wal or -shm was replaced while it was opened")
         self.beside.follow(files, self._own)
 
     def ready(self, wall: float, first: int | None) -> sqlite3.Connection:
@@ -300,15 +307,29 @@ class Held:
         """
         with self.beside.parting():
             if self._conn is not None:
+                if self._own is not None and self._own.torn:
+                    self._own.mend()
                 if hold and not self.damage and not self.nameless:
+                    self._come_home()
                     rescue.hold(self._path)
                 with contextlib.suppress(OSError):
                     self._spare()
-                if self._own is not None and self._own.torn:
-                    self._own.mend()
                 with contextlib.suppress(sqlite3.Error):
                     self._conn.close()
             self._conn = self._own = None
+
+    def _come_home(self) -> None:
+        """Have all in the database that is about to be closed: its name may be gone by then.
+
+        Raises:
+            StrandedError: its -wal has no name, and that cannot be had now.
+        """
+        assert self._conn is not None
+        with contextlib.suppress(sqlite3.Error):
+            if identify(self._wal) != self._wal_file:
+                _bring_home(self._conn, self._path)
+            else:
+                self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     def _spare(self) -> None:
         """Keep a -wal that somebody put in the place of ours: SQLite deletes what has its name."""

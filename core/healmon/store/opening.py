@@ -78,7 +78,7 @@ def open_store(path: Path, host: str, at: str) -> Opened:
 
     Raises:
         StoreVersionError: the file is another program's or a newer healmon's; it was not touched.
-        sqlite3.Error: it cannot be opened now (locked, full, read-only, …).
+        sqlite3.Error, MovedError: it cannot be opened now (locked, full, read-only, …).
     """
     _finish(path, at)
     told = rescue.take_up(path, at)
@@ -94,9 +94,10 @@ def open_store(path: Path, host: str, at: str) -> Opened:
     fresh = size(path) <= 0
     try:
         _refuse_others(path)
-        conn = _ready(path, host, at, check=unclean)
+        conn = _ready(path, host, at, check=unclean, alone=not unclean)
     except sqlite3.DatabaseError as error:
         if kind_of(error) is not Kind.DAMAGED:
+            rescue.must_have_its_index(path, at, error)
             raise
         return begin_again(path, host, at, str(error))
     begun.remove(path)  # of a start that was cut short, and somebody else mended the file
@@ -217,8 +218,7 @@ def keep_snapshot(conn: sqlite3.Connection, snapshot: Snapshot) -> None:
 def read_only(path: Path) -> Generator[sqlite3.Connection, None, None]:
     """Give a connection that sees everything, the -wal included, and cannot write.
 
-    In a directory that cannot be written SQLite needs to be told that nobody else writes; with
-    nothing in the -wal that is true enough.
+    In a directory that cannot be written SQLite must be told that nobody else writes.
     """
     conn = connect(path, "mode=ro")
     try:
@@ -254,11 +254,15 @@ def _mispaired(path: Path) -> str:
         return why if kind_of(error) is Kind.DAMAGED else ""
 
 
-def _ready(path: Path, host: str, at: str, *, check: bool) -> sqlite3.Connection:
+def _ready(
+    path: Path, host: str, at: str, *, check: bool, alone: bool = False
+) -> sqlite3.Connection:
     conn = connect(path, "mode=rwc")
     try:
         conn.execute("PRAGMA auto_vacuum = INCREMENTAL")  # of effect only before the first table
         schema.version_of(conn)  # a new file is there from now on, still empty
+        if alone:
+            rescue.must_be_alone(conn, path, at)
         _ours_alone(path)
         conn.execute("PRAGMA journal_mode = WAL")
         conn.execute("PRAGMA synchronous = NORMAL")
@@ -291,12 +295,9 @@ def _check(conn: sqlite3.Connection, path: Path) -> None:
 
 
 def _ours_alone(path: Path) -> None:
-    """Give the file, and so what SQLite makes beside it, to its owner alone, whatever the umask.
-
-    By its name: a descriptor that is closed here would drop all locks on it.
-    """
+    """Give the file, and so what SQLite makes beside it, to its owner alone, whatever the umask."""
     for end in FAMILY:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):  # by its name: to close a descriptor drops all locks
             Path(f"{path}{end}").chmod(0o600)
 
 
@@ -334,11 +335,8 @@ def _refuse_others(path: Path) -> None:
 
 
 def _look(path: Path, parameters: str) -> None:
-    conn = connect(path, parameters)
-    try:
+    with contextlib.closing(connect(path, parameters)) as conn:
         _refuse_layout(conn, path)
-    finally:
-        conn.close()
 
 
 def _refuse_layout(conn: sqlite3.Connection, path: Path) -> None:

@@ -70,6 +70,13 @@ class Own:
         self._seen: tuple[_Stamp, tuple[bytes, int, int]] | None = None
         self.remember()
 
+    @property
+    def lacks(self) -> bool:
+        """Whether SQLite has others open than those that bore the names: exchanged just then."""
+        fds = self._main, self._wal, self._shm
+        there = [fd >= 0 for fd, file in zip(fds, self._files, strict=True) if file is not None]
+        return any(there) and not all(there)
+
     def remember(self) -> None:
         """Take the database as it is now for right."""
         index = self._index()

@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Final
 
 from healmon.store.asides import BESIDE, free_name, set_aside, size
-from healmon.store.backup import backup
+from healmon.store.backup import backup, copy
 from healmon.store.bearers import identify
-from healmon.store.faults import Kind, kind_of
-from healmon.text import quoted
+from healmon.store.faults import Kind, MovedError, kind_of
 from healmon.world import dbpairing
 from healmon.world.walframes import walk
 
@@ -75,11 +74,16 @@ def give_back(path: Path, at: str) -> None:
         lent.rename(path)
 
 
-def hold(path: Path) -> None:
-    """Give a database another name while nobody has it open: another may be moved in its place."""
+def hold(path: Path, now: Path | None = None) -> None:
+    """Give a database another name while nobody has it open: another may be moved in its place.
+
+    Args:
+        path: its name.
+        now: what it is called before it gets that.
+    """
     with contextlib.suppress(OSError):  # a file system without hard links
         _held(path).unlink(missing_ok=True)
-        _held(path).hardlink_to(path)
+        _held(path).hardlink_to(now or path)
 
 
 def retake(path: Path, at: str) -> None:
@@ -91,10 +95,8 @@ def retake(path: Path, at: str) -> None:
     held = _held(path)
     if identify(held) in {None, identify(path)}:
         return
-    uri = f"file:{quoted(str(held))}?immutable=1"
     try:
-        with contextlib.closing(sqlite3.connect(uri, uri=True)) as conn:
-            backup(conn, place(path))
+        copy(held, place(path))
     except sqlite3.Error as error:
         if kind_of(error) is not Kind.DAMAGED:
             raise
@@ -138,6 +140,38 @@ def stranger(path: Path) -> bool:
     return size(path, "-wal") > 0 and wal.stat().st_mtime_ns < path.stat().st_mtime_ns
 
 
+def must_be_alone(conn: sqlite3.Connection, path: Path, at: str) -> None:
+    """Return if no older -wal came beside a database while it was opened.
+
+    Args:
+        conn: has read it, and written nothing; it is the only one.
+        path: the database.
+        at: the time now, as the store writes it.
+
+    Raises:
+        MovedError: one did; it is set aside, and the connection closed.
+    """
+    if stranger(path):
+        with unnamed(path):
+            conn.close()
+        set_aside(path, "orphaned", at, BESIDE)
+        raise MovedError("an older -wal came beside it while it was opened")
+
+
+def must_have_its_index(path: Path, at: str, error: sqlite3.Error) -> None:
+    """Return if it was not the -shm that kept a database, open nowhere here, from being read.
+
+    Its -wal was truncated, or is another, and who reads on keeps the -shm from being made anew.
+
+    Raises:
+        MovedError: it was; it is set aside.
+    """
+    code = getattr(error, "sqlite_errorcode", 0)
+    if code == sqlite3.SQLITE_IOERR_SHORT_READ and size(path, "-shm") > 0:
+        set_aside(path, "orphaned", at, ("-shm",))
+        raise MovedError("its -shm told of another -wal") from error
+
+
 def take_up(path: Path, at: str) -> str:
     """Give what was saved its name; return what became of what bore it, empty: nothing was saved.
 
@@ -154,6 +188,7 @@ def take_up(path: Path, at: str) -> str:
     # whose these are cannot be told any more: together they would be taken for one database
     if any(Path(f"{path}{end}").exists() for end in BESIDE):
         set_aside(path, "orphaned", at, BESIDE)
+    hold(path, saved)
     saved.rename(path)
     return f"{told}, and healmon's own goes on"
 

@@ -26,7 +26,7 @@ from healmon.store import asides, opening, rescue
 from healmon.store.ballast import Ballast
 from healmon.store.beside import Beside
 from healmon.store.buffer import Buffer, Checkpoint
-from healmon.store.faults import Kind, kind_of, words
+from healmon.store.faults import Kind, MovedError, kind_of, words
 from healmon.store.held import Held
 from healmon.store.spill import Spill
 from healmon.store.stream import fold
@@ -120,12 +120,16 @@ class Store:
         end = process_seconds() + PATIENCE
         while True:
             try:
-                self._take_up(opening.open_store(self.path, host, at), host, at)
-            except (sqlite3.Error, OSError) as error:
+                opened = opening.open_store(self.path, host, at)
+                with contextlib.suppress(OSError):  # held in the midst of being taken up
+                    rescue.let_off(self.path, at)
+                self._take_up(opened, host, at)
+            except (sqlite3.Error, OSError, MovedError) as error:
                 self._held.let_go()
                 kind = kind_of(error)
                 roomier = kind is Kind.FULL and ballast.release()
-                if not roomier and (kind is not Kind.LOCKED or process_seconds() > end):
+                again = kind is Kind.LOCKED or isinstance(error, MovedError)
+                if not roomier and (not again or process_seconds() > end):
                     return error
             else:
                 return None

@@ -397,3 +397,22 @@ def test_who_waits_follows_into_the_file_that_takes_the_place(
     assert commands.withdraw(db, number)[0] == ("done" if known else "expired")
     assert row(db, 1)["origin"] == ("me" if known else "somebody else")
     assert row(db, 1)["state"] == ("done" if known else "queued")
+
+
+def test_what_was_taken_is_not_done_again_where_an_older_copy_takes_the_place(
+    tmp_path: Path,
+) -> None:
+    db, copy = tmp_path / "healmon.db", tmp_path / "copy.db"
+    with opened_store(db):
+        pass
+    numbers = [send(db, "restart", name, {}, "me") for name in "ab"]
+    shutil.copy(db, copy)
+    queue = queue_of(db)
+    assert [command.id for command in queue.take(now())] == numbers
+    queue.answer(numbers[0], '{"ok": true}', ok=True)
+    copy.replace(db)
+    assert queue.take(now()) == []
+    assert wait(db, numbers[0], 0) == ("done", '{"ok": true}')
+    assert wait(db, numbers[1], 0) == ("taken", "")
+    queue.answer(numbers[1], '{"ok": true}', ok=True)
+    assert wait(db, numbers[1], 0) == ("done", '{"ok": true}')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import tomllib
 from pathlib import Path
 
@@ -12,13 +13,16 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from healmon.cli import main
+from healmon.clock import ManualClock
 from healmon.config.load import understood
 from healmon.errors import DataError, StateDirError
 from healmon.service import starter, systemd_units
 from healmon.service.starter import decide, programs, wording
+from healmon.service.starter.look import Look
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.world.newfile import write_new
 from healmon.world.processes import Identity, Origin, ProcessFacts
+from healmon.world.simulated.processes import SimulatedProcesses
 from healmon.world.survey import FileSystem, PidFile
 from healmon.world.surveyfiles import Log
 
@@ -174,6 +178,25 @@ def test_a_relative_script_is_looked_for_where_it_was_started(tmp_path: Path) ->
     nowhere = Origin(("python3", "w.py"), ("/",))
     assert programs.script_of(nowhere) == ("", "", 1)
     assert programs.script_of(Origin(("python3", "-c", "x"), ("/a",))) == ("", "/a", None)
+
+
+def test_a_look_that_takes_long_makes_no_pid_file_of_the_living_stale(tmp_path: Path) -> None:
+    clock = ManualClock()
+    door = SimulatedProcesses(clock)
+    here = {name: door.add(("/srv/app/w", name)).pid for name in ("own", "old")}
+    born = clock.read().wall
+    for name, written in (("own", born), ("old", born - 60)):
+        path = tmp_path / f"{name}.pid"
+        path.write_text(f"{here[name]}\n")
+        os.utime(path, (written, written))
+    everyone = door.everyone
+    door.everyone = lambda: (replace(one, uid=os.geteuid()) for one in everyone())
+    look = Look(starter.Roots(folders=(str(tmp_path),)), processes=door, clock=clock)
+    found = look._everyone()
+    clock.advance(60)  # a large tree, or a busy machine
+    named, stale = look._named(found)
+    assert named.keys() == {here["own"]}
+    assert [Path(one.path).name for one in stale] == ["old.pid"], "born after its file"
 
 
 def test_copies_are_neither_parents_nor_children() -> None:

@@ -776,3 +776,58 @@ def test_what_lost_its_name_after_the_last_write_is_there_at_the_next_start(
     with opened_store(path) as again:
         assert again.snapshot == engine.snapshot
     assert ids(path) == list(range(1, 6))
+
+
+def test_a_wal_that_is_exchanged_while_the_file_is_opened_is_noticed(
+    tmp_path: Path, faults: Faults, monkeypatch
+) -> None:
+    path = tmp_path / "healmon.db"
+    with opened_store(path, on_recover=faults.on_recover) as store:
+        engine = Engine(store)
+        engine.tell(observed())
+        assert flushed(store)
+        real = opening.epoch_of
+
+        def exchanged(conn: sqlite3.Connection) -> str:
+            found = real(conn)
+            path.with_name("healmon.db-wal").unlink()
+            path.with_name("healmon.db-wal").write_bytes(b"rubbish")
+            monkeypatch.undo()
+            return found
+
+        monkeypatch.setattr(opening, "epoch_of", exchanged)
+        path.with_name("healmon.db-shm").unlink()
+        engine.tell(observed())
+        assert faults.back.wait(30)
+        assert flushed(store)
+        engine.tell(observed())
+        assert flushed(store)
+        with contextlib.closing(read.open_reader(path)) as conn:
+            assert read.last_event_id(conn) == 3
+
+
+READS_ON = """
+import sqlite3, sys
+conn = sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True)
+conn.execute("SELECT count(*) FROM events").fetchone()
+print("reads", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_an_index_that_a_reader_keeps_of_a_truncated_wal_locks_nobody_out(tmp_path: Path) -> None:
+    path = tmp_path / "healmon.db"
+    with opened_store(path) as store:
+        engine = Engine(store)
+        engine.tell(*(observed(blob="x" * 500) for _ in range(50)))
+        assert flushed(store)
+        copy = tmp_path / "after" / "healmon.db"
+        copy.parent.mkdir()
+        for end in ("", "-wal"):  # as a kill leaves them
+            shutil.copy(f"{path}{end}", f"{copy}{end}")
+    with program(READS_ON, copy) as reader:
+        assert line(reader) == "reads"
+        os.truncate(f"{copy}-wal", 0)
+        with opened_store(copy) as store:
+            assert not store.fault
+    assert whole(copy) == "ok"

@@ -189,12 +189,17 @@ def test_what_is_never_ready_is_told_why_and_left_alive(host: Host, ready: Ready
 
 
 def test_one_that_ends_before_it_is_ready_is_told_at_once(host: Host) -> None:
-    text = "import time, sys; time.sleep(0.8); print('no port for me'); sys.exit(9)"
+    go = host.folder / "go"
+    text = f"{WAITS.format(str(go))}print('no port for me'); import sys; sys.exit(9)"
 
     async def scene() -> None:
         worker = host.worker(text, ready=Ready(tcp=1), start_timeout=60.0)
         async with rigged(host, worker) as rig:
-            said = await rig.act("restart")
+            records = rig.healer._records
+            asked = asyncio.ensure_future(rig.act("restart"))
+            await rig.until(lambda: (r := records.start(worker.name)) and r.level == "V2", "a life")
+            go.touch()
+            said = await asked
             assert said.startswith("failed: exit 9 before it was ready: nobody listens on port 1")
             assert said.endswith("its last words: no port for me")
 

@@ -53,6 +53,7 @@ class Look:
         self._clock = SystemClock() if clock is None else clock
         self._unseen: list[str] = []
         self._healed: dict[int, str] = {}
+        self._asked_at = 0.0  # when processes were asked for
         self._until = process_seconds() + PATIENCE
 
     def found(self) -> Found:
@@ -89,6 +90,7 @@ class Look:
     def _everyone(self) -> dict[int, ProcessFacts]:
         """Return all processes that are this user's to look after, but healmon's own."""
         uid = os.geteuid()
+        self._asked_at = self._clock.read().wall
         try:
             found = {
                 facts.identity.pid: facts
@@ -119,11 +121,8 @@ class Look:
         self, everyone: dict[int, ProcessFacts], more: Iterable[str] = ()
     ) -> tuple[dict[int, survey.PidFile], tuple[survey.PidFile, ...]]:
         """Return whom pid files name, and those that name nobody any more."""
-        now, named, stale = (
-            self._clock.read().wall,
-            dict[int, survey.PidFile](),
-            list[survey.PidFile](),
-        )
+        # they are as old as they were then, however long the look has taken since
+        now, named, stale = self._asked_at, dict[int, survey.PidFile](), list[survey.PidFile]()
         for file in survey.pid_files((*self._roots.folders, *more)):
             facts = everyone.get(file.pid)
             if facts is None:
