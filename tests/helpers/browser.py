@@ -36,13 +36,16 @@ _RESOLVE = (
     f"MAP {FOREIGN} 127.0.0.1, MAP *.{FOREIGN} 127.0.0.1, MAP * ~NOTFOUND, "
     "EXCLUDE 127.0.0.1, EXCLUDE localhost"
 )
+_WITHOUT = "Translate,MediaRouter,OptimizationHints,WebUIOmniboxPopup,WebUIOmniboxAimPopup"
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-default-apps", "--disable-extensions", "--disable-domain-reliability",
     "--disable-dev-shm-usage", "--disable-breakpad", "--metrics-recording-only", "--mute-audio",
     "--hide-scrollbars", "--force-color-profile=srgb", "--font-render-hinting=none",
-    "--renderer-process-limit=1", "--disable-features=Translate,MediaRouter,OptimizationHints",
+    # neither a first window nor a page behind each address bar: they cost more than ours
+    "--renderer-process-limit=1", "--no-startup-window",
+    f"--disable-features={_WITHOUT}",
     f"--host-resolver-rules={_RESOLVE}",
     "--remote-debugging-pipe",
 )  # fmt: skip
@@ -105,7 +108,7 @@ class Browser:
             (os.POSIX_SPAWN_DUP2, 98, 3),
             (os.POSIX_SPAWN_DUP2, 99, 4),
         ]
-        argv = [path, *FLAGS, f"--user-data-dir={home}/profile", "about:blank"]
+        argv = [path, *FLAGS, f"--user-data-dir={home}/profile"]
         self.pid = os.posix_spawn(path, argv, env, file_actions=actions, setsid=True)
         os.close(theirs_in)
         os.close(theirs_out)

@@ -7,18 +7,19 @@
 States: stream, hung, title, retry, rate, approval, question, idle, gave_up, unsent, tool, frozen.
 `frozen` paints once and never reads again. `deaf` reads every key and does nothing about it;
 `brittle` ends at the first Ctrl-C; `burn` works hard at painting.
+
+`subprocess` and `pathlib` take longer to load than all else here together, and hardly any of the
+hundreds that are started needs them.
 """
 
 from __future__ import annotations
 
 import os
 import select
-import subprocess
 import sys
 import termios
 import time
 import tty
-from pathlib import Path
 
 TICK = 0.05
 SPIN = "⠋⠙⠹⠸⠼⠴⠦⠧"
@@ -33,16 +34,24 @@ HINT = {
 BUSY = {"stream", "hung", "title", "retry", "rate", "tool", "frozen"}
 
 
+def taken(path: str) -> str:
+    """Return what a file says, and remove it."""
+    with open(path) as file:
+        text = file.read()
+    os.unlink(path)
+    return text
+
+
 class Agent:
-    def __init__(self, kind: str, state: str, log: Path, deaf: bool) -> None:
+    def __init__(self, kind: str, state: str, log: str, deaf: bool) -> None:
         self.kind, self.state, self.log, self.deaf = kind, state, log, deaf
-        self.do, self.say = Path(f"{log}.do"), Path(f"{log}.say")
+        self.do, self.say = f"{log}.do", f"{log}.say"
         self.began = time.monotonic()
         self.said: list[str] = []
         self.words = 0
         self.asked_at = -10.0
         self.armed_at = -10.0
-        self.tool: subprocess.Popen[bytes] | None = None
+        self.tool = None
         self.still = ""
 
     # What it shows.
@@ -186,7 +195,7 @@ class Agent:
     def key(self, key: bytes) -> bool:
         """Take one key; False: it ends."""
         name = NAMES.get(key, key.decode("utf-8", "replace"))
-        with self.log.open("a") as file:
+        with open(self.log, "a") as file:
             file.write(f"{name}\n")
         if self.deaf:
             return True
@@ -234,18 +243,18 @@ class Agent:
         self.state = "idle"
 
     def step(self) -> None:
-        if self.do.exists():
-            self.state = self.do.read_text().strip() or self.state
-            self.do.unlink()
+        if os.path.exists(self.do):
+            self.state = taken(self.do).strip() or self.state
             self.began = time.monotonic()
-        if self.say.exists():
-            self.said += self.say.read_text().split("\n")
-            self.say.unlink()
+        if os.path.exists(self.say):
+            self.said += taken(self.say).split("\n")
         if self.state == "stream":
             self.words += 1
             if self.words % 4 == 0:
                 self.said.append(f"  word{self.words} of a long answer {self.words * 7919}")
         if self.state == "tool" and self.tool is None:
+            import subprocess
+
             self.tool = subprocess.Popen(["sleep", "300"])
         if self.tool is not None and (self.state != "tool" or self.tool.poll() is not None):
             if self.tool.poll() is None:
@@ -266,7 +275,7 @@ class Agent:
             self.step()
             self.paint()
             if self.state == "frozen":
-                while not self.do.exists():
+                while not os.path.exists(self.do):
                     time.sleep(TICK)
                 continue
             if select.select([0], [], [], TICK)[0]:
@@ -277,7 +286,7 @@ class Agent:
 
 
 def main() -> None:
-    kind, state, log = os.environ["FAKE_KIND"], sys.argv[1], Path(sys.argv[2])
+    kind, state, log = os.environ["FAKE_KIND"], sys.argv[1], sys.argv[2]
     before = termios.tcgetattr(0)
     tty.setraw(0)
     alternate = kind in {"codex", "opencode"}

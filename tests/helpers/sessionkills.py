@@ -31,12 +31,14 @@ from healmon.sessions import interrupt
 from healmon.world.evidencefiles import SystemEvidenceFiles
 from healmon.world.taskdb import SystemTaskDatabases
 from healmon.world.tmux import SystemTmux
+from tests.helpers import preloaded
 from tests.helpers.forked import Forks, serve
-from tests.helpers.sessionstage import INTERVAL
 from tests.helpers.wait import until
 
 REPEAT = 1.0
 """Seconds before the repeat here: the sweep has many steps."""
+INTERVAL = 1.0
+"""Seconds between two rounds: it waits for most of them, and there are hundreds in the sweep."""
 CALM = 1.2
 """Seconds that it goes on after the tasks are back: what is done twice would be seen."""
 LIMIT = 90.0
@@ -147,4 +149,5 @@ class Player:
 
 
 if __name__ == "__main__":
+    preloaded.use()
     serve(play)

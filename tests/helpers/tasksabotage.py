@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from healmon.world import taskdb
+from tests.helpers import preloaded
 
 CHILD = taskdb.PROGRAM
 PROGRAM = """
@@ -41,6 +42,7 @@ class Sabotage:
         self.monkeypatch = monkeypatch
         self.program = folder / "sabotage" / "child.py"
         self.program.parent.mkdir()
+        preloaded.KIN.add(str(self.program))
 
     def __call__(
         self, count: int = 0, deed: str = "SIGKILL", *, answers: bool = True, limit: int = 0

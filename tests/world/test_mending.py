@@ -29,6 +29,7 @@ from tests.helpers.dbcrash import CRASHES, crashed_wal, damage, hot_journal
 from tests.helpers.examples import examples
 from tests.helpers.wait import until
 
+pytestmark = pytest.mark.usefixtures("preloaded")
 STAMP = "20200101T000000Z"
 
 

@@ -33,7 +33,7 @@ from tests.helpers.tasksabotage import Sabotage
 from tests.helpers.taskstage import LAYOUTS, MadeUpStage, RealStage, tell
 from tests.helpers.wait import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("preloaded")]
 
 NOW = 1_770_503_580.25
 ZONES = {
@@ -1045,6 +1045,7 @@ def test_a_python_that_cannot_be_run_makes_nothing_known(real, monkeypatch):
 
 
 def test_the_surroundings_do_not_lead_the_child_astray(real, monkeypatch, tmp_path):
+    monkeypatch.setattr(taskdb, "run", runner.run)  # a Python of its own
     real.fill(work(1))
     trap = tmp_path / "trap"
     trap.mkdir()

@@ -28,7 +28,7 @@ from tests.helpers.tasksabotage import CHILD, Sabotage
 from tests.helpers.taskstage import LAYOUTS, RealStage, tell
 from tests.helpers.wait import until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("preloaded")]
 
 NOW = 1_770_503_580.0
 LONG_AGO = "2026-02-07 20:00:00"

@@ -20,7 +20,7 @@ from healmon.world.taskwords import Late, Owed, Settled, Settlement, Task
 from tests.helpers.examples import examples
 from tests.helpers.taskstage import LAYOUTS, MadeUpStage, RealStage
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("preloaded")]
 
 NOW = 1_770_503_580.0
 STEPS = (60.0, 300.0, 900.0)

@@ -188,7 +188,8 @@ def _reaches(days: list[_Day], slope: float) -> float | None:
             if known is None or top > known:
                 tops[hour] = top
     above = [top or 0.0 for top in tops]
-    for hour in range(AHEAD):
+    # one that does not rise comes no higher than on its first day
+    for hour in range(AHEAD if slope > 0 else 24):
         if base + slope * hour * HOUR + above[hour % 24] >= FULL:
             return hour * HOUR
     return None

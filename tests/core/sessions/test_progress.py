@@ -210,7 +210,7 @@ def test_the_limit_is_the_longest_that_anybody_chose():
 @pytest.mark.slow
 def test_what_is_remembered_is_bounded():
     bench = BenchOfSessions()
-    for n in range(300):
+    for n in range(100):
         cpu = {f"{n * 30 + i}.1": float(i) for i in range(30)}
         screen = "\n".join(f"{n} {i} {'x' * 300} {n * i}" for i in range(60))
         bench.look(

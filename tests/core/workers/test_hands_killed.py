@@ -31,14 +31,16 @@ from tests.helpers.wait import until
 from tests.helpers.workerhost import Host, hosting
 
 WITNESS = """
-import fcntl, os, subprocess, sys, time
+import fcntl, os, sys, time
 folder = os.path.dirname(os.path.abspath(__file__))
 lock = os.open(f"{folder}/witness", os.O_RDWR | os.O_CREAT)
 try:
     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 except BlockingIOError:
     open(f"{folder}/violations", "a").write(f"{os.getpid()}\\n")
-subprocess.Popen([sys.executable, f"{folder}/helper.py"], start_new_session=True)
+# without `subprocess`, which takes as long to load as Python itself
+helper = [sys.executable, "-I", "-S", f"{folder}/helper.py"]
+os.posix_spawn(helper[0], helper, os.environ, setsid=True)
 open(f"{folder}/starts", "a").write(f"{os.getpid()}\\n")
 time.sleep(300)
 """

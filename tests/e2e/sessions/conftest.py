@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.preloaded import preloaded
 from tests.helpers.sessionstage import Stage
+
+__all__ = ["preloaded"]
 
 
 @pytest.fixture
-def stage():
+def stage(preloaded):
     base = Path(tempfile.mkdtemp(prefix="hms"))
     made = Stage(base)
     yield made
