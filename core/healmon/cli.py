@@ -61,7 +61,6 @@ def leave(run: Callable[[], int]) -> NoReturn:
         quiet.now()
     except OSError as error:
         code = _unwritten(error)
-        quiet.now()
     if {"asyncio", "threading", "logging"} & {*sys.modules}:
         sys.exit(code)
     os._exit(code)
@@ -85,6 +84,7 @@ def _lend_streams() -> None:
 
 
 def _unwritten(error: OSError) -> int:
+    quiet.now()  # what is left of it would be tried, and told, once more at the end
     print(f"healmon: the answer cannot be written: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
     return StateDirError.exit_code
 
