@@ -7,8 +7,6 @@ to it; nothing of that is asked of healmon.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,13 +14,13 @@ from healmon import events as ev
 from healmon.config.settings import Budget, Disk, Rule
 from healmon.disks.healer import DisksHealer
 from healmon.disks.model import ALONE, CLEAN, EMPTY, Order
-from healmon.engine import Engine
 from healmon.plans import unpack
 from healmon.world.filedata import Deed, Selection
 from healmon.world.simulated.parts.files import File
 from tests.simulation.journal import CutOffJournal
+from tests.simulation.living import Living
 from tests.simulation.stepped import SteppedFiles
-from tests.simulation.virtual import KilledError, Lease, Pace, VirtualClock, VirtualLoop
+from tests.simulation.virtual import KilledError, VirtualLoop
 
 MB, MINUTE, HOUR, DAY = 1_000_000, 60.0, 3600.0, 86_400.0
 SIZE = 1000 * MB
@@ -57,7 +55,7 @@ class Taken:
     files: int = 1
 
 
-class Cleaner:
+class Cleaner(Living):
     """Disks, their world, and all that healmon has done to them.
 
     Args:
@@ -65,63 +63,29 @@ class Cleaner:
         loop: whose time it lives in.
 
     Attributes:
-        off: pauses that were answered and are not over.
         dies_in: files until healmon is killed before one; 0: it is not.
         slow: seconds that a file may take.
     """
 
     def __init__(self, seed: str, loop: VirtualLoop) -> None:
-        self.random = random.Random(seed)
-        self.loop = loop
-        self.clock = VirtualClock(loop)
-        self.pace = Pace(f"pace {seed}")
+        super().__init__(seed, loop)
         self.slow = self.random.choice([0.0, 0.0, 0.0, 1.0, 4.0])
         self.journal = CutOffJournal(self.hear)
-        self.told: deque[str] = deque(maxlen=4000)
-        self.broken: list[str] = []
         self.files = SteppedFiles()
         self.files.watcher = self
         self.born: dict[int, float] = {}  # when something last happened to a file, in boot seconds
         self.set_by: list[tuple[float, float]] = []
-        self.off: dict[str, float] = {}
         self.budgets = self.random.choice([(), (Budget(path="/data/cache", limit=100 * MB),)])
         self.laws: list[Law] = [Law(self.a_disk(), 0.0)]
         self.spent: dict[str, list[Taken]] = {}
         self.deeds: dict[str, Deeds] = {}
         self.counts = False
-        self.dies_in = 0
-        self.killed = asyncio.Event()
-        self.mine: set[asyncio.Task[Any]] = set()
-        self.asking: set[asyncio.Task[Any]] = set()
-        self.unkept = False
-        self.lease = Lease()
-        self.engine: Engine
         self.healer: DisksHealer
-        self.running: asyncio.Task[None]
         self._populate()
-
-    @property
-    def now(self) -> float:
-        return self.loop.time()
-
-    @property
-    def boot(self) -> float:
-        return self.clock.read().boot
 
     @property
     def disk(self) -> Disk:
         return self.laws[-1].disk
-
-    def tell(self, text: str) -> None:
-        self.told.append(f"{self.now:10.2f} {text:.260}")
-
-    def wrong(self, text: str) -> None:
-        self.tell(f"!! {text}")
-        self.broken.append(text)
-
-    def must(self, holds: object, text: str) -> None:
-        if not holds:
-            self.wrong(text)
 
     # What there is.
 
@@ -359,6 +323,4 @@ class Cleaner:
 
     def check(self) -> None:
         """See to what must hold at any moment."""
-        assert not self.broken, self.broken[0]
-        failed = not self.running.cancelled() and self.running.done() and self.running.exception()
-        assert not failed, repr(self.running.exception())
+        super().check()

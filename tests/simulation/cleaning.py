@@ -27,19 +27,21 @@ from healmon.state import Snapshot, apply
 from healmon.world.simulated.parts.files import Disk as Mounted
 from tests.simulation.cleaner import DAY, HOUR, LATE, MINUTE, SIZE, Cleaner, Law
 from tests.simulation.journal import audit, told_of_something
-from tests.simulation.midway import lived_by
+from tests.simulation.living import ALL, lived_by, seeds_of
 from tests.simulation.stepped import stepped
 from tests.simulation.virtual import EPOCH, Lease
 
 ANSWERED = 60.0
 """Seconds within which whoever asks for hands off, a check or a reload is answered."""
 EACH = 80
-ALL = 100_000
 STATE = Path("/state")
 
 
 class Life(Cleaner):
     """A host that lives for some time under healmon."""
+
+    MEANS = (0.01, 0.05, 0.2, 1.0, 20.0, 200.0)
+    LONGEST = 30.0
 
     async def happen(self) -> None:
         """Let something happen."""
@@ -58,11 +60,7 @@ class Life(Cleaner):
             "mount": (3, self.mount),
             "refuse": (2, self.refuse),
         }
-        (what,) = self.random.choices(list(deeds), [weight for weight, _ in deeds.values()])
-        self.tell(f"-- {what}")
-        done = deeds[what][1]()
-        if asyncio.iscoroutine(done):
-            await done
+        await self.one_of(deeds)
 
     def a_file(self) -> None:
         """Let something happen to a file, most often to one that is about to go."""
@@ -223,71 +221,13 @@ class Life(Cleaner):
         self.tell(f"amended; waiting: {waiting}")
         self.must(self.now - began < patience + 15.0, "a reload was not answered")
 
-    async def end_and_begin(self) -> None:
-        """End healmon in order."""
-        if self.killed.is_set():
-            return
-        began = self.now
-        self.engine.stop("asked to")
-        await asyncio.wait({self.running, self.loop.create_task(self.killed.wait())},
-                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-        took = self.now - began
-        self.must(took < 30.0, f"it took {took:.0f} s to end")
-        if self.killed.is_set():
-            return
-        self.must(self.running.exception() is None, repr(self.running.exception()))
-        self.lease.alive = False
-        self.journal.keep(0 if self.journal.full else ALL)
-        self.journal.cut(self.random)
-        await asyncio.sleep(0.5)  # whoever still judges files is found out
+    async def left(self) -> None:
+        """Find out whoever still judges files."""
+        await super().left()
+        await asyncio.sleep(0.5)
         self.lease.killed = True
-        await self.alone()
-        await asyncio.sleep(self.random.choice([0.1, 5.0, 400.0]))
-        self.begin()
-
-    async def kill(self) -> None:
-        """Kill healmon, as the kernel does: nothing of it runs any further."""
-        self.lease.alive, self.lease.killed = False, True
-        self.tell("healmon is killed")
-        self.journal.cut(self.random)
-        self.unkept = self.unkept or self.journal.full
-        await self.alone()
-        await asyncio.sleep(self.random.choice([0.1, 1.0, 30.0, 500.0]))
-        self.begin()
-
-    async def alone(self) -> None:
-        for _ in range(200):
-            others = asyncio.all_tasks() - self.mine - {asyncio.current_task()}
-            if not others:
-                break
-            for task in others:
-                task.cancel()
-            await asyncio.wait(others, timeout=1.0)
-        self.asking.clear()
 
     # How it goes on.
-
-    def start(self) -> None:
-        self.mine = {asyncio.current_task()}  # type: ignore[arg-type]
-        self.begin()
-
-    async def live(self, deeds: int) -> None:
-        """Let time pass, with everything that happens in it."""
-        self.start()
-        await self._pass(1.0)
-        for _ in range(deeds):
-            mean = self.random.choice([0.01, 0.05, 0.2, 1.0, 20.0, 200.0])
-            await self._pass(self.random.expovariate(1 / mean))
-            if self.engine.snapshot.components:
-                await self.happen()
-            self.check()
-
-    async def _pass(self, seconds: float) -> None:
-        waiter = asyncio.create_task(self.killed.wait())
-        await asyncio.wait({waiter}, timeout=seconds)
-        waiter.cancel()
-        if self.killed.is_set():
-            await self.kill()
 
     async def calm(self) -> None:
         """Let all faults cease; then the disk is cleaned as far as it may be, and that is told."""
@@ -308,9 +248,7 @@ class Life(Cleaner):
         await self._pass(2 * DAY + HOUR)
         self.check()
         self.at_last()
-        self.engine.stop("the end")
-        await self.running
-        self.journal.keep(ALL)
+        await self.to_the_end()
         audit(told_of_something(self.journal.records))
 
     def at_last(self) -> None:
@@ -392,7 +330,7 @@ def lived(seed: str, deeds: int) -> None:
 
 def simulate(seed: str, lives: int, deeds: int = EACH) -> int:
     """Live so many lives; return how many that were."""
-    seeds = [seed] if ":" in seed else [f"{seed}:{number}" for number in range(lives)]
+    seeds = seeds_of(seed, lives)
     for one in seeds:
         lived(one, deeds)
     return len(seeds)

@@ -6,15 +6,12 @@ What can be seen at a touch is seen to there, what an answer or a proof claims w
 from __future__ import annotations
 
 import asyncio
-import random
 import re
-from collections import defaultdict, deque
+from collections import defaultdict
 from pathlib import Path
-from typing import Any
 
 from healmon import events as ev
 from healmon.config.settings import Monitor, Ready, Worker
-from healmon.engine import Engine
 from healmon.errors import SpawnError
 from healmon.events import Recorded
 from healmon.plans import unpack
@@ -24,10 +21,11 @@ from healmon.world.processes import KILL, TERM, Ended, Identity
 from healmon.world.simulated.processes import Program
 from tests.simulation.crowd import READY, Crowd, CrowdPorts, CrowdShims, Part
 from tests.simulation.journal import CutOffJournal
-from tests.simulation.virtual import KilledError, Lease, Pace, VirtualClock, VirtualLoop
+from tests.simulation.living import Living
+from tests.simulation.virtual import KilledError, VirtualLoop
 
 
-class Host:
+class Host(Living):
     """Workers, their world, and all that healmon has done to them.
 
     Args:
@@ -36,18 +34,14 @@ class Host:
         loop: whose time it lives in.
 
     Attributes:
-        off: pauses that were answered and are not over.
         down: workers of which it was answered that they are stopped.
         blames: when something happened that a worker may be charged for, and was not yet.
-        dies_in: touches until healmon is killed in one; 0: it is not.
         kind: nothing goes wrong any more.
     """
 
     def __init__(self, seed: str, folder: Path, loop: VirtualLoop) -> None:
-        self.random = random.Random(seed)
-        self.loop, self.folder = loop, folder
-        self.clock = VirtualClock(loop)
-        self.pace = Pace(f"pace {seed}")
+        super().__init__(seed, loop)
+        self.folder = folder
         self.every = {w.name: w for w in self._workers()}
         self.workers = tuple(self.every.values())
         owners = {w.argv: w.name for w in self.workers}
@@ -63,10 +57,7 @@ class Host:
             storm_failures=self.random.choice([0, 0, 3]),
         )
         self.journal = CutOffJournal(self.hear)
-        self.told: deque[str] = deque(maxlen=300)
-        self.broken: list[str] = []
         self.kind = False
-        self.off: dict[str, float] = {}  # what is paused, and until when on the boot clock
         self.down: set[str] = set()
         self.blames: dict[str, list[float]] = defaultdict(list)
         self.begun: dict[str, float] = {}
@@ -74,29 +65,7 @@ class Host:
         self.charged: dict[str, int] = {}
         self.by_hand: set[Identity] = set()
         self.handed: dict[Identity, float] = {}
-        self.dies_in = 0
-        self.killed = asyncio.Event()
-        self.mine: set[asyncio.Task[Any]] = set()
-        self.asking: set[asyncio.Task[None]] = set()
-        self.engine: Engine
         self.healer: WorkersHealer
-        self.lease = Lease()
-        self.running: asyncio.Task[None]
-
-    @property
-    def now(self) -> float:
-        return self.loop.time()
-
-    def tell(self, text: str) -> None:
-        self.told.append(f"{self.now:10.2f} {text:.260}")
-
-    def wrong(self, text: str) -> None:
-        self.tell(f"!! {text}")
-        self.broken.append(text)
-
-    def must(self, holds: object, text: str) -> None:
-        if not holds:
-            self.wrong(text)
 
     def _workers(self) -> list[Worker]:
         made: list[Worker] = []
@@ -269,13 +238,11 @@ class Host:
 
     def check(self) -> None:
         """See to what must hold at any moment."""
-        assert not self.broken, self.broken[0]
+        super().check()
         for name in self.every:
             assert len([i for i in self.world.copies(name) if i not in self.by_hand]) <= 1, (
                 f"two copies of {name}"
             )
-        failed = not self.running.cancelled() and self.running.done() and self.running.exception()
-        assert not failed, repr(self.running.exception())
 
     def facts(self, name: str) -> WorkerFacts | None:
         view = self.engine.snapshot.components.get(name)

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any
 from unittest import mock
 
 from msgspec.structs import replace
@@ -31,17 +30,20 @@ from healmon.world.simulated.processes import Program
 from tests.simulation.anew import compared
 from tests.simulation.host import Host
 from tests.simulation.journal import audit
-from tests.simulation.virtual import EPOCH, Door, KilledError, Lease, VirtualLoop, hands
+from tests.simulation.living import lived_by, seeds_of
+from tests.simulation.virtual import EPOCH, Door, Lease, hands
 
 ANSWERED = 60.0
 """Seconds beyond its own waits in which an answer must come: calls hang, acts give way."""
 EACH = 120
 """What happens in one life, before all faults cease."""
-ALL = 100_000
 
 
 class Life(Host):
     """A host that lives for some time under healmon."""
+
+    MEANS = (0.02, 0.2, 1.0, 3.0, 20.0)
+    LONGEST = 50.0
 
     # What happens.
 
@@ -62,11 +64,7 @@ class Life(Host):
             "suspend": (0.3, lambda: self.clock.suspend(self.random.uniform(1, 5000))),
             "unstick": (1, self.unstick),
         }
-        (what,) = self.random.choices(list(deeds), [weight for weight, _ in deeds.values()])
-        self.tell(f"-- {what}")
-        done = deeds[what][1]()
-        if asyncio.iscoroutine(done):
-            await done
+        await self.one_of(deeds)
 
     def ask(self) -> None:
         """Let a person ask for something, and go on meanwhile."""
@@ -216,69 +214,7 @@ class Life(Host):
         await self.engine.amend(amendment, patience)
         self.must(self.now - began < patience + 15.0, "a reload was not answered")
 
-    async def end_and_begin(self) -> None:
-        """End healmon in order; it waits for no proof."""
-        if self.killed.is_set():
-            return
-        began = self.now
-        self.engine.stop("asked to")
-        await asyncio.wait({self.running, self.loop.create_task(self.killed.wait())},
-                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-        took = self.now - began
-        self.must(took < 50.0 or self.pace.hangs, f"it took {took:.0f} s to end")
-        if self.killed.is_set():
-            return
-        self.must(self.running.exception() is None, repr(self.running.exception()))
-        self.lease.alive = False
-        self.journal.keep(0 if self.journal.full else ALL)
-        self.journal.cut(self.random)
-        await self.alone()
-        await asyncio.sleep(self.random.choice([0.1, 5.0, 400.0]))
-        self.begin()
-
-    async def kill(self) -> None:
-        """Kill healmon, as the kernel does: nothing of it runs any further."""
-        self.lease.alive, self.lease.killed = False, True
-        self.tell("healmon is killed")
-        self.journal.cut(self.random)
-        await self.alone()
-        await asyncio.sleep(self.random.choice([0.1, 1.0, 30.0, 500.0]))
-        self.begin()
-
-    async def alone(self) -> None:
-        for _ in range(200):
-            others = asyncio.all_tasks() - self.mine - {asyncio.current_task()}
-            if not others:
-                break
-            for task in others:
-                task.cancel()
-            await asyncio.wait(others, timeout=1.0)
-        self.asking.clear()
-
     # How it goes on.
-
-    def start(self) -> None:
-        """Let the first run of healmon begin."""
-        self.mine = {asyncio.current_task()}  # type: ignore[arg-type]
-        self.begin()
-
-    async def live(self, deeds: int) -> None:
-        """Let time pass, with everything that happens in it."""
-        self.start()
-        await self._pass(1.0)
-        for _ in range(deeds):
-            mean = self.random.choice([0.02, 0.2, 1.0, 3.0, 20.0])
-            await self._pass(self.random.expovariate(1 / mean))
-            if self.engine.snapshot.components:
-                await self.happen()
-            self.check()
-
-    async def _pass(self, seconds: float) -> None:
-        waiter = asyncio.create_task(self.killed.wait())
-        await asyncio.wait({waiter}, timeout=seconds)
-        waiter.cancel()
-        if self.killed.is_set():
-            await self.kill()
 
     async def calm(self) -> None:
         """Let all faults cease; then what is wanted comes true, and nothing is left half done."""
@@ -306,12 +242,7 @@ class Life(Host):
         await self._pass(3600.0)
         self.check()
         self.at_last()
-        await self._to_the_end()
-
-    async def _to_the_end(self) -> None:
-        self.engine.stop("the end")
-        await self.running
-        self.journal.keep(ALL)
+        await self.to_the_end()
         audit(self.journal.records)
 
 
@@ -343,54 +274,10 @@ def simulate(seed: str, folder: Path, lives: int) -> int:
         folder: for the records of each life.
         lives: how many.
     """
-    seeds = [seed] if ":" in seed else [f"{seed}:{number}" for number in range(lives)]
+    seeds = seeds_of(seed, lives)
     for number, one in enumerate(seeds):
         place = folder / str(number)
         place.mkdir()
         lived(one, place, EACH)
         shutil.rmtree(place)
     return len(seeds)
-
-
-class Lived(Protocol):
-    """What lives in a loop of its own."""
-
-    lease: Lease
-    told: deque[str]
-
-    async def alone(self) -> None:
-        """End whatever goes on there."""
-
-
-L = TypeVar("L", bound=Lived)
-
-
-def lived_by(
-    make: Callable[[VirtualLoop], L], live: Callable[[L], Coroutine[Any, Any, None]]
-) -> None:
-    """Have a life lived in a loop of its own.
-
-    Raises:
-        AssertionError: something failed in it; it says what came before.
-    """
-    loop = VirtualLoop()
-    lives: list[L] = []
-
-    async def all_of_it() -> None:
-        lives.append(make(loop))
-        try:
-            await live(lives[0])
-        finally:
-            lives[0].lease.alive, lives[0].lease.killed = False, True
-            await lives[0].alone()
-
-    try:
-        with mock.patch("healmon.clock.time", loop.clocks()):
-            asyncio.set_event_loop(loop)
-            loop.run_until_complete(all_of_it())
-    except (Exception, KilledError) as error:
-        before = "\n".join(lives[0].told) if lives else ""
-        raise AssertionError(f"{type(error).__name__}: {error}\n{before}") from error
-    finally:
-        loop.close()
-        asyncio.set_event_loop(None)

@@ -23,17 +23,19 @@ from healmon.engine.courier import Courier
 from healmon.engine.run import Outlet
 from healmon.plans import Answer
 from healmon.state import apply
-from tests.simulation.midway import lived_by
+from tests.simulation.living import ALL, lived_by, seeds_of
 from tests.simulation.told import THINGS, Things, Told, slow_hands
 from tests.simulation.virtual import EPOCH, KilledError, Lease, VirtualLoop
 
 HOUR, DAY = 3600.0, 86400.0
 EACH = 60
-ALL = 100_000
 
 
 class Life(Told):
     """A host that lives for some time under healmon."""
+
+    MEANS = (0.01, 0.05, 1.0, 10.0, 60.0, 300.0)
+    LONGEST = 60.0
 
     async def happen(self) -> None:
         """Let something happen."""
@@ -52,11 +54,8 @@ class Life(Told):
             "clock": (1, lambda: self.clock.step(self.random.choice([HOUR, -HOUR, 2 * DAY, -DAY]))),
             "suspend": (1, lambda: self.clock.suspend(self.random.uniform(1, 5000))),
         }
-        (what,) = self.random.choices(list(deeds), [weight for weight, _ in deeds.values()])
-        self.tell(f"-- {what} broken {self.broken} down {self.down} late {self.late}")
-        done = deeds[what][1]()
-        if asyncio.iscoroutine(done):
-            await done
+        self.tell(f"broken {self.broken} down {self.down} late {self.late}")
+        await self.one_of(deeds)
 
     def break_one(self) -> None:
         name = self.random.choice(THINGS)
@@ -182,69 +181,12 @@ class Life(Told):
         )
         await self.engine.amend(amendment, 1.0)
 
-    async def end_and_begin(self) -> None:
-        """End healmon in order."""
-        if self.killed.is_set():
-            return
-        began = self.now
-        self.engine.stop("asked to")
-        await asyncio.wait({self.running, self.loop.create_task(self.killed.wait())},
-                           return_when=asyncio.FIRST_COMPLETED)  # fmt: skip
-        self.must(self.now - began < 60.0, f"it took {self.now - began:.0f} s to end")
-        if self.killed.is_set():
-            return
-        self.must(self.running.exception() is None, repr(self.running.exception()))
-        self._over()
-        self.journal.keep(0 if self.journal.full else ALL)
-        self.journal.cut(self.random)
-        await self.alone()
-        await asyncio.sleep(self.random.choice([0.1, 5.0, 400.0]))
-        self.begin()
-
-    def _over(self) -> None:
+    async def left(self) -> None:
         """Let nothing of this run go on."""
-        self.lease.alive, self.lease.killed = False, True
-
-    async def kill(self) -> None:
-        """Kill healmon, as the kernel does: nothing of it runs any further."""
-        self._over()
-        self.tell("healmon is killed")
-        self.journal.cut(self.random)
-        self.unkept = self.unkept or self.journal.full
-        await self.alone()
-        await asyncio.sleep(self.random.choice([0.1, 1.0, 30.0, 500.0]))
-        self.begin()
-
-    async def alone(self) -> None:
-        for _ in range(200):
-            others = asyncio.all_tasks() - self.mine - {asyncio.current_task()}
-            if not others:
-                break
-            for task in others:
-                task.cancel()
-            await asyncio.wait(others, timeout=1.0)
-        self.asking.clear()
+        self.lease.killed = True
+        await super().left()
 
     # How it goes on.
-
-    async def live(self, deeds: int) -> None:
-        """Let time pass, with everything that happens in it."""
-        self.mine = {asyncio.current_task()}  # type: ignore[arg-type]
-        self.begin()
-        await self._pass(1.0)
-        for _ in range(deeds):
-            mean = self.random.choice([0.01, 0.05, 1.0, 10.0, 60.0, 300.0])
-            await self._pass(self.random.expovariate(1 / mean))
-            if self.engine.snapshot.components:
-                await self.happen()
-            self.check()
-
-    async def _pass(self, seconds: float) -> None:
-        waiter = asyncio.create_task(self.killed.wait())
-        await asyncio.wait({waiter}, timeout=seconds)
-        waiter.cancel()
-        if self.killed.is_set():
-            await self.kill()
 
     async def calm(self) -> None:
         """Let all faults cease; see that everybody is told of what is broken, and of its end."""
@@ -277,9 +219,7 @@ class Life(Told):
         self.check()
         assert not self.engine.snapshot.alerts, self.engine.snapshot.alerts
         self.all_are_told_of_the_end(set(was))
-        self.engine.stop("the end")
-        await self.running
-        self.journal.keep(ALL)
+        await self.to_the_end()
         self._nothing_left()
 
     def all_are_told(self) -> None:
@@ -397,7 +337,7 @@ def lived(seed: str, deeds: int) -> None:
 
 def simulate(seed: str, lives: int, deeds: int = EACH) -> int:
     """Live so many lives; return how many that were."""
-    seeds = [seed] if ":" in seed else [f"{seed}:{number}" for number in range(lives)]
+    seeds = seeds_of(seed, lives)
     for one in seeds:
         lived(one, deeds)
     return len(seeds)

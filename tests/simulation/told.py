@@ -7,22 +7,21 @@ and by what was answered; nothing of that is asked of healmon's own state.
 from __future__ import annotations
 
 import asyncio
-import random
-from collections import defaultdict, deque
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 from healmon import events as ev
 from healmon.clock import Reading
 from healmon.config.settings import Alerts, Channel, Notify, Rate, Rung
-from healmon.engine import Engine
 from healmon.errors import DeliveryError, ProbeError
 from healmon.healer import Hand, Instead
 from healmon.plans import RANK, Diagnosis, Finding, Plan, Proof, Severity, Verdict
 from healmon.state import Snapshot
 from healmon.world.notifying import Message
 from tests.simulation.journal import CutOffJournal
-from tests.simulation.virtual import KilledError, Lease, Pace, VirtualClock, VirtualLoop
+from tests.simulation.living import Living
+from tests.simulation.virtual import KilledError, VirtualLoop
 
 T = TypeVar("T")
 THINGS = ("a", "b", "c", "d")
@@ -113,7 +112,7 @@ def slow_hands(life: Told) -> type:
     return SlowHands
 
 
-class Told:
+class Told(Living):
     """Things, people, channels, and all that was told.
 
     Attributes:
@@ -131,20 +130,14 @@ class Told:
     """
 
     def __init__(self, seed: str, loop: VirtualLoop) -> None:
-        self.random = random.Random(seed)
-        self.loop = loop
-        self.clock = VirtualClock(loop)
-        self.pace = Pace(f"pace {seed}")
+        super().__init__(seed, loop)
         self.journal = CutOffJournal(self.hear)
-        self.told: deque[str] = deque(maxlen=4000)
-        self.wrongs: list[str] = []
         self.broken: dict[str, Severity] = {}
         self.blind = False
         self.down: set[str] = set()
         self.late: dict[str, float] = {}
         self.known: dict[str, float] = {}
         self.hushed: dict[str, tuple[str, float]] = {}
-        self.off: dict[str, float] = {}
         self.open: dict[str, Severity] = {}
         self.pending: set[str] = set()
         self.period: dict[str, int] = defaultdict(int)
@@ -156,36 +149,9 @@ class Told:
         self.first: dict[tuple[str, str, int], tuple[str, float]] = {}
         self.excused: set[str] = set()
         self.given_up: set[int] = set()
-        self.unkept = False
-        self.killed = asyncio.Event()
-        self.dies_in = 0
-        self.mine: set[asyncio.Task[Any]] = set()
-        self.asking: set[asyncio.Task[Any]] = set()
-        self.lease = Lease()
         self.wake: Callable[[], None] = lambda: None
         self.alerts = self.some_alerts()
         self.notify = self.some_notify()
-        self.engine: Engine
-        self.running: asyncio.Task[None]
-
-    @property
-    def now(self) -> float:
-        return self.loop.time()
-
-    @property
-    def boot(self) -> float:
-        return self.clock.read().boot
-
-    def tell(self, text: str) -> None:
-        self.told.append(f"{self.now:10.2f} {text:.260}")
-
-    def wrong(self, text: str) -> None:
-        self.tell(f"!! {text}")
-        self.wrongs.append(text)
-
-    def must(self, holds: object, text: str) -> None:
-        if not holds:
-            self.wrong(text)
 
     def some_alerts(self) -> Alerts:
         pick = self.random.choice
@@ -329,6 +295,4 @@ class Told:
 
     def check(self) -> None:
         """See to what must hold at any moment."""
-        assert not self.wrongs, self.wrongs[0]
-        failed = not self.running.cancelled() and self.running.done() and self.running.exception()
-        assert not failed, repr(self.running.exception())
+        super().check()
