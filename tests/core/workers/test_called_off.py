@@ -22,7 +22,8 @@ from healmon.workers.model import Memory
 from healmon.world.processes import Ended
 from healmon.world.simulated.processes import Program
 from tests.simulation.crowd import READY, CrowdPorts, CrowdShims, Part
-from tests.simulation.midway import Life, lived_by
+from tests.simulation.living import lived_by
+from tests.simulation.midway import Life
 from tests.simulation.virtual import VirtualLoop
 
 
@@ -64,7 +65,7 @@ class Scene(Life):
         while not condition():
             assert self.now < end, f"{what}: not within {limit:g} s; {self.states[-5:]}"
             await asyncio.sleep(0.01)
-        assert not self.broken, self.broken
+        assert not self.wrongs, self.wrongs
 
     async def state(self, state: str, limit: float = 60.0) -> None:
         await self.reach(lambda: self.states[-1:] == [state], state, limit)
@@ -101,7 +102,7 @@ def play(tmp_path: Path) -> Callable[..., None]:
         async def all_of_it(life: Scene) -> None:
             life.start()
             await scene(life)
-            assert not life.broken, life.broken
+            assert not life.wrongs, life.wrongs
 
         lived_by(lambda loop: Scene(tmp_path, loop, **more), all_of_it)
 
