@@ -60,7 +60,9 @@ def leave(run: Callable[[], int]) -> NoReturn:
     except BrokenPipeError:  # whoever read has enough; what the code says is true all the same
         quiet.now()
     except OSError as error:
-        code = _unwritten(error)
+        if code != StateDirError.exit_code:  # else it was told already
+            code = _unwritten(error)
+        quiet.now()
     if {"asyncio", "threading", "logging"} & {*sys.modules}:
         sys.exit(code)
     os._exit(code)
@@ -84,7 +86,6 @@ def _lend_streams() -> None:
 
 
 def _unwritten(error: OSError) -> int:
-    quiet.now()  # what is left of it would be tried, and told, once more at the end
     print(f"healmon: the answer cannot be written: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201 - this is the command line
     return StateDirError.exit_code
 
