@@ -52,16 +52,22 @@ class Listener:
         names = None if network else LOCAL | {where.host}
         self._server = _Server(where, Exposition(source, marks), names)
         self.address = Address(where.host, self._server.server_address[1])
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, name="healmon-metrics", daemon=True
-        )
+        self._closing = False
+        self._thread = threading.Thread(target=self._serve, name="healmon-metrics", daemon=True)
         self._thread.start()
+
+    def _serve(self) -> None:
+        # `serve_forever` would wake up twice a second to ask whether it is to end
+        while not self._closing:
+            self._server.handle_request()
 
     def close(self) -> None:
         """Answer no more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._closing = True
+        with suppress(OSError):  # it is readable from now on: that wakes who waits
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._thread.join()
+        self._server.server_close()
 
 
 class _Server(ThreadingHTTPServer):
