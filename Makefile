@@ -6,8 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.ready
 # most tests wait for real processes: so many at a time that two cores are always busy
 JOBS ?= 8
-# these need the processor: to load everything once more costs more than it gives
-FAST_JOBS ?= 3
+FAST_JOBS ?= 10
 # no bytecode would have each of a thousand processes compile everything for itself
 PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest
 TESTS := $(PYTEST) --dist worksteal
@@ -38,7 +37,7 @@ test: $(COMPILED) tmux sftp chromium prometheus ## set up and run every test
 	$(TESTS) -n $(JOBS)
 
 test-fast: $(COMPILED) tmux sftp prometheus ## the tests that need no minute
-	HEALMON_TESTS=fast $(TESTS) -n $(FAST_JOBS) -m "not slow"
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m tests.helpers.sidebyside $(FAST_JOBS)
 
 test-agents: $(STAMP) tmux ## real Claude Code, Codex, Gemini CLI, OpenCode, from npm, without a network (optional)
 	$(BIN)/python -m tests.agents.prepare $(CACHE)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from xdist.scheduler import WorkStealingScheduling
 
 from tests.helpers.order import dealt
+from tests.helpers.sidebyside import shares
 
 
 class Config:
@@ -78,3 +80,14 @@ def test_where_there_is_room_for_nothing_else_all_of_them_take_long_ones() -> No
 def test_where_nothing_is_long_the_order_stays() -> None:
     tests = [f"t{number}" for number in range(50)]
     assert dealt(tests, [0.0] * 50, 4) == tests
+
+
+@pytest.mark.parametrize("number", [1, 3, 10, 400])
+def test_each_file_of_the_fast_tier_is_in_one_share(number: int) -> None:
+    files = list(Path(__file__).parents[1].rglob("test_*.py"))
+    made = shares(files, number)
+    assert len(made) == number
+    assert sorted(file for share in made for file in share) == sorted(files)
+    most = max(sum(file.stat().st_size for file in share) for share in made)
+    largest = max(file.stat().st_size for file in files)
+    assert most <= sum(file.stat().st_size for file in files) / number + largest

@@ -67,7 +67,8 @@ def happens(link, random_):
         link.emit(ev.Observed("workers", f"w{number}", status, "why", "t", "v", worker))
 
 
-@pytest.mark.parametrize("size", first_fast(*SIZES))
+@pytest.mark.slow
+@pytest.mark.parametrize("size", SIZES)
 def test_the_terminal_shows_what_is_meant(size):
     chance = random.Random(size[0])
 

@@ -53,6 +53,7 @@ def end(run: subprocess.Popen[str]) -> None:
     run.stdout.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", ["wal", "delete"])
 def test_what_is_written_all_the_time_gives_no_copy(tmp_path: Path, monkeypatch, mode: str) -> None:
     # a busy machine lets the writer stand still for longer than a copy needs

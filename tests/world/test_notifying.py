@@ -204,6 +204,7 @@ def test_a_command_that_fails_is_told_by_its_last_words() -> None:
     assert "cannot be run" in failure(channel(command=("/no/such/program",)))
 
 
+@pytest.mark.slow
 def test_a_command_that_hangs_is_ended_with_all_below_it(tmp_path) -> None:
     pids = tmp_path / "pids"
     code = f"sleep 60 & echo $! $$ > {pids}; wait"

@@ -572,7 +572,7 @@ HANGS = "sleep 60"
         ("echo 'error connecting to /x (Permission denied)' >&2; exit 1", "Permission denied"),
         ("echo 'protocol version mismatch (client 8, server 7)' >&2; exit 1", "version mismatch"),
         ("echo 'lost server' >&2; exit 1", "lost server"),
-        (HANGS, "no answer within 2 s"),
+        pytest.param(HANGS, "no answer within 2 s", marks=pytest.mark.slow),
     ],
 )
 def test_answers_that_say_nothing_are_unknown(tmp_path: Path, script: str, said: str) -> None:

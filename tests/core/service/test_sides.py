@@ -83,6 +83,7 @@ def test_one_that_stands_still_makes_way_all_the_same(monkeypatch, tmp_path: Pat
             left.kill()
 
 
+@pytest.mark.slow
 def test_who_cannot_look_any_more_does_not_go_on_telling(monkeypatch, tmp_path: Path) -> None:
     """Numbers that nobody renews say that all is well for ever."""
     told: list[str] = []
@@ -99,6 +100,7 @@ def test_who_cannot_look_any_more_does_not_go_on_telling(monkeypatch, tmp_path: 
         watch.close()
 
 
+@pytest.mark.slow
 def test_an_exporter_ends_with_its_state_directory(tmp_path: Path) -> None:
     told: list[str] = []
     state = tmp_path / "state"
