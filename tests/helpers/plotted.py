@@ -23,6 +23,7 @@ def plotted_world(hours: float = 30.0, every: float = 600.0) -> list[ev.Recorded
     stuck = key("session:claude_tests", "stuck")
     for step in range(steps):
         at, day = start + step * every, step * every / (24 * HOUR)
+        happened.append((at, ev.CycleStarted(step + 1)))
         for disk, level in (
             ("/", 62 + 24 * step / steps + 3 * math.sin(9 * day)),
             ("/data", 41 + 2 * math.sin(5 * day)),
