@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gc
 import re
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,3 +50,13 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture
+def shallow() -> Iterator[Path]:
+    """Give a directory whose path leaves room for that of a Unix socket.
+
+    pytest numbers its own: after a thousand runs on a machine they were too long.
+    """
+    with tempfile.TemporaryDirectory(prefix="hm-", ignore_cleanup_errors=True) as made:
+        yield Path(made)

@@ -28,8 +28,8 @@ WORKERS = ("assigner_worker", "milestone_worker", "task_worker")
 
 
 @pytest.fixture
-def world(tmp_path, monkeypatch):
-    made = DemoWorld.create(tmp_path, fast=True)
+def world(shallow, monkeypatch):
+    made = DemoWorld.create(shallow, fast=True)
     made.start()
     root = made.layout.root
     made.config_path.unlink()

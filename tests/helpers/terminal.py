@@ -115,6 +115,11 @@ class Terminal:
         """Send a signal to the program."""
         self.process.send_signal(number)
 
+    def is_stopped(self) -> bool:
+        """Return whether all of the program stands still, and what it had drawn was read."""
+        state = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return state == "T" and not select.select([self.master], [], [], 0.2)[0]
+
     def ends(self, limit: float = 60.0) -> int:
         """Wait for the end of the program and return its exit code."""
         code = self.process.wait(limit)

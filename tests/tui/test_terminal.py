@@ -8,6 +8,7 @@ import signal
 import pytest
 
 from tests.helpers.terminal import ALT_SCREEN_OFF, driving, terminal
+from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
 
@@ -169,8 +170,10 @@ def test_a_terminal_that_stops_reading_and_goes_on(note):
 def test_stopped_from_outside_and_let_go_on_it_gives_the_terminal_back_as_it_was(note):
     with terminal(PROGRAM, str(note)) as there:
         there.shows("mail_worker")
-        there.written.clear()
         there.signal(signal.SIGSTOP)
+        # a SIGCONT that overtakes it is none; and what is typed before it is drawn anew is lost
+        until(there.is_stopped, 60.0, "its stop")
+        there.written.clear()
         there.signal(signal.SIGCONT)
         there.shows("mail_worker")
         there.type("q")

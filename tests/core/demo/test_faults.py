@@ -31,8 +31,8 @@ NOT_TEXT = re.compile(r"[^\w%]|_")
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[DemoWorld]:
-    with DemoWorld.create(tmp_path, fast=True) as made:
+def world(shallow: Path) -> Iterator[DemoWorld]:
+    with DemoWorld.create(shallow, fast=True) as made:
         made.start()
         yield made
 

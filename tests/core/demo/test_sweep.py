@@ -62,10 +62,10 @@ def strangers() -> Iterator[Strangers]:
 
 
 @pytest.fixture
-def killed(tmp_path: Path) -> Iterator[Layout]:
+def killed(shallow: Path) -> Iterator[Layout]:
     """A demo whose owner got SIGKILL in the middle of it."""
     owner = subprocess.Popen(
-        [sys.executable, "-c", OWNER, str(tmp_path)], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-c", OWNER, str(shallow)], stdout=subprocess.PIPE, text=True
     )
     try:
         with owner.stdout:
@@ -75,7 +75,7 @@ def killed(tmp_path: Path) -> Iterator[Layout]:
         owner.kill()
         owner.wait()
     yield layout
-    sweep(tmp_path)
+    sweep(shallow)
     owned.end(PROCESSES, owned.strays(PROCESSES, layout, sys.executable))
 
 
@@ -96,7 +96,7 @@ def restart(layout: Layout, name: str) -> Identity:
 
 @pytest.mark.slow
 def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
-    killed: Layout, tmp_path: Path, strangers: Strangers
+    killed: Layout, shallow: Path, strangers: Strangers
 ) -> None:
     restarted = restart(killed, "assigner_worker")
     recorded = [s.identity for s in marker.read(killed.root).started]
@@ -111,11 +111,11 @@ def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
         ),
         strangers.start("sleep", "600"),
     ]
-    elsewhere = tmp_path / f"{PREFIX}stranger"
+    elsewhere = shallow / f"{PREFIX}stranger"
     elsewhere.mkdir(mode=0o700)
     (elsewhere / "precious").write_text("mine")
 
-    said = sweep(tmp_path)
+    said = sweep(shallow)
 
     assert len(said) == 1
     assert said[0].startswith(f"removed {killed.root}")
@@ -124,15 +124,15 @@ def test_a_killed_demo_is_cleared_away_and_strangers_are_not(
     assert not [who for who in (*recorded, restarted) if owned.alive(PROCESSES, who)]
     assert all(owned.alive(PROCESSES, who) for who in others)
     assert (elsewhere / "precious").read_text() == "mine"
-    assert sweep(tmp_path) == []
+    assert sweep(shallow) == []
 
 
 @pytest.mark.slow
-def test_a_living_demo_is_left_alone(tmp_path: Path) -> None:
-    with DemoWorld.create(tmp_path, fast=True) as world:
+def test_a_living_demo_is_left_alone(shallow: Path) -> None:
+    with DemoWorld.create(shallow, fast=True) as world:
         world.start()
         before = processes_of(world.layout)
-        assert sweep(tmp_path) == []
+        assert sweep(shallow) == []
         assert world.layout.root.exists()
         assert set(before) <= set(processes_of(world.layout))
 
@@ -157,89 +157,89 @@ def abandoned(root: Path, **changes: object) -> Path:
     return root
 
 
-def test_an_abandoned_directory_goes(tmp_path: Path) -> None:
-    root = abandoned(tmp_path / f"{PREFIX}rest")
-    assert sweep(tmp_path) == [f"removed {root}, 0 of its processes ended"]
+def test_an_abandoned_directory_goes(shallow: Path) -> None:
+    root = abandoned(shallow / f"{PREFIX}rest")
+    assert sweep(shallow) == [f"removed {root}, 0 of its processes ended"]
     assert not root.exists()
 
 
 def test_another_process_with_a_recorded_pid_is_a_stranger(
-    tmp_path: Path, strangers: Strangers
+    shallow: Path, strangers: Strangers
 ) -> None:
     other = strangers.start("sleep", "600")
     earlier = msgspec.structs.replace(other, ticks=other.ticks - 1)
     last_boot = msgspec.structs.replace(other, boot="another boot")
     started = (marker.Started("worker", earlier), marker.Started("worker", last_boot))
-    abandoned(tmp_path / f"{PREFIX}rest", started=started)
-    assert len(sweep(tmp_path)) == 1
+    abandoned(shallow / f"{PREFIX}rest", started=started)
+    assert len(sweep(shallow)) == 1
     assert owned.alive(PROCESSES, other)
 
 
 def test_a_recorded_process_is_ended_even_when_it_is_stopped(
-    tmp_path: Path, strangers: Strangers
+    shallow: Path, strangers: Strangers
 ) -> None:
     own = strangers.start("sleep", "600")
     PROCESSES.signal(own, signal.SIGSTOP)
-    abandoned(tmp_path / f"{PREFIX}rest", started=(marker.Started("part", own),))
-    assert sweep(tmp_path)[0].endswith("1 of its processes ended")
+    abandoned(shallow / f"{PREFIX}rest", started=(marker.Started("part", own),))
+    assert sweep(shallow)[0].endswith("1 of its processes ended")
     assert not owned.alive(PROCESSES, own)
 
 
-def test_what_is_not_provably_ours_stays(tmp_path: Path, strangers: Strangers) -> None:
+def test_what_is_not_provably_ours_stays(shallow: Path, strangers: Strangers) -> None:
     living = strangers.start("sleep", "600")
     boot_unknown = Identity("unknown", 1, 1)
     kept = [
-        abandoned(tmp_path / f"{PREFIX}copy", directory=str(tmp_path / f"{PREFIX}original")),
-        abandoned(tmp_path / f"{PREFIX}living", owner=living),
-        abandoned(tmp_path / f"{PREFIX}elsewhere", namespace=1),
-        abandoned(tmp_path / f"{PREFIX}unknown", owner=boot_unknown),
-        abandoned(tmp_path / f"{PREFIX}later", healmon_demo=2),
-        abandoned(tmp_path / f"{PREFIX}open"),
-        abandoned(tmp_path / f"{PREFIX}linked-manifest"),
-        abandoned(tmp_path / f"{PREFIX}garbled"),
-        abandoned(tmp_path / "another-prefix"),
-        abandoned(tmp_path / "target"),
+        abandoned(shallow / f"{PREFIX}copy", directory=str(shallow / f"{PREFIX}original")),
+        abandoned(shallow / f"{PREFIX}living", owner=living),
+        abandoned(shallow / f"{PREFIX}elsewhere", namespace=1),
+        abandoned(shallow / f"{PREFIX}unknown", owner=boot_unknown),
+        abandoned(shallow / f"{PREFIX}later", healmon_demo=2),
+        abandoned(shallow / f"{PREFIX}open"),
+        abandoned(shallow / f"{PREFIX}linked-manifest"),
+        abandoned(shallow / f"{PREFIX}garbled"),
+        abandoned(shallow / "another-prefix"),
+        abandoned(shallow / "target"),
     ]
     by = {path.name.removeprefix(PREFIX): path for path in kept}
     by["open"].chmod(0o755)
-    Layout(by["linked-manifest"]).manifest.rename(tmp_path / "real-manifest")
-    Layout(by["linked-manifest"]).manifest.symlink_to(tmp_path / "real-manifest")
+    Layout(by["linked-manifest"]).manifest.rename(shallow / "real-manifest")
+    Layout(by["linked-manifest"]).manifest.symlink_to(shallow / "real-manifest")
     Layout(by["garbled"]).manifest.write_text('{"healmon_demo": 1, "directory": ')
-    link = tmp_path / f"{PREFIX}link"
+    link = shallow / f"{PREFIX}link"
     link.symlink_to(by["target"])
-    fifo = tmp_path / f"{PREFIX}fifo"
+    fifo = shallow / f"{PREFIX}fifo"
     fifo.mkdir(mode=0o700)
     os.mkfifo(Layout(fifo).manifest)
-    (tmp_path / f"{PREFIX}file").write_text("a file")
+    (shallow / f"{PREFIX}file").write_text("a file")
 
-    assert sweep(tmp_path) == []
+    assert sweep(shallow) == []
     assert all(path.is_dir() for path in kept)
     assert link.is_symlink()
     assert fifo.is_dir()
-    assert (tmp_path / f"{PREFIX}file").read_text() == "a file"
+    assert (shallow / f"{PREFIX}file").read_text() == "a file"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can make a directory of somebody else's")
-def test_the_directory_of_another_user_stays(tmp_path: Path) -> None:
-    root = abandoned(tmp_path / f"{PREFIX}theirs")
+def test_the_directory_of_another_user_stays(shallow: Path) -> None:
+    root = abandoned(shallow / f"{PREFIX}theirs")
     os.chown(root, 65534, 65534)
-    assert sweep(tmp_path) == []
+    assert sweep(shallow) == []
     assert root.is_dir()
 
 
-def test_a_link_inside_is_removed_and_not_followed(tmp_path: Path) -> None:
-    precious = tmp_path / "precious"
+def test_a_link_inside_is_removed_and_not_followed(shallow: Path) -> None:
+    precious = shallow / "precious"
     precious.mkdir()
     (precious / "file").write_text("mine")
-    root = abandoned(tmp_path / f"{PREFIX}rest")
+    root = abandoned(shallow / f"{PREFIX}rest")
     (root / "link").symlink_to(precious)
-    sweep(tmp_path)
+    sweep(shallow)
     assert not root.exists()
     assert (precious / "file").read_text() == "mine"
 
 
-def test_no_temp_directory_is_no_fault(tmp_path: Path) -> None:
-    assert sweep(tmp_path / "none") == []
+def test_no_temp_directory_is_no_fault(shallow: Path) -> None:
+    assert sweep(shallow / "none") == []
 
 
 @pytest.mark.slow

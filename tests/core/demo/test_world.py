@@ -26,8 +26,8 @@ PROCESSES = SystemProcesses()
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[DemoWorld]:
-    with DemoWorld.create(tmp_path, fast=True) as made:
+def world(shallow: Path) -> Iterator[DemoWorld]:
+    with DemoWorld.create(shallow, fast=True) as made:
         yield made
 
 
@@ -74,8 +74,8 @@ def test_its_configuration_is_one_that_healmon_takes(world: DemoWorld) -> None:
         assert all(path.startswith(root + "/") for path in rule.paths)
 
 
-def test_the_normal_pace_heals_four_faults_within_the_first_minute(tmp_path: Path) -> None:
-    with DemoWorld.create(tmp_path) as world:
+def test_the_normal_pace_heals_four_faults_within_the_first_minute(shallow: Path) -> None:
+    with DemoWorld.create(shallow) as world:
         settings = load(world.config_path, {})
     at = {name: seconds for seconds, name in SCHEDULE}
     look = settings.monitor.check_interval
@@ -217,15 +217,15 @@ def test_an_unknown_fault_is_refused(world: DemoWorld) -> None:
         world.autofaults([(0.0, "earthquake")])
 
 
-def test_without_tmux_there_is_no_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+def test_without_tmux_there_is_no_demo(shallow: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(shallow))
     with pytest.raises(MissingPartError, match="tmux"):
-        DemoWorld.create(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+        DemoWorld.create(shallow)
+    assert list(shallow.iterdir()) == []
 
 
-def test_a_directory_too_deep_for_a_socket_is_refused(tmp_path: Path) -> None:
-    deep = tmp_path / ("d" * 80)
+def test_a_directory_too_deep_for_a_socket_is_refused(shallow: Path) -> None:
+    deep = shallow / ("d" * 80)
     deep.mkdir()
     with pytest.raises(MissingPartError, match="TMPDIR"):
         DemoWorld.create(deep)
