@@ -16,6 +16,7 @@ from healmon_tui.rows.scene import BRIGHT, FRESH, Scene
 from healmon_tui.screens.ask import AskSheet
 from healmon_tui.screens.overview import Overview
 from healmon_tui.viewmodel import ViewModel
+from healmon_tui.widgets.bars import KeyBar
 from tests.helpers.examples import first_fast
 from tests.helpers.screen import check_golden, open_screen
 from tests.helpers.scripted import NOW, ScriptedLink, restart_plan, world
@@ -220,6 +221,53 @@ def test_a_refused_switch_says_why():
         assert said in screen.answer
 
     run(scenario)
+
+
+@pytest.mark.slow
+def test_an_answer_stays_until_it_can_have_been_read():
+    async def scenario(screen):
+        def foot():
+            return screen.text().rstrip().splitlines()[-1]
+
+        # two that come in the same moment, as those to D and to o of a slow healer
+        screen.app.flash("no way to that pane", "text")
+        screen.app.flash("dry-run done", "ok")
+        await screen.settle()
+        assert "dry-run done · no way to that pane" in foot()
+        assert screen.answer == "dry-run done"
+        # of one subject only the newest, and what is being done ends with what came of it
+        screen.app.flash("restart mail: under way")
+        screen.app.flash("restart mail: verified", "ok")
+        await screen.settle()
+        assert "restart mail: verified" in foot()
+        assert "under way" not in foot()
+        assert "dry-run" not in foot()
+        screen.app.overview.hush()
+        screen.app.flash("making a plan", "dim")
+        screen.app.flash("nothing to do", "warn")
+        await screen.settle()
+        assert "making" not in foot()
+        # the newest one has the room
+        screen.app.flash("x" * 70)
+        await screen.settle()
+        assert "xxx" in foot()
+        assert "nothing to do" not in foot()
+
+    run(scenario, size=(80, 24))
+
+
+@pytest.mark.slow
+def test_an_answer_that_was_read_makes_room():
+    async def scenario(screen):
+        screen.app.flash("first", "warn")
+        bar = screen.app.overview.query_one(KeyBar)
+        bar._read(bar._unread)
+        screen.app.flash("second", "ok")
+        await screen.settle()
+        assert "first" not in screen.text()
+        assert "second" in screen.text()
+
+    run(scenario, size=(80, 24))
 
 
 @pytest.mark.slow

@@ -80,7 +80,7 @@ def test_the_screen_in_a_browser(tmp_path):
         assert _asked(stage.state_dir)[0][1:] == ("web operator from 127.0.0.1", "dry-run")
         # what wants a terminal is refused in words
         tab.press("2", "o")
-        tab.until("window.heard.includes('cannot go to a pane')")
+        tab.until("window.heard.includes('tab cannot go to a pane')")
         # nothing but our own server was asked for anything
         own = (stage.url, stage.url.replace("http:", "ws:"), "data:")
         assert [url for url in tab.requests if not url.startswith(own)] == []

@@ -9,7 +9,19 @@ from textual import events
 from textual.message import Message
 
 from healmon_tui import glyphs
-from healmon_tui.paint import Ground, Line, Span, Spans, Tone, between, clip, cut, fill, width
+from healmon_tui.paint import (
+    Ground,
+    Line,
+    Span,
+    Spans,
+    Tone,
+    between,
+    breadth,
+    clip,
+    cut,
+    fill,
+    width,
+)
 from healmon_tui.rows.scene import Row
 from healmon_tui.viewmodel import PANELS, SHORT, TITLE, PanelId, PanelView
 from healmon_tui.widgets.clicking import key_at
@@ -17,8 +29,12 @@ from healmon_tui.widgets.lines import Lines
 
 ROOM_FOR_HELP: Final = 40
 """Cells from which on the first key, that of the help, stays beside an answer."""
+ROOM_FOR_EARLIER: Final = 20
+"""Cells that must be left for the answer before the newest one."""
 FLASH: Final = 10.0
 """Seconds an answer stays in the footer."""
+READ: Final = 2.0
+"""Seconds after which an answer counts as read: before, the next one does not take its place."""
 
 
 class StatusBar(Lines):
@@ -163,6 +179,8 @@ class KeyBar(Lines):
         super().__init__(id="keys")
         self._keys: Sequence[tuple[str, str]] = ()
         self._answer: tuple[str, Tone] | None = None
+        self._unread: tuple[str, Tone] | None = None
+        self._earlier: tuple[str, Tone] | None = None
         self._prompt: Spans = ()
         self._prompt_keys: Spans = ()
 
@@ -177,14 +195,21 @@ class KeyBar(Lines):
         self.renew()
 
     def flash(self, text: str, tone: Tone = "text") -> None:
-        """Show an answer in place of the keys, for a while."""
-        self._answer = (text, tone)
+        """Show an answer in place of the keys, for a while.
+
+        One that nobody can have read yet stays behind it: the answer to a key must not be lost
+        to one that comes in the same moment.
+        """
+        answer = (text, tone)
+        self._earlier = self._unread if _still_says(self._unread, text) else None
+        self._answer = self._unread = answer
         self.renew()
-        self.set_timer(FLASH, lambda answer=self._answer: self._fade(answer))
+        self.set_timer(READ, lambda: self._read(answer))
+        self.set_timer(FLASH, lambda: self._fade(answer))
 
     def hush(self) -> None:
         """Show the keys again."""
-        self._answer = None
+        self._answer = self._unread = self._earlier = None
         self.renew()
 
     @property
@@ -192,10 +217,13 @@ class KeyBar(Lines):
         """The answer being shown, or empty."""
         return self._answer[0] if self._answer else ""
 
+    def _read(self, answer: tuple[str, Tone]) -> None:
+        if self._unread is answer:
+            self._unread = None
+
     def _fade(self, answer: tuple[str, Tone]) -> None:
         if self._answer is answer:
-            self._answer = None
-            self.renew()
+            self.hush()
 
     def build(self, width: int, height: int) -> list[Line]:
         """Return the one line."""
@@ -205,11 +233,10 @@ class KeyBar(Lines):
             tail = self._prompt_keys if room >= min(_cells(self._prompt), 24) else ()
             return [Line(between(self._prompt, (*tail, Span(" ")), width), "bar")]
         if self._answer is not None:
-            text, tone = self._answer
             key, word = self._keys[0] if self._keys and width >= ROOM_FOR_HELP else ("", "")
             help_ = (Span(f"  {key}", "accent"), Span(f" {word} ", "dim")) if key else ()
-            said = cut(text, width - 2 - sum(len(span.text) for span in help_))
-            return [Line(between((Span(f" {said}", tone),), help_, width), "bar")]
+            room = width - 2 - sum(len(span.text) for span in help_)
+            return [Line(between(self._said(self._answer, room), help_, width), "bar")]
         spans: list[Span] = []
         used = 1
         for key, word in self._keys:
@@ -220,11 +247,34 @@ class KeyBar(Lines):
             used += 2
         return [Line(tuple(spans), "bar")]
 
+    def _said(self, answer: tuple[str, Tone], room: int) -> Spans:
+        """Return the newest answer and, where there is room for some of it, the one before."""
+        text, tone = answer
+        said = cut(text, room)
+        left = room - breadth(said) - 3
+        if self._earlier is None or left < ROOM_FOR_EARLIER:
+            return (Span(f" {said}", tone),)
+        earlier, shade = self._earlier
+        return (
+            Span(f" {said}", tone), Span(f" {glyphs.DOT} ", "dim"), Span(cut(earlier, left), shade)
+        )  # fmt: skip
+
     def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked."""
         key = key_at(self._shown[0].spans if self._shown else (), event.x)
         if key and self._answer is None:
             self.app.simulate_key(key)  # pyright: ignore[reportUnknownMemberType] - App is generic
+
+
+def _still_says(answer: tuple[str, Tone] | None, next_text: str) -> bool:
+    """Return whether an answer has something to say beside the next one.
+
+    A dim one only says that something is being done; one with the same subject is overtaken.
+    """
+    if answer is None or answer[1] == "dim":
+        return False
+    subject, colon, _ = answer[0].partition(": ")
+    return answer[0] != next_text and not (colon and next_text.startswith(f"{subject}: "))
 
 
 def _cells(spans: Spans) -> int:
