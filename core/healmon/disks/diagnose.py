@@ -116,8 +116,11 @@ def recall(known: Snapshot, component: str) -> Memory:
 
 def _unseen(seen: DiskSeen, before: Memory, disk: Disk) -> Verdict:
     target = seen.target
-    text = f"{words.title(target)} cannot be measured: {seen.trouble}"
-    findings = [Finding("unreadable", "WARNING", text)]
+    text, condition = f"{words.title(target)} cannot be measured: {seen.trouble}", "unreadable"
+    if seen.unmounted:
+        text = f"{words.title(target)}: {seen.trouble}; nothing is cleaned there until it is again"
+        condition = "unmounted"
+    findings = [Finding(condition, "WARNING", text)]
     if before.level != "ok":
         findings.append(_full(target, before, disk, "not seen now"))
     return Verdict(

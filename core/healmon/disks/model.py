@@ -42,6 +42,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
         skip: why it is not judged; empty: it is.
         device, fsid: which file system it is, to count one only once.
         kind: its type.
+        mount: where it is mounted; empty: not known.
     """
 
     used: int
@@ -55,6 +56,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     device: int = 0
     fsid: int = 0
     kind: str = ""
+    mount: str = ""
     readonly: bool = False
     partial: str = ""
     skip: str = ""
@@ -131,6 +133,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         outlook: when it will be full; None: not asked.
         culprits: who holds the space; None: it is not full enough to be asked.
         backups: what is wrong with the backup targets of rules that reach there, in words.
+        unmounted: where it was mounted when it was seen before, and nothing is now; else empty.
     """
 
     target: Target
@@ -142,6 +145,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     outlook: Outlook | None = None
     culprits: Culprits | None = None
     backups: tuple[str, ...] = ()
+    unmounted: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True):

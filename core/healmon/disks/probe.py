@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from healmon.clock import Clock
 from healmon.config.paths import Place, home_of, never_cleaned, user_number
 from healmon.config.settings import Disk
@@ -62,6 +64,7 @@ class _Station:
     walking: Hands
     gauge: Gauge | None = None
     measured_at: float = 0.0
+    mount: str = ""
     took: float = 0.0
     count: Count | None = None
     counted_at: float = 0.0
@@ -112,7 +115,8 @@ class Probe:
         device = gauge.device if target.kind == "filesystem" else None
         place = Place("/", home_of(os.environ))
         barred = partial(never_cleaned, place=place)
-        cover = cover_of(self.disk, target, device, self.state_dir, barred, user_number)
+        disk = replace(self.disk, protect=(*self.disk.protect, *self._unmounted()))
+        cover = cover_of(disk, target, device, self.state_dir, barred, user_number)
         return aged(cover, self.clock.steps, self.clock.read().wall)
 
     def measure(self, target: Target) -> Gauge:
@@ -124,6 +128,25 @@ class Probe:
         if target.kind == "filesystem":
             return gauges.of_space(self.files.space(target.path))
         return gauges.of_usage(self.files.usage(target.path, Limits(seconds=WALKING)), target.limit)
+
+    def unmounted(self, target: Target, gauge: Gauge) -> str:
+        """Return where it was mounted when it was seen before, and nothing is now; else empty.
+
+        Mounted anew it may have another number (a loop device, an overlay), so that says nothing;
+        nor may it be asked of an earlier run, in whose namespace or boot other things were mounted.
+        """
+        station = self._stations.get(target.component)
+        if station is None:
+            return ""
+        if station.mount not in {"", gauge.mount} and not self.files.mounted(station.mount):
+            return station.mount
+        station.mount = gauge.mount or station.mount
+        return ""
+
+    def _unmounted(self) -> Iterator[str]:
+        """Pass over mount points that lost what was mounted there: what lies below is not that."""
+        points = {station.mount for station in list(self._stations.values())} - {""}
+        return (point for point in sorted(points) if not self.files.mounted(point))
 
     def forget(self) -> None:
         """Look anew at everything: something was cleaned."""
@@ -178,6 +201,9 @@ class Probe:
             gauge = await self._gauge(target, station)
         except ProbeError as error:
             return DiskSeen(target=target, trouble=clean(str(error), limit=300))
+        if point := self.unmounted(target, gauge):
+            trouble = f"what was mounted at {clean(point)} is not mounted any more"
+            return DiskSeen(target=target, trouble=trouble, unmounted=point)
         if gauge.skip:
             return DiskSeen(target=target, gauge=gauge)
         outlook = await self._outlook(target, station, gauge)
@@ -316,7 +342,13 @@ class Probe:
         """Leave out file systems that an earlier path stands for already."""
         found: list[DiskSeen] = []
         known: list[Gauge] = []
+        unmounted: set[str] = set()
         for seen in looks:
+            if seen.unmounted and seen.target.kind == "filesystem":
+                if seen.unmounted not in unmounted:  # what is below it stands for something else
+                    unmounted.add(seen.unmounted)
+                    found.append(seen)
+                continue
             # one that hangs now is still the one that it was
             gauge = seen.gauge or self._station(seen.target).gauge
             if seen.target.kind == "filesystem" and gauge is not None and not gauge.skip:

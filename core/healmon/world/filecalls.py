@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from healmon.world.farmounts import plain
 from healmon.world.filedata import BLOCK, Inode
 
 _OPENAT2: Final = 437
@@ -143,15 +144,20 @@ def mount_of(fd: int) -> int:
 
 def kind_of(fd: int) -> str:
     """Return the type of file system below a descriptor (`ext4`, `nfs4`); empty: not known."""
+    return seat_of(fd)[0]
+
+
+def seat_of(fd: int) -> tuple[str, str]:
+    """Return the type of file system below a descriptor, and where that is mounted."""
     mount = mount_of(fd)
     try:
-        table = Path("/proc/self/mountinfo").read_text("utf-8", "backslashreplace")
+        table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
     except OSError:
-        return ""
+        return "", ""
     for line in table.splitlines():
         if line.startswith(f"{mount} "):
-            return line.partition(" - ")[2].partition(" ")[0]
-    return ""
+            return line.partition(" - ")[2].partition(" ")[0], plain(line.split(" ")[4])
+    return "", ""
 
 
 def put_back(source: int, name: str, target: int, old: str) -> None:

@@ -1,0 +1,140 @@
+"""A mount that is gone: what lies below it is neither measured in its name nor cleaned."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from healmon.clock import ManualClock, SystemClock
+from healmon.config.settings import Budget, Disk, Rule
+from healmon.disks.diagnose import diagnose
+from healmon.disks.healer import DisksHealer
+from healmon.errors import RemedyError, VetoError
+from healmon.plans import Plan, Proof, Verdict
+from healmon.state import Snapshot
+from healmon.world.files import SystemFiles
+from healmon.world.simulated.files import SimulatedFiles
+from tests.helpers.made_up import Noted
+from tests.helpers.mounts import MB, mounted
+
+DAY = 86_400.0
+RULES = (
+    Rule(name="logs", paths=("/hm/data/logs",), patterns=("*.log",), older_than=DAY),
+    Rule(name="all", paths=("/hm/srv",), patterns=("*.log",), older_than=DAY),
+    Rule(name="above", paths=("/hm/mnt",), patterns=("*.log",), older_than=DAY),
+)
+DISK = Disk(
+    paths=("/hm", "/hm/data", "/hm/data/logs", "/hm/mnt/far"),
+    budgets=(Budget(path="/hm/data/logs", limit=MB),),
+    rules=RULES,
+)
+
+
+class Watcher:
+    """One run of the healer over disks that are full, all of them."""
+
+    def __init__(self, disk: Disk = DISK) -> None:
+        self.clock, self.files, self.disk = ManualClock(), SimulatedFiles(), disk
+        for mount in ("/hm", "/hm/data", "/hm/mnt/far"):
+            self.files.add_disk(mount, 1000 * MB)
+            self.files.fill(mount, 970 * MB)
+        for folder in ("/hm/data/logs", "/hm/srv", "/hm/mnt/far/logs"):
+            self.files.write(f"{folder}/a.log", MB, self.clock.read().wall - 9 * DAY)
+        self.begin()
+
+    def begin(self) -> None:
+        self.healer = DisksHealer(self.disk, Path("/state"), self.files, self.clock)
+
+    async def look(self) -> dict[str, Verdict]:
+        self.clock.advance(3600.0)  # nothing is remembered of the look before
+        seen = diagnose(await self.healer.look(), self.disk, Snapshot(), self.clock.read())
+        return {one.component: one for one in seen.verdicts}
+
+    async def act(self, plan: Plan | None) -> Proof:
+        assert plan is not None
+        return await self.healer.carry_out(plan, Noted())
+
+
+def told(verdicts: dict[str, Verdict]) -> dict[str, str]:
+    return {
+        name: finding.message
+        for name, verdict in verdicts.items()
+        for finding in verdict.findings
+        if finding.condition == "unmounted"
+    }
+
+
+async def run(*argv: str) -> None:
+    await asyncio.to_thread(subprocess.run, argv, check=True)
+
+
+def test_what_lies_below_a_mount_that_is_gone_is_let_alone_until_it_is_back():
+    async def scenario() -> None:
+        watch = Watcher()
+        plans = await watch.look()
+        names = ("/hm", "/hm/data", "/hm/mnt/far", "/hm/data/logs (budget)")
+        assert set(plans) == {f"disk:{name}" for name in names}
+        assert told(plans) == {}
+        for mount in ("/hm/data", "/hm/mnt/far"):
+            watch.files.unmount(mount)
+        for stale in ("disk:/hm/data", "disk:/hm/data/logs (budget)"):
+            with pytest.raises(VetoError, match="mounted at /hm/data is not mounted any more"):
+                await watch.act(plans[stale].plan)
+        gone = await watch.look()
+        assert set(told(gone)) == set(plans) - {"disk:/hm"}
+        assert "nothing is cleaned there" in told(gone)["disk:/hm/data"]
+        assert all(gone[name].plan is None for name in told(gone))
+        assert gone["disk:/hm/data"].status == "unknown"
+        # the file system below is full, too, and goes on to be cleaned, but not there
+        with pytest.raises(RemedyError, match="not enough: 1 file"):
+            await watch.act(gone["disk:/hm"].plan)
+        assert watch.files.paths == ["/hm/data/logs/a.log", "/hm/mnt/far/logs/a.log"]
+        watch.files.add_disk("/hm/mnt/far", 1000 * MB)
+        watch.files.add_disk("/hm/data", 1000 * MB)  # with other numbers than before
+        assert told(await watch.look()) == {}
+        await watch.healer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_mount_that_moved_or_came_is_none_that_is_gone_nor_is_one_of_an_earlier_run():
+    async def scenario() -> None:
+        watch = Watcher(replace(DISK, paths=("/hm/data",), budgets=()))
+        await watch.look()
+        watch.files.unmount("/hm/data")
+        await watch.healer.close()
+        watch.begin()
+        assert told(await watch.look()) == {}
+        watch.files.add_disk("/hm/data", 1000 * MB)
+        assert told(await watch.look()) == {}
+        watch.files.unmount("/hm/data")
+        assert set(told(await watch.look())) == {"disk:/hm/data"}
+        await watch.healer.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_real_mount_that_is_gone_is_noticed(tmp_path):
+    (tmp_path / "a b").mkdir()
+    with mounted("tmpfs", tmp_path / "a b", MB) as place:
+        below = place / "data"
+        below.mkdir()
+        disk = Disk(paths=(str(place),), budgets=(Budget(path=str(below), limit=MB),))
+        healer = DisksHealer(disk, tmp_path / "state", SystemFiles(), SystemClock())
+
+        async def scenario() -> tuple[set[str], ...]:
+            seen = [await healer.look()]
+            await run("umount", str(place))
+            below.mkdir()
+            seen.append(await healer.look())
+            await run("mount", "-t", "tmpfs", "again", str(place))
+            below.mkdir()
+            seen.append(await healer.look())
+            await healer.close()
+            return tuple({one.unmounted for one in look.disks} for look in seen)
+
+        assert asyncio.run(scenario()) == ({""}, {str(place)}, {""})
