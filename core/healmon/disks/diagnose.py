@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading, Steps
 from healmon.config.settings import Disk
-from healmon.disks import ceiling, filling, oddities, undo, words
+from healmon.disks import ceiling, filling, oddities, places, undo, words
 from healmon.disks.gauge import level_of
 from healmon.disks.lines import disk_of
 from healmon.disks.model import (
@@ -28,7 +28,7 @@ from healmon.disks.model import (
     Target,
 )
 from healmon.disks.planning import clean_plan, finish_plan
-from healmon.plans import Diagnosis, Finding, Plan, Severity, Status, Verdict, pack, unpack
+from healmon.plans import Diagnosis, Finding, Packed, Plan, Severity, Status, Verdict, pack, unpack
 from healmon.state import Snapshot, finished_on, of_healer
 from healmon.units import duration_text
 
@@ -108,8 +108,13 @@ def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, steps: Steps, now: Readi
 
 def recall(known: Snapshot, component: str) -> Memory:
     """Return what is remembered of a target; nothing, if another healmon wrote it."""
+    return memory_in(known.memory.get(component, {}))
+
+
+def memory_in(packed: Packed) -> Memory:
+    """Return what is remembered; nothing, if another healmon wrote it."""
     try:
-        return unpack(known.memory.get(component, {}), Memory)
+        return unpack(packed, Memory)
     except msgspec.ValidationError:
         return Memory()
 
@@ -170,6 +175,7 @@ def _remember(
 ) -> Memory:
     memory = _with_deeds(seen.target.component, gauge, before, known, now)
     memory = replace(memory, writable=before.writable or not gauge.readonly)
+    memory = places.remember(memory, seen, disk)
     if gauge.skip:
         return replace(memory, level="ok")
     level = level_of(gauge.worst, before.level, disk)

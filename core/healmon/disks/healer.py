@@ -11,10 +11,10 @@ import msgspec
 
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Disk
-from healmon.disks import words
+from healmon.disks import places, words
 from healmon.disks.backups import Watch
 from healmon.disks.cover import TRASH, targets_of
-from healmon.disks.diagnose import diagnose
+from healmon.disks.diagnose import diagnose, memory_in
 from healmon.disks.halting import Halt
 from healmon.disks.lines import disk_of
 from healmon.disks.model import HEALER, RESTORE, DiskFacts, Order, Seen
@@ -81,8 +81,13 @@ class DisksHealer:
         return await self._probe.look()
 
     def diagnose(self, seen: Seen, known: Snapshot, now: Reading) -> Diagnosis:
-        """Judge; pure."""
-        return diagnose(seen, self._disk, known, now)
+        """Judge; pure, but that the next look knows what is remembered."""
+        found = diagnose(seen, self._disk, known, now)
+        targets = {one.target.component: one.target for one in seen.disks}
+        for verdict in found.verdicts:
+            target, memory = targets[verdict.component], memory_in(verdict.memory)
+            self._probe.expect(target, places.earlier(memory, self._disk, target))
+        return found
 
     def offer(
         self,

@@ -133,6 +133,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         outlook: when it will be full; None: not asked.
         culprits: who holds the space; None: it is not full enough to be asked.
         backups: what is wrong with the backup targets of rules that reach there, in words.
+        emptied: directories of rules that are gone in which nothing of a killed run was found.
         unmounted: where it was mounted when it was seen before, and nothing is now; else empty.
     """
 
@@ -145,6 +146,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     outlook: Outlook | None = None
     culprits: Culprits | None = None
     backups: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     unmounted: str = ""
 
 
@@ -196,6 +198,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         more: what would have gone beyond the ceiling; None: it was not reached.
         swapped, swapped_at: how many files the newest cleaning found exchanged, and when.
         pinned, pinned_by: what is told of deleted files that are open, and who has them.
+        places: directories of rules, also of those gone by now, that were not seen empty since.
     """
 
     level: Level = "ok"
@@ -218,6 +221,7 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     swapped_at: float = 0.0
     pinned: str = ""
     pinned_by: str = ""
+    places: tuple[str, ...] = ()
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -69,6 +69,8 @@ class _Station:
     count: Count | None = None
     counted_at: float = 0.0
     leftovers: int | None = None
+    earlier: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     oldest: float | None = None
     asides_at: float = 0.0
     history: History | None = None
@@ -116,7 +118,8 @@ class Probe:
         place = Place("/", home_of(os.environ))
         barred = partial(never_cleaned, place=place)
         disk = replace(self.disk, protect=(*self.disk.protect, *self._unmounted()))
-        cover = cover_of(disk, target, device, self.state_dir, barred, user_number)
+        earlier = self._station(target).earlier
+        cover = cover_of(disk, target, device, self.state_dir, barred, user_number, earlier)
         return aged(cover, self.clock.steps, self.clock.read().wall)
 
     def measure(self, target: Target) -> Gauge:
@@ -128,6 +131,12 @@ class Probe:
         if target.kind == "filesystem":
             return gauges.of_space(self.files.space(target.path))
         return gauges.of_usage(self.files.usage(target.path, Limits(seconds=WALKING)), target.limit)
+
+    def expect(self, target: Target, places: tuple[str, ...]) -> None:
+        """Look in the directories of rules that are gone for what a killed run had set aside."""
+        station = self._station(target)
+        if station.earlier != places:
+            station.earlier, station.leftovers = places, None
 
     def unmounted(self, target: Target, gauge: Gauge) -> str:
         """Return where it was mounted when it was seen before, and nothing is now; else empty.
@@ -208,7 +217,7 @@ class Probe:
             return DiskSeen(target=target, gauge=gauge)
         outlook = await self._outlook(target, station, gauge)
         matters = self._matters(target, gauge)
-        if not self.disk.rules:
+        if not self.disk.rules and not station.earlier:
             found = await self._culprits(target, station, gauge) if matters else None
             return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
         backups = () if self.backups is None else self.backups.troubles(target)
@@ -221,12 +230,13 @@ class Probe:
         return DiskSeen(
             target=target,
             gauge=gauge,
-            count=station.count if matters else None,
+            count=station.count if matters and self.disk.rules else None,
             leftovers=station.leftovers or 0,
             oldest=station.oldest,
             outlook=outlook,
             culprits=found,
             backups=backups,
+            emptied=station.emptied,
         )
 
     async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
@@ -312,7 +322,7 @@ class Probe:
         for job in cover.jobs:
             aside = self.files.asides(job.selection)
             asides[aside.place] = aside
-        found = (*asides.values(), *self._left_in(cover, asides))
+        found = (*asides.values(), *self._left_in(cover, asides, self._station(target)))
         if not due:
             return None, found
         trash = Tally()
@@ -329,14 +339,21 @@ class Probe:
         count = Count(surveys=reached, idle=idle, trash=trash, own=own, refused=refused)
         return count, found
 
-    def _left_in(self, cover: Cover, counted: dict[str, Asides]) -> Iterator[Asides]:
+    def _left_in(
+        self, cover: Cover, counted: dict[str, Asides], station: _Station
+    ) -> Iterator[Asides]:
         """Pass over what was set aside where nothing is taken any more; trash there stays."""
+        known = {place: aside.leftovers for place, aside in counted.items()}
+        empty: list[str] = []
         for selection in cover.closed:
             aside = self.files.asides(selection)
-            known = counted.get(aside.place)
-            leftovers = aside.leftovers - (known.leftovers if known is not None else 0)
+            leftovers = aside.leftovers - known.get(aside.place, 0)
             if leftovers > 0:
+                known[aside.place] = aside.leftovers
                 yield Asides(place=aside.place, leftovers=leftovers)
+            elif not aside.leftovers and not aside.trouble:
+                empty += selection.roots
+        station.emptied = tuple(root for root in station.earlier if root in empty)
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""
