@@ -28,7 +28,7 @@ from healmon.disks.model import (
     Target,
 )
 from healmon.disks.planning import clean_plan, finish_plan
-from healmon.plans import Diagnosis, Finding, Packed, Plan, Severity, Status, Verdict, pack, unpack
+from healmon.plans import Diagnosis, Finding, Plan, Severity, Status, Verdict, pack, unpack
 from healmon.state import Snapshot, finished_on, of_healer
 from healmon.units import duration_text
 
@@ -108,13 +108,8 @@ def _upkeep(seen: DiskSeen, stepped: float, disk: Disk, steps: Steps, now: Readi
 
 def recall(known: Snapshot, component: str) -> Memory:
     """Return what is remembered of a target; nothing, if another healmon wrote it."""
-    return memory_in(known.memory.get(component, {}))
-
-
-def memory_in(packed: Packed) -> Memory:
-    """Return what is remembered; nothing, if another healmon wrote it."""
     try:
-        return unpack(packed, Memory)
+        return unpack(known.memory.get(component, {}), Memory)
     except msgspec.ValidationError:
         return Memory()
 
@@ -175,7 +170,7 @@ def _remember(
 ) -> Memory:
     memory = _with_deeds(seen.target.component, gauge, before, known, now)
     memory = replace(memory, writable=before.writable or not gauge.readonly)
-    memory = places.remember(memory, seen, disk)
+    memory = places.remember(memory, seen, gauge, disk)
     if gauge.skip:
         return replace(memory, level="ok")
     level = level_of(gauge.worst, before.level, disk)

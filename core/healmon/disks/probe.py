@@ -27,7 +27,7 @@ from healmon.disks.culprits import Culprits, culprits
 from healmon.disks.forecast import KEPT
 from healmon.disks.history import History, ring_path
 from healmon.disks.lines import disk_of
-from healmon.disks.model import Count, DiskSeen, Gauge, Outlook, Seen, Target
+from healmon.disks.model import Count, DiskSeen, Gauge, Mounted, Outlook, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
@@ -65,6 +65,7 @@ class _Station:
     gauge: Gauge | None = None
     measured_at: float = 0.0
     mount: str = ""
+    device: int = 0
     took: float = 0.0
     count: Count | None = None
     counted_at: float = 0.0
@@ -89,6 +90,7 @@ class Probe:
         clock: all time.
         measuring: seconds that one statvfs may take.
         backups: watches the backup targets of rules; None: there are none.
+        view: which mounts it sees.
     """
 
     disk: Disk
@@ -97,11 +99,16 @@ class Probe:
     clock: Clock
     measuring: float = MEASURING
     backups: Watch | None = None
+    view: str = field(init=False)
     _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
     _stepped_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Find out of which mounts it sees."""
+        self.view = self.files.view()
 
     async def look(self) -> Seen:
         """Return what is there now; a target that cannot be seen says so, the others go on."""
@@ -132,24 +139,34 @@ class Probe:
             return gauges.of_space(self.files.space(target.path))
         return gauges.of_usage(self.files.usage(target.path, Limits(seconds=WALKING)), target.limit)
 
-    def expect(self, target: Target, places: tuple[str, ...]) -> None:
-        """Look in the directories of rules that are gone for what a killed run had set aside."""
+    def expect(self, target: Target, places: tuple[str, ...], mounted: Mounted | None) -> None:
+        """Take in what an earlier run knew, before anything is looked at.
+
+        Args:
+            target: of what.
+            places: directories of rules that are gone, where a killed run may have set files aside.
+            mounted: where the target was mounted.
+        """
         station = self._station(target)
-        if station.earlier != places:
-            station.earlier, station.leftovers = places, None
+        station.earlier = places
+        if mounted is not None:
+            station.mount, station.device = mounted.point, mounted.device
 
     def unmounted(self, target: Target, gauge: Gauge) -> str:
         """Return where it was mounted when it was seen before, and nothing is now; else empty.
 
-        Mounted anew it may have another number (a loop device, an overlay), so that says nothing;
-        nor may it be asked of an earlier run, in whose namespace or boot other things were mounted.
+        Mounted anew it may have another number (a loop device, an overlay), so that says nothing.
         """
-        station = self._stations.get(target.component)
-        if station is None:
-            return ""
-        if station.mount not in {"", gauge.mount} and not self.files.mounted(station.mount):
+        station = self._station(target)
+        # what an earlier run saw may have been the same file system, in a namespace of its own
+        other = gauge.device != station.device
+        if (
+            other
+            and station.mount not in {"", gauge.mount}
+            and not self.files.mounted(station.mount)
+        ):
             return station.mount
-        station.mount = gauge.mount or station.mount
+        station.mount, station.device = gauge.mount or station.mount, 0
         return ""
 
     def _unmounted(self) -> Iterator[str]:
@@ -214,12 +231,14 @@ class Probe:
             trouble = f"what was mounted at {clean(point)} is not mounted any more"
             return DiskSeen(target=target, trouble=trouble, unmounted=point)
         if gauge.skip:
-            return DiskSeen(target=target, gauge=gauge)
+            return DiskSeen(target=target, gauge=gauge, view=self.view)
         outlook = await self._outlook(target, station, gauge)
         matters = self._matters(target, gauge)
         if not self.disk.rules and not station.earlier:
             found = await self._culprits(target, station, gauge) if matters else None
-            return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
+            return DiskSeen(
+                target=target, gauge=gauge, outlook=outlook, culprits=found, view=self.view
+            )
         backups = () if self.backups is None else self.backups.troubles(target)
         try:
             await self._count(target, station, gauge)
@@ -237,6 +256,7 @@ class Probe:
             culprits=found,
             backups=backups,
             emptied=station.emptied,
+            view=self.view,
         )
 
     async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
@@ -353,7 +373,8 @@ class Probe:
                 yield Asides(place=aside.place, leftovers=leftovers)
             elif not aside.leftovers and not aside.trouble:
                 empty += selection.roots
-        station.emptied = tuple(root for root in station.earlier if root in empty)
+        station.emptied = tuple(dict.fromkeys((*station.emptied, *empty)))
+        station.earlier = tuple(root for root in station.earlier if root not in empty)
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""

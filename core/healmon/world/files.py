@@ -69,6 +69,13 @@ class Files(Protocol):
         """Return whether anything is mounted at a path; True where it cannot be told."""
         ...
 
+    def view(self) -> str:
+        """Return a word for the mounts that are seen; another boot or namespace has another one.
+
+        Empty where it cannot be told.
+        """
+        ...
+
     def survey(
         self,
         selection: Selection,
@@ -223,6 +230,10 @@ class SystemFiles:
     def mounted(self, point: str) -> bool:
         """Return whether anything is mounted at a path; True where it cannot be told."""
         return mounts().has(point)
+
+    def view(self) -> str:
+        """Return a word for the mounts that are seen; another boot or namespace has another one."""
+        return filecalls.mounts_seen()
 
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies, as `du -x` counts it.

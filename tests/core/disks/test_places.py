@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from healmon.clock import ManualClock
 from healmon.config.settings import Disk, Rule
-from healmon.disks.diagnose import memory_in
+from healmon.disks.diagnose import recall
 from healmon.disks.healer import DisksHealer
 from healmon.plans import Verdict
 from healmon.state import Snapshot
@@ -37,7 +37,8 @@ class Runs:
 
     def begin(self, *rules: Rule) -> None:
         self.disk = Disk(paths=("/hm",), rules=rules)
-        self.healer = DisksHealer(self.disk, Path("/state"), self.files, self.clock)
+        files, known = self.files, self.known
+        self.healer = DisksHealer(self.disk, Path("/state"), files, self.clock, known=known)
 
     async def look(self) -> Verdict:
         seen = await self.healer.look()
@@ -60,7 +61,6 @@ def test_what_a_rule_that_is_gone_had_set_aside_goes_back(rules):
         runs.kill_at("/hm/logs/deep", "/hm/logs/deep/b.log")
         await runs.healer.close()
         runs.begin(*rules)
-        await runs.look()
         plan = (await runs.look()).plan
         assert plan is not None
         assert "had set aside 2 files" in plan.why
@@ -69,7 +69,7 @@ def test_what_a_rule_that_is_gone_had_set_aside_goes_back(rules):
         assert runs.files.paths == runs.paths
         assert (await runs.look()).plan is None
         # and what is done is forgotten
-        kept = memory_in(runs.known.memory[NAME]).places
+        kept = recall(runs.known, NAME).places
         assert kept == tuple(path for rule in rules for path in rule.paths)
         await runs.healer.close()
 
@@ -85,8 +85,7 @@ def test_what_cannot_be_looked_into_is_remembered():
         runs.begin()
         runs.files.refuse("/hm", "it hangs")
         await runs.look()
-        await runs.look()
-        assert memory_in(runs.known.memory[NAME]).places == ("/hm/logs",)
+        assert recall(runs.known, NAME).places == ("/hm/logs",)
         await runs.healer.close()
 
     asyncio.run(scenario())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,10 @@ from msgspec.structs import replace
 
 from healmon.clock import ManualClock, SystemClock
 from healmon.config.settings import Budget, Disk, Rule
-from healmon.disks.diagnose import diagnose
 from healmon.disks.healer import DisksHealer
+from healmon.disks.model import Memory
 from healmon.errors import RemedyError, VetoError
-from healmon.plans import Plan, Proof, Verdict
+from healmon.plans import Packed, Plan, Proof, Verdict, pack, unpack
 from healmon.state import Snapshot
 from healmon.world.files import SystemFiles
 from healmon.world.simulated.files import SimulatedFiles
@@ -22,6 +23,7 @@ from tests.helpers.made_up import Noted
 from tests.helpers.mounts import MB, mounted
 
 DAY = 86_400.0
+BUDGET = "disk:/hm/data/logs (budget)"
 RULES = (
     Rule(name="logs", paths=("/hm/data/logs",), patterns=("*.log",), older_than=DAY),
     Rule(name="all", paths=("/hm/srv",), patterns=("*.log",), older_than=DAY),
@@ -39,6 +41,7 @@ class Watcher:
 
     def __init__(self, disk: Disk = DISK) -> None:
         self.clock, self.files, self.disk = ManualClock(), SimulatedFiles(), disk
+        self.known = Snapshot()
         for mount in ("/hm", "/hm/data", "/hm/mnt/far"):
             self.files.add_disk(mount, 1000 * MB)
             self.files.fill(mount, 970 * MB)
@@ -47,11 +50,17 @@ class Watcher:
         self.begin()
 
     def begin(self) -> None:
-        self.healer = DisksHealer(self.disk, Path("/state"), self.files, self.clock)
+        files, known = self.files, self.known
+        self.healer = DisksHealer(self.disk, Path("/state"), files, self.clock, known=known)
+
+    def remember(self, component: str, memory: Packed) -> None:
+        self.known = replace(self.known, memory={**self.known.memory, component: memory})
 
     async def look(self) -> dict[str, Verdict]:
-        self.clock.advance(3600.0)  # nothing is remembered of the look before
-        seen = diagnose(await self.healer.look(), self.disk, Snapshot(), self.clock.read())
+        self.clock.advance(3600.0)  # no count of the look before is believed
+        seen = self.healer.diagnose(await self.healer.look(), self.known, self.clock.read())
+        for one in seen.verdicts:
+            self.remember(one.component, one.memory)
         return {one.component: one for one in seen.verdicts}
 
     async def act(self, plan: Plan | None) -> Proof:
@@ -101,18 +110,31 @@ def test_what_lies_below_a_mount_that_is_gone_is_let_alone_until_it_is_back():
     asyncio.run(scenario())
 
 
-def test_a_mount_that_moved_or_came_is_none_that_is_gone_nor_is_one_of_an_earlier_run():
+@pytest.mark.parametrize("change", ["", "boot", "rules", "bound", "back"])
+def test_what_an_earlier_run_saw_counts_in_the_same_boot_and_configuration(change):
     async def scenario() -> None:
-        watch = Watcher(replace(DISK, paths=("/hm/data",), budgets=()))
+        watch = Watcher()
         await watch.look()
-        watch.files.unmount("/hm/data")
+        plans = await watch.look()
         await watch.healer.close()
-        watch.begin()
-        assert told(await watch.look()) == {}
-        watch.files.add_disk("/hm/data", 1000 * MB)
-        assert told(await watch.look()) == {}
         watch.files.unmount("/hm/data")
-        assert set(told(await watch.look())) == {"disk:/hm/data"}
+        if change == "boot":
+            watch.files.view = lambda: "another"
+        elif change == "rules":
+            watch.disk = replace(DISK, warning=80.0)
+        elif change == "back":
+            watch.files.add_disk("/hm/data", 1000 * MB)
+        elif change == "bound":  # what was mounted there was the same file system
+            memory = unpack(watch.known.memory["disk:/hm/data"], Memory)
+            mounted = replace(memory.mounted, device=1)
+            watch.remember("disk:/hm/data", pack(replace(memory, mounted=mounted)))
+        watch.begin()
+        if not change:
+            with pytest.raises(VetoError, match="not mounted any more"):
+                await watch.act(plans["disk:/hm/data"].plan)
+        expected = {"disk:/hm/data"} if not change else set()
+        assert set(told(await watch.look())) - {BUDGET} == expected
+        assert set(told(await watch.look())) - {BUDGET} == expected
         await watch.healer.close()
 
     asyncio.run(scenario())
@@ -138,3 +160,10 @@ def test_a_real_mount_that_is_gone_is_noticed(tmp_path):
             return tuple({one.unmounted for one in look.disks} for look in seen)
 
         assert asyncio.run(scenario()) == ({""}, {str(place)}, {""})
+    program = "from healmon.world.files import SystemFiles; print(SystemFiles().view())"
+    words = [
+        subprocess.run([*under, sys.executable, "-c", program], check=True, capture_output=True)
+        for under in ((), ("unshare", "--mount"))
+    ]
+    assert words[0].stdout.decode().strip() == SystemFiles().view() != ""
+    assert words[1].stdout != words[0].stdout

@@ -19,7 +19,6 @@ from healmon.world.filedata import (
     Choice,
     Deed,
     Finished,
-    Inode,
     Key,
     Limits,
     Need,
@@ -90,6 +89,10 @@ class SimulatedFiles:
         """Return whether a disk is mounted at a path."""
         return point in self._disks
 
+    def view(self) -> str:
+        """Return a word for the mounts that are seen."""
+        return "simulated"
+
     def survey(
         self,
         selection: Selection,
@@ -106,7 +109,7 @@ class SimulatedFiles:
         def walk(add: Add) -> None:
             kept.clear()
             for root, at, file in self._matching(selection, when):
-                inode = self._inode(at, file)
+                inode = file.inode(self._disks[self._mount_of(at)].number)
                 reason = staying(self._files, selection, when, root, at, inode)
                 if inode.key in passed:
                     continue
@@ -141,7 +144,7 @@ class SimulatedFiles:
         """Take the chosen files."""
         allowance, run, partial = Allowance(choice), Run(), ""
         for root, at, file in list(self._matching(selection, when)):
-            inode = self._inode(at, file)
+            inode = file.inode(self._disks[self._mount_of(at)].number)
             due = not staying(self._files, selection, when, root, at, inode)
             if not due or inode.key in passed or not allowance.takes(inode.newest, inode.held):
                 continue
@@ -347,9 +350,6 @@ class SimulatedFiles:
             }
             for at in matching(here, self._files, root, selection, Matcher(selection, when)):
                 yield root, at, self._files[at]
-
-    def _inode(self, at: str, file: File) -> Inode:
-        return file.inode(self._disks[self._mount_of(at)].number)
 
     def _place(self, selection: Selection, root: str) -> str:
         own = selection.trash
