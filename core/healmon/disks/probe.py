@@ -158,13 +158,10 @@ class Probe:
         Mounted anew it may have another number (a loop device, an overlay), so that says nothing.
         """
         station = self._station(target)
+        # what lies below it; where a link leads by now is another place
+        below = gauge.mount != station.mount and within(station.mount, gauge.mount)
         # what an earlier run saw may have been the same file system, in a namespace of its own
-        other = gauge.device != station.device
-        if (
-            other
-            and station.mount not in {"", gauge.mount}
-            and not self.files.mounted(station.mount)
-        ):
+        if below and gauge.device != station.device and not self.files.mounted(station.mount):
             return station.mount
         station.mount, station.device = gauge.mount or station.mount, 0
         return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -160,10 +161,34 @@ def test_a_real_mount_that_is_gone_is_noticed(tmp_path):
             return tuple({one.unmounted for one in look.disks} for look in seen)
 
         assert asyncio.run(scenario()) == ({""}, {str(place)}, {""})
-    program = "from healmon.world.files import SystemFiles; print(SystemFiles().view())"
-    words = [
-        subprocess.run([*under, sys.executable, "-c", program], check=True, capture_output=True)
-        for under in ((), ("unshare", "--mount"))
-    ]
-    assert words[0].stdout.decode().strip() == SystemFiles().view() != ""
-    assert words[1].stdout != words[0].stdout
+
+
+def test_a_link_that_leads_elsewhere_by_now_is_no_mount_that_is_gone(tmp_path):
+    link = tmp_path / "link"
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    with mounted("tmpfs", tmp_path / "a", MB) as old, mounted("tmpfs", tmp_path / "b", MB) as new:
+        link.symlink_to(old)
+        disk = Disk(paths=(str(link),))
+        healer = DisksHealer(disk, tmp_path / "state", SystemFiles(), SystemClock())
+
+        async def scenario() -> list[str]:
+            seen = [await healer.look()]
+            link.unlink()
+            link.symlink_to(new)
+            await run("umount", str(old))
+            seen.append(await healer.look())
+            await run("mount", "-t", "tmpfs", "again", str(old))
+            await healer.close()
+            return [one.unmounted for look in seen for one in look.disks]
+
+        assert asyncio.run(scenario()) == ["", ""]
+
+
+def test_another_namespace_has_another_word_for_what_it_sees():
+    if os.geteuid() != 0:
+        pytest.skip("a namespace of one's own needs root")
+    program = "from healmon.world.filecalls import mounts_seen; print(mounts_seen())"
+    argv = ["unshare", "--mount", sys.executable, "-c", program]
+    there = subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+    assert "" != there != SystemFiles().view()
