@@ -144,18 +144,15 @@ def test_what_an_earlier_run_saw_counts_in_the_same_boot_and_configuration(chang
 def test_a_real_mount_that_is_gone_is_noticed(tmp_path):
     (tmp_path / "a b").mkdir()
     with mounted("tmpfs", tmp_path / "a b", MB) as place:
-        below = place / "data"
-        below.mkdir()
-        disk = Disk(paths=(str(place),), budgets=(Budget(path=str(below), limit=MB),))
-        healer = DisksHealer(disk, tmp_path / "state", SystemFiles(), SystemClock())
+        healer = DisksHealer(
+            Disk(paths=(str(place),)), tmp_path / "state", SystemFiles(), SystemClock()
+        )
 
         async def scenario() -> tuple[set[str], ...]:
             seen = [await healer.look()]
             await run("umount", str(place))
-            below.mkdir()
             seen.append(await healer.look())
             await run("mount", "-t", "tmpfs", "again", str(place))
-            below.mkdir()
             seen.append(await healer.look())
             await healer.close()
             return tuple({one.unmounted for one in look.disks} for look in seen)
