@@ -126,7 +126,7 @@ def healmon() -> Iterator[str]:
     yield from item(bold("-h") + ", " + bold("--help"), "print help")
     yield ".SH EXAMPLES"
     for one in COMMANDS.values():
-        line, _, about = one.example.partition("   ")
+        line, _, about = one.example.partition("   # ")
         yield from item(bold(line), about or f"{one.text}")
     yield from listed("EXIT STATUS", CODES)
     yield from listed("ENVIRONMENT", VARIABLES)

@@ -32,6 +32,11 @@ class HealmonError(Exception):
         message = str(self.args[0])
         return f"{message}\n  {self.remedy}" if self.remedy else message
 
+    @property
+    def line(self) -> str:
+        """The same in one line, as events and alerts have it."""
+        return f"{self.args[0]}; {self.remedy}" if self.remedy else str(self)
+
 
 class UsageError(HealmonError):
     """The command line's words are off (EX_USAGE)."""

@@ -21,6 +21,8 @@ from typing import Final
 ELLIPSIS: Final = "…"
 _PLAIN: Final = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~")
 """What no URI escapes (RFC 3986, 2.3)."""
+_BARE: Final = re.compile(r"[\w@%+=:,./-]+")
+"""A word that no shell changes."""
 TAB: Final = 8
 """Cells between tab stops."""
 
@@ -33,6 +35,13 @@ _UNSAFE: Final = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f"
     "\ud800-\udfff\ufeff\ufff9-\ufffb\ufffe\uffff\U000e0000-\U000e007f]"
 )
+
+
+def as_typed(name: str) -> str:
+    """Return a name as a person types it in a shell, in quotes where it needs some."""
+    if name and _BARE.fullmatch(name):
+        return name
+    return "'" + name.replace("'", "'\\''") + "'"
 
 
 def clean(text: str | bytes, *, lines: bool = False, limit: int = 10_000) -> str:

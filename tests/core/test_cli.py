@@ -60,8 +60,8 @@ def test_the_overview_names_every_command_and_both_fit_a_screen(capsys) -> None:
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=list(COMMANDS))
 def test_examples_are_lines_that_work(command) -> None:
-    line = command.example.partition("   ")[0].removeprefix('eval "$(').removesuffix(')"')
-    program, *words = shlex.split(line)
+    line = command.example.removeprefix('eval "$(').removesuffix(')"')
+    program, *words = shlex.split(line, comments=True)
     assert program == "healmon"
     assert parsers.parse(words).way == command.name
 

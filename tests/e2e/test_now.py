@@ -128,6 +128,8 @@ def test_cleaning_and_restoring_are_proved_here(box, run):
     assert code == 0, why
     assert 3 - len(list(logs.glob("*.log"))) > 0
     listed = json.loads(run("restore", "--json")[1])
+    told = json.loads(run("restore", listed[0]["id"], "--dry-run", "--json")[1])
+    assert (told["verb"], told["text"][:15]) == ("restore", "would take back")
     code, _, why = run("restore", listed[0]["run"], "--now")
     assert code == 0, why
     assert len(list(logs.glob("*.log"))) == 3

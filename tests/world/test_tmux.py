@@ -734,7 +734,32 @@ def test_a_cut_off_answer_is_unknown(server: PrivateTmux, tmp_path: Path) -> Non
 def test_a_missing_tmux_is_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(TmuxAbsentError, match="not installed"):
-        PatientTmux().panes("default")
+        PatientTmux().panes(str(tmp_path / "none"))
+
+
+def test_a_server_that_no_tmux_is_there_to_ask_is_unknown_not_absent(
+    server: PrivateTmux, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.new("s")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    tmux = SystemTmux()
+    with pytest.raises(ProbeError, match="tmux is not found") as told:
+        tmux.panes(server.socket)
+    assert not isinstance(told.value, TmuxAbsentError)
+    monkeypatch.undo()
+    server.run("kill-server")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    until(lambda: absent(tmux, server.socket), 30, "the server's end")
+
+
+def absent(tmux: SystemTmux, socket: str) -> bool:
+    try:
+        tmux.panes(socket)
+    except TmuxAbsentError:
+        return True
+    except ProbeError:
+        return False
+    raise AssertionError
 
 
 def test_a_stale_socket_is_absent(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, cast
 from healmon.clock import local_time
 from healmon.plans import RANK, Packed, Severity, worse
 from healmon.state import AlertView, HeldAlert, HeldView, NoticeView, Snapshot, finished_on
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.units import format_duration
 from healmon.world.notifying import Message
 
@@ -236,9 +236,9 @@ def _done(snapshot: Snapshot, alert: AlertView) -> list[str]:
 
 def _to_do(alert: AlertView) -> str:
     kind, _, name = alert.component.partition(":")
-    hand = f"healmon {_HAND[kind]} {name}" if kind in _HAND and name else ""
-    if not hand and alert.component != "healmon":
-        hand = f"healmon restart {alert.component}"
+    hand = f"healmon {_HAND[kind]} {as_typed(name)}" if kind in _HAND and name else ""
+    if not hand and f"/workers/{alert.component}/" in alert.key:
+        hand = f"healmon restart {as_typed(alert.component)}"
     steps = [f"healmon explain {alert.id}", hand, f"I know: healmon ack {alert.id}"]
     return f"To do: {'; '.join(step for step in steps if step)}"
 

@@ -19,7 +19,7 @@ from healmon.databases import wording
 from healmon.databases.classify import is_large
 from healmon.databases.model import DatabaseSeen, Facts, VerdictWord
 from healmon.plans import Finding
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.units import format_size
 
 
@@ -47,7 +47,7 @@ def _growth(database: Database, seen: DatabaseSeen, facts: Facts) -> Finding | N
     )
     advice = wording.advise(facts)
     if facts.order is not None and database.on_stale == "alert":
-        advice = f"type: healmon unlock {database.name}"
+        advice = f"type: healmon unlock {as_typed(database.name)}"
     message += f"; {advice}" if advice else ""
     holder = facts.holder
     evidence = {

@@ -8,7 +8,7 @@ from healmon.clock import format_utc
 from healmon.config.settings import Database
 from healmon.databases.model import DatabaseSeen, Facts, Refusal, VerdictWord
 from healmon.plans import Finding, Packed, Severity
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.units import format_duration, format_size
 from healmon.world.sqliteversion import wal_reset_bug
 
@@ -143,8 +143,9 @@ def refused(database: Database, facts: Facts, why: Refusal) -> Finding:
 def incident(database: Database, facts: Facts, level: Severity) -> str:
     """Return the alert's line for a lock that stands still, with what a person may type."""
     name, word = database.name, facts.verdict
+    unlock = f"type: healmon unlock {as_typed(name)}"
     if word == "dotfile-lock":
-        advice = f"type: healmon unlock {name}" if facts.order is not None else facts.why_not
+        advice = unlock if facts.order is not None else facts.why_not
         return f"{name}: {summary(facts)}; {advice}"
     if word == "working":
         return f"{name}: {who(facts)} has been working in one transaction for over 10 min"
@@ -153,7 +154,7 @@ def incident(database: Database, facts: Facts, level: Severity) -> str:
     why_not = f" ({facts.why_not})" if facts.why_not else ""
     advice = advise(facts)
     if facts.order is not None and database.on_stale == "alert" and not advice:
-        advice = f"type: healmon unlock {name}"
+        advice = unlock
     return f"{text}{why_not}; {advice}" if advice else f"{text}{why_not}"
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping
 
 from healmon.config.settings import Disk, Rule
 from healmon.disks.model import Count, DiskFacts, Gauge, Memory, Target
 from healmon.plans import Status
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.units import duration_text, format_percent, format_size, size_text
 from healmon.world.filedata import FOREVER, Deed, Tally
 
@@ -30,7 +29,7 @@ def title(target: Target) -> str:
 
 def command(target: Target) -> str:
     """Return what a person types to clean a target by hand."""
-    return f"healmon clean {shlex.quote(clean(target.component.removeprefix('disk:')))}"
+    return f"healmon clean {as_typed(clean(target.component.removeprefix('disk:')))}"
 
 
 def summary(gauge: Gauge) -> str:

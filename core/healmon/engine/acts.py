@@ -273,13 +273,13 @@ class Acts:
         try:
             proof = await act.room.healer.carry_out(plan, _Hand(self, act))
         except VetoError as error:
-            reason = clean(str(error))
+            reason = clean(error.line)
             return _refused(reason), ev.PlanVetoed(plan.id, plan.component, reason)
         except CalledOffError as error:
-            reason = clean(str(error))
+            reason = clean(error.line)
             return _over(f"failed: {reason}"), ev.PlanAbandoned(plan.id, plan.component, reason)
         except RemedyError as error:
-            return self._failed(plan, str(error), began, error.details)
+            return self._failed(plan, error.line, began, error.details)
         except Exception as error:  # noqa: BLE001 - a remedy's crash must not end the engine
             return self._failed(plan, f"crashed: {type(error).__name__}: {error}", began)
         seconds = round(process_seconds() - began, 3)

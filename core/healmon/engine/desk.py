@@ -85,8 +85,7 @@ class Desk:
         try:
             answer = await self._dispatch(verb, target, arguments, origin)
         except HealmonError as error:
-            said = f"{error.args[0]}; {error.remedy}" if error.remedy else str(error)
-            answer = Answer(ok=False, text=clean(said))
+            answer = Answer(ok=False, text=clean(error.line))
         except (KeyError, TypeError, ValueError) as error:
             answer = Answer(ok=False, text=clean(f"{verb}: bad arguments: {error}"))
         except Exception as error:  # noqa: BLE001 - whoever asked must hear, and not wait for it

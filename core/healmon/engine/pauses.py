@@ -13,7 +13,7 @@ from healmon.engine.room import Room
 from healmon.engine.stream import Stream
 from healmon.errors import DataError
 from healmon.plans import Answer, Packed
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.units import format_duration
 
 _PATTERN = frozenset("*?")
@@ -59,7 +59,7 @@ class Pauses:
         seconds = lasting(arguments, alerts.PAUSED_AT_MOST, "a pause")
         if self._stream.snapshot.maintenance.get(name, 0.0) >= gate.FOREVER:
             raise DataError(
-                f"{name} is never touched anyway", remedy=f"first: healmon touch {name}"
+                f"{name} is never touched anyway", remedy=f"first: healmon touch {as_typed(name)}"
             )
         until = self._clock.read().wall + seconds
         left = await self._hold(name, until, origin, note_of(arguments))

@@ -184,7 +184,7 @@ class Room:
             snapshot = self._stream.snapshot
             diagnosis = self.healer.diagnose(look.result(), snapshot, self._clock.read())
         except ProbeError as error:
-            return self._failed(str(error))
+            return self._failed(error.line)
         except asyncio.CancelledError:
             return self._failed("its look was called off")
         except Exception as error:  # noqa: BLE001 - one healer's crash must not end the others

@@ -44,7 +44,7 @@ class Command(NamedTuple):
         group: of `GROUPS`.
         text: what it does, in one line.
         run: `module:function` below `healmon.service`, `room.module:function` below `healmon`.
-        example: a line that can be typed, what it does behind three spaces.
+        example: a line that can be typed, what it does as a comment behind it.
         args: its own words and options.
         bare: the function wants the arguments only, no state directory.
         values: what it finds in the arguments beside what was typed.
@@ -120,13 +120,13 @@ RUN = (
     Command("run", "run", "run in the foreground without a screen, one report a cycle",
             "foreground:no_ui", "healmon run --json", bare=True),
     Command("once", "run", "make one full check-and-heal cycle, print its report, end",
-            "foreground:once", "healmon once --dry-run   what would be done now", bare=True),
+            "foreground:once", "healmon once --dry-run   # what would be done now", bare=True),
     Command("daemon", "run", "run in the background; returns when it is proven up",
             "foreground:daemon", "healmon daemon --config /etc/healmon/healmon.toml", bare=True),
     Command("stop", "run", "let the healer finish its current action and end; workers stay up",
             "commandline:stop_asked", "healmon stop"),
     Command("reload", "run", "have the healer read its configuration again; tells what changes",
-            "reload_cli:reload", "healmon reload --dry-run   what would change"),
+            "reload_cli:reload", "healmon reload --dry-run   # what would change"),
     Command("tui", "run", "open the terminal UI", "commandline:tui", "healmon tui", bare=True),
 )  # fmt: skip
 
@@ -165,7 +165,7 @@ LOOK = (
         )),
     )),
     Command("web-token", "look", "print the address that logs a browser in",
-            "web.token_cli:web_token", "healmon web-token --operator   to act, not only to look", (
+            "web.token_cli:web_token", "healmon web-token --operator   # to act, too", (
         arg("--operator", action="store_true", help="to act, not only to look"),
         arg("--renew", action="store_true", help="make other tokens; all logins end"),
     )),
@@ -231,7 +231,7 @@ ACT = (
         NOW,
     )),
     Command("restore", "act", "list what cleaning put aside, or take it back",
-            "restore_cli:restore", "healmon restore   list it", (
+            "restore_cli:restore", "healmon restore   # list it", (
         arg("ids", nargs="*", metavar="ID", help="a file, or a whole run; none: list"),
         arg("--backup", action="store_true", help="from backup targets, not the trash"),
         arg("--host", metavar="NAME", help="with --backup: whose files; default: ours"),
@@ -271,7 +271,7 @@ ACT = (
 
 SET_UP = (
     Command("init", "set up", "write a starter configuration from what runs on this host",
-            "init_cli:init", "healmon init --print   see it first", (
+            "init_cli:init", "healmon init --print   # see it first", (
         arg("file", nargs="?", metavar="FILE", completes="file", help="default: ./healmon.toml"),
         arg("--print", action="store_true", help="print it, write nothing"),
         arg("--systemd", action="store_true", help="and a unit: the host's as root, else yours"),
@@ -285,7 +285,7 @@ SET_UP = (
         arg("file", nargs="?", metavar="FILE", completes="file",
             help="its database; left as it is"),
         arg("--zone", metavar="Z",
-            help="of its local times, such as -08:00; default: this host's"),
+            help="of its local times, as in --zone=-08:00; default: this host's"),
         arg("--remove", action="store_true", help="remove what was ever imported"),
     )),
     Command("check", "set up", "validate the configuration and print it as understood",

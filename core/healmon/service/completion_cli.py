@@ -16,6 +16,7 @@ from typing import Final
 from healmon.config import locate
 from healmon.config.paths import here
 from healmon.errors import HealmonError
+from healmon.service import shellwords
 from healmon.service.commandtable import COMMANDS, COMMON, Arg, Command, Either
 from healmon.store import read
 from healmon.store.names import names
@@ -23,25 +24,21 @@ from healmon.text import clean
 
 PLACES: Final = ("file", "dir")
 """Kinds that the shell itself completes: it is told `@file` or `@dir`."""
+_SHELLS_OWN: Final = tuple(f"@{place}" for place in PLACES)
 Names = Callable[[str], Iterable[tuple[str, str]]]
 """Gives the names of a kind, each with a word about it."""
 
 BASH: Final = r"""
 _healmon() {
-    local line cur prefix words
-    read -ra words <<< "${COMP_LINE:0:COMP_POINT}"
-    [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]] && words+=("")
-    cur=${words[-1]} prefix=${cur%"${cur##*[:=]}"}
+    local line
     COMPREPLY=()
     while IFS= read -r line; do
         case $line in
             @file) compopt -o default; return ;;
             @dir) compopt -o dirnames; return ;;
         esac
-        line=${line%%$'\t'*}
-        printf -v line %q "${line#"$prefix"}"
         COMPREPLY+=("$line")
-    done < <("${words[0]%-tui}" completion bash -- "${words[@]}" 2>/dev/null)
+    done < <("${1%-tui}" completion bash -- "${COMP_LINE:0:COMP_POINT}" 2>/dev/null)
 }
 complete -F _healmon healmon healmon-tui
 """
@@ -50,11 +47,12 @@ ZSH: Final = r"""
 _healmon() {
     local line
     local -a values
-    for line in "${(@f)$("${words[1]%-tui}" completion zsh -- "${(@Q)words[1,CURRENT]}" 2>/dev/null)}"; do
+    for line in "${(@f)$("${words[1]%-tui}" completion zsh -- "${(@Q)words[1,CURRENT-1]}" \
+            "${words[CURRENT]}" 2>/dev/null)}"; do
         case $line in
-            @file) _files; return ;;
-            @dir) _files -/; return ;;
-            ?*) values+=("${${line%%$'\t'*}//:/\\:}:${line#*$'\t'}") ;;
+            @file) compset -P '--*='; _files; return ;;
+            @dir) compset -P '--*='; _files -/; return ;;
+            ?*) values+=("${${${line%%$'\t'*}//\\/\\\\}//:/\\:}:${line#*$'\t'}") ;;
         esac
     done
     _describe healmon values
@@ -86,9 +84,16 @@ def completion(args: argparse.Namespace) -> int:
     if not args.words:
         print(SCRIPTS[args.shell].strip())  # noqa: T201 - this is the command line
         return 0
-    state_dir = _state_dir(args.words)
-    for value, about in following(args.words, lambda kind: known(state_dir, kind)):
-        print(f"{value}\t{clean(about)}" if about else value)  # noqa: T201 - likewise
+    line = args.words[-1]
+    typed, _ = shellwords.split(line)
+    bash = args.shell == "bash"  # gives all of the line; the others words, the last one as typed
+    words = shellwords.from_ours(typed) if bash else [*args.words[:-1], " ".join(typed)]
+    state_dir = _state_dir(words)
+    for value, about in following(words, lambda kind: known(state_dir, kind)):
+        if bash and value not in _SHELLS_OWN:
+            print(shellwords.for_bash(value, line))  # noqa: T201 - likewise
+        else:
+            print(f"{value}\t{clean(about)}" if about else value)  # noqa: T201 - likewise
     return 0
 
 

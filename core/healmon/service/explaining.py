@@ -82,12 +82,12 @@ def find(connection: sqlite3.Connection, target: str) -> Found:
         ReadError: the store cannot be read now.
     """
     known = stream.read_snapshot(connection)
-    if target.isdecimal() and len(target) < 19:
+    if target.removeprefix("-").isdecimal() and len(target) < 19:  # below zero: imported
         number = int(target)
         alert = read.alert(connection, number)
         rows = chain(connection, number)
         rows = rows if alert is None else life(connection, alert, rows)
-        if not rows:
+        if alert is None and not rows:
             raise DataError(
                 f"there is no alert and no event {number}", remedy="see: healmon alerts"
             )

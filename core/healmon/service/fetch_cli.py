@@ -26,24 +26,32 @@ def backups(disk: Disk, args: argparse.Namespace) -> int:
     Raises:
         DataError: a target does not answer, nothing is named so, or it cannot go back; says why.
     """
-    host = args.host or host_name()
+    host, wanted = args.host or host_name(), getattr(args, "json", False)
     try:
         found = list(_kept(disk, host))
         if not args.ids:
-            return _list(found, host, json_wanted=getattr(args, "json", False))
+            return _list(found, host, json_wanted=wanted)
         for name in args.ids:
             one = next((one for one in found if one.id == name), None)
             if one is None:
                 remedy = "see: healmon restore --backup"
                 raise DataError(f"nothing is kept as {clean(name)}", remedy=remedy)
             if getattr(args, "dry_run", False):
-                say(f"would take back {one.path} from {clean(one.target)}")
-                continue
-            record = fetch(one)
-            say(f"{clean(record.path)} is back ({format_size(record.size)}), as it was saved")
+                said = f"would take back {one.path} from {clean(one.target)}"
+            else:
+                record = fetch(one)
+                size = format_size(record.size)
+                said = f"{clean(record.path)} is back ({size}), as it was saved"
+            told(name, said, json_wanted=wanted)
     except FetchError as error:
         raise DataError(str(error)) from error
     return 0
+
+
+def told(name: str, said: str, *, json_wanted: bool) -> None:
+    """Say what came of taking one back here; as a healer's answer says it, if JSON is wanted."""
+    answer = {"ok": True, "verb": "restore", "target": "", "text": said, "arguments": {"id": name}}
+    say(json.dumps(answer) if json_wanted else said)
 
 
 def _kept(disk: Disk, host: str) -> Iterator[Kept]:

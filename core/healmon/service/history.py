@@ -13,6 +13,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
+import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal, NamedTuple
@@ -51,6 +53,8 @@ TEXT: Final = 2_000
 _LATEST: Final = 4_102_444_800.0
 """The year 2100; what is later is no time."""
 _EPOCH_MS: Final = 1e11
+_SECONDS: Final = re.compile(r"[0-9]{9,13}(\.[0-9]*)?")
+"""Seconds or milliseconds since 1970 as text; a date in digits alone has eight."""
 _SECOND_BITS, _ROW_BITS = 32, 21
 
 
@@ -123,6 +127,8 @@ def _number(value: float) -> float:
 
 def _text_time(text: str, zone: tzinfo | None) -> float:
     text = text.strip()
+    if _SECONDS.fullmatch(text):  # a column of texts makes one of a number
+        return _number(float(text))
     found = datetime.fromisoformat(text)
     if found.tzinfo is None and "T" not in text.upper():
         found = found.replace(tzinfo=UTC)
@@ -237,7 +243,8 @@ def _entry(
         for name, value in row.items()
         if name not in known and name != "id" and value not in (None, "")
     }
-    told = {"imported": {**origin, "mark": digest[:24]}, **({"was": was} if was else {}), **rest}
+    ours = {"imported": {**origin, "mark": digest[:24]}, **({"was": was} if was else {})}
+    told = {**ours, **{f"{name}_" if name in ours else name: rest[name] for name in rest}}
     details = json.dumps(told, ensure_ascii=False)
     return Entry(_id(row.get("timestamp"), number), digest[:24], values, details)
 
@@ -263,7 +270,9 @@ def _plain(value: object) -> object:
         return clean(value, limit=TEXT)
     if isinstance(value, str):
         return clean(value, lines=True, limit=TEXT)
-    return value if isinstance(value, int | float) or value is None else clean(str(value))
+    if value is None or (isinstance(value, int | float) and math.isfinite(value)):
+        return value
+    return clean(str(value))  # JSON has no infinity
 
 
 def _word(value: object) -> str:

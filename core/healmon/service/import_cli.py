@@ -24,6 +24,7 @@ from healmon.service.instance import Lock
 from healmon.service.statedir import DATABASE
 from healmon.store import imported, opening
 from healmon.store.faults import words
+from healmon.store.read import open_reader
 from healmon.store.schema import APPLICATION_ID
 from healmon.text import clean
 from healmon.units import format_size
@@ -236,17 +237,20 @@ def _must_fit(state_dir: Path, path: Path) -> None:
 
 
 def _remove(state_dir: Path, args: argparse.Namespace, *, dry_run: bool) -> str:
-    json_wanted = bool(getattr(args, "json", False))
-    if not (state_dir / DATABASE).exists() or dry_run:
-        return json.dumps({"removed": 0}) if json_wanted else "nothing was removed"
-    conn = _open(state_dir, args)
-    try:
-        gone = imported.forget(conn)
-    except sqlite3.Error as error:
-        raise StoreFaultError(f"nothing was removed: {words(error, state_dir)}") from error
-    finally:
-        conn.close()
-    return json.dumps({"removed": gone}) if json_wanted else f"{gone} imported rows were removed"
+    gone = 0
+    if (state_dir / DATABASE).exists():
+        conn = open_reader(state_dir / DATABASE) if dry_run else _open(state_dir, args)
+        try:
+            gone = imported.count(conn) if dry_run else imported.forget(conn)
+        except sqlite3.Error as error:
+            raise StoreFaultError(f"nothing was removed: {words(error, state_dir)}") from error
+        finally:
+            conn.close()
+    if getattr(args, "json", False):
+        return json.dumps({"removed": 0 if dry_run else gone})
+    if not gone:
+        return "nothing was ever imported"
+    return f"{gone} imported rows {'would be' if dry_run else 'were'} removed"
 
 
 def _zone(text: str | None) -> tzinfo | None:
@@ -270,5 +274,5 @@ def _zone(text: str | None) -> tzinfo | None:
     except (OSError, ValueError, LookupError):
         raise UsageError(
             f"--zone {clean(text, limit=60)}: no such time zone",
-            remedy="give a name such as America/Los_Angeles, or an offset such as -08:00",
+            remedy="give a name such as America/Los_Angeles, or an offset such as --zone=-08:00",
         ) from None

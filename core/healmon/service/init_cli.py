@@ -12,7 +12,7 @@ from healmon.config import locate
 from healmon.config.paths import typed
 from healmon.service import starter, systemd_units
 from healmon.service.commandline import say
-from healmon.text import clean
+from healmon.text import as_typed, clean
 
 
 def init(args: argparse.Namespace) -> int:
@@ -37,7 +37,7 @@ def init(args: argparse.Namespace) -> int:
         return 0
     shown = clean(str(path))
     say(f"{shown}: written, {active} tables; what is only guessed is commented out")
-    say(f"  read it, then: healmon check --config {shown}")
+    say(f"  read it, then: healmon check --config {as_typed(shown)}")
     return 0
 
 

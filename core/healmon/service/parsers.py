@@ -113,7 +113,7 @@ def tui_parser() -> Parser:
         parents=[_common()],
         add_help=False,
         description="A self-healing health monitor for one host. Without a flag: the terminal UI.",
-        epilog="example: healmon-tui --demo   watch healmon heal real faults within a minute",
+        epilog="example: healmon-tui --demo   # watch healmon heal real faults within a minute",
     )
     ways = parser.add_mutually_exclusive_group()
     for flag, text in (
@@ -212,7 +212,7 @@ def overview() -> str:
         for one in COMMON
     )
     lines += ["", *_wrapped(f"{'everywhere':<12}{options}  --version  --help"), ""]
-    lines += ["example: healmon help restart   what a command does, and its options"]
+    lines += ["example: healmon help restart   # what a command does, and its options"]
     return "\n".join(lines)
 
 

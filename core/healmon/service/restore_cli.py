@@ -20,7 +20,7 @@ from healmon.disks.words import restored_text
 from healmon.errors import DataError, UsageError
 from healmon.service import instance
 from healmon.service.commandline import override, say
-from healmon.service.fetch_cli import backups
+from healmon.service.fetch_cli import backups, told
 from healmon.units import format_size
 from healmon.world.filedata import Tally, Trashed
 from healmon.world.files import SystemFiles
@@ -51,12 +51,12 @@ def restore(state_dir: Path, args: argparse.Namespace) -> int:
     targets, code = targets_of(disk), 0
     for name in args.ids:
         if getattr(args, "dry_run", False):
-            _named(disk, state_dir, name)
+            told(name, _named(disk, state_dir, name), json_wanted=wanted)
         elif targets and instance.holder(state_dir) is not None:
             asked = ("restore", targets[0].component, {"id": name})
             code = max(code, override(state_dir, *asked, json_wanted=wanted))
         else:
-            _take_back(disk, state_dir, name)
+            told(name, _take_back(disk, state_dir, name), json_wanted=wanted)
     return code
 
 
@@ -85,15 +85,14 @@ def _list(found: tuple[Trashed, ...], *, json_wanted: bool) -> int:
     return 0
 
 
-def _named(disk: Disk, state_dir: Path, name: str) -> None:
+def _named(disk: Disk, state_dir: Path, name: str) -> str:
     found = [one for one in listed(disk, state_dir) if name in {one.id, one.run}]
     if not found:
         raise DataError(f"nothing lies in the trash as {name}", remedy="see: healmon restore")
-    for one in found:
-        say(f"would take back {one.path}")
+    return "\n".join(f"would take back {one.path}" for one in found)
 
 
-def _take_back(disk: Disk, state_dir: Path, name: str) -> None:
+def _take_back(disk: Disk, state_dir: Path, name: str) -> str:
     files, back = SystemFiles(), Tally()
     paths, troubles = list[str](), list[str]()
     for selection in selections(disk, str(state_dir)):
@@ -101,9 +100,10 @@ def _take_back(disk: Disk, state_dir: Path, name: str) -> None:
         back = back.plus(done.back.held, done.back.files)
         paths += done.paths
         troubles += [t for t in done.troubles if t not in troubles]
-    if back.files:
-        say(restored_text(back, paths))
+    said = restored_text(back, paths) if back.files else ""
     if troubles:
-        raise DataError(f"stays in the trash: {'; '.join(troubles[:3])}")
+        stays = f"stays in the trash: {'; '.join(troubles[:3])}"
+        raise DataError(f"{said}; but {stays}" if said else stays)
     if not back.files:
         raise DataError(f"nothing lies in the trash as {name}", remedy="see: healmon restore")
+    return said

@@ -28,7 +28,7 @@ from healmon.sessions.recall import component_of, facts_of, is_session, memory_o
 from healmon.sessions.settling import verdicts
 from healmon.sessions.showing import LINE_LIMIT, unaged
 from healmon.state import Snapshot, of_healer
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.world.taskdb import Task
 
 __all__ = ["component_of", "diagnose", "facts_of", "memory_of"]
@@ -273,7 +273,7 @@ class _Judge:
             return memory, ()
         said = f"session {facts.session} {facts.rule}; {task_words(facts.tasks)} assigned to it"
         if loss is not None and loss.doubt:
-            said += f"; not taken away: `healmon clear {facts.session}` does"
+            said += f"; not taken away: `healmon clear {as_typed(facts.session)}` does"
         evidence = {"pane": facts.pane, "tasks": list(facts.tasks), "rule": facts.rule}
         return memory, (Finding(facts.state, "WARNING", said, evidence, confirmed=True),)
 

@@ -41,6 +41,10 @@ _FORGET: Final = (
     "DELETE FROM health_metrics WHERE id <= 0",
     "DELETE FROM health_alerts WHERE id < 0",
 )
+_COUNT: Final = (
+    "SELECT (SELECT count(*) FROM health_metrics WHERE id < 0)"
+    " + (SELECT count(*) FROM health_alerts WHERE id < 0)"
+)
 
 
 class Row(Protocol):
@@ -106,7 +110,16 @@ class Import:
 def forget(conn: sqlite3.Connection) -> int:
     """Remove everything that was ever imported; returns how many rows."""
     with immediate(conn):
-        return sum(conn.execute(sql).rowcount for sql in _FORGET)
+        gone = count(conn)
+        for sql in _FORGET:
+            conn.execute(sql)
+        return gone
+
+
+def count(conn: sqlite3.Connection) -> int:
+    """Return how many rows were ever imported and are there."""
+    (number,) = conn.execute(_COUNT).fetchone()
+    return int(number)
 
 
 def take_all(

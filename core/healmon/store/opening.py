@@ -28,7 +28,7 @@ from healmon.store.stream import encode_snapshot
 from healmon.store.tail import Tail
 from healmon.store.tx import immediate
 from healmon.store.upkeep import store_checkpoint
-from healmon.text import clean, quoted
+from healmon.text import as_typed, clean, quoted
 
 BUSY_TIMEOUT: Final = 2.0
 """Seconds a statement waits for another process's lock."""
@@ -370,7 +370,7 @@ def _foreign(conn: sqlite3.Connection, path: Path, tables: list[str]) -> StoreVe
             lines.append(f"  table {table}: needed {', '.join(schema.PUBLIC[table])}")
     if len(lines) == 1:
         lines.append(f"  found tables: {clean(', '.join(sorted(tables)))}")
-    remedy = f"`healmon import {path}` reads its history into a new store;"
+    remedy = f"`healmon import {as_typed(str(path))}` reads its history into a new store;"
     return StoreVersionError(
         "\n".join(lines), remedy=f"{remedy} move it away, or give another --state-dir"
     )

@@ -14,7 +14,7 @@ from healmon.clock import Reading, format_utc
 from healmon.config.settings import Ready, Worker
 from healmon.plans import Finding, unpack
 from healmon.state import ComponentView, Snapshot, of_healer
-from healmon.text import clean
+from healmon.text import as_typed, clean
 from healmon.units import format_duration, format_size
 from healmon.workers import machine
 from healmon.workers.lifecycle import Judged, strangers
@@ -62,14 +62,15 @@ def _held_up(mine: Judged) -> str:
         return f"waits for {mine.waits}"
     if mine.state == "down":
         why = clean(memory.cause or memory.why) or "it is not running"
-        return f"{why}; its policy is never to restart it: healmon start-worker {worker.name}"
+        start = f"healmon start-worker {as_typed(worker.name)}"
+        return f"{why}; its policy is never to restart it: {start}"
     return ""
 
 
 def _way_out(mine: Judged) -> str:
     """Return how a quarantine ends."""
     worker, memory = mine.look.worker, mine.memory
-    release = f"healmon release {worker.name}"
+    release = f"healmon release {as_typed(worker.name)}"
     if memory.retry_at is None:
         return f"{memory.trials} trials failed, there are no more: {release}"
     if mine.waits:
@@ -106,7 +107,7 @@ def unhealthy(mine: Judged, held: str) -> str:
     if held:
         return f"{lead}; not replaced ({clean(held)})"
     if memory.retry_at is None:
-        return f"{lead}; {memory.trials} trials failed: healmon restart {worker.name}"
+        return f"{lead}; {memory.trials} trials failed: healmon restart {as_typed(worker.name)}"
     return f"{lead}; it is replaced unless it gets well"
 
 
@@ -146,7 +147,7 @@ def unchecked(worker: Worker, key: str, probe: Ready, text: str) -> str:
 def unready(worker: Worker, reason: str) -> str:
     """Return the message of the finding `unready`."""
     key = f"workers.{worker.name}.start_timeout"
-    mend = f"healmon restart {worker.name}, or a longer {key}"
+    mend = f"healmon restart {as_typed(worker.name)}, or a longer {key}"
     return f"{worker.name}: {clean(reason)}; it is not replaced for that: {mend}"
 
 

@@ -9,6 +9,7 @@ from a moment before it to a moment after it.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import shutil
 import sqlite3
@@ -30,6 +31,8 @@ TRIES: Final = 8
 STILL: Final = 0.05
 """Seconds without a change before a copy begins: more than the grain of the kernel's file times."""
 CHUNK: Final = 1 << 20
+_ROW_IDS: Final = ("rowid", "_rowid_", "oid")
+"""What SQLite calls row ids, unless a column is called so."""
 
 State = tuple[tuple[int, int, int] | None, ...]
 
@@ -141,18 +144,35 @@ class PrivateTables:
             return tuple(str(name) for (name,) in rows)
 
     def rows(self, table: str) -> Iterator[tuple[int, dict[str, object]]]:
-        """Yield the rows of a table in the order of their row ids, one at a time."""
+        """Yield the rows of a table in the order of their row ids, one at a time.
+
+        What has no row ids (a view, say) is numbered by its column `id`, or else as it comes.
+        """
+        known = self._row_id(table)
+        order = f" ORDER BY {known}" if known else ""
         with _reading():
             found = self._conn.execute(
-                f"SELECT rowid AS 'row id', * FROM {quoted(table)} ORDER BY rowid"  # noqa: S608 - a quoted name
+                f"SELECT {known or 'NULL'}, * FROM {quoted(table)}{order}"  # noqa: S608 - a quoted name
             )
             names = [str(column[0]).lower() for column in found.description[1:]]
-        while True:
+        for place in itertools.count(1):
             with _reading():
                 row = found.fetchone()
             if row is None:
                 return
-            yield int(row[0]), dict(zip(names, row[1:], strict=True))
+            values = dict(zip(names, row[1:], strict=True))
+            numbers = (one for one in (row[0], values.get("id")) if isinstance(one, int))
+            yield next(numbers, place), values
+
+    def _row_id(self, table: str) -> str:
+        """Return what a table's own row ids are called; empty: it has none."""
+        there = {column.lower() for column in self.columns(table)}
+        for name in _ROW_IDS:
+            if name not in there:
+                with contextlib.suppress(sqlite3.OperationalError):
+                    self._conn.execute(f"SELECT {name} FROM {quoted(table)} LIMIT 0")  # noqa: S608 - a quoted name
+                    return name
+        return ""
 
 
 @contextlib.contextmanager

@@ -20,6 +20,8 @@ from healmon.world.runner import Rights
 
 LINKS: Final = 40
 """Links that may lead one to the other, as for the kernel."""
+LISTENS: Final = 0x10000
+"""The flag of a socket that somebody listens on, in the kernel's list."""
 NOBODY: Final = 65534
 """The group of a user without one."""
 
@@ -108,6 +110,24 @@ def absence(socket: str) -> str:
     if not stat.S_ISSOCK(found.st_mode):
         return f"no tmux server on {shown(socket)}: that file is no socket"
     return f"no tmux server on {shown(socket)}: its server has ended and left the socket behind"
+
+
+def is_listened_on(socket: str) -> bool:
+    """Return whether somebody listens on a socket, as the kernel tells; nobody is asked."""
+    wanted = os.path.realpath(path_of(socket))
+    try:
+        known = Path("/proc/net/unix").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return False
+    for line in known.splitlines()[1:]:
+        _, _, _, flags, *_, path = line.split(maxsplit=7)
+        if (
+            int(flags, 16) & LISTENS
+            and path.endswith(wanted.rpartition("/")[2])
+            and os.path.realpath(path) == wanted
+        ):
+            return True
+    return False
 
 
 def owner(socket: str) -> str:

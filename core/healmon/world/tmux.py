@@ -57,8 +57,9 @@ class Tmux(Protocol):
         """Return every pane of a server, each once.
 
         Raises:
-            TmuxAbsentError: no server listens there, or tmux is not installed.
-            ProbeError: it did not answer, or not so that it can be understood: nothing is known.
+            TmuxAbsentError: no server listens there.
+            ProbeError: it did not answer, or not so that it can be understood, or there is no tmux
+                to ask it: nothing is known.
         """
         ...
 
@@ -231,7 +232,7 @@ class SystemTmux:
             raise VetoError(f"pane {pane.id} is not what it was, or takes no keys")
 
     def _ask(self, socket: str, words: Sequence[str], stdin: bytes = b"") -> Finished:
-        program = self._client()
+        program = self._client(socket)
         # without -u, tmux writes `_` for what the locale of the healer cannot show
         argv = [program, "-u", *where(socket), *words]
         if self._env is None:  # it stays as it was when healmon began
@@ -254,12 +255,22 @@ class SystemTmux:
                 break
         return answer
 
-    def _client(self) -> str:
-        """Return the tmux to run, looked for again once it is gone from where it was."""
+    def _client(self, socket: str) -> str:
+        """Return the tmux to run, looked for again once it is gone from where it was.
+
+        Raises:
+            ProbeError: there is none, and a server that only it can ask.
+            TmuxAbsentError: there is neither.
+        """
         if self._program is not None:
             return self._program
         if not (self._found and os.access(self._found, os.X_OK)):
             self._found = shutil.which("tmux") or ""
+        if not self._found and sockets.is_listened_on(socket):
+            raise ProbeError(
+                f"tmux on {shown(socket)}: a server runs there, but tmux is not found to ask it",
+                remedy="install tmux, or start healmon with a PATH that has it",
+            )
         if not self._found:
             raise TmuxAbsentError(
                 "tmux is not installed", remedy="install it, or set sessions.sockets = []"

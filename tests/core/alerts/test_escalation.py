@@ -227,3 +227,17 @@ def test_a_notice_says_what_evidence_what_was_done_and_what_to_do():
         assert said in message.body
     assert message.alerts[0]["key"] == key_of("a")
     assert str(message.notice) in message.id
+
+
+@pytest.mark.parametrize(
+    ("healer", "component", "hand"),
+    [("workers", "w one", "healmon restart 'w one'; "),
+     ("sessions", "session:it's", r"healmon clear 'it'\''s'; "), ("sessions", "tasks:q", "")],
+)  # fmt: skip
+def test_what_to_do_can_be_typed(healer, component, hand):
+    post = Postroom(ladder("ops"))
+    key = f"box/{healer}/{component}/down"
+    post.emit(ev.AlertOpened(key, "CRITICAL", component, "is down", {}))
+    post.run(5 * MINUTE)
+    number = post.snapshot.alerts[key].id
+    assert f"To do: healmon explain {number}; {hand}I know:" in post.of("ops")[0].body

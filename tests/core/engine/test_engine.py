@@ -138,7 +138,7 @@ def test_blindness_is_unknown_and_recovery_lifts_its_alert():
     async def scenario():
         await engine._open()
         await engine.cycle()
-        failing = [ProbeError("the server does not answer")]
+        failing = [ProbeError("the server does not answer", remedy="start it")]
 
         async def fail():
             if failing:
@@ -146,6 +146,7 @@ def test_blindness_is_unknown_and_recovery_lifts_its_alert():
 
         healer.look_hook = fail
         await engine.cycle()
+        assert engine.snapshot.failing == {"things": "the server does not answer; start it"}
         assert engine.snapshot.components["things:one"].status == "unknown"
         assert exit_code(engine.snapshot) == 3
         failing.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from healmon import events as ev
@@ -58,6 +59,14 @@ def test_a_calm_night_is_a_few_lines(night):
     assert text.splitlines()[0] == "box: nothing needs you, 0 healed"
     assert "a healer runs, up 1m05s; the last round finished 5s ago" in text
     assert len(text.splitlines()) < 10
+
+
+def test_another_year_is_told(night):
+    page = night(started(), 60.0, CYCLE, 5.0)
+    page = msgspec.structs.replace(page, since=page.until - 365 * 24 * HOUR)
+    begin, end = morning_text(page).splitlines()[1].removeprefix("from ").split(" to ")
+    assert (len(begin), begin[:4]) == (len("2025-02-02 02:40"), "2025")
+    assert end.startswith("02-02 ")
 
 
 def test_what_broke_was_healed_and_how_that_was_proved(night):

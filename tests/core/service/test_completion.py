@@ -24,6 +24,7 @@ SEEN = (
     ("workers", "assigner_worker"), ("workers", "other"), ("sessions", "session:build-7"),
     ("sessions", "session:a b"), ("databases", "database:architect"), ("disks", "disk:/var"),
 )  # fmt: skip
+QUOTED = ("session:c d e", "session:z\\z")
 BIN = Path(sys.executable).parent
 
 
@@ -35,6 +36,7 @@ def state(tmp_path):
             *(ev.Observed(h, c, "healthy", "up", "t", "v", {}) for h, c in SEEN),
             ev.AlertOpened("k", "WARNING", "other", "down \x1b[2J", {}),
             ev.SilenceStarted("component=other", 9e9, "olga", ""),
+            *(ev.Observed("sessions", n, "healthy", "up", "t", "v", {}) for n in QUOTED),
         )
     return tmp_path / "state"
 
@@ -89,7 +91,7 @@ def test_every_command_is_offered_and_each_name_has_a_word_about_it(state, capsy
 
 @pytest.mark.parametrize("words", [("healmon", "status", "--"), ("healmon-tui", "--")])
 def test_two_dashes_are_the_beginning_of_an_option(capsys, words) -> None:
-    assert cli.main(["completion", "bash", "--", *words]) == 0
+    assert cli.main(["completion", "zsh", "--", *words]) == 0
     said = capsys.readouterr().out
     assert "--json" in said
     assert all(line.startswith("--") for line in said.splitlines())
@@ -103,7 +105,7 @@ def test_without_a_store_there_are_no_names_and_no_noise(tmp_path, capsys, wrong
         (tmp_path / "s").mkdir()
         (tmp_path / "s" / "healmon.db").write_bytes(b"no database" * 1000)
     words = ["healmon", "--state-dir", str(tmp_path / "s"), "restart", ""]
-    assert cli.main(["completion", "bash", "--", *words]) == 0
+    assert cli.main(["completion", "zsh", "--", *words]) == 0
     assert capsys.readouterr() == ("", "")
 
 
@@ -146,24 +148,48 @@ def test_the_script_is_read_without_a_word(shell, name) -> None:
 @pytest.mark.slow
 def test_bash_itself(shell, state) -> None:
     ask = (
-        'eval "$(healmon completion bash)"; COMP_LINE=$1 COMP_POINT=${#1}; read -ra COMP_WORDS'
-        ' <<< "$1"; COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _healmon;'
+        'eval "$(healmon completion bash)"; COMP_LINE=$1 COMP_POINT=${#1}; _healmon healmon;'
         ' printf "%s\\n" "${COMPREPLY[@]}"'
     )
     where = f"--state-dir {state}"
     for line, found in (
         (f"healmon {where} restart ", ["assigner_worker", "other"]),
-        (f"healmon {where} explain session:", ["a\\ b", "build-7"]),
-        (f"healmon {where} snooze a", ["a\\ b"]),
+        (f"healmon {where} explain session:", ["a\\ b", "build-7", "c\\ d\\ e", "z\\\\z"]),
         ("healmon status --log-level=w", ["warning"]),
     ):
         assert shell("bash", "--norc", "-c", ask, "bash", line).splitlines() == found, line
+
+
+@pytest.mark.parametrize(
+    ("typed", "put"),
+    [
+        ("my", ["my\\ a", "my\\ b"]),
+        ("my\\ ", ["my\\ a", "my\\ b"]),
+        ("'my ", ["my a", "my b"]),
+        ('my" ', [" a", " b"]),
+        ("it\\'", ["it\\'s"]),
+        ("'it", ["it'\\''s"]),
+        ('"q\\"', ['q\\"x \\$y']),
+        ("dev@", ["box"]),
+        ("back\\\\", ["back\\\\slash"]),
+    ],
+)
+def test_a_name_that_needs_quotes_goes_on_as_it_was_begun(tmp_path, capsys, typed, put) -> None:
+    odd = ("my a", "my b", "it's", 'q"x $y', "dev@box", "back\\slash")
+    with opened_store(tmp_path / "healmon.db") as kept:
+        Engine(kept, SystemClock().read().wall - 60).tell(
+            *(ev.Observed("sessions", f"session:{o}", "healthy", "up", "t", "v", {}) for o in odd)
+        )
+    line = f"A=1 healmon --state-dir {tmp_path} clear {typed}"
+    assert cli.main(["completion", "bash", "--", line]) == 0
+    assert sorted(capsys.readouterr().out.splitlines()) == sorted(put)
 
 
 @pytest.mark.slow
 def test_fish_itself(shell, state) -> None:
     for line, found in (
         (f"healmon --state-dir {state} restart ", ["assigner_worker\thealthy", "other\thealthy"]),
+        (f'healmon --state-dir {state} clear "a ', ["a b\thealthy"]),
         ("healmon-tui --da", ["--daemon"]),
     ):
         ask = f"healmon completion fish | source; complete -C '{line}'"
@@ -191,9 +217,15 @@ def test_a_person_types_and_presses_tab(tmp_path, state, name, start, load) -> N
         pane = tmux.new("s", command, width=150, height=40)
         tmux.type(pane, f"{load}; echo rea''dy")
         until(lambda: "\nready" in f"\n{tmux.screen(pane)}", 30, "the script")
-        tmux.run("send-keys", "-t", pane, "-l", "healmon restart assi")
-        until(lambda: "restart assi" in tmux.screen(pane), 30, "the words")
-        tmux.run("send-keys", "-t", pane, "Tab")
-        until(lambda: "healmon restart assigner_worker" in tmux.screen(pane), 30, "the name")
+        for words, found in (
+            ("restart assi", "healmon restart assigner_worker"),
+            ('clear "c d', 'healmon clear "c d e"'),
+            ("clear z", "healmon clear z\\\\z"),
+        ):
+            tmux.run("send-keys", "-t", pane, "-l", f"healmon {words}")
+            until(lambda words=words: words in tmux.screen(pane), 30, "the words")
+            tmux.run("send-keys", "-t", pane, "Tab")
+            until(lambda found=found: found in tmux.screen(pane), 30, "the name")
+            tmux.run("send-keys", "-t", pane, "C-c")
     finally:
         tmux.run("kill-server")

@@ -329,3 +329,42 @@ def test_what_was_never_imported_is_removed_in_json_too(
 ) -> None:
     assert place.run("--remove", "--json") == 0
     assert json.loads(capsys.readouterr().out) == {"removed": 0}
+
+
+def test_a_view_and_columns_of_any_name_and_endless_figures_come_over_once(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = place.base / "a.db"
+    with closing(sqlite3.connect(path)) as conn, conn:
+        conn.executescript(
+            "CREATE TABLE hm (id, rowid, timestamp, workers_running, disk_usage_percent,"
+            " imported, was);"
+            "INSERT INTO hm VALUES (7, 'x', '1770503160', 1, 9e999, 1, 'z'),"
+            " (8, 'x', '1770503160', 1, 50, 1, 'z');"
+            "CREATE VIEW health_metrics AS SELECT * FROM hm;"
+            "CREATE TABLE health_alerts (timestamp, severity, component, message, k PRIMARY KEY)"
+            " WITHOUT ROWID;"
+            "INSERT INTO health_alerts VALUES ('2026-02-07 22:26:00', 'info', 'c', 'm', 'a')"
+        )
+    assert place.run(path) == place.run(path) == 0
+    kept = [json.loads(text) for (text,) in place.rows("SELECT details FROM health_metrics"
+                                                       " WHERE id < 0 ORDER BY id")]  # fmt: skip
+    assert [one["imported"]["row"] for one in kept] == [7, 8]
+    assert [(one["imported_"], one["was_"]) for one in kept] == [(1, "z")] * 2
+    assert kept[0]["disk_usage_percent"] == "inf"
+    assert place.rows("SELECT count(*) FROM health_alerts") == [(1,)]
+
+
+def test_what_was_imported_is_explained_and_counted_before_it_is_removed(
+    place: Place, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build_architect(place.base / "a.db", variant="v2")
+    assert place.run(place.base / "a.db") == 0
+    where = ["--config", str(place.config), "--state-dir", str(place.state)]
+    ((number,),) = place.rows("SELECT max(id) FROM health_alerts")
+    assert main(["explain", str(number), *where]) == 0
+    assert "imported: {" in capsys.readouterr().out
+    assert place.run("--remove", "--dry-run") == 0
+    assert capsys.readouterr().out == "120 imported rows would be removed\n"
+    assert place.run("--remove") == 0
+    assert capsys.readouterr().out == "120 imported rows were removed\n"

@@ -84,6 +84,8 @@ def test_another_python_runs_it_with_the_words_it_has() -> None:
         ({"unit": "app.service"}, "systemd looks after it (app.service)"),
         ({"script": "/x/health_monitor_v2.py"}, "looks after the same things"),
         ({"env": (("API_TOKEN", "hush"),)}, "the value of API_TOKEN"),
+        ({"env": (("DB", "mysql://me:hush@box/x"),)}, "the value of DB"),
+        ({"argv": (*WORKER.argv, "--password", "hush")}, "what stands as [redacted] among its"),
         ({"env": tuple((f"V{n}", "1") for n in range(17))}, "many variables"),
         ({"argv": ("nginx: master process",), "place": None, "script": ""}, "given itself a title"),
         ({"argv": ("/usr/sbin/cron", "-f"), "place": None, "script": ""}, "its own way to start"),

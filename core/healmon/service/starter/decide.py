@@ -12,6 +12,7 @@ from posixpath import basename, dirname
 from typing import Final
 
 from healmon.config.mask import looks_secret
+from healmon.redact import MARK, redact_line, redact_words
 from healmon.service.starter import programs
 from healmon.service.starter.document import Block, Document, Line
 from healmon.service.starter.model import Database, Found, Session, Worker
@@ -117,7 +118,7 @@ def _worker(name: str, worker: Worker) -> Block:
         lines.append(Line("heartbeat_file", worker.quiet, note, off=True))
     if worker.user:
         lines.append(Line("user", worker.user))
-    env = {key: value for key, value in worker.env if not looks_secret(key)}
+    env = {key: value for key, value in worker.env if not _is_secret(key, value)}
     if env and len(env) <= MOST_ENV:
         lines.append(Line("env", env, "it was started with this"))
     lines += [
@@ -127,21 +128,25 @@ def _worker(name: str, worker: Worker) -> Block:
     return Block(f"workers.{name}", tuple(lines), tuple(_seen(worker)), missing)
 
 
+def _is_secret(name: str, value: str) -> bool:
+    return looks_secret(name) or redact_line(value) != value
+
+
 def _command(worker: Worker) -> Iterator[Line]:
-    place = worker.place
+    place, argv = worker.place, redact_words(worker.argv)
     if worker.script and worker.ours and place == 1:
         yield Line("script", worker.script)
-        if worker.argv[2:]:
-            yield Line("args", worker.argv[2:])
+        if argv[2:]:
+            yield Line("args", argv[2:])
     else:
-        program = worker.interpreter or worker.argv[0]
-        yield Line("command", (program, *worker.argv[1:]))
+        program = worker.interpreter or argv[0]
+        yield Line("command", (program, *argv[1:]))
     if worker.directory:
         yield Line("cwd", worker.directory, "where it was started")
 
 
 def _seen(worker: Worker) -> Iterator[str]:
-    words, up = " ".join(worker.argv)[:160], duration_text(round(worker.age) or 1)
+    words, up = " ".join(redact_words(worker.argv))[:160], duration_text(round(worker.age) or 1)
     yield f"seen: pid {worker.pid} running {words}, up {up}"
     if worker.pid_file:
         yield f"seen: pid file {worker.pid_file} names it"
@@ -177,7 +182,9 @@ def _unknown(worker: Worker) -> Iterator[str]:
         yield "whether it is yours: the system has its own way to start its programs"
     if not worker.directory:
         yield "in which directory it was started (cwd)"
-    secret = [name for name, _ in worker.env if looks_secret(name)]
+    if redact_words(worker.argv) != worker.argv:
+        yield f"what stands as {MARK} among its words: better where ps does not show it"
+    secret = [name for name, value in worker.env if _is_secret(name, value)]
     if secret:
         yield f"the value of {', '.join(secret[:SHOWN])}, which it was started with (env)"
     if len(worker.env) > MOST_ENV:
