@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import socket
 import stat
 import subprocess
 import tempfile
@@ -743,8 +744,10 @@ def test_a_server_that_no_tmux_is_there_to_ask_is_unknown_not_absent(
     server.new("s")
     monkeypatch.setenv("PATH", str(tmp_path))
     tmux = SystemTmux()
-    with pytest.raises(ProbeError, match="tmux is not found") as told:
-        tmux.panes(server.socket)
+    with socket.socket(socket.AF_UNIX) as foreign:
+        foreign.bind(f"\0{tmp_path}\n1 2 3 zz 5 6 7 /x{server.socket}")  # anybody may, before it
+        with pytest.raises(ProbeError, match="tmux is not found") as told:
+            tmux.panes(server.socket)
     assert not isinstance(told.value, TmuxAbsentError)
     monkeypatch.undo()
     server.run("kill-server")

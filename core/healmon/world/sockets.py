@@ -11,6 +11,7 @@ import os
 import pwd
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -119,14 +120,14 @@ def is_listened_on(socket: str) -> bool:
         known = Path("/proc/net/unix").read_text("utf-8", "surrogateescape")
     except OSError:
         return False
-    for line in known.splitlines()[1:]:
-        _, _, _, flags, *_, path = line.split(maxsplit=7)
-        if (
-            int(flags, 16) & LISTENS
-            and path.endswith(wanted.rpartition("/")[2])
-            and os.path.realpath(path) == wanted
-        ):
-            return True
+    name = wanted.rpartition("/")[2]
+    for line in known.split("\n")[1:]:
+        fields = line.split(maxsplit=7)  # anybody's name of a socket may hold a line end
+        if len(fields) != 8 or not fields[7].endswith(name):
+            continue
+        with suppress(ValueError):
+            if int(fields[3], 16) & LISTENS and os.path.realpath(fields[7]) == wanted:
+                return True
     return False
 
 
