@@ -126,7 +126,13 @@ def test_a_command_is_compared_whole(argv: tuple[str, ...], answer: str) -> None
 
 @pytest.mark.parametrize(
     "words",
-    [("server.js",), ("-c", "./server.js"), ("--config=server.js",), ("-m", "app.web"), ("pkg:api",)],
+    [
+        ("server.js",),
+        ("-c", "./server.js"),
+        ("--config=server.js",),
+        ("-m", "app.web"),
+        ("pkg:api",),
+    ],
 )
 def test_files_among_the_arguments_of_a_command_are_those_of_its_directory(
     tmp_path: Path, words: tuple[str, ...]
