@@ -242,7 +242,7 @@ def test_a_holder_that_has_not_yet_said_who_it_is(tmp_path: Path) -> None:
         told = json.loads((tmp_path / "healmon.lock").read_text())
         stale = {**told, "ticks": 1}
         (tmp_path / "healmon.lock").write_text(json.dumps(stale))
-        with pytest.raises(HolderError, match="held by another healer"):
+        with pytest.raises(HolderError, match=f"held by pid {first.pid}"):
             Lock.acquire(tmp_path, version="1", mode="once")
 
 
@@ -411,6 +411,21 @@ def test_whose_lock_file_is_empty_for_want_of_room_can_be_stopped(
         os.truncate(tmp_path / "healmon.lock", 0)
         assert stop(tmp_path) == 0
         assert f"stopped (pid {first.pid})" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["recycled", "another"])
+def test_who_could_not_write_is_not_taken_for_the_dead_one_whose_text_is_there(
+    tmp_path: Path, *, same: bool
+) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        gone = Holder(first.pid if same else 4_194_000, 1, boot_id(), "1", "daemon", "then")
+        (tmp_path / instance.NAME).write_text(json.dumps(gone._asdict()))
+        assert instance.holder(tmp_path) == Holder(pid=first.pid)
+        with pytest.raises(HolderError, match=f"held by pid {first.pid}"):
+            Lock.acquire(tmp_path, version="1", mode="once")
+        assert stop(tmp_path) == 0
+        first.wait(20)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could end somebody else's process")
