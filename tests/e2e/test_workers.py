@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
-from tests.helpers.box import alive
+from tests.helpers.box import UP, Box, alive
 from tests.helpers.wait import until
 
 pytestmark = pytest.mark.slow
@@ -47,6 +48,40 @@ def test_an_exit_code_that_no_healmon_saw_is_known_to_the_next_one(box):
     plans = [made["plan"]["why"] for made in box.events("planmade")]
     assert "exit 7" in plans[-1], plans
     assert len([p for p in box.started_pids() if alive(p)]) == 1, "one copy"
+
+
+@pytest.mark.long(20)
+def test_two_healers_on_two_state_directories_keep_one_copy(box):
+    other = Box(box.base)
+    other.state = box.base / "other"
+    box.write(box.worker("task_worker", min_uptime="200ms", ready=UP))
+
+    def living() -> list[int]:
+        return [pid for pid in box.started_pids() if alive(pid)]
+
+    def have_looked(before: list[int]) -> bool:
+        return all(now > then + 1 for now, then in zip(rounds(), before, strict=True))
+
+    def rounds() -> list[int]:
+        beats = (one.state / "healmon.heartbeat" for one in (box, other))
+        return [json.loads(beat.read_text())["round"] for beat in beats]
+
+    starts = [
+        subprocess.Popen(
+            one.argv("--daemon"), env=one.env, cwd=one.base, stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )
+        for one in (box, other)
+    ]  # fmt: skip
+    assert [start.wait(90) for start in starts] == [0, 0]
+    for ends in range(3):
+        until(living, 60, "a copy")
+        before = rounds()
+        until(lambda before=before: have_looked(before), 60, "two more rounds of both")
+        assert len(living()) == 1
+        assert len(box.started_pids()) == ends + 1, "none was started beside another"
+        os.kill(living()[0], signal.SIGKILL)
+        until(lambda: not living(), 60, "its end")
 
 
 @pytest.mark.long(40)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
+from msgspec.structs import replace
 
 from healmon.clock import ManualClock
 from healmon.errors import SpawnError, VetoError
@@ -55,6 +56,10 @@ class World(Protocol):
         """Start a program of `PROGRAMS`."""
         ...
 
+    def rival(self, kind: str, name: str = "w") -> Shim:
+        """Start a program of `PROGRAMS` from another state directory, as the one copy of it."""
+        ...
+
     def grant(self, kind: str, worker: Identity, number: int, but: tuple[int, ...] = ()) -> None:
         """Grant that a program of `PROGRAMS` is started when a worker ends."""
         ...
@@ -84,9 +89,21 @@ class World(Protocol):
         ...
 
 
+def elsewhere(order: ShimOrder, number: int) -> ShimOrder:
+    """Return an order as the healer of another state directory gives it."""
+    return replace(order, folder=f"{order.folder}/{number}/w", sole=True)
+
+
 class RealWorld(Farm):
+    _rivals = 0
+
     def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
         return Farm.start(self, *PROGRAMS[kind], name=name, number=number)
+
+    def rival(self, kind: str, name: str = "w") -> Shim:
+        order = self.order(*PROGRAMS[kind], cwd=str(self.folder), name=name)
+        self._rivals += 1
+        return self.shims.start(elsewhere(order, self._rivals))
 
     def grant(self, kind: str, worker: Identity, number: int, but: tuple[int, ...] = ()) -> None:
         order = self.order(*PROGRAMS[kind], number=number)
@@ -127,6 +144,7 @@ class RealWorld(Farm):
 class SimulatedWorld:
     def __init__(self) -> None:
         clock = ManualClock()
+        self._rivals = 0
         self.processes = SimulatedProcesses(clock)
         self.shims = SimulatedShims(self.processes, clock)
         self.processes.behave = lambda launch: next(
@@ -139,13 +157,18 @@ class SimulatedWorld:
         )
 
     def start(self, kind: str, name: str = "w", number: int = 1) -> Shim:
-        launch = Launch(argv=PROGRAMS[kind], log_path="log")
-        order = ShimOrder(launch=launch, folder=self.place(name), number=number)
-        return self.shims.start(order)
+        return self.shims.start(self.order(kind, name, number))
+
+    def rival(self, kind: str, name: str = "w") -> Shim:
+        self._rivals += 1
+        return self.shims.start(elsewhere(self.order(kind, name), self._rivals))
+
+    def order(self, kind: str, name: str = "w", number: int = 1) -> ShimOrder:
+        launch = Launch(argv=PROGRAMS[kind], log_path=f"{name}.log")
+        return ShimOrder(launch=launch, folder=self.place(name), number=number)
 
     def grant(self, kind: str, worker: Identity, number: int, but: tuple[int, ...] = ()) -> None:
-        launch = Launch(argv=PROGRAMS[kind], log_path="log")
-        order = ShimOrder(launch=launch, folder=self.place(), number=number)
+        order = self.order(kind, number=number)
         self.shims.grant(Grant(order=order, worker=worker, but=but))
 
     def family(self) -> tuple[Shim, Identity]:
@@ -266,6 +289,16 @@ def test_a_second_copy_is_refused_by_name_and_nothing_is_started(world: World) -
         world.start("stays", number=2)
     assert look(world) == shim
     assert world.below(shim) == [shim.worker]
+
+
+def test_the_one_copy_of_a_host_is_one_over_all_folders(world: World) -> None:
+    shim = world.rival("stays")
+    with pytest.raises(VetoError, match=f"one copy lives already: pid {shim.worker.pid}"):
+        world.rival("stays")
+    world.rival("family")
+    world.processes.signal(shim.worker, signal.SIGKILL)
+    until(lambda: world.processes.ended(shim.worker) is not None, what="its end")
+    world.rival("stays")
 
 
 def test_two_workers_do_not_know_of_each_other(world: World) -> None:

@@ -66,7 +66,7 @@ class ShimStarter:
             SpawnError: it could not be started, and whose fault that is.
             VetoError: the instance lock is held.
         """
-        order = ShimOrder(launch=launch, folder=str(folder), number=number)
+        order = ShimOrder(launch=launch, folder=str(folder), number=number, sole=True)
         return self._shims.start(order).worker
 
 
@@ -171,7 +171,8 @@ def _must_answer(worker: Worker) -> None:
 def order_of(worker: Worker, records: Records, number: int) -> ShimOrder:
     """Return what a shim is asked for when a worker is started."""
     launch = launch_of(worker, str(records.log_path(worker.name)))
-    return ShimOrder(launch=launch, folder=str(records.folder(worker.name)), number=number)
+    folder = str(records.folder(worker.name))
+    return ShimOrder(launch=launch, folder=folder, number=number, sole=True)
 
 
 def launch_of(worker: Worker, log: str) -> Launch:

@@ -30,11 +30,14 @@ class ShimOrder(msgspec.Struct, frozen=True, kw_only=True):
         launch: the worker's program.
         folder: where the shim keeps its lock and its records.
         number: of the attempt, so that a record is known to belong to it.
+        sole: no other copy may run on this host either, whatever folder it was started in: one of
+            the same name, program, directory, environment and user.
     """
 
     launch: Launch
     folder: str
     number: int
+    sole: bool = False
 
 
 class ShimEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import select
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from posixpath import basename, dirname
 from typing import Final
 
 import msgspec
@@ -112,6 +113,8 @@ class SystemShims:
         if step == b"lock" and int(number) in (errno.EAGAIN, errno.EACCES):
             held = "its instance lock is held: one copy lives already"
             return VetoError(f"{held}: {self._holders(order.folder)}")
+        if step == b"rival":
+            return VetoError(f"one copy lives already: {_rivals(int(number))}")
         return explained(order.launch, ready, step.decode("ascii"), int(number))
 
     def _holders(self, folder: str) -> str:
@@ -262,7 +265,16 @@ class SystemShims:
 
 def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes:
     what = _what(order, ready, boot)
-    return frame((order.number, str(patience), _digest(what), *what))
+    mark = _mark(order, ready) if order.sole else ""
+    return frame((order.number, str(patience), _digest(what), *what, mark))
+
+
+def _mark(order: ShimOrder, ready: Ready) -> str:
+    """Return what all healers of this host call the one copy of a worker."""
+    what, name = order.launch, basename(order.folder)
+    user = ready.user.uid if ready.user is not None else os.geteuid()
+    same = (name, tuple(what.argv), _absolute(what.cwd), sorted(what.env.items()), user)
+    return f"healmon/worker/{hashlib.sha256(repr(same).encode()).hexdigest()[:40]}"
 
 
 def _digest(what: _What) -> str:
@@ -328,6 +340,18 @@ def _here() -> str:
 
 def _lock(folder: str) -> str:
     return f"{folder}/{instancelock.NAME}"
+
+
+def _rivals(shim: int) -> str:
+    """Return in words which copy it is whose mark another shim holds, and whose shim that is."""
+    folder = ""
+    with suppress(ProbeError), procfs.opened(shim) as directory:
+        files = procfs.open_files(directory) if directory is not None else ()
+        locks = (path for _, path in files if path.endswith(f"/{instancelock.NAME}"))
+        folder = next((dirname(path) for path in locks), "")
+    copy = _named(sorted(procfs.children_of(shim))) or "it has just begun"
+    where = f" with its records in {clean(folder)}" if folder else ""
+    return f"{copy}, under shim {shim} of another healmon{where}"
 
 
 def _is_shim(pid: int) -> bool:

@@ -44,6 +44,9 @@ class Order:
         self.programs = several()
         self.argv = several()
         self.env = {name: value for name, _, value in (e.partition(b"=") for e in several())}
+        self.mark = next(
+            fields, b""
+        )  # a healmon that was there before its package was may send none
 
 
 def start(order: Order, lock: int, late: Callable[[], bool]) -> int:

@@ -1,10 +1,11 @@
 """What a shim does from its birth to its end; `nursery` forks it.
 
-It takes the instance lock, starts the program with it as an open descriptor, so that it is held as
-long as anything of either lives, writes down that it runs, and answers. Then it waits, without
-polling, until nothing lives below it, and writes down how the program ended and whatever ended
-after it. When healmon has granted it (`again`), it starts the program once more instead, at once.
-A shim that is killed harms no worker: only its end will not be written down.
+It takes the worker's mark (`mark`) and the instance lock, starts the program with the lock as an
+open descriptor, so that it is held as long as anything of either lives, writes down that it runs,
+and answers. Then it waits, without polling, until nothing lives below it, and writes down how the
+program ended and whatever ended after it. When healmon has granted it (`again`), it starts the
+program once more instead, at once. A shim that is killed harms no worker: only its end will not be
+written down.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import os
 import sys
 import time
 
-from healmon.world.programs import signals
+from healmon.world.programs import mark, signals
 from healmon.world.programs.again import taken
 from healmon.world.programs.begin import Failed, Order, start
 from healmon.world.programs.records import (
@@ -148,7 +149,7 @@ def shim(line: _socket.socket, told: int, desk: _socket.socket | None = None) ->
     asked = desk
     order = read_order(desk)
     try:
-        folder, lock, pid = _begin(order, lambda: hung_up(asked))
+        place, pid = _begin(order, lambda: hung_up(asked))
     except Failed as failed:
         answer(desk, b"no %s %d\n" % (failed.step, failed.number))
         _tell(told)
@@ -159,12 +160,12 @@ def shim(line: _socket.socket, told: int, desk: _socket.socket | None = None) ->
     if crowd:
         _tell(told)
     record = _record(order, own, pid)
-    kept = folder.keep(START, record)
+    kept = place.folder.keep(START, record)
     answer(desk, record)
     desk.close()
     if not crowd:
         _tell(told)
-    _Watch(order, folder, lock, own).watch(pid, None if kept else record)
+    _Watch(order, place, own).watch(pid, None if kept else record)
 
 
 def _tell(told: int) -> None:
@@ -196,21 +197,48 @@ def _rehearse() -> None:
         _record(order, 0, os.getpid())
 
 
-def _begin(order: Order, late: Callable[[], bool]) -> tuple[Folder, int, int]:
-    """Return the folder, the held lock and the pid of the program, which runs.
+class _Place:
+    """What is a worker's own: its folder, the lock in it, its mark on the host.
+
+    Raises:
+        Failed: another copy has one of them.
+    """
+
+    def __init__(self, order: Order) -> None:
+        try:
+            self.folder = Folder(order.folder)
+            self.lock = self.folder.lock(order.patience)
+        except OSError as error:
+            raise Failed(b"lock", error.errno) from error
+        try:
+            self._mark = mark.hold(order.mark, order.user[0] if order.user else os.geteuid())
+        except Failed:
+            os.close(self.lock)
+            raise
+
+    def unmark(self) -> None:
+        """Let the mark go: what is left below is not the worker any more."""
+        if self._mark is not None:
+            self._mark.close()
+            self._mark = None
+
+    def leave(self) -> None:
+        """Let everything go."""
+        self.unmark()
+        os.close(self.lock)
+
+
+def _begin(order: Order, late: Callable[[], bool]) -> tuple[_Place, int]:
+    """Return its place, held, and the pid of the program, which runs.
 
     Raises:
         Failed: it does not, and nothing is left of it.
     """
+    place = _Place(order)
     try:
-        folder = Folder(order.folder)
-        lock = folder.lock(order.patience)
-    except OSError as error:
-        raise Failed(b"lock", error.errno) from error
-    try:
-        return folder, lock, _started(order, lock, late)
+        return place, _started(order, place.lock, late)
     except Failed:
-        os.close(lock)
+        place.leave()
         raise
 
 
@@ -232,17 +260,16 @@ class _Watch:
 
     Args:
         order: what was started.
-        folder: where to write.
-        lock: is let go when all is written.
+        place: where to write; is left when all is written.
         own: the shim's ticks.
     """
 
-    def __init__(self, order: Order, folder: Folder, lock: int, own: int) -> None:
+    def __init__(self, order: Order, place: _Place, own: int) -> None:
         self._order = order
-        self._folder = folder
-        self._lock = lock
+        self._place = place
+        self._folder = place.folder
         self._own = own
-        self._ends = Ends(order.boot, folder)
+        self._ends = Ends(order.boot, place.folder)
         self._log = 0
 
     def watch(self, main: int, record: bytes | None) -> None:
@@ -278,8 +305,9 @@ class _Watch:
                 ends.add(line)
                 ends.renew()
             elif over:
+                self._place.unmark()
                 ends.add(ends.line(pid, ticks, status, usage, main=pid == main))
-        os.close(self._lock)
+        self._place.leave()
         _linger(ends)
 
     def _again(self, pid: int, ticks: int, status: int) -> int:
@@ -289,7 +317,7 @@ class _Watch:
             return 0
         self._log = size_of(self._order.log)
         try:
-            again = _started(self._order, self._lock, lambda: False)
+            again = _started(self._order, self._place.lock, lambda: False)
         except Failed:
             return 0  # healmon will try, and tell why
         self._order.number = number

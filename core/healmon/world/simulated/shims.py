@@ -7,6 +7,9 @@ What a shim starts behaves as `processes.behave` says; what that leaves behind s
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from posixpath import basename
+
+from msgspec.structs import replace
 
 from healmon.clock import Clock
 from healmon.errors import SpawnError, VetoError
@@ -71,6 +74,8 @@ class SimulatedShims:
             holders = set(self._alive_in(box)) - {box.shim}
             holder = box.worker if box.worker in holders else min(holders, key=_age)
             raise VetoError(f"one copy lives already: pid {holder.pid}")
+        if order.sole and (rival := self._rival(order)) is not None:
+            raise VetoError(f"one copy lives already: pid {rival.pid}")
         if self.refuses is not None:
             raise self.refuses
         shim = self._processes.add(TITLE)
@@ -89,6 +94,15 @@ class SimulatedShims:
         return Shim(
             number=order.number, shim=shim, worker=worker, wall=wall, alive=True, locked=True
         )
+
+    def _rival(self, order: ShimOrder) -> Identity | None:
+        """Return the worker that was started as the same one in another folder, and lives."""
+        wanted = (basename(order.folder), replace(order.launch, log_path=""))
+        for folder, box in self._boxes.items():
+            same = (basename(folder), replace(box.launch, log_path="")) == wanted
+            if same and self._lives(box.shim) and self._lives(box.worker):
+                return box.worker
+        return None
 
     def look(self, folder: str) -> Shim | None:
         """Return what stands in a folder; None when nothing was ever started there."""

@@ -1,0 +1,74 @@
+"""The mark of a worker on this host: its shim holds it as long as the program is the worker.
+
+Healers on two state directories share no lock file, but they share this name: an abstract socket.
+The kernel gives it to one of them, and back when the shim is gone. Anybody may take such a name, so
+one that is held by nobody who could have started the worker is passed over.
+"""
+
+from __future__ import annotations
+
+import _socket  # socket.py brings a megabyte of Python along
+import errno
+import os
+import sys
+import time
+
+from healmon.world.programs.begin import Failed
+
+TRIES = 50
+PAUSE = 0.01
+"""Seconds between two tries: who is about to end holds it for a moment."""
+CALLERS = 4096
+"""How many may have asked who holds it; nobody takes their calls."""
+
+
+def hold(name: bytes, user: int) -> _socket.socket | None:
+    """Return the mark, which is ours until it is closed; None: without one.
+
+    Args:
+        name: of the mark; empty: none.
+        user: who the program will be.
+
+    Raises:
+        Failed: a copy lives already; the number is the pid of who holds its mark.
+    """
+    trusted = {0, os.geteuid(), user}
+    holder = 0
+    for _ in range(TRIES if name else 0):
+        try:
+            return _bound(name)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                return None
+        holder, owner = _holder(name)
+        if holder and owner not in trusted:
+            return None
+        time.sleep(PAUSE)
+    if holder:
+        raise Failed(b"rival", holder)
+    return None
+
+
+def _bound(name: bytes) -> _socket.socket:
+    one = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        one.bind(b"\0" + name)
+        one.listen(CALLERS)
+    except OSError:
+        one.close()
+        raise
+    return one
+
+
+def _holder(name: bytes) -> tuple[int, int]:
+    """Return pid and user of who holds a mark; pid 0: that cannot be told."""
+    caller = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        caller.settimeout(0.0)
+        caller.connect(b"\0" + name)
+        raw = caller.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    except OSError:
+        return 0, 0
+    finally:
+        caller.close()
+    return int.from_bytes(raw[:4], sys.byteorder), int.from_bytes(raw[4:8], sys.byteorder)
