@@ -47,6 +47,14 @@ UMASK = _umask()
 for itself, and so does a shim before it starts its program once more."""
 
 
+def uid_of(name: str) -> int | None:
+    """Return the number of a user; None where there is none of that name."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, OSError):
+        return None
+
+
 class User(NamedTuple):
     """Whom a process becomes before it runs its program."""
 
