@@ -13,9 +13,11 @@ import pytest
 
 from healmon.clock import boot_id
 from healmon.errors import HolderError, StateDirError
+from healmon.events import CycleStarted, Recorded
 from healmon.service import instance
 from healmon.service.commandline import stop
 from healmon.service.instance import Holder, Lock
+from healmon.service.ousted import Ousted
 from tests.helpers.storekit import line, program
 from tests.helpers.wait import until
 
@@ -440,3 +442,33 @@ def test_root_ends_nobody_else_for_the_owner_of_a_state_directory(tmp_path: Path
 def test_a_pipe_in_the_place_of_the_lock_file_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "healmon.lock")
     assert instance.holder(tmp_path) is None
+
+
+def test_of_a_directory_that_was_removed_the_name_is_taken_again_or_given_up(
+    tmp_path: Path,
+) -> None:
+    state, stopped = tmp_path / "state", list[str]()
+    state.mkdir(mode=0o700)
+    lock = Lock.acquire(state, version="1", mode="daemon")
+    ousted = Ousted(state, lock, stopped.append)
+
+    def round_begins() -> list[str]:
+        ousted.heard(Recorded(1, 0.0, CycleStarted(1)))
+        return stopped
+
+    assert round_begins() == []
+    state.rename(tmp_path / "away")
+    assert round_begins() == []
+    state.mkdir(mode=0o700)
+    assert round_begins() == []
+    assert instance.holder(state) == lock.holder
+    with pytest.raises(HolderError):
+        Lock.acquire(state, version="1", mode="once")
+    assert round_begins() == [], "it is our own name that stands there"
+    state.rename(tmp_path / "further")
+    state.mkdir(mode=0o700)
+    with program(HOLD, state) as other:
+        assert line(other) == "held"
+        (why,) = round_begins()
+    assert f"pid {other.pid} (daemon, version 9.9)" in why
+    lock.release()
