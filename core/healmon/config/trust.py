@@ -34,7 +34,9 @@ class Worry(NamedTuple):
 
 
 def must_not_be_open(path: Path) -> None:
-    """Return if not everybody may write a configuration or a pack; what is not there is fine.
+    """Return if not everybody may write a configuration, a pack or a folder of packs.
+
+    What is not there is fine.
 
     Raises:
         ConfigError: everybody may.
@@ -43,7 +45,7 @@ def must_not_be_open(path: Path) -> None:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         return
-    if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+    if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and mode & stat.S_IWOTH:
         what = f"can be written by anybody (mode {stat.S_IMODE(mode):04o}), and says what healmon"
         raise _refused(path, f"{what} runs: chmod go-w {_shown(path)}")
 

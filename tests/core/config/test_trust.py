@@ -48,6 +48,10 @@ def test_nor_a_pack_of_ones_own(tmp_path: Path) -> None:
     pack.chmod(0o646)
     with pytest.raises(ConfigError, match=r"mine\.toml.*can be written by anybody"):
         user.packs_of(str(tmp_path))
+    pack.chmod(0o644)
+    tmp_path.chmod(0o1777)  # nobody else's pack can be replaced, but one of anybody's added
+    with pytest.raises(ConfigError, match=f"{tmp_path}: can be written by anybody"):
+        user.packs_of(str(tmp_path))
 
 
 @ROOT_ONLY
