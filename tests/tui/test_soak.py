@@ -91,8 +91,9 @@ def test_hours_of_events_and_keys_leave_no_more_objects_than_before():
     # the stories are full after some hours; what is kept per component ends with it
     allowed = {"Moment": 1200, "tuple": 900, "Span": 900, "TimerHandle": 80, "Context": 80}
     allowed |= {"Entry": 600, "Turn": 700, "Level": 700}
-    # the lines of a drawing are kept until the next one, and let go where Textual draws all anew
+    # lines and layout of a drawing are kept until the next one, or until Textual draws all anew
     allowed |= {"Segment": 200, "Strip": 150, "FIFOCache": 1100, "Line": 300}
+    allowed |= {"Fraction": 300}
     early, late = counted[2], counted[-1]
     grown = {
         name: count - early[name]

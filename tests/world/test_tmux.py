@@ -214,6 +214,22 @@ def test_a_second_look_names_the_same_pane_alike(world: World) -> None:
     assert named(world, "a").key == named(world, "a").key != named(world, "b").key
 
 
+def test_one_healmon_at_a_time_is_at_a_pane(world: World) -> None:
+    world.new("a")
+    world.new("b")
+    a, b = named(world, "a"), named(world, "b")
+
+    def claimed(pane: Pane) -> None:
+        with world.tmux.claim(pane):
+            pass
+
+    with world.tmux.claim(a):
+        claimed(b)
+        with pytest.raises(VetoError, match=f"another healmon .* is at pane {a.id}"):
+            claimed(a)
+    claimed(a)
+
+
 def test_screens_show_what_was_printed_and_leave_out_what_is_gone(world: World) -> None:
     world.new("a")
     world.new("b")

@@ -65,6 +65,18 @@ async def answer(doors: Doors, order: Order, dossier: Dossier) -> Proof:
         dossier.before(await view(doors.probe, one.pane, agent))
     except ProbeError as error:
         raise VetoError(f"it cannot be looked at: {error.args[0]}") from error
+    with doors.probe.tmux.claim(one.pane):
+        pressed = await _press(doors, order, dossier, one)
+        return await _verified(doors, order, dossier, one, pressed)
+
+
+async def _press(doors: Doors, order: Order, dossier: Dossier, one: SessionSeen) -> tuple[str, ...]:
+    """Press the keys of an answer, the first one after another look; return those pressed.
+
+    Raises:
+        VetoError: the question is not the one that the answer was chosen for; nothing was pressed.
+        RemedyError: it cannot be told whether a key was pressed.
+    """
     keys = [key for step in order.keys for key in step]
     pressed: list[str] = []
     for number, key in enumerate(keys):
@@ -89,7 +101,7 @@ async def answer(doors: Doors, order: Order, dossier: Dossier) -> Proof:
             )
             raise outcome.unanswered(order, await dossier.close(lost)) from error
         pressed.append(key)
-    return await _verified(doors, order, dossier, one, tuple(pressed))
+    return tuple(pressed)
 
 
 async def _asked(doors: Doors, order: Order) -> SessionSeen:

@@ -94,7 +94,8 @@ class Remedy:
         if one is not None:
             dossier.before(await self.see(one.pane, one))
             if order.keys:
-                verdict = await self._interrupt(one, order, dossier)
+                with self.probe.tmux.claim(one.pane):
+                    verdict = await self._interrupt(one, order, dossier)
         return await self._settle_all(order, tasks, dossier, verdict, one)
 
     async def _interrupt(self, one: SessionSeen, order: Order, dossier: Dossier) -> Verdict:

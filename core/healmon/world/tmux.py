@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import Final, Protocol
 
 from healmon.clock import Clock, SystemClock
@@ -19,6 +20,8 @@ from healmon.errors import MissingPartError, ProbeError, RemedyError, VetoError
 from healmon.text import clean
 from healmon.world import sockets, terminal, tmux_wire
 from healmon.world.pane import Pane
+from healmon.world.programs import mark
+from healmon.world.programs.begin import Failed
 from healmon.world.runner import Finished, run
 from healmon.world.sgr import Painted
 from healmon.world.sockets import shown
@@ -79,6 +82,14 @@ class Tmux(Protocol):
 
     def terminal(self, pane: Pane) -> Terminal | None:
         """Return what the pane's terminal tells; None when it cannot be read."""
+        ...
+
+    def claim(self, pane: Pane) -> AbstractContextManager[None]:
+        """Be the one healmon of this host that touches a pane, until this is left.
+
+        Raises:
+            VetoError: another one is.
+        """
         ...
 
     def press(self, pane: Pane, keys: tuple[str, ...]) -> None:
@@ -168,6 +179,23 @@ class SystemTmux:
     def terminal(self, pane: Pane) -> Terminal | None:
         """Return what the pane's terminal tells; None when it cannot be read."""
         return None if pane.dead else terminal.look(pane.tty, pane.pid)
+
+    @contextmanager
+    def claim(self, pane: Pane) -> Generator[None]:
+        """Be the one healmon of this host that touches a pane, until this is left."""
+        try:
+            owner = os.stat(f"/proc/{pane.server_pid}").st_uid  # noqa: PTH116 - no file
+        except OSError:
+            owner = os.geteuid()
+        try:
+            held = mark.hold(f"healmon/pane/{pane.key}".encode(), owner, tries=1)
+        except Failed as rival:
+            raise VetoError(f"another healmon (pid {rival.number}) is at pane {pane.id}") from None
+        try:
+            yield
+        finally:
+            if held is not None:
+                held.close()
 
     def press(self, pane: Pane, keys: tuple[str, ...]) -> None:
         """Press keys in exactly this pane, if it still is who it was and can take them."""

@@ -18,6 +18,7 @@ from healmon.sessions import probe
 from healmon.sessions.facts import ANSWER, REQUEUE, Order, Row
 from healmon.sessions.verdict import Verdict
 from healmon.world import taskdb
+from healmon.world.tmux import SystemTmux
 from tests.helpers.sessionstage import Hands
 from tests.helpers.wait import until
 
@@ -72,6 +73,21 @@ def test_a_hung_job_gets_one_key_and_all_of_it_is_written_down(stage):
     assert hands.steps[0] == f"Clearing stuck session: a (task {task})"
     assert all("evidence 1.1.1" in step for step in hands.steps[1:])
     assert "evidence 1.1.1" in proof.text
+
+
+@pytest.mark.parametrize("what", ["clear", "answer"])
+def test_while_another_healmon_is_at_a_pane_no_second_key_comes(stage, what):
+    stage.agent("a", "claude", "approval") if what == "answer" else stage.hung("a")
+    task = stage.task("a")
+    hands = stage.hands(verify_within=SLOW)
+    order = chosen(hands) if what == "answer" else hands.order("a")
+    pane = next(p for p in SystemTmux().panes(stage.tmux.socket) if p.name == "a")
+    action = {"action": ANSWER} if what == "answer" else {}
+    with SystemTmux().claim(pane):
+        said = refused(hands, order, **action)
+        assert f"another healmon (pid {os.getpid()}) is at pane {pane.id}" in said
+    assert stage.keys("a") == []
+    assert not stage.taken(task)
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
-"""The mark of a worker on this host: its shim holds it as long as the program is the worker.
+"""A mark: a name that one process of this host holds at a time.
 
-Healers on two state directories share no lock file, but they share this name: an abstract socket.
-The kernel gives it to one of them, and back when the shim is gone. Anybody may take such a name, so
-one that is held by nobody who could have started the worker is passed over.
+Healers on two state directories share no lock file, but they share this: an abstract socket. The
+kernel gives its name to one of them, and back when that one is gone. Anybody may take such a name,
+so one that is held by somebody who could not have done what it stands for is passed over.
+
+    healmon/worker/HASH    a shim, as long as its program is the worker
+    healmon/pane/KEY       a healer, while it presses keys there
 """
 
 from __future__ import annotations
@@ -22,19 +25,22 @@ CALLERS = 4096
 """How many may have asked who holds it; nobody takes their calls."""
 
 
-def hold(name: bytes, user: int) -> _socket.socket | None:
+def hold(name: bytes, user: int, tries: int = TRIES) -> _socket.socket | None:
     """Return the mark, which is ours until it is closed; None: without one.
 
     Args:
         name: of the mark; empty: none.
-        user: who the program will be.
+        user: who may hold it besides us and root.
+        tries: how often to try, with pauses.
 
     Raises:
-        Failed: a copy lives already; the number is the pid of who holds its mark.
+        Failed: somebody holds it: the number is that one's pid.
     """
     trusted = {0, os.geteuid(), user}
     holder = 0
-    for _ in range(TRIES if name else 0):
+    for number in range(tries if name else 0):
+        if number:
+            time.sleep(PAUSE)
         try:
             return _bound(name)
         except OSError as error:
@@ -43,7 +49,6 @@ def hold(name: bytes, user: int) -> _socket.socket | None:
         holder, owner = _holder(name)
         if holder and owner not in trusted:
             return None
-        time.sleep(PAUSE)
     if holder:
         raise Failed(b"rival", holder)
     return None

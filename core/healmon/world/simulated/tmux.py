@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -163,6 +164,7 @@ class SimulatedTmux:
         self._pids: dict[str, tuple[int, int]] = {}
         self._stopped: set[str] = set()
         self._serial = 0
+        self._claimed: set[str] = set()
 
     # The writer's side.
 
@@ -245,6 +247,17 @@ class SimulatedTmux:
         """Return what the pane's terminal tells."""
         found = self._find(pane)
         return None if found is None or found.facts.dead else found.terminal()
+
+    @contextmanager
+    def claim(self, pane: Pane) -> Generator[None]:
+        """Be the one healmon of this host that touches a pane, until this is left."""
+        if pane.key in self._claimed:
+            raise VetoError(f"another healmon (pid 2) is at pane {pane.id}")
+        self._claimed.add(pane.key)
+        try:
+            yield
+        finally:
+            self._claimed.discard(pane.key)
 
     def press(self, pane: Pane, keys: tuple[str, ...]) -> None:
         """Press keys in exactly this pane."""
