@@ -77,7 +77,7 @@ def vouched(environ: Mapping[str, str]) -> frozenset[int]:
 def still_known(path: Path | None, environ: Mapping[str, str]) -> frozenset[int]:
     """Return whose file a configuration may be when it is read again: as now, or ours."""
     found = _stat(path) if path is not None else None
-    return vouched(environ) | ({found.st_uid} if found is not None else frozenset())
+    return vouched(environ) if found is None else vouched(environ) | {found.st_uid}
 
 
 def worries(settings: Settings) -> list[Worry]:
