@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from healmon import cli
 from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.errors import ConfigError
@@ -76,6 +77,18 @@ def test_a_link_to_somebody_elses_is_not_taken_either(tmp_path: Path) -> None:
     (tmp_path / "healmon.toml").symlink_to("theirs")
     with pytest.raises(ConfigError, match="belongs to uid"):
         locate.find_config(None, {}, tmp_path)
+
+
+@ROOT_ONLY
+def test_it_is_in_nobodys_way_who_names_the_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.chown(write(tmp_path / "healmon.toml"), STRANGER, STRANGER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HEALMON_STATE_DIR", raising=False)
+    assert cli.main(["stop"]) == 78
+    assert cli.main(["stop", "--state-dir", str(tmp_path / "state")]) == 0
+    assert "nothing to stop" in capsys.readouterr().out
 
 
 @ROOT_ONLY
