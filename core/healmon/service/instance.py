@@ -196,8 +196,10 @@ def holder(state_dir: Path) -> Holder | None:
         if found.pid and lives(found):
             return found
         # a holder that could not write (a full disk): the text is another's, who has ended
-        there = _directory_holder(state_dir)
-        return there if there is not None and _start_ticks(there.pid) else found
+        ticks = _start_ticks((there := _directory_holder(state_dir) or Holder()).pid)
+        if ticks and ticks == found.ticks:
+            return found._replace(pid=there.pid)  # its number is another one in a container
+        return there if ticks else found
     finally:
         os.close(fd)
 

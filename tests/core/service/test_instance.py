@@ -421,6 +421,10 @@ def test_who_could_not_write_is_not_taken_for_the_dead_one_whose_text_is_there(
 ) -> None:
     with program(HOLD, tmp_path) as first:
         assert line(first) == "held"
+        told = instance.holder(tmp_path)
+        inside = json.dumps(told._replace(pid=4_194_000)._asdict())
+        (tmp_path / instance.NAME).write_text(inside)
+        assert instance.holder(tmp_path) == told, "as it is called outside of its container"
         gone = Holder(first.pid if same else 4_194_000, 1, boot_id(), "1", "daemon", "then")
         (tmp_path / instance.NAME).write_text(json.dumps(gone._asdict()))
         assert instance.holder(tmp_path) == Holder(pid=first.pid)
