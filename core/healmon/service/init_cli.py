@@ -78,18 +78,18 @@ def _with_unit(path: Path, args: argparse.Namespace) -> int:
     return 0
 
 
-def _placed(path: Path) -> bool:
-    """Return whether the configuration that is there says where the state is.
+def _placed(path: Path) -> str:
+    """Return where the configuration that is there says that the state is; empty: it does not.
 
     Raises:
         ConfigError: it is wrong, and a service would not start with it.
     """
     if not os.path.lexists(path):
-        return False
+        return ""
     from healmon.config.load import load  # noqa: PLC0415 - where a unit is wanted
 
     # without what overrides keys in this shell: the service has none of it
-    return bool(load(path, {"HOME": os.environ.get("HOME", "")}).monitor.state_dir)
+    return load(path, {"HOME": os.environ.get("HOME", "")}).monitor.state_dir
 
 
 def _state_dir(args: argparse.Namespace) -> str:

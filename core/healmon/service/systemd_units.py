@@ -51,7 +51,7 @@ class Service:
             a user's.
         system: for the host, not for the user who runs systemd.
         user: whom the host's runs as.
-        placed: the configuration says where the state is.
+        placed: absolute path of the state directory that the configuration names; empty: none.
     """
 
     command: tuple[str, ...]
@@ -59,7 +59,7 @@ class Service:
     state_dir: str = ""
     system: bool = False
     user: str = "root"
-    placed: bool = False
+    placed: str = ""
 
     @property
     def kept(self) -> bool:
@@ -69,19 +69,36 @@ class Service:
 
 def render(service: Service) -> str:
     """Return the unit. Pure."""
-    blocks = [_unit(), _service(service)]
+    blocks = [_unit(service), _service(service)]
     blocks.append(f"[Install]\nWantedBy={'multi-user' if service.system else 'default'}.target\n")
     return "\n".join(blocks)
 
 
-def _unit() -> str:
+def _unit(service: Service) -> str:
     return (
         "[Unit]\n"
         "Description=healmon, a self-healing health monitor for this host\n"
         "After=network.target\n"
+        f"{_mounts(service)}"
         "# a monitor is tried again for ever\n"
         "StartLimitIntervalSec=0\n"
     )
+
+
+def _mounts(service: Service) -> str:
+    """Return the line that has a boot wait for the file systems that are read first.
+
+    Before they are there the configuration is missing, which no restart would mend.
+    """
+    paths = [path for path in (service.config, service.state_dir or service.placed) if path]
+    if not service.system or not paths or any(map(_CONTROL.search, paths)):
+        return ""  # a user's systemd mounts nothing
+    return f"RequiresMountsFor={' '.join(map(_path, paths))}\n"
+
+
+def _path(text: str) -> str:
+    """Return a path as systemd reads it where no command is meant: a $ is a $."""
+    return _word(text).replace("$$", "$")
 
 
 def _service(service: Service) -> str:

@@ -75,8 +75,11 @@ def test_a_program_whose_name_systemd_does_not_take_is_run_by_env():
 
 
 def test_where_the_configuration_says_where_the_state_is_the_unit_says_nothing_else(tmp_path):
-    placed = replace(SYSTEM, placed=True)
-    assert "state" not in render(placed).lower().replace("execstart", "")
+    placed = replace(SYSTEM, placed="/srv/h m")
+    unit = keys(render(placed))
+    assert "--state-dir" not in unit["ExecStart"]
+    assert "StateDirectory" not in unit
+    assert unit["RequiresMountsFor"] == '/etc/healmon/healmon.toml "/srv/h m"'
     assert "/var/lib" not in str(next_steps(placed, tmp_path))
 
 
@@ -84,6 +87,13 @@ def test_a_path_that_is_no_text_leaves_no_unit(tmp_path):
     with pytest.raises(DataError, match="not UTF-8"):
         write(Service(command=("/x",), config="/a\udcff"), tmp_path / NAME)
     assert not (tmp_path / NAME).exists()
+
+
+def test_a_boot_waits_for_the_file_systems_that_are_read_first():
+    odd = keys(render(replace(SYSTEM, config='/a %/$x/"q"', state_dir="/s")))
+    assert odd["RequiresMountsFor"] == r'"/a %%/$x/\"q\"" /s'
+    for other in (USER, replace(SYSTEM, config=""), replace(SYSTEM, config="/a\nb")):
+        assert "RequiresMountsFor" not in render(other)
 
 
 def test_the_units_of_the_project_are_what_is_rendered():
