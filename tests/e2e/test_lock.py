@@ -100,6 +100,8 @@ def test_a_healer_that_hangs_is_told_by_the_age_of_its_cycles(box):
     pid = int(box.healmon("daemon").stdout.split("pid ")[1].split(",")[0])
     until(lambda: box.events("cyclefinished"), 60, "the first cycle on disk")
     # as if its newest cycle had finished long ago
+    until((box.state / "healmon.heartbeat").exists, what="its heartbeat")
+    (box.state / "healmon.heartbeat").unlink()
     box.execute("UPDATE events SET timestamp = '2020-01-01 00:00:00.000'")
     status = box.inside("status")
     assert status.returncode == 2
