@@ -47,13 +47,14 @@ def read_text(path: Path, owners: Collection[int] | None = None) -> str:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _error(file, None, "is not a regular file")
         with path.open("rb") as stream:
-            owner = os.fstat(stream.fileno()).st_uid
+            found = {os.fstat(stream.fileno()).st_uid, path.lstat().st_uid}
             data = stream.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _error(file, None, f"cannot be read: {reason}") from error
-    if owners is not None and owner not in owners:
-        what = f"belongs to uid {owner}, who could have healmon run anything"
+    strangers = found.difference(owners) if owners is not None else None
+    if strangers:
+        what = f"belongs to uid {strangers.pop()}, who could have healmon run anything"
         raise _error(file, None, f"{what}: chown {os.geteuid()} {file}, or begin anew with it")
     if len(data) > LARGEST:
         raise _error(file, None, f"is larger than {LARGEST // 1000} kB")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 
 from healmon.errors import ConfigError, Problem
 from healmon.named import NamedTuple
@@ -76,8 +77,10 @@ def vouched(environ: Mapping[str, str]) -> frozenset[int]:
 
 def still_known(path: Path | None, environ: Mapping[str, str]) -> frozenset[int]:
     """Return whose file a configuration may be when it is read again: as now, or ours."""
-    found = _stat(path) if path is not None else None
-    return vouched(environ) if found is None else vouched(environ) | {found.st_uid}
+    with suppress(OSError, ValueError):
+        if path is not None:
+            return vouched(environ) | {path.lstat().st_uid, path.stat().st_uid}
+    return vouched(environ)
 
 
 def worries(settings: Settings) -> list[Worry]:
@@ -122,7 +125,8 @@ def _replaceable(path: Path) -> list[Worry]:
     """Return whether somebody else owns or may write a directory that a file is reached by."""
     for parent in dict.fromkeys((path.parent, *path.resolve().parents)):
         found = _stat(parent)
-        if found is None or (found.st_uid == 0 and found.st_mode & stat.S_ISVTX):
+        sticky = found is not None and found.st_mode & stat.S_ISVTX
+        if found is None or (sticky and found.st_uid in {0, os.geteuid()}):
             continue
         for worry in _changeable(parent, "what lies there"):
             return [worry._replace(path=path, what=f"lies in {_shown(parent)}: that {worry.what}")]

@@ -125,6 +125,12 @@ def test_what_is_read_is_what_was_vouched_for(
         read()
     other.replace(config)
     read()
+    config.replace(other)
+    config.symlink_to(other)
+    read()
+    os.lchown(config, STRANGER + 1, 0)
+    with pytest.raises(ConfigError, match=f"belongs to uid {STRANGER + 1}"):
+        read()
 
 
 @ROOT_ONLY
