@@ -18,6 +18,7 @@ from healmon.disks.healer import DisksHealer
 from healmon.healer import Healer
 from healmon.sessions.healer import SessionsHealer
 from healmon.sessions.packs.user import packs_of
+from healmon.state import Snapshot
 from healmon.workers.equipment import Equipment
 from healmon.workers.healer import WorkersHealer
 from healmon.world.beats import BeatFiles
@@ -42,12 +43,13 @@ HOST_LIMITS = (
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a healer may be built from; the real parts of the machine."""
+    """What a healer may be built from: the real parts of the machine, and what is known."""
 
     settings: Settings
     state_dir: Path
     clock: Clock
     processes: Processes
+    known: Snapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ REGISTRY: tuple[Entry, ...] = (
         lambda s: (s.databases, s.sessions.sockets, [worker.name for worker in s.workers]),
     ),
     Entry(
-        lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock),
+        lambda p: DisksHealer(p.settings.disk, p.state_dir, SystemFiles(), p.clock, known=p.known),
         lambda s: s.disk,
     ),
 )

@@ -29,10 +29,10 @@ def loop(style="quick", promised=os.devnull):
     # one transaction after the other: quick ones, some that spill pages, or one that stays open
     log = os.open(promised, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     connection.execute("PRAGMA busy_timeout=30000")
-    if style == "spill":
-        connection.execute("PRAGMA cache_size=5")
     size = 60_000 if style == "spill" else 10
     print(json.dumps("looping"), flush=True)
+    if style == "spill":
+        connection.execute("PRAGMA cache_size=5")  # reads: it waits for whoever stands in a commit
     number = 0
     while True:
         number += 1

@@ -23,6 +23,26 @@ for _ in range(int(sys.argv[2])):
     c.execute("INSERT INTO rows(text) VALUES ('x')")
 {DIE}
 """
+OVERTAKEN = f"""
+import os, sqlite3, subprocess, sys
+c = sqlite3.connect(sys.argv[1], isolation_level=None)
+c.execute("PRAGMA journal_mode=WAL")
+c.execute("PRAGMA wal_autocheckpoint=0")
+c.execute("CREATE TABLE IF NOT EXISTS rows(id INTEGER PRIMARY KEY, text TEXT)")
+if sys.argv[2] == "0":
+    c.execute("INSERT INTO rows(text) VALUES ('promised')")
+    program = sys.orig_argv[sys.orig_argv.index("-c") + 1]
+    subprocess.run([sys.executable, "-I", "-S", "-c", program, sys.argv[1], "1"])
+    c.execute("INSERT INTO rows(text) VALUES ('promised')")
+else:
+    # killed when its transaction stood in the -wal and the index was not told yet
+    with open(sys.argv[1] + "-shm", "r+b", buffering=0) as index:
+        before = index.read(96)
+        c.execute("INSERT INTO rows(text) VALUES (?)", ("y" * 50_000,))
+        index.seek(0)
+        index.write(before)
+{DIE}
+"""
 JOURNAL = f"""
 import sqlite3, sys
 users = []
@@ -101,6 +121,12 @@ def hot_journals(paths: Sequence[Path], rows: int = 3000) -> int:
 def rolled_back_spill(path: Path) -> int:
     crash(path, SPILL)
     return 102
+
+
+def overtaken(path: Path) -> int:
+    """Leave a commit that the index was never told of, and whose first frame another wrote over."""
+    crash(path, OVERTAKEN)
+    return 2
 
 
 def cut_checkpoint(path: Path, number: int, rows: int = 10_100) -> int:

@@ -75,6 +75,17 @@ def test_what_is_due_goes_and_the_rest_stays(stage):
     assert set(swept.names) == {"old.log", "deep/er/old.log"}
 
 
+def test_it_is_told_where_a_directory_is_mounted_and_whether_anything_is(stage):
+    stage.write("a.log", DAY)
+    point = stage.files.space(stage.root).mount
+    assert stage.files.usage(stage.root, FAR).mount == point
+    assert stage.root.startswith(point)
+    assert point != stage.root
+    assert stage.files.mounted(point)
+    assert not stage.files.mounted(stage.root)
+    assert stage.files.view() == stage.files.view() != ""
+
+
 def test_a_survey_touches_nothing_and_counts_what_is_due(stage):
     for n in range(5):
         stage.write(f"{n}.log", (n + 2) * DAY)

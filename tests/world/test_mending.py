@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import time
@@ -23,9 +24,9 @@ from healmon.world.mending import _ROOT, _RUN, Mender, SystemMender
 from healmon.world.simulated.mending import SimulatedMender
 from healmon.world.simulated.sqlite import SimulatedLocks
 from healmon.world.sqlite import Locks, SystemLocks
-from healmon.world.walframes import walk
+from healmon.world.walframes import _checksum, walk
 from tests.helpers.dbactor import Actors, ask, create
-from tests.helpers.dbcrash import CRASHES, crashed_wal, damage, hot_journal
+from tests.helpers.dbcrash import CRASHES, crashed_wal, damage, hot_journal, overtaken
 from tests.helpers.examples import examples
 from tests.helpers.wait import until
 
@@ -311,6 +312,35 @@ def test_a_flipped_bit_is_told_with_its_frame(tmp_path):
     mended = SystemMender(tmp_path / "kept").heal("a", str(path), (), STAMP)
     assert mended.word == "damaged"
     assert "frame 10" in mended.text
+
+
+def test_a_commit_that_nobody_was_told_of_is_no_damage(tmp_path):
+    path = tmp_path / "a.db"
+    promised = overtaken(path)
+    raw = Path(f"{path}-wal").read_bytes()
+    assert walk(lambda length, offset: raw[offset : offset + length], len(raw)).lost == 1
+    mended = SystemMender(tmp_path / "kept").heal("a", str(path), (), STAMP)
+    assert mended.word == "healed"
+    assert ask(path, "SELECT count(*) FROM rows WHERE text = 'promised'") == [[promised]]
+
+
+@pytest.mark.parametrize("how", ["older boot", "made anew", "torn", "absent", "told of it"])
+def test_without_an_index_that_proves_it_a_commit_behind_a_bad_frame_is_damage(tmp_path, how):
+    path, index = tmp_path / "a.db", tmp_path / "a.db-shm"
+    overtaken(path)
+    head = bytearray(index.read_bytes()[:48])
+    if how == "older boot":
+        os.utime(f"{path}-wal", (1.0, 1.0))
+    elif how == "absent":
+        index.unlink()
+    else:
+        head[{"made anew": 8, "torn": 20, "told of it": 16}[how]] = 0 if how == "made anew" else 99
+        if how != "torn":
+            head[40:48] = struct.pack("=II", *_checksum(bytes(head[:40]), (0, 0), "="))
+        with index.open("r+b") as file:
+            file.write(head * 2)
+    mended = SystemMender(tmp_path / "kept").heal("a", str(path), (), STAMP)
+    assert mended.word == "damaged"
 
 
 OTHER = """

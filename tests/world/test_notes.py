@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,13 @@ def test_the_last_words_are_harmless(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_worker_s_name_is_one_folder(name: str, folder: str) -> None:
     assert notes.folder_name(name) == folder
+
+
+def test_a_worker_s_folder_is_as_the_guide_tells() -> None:
+    guide = (Path(__file__).parents[2] / "docs/operating.md").read_text("utf-8")
+    told = re.findall(r'`workers\."?([^"`]+)"?` has\s`workers/([^`]+)/`', guide)
+    assert [name for name, _ in told] == ["mail", "mail (süd)"]
+    assert all(notes.folder_name(name) == folder for name, folder in told)
 
 
 def test_a_text_is_found_from_an_offset_on_and_looked_for_once(tmp_path: Path) -> None:

@@ -40,6 +40,16 @@ def test_pid_files_are_numbers_in_regular_files(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+def test_a_pid_file_is_found_among_many_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(survey, "MOST_FILES", 3)
+    for number in range(9):
+        (tmp_path / f"{number}.txt").touch()
+    (tmp_path / "z.pid").write_text("4711\n")
+    assert [one.pid for one in survey.pid_files([str(tmp_path)])] == [4711]
+
+
 def test_a_process_tells_its_files_program_and_environment(tmp_path: Path) -> None:
     path = tmp_path / "open.db"
     code = f"import sys, time\nfile = open({str(path)!r}, 'w')\nwhile True: time.sleep(0.1)"
@@ -153,6 +163,13 @@ def test_a_tree_without_end_is_cut_and_that_is_said(
 ) -> None:
     for number in range(30):
         (tmp_path / str(number)).mkdir()
+    for number in range(60):
+        (tmp_path / "0" / f".{number}").mkdir()
     monkeypatch.setattr(surveyfiles, "MOST", 20)
     assert not surveyfiles.walk(str(tmp_path), NOW).whole
+    assert not surveyfiles.walk(str(tmp_path / "0"), NOW).whole
+    assert [count for _, _, count in surveyfiles._folders(str(tmp_path / "0"))] == [21]
+    monkeypatch.setattr(surveyfiles, "MOST", 200)
+    assert surveyfiles.walk(str(tmp_path), NOW).whole
+    assert not surveyfiles.walk(str(tmp_path), NOW, until=0.0).whole
     assert surveyfiles.walk(str(tmp_path / "none"), NOW) == surveyfiles.Tree()

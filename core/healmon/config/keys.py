@@ -45,7 +45,7 @@ MONITOR: Final = Table(
     keys=(
         _value("name", k.TEXT, "how this host is called in alerts; default: host name"),
         _value("check_interval", k.duration(1.0), "how often everything is looked at"),
-        _value("state_dir", k.PATH, "where store, lock and logs are"),
+        _value("state_dir", k.STATE_DIR, "where store, lock and logs are"),
         _value("dry_run", k.BOOL, "decide and report everything, change nothing"),
         _value("heartbeat_url", k.URL, "asked after each round: a checker outside misses it"),
         _value("starts_in_flight", k.COUNT_OR_NONE, "workers started at the same time; 0: any"),

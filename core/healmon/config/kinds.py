@@ -9,6 +9,7 @@ from typing import Any, Final
 import msgspec
 
 from healmon.config.depot import fault_of
+from healmon.config.locate import no_place_for_a_store
 from healmon.config.paths import Place, absolute, never_cleaned, too_long
 from healmon.config.settings import Rate
 from healmon.config.toml import literal
@@ -221,6 +222,13 @@ def _path(text: str, place: Place) -> str:
     return path
 
 
+def _state_dir(text: str, place: Place) -> str:
+    path = absolute(text, place)
+    if why := no_place_for_a_store(path):
+        raise RefusedError(why)
+    return path
+
+
 def _socket(text: str, place: Place) -> str:
     return _path(text, place) if "/" in text else text
 
@@ -274,6 +282,7 @@ TEXT_OR_NONE: Final = _text(
 ARGUMENT: Final = _text("text", lambda text: "\0" not in text)
 NAME: Final = Kind(allowed="a name", read=_read_name)
 PATH: Final = _text("a path", lambda text: text and "\0" not in text, _path)
+STATE_DIR: Final = _text("a path", lambda text: text and "\0" not in text, _state_dir)
 CLEANABLE: Final = _text("a path", lambda text: text and "\0" not in text, _cleanable)
 USER: Final = Kind(allowed='a user, "app" or 1001', read=_read_user)
 PATTERN: Final = _text('a pattern of file names such as "*.log", without "/"', _is_pattern)

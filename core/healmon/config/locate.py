@@ -108,14 +108,18 @@ def state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | N
         StateDirError: no health store can have such a path.
     """
     found = named_state_dir(explicit, environ, config)
-    text = str(found)
-    if len(os.fsencode(text)) > STORE_MOST:
-        text = os.path.realpath(text)  # a link may lead to a shorter one
-    if why := holds_no_store(text):
+    if why := no_place_for_a_store(str(found)):
         from healmon.text import clean  # noqa: PLC0415 - only what is wrong needs it
 
-        raise StateDirError(f"state directory {clean(short(text))} {why}", remedy=SHORTER)
+        raise StateDirError(f"state directory {clean(short(str(found)))} {why}", remedy=SHORTER)
     return found
+
+
+def no_place_for_a_store(path: str) -> str:
+    """Return why a directory of this path can hold no health store, in words; empty: it can."""
+    if len(os.fsencode(path)) > STORE_MOST:
+        path = os.path.realpath(path)  # a link may lead to a shorter one
+    return holds_no_store(path)
 
 
 def named_state_dir(explicit: str | None, environ: Mapping[str, str], config: Path | None) -> Path:

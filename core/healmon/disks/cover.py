@@ -38,8 +38,8 @@ class Cover(msgspec.Struct, frozen=True):
 
     Attributes:
         own: healmon's own older logs, where anything may be cleaned; None: they are not here.
-        closed: directories of rules that may take nothing there as they are now: what a killed run
-            had set aside when they might is put back.
+        closed: directories of rules that may take nothing there as they are now, or are gone: what
+            a killed run had set aside when they might is put back.
     """
 
     jobs: tuple[Job, ...]
@@ -129,6 +129,7 @@ def cover_of(
     state_dir: str,
     barred: Callable[[str], str],
     user: Callable[[str], int | None] = lambda _: None,
+    earlier: tuple[str, ...] = (),
 ) -> Cover:
     """Return what the rules may do in a target, in the order of the configuration.
 
@@ -139,6 +140,7 @@ def cover_of(
         state_dir: healmon's own directory: never cleaned, and holds the trash.
         barred: says why a directory may never be cleaned; empty: it may.
         user: tells the number of a user; None: there is none of this name.
+        earlier: directories of rules that are gone.
     """
     jobs: list[Job] = []
     idle: list[str] = []
@@ -167,7 +169,10 @@ def cover_of(
     own = _own(target, device, state_dir) if disk.rules else None
     taken = {root for job in jobs for root in job.selection.roots}
     shut = tuple(root for root in dict.fromkeys(closed) if root not in taken)
-    return Cover(tuple(jobs), tuple(idle), own, _closed_places(shut, device, state_dir))
+    # each of these by itself: one that lies below another has a quarantine of its own
+    left = [_closed_places((root,), device, state_dir) for root in earlier if root not in taken]
+    places = (*_closed_places(shut, device, state_dir), *(one for (one,) in left))
+    return Cover(tuple(jobs), tuple(idle), own, places)
 
 
 def _closed_places(

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from healmon.clock import Reading, Steps
 from healmon.config.settings import Disk
-from healmon.disks import ceiling, filling, oddities, undo, words
+from healmon.disks import ceiling, filling, oddities, places, undo, words
 from healmon.disks.gauge import level_of
 from healmon.disks.lines import disk_of
 from healmon.disks.model import (
@@ -116,8 +116,11 @@ def recall(known: Snapshot, component: str) -> Memory:
 
 def _unseen(seen: DiskSeen, before: Memory, disk: Disk) -> Verdict:
     target = seen.target
-    text = f"{words.title(target)} cannot be measured: {seen.trouble}"
-    findings = [Finding("unreadable", "WARNING", text)]
+    text, condition = f"{words.title(target)} cannot be measured: {seen.trouble}", "unreadable"
+    if seen.unmounted:
+        text = f"{words.title(target)}: {seen.trouble}; nothing is cleaned there until it is again"
+        condition = "unmounted"
+    findings = [Finding(condition, "WARNING", text)]
     if before.level != "ok":
         findings.append(_full(target, before, disk, "not seen now"))
     return Verdict(
@@ -167,6 +170,7 @@ def _remember(
 ) -> Memory:
     memory = _with_deeds(seen.target.component, gauge, before, known, now)
     memory = replace(memory, writable=before.writable or not gauge.readonly)
+    memory = places.remember(memory, seen, gauge, disk)
     if gauge.skip:
         return replace(memory, level="ok")
     level = level_of(gauge.worst, before.level, disk)

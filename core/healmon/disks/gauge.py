@@ -34,6 +34,7 @@ def of_space(space: Space) -> Gauge:
         device=space.device,
         fsid=space.fsid,
         kind=space.kind,
+        mount=space.mount,
         readonly=space.readonly,
         skip=skip if capacity else "has no size of its own",
     )
@@ -49,6 +50,7 @@ def of_usage(usage: Usage, limit: int) -> Gauge:
         capacity=limit,
         percent=full,
         device=usage.device,
+        mount=usage.mount,
         partial=usage.partial,
     )
 

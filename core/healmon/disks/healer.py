@@ -11,10 +11,10 @@ import msgspec
 
 from healmon.clock import Clock, Reading
 from healmon.config.settings import Disk
-from healmon.disks import words
+from healmon.disks import places, words
 from healmon.disks.backups import Watch
 from healmon.disks.cover import TRASH, targets_of
-from healmon.disks.diagnose import diagnose
+from healmon.disks.diagnose import diagnose, recall
 from healmon.disks.halting import Halt
 from healmon.disks.lines import disk_of
 from healmon.disks.model import HEALER, RESTORE, DiskFacts, Order, Seen
@@ -45,6 +45,7 @@ class DisksHealer:
         files: the door to file systems.
         clock: all time.
         backups: what is known of backup targets.
+        known: what earlier runs left.
     """
 
     name: str = HEALER
@@ -59,12 +60,17 @@ class DisksHealer:
         files: Files,
         clock: Clock,
         backups: Backups = DEPOTS,
+        known: Snapshot | None = None,
     ) -> None:
         self._disk = disk
         self._trash = str(state_dir / TRASH)
         self._files = files
         watch = Watch(disk, backups, clock)
         self._probe = Probe(disk, str(state_dir), files, clock, backups=watch)
+        for target in targets_of(disk):
+            memory, view = recall(known or Snapshot(), target.component), self._probe.view
+            there = places.mounted(memory, disk_of(disk, target.path), view)
+            self._probe.expect(target, places.earlier(memory, disk, target), there)
         self._hands = Hands("clean disks")
         self._remedies: dict[str, Remedy] = {}
         self._acting: dict[str, tuple[Order, Halt]] = {}

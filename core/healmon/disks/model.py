@@ -42,6 +42,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
         skip: why it is not judged; empty: it is.
         device, fsid: which file system it is, to count one only once.
         kind: its type.
+        mount: where it is mounted; empty: not known.
     """
 
     used: int
@@ -55,6 +56,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     device: int = 0
     fsid: int = 0
     kind: str = ""
+    mount: str = ""
     readonly: bool = False
     partial: str = ""
     skip: str = ""
@@ -131,6 +133,9 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         outlook: when it will be full; None: not asked.
         culprits: who holds the space; None: it is not full enough to be asked.
         backups: what is wrong with the backup targets of rules that reach there, in words.
+        emptied: directories of rules that are gone in which nothing of a killed run was found.
+        view: which mounts were seen; empty: not known.
+        unmounted: where it was mounted when it was seen before, and nothing is now; else empty.
     """
 
     target: Target
@@ -142,6 +147,9 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     outlook: Outlook | None = None
     culprits: Culprits | None = None
     backups: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+    view: str = ""
+    unmounted: str = ""
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -173,6 +181,20 @@ class More(msgspec.Struct, frozen=True):
     oldest: float = 0.0
 
 
+class Mounted(msgspec.Struct, frozen=True):
+    """Where a target was mounted when it was seen.
+
+    Attributes:
+        view: of which mounts; it is not asked for in another boot or namespace.
+        rules: digest of the configuration then: whoever changes that has looked at what is there.
+    """
+
+    point: str
+    device: int
+    view: str
+    rules: str
+
+
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a target between looks.
 
@@ -192,6 +214,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         more: what would have gone beyond the ceiling; None: it was not reached.
         swapped, swapped_at: how many files the newest cleaning found exchanged, and when.
         pinned, pinned_by: what is told of deleted files that are open, and who has them.
+        places: directories of rules, also of those gone by now, that were not seen empty since.
+        mounted: where it was mounted when it was seen last; None: not known.
     """
 
     level: Level = "ok"
@@ -214,6 +238,8 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     swapped_at: float = 0.0
     pinned: str = ""
     pinned_by: str = ""
+    places: tuple[str, ...] = ()
+    mounted: Mounted | None = None
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from msgspec.structs import replace
+
 from healmon.clock import Clock
 from healmon.config.paths import Place, home_of, never_cleaned, user_number
 from healmon.config.settings import Disk
@@ -25,7 +27,7 @@ from healmon.disks.culprits import Culprits, culprits
 from healmon.disks.forecast import KEPT
 from healmon.disks.history import History, ring_path
 from healmon.disks.lines import disk_of
-from healmon.disks.model import Count, DiskSeen, Gauge, Outlook, Seen, Target
+from healmon.disks.model import Count, DiskSeen, Gauge, Mounted, Outlook, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
@@ -62,10 +64,14 @@ class _Station:
     walking: Hands
     gauge: Gauge | None = None
     measured_at: float = 0.0
+    mount: str = ""
+    device: int = 0
     took: float = 0.0
     count: Count | None = None
     counted_at: float = 0.0
     leftovers: int | None = None
+    earlier: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
     oldest: float | None = None
     asides_at: float = 0.0
     history: History | None = None
@@ -84,6 +90,7 @@ class Probe:
         clock: all time.
         measuring: seconds that one statvfs may take.
         backups: watches the backup targets of rules; None: there are none.
+        view: which mounts it sees.
     """
 
     disk: Disk
@@ -92,11 +99,16 @@ class Probe:
     clock: Clock
     measuring: float = MEASURING
     backups: Watch | None = None
+    view: str = field(init=False)
     _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
     _stepped_at: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Find out of which mounts it sees."""
+        self.view = self.files.view()
 
     async def look(self) -> Seen:
         """Return what is there now; a target that cannot be seen says so, the others go on."""
@@ -112,7 +124,9 @@ class Probe:
         device = gauge.device if target.kind == "filesystem" else None
         place = Place("/", home_of(os.environ))
         barred = partial(never_cleaned, place=place)
-        cover = cover_of(self.disk, target, device, self.state_dir, barred, user_number)
+        disk = replace(self.disk, protect=(*self.disk.protect, *self._unmounted()))
+        earlier = self._station(target).earlier
+        cover = cover_of(disk, target, device, self.state_dir, barred, user_number, earlier)
         return aged(cover, self.clock.steps, self.clock.read().wall)
 
     def measure(self, target: Target) -> Gauge:
@@ -124,6 +138,38 @@ class Probe:
         if target.kind == "filesystem":
             return gauges.of_space(self.files.space(target.path))
         return gauges.of_usage(self.files.usage(target.path, Limits(seconds=WALKING)), target.limit)
+
+    def expect(self, target: Target, places: tuple[str, ...], mounted: Mounted | None) -> None:
+        """Take in what an earlier run knew, before anything is looked at.
+
+        Args:
+            target: of what.
+            places: directories of rules that are gone, where a killed run may have set files aside.
+            mounted: where the target was mounted.
+        """
+        station = self._station(target)
+        station.earlier = places
+        if mounted is not None:
+            station.mount, station.device = mounted.point, mounted.device
+
+    def unmounted(self, target: Target, gauge: Gauge) -> str:
+        """Return where it was mounted when it was seen before, and nothing is now; else empty.
+
+        Mounted anew it may have another number (a loop device, an overlay), so that says nothing.
+        """
+        station = self._station(target)
+        # what lies below it; where a link leads by now is another place
+        below = gauge.mount != station.mount and within(station.mount, gauge.mount)
+        # what an earlier run saw may have been the same file system, in a namespace of its own
+        if below and gauge.device != station.device and not self.files.mounted(station.mount):
+            return station.mount
+        station.mount, station.device = gauge.mount or station.mount, 0
+        return ""
+
+    def _unmounted(self) -> Iterator[str]:
+        """Pass over mount points that lost what was mounted there: what lies below is not that."""
+        points = {station.mount for station in list(self._stations.values())} - {""}
+        return (point for point in sorted(points) if not self.files.mounted(point))
 
     def forget(self) -> None:
         """Look anew at everything: something was cleaned."""
@@ -178,13 +224,18 @@ class Probe:
             gauge = await self._gauge(target, station)
         except ProbeError as error:
             return DiskSeen(target=target, trouble=clean(str(error), limit=300))
+        if point := self.unmounted(target, gauge):
+            trouble = f"what was mounted at {clean(point)} is not mounted any more"
+            return DiskSeen(target=target, trouble=trouble, unmounted=point)
         if gauge.skip:
-            return DiskSeen(target=target, gauge=gauge)
+            return DiskSeen(target=target, gauge=gauge, view=self.view)
         outlook = await self._outlook(target, station, gauge)
         matters = self._matters(target, gauge)
-        if not self.disk.rules:
+        if not self.disk.rules and not station.earlier:
             found = await self._culprits(target, station, gauge) if matters else None
-            return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
+            return DiskSeen(
+                target=target, gauge=gauge, outlook=outlook, culprits=found, view=self.view
+            )
         backups = () if self.backups is None else self.backups.troubles(target)
         try:
             await self._count(target, station, gauge)
@@ -195,12 +246,14 @@ class Probe:
         return DiskSeen(
             target=target,
             gauge=gauge,
-            count=station.count if matters else None,
+            count=station.count if matters and self.disk.rules else None,
             leftovers=station.leftovers or 0,
             oldest=station.oldest,
             outlook=outlook,
             culprits=found,
             backups=backups,
+            emptied=station.emptied,
+            view=self.view,
         )
 
     async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
@@ -286,7 +339,7 @@ class Probe:
         for job in cover.jobs:
             aside = self.files.asides(job.selection)
             asides[aside.place] = aside
-        found = (*asides.values(), *self._left_in(cover, asides))
+        found = (*asides.values(), *self._left_in(cover, asides, self._station(target)))
         if not due:
             return None, found
         trash = Tally()
@@ -303,20 +356,34 @@ class Probe:
         count = Count(surveys=reached, idle=idle, trash=trash, own=own, refused=refused)
         return count, found
 
-    def _left_in(self, cover: Cover, counted: dict[str, Asides]) -> Iterator[Asides]:
+    def _left_in(
+        self, cover: Cover, counted: dict[str, Asides], station: _Station
+    ) -> Iterator[Asides]:
         """Pass over what was set aside where nothing is taken any more; trash there stays."""
+        known = {place: aside.leftovers for place, aside in counted.items()}
+        empty: list[str] = []
         for selection in cover.closed:
             aside = self.files.asides(selection)
-            known = counted.get(aside.place)
-            leftovers = aside.leftovers - (known.leftovers if known is not None else 0)
+            leftovers = aside.leftovers - known.get(aside.place, 0)
             if leftovers > 0:
+                known[aside.place] = aside.leftovers
                 yield Asides(place=aside.place, leftovers=leftovers)
+            elif not aside.leftovers and not aside.trouble:
+                empty += selection.roots
+        station.emptied = tuple(dict.fromkeys((*station.emptied, *empty)))
+        station.earlier = tuple(root for root in station.earlier if root not in empty)
 
     def _each_once(self, looks: list[DiskSeen]) -> tuple[DiskSeen, ...]:
         """Leave out file systems that an earlier path stands for already."""
         found: list[DiskSeen] = []
         known: list[Gauge] = []
+        unmounted: set[str] = set()
         for seen in looks:
+            if seen.unmounted and seen.target.kind == "filesystem":
+                if seen.unmounted not in unmounted:  # what is below it stands for something else
+                    unmounted.add(seen.unmounted)
+                    found.append(seen)
+                continue
             # one that hangs now is still the one that it was
             gauge = seen.gauge or self._station(seen.target).gauge
             if seen.target.kind == "filesystem" and gauge is not None and not gauge.skip:

@@ -32,6 +32,7 @@ from healmon.disks.undo import selections
 from healmon.errors import CalledOffError, ProbeError, RemedyError, VetoError
 from healmon.healer import Hand
 from healmon.plans import Proof
+from healmon.text import clean
 from healmon.units import format_percent
 from healmon.world.filedata import FOREVER, Choice, Deed, Limits, Need, Survey, Swept, Tally
 from healmon.world.files import Files
@@ -132,6 +133,8 @@ class Remedy:
         if order.rule:
             jobs = tuple(job for job in cover.jobs if job.selection.rule == order.rule)
             cover = replace(cover, jobs=jobs)
+        if point := self.probe.unmounted(order.target, gauge):
+            raise VetoError(f"what was mounted at {clean(point)} is not mounted any more")
         if gauge.skip:
             raise VetoError(f"it is not judged: {gauge.skip}")
         if order.device and gauge.device != order.device:

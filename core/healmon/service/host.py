@@ -136,7 +136,8 @@ class Host:
     ) -> Host:
         """Return the healer on a state directory that is held."""
         processes = SystemProcesses()
-        healers = registry.build(registry.Parts(settings, state_dir, clock, processes))
+        parts = registry.Parts(settings, state_dir, clock, processes, store.snapshot)
+        healers = registry.build(parts)
         run = Run(
             host=settings.monitor.name,
             interval=settings.monitor.check_interval,
@@ -156,7 +157,8 @@ class Host:
 
     def parts(self, settings: Settings) -> registry.Parts:
         """Return what healers are made of for these settings."""
-        return registry.Parts(settings, self.state_dir, self.clock, self.processes)
+        clock, known = self.clock, self.engine.snapshot
+        return registry.Parts(settings, self.state_dir, clock, self.processes, known)
 
     def outlet(self, settings: Settings) -> Outlet:
         """Return where notices go by these settings."""
@@ -352,8 +354,7 @@ class Host:
             command=command.id,
         )
         outcome: Packed = {"ok": answer.ok, "text": answer.text}
-        outcome |= {"code": answer.code} if answer.code else {}
-        outcome |= {"data": answer.data} if answer.data else {}
+        outcome |= {k: v for k, v in (("code", answer.code), ("data", answer.data)) if v}
         if answer.plan is not None:
             from healmon.plans import pack  # noqa: PLC0415
 

@@ -11,6 +11,7 @@ only, so that a status command answers at once. Importing this package loads nei
     begun      what takes a damaged file's place: whole before it bears the name
     own        were our files written by hand? `tail` knows what they lack then
     rescue     files that lost their name, or found each other by mistake; `asides` has names
+    unfinished copies that a killed healer was at: kept if whole, else cleared away
     spill      what waits, kept until the next start while nothing can be written
     beside     the one other connection of the healer's process, and those of other programs;
                `paired`: has the healer open what bears the names?

@@ -22,7 +22,7 @@ from healmon.clock import Reading, format_utc, process_seconds
 from healmon.errors import StoreFaultError
 from healmon.events import Recorded
 from healmon.state import Snapshot, replay
-from healmon.store import asides, opening, rescue
+from healmon.store import asides, opening, rescue, unfinished
 from healmon.store.ballast import Ballast
 from healmon.store.beside import Beside
 from healmon.store.buffer import Buffer, Checkpoint
@@ -104,6 +104,7 @@ class Store:
         ballast.relieve()
         with contextlib.suppress(OSError):
             rescue.let_off(path, format_utc(now.wall))
+            unfinished.clear_away(path, format_utc(now.wall))
         error = store._load(host, format_utc(now.wall), ballast)
         if error is not None:
             store._load_unwritable(error)

@@ -65,13 +65,15 @@ def overtakes(
 
 
 def followed(order: Order, one: WorkerSeen) -> Order:
-    """Return a person's stop as it is after a start that the worker's own shim has made meanwhile.
+    """Return a person's wish as it is after a start that the worker's own shim has made meanwhile.
 
-    Who wants a worker down means whoever it is: the life that its shim started between that wish
-    and the last look is the same worker's, by the shim's own word, and is ended in its place.
+    Who wants a worker down, or begun anew, means whoever it is: the life that its shim started
+    between that wish and the last look is the same worker's, by the shim's own word, and is ended
+    in its place.
     """
     record = one.record
-    if order.verb != "stop" or not order.wish or record is None or not record.granted:
+    wished = order.wish and order.verb in {"stop", "restart"}
+    if not wished or record is None or not record.granted:
         return order
     known = order.identity is None or order.identity in former_of(record)
     if record.outcome != "begun" or record.number < order.number or not known:

@@ -19,6 +19,11 @@ OTHER_HOSTS: Final = frozenset(
 _ESCAPED: Final = re.compile(r"\\([0-7]{3})")
 
 
+def plain(point: str) -> str:
+    """Return a mount point as a path; the kernel's tables escape blanks and backslashes."""
+    return _ESCAPED.sub(lambda found: chr(int(found[1], 8)), point)
+
+
 class Mounts:
     """A table of mounts, as one process sees them.
 
@@ -37,11 +42,15 @@ class Mounts:
             if len(fields) < 5:
                 continue
             major, _, minor = fields[2].partition(":")
-            point = _ESCAPED.sub(lambda found: chr(int(found[1], 8)), fields[4])
+            point = plain(fields[4])
             # a later one lies over an earlier one at the same place
             far = kind in OTHER_HOSTS or kind.startswith("fuse")
             self._at[point] = os.makedev(int(major), int(minor)) if far else None
         self.any = any(device is not None for device in self._at.values())
+
+    def has(self, point: str) -> bool:
+        """Return whether anything is mounted at a path; True where the table cannot be read."""
+        return point in self._at or not self._at
 
     def far(self, path: str) -> int | None:
         """Return the device of the far mount that an absolute path lies on; None: on a near one."""

@@ -15,6 +15,7 @@ import threading
 from pathlib import Path
 from typing import Final
 
+from healmon.world.farmounts import plain
 from healmon.world.filedata import BLOCK, Inode
 
 _OPENAT2: Final = 437
@@ -141,17 +142,32 @@ def mount_of(fd: int) -> int:
     return -fd - 1
 
 
-def kind_of(fd: int) -> str:
-    """Return the type of file system below a descriptor (`ext4`, `nfs4`); empty: not known."""
-    mount = mount_of(fd)
+def mounts_seen() -> str:
+    """Return a word for this boot, namespace and root directory; empty: it cannot be told."""
     try:
-        table = Path("/proc/self/mountinfo").read_text("utf-8", "backslashreplace")
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+        parts = (Path(place).stat() for place in ("/proc/self/ns/mnt", "/"))
+        return ":".join((boot, *(f"{one.st_dev:x}.{one.st_ino:x}" for one in parts)))
     except OSError:
         return ""
+
+
+def kind_of(fd: int) -> str:
+    """Return the type of file system below a descriptor (`ext4`, `nfs4`); empty: not known."""
+    return seat_of(fd)[0]
+
+
+def seat_of(fd: int) -> tuple[str, str]:
+    """Return the type of file system below a descriptor, and where that is mounted."""
+    mount = mount_of(fd)
+    try:
+        table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")
+    except OSError:
+        return "", ""
     for line in table.splitlines():
         if line.startswith(f"{mount} "):
-            return line.partition(" - ")[2].partition(" ")[0]
-    return ""
+            return line.partition(" - ")[2].partition(" ")[0], plain(line.split(" ")[4])
+    return "", ""
 
 
 def put_back(source: int, name: str, target: int, old: str) -> None:

@@ -92,11 +92,13 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
         kind: its type (`ext4`), or empty when the kernel does not name it.
         size: all blocks; `used` and `available` do not add up to it where blocks are reserved.
         inodes: 0 where there is no such limit (btrfs).
+        mount: where it is mounted, or empty when the kernel does not tell.
     """
 
     device: int
     fsid: int
     kind: str = ""
+    mount: str = ""
     readonly: bool = False
     size: int
     used: int
@@ -111,6 +113,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         partial: why this is only what was seen so far (a lower bound); empty: all was seen.
         seconds: how long the walk took.
+        mount: where the file system is mounted that it begins on; empty: not known.
     """
 
     device: int
@@ -118,6 +121,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     entries: int
     partial: str = ""
     seconds: float = 0.0
+    mount: str = ""
 
 
 Compression = Literal["gzip", "zstd"]

@@ -17,7 +17,7 @@ from healmon.clock import process_seconds
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world import asides, filecalls, quarantine, saving, sweeping
-from healmon.world.farmounts import Changes
+from healmon.world.farmounts import Changes, mounts
 from healmon.world.filedata import (
     Asides,
     Choice,
@@ -62,6 +62,17 @@ class Files(Protocol):
 
         Raises:
             ProbeError: it cannot be told.
+        """
+        ...
+
+    def mounted(self, point: str) -> bool:
+        """Return whether anything is mounted at a path; True where it cannot be told."""
+        ...
+
+    def view(self) -> str:
+        """Return a word for the mounts that are seen; another boot or namespace has another one.
+
+        Empty where it cannot be told.
         """
         ...
 
@@ -174,7 +185,7 @@ class SystemFiles:
     def __init__(self) -> None:
         self._users = Users()
         self._mounted = Changes()
-        self._kinds: dict[tuple[str, int], str] = {}
+        self._seats: dict[tuple[str, int], tuple[str, str]] = {}
 
     def space(self, path: str) -> Space:
         """Return how full the file system of a directory is.
@@ -189,7 +200,7 @@ class SystemFiles:
             raise ProbeError(f"{clean(path)}: {error.strerror}") from error
         try:
             st, told = os.fstat(fd), os.statvfs(fd)
-            kind = self._kind(path, st.st_dev, fd)
+            kind, mount = self._seat(path, st.st_dev, fd)
         except OSError as error:
             raise ProbeError(f"{clean(path)}: {error.strerror}") from error
         finally:
@@ -197,7 +208,8 @@ class SystemFiles:
         return Space(
             device=st.st_dev,
             fsid=told.f_fsid,
-            kind=kind,
+            kind=clean(kind),
+            mount=mount,
             readonly=bool(told.f_flag & os.ST_RDONLY),
             size=told.f_blocks * told.f_frsize,
             used=(told.f_blocks - told.f_bfree) * told.f_frsize,
@@ -206,14 +218,22 @@ class SystemFiles:
             inodes_free=told.f_ffree,
         )
 
-    def _kind(self, path: str, device: int, fd: int) -> str:
-        """Return the type of a file system; read again once anything was mounted or unmounted."""
+    def _seat(self, path: str, device: int, fd: int) -> tuple[str, str]:
+        """Return the type of a file system, and where it is mounted; read again once any was."""
         if self._mounted.any():
-            self._kinds.clear()
-        known = self._kinds.get((path, device), "")
-        if not known:
-            known = self._kinds[path, device] = clean(filecalls.kind_of(fd))
+            self._seats.clear()
+        known = self._seats.get((path, device), ("", ""))
+        if not all(known):
+            known = self._seats[path, device] = filecalls.seat_of(fd)
         return known
+
+    def mounted(self, point: str) -> bool:
+        """Return whether anything is mounted at a path; True where it cannot be told."""
+        return mounts().has(point)
+
+    def view(self) -> str:
+        """Return a word for the mounts that are seen; another boot or namespace has another one."""
+        return filecalls.mounts_seen()
 
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies, as `du -x` counts it.
@@ -228,6 +248,7 @@ class SystemFiles:
             raise ProbeError(f"{clean(path)}: {error.strerror}") from error
         try:
             device = os.fstat(fd).st_dev
+            _, mount = self._seat(path, device, fd)
             walk = Walk(fd, limits)
             held = _held(walk)
         finally:
@@ -242,6 +263,7 @@ class SystemFiles:
             entries=walk.entries,
             partial=partial,
             seconds=process_seconds() - began,
+            mount=mount,
         )
 
     def survey(

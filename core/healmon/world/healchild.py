@@ -24,6 +24,7 @@ import stat
 import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
+from functools import partial
 from typing import Final, TypeAlias
 from urllib.parse import quote
 
@@ -111,7 +112,36 @@ def inspect(path: bytes) -> Frames:
     except FileNotFoundError:
         return Frames(0, 0, 0)
     try:
-        return walk(lambda length, offset: os.pread(fd, length, offset), os.fstat(fd).st_size)
+        status = os.fstat(fd)
+        read = partial(_pread, fd)
+        frames = walk(read, status.st_size)
+        if not frames.lost:
+            return frames
+        return walk(read, status.st_size, _index(path, status.st_mtime))
+    finally:
+        os.close(fd)
+
+
+def _pread(fd: int, length: int, offset: int) -> bytes:
+    return os.pread(fd, length, offset)
+
+
+def _index(path: bytes, written: float) -> bytes:
+    """Return the index of a -wal; nothing, where it may be older than that, or there is none.
+
+    It is never brought onto the disk: what a machine that went down had of it in memory is lost.
+    """
+    from healmon.clock import SystemClock  # noqa: PLC0415 - what is whole does without it
+
+    now = SystemClock().read()
+    if written <= now.wall - now.boot:
+        return b""
+    try:
+        fd = os.open(path + b"-shm", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except OSError:
+        return b""
+    try:
+        return os.pread(fd, 128, 0)
     finally:
         os.close(fd)
 

@@ -21,7 +21,7 @@ from healmon.world import farmounts, notes, procfs, sockets
 from healmon.world.processes import Identity
 
 MOST_FILES: Final = 2_000
-"""Entries of one directory of pid files that are looked at."""
+"""Pid files of one directory that are looked at."""
 _UNIT: Final = re.compile(r"/([^/]+\.(?:service|scope))(?:/|$)")
 _STARTERS: Final = re.compile(
     r"(user@.*|crond?|atd|anacron|sshd?(@.*)?|getty@.*|docker|containerd|podman.*|healmon.*"
@@ -68,8 +68,9 @@ class FileSystem(msgspec.Struct, frozen=True):
 def pid_files(folders: Iterable[str]) -> Iterator[PidFile]:
     """Yield the pid files that lie in these directories themselves."""
     for folder in dict.fromkeys(folders):
-        for name in sorted(_names(folder))[:MOST_FILES]:
-            if not name.endswith((".pid", ".lock")) or name in _OWN_PIDS or not name.isprintable():
+        named = sorted(name for name in _names(folder) if name.endswith((".pid", ".lock")))
+        for name in named[:MOST_FILES]:
+            if name in _OWN_PIDS or not name.isprintable():
                 continue  # what cannot be written down is nobody's setting
             path = f"{folder.rstrip('/')}/{name}"
             with suppress(ProbeError, OSError):

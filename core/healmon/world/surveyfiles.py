@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -18,7 +20,7 @@ DEPTH: Final = 4
 MOST: Final = 20_000
 """Entries that are looked at."""
 PATIENCE: Final = 5.0
-"""Seconds for a whole tree."""
+"""Seconds for all trees of a look."""
 SKIPPED: Final = frozenset({"node_modules", "__pycache__", "site-packages", "venv", "proc", "sys"})
 _HEALMON: Final = b"helm"
 """The application id of a health store (store.schema.APPLICATION_ID), as it stands in the file."""
@@ -83,18 +85,19 @@ def database_of(path: str) -> str:
     return path if path.endswith(_ENDS) else ""
 
 
-def walk(root: str, now: float) -> Tree:
+def walk(root: str, now: float, until: float | None = None) -> Tree:
     """Return what lies in a tree, without crossing into other file systems or through links.
 
     Args:
         root: an absolute path.
         now: wall seconds.
+        until: process seconds at which it ends, whatever is left; None: in `PATIENCE`.
     """
-    until = process_seconds() + PATIENCE
+    until = process_seconds() + PATIENCE if until is None else until
     databases, logs, pids = list[str](), list[Log](), list[str]()
     seen, whole = 0, True
-    for folder, files in _folders(root):
-        seen += len(files) + 1
+    for folder, files, entries in _folders(root):
+        seen += entries + 1
         if seen > MOST or process_seconds() > until:
             whole = False
             break
@@ -110,25 +113,27 @@ def walk(root: str, now: float) -> Tree:
     return Tree(tuple(sorted(databases)), tuple(logs), tuple(sorted(pids)), whole)
 
 
-def _folders(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]]]]:
-    """Yield each directory with its regular files, the nearer ones first."""
-    waiting = [(root, 0)]
+def _folders(root: str) -> Iterator[tuple[str, list[os.DirEntry[str]], int]]:
+    """Yield each directory, the nearer ones first: its regular files, and how many entries."""
+    waiting = deque([(root, 0)])
     try:
         device = os.stat(root).st_dev  # noqa: PTH116 - text
     except OSError:
         return
     while waiting:
-        folder, depth = waiting.pop(0)
-        files: list[os.DirEntry[str]] = []
+        folder, depth = waiting.popleft()
+        files, inside = list[os.DirEntry[str]](), list[os.DirEntry[str]]()
         with suppress(OSError), os.scandir(folder) as entries:
-            for entry in entries:
+            # one more is too many for whoever counts them, however many there are
+            inside += islice(entries, MOST + 1)
+            for entry in inside:
                 if not entry.name.isprintable():
                     continue
                 if entry.is_file(follow_symlinks=False):
                     files.append(entry)
                 elif depth < DEPTH and _goes_on(entry, device):
                     waiting.append((entry.path, depth + 1))
-        yield folder, files
+        yield folder, files, len(inside)
 
 
 def _goes_on(entry: os.DirEntry[str], device: int) -> bool:

@@ -2,7 +2,9 @@
 
 SQLite takes over the frames up to the first that does not fit and forgets the rest without a word.
 After a crash that is right: the rest was never committed. If commits follow the first bad frame,
-the file is damaged, and opening the database would drop them. Standard library only.
+the file is damaged, and opening the database would drop them; but for one whose writer was killed
+before it told the index (-shm) of it, and over whose first frames another wrote since: nobody was
+told that it is committed. Standard library only.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Final, NamedTuple
 
 HEADER: Final = 32
 FRAME: Final = 24
+_INDEX: Final = 48
 _MAGIC: Final = {0x377F0682: "<", 0x377F0683: ">"}
 _MASK: Final = 0xFFFFFFFF
 
@@ -26,7 +29,8 @@ class Frames(NamedTuple):
     Attributes:
         valid: frames that fit, from the first on.
         kept: those of them that belong to a commit.
-        lost: commits of the same generation at or behind the first frame that does not fit.
+        lost: commits of the same generation at or behind the first frame that does not fit, but
+            for the last one, if the index does not know it.
         header: the header is whole; without it SQLite takes over nothing.
     """
 
@@ -36,8 +40,14 @@ class Frames(NamedTuple):
     header: bool = True
 
 
-def walk(read: Read, size: int) -> Frames:
-    """Return what stands in a -wal of so many bytes."""
+def walk(read: Read, size: int, index: bytes = b"") -> Frames:
+    """Return what stands in a -wal of so many bytes.
+
+    Args:
+        read: reads it.
+        size: of it.
+        index: the -shm, if the machine has not been down since it was written; empty: not known.
+    """
     head = read(HEADER, 0) if size >= HEADER else b""
     if len(head) < HEADER:
         return Frames(0, 0, 0)
@@ -47,7 +57,7 @@ def walk(read: Read, size: int) -> Frames:
     if not sound or _checksum(head[:24], (0, 0), order) != struct.unpack_from(">II", head, 24):
         # nothing can be told from frames whose size and order are not known: is there any?
         return Frames(0, 0, int(size > HEADER + FRAME), header=False)
-    return _walk(_frames(read, size, page), order, head)
+    return _walk(_frames(read, size, page), order, head, _committed(index, head[16:24]))
 
 
 def pages(read: Read, size: int, count: int) -> Iterator[tuple[int, int]]:
@@ -77,12 +87,25 @@ def _frames(read: Read, size: int, page: int) -> Iterator[bytes]:
         yield frame
 
 
-def _walk(frames: Iterator[bytes], order: str, head: bytes) -> Frames:
+def _committed(index: bytes, salts: bytes) -> int | None:
+    """Return how many frames of this generation are committed by an index; None: it is no proof.
+
+    One that was made anew out of the -wal, and has seen no commit since, tells of that only.
+    """
+    if len(index) < 2 * _INDEX or index[:_INDEX] != index[_INDEX : 2 * _INDEX]:
+        return None
+    change, initialized, frames = struct.unpack_from("=8xIB3xI", index)
+    if _checksum(index[:40], (0, 0), "=") != struct.unpack_from("=II", index, 40):
+        return None
+    return frames if change and initialized and index[32:40] == salts else None
+
+
+def _walk(frames: Iterator[bytes], order: str, head: bytes, committed: int | None) -> Frames:
     salts = head[16:24]
     running: tuple[int, int] = struct.unpack_from(">II", head, 24)
-    valid = kept = lost = 0
+    valid = kept = lost = last = 0
     fits = True
-    for frame in frames:
+    for number, frame in enumerate(frames, 1):
         commit = frame[4:8] != b"\0\0\0\0"
         ours = frame[8:16] == salts
         if fits and ours:
@@ -93,8 +116,11 @@ def _walk(frames: Iterator[bytes], order: str, head: bytes) -> Frames:
         if fits:
             valid += 1
             kept = valid if commit else kept
-        elif ours and commit:
-            lost += 1
+        elif ours:
+            lost += commit
+            last = number if commit else 0  # no commit, if anything of the same comes behind it
+    if committed is not None and lost == 1 and last > committed and kept >= committed:
+        lost = 0
     return Frames(valid, kept, lost)
 
 

@@ -283,3 +283,11 @@ def test_a_path_that_nothing_can_have_is_told_with_its_line(configs, path):
     (line,) = configs.lines(f"[databases.a]\npath = '{path}'")
     assert ":2: databases.a.path: is too long" in line
     assert len(line) < 600
+
+
+def test_a_state_directory_in_which_no_store_can_be_opened_is_told_with_its_line(configs):
+    path = f"{configs.directory}{'/b' * 300}"
+    (line,) = configs.lines(f"[monitor]\nstate_dir = '{path}'")
+    assert ":2: monitor.state_dir: is too long" in line
+    assert "and SQLite opens none beyond 493" in line
+    assert configs.settings(f"[databases.a]\npath = '{path}'").databases[0].path == path

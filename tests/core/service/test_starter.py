@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from msgspec.structs import replace
 from healmon.cli import main
 from healmon.clock import ManualClock
 from healmon.config.load import understood
-from healmon.errors import DataError, StateDirError
+from healmon.config.settings import Tasks
+from healmon.errors import DataError, ProbeError, StateDirError
 from healmon.service import starter, systemd_units
 from healmon.service.starter import decide, programs, wording
+from healmon.service.starter import look as looking
 from healmon.service.starter.look import Look
 from healmon.service.starter.model import Database, Found, Session, Worker
 from healmon.world.newfile import write_new
@@ -25,6 +29,7 @@ from healmon.world.processes import Identity, Origin, ProcessFacts
 from healmon.world.simulated.processes import SimulatedProcesses
 from healmon.world.survey import FileSystem, PidFile
 from healmon.world.surveyfiles import Log
+from healmon.world.taskwords import Task
 
 WORKER = Worker(
     pid=4711,
@@ -197,6 +202,31 @@ def test_a_look_that_takes_long_makes_no_pid_file_of_the_living_stale(tmp_path: 
     named, stale = look._named(found)
     assert named.keys() == {here["own"]}
     assert [Path(one.path).name for one in stale] == ["old.pid"], "born after its file"
+
+
+def test_a_directory_full_of_databases_is_asked_for_a_while_those_of_workers_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = [0.0], list[str]()
+
+    class Slow:
+        def read(self, tasks: Tasks) -> tuple[Task, ...]:
+            now[0] += 1.0
+            asked.append(tasks.path)
+            raise ProbeError("x: has no table prompts")
+
+    monkeypatch.setattr(looking, "process_seconds", lambda: now[0])
+    paths = [str(tmp_path / f"{number:02}.db") for number in range(40)]
+    for path in paths:
+        with closing(sqlite3.connect(path)) as conn:
+            conn.execute("CREATE TABLE t (a)")
+    look = Look(starter.Roots(), processes=SimulatedProcesses(ManualClock()), tasks=Slow())
+    worker = replace(WORKER, open=frozenset({paths[-1]}))
+    found = look._databases({}, (worker,), set(paths))
+    assert [one.path for one in found] == paths
+    assert asked[:4] == [paths[-1], paths[-1], paths[0], paths[0]]
+    assert len(asked) == looking.PATIENCE + 1
+    assert {one.path for one in found if not one.unclear} == {paths[-1], *paths[:2]}
 
 
 def test_copies_are_neither_parents_nor_children() -> None:

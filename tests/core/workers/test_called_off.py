@@ -309,8 +309,9 @@ def test_a_start_that_waits_behind_a_call_that_hangs_looks_again(
     play(scene, ready=None)
 
 
-def test_a_stop_in_the_moment_of_a_granted_start_ends_what_that_has_started(
-    play: Callable[..., None],
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+def test_a_wish_in_the_moment_of_a_granted_start_ends_what_that_has_started(
+    play: Callable[..., None], verb: str
 ) -> None:
     async def scene(life: Scene) -> None:
         grants = life.healer._grants
@@ -323,13 +324,18 @@ def test_a_stop_in_the_moment_of_a_granted_start_ends_what_that_has_started(
             await withdraw(names)
 
         with mock.patch.object(grants, "withdraw", too_late):
-            answer = await life.ask("stop")
+            answer = await life.ask(verb)
         assert answer.ok, answer
-        assert (life.world.copies("w"), life.wanted()) == ([], "down")
-        await life.state("down")
-        await asyncio.sleep(120.0)
-        assert life.states[-1] == "down"
         assert first not in life.world.asked, "it had ended, and its shim had started another"
+        (second,) = life.world.asked
+        wanted, state = ("down", "down") if verb == "stop" else ("up", "healthy")
+        assert life.wanted() == wanted
+        await life.state(state)
+        await asyncio.sleep(120.0)
+        assert life.states[-1] == state
+        copies = life.world.copies("w")
+        assert len(copies) == (verb == "restart")
+        assert not {first, second} & set(copies)
         assert not life.memory().failures
 
     play(scene, ready=None, restart_delay=0.0, shims=True)

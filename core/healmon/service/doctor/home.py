@@ -210,7 +210,8 @@ def leftovers(ground: Ground) -> Iterator[Finding]:
     if halves and instance.holder(home) is None:
         yield Finding(
             name, "warning", f"left by something that was killed: {clean(', '.join(halves[:5]))}",
-            clean(str(home)), "they may be removed; the next import removes its own",
+            clean(str(home)),
+            "the next start and the next import remove their own; the others may be removed",
         )  # fmt: skip
     yield from _pid_file(home)
     if ground.settings is not None:

@@ -25,8 +25,8 @@ from healmon.world.tmux import SystemTmux, Tmux, TmuxAbsentError
 
 LAYOUTS: Final[tuple[Literal["assigner", "task_queue"], ...]] = ("assigner", "task_queue")
 MOST_DATABASES: Final = 50
-PATIENCE: Final = 20.0
-"""Seconds after which databases are no longer asked for their tables."""
+PATIENCE: Final = 6.0
+"""Seconds for which databases are asked for their tables; likewise tmux servers for their panes."""
 
 
 class Look:
@@ -54,7 +54,7 @@ class Look:
         self._unseen: list[str] = []
         self._healed: dict[int, str] = {}
         self._asked_at = 0.0  # when processes were asked for
-        self._until = process_seconds() + PATIENCE
+        self._until = 0.0
 
     def found(self) -> Found:
         """Return what there is; takes some seconds at most, and never raises."""
@@ -63,7 +63,8 @@ class Look:
         workers = self._workers(everyone, named)
         roots = self._places(workers)
         now = self._clock.read().wall
-        trees = [surveyfiles.walk(root, now) for root in roots]
+        until = process_seconds() + surveyfiles.PATIENCE  # for all of them together
+        trees = [surveyfiles.walk(root, now, until) for root in roots]
         # pid files in the tree of the project, too
         more = [folder for tree in trees for folder in tree.pid_folders]
         if more:
@@ -221,7 +222,11 @@ class Look:
     ) -> tuple[tuple[str, ...], tuple[Session, ...]]:
         candidates = [*survey.tmux_sockets(self._roots.sockets), *programs.tmux_sockets(everyone)]
         sockets, sessions = list[str](), dict[tuple[str, str], Session]()
+        until = process_seconds() + PATIENCE
         for name in dict.fromkeys(candidates):
+            if process_seconds() > until:
+                self._unseen.append(f"tmux server {clean(name)}: the look took too long")
+                continue
             try:
                 panes = self._tmux.panes(name)
             except TmuxAbsentError:
@@ -244,14 +249,18 @@ class Look:
                 database = surveyfiles.database_of(path)
                 if database:
                     users.setdefault(database, {})[pid] = facts.name
-        near = near | {surveyfiles.database_of(path) for w in workers for path in w.open} - {""}
-        paths = [p for p in sorted({*users, *near}) if p in near or surveyfiles.is_database(p)]
-        paths = sorted(paths, key=lambda path: path not in near)[:MOST_DATABASES]
-        return tuple(
+        open_now = {surveyfiles.database_of(path) for w in workers for path in w.open} - {""}
+        near = near | open_now
+        paths = [p for p in {*users, *near} if p in near or surveyfiles.is_database(p)]
+        # in a directory full of databases it is not those of workers that are not asked any more
+        paths.sort(key=lambda path: (path not in near, path not in open_now, path.count("/"), path))
+        self._until = process_seconds() + PATIENCE
+        found = [
             self._database(path, path in near, users.get(path, {}))
-            for path in sorted(paths)
+            for path in paths[:MOST_DATABASES]
             if surveyfiles.is_database(path)
-        )
+        ]
+        return tuple(sorted(found, key=lambda one: one.path))
 
     def _database(self, path: str, near: bool, users: dict[int, str]) -> Database:  # noqa: FBT001 - as is
         layout, unclear = self._layout(path) if near else ("", "")

@@ -19,7 +19,6 @@ from healmon.world.filedata import (
     Choice,
     Deed,
     Finished,
-    Inode,
     Key,
     Limits,
     Need,
@@ -34,7 +33,7 @@ from healmon.world.filedata import (
 )
 from healmon.world.filematch import Matcher
 from healmon.world.files import NOTHING_PASSED, spares_none
-from healmon.world.simulated.parts.files import Aside, Disk, File, Run, matching, newest_beside
+from healmon.world.simulated.parts.files import Aside, Disk, File, Run, matching, staying
 from healmon.world.squeezing import SUFFIXES
 
 
@@ -66,7 +65,7 @@ class SimulatedFiles:
         held += sum(aside.file.held for aside in self._asides if aside.disk == mount)
         files = sum(self._mount_of(at) == mount for at in self._files)
         files += sum(aside.disk == mount for aside in self._asides)
-        return disk.space(held, files)
+        return disk.space(mount, held, files)
 
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies.
@@ -82,8 +81,17 @@ class SimulatedFiles:
         seen = below[: limits.entries]
         partial = f"stopped after {limits.entries} entries" if len(seen) < len(below) else ""
         held = sum({file.number: file.held for file in seen}.values())
-        device = self._disks[self._mount_of(path)].number
-        return Usage(device=device, held=held, entries=len(seen), partial=partial)
+        mount = self._mount_of(path)
+        device = self._disks[mount].number
+        return Usage(device=device, held=held, entries=len(seen), partial=partial, mount=mount)
+
+    def mounted(self, point: str) -> bool:
+        """Return whether a disk is mounted at a path."""
+        return point in self._disks
+
+    def view(self) -> str:
+        """Return a word for the mounts that are seen."""
+        return "simulated"
 
     def survey(
         self,
@@ -101,8 +109,8 @@ class SimulatedFiles:
         def walk(add: Add) -> None:
             kept.clear()
             for root, at, file in self._matching(selection, when):
-                inode = self._inode(at, file)
-                reason = self._keeps(selection, when, root, at, inode)
+                inode = file.inode(self._disks[self._mount_of(at)].number)
+                reason = staying(self._files, selection, when, root, at, inode)
                 if inode.key in passed:
                     continue
                 if reason:
@@ -136,8 +144,8 @@ class SimulatedFiles:
         """Take the chosen files."""
         allowance, run, partial = Allowance(choice), Run(), ""
         for root, at, file in list(self._matching(selection, when)):
-            inode = self._inode(at, file)
-            due = not self._keeps(selection, when, root, at, inode)
+            inode = file.inode(self._disks[self._mount_of(at)].number)
+            due = not staying(self._files, selection, when, root, at, inode)
             if not due or inode.key in passed or not allowance.takes(inode.newest, inode.held):
                 continue
             if stop():
@@ -250,6 +258,10 @@ class SimulatedFiles:
         """Let others hold so many bytes of a disk, out of everybody's reach."""
         self._disks[mount].others = held
 
+    def unmount(self, mount: str) -> None:
+        """Take a disk away; the same files lie in the directory below it."""
+        del self._disks[mount]
+
     def make_readonly(self, mount: str) -> None:
         """Remount a disk read-only."""
         self._disks[mount].readonly = True
@@ -338,19 +350,6 @@ class SimulatedFiles:
             }
             for at in matching(here, self._files, root, selection, Matcher(selection, when)):
                 yield root, at, self._files[at]
-
-    def _keeps(self, selection: Selection, when: float, root: str, at: str, inode: Inode) -> str:
-        path = at.removeprefix(f"{root}/")
-        matcher = Matcher(selection, when)
-        reason = matcher.keeps(path.rpartition("/")[2], path, inode)
-        if not reason and at in selection.protected:
-            return "protected"
-        count = selection.keep_newest
-        newest = newest_beside(self._files, root, at, matcher.wants, count) if count else ()
-        return reason or ("newest" if inode.number in newest else "")
-
-    def _inode(self, at: str, file: File) -> Inode:
-        return file.inode(self._disks[self._mount_of(at)].number)
 
     def _place(self, selection: Selection, root: str) -> str:
         own = selection.trash

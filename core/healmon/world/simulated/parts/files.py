@@ -25,12 +25,13 @@ class Disk:
     others: int = 0
     unsettled: int = 0
 
-    def space(self, held: int, files: int) -> Space:
+    def space(self, mount: str, held: int, files: int) -> Space:
         """Return how full it is, with so many bytes and files on it."""
         return Space(
             device=self.number,
             fsid=self.number,
             kind="simulated",
+            mount=mount,
             readonly=self.readonly,
             size=self.size,
             used=min(held, self.size),
@@ -112,7 +113,21 @@ class Run:
         )
 
 
-def newest_beside(
+def staying(
+    files: dict[str, File], selection: Selection, when: float, root: str, at: str, inode: Inode
+) -> str:
+    """Return why a file below a root stays, which a rule names; empty: it goes."""
+    path = at.removeprefix(f"{root}/")
+    matcher = Matcher(selection, when)
+    reason = matcher.keeps(path.rpartition("/")[2], path, inode)
+    if not reason and at in selection.protected:
+        return "protected"
+    count = selection.keep_newest
+    newest = _newest_beside(files, root, at, matcher.wants, count) if count else ()
+    return reason or ("newest" if inode.number in newest else "")
+
+
+def _newest_beside(
     files: dict[str, File], root: str, at: str, wants: Callable[[str, str], bool], count: int
 ) -> frozenset[int]:
     """Return the numbers of the newest files that a rule names in the directory of one."""
