@@ -389,8 +389,7 @@ def _report(database: Path, seconds: float) -> tuple[str, str]:
 
 
 def _listen(state_dir: Path, knocked: Callable[[], None], stack: contextlib.ExitStack) -> None:
-    pipe = WakePipe.open(state_dir)
-    stack.callback(pipe.close)
+    stack.callback((pipe := WakePipe.open(state_dir)).close)
     loop = asyncio.get_running_loop()
 
     def heard() -> None:
