@@ -116,7 +116,7 @@ class Status(msgspec.Struct, kw_only=True):
     """`healmon status --json`; without a healer what tells of it is null.
 
     `running` is false and `mode` is `now` or `import` while one holds the directory for just that.
-    `unreadable` says why the health store could not be read: what is wrong is not known then.
+    `unreadable` says why the health store could not be read, or written: what is wrong is unknown.
     """
 
     running: bool

@@ -145,8 +145,11 @@ def state_dir_of(args: argparse.Namespace) -> Path:
     from healmon.config import locate  # noqa: PLC0415 - likewise
     from healmon.config.paths import here  # noqa: PLC0415 - likewise
 
-    config = locate.find_config(getattr(args, "config", None), os.environ, here())
-    found = locate.state_dir(getattr(args, "state_dir", None), os.environ, config)
+    config, named = getattr(args, "config", None), getattr(args, "state_dir", None)
+    # somebody's healmon.toml in the current directory matters only where it is asked
+    sought = config is not None or not (named or os.environ.get("HEALMON_STATE_DIR"))
+    source = locate.find_config(config, os.environ, here()) if sought else None
+    found = locate.state_dir(named, os.environ, source)
     if os.path.isdir(found) and not os.access(found, os.X_OK):  # noqa: PTH112 - Path would raise
         raise StateDirError(
             f"state directory {found} is closed to others than uid {found.stat().st_uid}",

@@ -100,6 +100,8 @@ def test_a_healer_that_hangs_is_told_by_the_age_of_its_cycles(box):
     pid = int(box.healmon("daemon").stdout.split("pid ")[1].split(",")[0])
     until(lambda: box.events("cyclefinished"), 60, "the first cycle on disk")
     # as if its newest cycle had finished long ago
+    until((box.state / "healmon.heartbeat").exists, what="its heartbeat")
+    (box.state / "healmon.heartbeat").unlink()
     box.execute("UPDATE events SET timestamp = '2020-01-01 00:00:00.000'")
     status = box.inside("status")
     assert status.returncode == 2
@@ -126,7 +128,8 @@ def test_a_daemon_that_cannot_begin_says_why_with_the_end_of_its_log(box):
 
 
 def test_a_daemon_is_detached_from_everything(box):
-    box.write(interval="1h")
+    code = "import os, time\nprint(oct(os.umask(0)), flush=True)\ntime.sleep(1000)\n"
+    box.write(box.worker("w", code, restart_delay=0), interval="1h")
     reader, writer = os.pipe()
     try:
         done = subprocess.run(
@@ -146,3 +149,6 @@ def test_a_daemon_is_detached_from_everything(box):
     assert str(root.joinpath("cwd").resolve()) == "/"
     assert "Umask:\t0077" in root.joinpath("status").read_text()
     assert {str((root / "fd" / n).resolve()) for n in "012"} == {"/dev/null"}
+    output = box.state / "workers" / "w" / "output.log"
+    # what it starts is not the daemon's own: whoever shares files with a worker goes on to
+    until(lambda: output.exists() and output.read_text() == "0o2\n", what="the starter's umask")

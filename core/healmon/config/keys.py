@@ -116,7 +116,9 @@ WORKERS: Final = Table(
         _value("cwd", k.PATH, "its working directory; default: the configuration file's"),
         Key(name="env", shape="mapping", kind=k.ARGUMENT, doc="added to its environment"),
         _value("user", k.TEXT, "whom it runs as; only when healmon runs as root"),
-        _value("umask", k.UMASK, "its file mode mask"),
+        _value(
+            "umask", k.UMASK, "its file mode mask; default: that with which healmon was started"
+        ),
         Key(name="limits", shape="mapping", kind=k.LIMIT, doc="its resource limits, soft"),
     ),
 )

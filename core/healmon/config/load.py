@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -20,7 +20,12 @@ from healmon.errors import ConfigError
 
 
 def load(
-    path: Path | None, environ: Mapping[str, str], *, screen: bool = False, whole: bool = False
+    path: Path | None,
+    environ: Mapping[str, str],
+    *,
+    screen: bool = False,
+    whole: bool = False,
+    owners: Collection[int] | None = None,
 ) -> Settings:
     """Return the configuration, complete and resolved.
 
@@ -32,14 +37,15 @@ def load(
         environ: the environment, whose `HEALMON_SECTION__KEY` variables override keys.
         screen: whether its theme must be there, too: no healer is to fail for its looks.
         whole: whether the extras that it asks for must be there, too: nor for who looks on.
+        owners: whose the file must be; None: anybody's.
 
     Raises:
         ConfigError: `problems` has every fault found, the message one line for each; anybody may
-            write the file.
+            write the file, or it is somebody else's.
     """
     if path is not None:
         must_not_be_open(path)
-    text = "" if path is None else read_text(path)
+    text = "" if path is None else read_text(path, owners)
     return understood(text, path, environ, screen=screen, whole=whole)
 
 

@@ -73,6 +73,20 @@ def find_config(explicit: str | None, environ: Mapping[str, str], cwd: Path) -> 
     return found
 
 
+def owners(
+    explicit: str | None, environ: Mapping[str, str], config: Path | None, cwd: Path
+) -> frozenset[int] | None:
+    """Return whose file the configuration found must be, when it is read; None: anybody's.
+
+    The name may be another file's by then, where others may write to the current directory.
+    """
+    if explicit is not None or environ.get("HEALMON_CONFIG") or config != cwd.absolute() / NAME:
+        return None
+    from healmon.config import trust  # noqa: PLC0415 - only that file needs it
+
+    return trust.vouched(environ)
+
+
 def config_home(environ: Mapping[str, str]) -> Path:
     """Return the directory of a person's own configuration, `$XDG_CONFIG_HOME/healmon`."""
     return _xdg(environ, "XDG_CONFIG_HOME", ".config") / "healmon"

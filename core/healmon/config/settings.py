@@ -77,7 +77,7 @@ class Worker(msgspec.Struct, frozen=True, kw_only=True):
         quarantine, quarantine_max: seconds of the first and of the longest cool-down.
         max_trials: trials of a worker that is not critical; a critical one gets them for ever.
         no_restart_codes: exit codes that no start mends: quarantine at once.
-        umask: of the worker; None: healmon's own.
+        umask: of the worker; None: that with which healmon was started.
         limits: soft resource limits by their name in setrlimit(2) without `RLIMIT_`, lower case.
         cwd: where it is run; without `cwd` in the file, the directory of the file.
     """

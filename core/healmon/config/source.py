@@ -5,8 +5,10 @@ Standard library only: `healmon-tui --status` comes through here and must be ins
 
 from __future__ import annotations
 
+import os
 import re
 import stat
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, Final
 
@@ -28,11 +30,16 @@ def shown(path: Path) -> str:
     return clean(str(path))
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, owners: Collection[int] | None = None) -> str:
     """Return the text of the configuration file, each line ended by one newline character.
 
+    Args:
+        path: the file.
+        owners: whose it must be; None: anybody's.
+
     Raises:
-        ConfigError: it cannot be read, is no regular file, too large, or not UTF-8.
+        ConfigError: it cannot be read, is no regular file, too large, not UTF-8, or of none of
+            `owners`.
     """
     file = shown(path)
     try:
@@ -40,10 +47,15 @@ def read_text(path: Path) -> str:
         if not stat.S_ISREG(path.stat().st_mode):
             raise _error(file, None, "is not a regular file")
         with path.open("rb") as stream:
+            found = {os.fstat(stream.fileno()).st_uid, path.lstat().st_uid}
             data = stream.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         raise _error(file, None, f"cannot be read: {reason}") from error
+    strangers = found.difference(owners) if owners is not None else None
+    if strangers:
+        what = f"belongs to uid {strangers.pop()}, who could have healmon run anything"
+        raise _error(file, None, f"{what}: chown {os.geteuid()} {file}, or begin anew with it")
     if len(data) > LARGEST:
         raise _error(file, None, f"is larger than {LARGEST // 1000} kB")
     try:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping
+from contextlib import suppress
 
 from healmon.errors import ConfigError, Problem
 from healmon.named import NamedTuple
@@ -34,7 +35,9 @@ class Worry(NamedTuple):
 
 
 def must_not_be_open(path: Path) -> None:
-    """Return if not everybody may write a configuration or a pack; what is not there is fine.
+    """Return if not everybody may write a configuration, a pack or a folder of packs.
+
+    What is not there is fine.
 
     Raises:
         ConfigError: everybody may.
@@ -43,7 +46,7 @@ def must_not_be_open(path: Path) -> None:
         mode = path.stat().st_mode
     except (OSError, ValueError):
         return
-    if stat.S_ISREG(mode) and mode & stat.S_IWOTH:
+    if (stat.S_ISREG(mode) or stat.S_ISDIR(mode)) and mode & stat.S_IWOTH:
         what = f"can be written by anybody (mode {stat.S_IMODE(mode):04o}), and says what healmon"
         raise _refused(path, f"{what} runs: chmod go-w {_shown(path)}")
 
@@ -54,14 +57,30 @@ def must_be_known(path: Path, environ: Mapping[str, str]) -> None:
     Raises:
         ConfigError: it is somebody else's.
     """
+    known = vouched(environ)
     try:
-        owner = path.stat().st_uid
+        # of a link, too: whoever made it lets it lead elsewhere in the next moment
+        strangers = [uid for uid in (path.lstat().st_uid, path.stat().st_uid) if uid not in known]
     except (OSError, ValueError):
         return
-    asked_by = environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
-    if owner not in {0, os.geteuid()} and str(owner) != asked_by:
-        what = f"belongs to uid {owner}, who could have healmon run anything"
+    if strangers:
+        what = f"belongs to uid {strangers[0]}, who could have healmon run anything"
         raise _refused(path, f"{what}: read it, then name it with --config {_shown(path)}")
+
+
+def vouched(environ: Mapping[str, str]) -> frozenset[int]:
+    """Return whose files are ours: our own, root's, and those of who called `sudo`."""
+    asked_by = environ.get("SUDO_UID", "") if os.geteuid() == 0 else ""
+    sudo = {int(asked_by)} if asked_by.isascii() and asked_by.isdigit() else set[int]()
+    return frozenset({0, os.geteuid()} | sudo)
+
+
+def still_known(path: Path | None, environ: Mapping[str, str]) -> frozenset[int]:
+    """Return whose file a configuration may be when it is read again: as now, or ours."""
+    with suppress(OSError, ValueError):
+        if path is not None:
+            return vouched(environ) | {path.lstat().st_uid, path.stat().st_uid}
+    return vouched(environ)
 
 
 def worries(settings: Settings) -> list[Worry]:
@@ -75,7 +94,8 @@ def strangers(settings: Settings) -> list[Worry]:
 
     found: list[Worry] = []
     if settings.source is not None:
-        found += _changeable(Path(settings.source), "what healmon runs")
+        source = Path(settings.source)
+        found += _changeable(source, "what healmon runs") or _replaceable(source)
     if settings.sessions.packs:
         folder = Path(settings.sessions.packs)
         for path in (folder, *sorted(folder.glob("*.toml"))):
@@ -96,7 +116,20 @@ def _changeable(path: Path, says: str) -> list[Worry]:
         found.st_mode & _OTHERS_WRITE and found.st_gid not in {0, os.getegid()}
     ):
         mode = stat.S_IMODE(found.st_mode)
-        return [Worry(path, f"others can change {says} (mode {mode:04o})", f"chmod go-w {shown}")]
+        what = f"can be written by others, who can change {says} (mode {mode:04o})"
+        return [Worry(path, what, f"chmod go-w {shown}")]
+    return []
+
+
+def _replaceable(path: Path) -> list[Worry]:
+    """Return whether somebody else owns or may write a directory that a file is reached by."""
+    for parent in dict.fromkeys((path.parent, *path.resolve().parents)):
+        found = _stat(parent)
+        sticky = found is not None and found.st_mode & stat.S_ISVTX
+        if found is None or (sticky and found.st_uid in {0, os.geteuid()}):
+            continue
+        for worry in _changeable(parent, "what lies there"):
+            return [worry._replace(path=path, what=f"lies in {_shown(parent)}: that {worry.what}")]
     return []
 
 

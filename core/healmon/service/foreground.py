@@ -56,8 +56,10 @@ def configured(args: argparse.Namespace, *, screen: bool = False) -> tuple[Setti
     Raises:
         ConfigError: the configuration is wrong; every fault is listed.
     """
-    source = locate.find_config(getattr(args, "config", None), os.environ, here())
-    settings = load(source, os.environ, screen=screen)
+    named = getattr(args, "config", None)
+    source = locate.find_config(named, os.environ, here())
+    owners = locate.owners(named, os.environ, source, here())
+    settings = load(source, os.environ, screen=screen, owners=owners)
     _try_packs(settings)  # one that is wrong is told before anything starts
     state_dir = locate.state_dir(getattr(args, "state_dir", None), os.environ, source)
     return settings, state_dir
@@ -73,14 +75,16 @@ def _try_packs(settings: Settings) -> None:
 def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings]:
     """Return what reads the configuration again: the same file, or the first that there is by then.
 
-    A daemon leaves its directory, so that is kept.
+    A daemon leaves its directory, so that is kept; and whose the file was: who may write to its
+    directory is not to put one of his own in its place.
     """
     environ, cwd = dict(os.environ), here()
     named = getattr(args, "config", None)
+    source = Path(settings.source) if settings.source else None
+    owners = trust.still_known(source, environ) if source else None
 
     def read() -> Settings:
-        source = settings.source and Path(settings.source)
-        found = load(source or locate.find_config(named, environ, cwd), environ)
+        found = load(source or locate.find_config(named, environ, cwd), environ, owners=owners)
         _try_packs(found)
         return found
 

@@ -110,7 +110,7 @@ class Heartbeat:
                 "boot_seconds": round(now.boot - (now.wall - cycle.finished_at), 3),
             }
             try:
-                notes.write_record(self._path, json.dumps(told).encode())
+                notes.rewrite_record(self._path, json.dumps(told).encode())
             except OSError as error:
                 # the old file's age says the same, and a full disk has an alert of its own
                 _log.warning("the heartbeat cannot be written: %s", error)

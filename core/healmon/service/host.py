@@ -30,6 +30,7 @@ from healmon.service.heartbeat import Heartbeat
 from healmon.service.instance import Lock
 from healmon.service.log import REDACTOR
 from healmon.service.missing import missing
+from healmon.service.ousted import Ousted
 from healmon.service.push import Push
 from healmon.service.reload import Read, Reloader, digest
 from healmon.service.sides import Sides, orders
@@ -206,8 +207,9 @@ class Host:
             "sides": self._sides.run,
             "numbers": numbers.run,
         }
+        ousted = Ousted(self.state_dir, self.lock, self.engine.stop)
         with self._rereading() as watching:
-            sinks = [pulse.heard, self._heard, heart.heard, numbers.heard, *watching]
+            sinks = [ousted.heard, pulse.heard, self._heard, heart.heard, numbers.heard, *watching]
             try:
                 await alongside.run(self.engine, self.clock, sinks, doings)
             finally:
@@ -319,8 +321,7 @@ class Host:
         """
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
-        knocked = self._knocked
-        knocked.set()
+        (knocked := self._knocked).set()
         running: set[asyncio.Task[None]] = set()
         with contextlib.ExitStack() as stack:
             stack.callback(queue.close)
@@ -388,8 +389,7 @@ def _report(database: Path, seconds: float) -> tuple[str, str]:
 
 
 def _listen(state_dir: Path, knocked: Callable[[], None], stack: contextlib.ExitStack) -> None:
-    pipe = WakePipe.open(state_dir)
-    stack.callback(pipe.close)
+    stack.callback((pipe := WakePipe.open(state_dir)).close)
     loop = asyncio.get_running_loop()
 
     def heard() -> None:

@@ -47,13 +47,14 @@ def _with_unit(path: Path, args: argparse.Namespace) -> int:
     Root's is the host's unit, anybody else's the user's own.
 
     Raises:
+        ConfigError: the configuration that is there is wrong.
         DataError: another unit is there; it stays as it is.
         StateDirError: one of them cannot be written.
     """
     system = os.geteuid() == 0
     service = systemd_units.Service(
         command=systemd_units.command(sys.executable), config=str(path), system=system,
-        state_dir=_state_dir(args),
+        state_dir=_state_dir(args), placed=_placed(path),
     )  # fmt: skip
     target = systemd_units.place(service, os.environ)
     json_wanted = bool(getattr(args, "json", False))
@@ -75,6 +76,20 @@ def _with_unit(path: Path, args: argparse.Namespace) -> int:
     for step in steps:
         say(f"  {step}")
     return 0
+
+
+def _placed(path: Path) -> str:
+    """Return where the configuration that is there says that the state is; empty: it does not.
+
+    Raises:
+        ConfigError: it is wrong, and a service would not start with it.
+    """
+    if not os.path.lexists(path):
+        return ""
+    from healmon.config.load import load  # noqa: PLC0415 - where a unit is wanted
+
+    # without what overrides keys in this shell: the service has none of it
+    return load(path, {"HOME": os.environ.get("HOME", "")}).monitor.state_dir
 
 
 def _state_dir(args: argparse.Namespace) -> str:

@@ -193,7 +193,13 @@ def holder(state_dir: Path) -> Holder | None:
         if not _is_locked(fd):
             return _directory_holder(state_dir)
         found = _read_text(fd)
-        return found if found.pid else _directory_holder(state_dir) or found
+        if found.pid and lives(found):
+            return found
+        # a holder that could not write (a full disk): the text is another's, who has ended
+        ticks = _start_ticks((there := _directory_holder(state_dir) or Holder()).pid)
+        if ticks and ticks == found.ticks:
+            return found._replace(pid=there.pid)  # its number is another one in a container
+        return there if ticks else found
     finally:
         os.close(fd)
 
@@ -331,14 +337,8 @@ def _read_text(fd: int) -> Holder:
         text = os.pread(fd, _TEXT_LIMIT, 0).decode("utf-8", "replace")
         # a text being rewritten may have the tail of a longer one: the first object counts
         found: dict[str, Any] = json.JSONDecoder().raw_decode(text)[0]
-        return Holder(
-            int(found["pid"]),
-            int(found["ticks"]),
-            str(found["boot_id"]),
-            str(found["version"]),
-            str(found["mode"]),
-            str(found["started"]),
-        )
+        said = [str(found[name]) for name in ("boot_id", "version", "mode", "started")]
+        return Holder(int(found["pid"]), int(found["ticks"]), *said)
     except (OSError, ValueError, LookupError, TypeError):
         return Holder()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 NO_HEALER = UNKNOWN = 3
 HUNG_AFTER = 3
 """Intervals without a finished cycle after which the healer is called hung."""
+LAG = 10.0
+"""Seconds at least by which a store that is written may seem to be behind its healer."""
 ACTIONS = 5
 HEARTBEAT = "healmon.heartbeat"
 LOG = "healmon.log"
@@ -55,9 +58,13 @@ class _Seen(NamedTuple):
     """Who holds the directory for one thing: no healer."""
     unreadable: str = ""
     """Why the store cannot be read; empty: it can, or there is none and nobody heals."""
+    unwritten: int = 0
+    """The healer's newest cycle, where the store knows of none for longer; 0: it does."""
 
     def age(self, name: str) -> float | None:
         fact = self.facts.get(name)
+        if self.unwritten and self.holder is not None:  # what is stored may be another run's
+            return self.beaten if name == "cycle" else self.now.boot - _begun(self.holder)
         if fact is None:
             return None
         lived = self.beaten if name == "cycle" else _lived(fact, self.now)
@@ -67,9 +74,8 @@ class _Seen(NamedTuple):
     @property
     def cycle_age(self) -> float | None:
         """Seconds since the running healer's last finished cycle; None before its first."""
-        if self.facts.get("cycle", {}).get("id", 0) < self.facts.get("started", {}).get("id", 0):
-            return None
-        return self.age("cycle")
+        cycle, started = (self.facts.get(name, {}).get("id", 0) for name in ("cycle", "started"))
+        return None if cycle < started and not self.unwritten else self.age("cycle")
 
     @property
     def hung(self) -> bool:
@@ -81,15 +87,28 @@ class _Seen(NamedTuple):
         return last is not None and last > HUNG_AFTER * interval + 60.0
 
     @property
+    def unknown(self) -> str:
+        """Why what is wrong is not known; empty: it is."""
+        if not self.unwritten:
+            return self.unreadable
+        stored = self.facts.get("cycle", {}).get("timestamp", "it was made")[:19]
+        return f"the health store cannot be written since {stored} UTC; the log says why"
+
+    @property
     def code(self) -> int:
         if self.holder is None:
             return NO_HEALER
         levels = {row["severity"] for row in self.alerts}
-        if "CRITICAL" in levels or self.hung:
+        if "CRITICAL" in levels or self.hung or self.unwritten:
             return 2
         if self.unreadable:
             return UNKNOWN
         return 1 if "WARNING" in levels else 0
+
+
+def _begun(holder: instance.Holder) -> float:
+    """Return when a holder's process began, in seconds since the boot; 0: that is not known."""
+    return holder.ticks / os.sysconf("SC_CLK_TCK")
 
 
 def _lived(started: dict[str, Any], now: Reading) -> float | None:
@@ -100,12 +119,25 @@ def _lived(started: dict[str, Any], now: Reading) -> float | None:
     return now.boot - (steady - float(started["steady_offset"]) + float(started["slept"]))
 
 
-def _beaten(state_dir: Path, facts: dict[str, dict[str, Any]], now: Reading) -> float | None:
-    """Return the same since the newest cycle, from the heartbeat that it left."""
+def _beaten(
+    blind: _Seen, state_dir: Path, facts: dict[str, dict[str, Any]]
+) -> tuple[float, int] | None:
+    """Return the same since the newest cycle, from the heartbeat that it left.
+
+    And that cycle's number where the store, which is written first, does not have it for longer
+    than two reads can be apart; else 0. None: it is not known.
+    """
     try:
         beat = json.loads((state_dir / HEARTBEAT).read_text("ascii"))
-        ours = beat["boot"] == boot_id() and beat["at"] == facts["cycle"]["timestamp"]
-        return now.boot - float(beat["boot_seconds"]) if ours else None
+        last, at = facts.get("cycle", {}).get("timestamp", ""), float(beat["boot_seconds"])
+        if beat["boot"] != boot_id():
+            return None
+        if beat["at"] == last:
+            return blind.now.boot - at, 0
+        apart = parse_utc(beat["at"]) - (parse_utc(last) if last else 0.0)
+        late = apart > max(LAG, HUNG_AFTER * float(beat["interval"]))
+        ours = blind.holder is not None and at > _begun(blind.holder)
+        return (blind.now.boot - at, int(beat["round"])) if late and ours else None
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
@@ -149,6 +181,7 @@ def _exists(state_dir: Path) -> bool:
 def _read(blind: _Seen, connection: Connection, state_dir: Path) -> _Seen:
     """Return the same with what the store tells."""
     facts = read.engine_facts(connection)
+    beaten, unwritten = _beaten(blind, state_dir, facts) or (None, 0)
     return blind._replace(
         facts=facts,
         unhealthy=read.unhealthy(connection),
@@ -156,7 +189,8 @@ def _read(blind: _Seen, connection: Connection, state_dir: Path) -> _Seen:
         pending=read.pending_alerts(connection),
         actions=read.recent_actions(connection, ACTIONS),
         untold=read.untold(connection),
-        beaten=_beaten(state_dir, facts, blind.now),
+        beaten=beaten,
+        unwritten=unwritten,
         dry_run=blind.holder is not None and read.dry_run(connection),
         paused=tuple(read.paused(connection, format_utc(blind.now.wall))),
     )
@@ -170,8 +204,8 @@ def _lines(seen: _Seen, state_dir: Path) -> list[str]:
     lines += _section("not told", seen.untold, _untold_line)
     lines += _section("not acted on", [*seen.paused], _paused_line)
     lines += _section("recent actions", seen.actions, _action_line)
-    if seen.unreadable:
-        lines.append(f"what is wrong is not known: {seen.unreadable}")
+    if seen.unknown:
+        lines.append(f"what is wrong is not known: {seen.unknown}")
     elif not (seen.unhealthy or seen.alerts or seen.holder is None or seen.cycle_age is None):
         lines += [] if seen.hung else ["nothing is wrong"]
     return lines
@@ -201,6 +235,8 @@ def _cycle_line(seen: _Seen) -> list[str]:
     age, cycle = seen.cycle_age, seen.facts.get("cycle", {})
     if age is None:
         return ["last cycle: none has finished yet"]
+    if seen.unwritten:
+        return [f"last cycle: #{seen.unwritten}, {format_duration(age)} ago"]
     return [
         f"last cycle: #{cycle['number']}, {format_duration(age)} ago, took {cycle['seconds']} s"
     ]
@@ -256,12 +292,12 @@ def _data(seen: _Seen, state_dir: Path) -> dict[str, Any]:
         "mode": None if there is None else there.mode,
         "dry_run": seen.dry_run if holder is not None else None,
         "uptime": seen.age("started") if holder is not None else None,
-        "cycle": seen.facts.get("cycle", {}).get("number"),
+        "cycle": seen.unwritten or seen.facts.get("cycle", {}).get("number"),
         "cycle_age": seen.cycle_age if holder is not None else None,
         "state_dir": str(state_dir),
         "log": str(state_dir / LOG),
         "exit_code": seen.code,
-        "unreadable": seen.unreadable,
+        "unreadable": seen.unknown,
         "unhealthy": seen.unhealthy,
         "alerts": seen.alerts,
         "pending": seen.pending,

@@ -28,6 +28,9 @@ STOP: Final = 60
 NO_RESTART: Final = "64 73 78"
 """Exit codes that no restart mends: usage, state directory, configuration."""
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_@+=:,./-]+")
+_CONTROL: Final = re.compile(r"[\x01-\x1f\x7f]")
+_ODD: Final = re.compile(r"[\x01-\x1f\x7f\"'$\\]")
+ENV: Final = "/usr/bin/env"
 _HARDENING: Final = """\
 # What is forbidden here is forbidden to every worker, so it is little: no private /tmp (tmux
 # sockets and pid files are there), no protected file systems (disks are cleaned), all of /proc,
@@ -48,6 +51,7 @@ class Service:
             a user's.
         system: for the host, not for the user who runs systemd.
         user: whom the host's runs as.
+        placed: absolute path of the state directory that the configuration names; empty: none.
     """
 
     command: tuple[str, ...]
@@ -55,23 +59,46 @@ class Service:
     state_dir: str = ""
     system: bool = False
     user: str = "root"
+    placed: str = ""
+
+    @property
+    def kept(self) -> bool:
+        """Whether systemd makes the state directory, as nobody says where else it is."""
+        return self.system and not self.state_dir and not self.placed
 
 
 def render(service: Service) -> str:
     """Return the unit. Pure."""
-    blocks = [_unit(), _service(service)]
+    blocks = [_unit(service), _service(service)]
     blocks.append(f"[Install]\nWantedBy={'multi-user' if service.system else 'default'}.target\n")
     return "\n".join(blocks)
 
 
-def _unit() -> str:
+def _unit(service: Service) -> str:
     return (
         "[Unit]\n"
         "Description=healmon, a self-healing health monitor for this host\n"
         "After=network.target\n"
+        f"{_mounts(service)}"
         "# a monitor is tried again for ever\n"
         "StartLimitIntervalSec=0\n"
     )
+
+
+def _mounts(service: Service) -> str:
+    """Return the line that has a boot wait for the file systems that are read first.
+
+    Before they are there the configuration is missing, which no restart would mend.
+    """
+    paths = [path for path in (service.config, service.state_dir or service.placed) if path]
+    if not service.system or not paths or any(map(_CONTROL.search, paths)):
+        return ""  # a user's systemd mounts nothing
+    return f"RequiresMountsFor={' '.join(map(_path, paths))}\n"
+
+
+def _path(text: str) -> str:
+    """Return a path as systemd reads it where no command is meant: a $ is a $."""
+    return _word(text).replace("$$", "$")
 
 
 def _service(service: Service) -> str:
@@ -100,7 +127,7 @@ def _service(service: Service) -> str:
     ]
     if service.system:
         rows.append(f"User={clean(service.user)}")
-        if not service.state_dir:
+        if service.kept:
             rows += ["StateDirectory=healmon", "StateDirectoryMode=0700"]
         if service.user == "root":
             rows.append(_HARDENING.rstrip())
@@ -113,9 +140,11 @@ def _command(service: Service, verb: str) -> str:
         words += ["--config", service.config]
     if service.state_dir:
         words += ["--state-dir", service.state_dir]
-    elif service.system:
+    elif service.kept:
         words += ["--state-dir", STATE_DIR]
-    return " ".join(map(_word, words))
+    # systemd takes fewer letters in the name of a program than in its arguments
+    head = [] if not _ODD.search(words[0]) else [ENV]
+    return " ".join(map(_word, [*head, *words]))
 
 
 def _word(text: str) -> str:
@@ -123,7 +152,8 @@ def _word(text: str) -> str:
     text = text.replace("%", "%%").replace("$", "$$")
     if _PLAIN.fullmatch(text):
         return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    escaped = _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", escaped)
     return f'"{escaped}"'
 
 
@@ -157,12 +187,20 @@ def write(service: Service, target: Path) -> Path:
         target: the file, from `place`, or a directory that it goes into.
 
     Raises:
-        DataError: something else is there already; the same unit is no fault.
+        DataError: something else is there already (the same unit is no fault), or a path in it is
+            no text, as all of a unit must be.
         StateDirError: it cannot be written.
     """
     path = target / NAME if target.is_dir() else target
     text = render(service)
     shown = clean(str(path))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise DataError(
+            f"{shown} cannot name all paths: one of them is not UTF-8",
+            remedy="rename the configuration, the state directory or where healmon is installed",
+        ) from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("x", encoding="utf-8") as file:
@@ -187,7 +225,7 @@ def next_steps(service: Service, path: Path) -> list[str]:
     known = path.parent == Path(SYSTEM_DIR) or path.parent.name == "user"
     steps = [] if known else [f"{ctl} link {clean(str(path))}"]
     steps += [f"{ctl} daemon-reload", f"{ctl} enable --now {NAME}", f"{ctl} status {NAME}"]
-    if service.system and not service.state_dir:
+    if service.kept:
         steps.append(f"export HEALMON_STATE_DIR={STATE_DIR}   # for each command: it is kept there")
     if not service.system:
         steps.append("loginctl enable-linger   # or it ends, with its workers, when you log out")

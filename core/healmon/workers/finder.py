@@ -15,7 +15,7 @@ from healmon.workers import match
 from healmon.workers.beats import CLOCK_GRAIN
 from healmon.workers.model import How, Match, StartRecord
 from healmon.workers.tree import LINE_LIMIT, Family
-from healmon.world import farfiles
+from healmon.world import farfiles, launching
 from healmon.world.processes import DEAD, Identity, Processes, ProcessFacts
 
 SETTLED_AGE = 10.0
@@ -75,7 +75,8 @@ class Finder:
         index = match.Index(workers)
         self.twins = {worker.name: index.twins(worker) for worker in workers}
         self._index = index
-        self._namespace: int | None = None
+        self._self: ProcessFacts | None = None
+        self._uids: dict[str, int | None] = {}
         self._settled: frozenset[int] = frozenset()
         self._glance = glance
         self._newest: Scan | None = None
@@ -164,7 +165,7 @@ class Finder:
             if like == "exact" or (by_file and like == "unclear"):
                 matches[facts.identity] = Match(facts, how)
             elif like == "unclear":
-                trouble = trouble or _unclear(facts)
+                trouble = trouble or self._doubt(worker, facts)
         if len(matches) > 1 or (known and not matches.keys() <= known):
             matches = self._with_lines(matches, everyone)  # whose child is whose: rarely asked
         return _leaders(matches), trouble
@@ -217,9 +218,9 @@ class Finder:
     def _likeness(self, worker: Worker, facts: ProcessFacts) -> match.Likeness:
         if self.is_still(worker, facts):
             return "exact"
-        own = self._own_namespace()
+        own = self._own()
         if facts.identity.pid == self.own_pid or (
-            own and facts.namespace and facts.namespace != own
+            own and own.namespace and facts.namespace and facts.namespace != own.namespace
         ):
             return ""  # a container's copy is the container's business
         try:
@@ -227,6 +228,8 @@ class Finder:
         except ProbeError:
             return ""
         like = match.likeness(worker, origin) if origin is not None else ""
+        if like == "exact" and self._is_strangers(worker, facts):
+            return "unclear"  # anybody can run these words, so that ours is never started
         if like == "exact" and facts.age > SETTLED_AGE:
             self._exact[worker.name, facts.identity] = facts.command
         return like
@@ -240,19 +243,30 @@ class Finder:
             return 0
         return facts.parent if facts is not None else 0
 
-    def _own_namespace(self) -> int:
-        if self._namespace is None:
+    def _is_strangers(self, worker: Worker, facts: ProcessFacts) -> bool:
+        """Return whether another user runs a process than would run the worker; or root does."""
+        if worker.user not in self._uids:
+            own = self._own()
+            known = own.uid if own is not None else None
+            self._uids[worker.user] = launching.uid_of(worker.user) if worker.user else known
+        return self._uids[worker.user] is not None and facts.uid not in {0, self._uids[worker.user]}
+
+    def _own(self) -> ProcessFacts | None:
+        if self._self is None:
             identity = self._processes.identify(self.own_pid)
-            facts = self._processes.inspect(identity) if identity is not None else None
-            self._namespace = facts.namespace if facts is not None else 0
-        return self._namespace
+            self._self = self._processes.inspect(identity) if identity is not None else None
+        return self._self
 
-
-def _unclear(facts: ProcessFacts) -> str:
-    return (
-        f"pid {facts.identity.pid} may be it, but the directory it was started in "
-        "cannot be told (set pid_file, or start it by its absolute path)"
-    )
+    def _doubt(self, worker: Worker, facts: ProcessFacts) -> str:
+        """Return why nobody can tell whether a process is a worker, and what would tell."""
+        pid = facts.identity.pid
+        if self._is_strangers(worker, facts):
+            by = f"is run by user id {facts.uid}, not by {worker.user or 'the user of healmon'}"
+            return f"pid {pid} may be it, but {by} (set user or pid_file, or end that one)"
+        return (
+            f"pid {pid} may be it, but the directory it was started in "
+            "cannot be told (set pid_file, or start it by its absolute path)"
+        )
 
 
 def _line(facts: ProcessFacts, parent_of: Callable[[int], int]) -> tuple[int, ...]:

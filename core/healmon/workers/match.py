@@ -111,7 +111,34 @@ def _like_command(worker: Worker, origin: Origin) -> Likeness:
         return ""
     if place == 2 and not origin.argv[1].startswith("-"):
         return ""
-    return _same_program(origin.argv[place], program, origin.directories)
+    like = _same_program(origin.argv[place], program, origin.directories)
+    return _same_words(worker, arguments, origin.directories) if like == "exact" else like
+
+
+def _same_words(worker: Worker, arguments: list[str], directories: tuple[str, ...]) -> Likeness:
+    """Return whether arguments that name files of the worker's directory name the same files.
+
+    `node server.js` is another program in another project's directory.
+    """
+    answer: Likeness = "exact"
+    for word in arguments:
+        own = _own_file(worker.cwd, word)
+        like = _same_file(own, normpath(join(worker.cwd, own)), directories) if own else "exact"
+        if not like:
+            moved = worker.cwd in directories and notes.resolve(worker.cwd) != worker.cwd
+            return "unclear" if moved else ""  # a link that leads to a newer release by now
+        answer = answer if like == "exact" else like
+    return answer
+
+
+def _own_file(cwd: str, word: str) -> str:
+    """Return what a word means in a directory: a file or a module there; empty: neither."""
+    name = word.rpartition("=")[2] if word.startswith("-") else word  # --config=app.toml
+    if not cwd or not name or isabs(name):
+        return ""
+    module = name.partition(":")[0].replace(".", "/")  # -m app.main, gunicorn app.main:api
+    ways = (name, f"{module}.py", f"{module}/__main__.py", f"{module}/__init__.py")
+    return next((way for way in ways if notes.is_file(join(cwd, way))), "")
 
 
 def _same_program(given: str, configured: str, directories: tuple[str, ...]) -> Likeness:

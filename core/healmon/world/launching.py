@@ -33,6 +33,28 @@ _HANDED_ON = frozenset({"PATH", "LANG", "LANGUAGE", "TZ"})
 _LOG = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY
 
 
+def _umask() -> int:
+    """Return our file mode mask, without changing it; -1 where the kernel does not tell."""
+    with suppress(OSError), open("/proc/self/status", encoding="ascii", errors="replace") as file:  # noqa: PTH123 - as any
+        for row in file:
+            if row.startswith("Umask:"):
+                return int(row.split()[1], 8)
+    return -1
+
+
+UMASK = _umask()
+"""That with which healmon was started: a daemon, which has loaded this by then, takes another one
+for itself, and so does a shim before it starts its program once more."""
+
+
+def uid_of(name: str) -> int | None:
+    """Return the number of a user; None where there is none of that name."""
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except (KeyError, OSError):
+        return None
+
+
 class User(NamedTuple):
     """Whom a process becomes before it runs its program."""
 

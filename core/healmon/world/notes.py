@@ -6,6 +6,7 @@ all.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -129,6 +130,26 @@ def write_record(path: str | Path, data: bytes) -> None:
         while left:
             left = left[file.write(left) :]
     os.replace(fresh, path)  # noqa: PTH105 - hot
+
+
+def rewrite_record(path: str | Path, data: bytes) -> None:
+    """Write a record as `write_record`; where there is no room for another file, over the old one.
+
+    Who reads it in that moment may meet half of each: it is for records that come again.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    try:
+        write_record(path, data)
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        fd = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.pwrite(fd, data.ljust(os.fstat(fd).st_size), 0)
+        finally:
+            os.close(fd)
 
 
 def make_folder(path: str | Path) -> None:

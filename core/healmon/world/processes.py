@@ -111,7 +111,7 @@ class Launch(msgspec.Struct, frozen=True, kw_only=True):
     """How to start a detached process: own session, output appended to a file, no stdin.
 
     Attributes:
-        umask: its file mode mask; None: ours.
+        umask: its file mode mask; None: that with which we were started.
         limits: its soft resource limits, by name in lower case without `RLIMIT_`.
     """
 

@@ -19,7 +19,7 @@ from healmon.errors import ProbeError, SpawnError, VetoError
 from healmon.text import clean
 from healmon.world import instancelock, logtrim, notes, procfs, shimrecords
 from healmon.world.apart import apart
-from healmon.world.launching import Ready, explained, prepare
+from healmon.world.launching import UMASK, Ready, explained, prepare
 from healmon.world.nurseryline import DEADLINE, NurseryLine, frame
 from healmon.world.processes import DEAD, Identity
 from healmon.world.shimrecords import Begun
@@ -290,7 +290,7 @@ def _what(order: ShimOrder, ready: Ready, boot: str) -> _What:
         _absolute(order.folder),
         _absolute(what.log_path),
         _absolute(what.cwd),
-        -1 if what.umask is None else what.umask,
+        UMASK if what.umask is None else what.umask,
         (user.uid, user.gid, *user.groups) if user is not None else (),
         [number for limit in ready.limits for number in limit],
         ready.programs,

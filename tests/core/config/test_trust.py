@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from healmon import cli
 from healmon.config import locate, trust
 from healmon.config.load import load
 from healmon.errors import ConfigError
+from healmon.service import foreground
 from healmon.sessions.packs import user
 
 ROOT_ONLY = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -45,6 +49,10 @@ def test_nor_a_pack_of_ones_own(tmp_path: Path) -> None:
     pack.chmod(0o646)
     with pytest.raises(ConfigError, match=r"mine\.toml.*can be written by anybody"):
         user.packs_of(str(tmp_path))
+    pack.chmod(0o644)
+    tmp_path.chmod(0o1777)  # nobody else's pack can be replaced, but one of anybody's added
+    with pytest.raises(ConfigError, match=f"{tmp_path}: can be written by anybody"):
+        user.packs_of(str(tmp_path))
 
 
 @ROOT_ONLY
@@ -71,6 +79,79 @@ def test_a_link_to_somebody_elses_is_not_taken_either(tmp_path: Path) -> None:
         locate.find_config(None, {}, tmp_path)
 
 
+@ROOT_ONLY
+def test_it_is_in_nobodys_way_who_names_the_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    os.chown(write(tmp_path / "healmon.toml"), STRANGER, STRANGER)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HEALMON_STATE_DIR", raising=False)
+    assert cli.main(["stop"]) == 78
+    assert cli.main(["stop", "--state-dir", str(tmp_path / "state")]) == 0
+    assert "nothing to stop" in capsys.readouterr().out
+
+
+@ROOT_ONLY
+def test_nor_is_a_link_that_somebody_left(tmp_path: Path) -> None:
+    write(tmp_path / "ours")
+    (tmp_path / "healmon.toml").symlink_to("ours")
+    assert locate.find_config(None, {}, tmp_path)
+    os.lchown(tmp_path / "healmon.toml", STRANGER, STRANGER)
+    with pytest.raises(ConfigError, match="belongs to uid"):
+        locate.find_config(None, {}, tmp_path)
+
+
+@ROOT_ONLY
+def test_what_is_read_is_what_was_vouched_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, other = write(tmp_path / "healmon.toml"), write(tmp_path / "other")
+    monkeypatch.chdir(tmp_path)
+    found = locate.find_config
+
+    def find(*asked: Any) -> Path | None:
+        path = found(*asked)
+        os.chown(config, STRANGER, STRANGER)  # exchanged right after it was looked at
+        return path
+
+    monkeypatch.setattr(locate, "find_config", find)
+    with pytest.raises(ConfigError, match=f"belongs to uid {STRANGER}"):
+        foreground.configured(Namespace())
+    named = Namespace(config=str(config))
+    read = foreground.again(named, foreground.configured(named)[0])
+    read()  # whoever named it took it as it was
+    os.chown(config, STRANGER + 1, 0)
+    with pytest.raises(ConfigError, match=f"belongs to uid {STRANGER + 1}"):
+        read()
+    other.replace(config)
+    read()
+    config.replace(other)
+    config.symlink_to(other)
+    read()
+    os.lchown(config, STRANGER + 1, 0)
+    with pytest.raises(ConfigError, match=f"belongs to uid {STRANGER + 1}"):
+        read()
+
+
+@ROOT_ONLY
+def test_who_can_replace_the_file_is_told(tmp_path: Path) -> None:
+    folder = tmp_path / "theirs" / "deep"
+    folder.mkdir(parents=True, mode=0o700)
+    config = write(folder / "healmon.toml")
+    assert worries(config) == []
+    os.chown(folder.parent, STRANGER, 0)
+    told = (
+        f"lies in {folder.parent}: that belongs to uid {STRANGER}, who can change what lies there"
+    )
+    assert worries(config) == [("healmon.toml", told)]
+    os.chown(folder.parent, 0, 0)
+    folder.chmod(0o1777)
+    assert worries(config) == [], "what is sticky keeps ours where it is"
+    folder.chmod(0o777)
+    ((_, what),) = worries(config)
+    assert "can be written by others" in what
+
+
 def worries(config: Path) -> list[tuple[str, str]]:
     return [(path.name, what) for path, what, _ in trust.worries(load(config, {}))]
 
@@ -93,8 +174,8 @@ def test_what_others_can_change_is_told(tmp_path: Path) -> None:
     config.chmod(0o660)
     packs.chmod(0o777)
     assert worries(config) == [
-        ("healmon.toml", "others can change what healmon runs (mode 0660)"),
-        ("packs", "others can change how healmon reads screens (mode 0777)"),
+        ("healmon.toml", "can be written by others, who can change what healmon runs (mode 0660)"),
+        ("packs", "can be written by others, who can change how healmon reads screens (mode 0777)"),
     ]
 
 

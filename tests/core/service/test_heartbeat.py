@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 
 import pytest
@@ -13,6 +14,7 @@ from healmon.errors import ProbeError
 from healmon.events import Recorded
 from healmon.service.heartbeat import FILE, MISSED, PING_EVERY, Heartbeat
 from healmon.state.views import CycleView
+from healmon.world import notes
 
 WALL = 1_770_000_000.0
 
@@ -140,3 +142,19 @@ def test_beside_a_store_that_cannot_be_written_each_round_leaves_its_sign(tmp_pa
         await asyncio.gather(running, return_exceptions=True)
 
     asyncio.run(scenario())
+
+
+def test_without_room_for_another_file_the_sign_is_written_over_the_last_one(tmp_path, monkeypatch):
+    cycle = CycleView(10_000, finished_at=WALL)
+    heart = Heartbeat(tmp_path, "", 60.0, ManualClock(WALL), lambda _: None, lambda: cycle)
+    heart.stored()
+    inode = (tmp_path / FILE).stat().st_ino
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(notes, "write_record", full)
+    cycle = CycleView(1, finished_at=WALL + 60)
+    heart.stored()
+    assert json.loads((tmp_path / FILE).read_text())["round"] == 1
+    assert (tmp_path / FILE).stat().st_ino == inode

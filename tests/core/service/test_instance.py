@@ -13,9 +13,11 @@ import pytest
 
 from healmon.clock import boot_id
 from healmon.errors import HolderError, StateDirError
+from healmon.events import CycleStarted, Recorded
 from healmon.service import instance
 from healmon.service.commandline import stop
 from healmon.service.instance import Holder, Lock
+from healmon.service.ousted import Ousted
 from tests.helpers.storekit import line, program
 from tests.helpers.wait import until
 
@@ -242,7 +244,7 @@ def test_a_holder_that_has_not_yet_said_who_it_is(tmp_path: Path) -> None:
         told = json.loads((tmp_path / "healmon.lock").read_text())
         stale = {**told, "ticks": 1}
         (tmp_path / "healmon.lock").write_text(json.dumps(stale))
-        with pytest.raises(HolderError, match="held by another healer"):
+        with pytest.raises(HolderError, match=f"held by pid {first.pid}"):
             Lock.acquire(tmp_path, version="1", mode="once")
 
 
@@ -413,6 +415,25 @@ def test_whose_lock_file_is_empty_for_want_of_room_can_be_stopped(
         assert f"stopped (pid {first.pid})" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["recycled", "another"])
+def test_who_could_not_write_is_not_taken_for_the_dead_one_whose_text_is_there(
+    tmp_path: Path, *, same: bool
+) -> None:
+    with program(HOLD, tmp_path) as first:
+        assert line(first) == "held"
+        told = instance.holder(tmp_path)
+        inside = json.dumps(told._replace(pid=4_194_000)._asdict())
+        (tmp_path / instance.NAME).write_text(inside)
+        assert instance.holder(tmp_path) == told, "as it is called outside of its container"
+        gone = Holder(first.pid if same else 4_194_000, 1, boot_id(), "1", "daemon", "then")
+        (tmp_path / instance.NAME).write_text(json.dumps(gone._asdict()))
+        assert instance.holder(tmp_path) == Holder(pid=first.pid)
+        with pytest.raises(HolderError, match=f"held by pid {first.pid}"):
+            Lock.acquire(tmp_path, version="1", mode="once")
+        assert stop(tmp_path) == 0
+        first.wait(20)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root could end somebody else's process")
 def test_root_ends_nobody_else_for_the_owner_of_a_state_directory(tmp_path: Path) -> None:
     lock = Lock.acquire(tmp_path, version="1", mode="daemon")
@@ -425,3 +446,33 @@ def test_root_ends_nobody_else_for_the_owner_of_a_state_directory(tmp_path: Path
 def test_a_pipe_in_the_place_of_the_lock_file_holds_nobody_up(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "healmon.lock")
     assert instance.holder(tmp_path) is None
+
+
+def test_of_a_directory_that_was_removed_the_name_is_taken_again_or_given_up(
+    tmp_path: Path,
+) -> None:
+    state, stopped = tmp_path / "state", list[str]()
+    state.mkdir(mode=0o700)
+    lock = Lock.acquire(state, version="1", mode="daemon")
+    ousted = Ousted(state, lock, stopped.append)
+
+    def round_begins() -> list[str]:
+        ousted.heard(Recorded(1, 0.0, CycleStarted(1)))
+        return stopped
+
+    assert round_begins() == []
+    state.rename(tmp_path / "away")
+    assert round_begins() == []
+    state.mkdir(mode=0o700)
+    assert round_begins() == []
+    assert instance.holder(state) == lock.holder
+    with pytest.raises(HolderError):
+        Lock.acquire(state, version="1", mode="once")
+    assert round_begins() == [], "it is our own name that stands there"
+    state.rename(tmp_path / "further")
+    state.mkdir(mode=0o700)
+    with program(HOLD, state) as other:
+        assert line(other) == "held"
+        (why,) = round_begins()
+    assert f"pid {other.pid} (daemon, version 9.9)" in why
+    lock.release()

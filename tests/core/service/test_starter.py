@@ -328,3 +328,11 @@ def test_a_unit_is_written_with_it_and_for_what_is_there(tmp_path, monkeypatch, 
     assert main(["init", "--systemd", str(config), "--state-dir", str(tmp_path / "s")]) == 0
     assert config.read_text() == "# mine\n"
     assert main(["init", "--systemd", str(config), "--state-dir", str(tmp_path / "t")]) == 65
+    capsys.readouterr()
+    # what the configuration says of the state stands, and what cannot start gets no unit
+    config.write_text('[monitor]\nstate_dir = "mine"\n')
+    assert main(["init", "--systemd", "--print", str(config)]) == 0
+    assert "--state-dir" not in capsys.readouterr().out
+    config.write_text("[monitor]\nstate = 1\n")
+    assert main(["init", "--systemd", "--print", str(config)]) == 78
+    assert main(["init", "--systemd", "--print", str(tmp_path)]) == 78

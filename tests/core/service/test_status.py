@@ -7,7 +7,7 @@ import json
 import pytest
 
 from healmon import cli
-from healmon.clock import SystemClock
+from healmon.clock import SystemClock, boot_id, format_utc
 from healmon.events import CycleFinished, MaintenanceStarted
 from healmon.service import instance
 from healmon.state import FOREVER
@@ -96,3 +96,31 @@ def test_what_is_paused_is_told(status, tmp_path):
     assert "  w: never touched" in text
     assert [one["component"] for one in told["paused"]] == ["*", "w"]
     fits("status", told)
+
+
+def test_a_healer_whose_store_cannot_be_written_neither_hangs_nor_is_all_well(status, tmp_path):
+    """Its heartbeat tells of cycles that the store does not know: a full disk, say."""
+    now = SystemClock().read()
+    with opened_store(tmp_path / "state" / "healmon.db") as kept:
+        Engine(kept, now.wall - 500).tell(started(), CycleFinished(1, 0.1, 60.0))
+    codes, text, _ = status("daemon")
+    assert codes == [2, 2]
+    assert "IT HANGS" in text
+    beat = {
+        "at": format_utc(now.wall), "round": 9, "interval": 60.0, "boot": boot_id(),
+        "boot_seconds": now.boot,
+    }  # fmt: skip
+    (tmp_path / "state" / "healmon.heartbeat").write_text(json.dumps(beat))
+    codes, text, told = status("daemon")
+    assert codes == [2, 2]
+    assert "last cycle: #9, " in text
+    assert "what is wrong is not known: the health store cannot be written since" in text
+    assert "HANGS" not in text
+    assert "nothing is wrong" not in text
+    fits("status", told)
+    assert (told["hung"], told["cycle"]) == (False, 9)
+    assert "cannot be written" in told["unreadable"]
+    # that of a healer before says nothing of this one
+    (tmp_path / "state" / "healmon.heartbeat").write_text(json.dumps({**beat, "boot_seconds": 1}))
+    codes, text, _ = status("daemon")
+    assert "IT HANGS" in text

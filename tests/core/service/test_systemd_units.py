@@ -67,6 +67,35 @@ def test_words_are_as_systemd_reads_them():
     assert start == (r'"/opt/my tools/healmon" run --config "/etc/50%%/$$HOME/\"a\"\\b.toml"')
 
 
+def test_a_program_whose_name_systemd_does_not_take_is_run_by_env():
+    for odd in ("/opt/$x/healmon", '/opt/"x"/healmon', "/opt/it's/healmon", "/opt/a\\b/healmon"):
+        start = keys(render(Service(command=(odd,))))["ExecStart"]
+        assert start.startswith('/usr/bin/env "/opt/'), odd
+    assert render(Service(command=("/x",), config="/a\rb\tc")).count(r'"/a\x0db\x09c"') == 2
+
+
+def test_where_the_configuration_says_where_the_state_is_the_unit_says_nothing_else(tmp_path):
+    placed = replace(SYSTEM, placed="/srv/h m")
+    unit = keys(render(placed))
+    assert "--state-dir" not in unit["ExecStart"]
+    assert "StateDirectory" not in unit
+    assert unit["RequiresMountsFor"] == '/etc/healmon/healmon.toml "/srv/h m"'
+    assert "/var/lib" not in str(next_steps(placed, tmp_path))
+
+
+def test_a_path_that_is_no_text_leaves_no_unit(tmp_path):
+    with pytest.raises(DataError, match="not UTF-8"):
+        write(Service(command=("/x",), config="/a\udcff"), tmp_path / NAME)
+    assert not (tmp_path / NAME).exists()
+
+
+def test_a_boot_waits_for_the_file_systems_that_are_read_first():
+    odd = keys(render(replace(SYSTEM, config='/a %/$x/"q"', state_dir="/s")))
+    assert odd["RequiresMountsFor"] == r'"/a %%/$x/\"q\"" /s'
+    for other in (USER, replace(SYSTEM, config=""), replace(SYSTEM, config="/a\nb")):
+        assert "RequiresMountsFor" not in render(other)
+
+
 def test_the_units_of_the_project_are_what_is_rendered():
     folder = ROOT / "contrib" / "systemd"
     assert (folder / "healmon.service").read_text() == render(SYSTEM)
@@ -77,9 +106,10 @@ def test_the_units_of_the_project_are_what_is_rendered():
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 @pytest.mark.parametrize("system", [True, False])
 def test_systemd_has_nothing_to_complain_of(tmp_path, system):
-    service = Service(
-        command=command(sys.executable), config=str(tmp_path / "a b.toml"), system=system
-    )
+    program = tmp_path / '$x "y"' / "healmon"
+    program.parent.mkdir()
+    program.symlink_to(command(sys.executable)[0])
+    service = Service(command=(str(program),), config=str(tmp_path / "a b.toml"), system=system)
     unit = write(service, tmp_path)
     run = str(tmp_path / "run")
     Path(run).mkdir(mode=0o700)

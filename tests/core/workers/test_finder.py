@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Container, Iterator
 
 import pytest
@@ -11,6 +13,9 @@ from healmon.workers import finder
 from healmon.workers.finder import Finder
 from healmon.world.processes import ProcessFacts
 from healmon.world.simulated.processes import SimulatedProcesses
+from healmon.world.system_processes import SystemProcesses
+from tests.helpers.wait import until
+from tests.helpers.workerbench import a_worker
 
 
 class Slow(SimulatedProcesses):
@@ -59,3 +64,25 @@ def test_without_a_glance_each_has_its_own(monkeypatch: pytest.MonkeyPatch) -> N
     slow = Slow(monkeypatch, takes=0.3)
     found = Finder((), slow, own_pid=1)
     assert found.around() is not found.around()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can run a process of another user")
+def test_the_same_words_run_by_another_user_are_not_taken_for_the_worker() -> None:
+    argv = ("/bin/sleep", "86399.25")
+    with subprocess.Popen(argv, user=65_534, cwd="/") as theirs:
+        try:
+
+            def found(user: str) -> tuple[list[int], str]:
+                worker = a_worker(argv=argv, script="", user=user)
+                finder = Finder((worker,), SystemProcesses(), os.getpid())
+                everyone, candidates = finder.scan(full=True)
+                seen = candidates.get(worker.name, ())
+                matches, trouble = finder.matches(worker, (), seen, everyone)
+                return [one.facts.identity.pid for one in matches], trouble
+
+            until(lambda: found("nobody") == ([theirs.pid], ""), what="the worker of its user")
+            pids, trouble = found("")
+            assert pids == []
+            assert f"pid {theirs.pid} may be it, but is run by user id 65534" in trouble
+        finally:
+            theirs.kill()

@@ -124,6 +124,41 @@ def test_a_command_is_compared_whole(argv: tuple[str, ...], answer: str) -> None
     assert like(COMMAND, *argv) == answer
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("server.js",),
+        ("-c", "./server.js"),
+        ("--config=server.js",),
+        ("-m", "app.web"),
+        ("pkg:api",),
+    ],
+)
+def test_files_among_the_arguments_of_a_command_are_those_of_its_directory(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    mine, theirs, empty = (tmp_path / name for name in ("mine", "theirs", "empty"))
+    for place in (mine, theirs):
+        (place / "app").mkdir(parents=True)
+        (place / "pkg").mkdir()
+        for name in ("server.js", "app/web.py", "pkg/__init__.py"):
+            (place / name).touch()
+    (tmp_path / "link").symlink_to(mine)
+    worker = a_worker(argv=("/bin/node", *words), script="", cwd=str(mine))
+
+    def seen(*directories: Path) -> str:
+        return like(worker, "/bin/node", *words, directories=tuple(map(str, directories)))
+
+    assert seen(mine) == seen(Path("/"), mine) == seen(tmp_path / "link") == "exact"
+    assert seen(theirs) == seen(theirs, mine) == "", "another project's program"
+    assert seen(empty) == seen() == "unclear"
+    (tmp_path / "link").unlink()
+    (tmp_path / "link").symlink_to(theirs)
+    worker = a_worker(argv=worker.argv, script="", cwd=str(tmp_path / "link"))
+    assert seen(mine, tmp_path / "link") == "unclear", "of the release before"
+    assert seen(mine) == ""
+
+
 def test_a_program_in_path_is_the_same_by_either_name() -> None:
     bare = a_worker(argv=("sleep", "300"), script="")
     assert like(bare, "sleep", "300") == "exact"

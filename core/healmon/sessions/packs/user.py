@@ -25,6 +25,7 @@ def packs_of(folder: str) -> Packs:
     """
     if not folder:
         return bundled()
+    must_not_be_open(Path(folder))  # where anybody can put a pack, it is anybody's
     return bundled().with_user(_parsed(packfiles.read(Path(folder))))
 
 
