@@ -70,6 +70,24 @@ def test_of_fifty_simultaneous_starts_exactly_one_lives(box):
     assert len(box.events("enginestarted")) == 1
 
 
+def test_of_two_healers_on_a_directory_that_was_moved_away_the_second_stays(box):
+    box.write(interval="1s")
+    words = "daemon", "--config", str(box.config)
+    first = int(box.healmon(*words).stdout.split("pid ")[1].split(",")[0])
+    box.state.rename(box.base / "moved")
+    box.state.mkdir(0o700)
+    began = box.healmon(*words)
+    if began.returncode:  # the first has taken the name again already
+        assert f"pid {first}" in began.stderr
+        return
+    second = int(began.stdout.split("pid ")[1].split(",")[0])
+    until(lambda: not alive(first), 60, "the end of the first")
+    assert alive(second)
+    logs = (place / "healmon.log" for place in (box.state, box.base / "moved"))
+    assert "was removed or moved away" in "".join(log.read_text() for log in logs)
+    assert json.loads((box.state / "healmon.lock").read_text())["pid"] == second
+
+
 def test_a_healer_that_stands_still_is_told_at_once_and_stop_says_what_to_do(box, monkeypatch):
     box.write(interval="1s")
     pid = int(box.healmon("daemon").stdout.split("pid ")[1].split(",")[0])

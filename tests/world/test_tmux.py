@@ -745,7 +745,8 @@ def test_a_server_that_no_tmux_is_there_to_ask_is_unknown_not_absent(
     monkeypatch.setenv("PATH", str(tmp_path))
     tmux = SystemTmux()
     with socket.socket(socket.AF_UNIX) as foreign:
-        foreign.bind(f"\0{tmp_path}\n1 2 3 zz 5 6 7 /x{server.socket}")  # anybody may, before it
+        # anybody may take such a name, which stands in the kernel's list as it is
+        foreign.bind(f"\0hm-{os.getpid()}\n1 2 3 zz 5 6 7 /{server.socket[-40:]}")
         with pytest.raises(ProbeError, match="tmux is not found") as told:
             tmux.panes(server.socket)
     assert not isinstance(told.value, TmuxAbsentError)

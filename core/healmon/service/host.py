@@ -37,7 +37,7 @@ from healmon.service.sides import Sides, orders
 from healmon.service.statedir import DATABASE
 from healmon.service.systemd import Notifier, Pulse
 from healmon.service.textfile import Textfile
-from healmon.service.wake import WakePipe
+from healmon.service.wake import listening
 from healmon.service.watching import FileWatch, Print, print_of
 from healmon.state import Snapshot
 from healmon.state.stepping import resumed
@@ -321,14 +321,15 @@ class Host:
         """
         queue = commands.Queue(self.store.beside)
         queue.abandon_taken(self.clock.read().wall)
-        (knocked := self._knocked).set()
+        knocked, loop = self._knocked, asyncio.get_running_loop()
+        knocked.set()
         running: set[asyncio.Task[None]] = set()
         with contextlib.ExitStack() as stack:
             stack.callback(queue.close)
-            _listen(self.state_dir, knocked.set, stack)
+            stack.enter_context(listening(self.state_dir, loop, knocked.set))
             push = Push.open(self.state_dir)
             stack.callback(push.close)
-            knock = self.store.on_queued = partial(call_in, asyncio.get_running_loop(), knocked.set)
+            knock = self.store.on_queued = partial(call_in, loop, knocked.set)
             self.store.on_stored = partial(self._stored, push, queue, knock)
             try:
                 while True:
@@ -386,15 +387,3 @@ def _report(database: Path, seconds: float) -> tuple[str, str]:
 
     page = page_of(database, seconds, running=True)
     return f"[REPORT] {headline(page)}", morning_text(page)
-
-
-def _listen(state_dir: Path, knocked: Callable[[], None], stack: contextlib.ExitStack) -> None:
-    stack.callback((pipe := WakePipe.open(state_dir)).close)
-    loop = asyncio.get_running_loop()
-
-    def heard() -> None:
-        pipe.drain()
-        knocked()
-
-    loop.add_reader(pipe.fd, heard)
-    stack.callback(loop.remove_reader, pipe.fd)

@@ -11,10 +11,14 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from healmon.errors import StateDirError
 from healmon.text import clean
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Generator
 
 NAME: Final = "healmon.wake"
 
@@ -67,6 +71,29 @@ class WakePipe:
         if self.fd >= 0:
             os.close(self.fd)
             self.fd = -1
+
+
+@contextlib.contextmanager
+def listening(
+    state_dir: Path, loop: AbstractEventLoop, knocked: Callable[[], None]
+) -> Generator[None]:
+    """Call `knocked` in a loop, whenever somebody knocks.
+
+    Raises:
+        StateDirError: as `WakePipe.open`.
+    """
+    pipe = WakePipe.open(state_dir)
+
+    def heard() -> None:
+        pipe.drain()
+        knocked()
+
+    loop.add_reader(pipe.fd, heard)
+    try:
+        yield
+    finally:
+        loop.remove_reader(pipe.fd)
+        pipe.close()
 
 
 def knock(state_dir: Path) -> bool:
