@@ -347,6 +347,8 @@ def test_one_that_falls_again_before_it_is_proved_has_failed_twice(host: Host) -
     async def scene() -> None:
         async with healmon(host, eager(host, TWICE, max_failures=5)) as live:
             who = await ready(live)
+            # killed before its first words, the next one would be the first
+            until(lambda: starts.exists() and starts.read_text(), what="its first words")
             host.kill(who)
             await live.reach(lambda: failures(live) == 2, "both failures")
             await ready(live, but=who)
