@@ -284,8 +284,9 @@ def told(state: Path, monkeypatch, wall: float, boot: float) -> status._Seen:
                     "steady_offset": 1767225495.0, "slept": 0.0, "interval": 60.0},
         "cycle": {"id": 2, "timestamp": "2026-01-01 00:01:00.000"},
     }  # fmt: skip
-    beaten = status._beaten(state, facts, clock.read())
-    return status._Seen(None, facts, [], [], [], [], [], clock.read(), beaten)
+    blind = status._Seen(None, {}, [], [], [], [], [], clock.read())
+    beaten, unwritten = status._beaten(blind, state, facts) or (None, 0)
+    return blind._replace(facts=facts, beaten=beaten, unwritten=unwritten)
 
 
 @far
