@@ -111,12 +111,13 @@ def test_strangers_with_the_name_in_their_arguments_count_for_nothing(host: Host
     name = str(host.folder / "task_worker.py")
     wait = "import time; time.sleep(300)"
     log = host.program("task_worker.log", "")
+    os.mkfifo(never := host.folder / "never")  # a shell that waits for it has no child to leave
     strangers = [
         host.start("tail", "-f", log),
         host.start(sys.executable, "-c", wait, name, "--daemon"),
         host.start(sys.executable, name, "--status"),
         host.start(sys.executable, name),
-        host.start("sh", "-c", f"sleep 300; : {name} --daemon"),
+        host.start("sh", "-c", f"read nothing <{never}; : {name} --daemon"),
     ]
 
     async def scene() -> None:
