@@ -106,9 +106,9 @@ class StepStarter:
         self._steps = steps
         self._inner = inner
 
-    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+    def start(self, launch: Launch, folder: Path, number: int, *, forks: bool = False) -> Identity:
         self._steps.reached("about to start")
-        identity = self._inner.start(launch, folder, number)
+        identity = self._inner.start(launch, folder, number, forks=forks)
         self._steps.tell(f"started {identity.pid}")
         return identity
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from msgspec.structs import replace
@@ -13,6 +15,8 @@ from msgspec.structs import replace
 from healmon.errors import VetoError
 from healmon.world import system_shims
 from healmon.world.launching import prepare
+from healmon.world.programs import mark
+from healmon.world.programs.begin import Failed
 from healmon.world.shims import Grant
 from tests.helpers.shimfarm import DAEMON, PYTHON, farming
 from tests.helpers.wait import until
@@ -102,13 +106,35 @@ def test_a_restart_waits_for_the_mark_of_the_copy_before(farm):
         until(lambda who=shim.worker: not farm.lives(who), what="its end")
 
 
-def test_a_daemon_may_be_started_again(farm):
-    wanted = order(farm, "a", *PYTHON, DAEMON)
+def test_a_daemon_keeps_it_and_may_be_started_again(farm):
+    wanted = replace(order(farm, "a", *PYTHON, DAEMON), forks=True)
     first = farm.shims.start(wanted)
     daemon = until(lambda: farm.daemon(first), what="the daemon")
+    with pytest.raises(VetoError, match=f"one copy lives already: pid {daemon.pid}"):
+        farm.door().start(replace(wanted, folder=f"{farm.folder}/b/workers/w"))
     farm.kill(daemon)
     until(lambda: not farm.shims.look(wanted.folder).locked, what="the end of the shim")
     farm.shims.start(replace(wanted, number=2))
+
+
+def test_who_asks_often_wears_nothing_out(monkeypatch):
+    monkeypatch.setattr(mark, "CALLERS", 5)
+    monkeypatch.setattr(mark, "PAUSE", 0.0)
+    name = f"hm-{os.getpid()}".encode()
+    with closing(mark.hold(name, os.geteuid())):
+        for _ in range(3):
+            with pytest.raises(Failed):
+                mark.hold(name, os.geteuid())
+
+
+def test_who_is_about_to_hold_it_is_waited_for(monkeypatch):
+    name = f"hm-{os.getpid()}-2".encode()
+    with socket.socket(socket.AF_UNIX) as other:
+        other.bind(b"\0" + name)
+        monkeypatch.setattr(mark.time, "sleep", lambda _: other.listen())
+        with pytest.raises(Failed) as rival:
+            mark.hold(name, os.geteuid())
+        assert rival.value.number == os.getpid()
 
 
 @pytest.mark.parametrize("trusted", [True, False])

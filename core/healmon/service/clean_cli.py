@@ -48,8 +48,10 @@ def _meant(args: argparse.Namespace) -> list[tuple[str, Packed]]:
     name = (args.target or "").removeprefix(PREFIX)
     if name.startswith(("/", "~")):
         return [(PREFIX + name, {})]
-    source = locate.find_config(getattr(args, "config", None), os.environ, here())
-    disk = load(source, os.environ).disk
+    named = getattr(args, "config", None)
+    source = locate.find_config(named, os.environ, here())
+    owners = locate.owners(named, os.environ, source, here())
+    disk = load(source, os.environ, owners=owners).disk
     targets = targets_of(disk)
     if not name:
         if not targets:

@@ -81,7 +81,9 @@ def again(args: argparse.Namespace, settings: Settings) -> Callable[[], Settings
     environ, cwd = dict(os.environ), here()
     named = getattr(args, "config", None)
     source = Path(settings.source) if settings.source else None
-    owners = trust.still_known(source, environ) if source else None
+    owners = locate.owners(named, environ, source, cwd)
+    if source is not None and owners is None:
+        owners = trust.still_known(source, environ)
 
     def read() -> Settings:
         found = load(source or locate.find_config(named, environ, cwd), environ, owners=owners)

@@ -34,6 +34,8 @@ NAME: Final = "healmon.lock"
 
 ERRANDS: Final = {"now": "does one override (--now)", "import": "imports history"}
 """Modes of those who hold a state directory for one thing and heal nothing else, in words."""
+PASSING: Final = frozenset({*ERRANDS, "once"})
+"""Modes of those who let go of it by themselves in a while."""
 
 _FLOCK: Final = struct.Struct("hhqqi4x")
 """struct flock of 64-bit Linux: type, whence, start, length, pid (0 for these locks)."""
@@ -82,9 +84,7 @@ class Lock:
     """The right to heal on a state directory. Make it with `acquire`."""
 
     def __init__(self, path: Path, file: int, directory: int, holder: Holder) -> None:
-        self._path = path
-        self._file = file
-        self._directory = directory
+        self._path, self._file, self._directory = path, file, directory
         self.holder = holder
 
     @classmethod

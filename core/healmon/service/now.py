@@ -28,7 +28,6 @@ PATIENCE = 3600.0
 PAUSE = 0.5
 TURN = 120.0
 """Seconds for which somebody who is about to end is waited for."""
-PASSING = frozenset({*instance.ERRANDS, "once"})
 INBOX = frozenset({"ack", "unack", "silence", "unsilence", "pause", "resume"})
 """Commands for which nothing needs to be looked at."""
 
@@ -70,7 +69,7 @@ def _opened(args: argparse.Namespace, state_dir: Path) -> Host | None:
     while True:
         holder = instance.holder(state_dir)
         # a holder that has not yet said who it is says it in a moment
-        if holder is not None and holder.mode and holder.mode not in PASSING:
+        if holder is not None and holder.mode and holder.mode not in instance.PASSING:
             return None
         try:
             if holder is None or instance.wait_released(state_dir, 1.0):

@@ -2,7 +2,8 @@
 
 Somebody removed it or moved it away: our locks are on what has no such name any more, so a second
 healer can begin under that name. Until one has, the name is taken again; once one has, there is to
-be one, and it is that one: its state is what the name leads to.
+be one, and it is that one: its state is what the name leads to. One that does a single thing there
+(`once`, an import) is waited for.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from healmon.events import CycleStarted, Recorded
 from healmon.service import instance
+from healmon.service.instance import PASSING
 
 _log = logging.getLogger(__name__)
 
@@ -44,7 +46,7 @@ class Ousted:
         if found is None:
             with suppress(OSError):
                 self._lock.mend()
-        elif found.pid not in {0, os.getpid()}:
+        elif found.pid not in {0, os.getpid()} and found.mode not in {"", *PASSING}:
             why = f"{self._state_dir} was removed or moved away, and {found} heals there now"
             _log.critical("%s: this healer ends, workers stay up", why)
             self._stop(why)

@@ -41,8 +41,10 @@ def restore(state_dir: Path, args: argparse.Namespace) -> int:
     """
     if args.host and not args.backup:
         raise UsageError("--host says whose files of a backup: it goes with --backup")
-    source = locate.find_config(getattr(args, "config", None), os.environ, here())
-    disk = load(source, os.environ).disk
+    named = getattr(args, "config", None)
+    source = locate.find_config(named, os.environ, here())
+    owners = locate.owners(named, os.environ, source, here())
+    disk = load(source, os.environ, owners=owners).disk
     if args.backup:
         return backups(disk, args)
     wanted = getattr(args, "json", False)

@@ -52,8 +52,14 @@ T = TypeVar("T")
 class Starter(Protocol):
     """What starts a worker's program."""
 
-    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+    def start(self, launch: Launch, folder: Path, number: int, *, forks: bool = False) -> Identity:
         """Start a program and return who it is.
+
+        Args:
+            launch: the program.
+            folder: what is written of it.
+            number: of the attempt.
+            forks: it ends once what it leaves behind is the worker.
 
         Raises:
             SpawnError: it could not be started, and whose fault that is.

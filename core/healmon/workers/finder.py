@@ -164,7 +164,7 @@ class Finder:
             how: How = "pid file" if by_file else "command line"
             if like == "exact" or (by_file and like == "unclear"):
                 matches[facts.identity] = Match(facts, how)
-            elif like == "unclear":
+            elif like == "unclear" and not self._is_anothers(worker, facts):
                 trouble = trouble or self._doubt(worker, facts)
         if len(matches) > 1 or (known and not matches.keys() <= known):
             matches = self._with_lines(matches, everyone)  # whose child is whose: rarely asked
@@ -228,7 +228,7 @@ class Finder:
         except ProbeError:
             return ""
         like = match.likeness(worker, origin) if origin is not None else ""
-        if like == "exact" and self._is_strangers(worker, facts):
+        if like and self._is_strangers(worker, facts):
             return "unclear"  # anybody can run these words, so that ours is never started
         if like == "exact" and facts.age > SETTLED_AGE:
             self._exact[worker.name, facts.identity] = facts.command
@@ -242,6 +242,14 @@ class Finder:
         except ProbeError:
             return 0
         return facts.parent if facts is not None else 0
+
+    def _is_anothers(self, worker: Worker, facts: ProcessFacts) -> bool:
+        """Return whether a stranger's process is surely not a worker that runs as one user.
+
+        One that root starts, without a word on whom it becomes, may have become anybody.
+        """
+        expected = self._uids.get(worker.user)
+        return self._is_strangers(worker, facts) and bool(worker.user or expected)
 
     def _is_strangers(self, worker: Worker, facts: ProcessFacts) -> bool:
         """Return whether another user runs a process than would run the worker; or root does."""

@@ -14,6 +14,7 @@ from typing import Literal
 
 from healmon.config.settings import Worker
 from healmon.text import clean
+from healmon.workers.places import far
 from healmon.world import notes
 from healmon.world.processes import Origin, ProcessFacts
 from healmon.world.procfs import ARGUMENT_SHOWN
@@ -118,15 +119,25 @@ def _like_command(worker: Worker, origin: Origin) -> Likeness:
 def _same_words(worker: Worker, arguments: list[str], directories: tuple[str, ...]) -> Likeness:
     """Return whether arguments that name files of the worker's directory name the same files.
 
-    `node server.js` is another program in another project's directory.
+    `node server.js` is another program in another project's directory. Of a process that is in the
+    worker's own they are the same, and no file is asked; nor where another host must answer.
+
+    Args:
+        worker: its settings.
+        arguments: what both have.
+        directories: where the process is, and where it may have been started.
     """
+    if directories and directories[0] == worker.cwd:
+        return "exact"
+    if far(worker.cwd):
+        return "exact" if worker.cwd in directories else "unclear"
     answer: Likeness = "exact"
     for word in arguments:
         own = _own_file(worker.cwd, word)
         like = _same_file(own, normpath(join(worker.cwd, own)), directories) if own else "exact"
         if not like:
-            moved = worker.cwd in directories and notes.resolve(worker.cwd) != worker.cwd
-            return "unclear" if moved else ""  # a link that leads to a newer release by now
+            # it changed its directory, or a link leads to a newer release by now
+            return "unclear" if worker.cwd in directories else ""
         answer = answer if like == "exact" else like
     return answer
 

@@ -44,7 +44,7 @@ class PlainStarter:
     def __init__(self, processes: Processes) -> None:
         self._processes = processes
 
-    def start(self, launch: Launch, folder: Path, number: int) -> Identity:  # noqa: ARG002 - the protocol's
+    def start(self, launch: Launch, folder: Path, number: int, *, forks: bool = False) -> Identity:  # noqa: ARG002 - the protocol's
         """Start a program and return who it is."""
         return self._processes.spawn(launch)
 
@@ -59,15 +59,14 @@ class ShimStarter:
     def __init__(self, shims: Shims) -> None:
         self._shims = shims
 
-    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+    def start(self, launch: Launch, folder: Path, number: int, *, forks: bool = False) -> Identity:
         """Start a program and return who it is.
 
         Raises:
             SpawnError: it could not be started, and whose fault that is.
             VetoError: the instance lock is held.
         """
-        order = ShimOrder(launch=launch, folder=str(folder), number=number, sole=True)
-        return self._shims.start(order).worker
+        return self._shims.start(_order(launch, folder, number, forks=forks)).worker
 
 
 async def clean_ground(act: Act, one: WorkerSeen) -> None:
@@ -150,7 +149,8 @@ def _spawn(act: Act, looked: float) -> Identity:
         beat=_beat(worker),
     )
     tools.records.put_start(worker.name, act.record)
-    launched = tools.starter.start(launch_of(worker, str(log)), folder, act.record.number)
+    launch, number = launch_of(worker, str(log)), act.record.number
+    launched = tools.starter.start(launch, folder, number, forks=bool(worker.forks))
     # in the same call: nothing may come between the process and the note of it
     act.record = replace(act.record, phase="spawned", level="V1", launched=launched)
     tools.records.put_start(worker.name, act.record)
@@ -171,8 +171,12 @@ def _must_answer(worker: Worker) -> None:
 def order_of(worker: Worker, records: Records, number: int) -> ShimOrder:
     """Return what a shim is asked for when a worker is started."""
     launch = launch_of(worker, str(records.log_path(worker.name)))
-    folder = str(records.folder(worker.name))
-    return ShimOrder(launch=launch, folder=folder, number=number, sole=True)
+    folder = records.folder(worker.name)
+    return _order(launch, folder, number, forks=bool(worker.forks))
+
+
+def _order(launch: Launch, folder: Path, number: int, *, forks: bool) -> ShimOrder:
+    return ShimOrder(launch=launch, folder=str(folder), number=number, sole=True, forks=forks)
 
 
 def launch_of(worker: Worker, log: str) -> Launch:

@@ -32,12 +32,14 @@ class ShimOrder(msgspec.Struct, frozen=True, kw_only=True):
         number: of the attempt, so that a record is known to belong to it.
         sole: no other copy may run on this host either, whatever folder it was started in: one of
             the same name, program, directory, environment and user.
+        forks: the program ends once what it leaves behind is the worker.
     """
 
     launch: Launch
     folder: str
     number: int
     sole: bool = False
+    forks: bool = False
 
 
 class ShimEnd(msgspec.Struct, frozen=True, kw_only=True):

@@ -266,7 +266,7 @@ class SystemShims:
 def _framed(order: ShimOrder, ready: Ready, boot: str, patience: float) -> bytes:
     what = _what(order, ready, boot)
     mark = _mark(order, ready) if order.sole else ""
-    return frame((order.number, str(patience), _digest(what), *what, mark))
+    return frame((order.number, str(patience), _digest(what), *what, mark, int(order.forks)))
 
 
 def _mark(order: ShimOrder, ready: Ready) -> str:

@@ -471,6 +471,9 @@ def test_of_a_directory_that_was_removed_the_name_is_taken_again_or_given_up(
     assert round_begins() == [], "it is our own name that stands there"
     state.rename(tmp_path / "further")
     state.mkdir(mode=0o700)
+    with program(HOLD.replace('"daemon"', '"import"'), state) as errand:
+        assert line(errand) == "held"
+        assert round_begins() == [], "it is gone in a while, and then nobody would heal"
     with program(HOLD, state) as other:
         assert line(other) == "held"
         (why,) = round_begins()

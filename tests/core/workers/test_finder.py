@@ -84,5 +84,6 @@ def test_the_same_words_run_by_another_user_are_not_taken_for_the_worker() -> No
             pids, trouble = found("")
             assert pids == []
             assert f"pid {theirs.pid} may be it, but is run by user id 65534" in trouble
+            assert found("root") == ([], ""), "it is not to run as that one, and keeps nobody down"
         finally:
             theirs.kill()

@@ -414,7 +414,7 @@ def test_20_a_bad_configuration_is_the_workers_own_fault_with_its_last_words(hos
 class Poor(PlainStarter):
     """Starts while the host lets no more files be open."""
 
-    def start(self, launch: Launch, folder: Path, number: int) -> Identity:
+    def start(self, launch: Launch, folder: Path, number: int, *, forks: bool = False) -> Identity:
         soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         highest = max(int(fd) for fd in os.listdir("/proc/self/fd"))  # noqa: PTH208
         resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 1, hard))
@@ -425,7 +425,7 @@ class Poor(PlainStarter):
         except OSError:
             pass
         try:
-            return super().start(launch, folder, number)
+            return super().start(launch, folder, number, forks=forks)
         finally:
             for fd in holes:
                 os.close(fd)
@@ -465,8 +465,10 @@ def test_a_second_copy_that_came_in_between_is_named_and_left_alone(host: Host) 
     worker = host.worker(min_uptime=1.5)
 
     class Twice(PlainStarter):
-        def start(self, launch: Launch, folder: Path, number: int) -> Identity:
-            mine = super().start(launch, folder, number)
+        def start(
+            self, launch: Launch, folder: Path, number: int, *, forks: bool = False
+        ) -> Identity:
+            mine = super().start(launch, folder, number, forks=forks)
             others.append(host.start(*worker.argv))
             return mine
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from healmon.text import clean
+from healmon.workers import match
 from healmon.workers.match import Index, likeness, needle
 from healmon.world.processes import Identity, Origin, ProcessFacts
 from healmon.world.procfs import ARGUMENT_SHOWN
@@ -150,8 +151,14 @@ def test_files_among_the_arguments_of_a_command_are_those_of_its_directory(
         return like(worker, "/bin/node", *words, directories=tuple(map(str, directories)))
 
     assert seen(mine) == seen(Path("/"), mine) == seen(tmp_path / "link") == "exact"
-    assert seen(theirs) == seen(theirs, mine) == "", "another project's program"
+    assert seen(theirs) == "", "another project's program"
+    assert seen(theirs, mine) == "unclear", "it may have gone there from here"
     assert seen(empty) == seen() == "unclear"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(match.notes, "is_file", None)
+        assert seen(mine) == "exact", "no file is asked for that"
+        patch.setattr(match, "far", lambda _: True)
+        assert (seen(Path("/"), mine), seen(theirs)) == ("exact", "unclear"), "nor a dead mount"
     (tmp_path / "link").unlink()
     (tmp_path / "link").symlink_to(theirs)
     worker = a_worker(argv=worker.argv, script="", cwd=str(tmp_path / "link"))

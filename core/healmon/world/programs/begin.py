@@ -44,9 +44,9 @@ class Order:
         self.programs = several()
         self.argv = several()
         self.env = {name: value for name, _, value in (e.partition(b"=") for e in several())}
-        self.mark = next(
-            fields, b""
-        )  # a healmon that was there before its package was may send none
+        # a healmon that was there before its package was may send neither
+        self.mark = next(fields, b"")
+        self.forks = next(fields, b"") == b"1"
 
 
 def start(order: Order, lock: int, late: Callable[[], bool]) -> int:

@@ -36,8 +36,7 @@ def hold(name: bytes, user: int, tries: int = TRIES) -> _socket.socket | None:
     Raises:
         Failed: somebody holds it: the number is that one's pid.
     """
-    trusted = {0, os.geteuid(), user}
-    holder = 0
+    holder: tuple[int, int] | None = None
     for number in range(tries if name else 0):
         if number:
             time.sleep(PAUSE)
@@ -46,11 +45,12 @@ def hold(name: bytes, user: int, tries: int = TRIES) -> _socket.socket | None:
         except OSError as error:
             if error.errno != errno.EADDRINUSE:
                 return None
-        holder, owner = _holder(name)
-        if holder and owner not in trusted:
+        # asked until it is told, no oftener: each who asks takes a place of those that may
+        holder = holder or _holder(name)
+        if holder is not None and (not holder[0] or holder[1] not in {0, os.geteuid(), user}):
             return None
-    if holder:
-        raise Failed(b"rival", holder)
+    if holder is not None:
+        raise Failed(b"rival", holder[0])
     return None
 
 
@@ -65,13 +65,15 @@ def _bound(name: bytes) -> _socket.socket:
     return one
 
 
-def _holder(name: bytes) -> tuple[int, int]:
-    """Return pid and user of who holds a mark; pid 0: that cannot be told."""
+def _holder(name: bytes) -> tuple[int, int] | None:
+    """Return pid and user of who holds a mark; pid 0: that cannot be told; None: not yet."""
     caller = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     try:
         caller.settimeout(0.0)
         caller.connect(b"\0" + name)
         raw = caller.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 12)
+    except ConnectionRefusedError:
+        return None  # it is about to hold it, or to be gone
     except OSError:
         return 0, 0
     finally:

@@ -305,7 +305,8 @@ class _Watch:
                 ends.add(line)
                 ends.renew()
             elif over:
-                self._place.unmark()
+                if not self._order.forks:
+                    self._place.unmark()
                 ends.add(ends.line(pid, ticks, status, usage, main=pid == main))
         self._place.leave()
         _linger(ends)

@@ -100,8 +100,13 @@ class SimulatedShims:
         wanted = (basename(order.folder), replace(order.launch, log_path=""))
         for folder, box in self._boxes.items():
             same = (basename(folder), replace(box.launch, log_path="")) == wanted
-            if same and self._lives(box.shim) and self._lives(box.worker):
+            if not same or not self._lives(box.shim):
+                continue
+            if self._lives(box.worker):
                 return box.worker
+            left = set(self._alive_in(box)) - {box.shim}
+            if order.forks and left:
+                return min(left, key=_age)
         return None
 
     def look(self, folder: str) -> Shim | None:
