@@ -83,7 +83,8 @@ def test_it_is_told_where_a_directory_is_mounted_and_whether_anything_is(stage):
     assert point != stage.root
     assert stage.files.mounted(point)
     assert not stage.files.mounted(stage.root)
-    assert stage.files.view() == stage.files.view() != ""
+    assert stage.files.space(stage.root).real == os.path.realpath(stage.root)
+    assert stage.files.usage(stage.root, FAR).real == os.path.realpath(stage.root)
 
 
 def test_a_survey_touches_nothing_and_counts_what_is_due(stage):

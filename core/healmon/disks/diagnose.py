@@ -170,7 +170,7 @@ def _remember(
 ) -> Memory:
     memory = _with_deeds(seen.target.component, gauge, before, known, now)
     memory = replace(memory, writable=before.writable or not gauge.readonly)
-    memory = places.remember(memory, seen, gauge, disk)
+    memory = places.remember(memory, seen, disk)
     if gauge.skip:
         return replace(memory, level="ok")
     level = level_of(gauge.worst, before.level, disk)

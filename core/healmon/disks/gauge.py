@@ -35,6 +35,7 @@ def of_space(space: Space) -> Gauge:
         fsid=space.fsid,
         kind=space.kind,
         mount=space.mount,
+        real=space.real,
         readonly=space.readonly,
         skip=skip if capacity else "has no size of its own",
     )
@@ -51,6 +52,7 @@ def of_usage(usage: Usage, limit: int) -> Gauge:
         percent=full,
         device=usage.device,
         mount=usage.mount,
+        real=usage.real,
         partial=usage.partial,
     )
 

@@ -68,9 +68,8 @@ class DisksHealer:
         watch = Watch(disk, backups, clock)
         self._probe = Probe(disk, str(state_dir), files, clock, backups=watch)
         for target in targets_of(disk):
-            memory, view = recall(known or Snapshot(), target.component), self._probe.view
-            there = places.mounted(memory, disk_of(disk, target.path), view)
-            self._probe.expect(target, places.earlier(memory, disk, target), there)
+            memory = recall(known or Snapshot(), target.component)
+            self._probe.expect(target, places.earlier(memory, disk, target))
         self._hands = Hands("clean disks")
         self._remedies: dict[str, Remedy] = {}
         self._acting: dict[str, tuple[Order, Halt]] = {}

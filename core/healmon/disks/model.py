@@ -43,6 +43,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
         device, fsid: which file system it is, to count one only once.
         kind: its type.
         mount: where it is mounted; empty: not known.
+        real: its path without links; empty: not known. Both are for this run alone (`Space`).
     """
 
     used: int
@@ -57,6 +58,7 @@ class Gauge(msgspec.Struct, frozen=True, kw_only=True):
     fsid: int = 0
     kind: str = ""
     mount: str = ""
+    real: str = ""
     readonly: bool = False
     partial: str = ""
     skip: str = ""
@@ -134,8 +136,7 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
         culprits: who holds the space; None: it is not full enough to be asked.
         backups: what is wrong with the backup targets of rules that reach there, in words.
         emptied: directories of rules that are gone in which nothing of a killed run was found.
-        view: which mounts were seen; empty: not known.
-        unmounted: where it was mounted when it was seen before, and nothing is now; else empty.
+        unmounted: where it was mounted when this run saw it, and nothing is now; else empty.
     """
 
     target: Target
@@ -148,7 +149,6 @@ class DiskSeen(msgspec.Struct, frozen=True, kw_only=True):
     culprits: Culprits | None = None
     backups: tuple[str, ...] = ()
     emptied: tuple[str, ...] = ()
-    view: str = ""
     unmounted: str = ""
 
 
@@ -181,20 +181,6 @@ class More(msgspec.Struct, frozen=True):
     oldest: float = 0.0
 
 
-class Mounted(msgspec.Struct, frozen=True):
-    """Where a target was mounted when it was seen.
-
-    Attributes:
-        view: of which mounts; it is not asked for in another boot or namespace.
-        rules: digest of the configuration then: whoever changes that has looked at what is there.
-    """
-
-    point: str
-    device: int
-    view: str
-    rules: str
-
-
 class Memory(msgspec.Struct, frozen=True, kw_only=True):
     """What is remembered of a target between looks.
 
@@ -215,7 +201,6 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
         swapped, swapped_at: how many files the newest cleaning found exchanged, and when.
         pinned, pinned_by: what is told of deleted files that are open, and who has them.
         places: directories of rules, also of those gone by now, that were not seen empty since.
-        mounted: where it was mounted when it was seen last; None: not known.
     """
 
     level: Level = "ok"
@@ -239,7 +224,6 @@ class Memory(msgspec.Struct, frozen=True, kw_only=True):
     pinned: str = ""
     pinned_by: str = ""
     places: tuple[str, ...] = ()
-    mounted: Mounted | None = None
 
 
 class RuleFacts(msgspec.Struct, frozen=True, kw_only=True):

@@ -27,7 +27,7 @@ from healmon.disks.culprits import Culprits, culprits
 from healmon.disks.forecast import KEPT
 from healmon.disks.history import History, ring_path
 from healmon.disks.lines import disk_of
-from healmon.disks.model import Count, DiskSeen, Gauge, Mounted, Outlook, Seen, Target
+from healmon.disks.model import Count, DiskSeen, Gauge, Outlook, Seen, Target
 from healmon.errors import ProbeError
 from healmon.text import clean
 from healmon.world.filedata import Asides, Limits, Tally
@@ -58,14 +58,17 @@ STEP_HOLDS: Final = 60.0
 
 @dataclass(slots=True)
 class _Station:
-    """One target's threads, and what was found out about it."""
+    """One target's threads, and what was found out about it.
+
+    Attributes:
+        there: its gauge when what is to be mounted there was seen last.
+    """
 
     measuring: Hands
     walking: Hands
     gauge: Gauge | None = None
     measured_at: float = 0.0
-    mount: str = ""
-    device: int = 0
+    there: Gauge | None = None
     took: float = 0.0
     count: Count | None = None
     counted_at: float = 0.0
@@ -90,7 +93,6 @@ class Probe:
         clock: all time.
         measuring: seconds that one statvfs may take.
         backups: watches the backup targets of rules; None: there are none.
-        view: which mounts it sees.
     """
 
     disk: Disk
@@ -99,16 +101,11 @@ class Probe:
     clock: Clock
     measuring: float = MEASURING
     backups: Watch | None = None
-    view: str = field(init=False)
     _keeping: Hands = field(default_factory=lambda: Hands("keep samples"))
     _stations: dict[str, _Station] = field(default_factory=dict[str, _Station])
     _offset: float | None = None
     _stepped: float = 0.0
     _stepped_at: float = 0.0
-
-    def __post_init__(self) -> None:
-        """Find out of which mounts it sees."""
-        self.view = self.files.view()
 
     async def look(self) -> Seen:
         """Return what is there now; a target that cannot be seen says so, the others go on."""
@@ -139,36 +136,35 @@ class Probe:
             return gauges.of_space(self.files.space(target.path))
         return gauges.of_usage(self.files.usage(target.path, Limits(seconds=WALKING)), target.limit)
 
-    def expect(self, target: Target, places: tuple[str, ...], mounted: Mounted | None) -> None:
+    def expect(self, target: Target, places: tuple[str, ...]) -> None:
         """Take in what an earlier run knew, before anything is looked at.
 
         Args:
             target: of what.
             places: directories of rules that are gone, where a killed run may have set files aside.
-            mounted: where the target was mounted.
         """
-        station = self._station(target)
-        station.earlier = places
-        if mounted is not None:
-            station.mount, station.device = mounted.point, mounted.device
+        self._station(target).earlier = places
 
     def unmounted(self, target: Target, gauge: Gauge) -> str:
-        """Return where it was mounted when it was seen before, and nothing is now; else empty.
+        """Return where it was mounted when this run saw it, and nothing is now; else empty.
 
         Mounted anew it may have another number (a loop device, an overlay), so that says nothing.
+        Nor does what an earlier run saw: in another boot or namespace anything may be mounted.
         """
         station = self._station(target)
+        before = "" if station.there is None else station.there.mount
         # what lies below it; where a link leads by now is another place
-        below = gauge.mount != station.mount and within(station.mount, gauge.mount)
-        # what an earlier run saw may have been the same file system, in a namespace of its own
-        if below and gauge.device != station.device and not self.files.mounted(station.mount):
-            return station.mount
-        station.mount, station.device = gauge.mount or station.mount, 0
+        below = gauge.mount != before and within(before, gauge.mount) and within(gauge.real, before)
+        if before and below and not self.files.mounted(before):
+            return before
+        # a mount that is on its way out has no place any more
+        station.there = gauge if gauge.mount or not before else replace(gauge, mount=before)
         return ""
 
     def _unmounted(self) -> Iterator[str]:
         """Pass over mount points that lost what was mounted there: what lies below is not that."""
-        points = {station.mount for station in list(self._stations.values())} - {""}
+        known = [station.there for station in list(self._stations.values())]
+        points = {gauge.mount for gauge in known if gauge is not None and gauge.mount}
         return (point for point in sorted(points) if not self.files.mounted(point))
 
     def forget(self) -> None:
@@ -228,14 +224,12 @@ class Probe:
             trouble = f"what was mounted at {clean(point)} is not mounted any more"
             return DiskSeen(target=target, trouble=trouble, unmounted=point)
         if gauge.skip:
-            return DiskSeen(target=target, gauge=gauge, view=self.view)
+            return DiskSeen(target=target, gauge=gauge)
         outlook = await self._outlook(target, station, gauge)
         matters = self._matters(target, gauge)
         if not self.disk.rules and not station.earlier:
             found = await self._culprits(target, station, gauge) if matters else None
-            return DiskSeen(
-                target=target, gauge=gauge, outlook=outlook, culprits=found, view=self.view
-            )
+            return DiskSeen(target=target, gauge=gauge, outlook=outlook, culprits=found)
         backups = () if self.backups is None else self.backups.troubles(target)
         try:
             await self._count(target, station, gauge)
@@ -253,7 +247,6 @@ class Probe:
             culprits=found,
             backups=backups,
             emptied=station.emptied,
-            view=self.view,
         )
 
     async def _culprits(self, target: Target, station: _Station, gauge: Gauge) -> Culprits | None:
@@ -377,18 +370,16 @@ class Probe:
         """Leave out file systems that an earlier path stands for already."""
         found: list[DiskSeen] = []
         known: list[Gauge] = []
-        unmounted: set[str] = set()
+        gone: dict[str, list[Gauge]] = {}
         for seen in looks:
-            if seen.unmounted and seen.target.kind == "filesystem":
-                if seen.unmounted not in unmounted:  # what is below it stands for something else
-                    unmounted.add(seen.unmounted)
-                    found.append(seen)
-                continue
-            # one that hangs now is still the one that it was
-            gauge = seen.gauge or self._station(seen.target).gauge
+            # one that hangs or is gone now is still the one that it was
+            gauge = seen.gauge or self._station(seen.target).there
             if seen.target.kind == "filesystem" and gauge is not None and not gauge.skip:
-                if any(gauges.same_disk(gauge, other) for other in known):
+                told = known
+                if seen.unmounted:  # numbers are given anew: that of one place alone says anything
+                    told = gone.setdefault(seen.unmounted, [])
+                if any(gauges.same_disk(gauge, other) for other in told):
                     continue
-                known.append(gauge)
+                told.append(gauge)
             found.append(seen)
         return tuple(found)

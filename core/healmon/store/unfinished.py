@@ -16,6 +16,7 @@ from typing import Final
 from healmon.store import begun, rescue, schema
 from healmon.store.asides import free_name, holds_something, size
 from healmon.store.backup import must_be_whole
+from healmon.store.faults import Kind, kind_of
 from healmon.store.opening import connect
 
 _BESIDE: Final = ("-journal", "-shm", "-wal")
@@ -37,8 +38,12 @@ def clear_away(path: Path, at: str) -> None:
     for entry in sorted(path.parent.iterdir()):
         match = ours.fullmatch(entry.name)
         if match and _regular(entry):
-            # an older layout's original still stands there
-            if not match["kind"].startswith(".layout") and _whole(entry):
+            try:
+                # an older layout's original still stands there
+                whole = not match["kind"].startswith(".layout") and _whole(entry)
+            except sqlite3.Error:
+                continue  # that says nothing about the copy: it stays, the next opening looks again
+            if whole:
                 entry.rename(_name_of(path, at))
             _remove(entry)
 
@@ -51,14 +56,22 @@ def _regular(file: Path) -> bool:
 
 
 def _whole(copy: Path) -> bool:
-    """Return whether all was written: its journal is gone then. Looks without leaving a byte."""
-    if size(copy) <= 0 or size(copy, "-journal") > 0 or size(copy, "-wal") > 0:
+    """Return whether all was written. Only what SQLite takes back itself is changed.
+
+    Raises:
+        sqlite3.Error: it cannot be told now (no descriptors, no room, a failing disk).
+    """
+    if size(copy) <= 0 or size(copy, "-wal") > 0:
         return False
+    # a journal takes a half copy back to nothing; a whole one, to what it was before a last touch
+    how = "mode=rw" if size(copy, "-journal") > 0 else "immutable=1"
     try:
-        with contextlib.closing(connect(copy, "immutable=1")) as conn:
+        with contextlib.closing(connect(copy, how)) as conn:
             (application,) = conn.execute("PRAGMA application_id").fetchone()
             must_be_whole(conn)
-    except sqlite3.Error:
+    except sqlite3.Error as error:
+        if kind_of(error) is not Kind.DAMAGED:
+            raise
         return False
     return bool(application == schema.APPLICATION_ID)
 

@@ -142,12 +142,10 @@ def mount_of(fd: int) -> int:
     return -fd - 1
 
 
-def mounts_seen() -> str:
-    """Return a word for this boot, namespace and root directory; empty: it cannot be told."""
+def real_of(fd: int) -> str:
+    """Return the path that a descriptor was opened by, without links; empty: it is not told."""
     try:
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-        parts = (Path(place).stat() for place in ("/proc/self/ns/mnt", "/"))
-        return ":".join((boot, *(f"{one.st_dev:x}.{one.st_ino:x}" for one in parts)))
+        return str(Path(f"/proc/self/fd/{fd}").readlink())
     except OSError:
         return ""
 
@@ -158,7 +156,10 @@ def kind_of(fd: int) -> str:
 
 
 def seat_of(fd: int) -> tuple[str, str]:
-    """Return the type of file system below a descriptor, and where that is mounted."""
+    """Return the type of file system below a descriptor, and where that is mounted.
+
+    A byte that is not UTF-8 is a surrogate, as in all paths: no store takes that.
+    """
     mount = mount_of(fd)
     try:
         table = Path("/proc/self/mountinfo").read_text("utf-8", "surrogateescape")

@@ -92,13 +92,16 @@ class Space(msgspec.Struct, frozen=True, kw_only=True):
         kind: its type (`ext4`), or empty when the kernel does not name it.
         size: all blocks; `used` and `available` do not add up to it where blocks are reserved.
         inodes: 0 where there is no such limit (btrfs).
-        mount: where it is mounted, or empty when the kernel does not tell.
+        mount: where it is mounted, or empty when the kernel does not tell; surrogates for what is
+            not UTF-8, so it is for this run only.
+        real: the path that was asked, without links; likewise.
     """
 
     device: int
     fsid: int
     kind: str = ""
     mount: str = ""
+    real: str = ""
     readonly: bool = False
     size: int
     used: int
@@ -113,7 +116,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         partial: why this is only what was seen so far (a lower bound); empty: all was seen.
         seconds: how long the walk took.
-        mount: where the file system is mounted that it begins on; empty: not known.
+        mount, real: where the file system is mounted that it begins on, as in `Space`.
     """
 
     device: int
@@ -122,6 +125,7 @@ class Usage(msgspec.Struct, frozen=True, kw_only=True):
     partial: str = ""
     seconds: float = 0.0
     mount: str = ""
+    real: str = ""
 
 
 Compression = Literal["gzip", "zstd"]

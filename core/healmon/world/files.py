@@ -69,13 +69,6 @@ class Files(Protocol):
         """Return whether anything is mounted at a path; True where it cannot be told."""
         ...
 
-    def view(self) -> str:
-        """Return a word for the mounts that are seen; another boot or namespace has another one.
-
-        Empty where it cannot be told.
-        """
-        ...
-
     def survey(
         self,
         selection: Selection,
@@ -201,6 +194,7 @@ class SystemFiles:
         try:
             st, told = os.fstat(fd), os.statvfs(fd)
             kind, mount = self._seat(path, st.st_dev, fd)
+            real = filecalls.real_of(fd)
         except OSError as error:
             raise ProbeError(f"{clean(path)}: {error.strerror}") from error
         finally:
@@ -210,6 +204,7 @@ class SystemFiles:
             fsid=told.f_fsid,
             kind=clean(kind),
             mount=mount,
+            real=real,
             readonly=bool(told.f_flag & os.ST_RDONLY),
             size=told.f_blocks * told.f_frsize,
             used=(told.f_blocks - told.f_bfree) * told.f_frsize,
@@ -231,10 +226,6 @@ class SystemFiles:
         """Return whether anything is mounted at a path; True where it cannot be told."""
         return mounts().has(point)
 
-    def view(self) -> str:
-        """Return a word for the mounts that are seen; another boot or namespace has another one."""
-        return filecalls.mounts_seen()
-
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies, as `du -x` counts it.
 
@@ -249,6 +240,7 @@ class SystemFiles:
         try:
             device = os.fstat(fd).st_dev
             _, mount = self._seat(path, device, fd)
+            real = filecalls.real_of(fd)
             walk = Walk(fd, limits)
             held = _held(walk)
         finally:
@@ -264,6 +256,7 @@ class SystemFiles:
             partial=partial,
             seconds=process_seconds() - began,
             mount=mount,
+            real=real,
         )
 
     def survey(

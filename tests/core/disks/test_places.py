@@ -12,6 +12,7 @@ from healmon.clock import ManualClock
 from healmon.config.settings import Disk, Rule
 from healmon.disks.diagnose import recall
 from healmon.disks.healer import DisksHealer
+from healmon.disks.model import Memory
 from healmon.plans import Verdict
 from healmon.state import Snapshot
 from healmon.world.filedata import Selection
@@ -89,3 +90,9 @@ def test_what_cannot_be_looked_into_is_remembered():
         await runs.healer.close()
 
     asyncio.run(scenario())
+
+
+def test_a_memory_that_knew_of_mounts_is_read_as_well():
+    mounted = {"point": "/hm", "device": 1, "view": "boot", "rules": "a"}
+    known = Snapshot(memory={NAME: {"level": "warning", "places": ["/a"], "mounted": mounted}})
+    assert recall(known, NAME) == Memory(level="warning", places=("/a",))

@@ -9,8 +9,11 @@ import sqlite3
 import sys
 from pathlib import Path
 
+import pytest
+
 from healmon.state import Snapshot
-from healmon.store import rescue, schema
+from healmon.store import rescue, schema, unfinished
+from healmon.store.opening import connect
 from tests.helpers.storekit import Engine, observed, opened, opened_store, started
 
 DIED = ("sqlite3.connect", "os.rename", "os.remove")
@@ -94,3 +97,44 @@ def test_a_whole_copy_beside_a_store_that_goes_on_is_kept_under_a_name(tmp_path:
     with contextlib.closing(sqlite3.connect(kept)) as conn:
         assert conn.execute("PRAGMA application_id").fetchone() == (schema.APPLICATION_ID,)
     assert hidden(path.parent) == []
+
+
+def test_a_copy_that_cannot_be_read_now_stays_until_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state" / "healmon.db"
+    a_store(path)
+    copy = path.rename(path.with_name(".healmon.db.saved.0123abcd.new"))
+    with monkeypatch.context() as without:
+        # as where no descriptor is left
+        without.setattr(unfinished, "connect", lambda at, how: connect(at / "nothing", how))
+        unfinished.clear_away(path, "2026-01-01 00:00:00")
+    assert copy.exists()
+    unfinished.clear_away(path, "2026-01-01 00:00:00")
+    assert not copy.exists()
+    assert rescue.place(path).exists()
+
+
+def cut_short(path: Path, *steps: str) -> None:
+    """Leave a copy as a kill leaves it when part of a last step is written, with its journal."""
+    work = path.with_name("work")
+    with contextlib.closing(sqlite3.connect(work, isolation_level=None)) as conn:
+        for sql in ("PRAGMA journal_mode = DELETE", "PRAGMA cache_size = 1", "BEGIN", *steps):
+            conn.execute(sql).fetchall()
+        for end in ("", "-journal"):
+            Path(f"{path}{end}").write_bytes(Path(f"{work}{end}").read_bytes())
+    for file in path.parent.glob("work*"):
+        file.unlink()
+
+
+def test_a_copy_with_a_journal_is_taken_back_before_it_is_judged(tmp_path: Path) -> None:
+    path = tmp_path / "state" / "healmon.db"
+    known = a_store(path)
+    ours, much = f"PRAGMA application_id = {schema.APPLICATION_ID}", "SELECT hex(zeroblob(900000))"
+    path.rename(path.with_name("work"))
+    cut_short(path.with_name(".healmon.db.saved.0123abcd.new"), f"CREATE TABLE half AS {much}")
+    cut_short(path.with_name(".healmon.db.0123abcd.new"), ours, f"CREATE TABLE half AS {much}")
+    with opened_store(path) as store:
+        assert store.snapshot == known
+    assert hidden(path.parent) == []
+    assert list(path.parent.glob("*.orphaned-*")) == []

@@ -65,7 +65,7 @@ class SimulatedFiles:
         held += sum(aside.file.held for aside in self._asides if aside.disk == mount)
         files = sum(self._mount_of(at) == mount for at in self._files)
         files += sum(aside.disk == mount for aside in self._asides)
-        return disk.space(mount, held, files)
+        return disk.space(mount, path, held, files)  # there are no links
 
     def usage(self, path: str, limits: Limits) -> Usage:
         """Return what a directory tree occupies.
@@ -81,17 +81,13 @@ class SimulatedFiles:
         seen = below[: limits.entries]
         partial = f"stopped after {limits.entries} entries" if len(seen) < len(below) else ""
         held = sum({file.number: file.held for file in seen}.values())
-        mount = self._mount_of(path)
-        device = self._disks[mount].number
-        return Usage(device=device, held=held, entries=len(seen), partial=partial, mount=mount)
+        at = self._mount_of(path)
+        device, count = self._disks[at].number, len(seen)
+        return Usage(device=device, held=held, entries=count, partial=partial, mount=at, real=path)
 
     def mounted(self, point: str) -> bool:
         """Return whether a disk is mounted at a path."""
         return point in self._disks
-
-    def view(self) -> str:
-        """Return a word for the mounts that are seen."""
-        return "simulated"
 
     def survey(
         self,

@@ -25,13 +25,14 @@ class Disk:
     others: int = 0
     unsettled: int = 0
 
-    def space(self, mount: str, held: int, files: int) -> Space:
+    def space(self, mount: str, real: str, held: int, files: int) -> Space:
         """Return how full it is, with so many bytes and files on it."""
         return Space(
             device=self.number,
             fsid=self.number,
             kind="simulated",
             mount=mount,
+            real=real,
             readonly=self.readonly,
             size=self.size,
             used=min(held, self.size),
