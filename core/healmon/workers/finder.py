@@ -248,8 +248,7 @@ class Finder:
 
         One that root starts, without a word on whom it becomes, may have become anybody.
         """
-        expected = self._uids.get(worker.user)
-        return self._is_strangers(worker, facts) and bool(worker.user or expected)
+        return self._is_strangers(worker, facts) and bool(worker.user or self._uids[worker.user])
 
     def _is_strangers(self, worker: Worker, facts: ProcessFacts) -> bool:
         """Return whether another user runs a process than would run the worker; or root does."""
