@@ -34,18 +34,11 @@ HINT = {
 BUSY = {"stream", "hung", "title", "retry", "rate", "tool", "frozen"}
 
 
-def taken(path: str) -> str:
-    """Return what a file says, and remove it."""
-    with open(path) as file:
-        text = file.read()
-    os.unlink(path)
-    return text
-
-
 class Agent:
     def __init__(self, kind: str, state: str, log: str, deaf: bool) -> None:
         self.kind, self.state, self.log, self.deaf = kind, state, log, deaf
         self.do, self.say = f"{log}.do", f"{log}.say"
+        self.followed: list[str] = []
         self.began = time.monotonic()
         self.said: list[str] = []
         self.words = 0
@@ -242,12 +235,18 @@ class Agent:
         self.said.append(said[self.kind])
         self.state = "idle"
 
+    def order(self, path: str) -> str:
+        """Return what a file says; it goes once that is shown."""
+        with open(path) as file:
+            self.followed.append(path)
+            return file.read()
+
     def step(self) -> None:
         if os.path.exists(self.do):
-            self.state = taken(self.do).strip() or self.state
+            self.state = self.order(self.do).strip() or self.state
             self.began = time.monotonic()
         if os.path.exists(self.say):
-            self.said += taken(self.say).split("\n")
+            self.said += self.order(self.say).split("\n")
         if self.state == "stream":
             self.words += 1
             if self.words % 4 == 0:
@@ -274,6 +273,9 @@ class Agent:
         while True:
             self.step()
             self.paint()
+            for path in self.followed:
+                os.unlink(path)
+            self.followed = []
             if self.state == "frozen":
                 while not os.path.exists(self.do):
                     time.sleep(TICK)

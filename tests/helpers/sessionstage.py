@@ -136,15 +136,19 @@ class Stage:
         return self.job(name, HUNG.format(log=str(self.log(name)), then=then))
 
     def tell(self, name: str, state: str) -> None:
-        """Let a fake agent take over a state; returns once it has."""
-        order = Path(f"{self.log(name)}.do")
-        order.write_text(state)
-        until(lambda: not order.exists(), 60, f"{name} to {state}")
+        """Let a fake agent take over a state; returns once its pane shows that."""
+        self._order(name, "do", state)
 
     def says(self, name: str, text: str) -> None:
-        order = Path(f"{self.log(name)}.say")
-        order.write_text(text)
-        until(lambda: not order.exists(), 60, f"{name} to speak")
+        self._order(name, "say", text)
+
+    def _order(self, name: str, kind: str, text: str) -> None:
+        order = Path(f"{self.log(name)}.{kind}")
+        whole = order.with_suffix(".begun")
+        whole.write_text(text)
+        whole.rename(order)  # never seen half written
+        until(lambda: not order.exists(), 60, f"{name} to follow {text}")
+        self.tmux.run("display-message", "-p", "")  # by then the server has read what was painted
 
     # Its tasks.
 
