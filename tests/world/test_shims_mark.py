@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 from contextlib import closing
 
 import pytest
@@ -115,6 +116,25 @@ def test_a_daemon_keeps_it_and_may_be_started_again(farm):
     farm.kill(daemon)
     until(lambda: not farm.shims.look(wanted.folder).locked, what="the end of the shim")
     farm.shims.start(replace(wanted, number=2))
+
+
+def test_what_a_daemon_leaves_to_others_keeps_none_from_starting(farm):
+    with tempfile.TemporaryDirectory(prefix="hm-") as short:  # a socket's path has a limit
+        tmux = f"env -u TMUX tmux -f /dev/null -S {short}/s new-session -d 'sleep 600'"
+        wanted = replace(order(farm, "a", "/bin/sh", "-c", f"{tmux}; exec sleep 601"), forks=True)
+        first = farm.shims.start(wanted)
+
+        def server():
+            below = (f for f in farm.processes.everyone() if f.parent == first.shim.pid)
+            return next((f for f in below if f.name == "tmux: server"), None)
+
+        until(server, what="the server")
+        until(lambda: farm.processes.inspect(first.worker).command == ("sleep", "601"))
+        farm.kill(first.worker)
+        until(lambda: first.worker not in farm.below(first), what="its end")
+        again = farm.shims.start(replace(wanted, number=2))
+        assert farm.lives(again.worker)
+        assert server() is not None
 
 
 def test_who_asks_often_wears_nothing_out(monkeypatch):

@@ -13,6 +13,7 @@ from posixpath import basename, dirname
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from healmon.clock import boot_id, process_seconds
 from healmon.errors import ProbeError, SpawnError, VetoError
@@ -69,6 +70,11 @@ class SystemShims:
             raise SpawnError(message, host_fault=True) from error
         patience = self._patience(order.folder)
         answer = self._line.ask(_framed(order, ready, self._boot, patience))
+        if answer.startswith(b"no rival ") and self._was_shim(order.folder, int(answer.split()[2])):
+            # its daemon has ended, and what it still watches is nobody's copy of the worker
+            answer = self._line.ask(
+                _framed(replace(order, sole=False), ready, self._boot, patience)
+            )
         if answer.startswith(b"no "):
             raise self._refused(order, ready, answer)
         begun = msgspec.json.decode(answer, type=Begun)
@@ -106,6 +112,13 @@ class SystemShims:
             raise SpawnError(message, host_fault=True) from error
         others = procfs.children_of(begun.shim.pid) - {begun.worker.pid}
         return 0.0 if others else LEAVING  # with somebody left below it, it stays
+
+    def _was_shim(self, folder: str, pid: int) -> bool:
+        """Return whether a process is the shim of the newest start in a folder."""
+        with suppress(ProbeError):
+            begun = shimrecords.begun(folder)
+            return begun is not None and begun.shim.pid == pid and self._lives(begun.shim)
+        return False
 
     def _refused(self, order: ShimOrder, ready: Ready, answer: bytes) -> Exception:
         """Return what to raise when a shim says that it could not start a program."""
